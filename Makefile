@@ -1,0 +1,106 @@
+# fittings: GNU make, no configure. README.md says what the targets do.
+VERSION := 0.1.0
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CFLAGS ?= -O2 -g
+B ?= build
+
+# What starts once for each connection pays for its page faults, so programs
+# are linked statically, with musl where musl-gcc is present. Programs that
+# resolve names use the host's libc dynamically (its resolver needs that).
+#   LIBC=musl | static (the host's libc) | shared
+MUSL_CC ?= musl-gcc
+LIBC ?= $(if $(shell command -v $(MUSL_CC)),musl,static)
+RESOLVER_LIBC ?= shared
+RESOLVERS := portscan-connect
+
+LIB := $(wildcard lib/ground/*.c lib/codec/*.c lib/system/*.c)
+PROGRAMS := $(basename $(notdir $(wildcard cmd/*.c)))
+UNITS := $(basename $(notdir $(wildcard tests/unit/*.c)))
+TOOLS := $(basename $(notdir $(wildcard tests/tools/*.c)))
+BENCHES := $(basename $(notdir $(wildcard tests/bench/*.c)))
+
+WARN := -std=c11 -Wall -Wextra -Wpedantic -Wformat=2 -Wconversion -Wsign-conversion -Wshadow -Wvla -Wundef \
+	-Wnull-dereference -Wstrict-prototypes -Wmissing-prototypes -Wimplicit-fallthrough \
+	-Werror=format-security -Werror=implicit-function-declaration
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full \
+	-fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing
+ALL_CFLAGS = $(WARN) -D_GNU_SOURCE -DFITTINGS_VERSION='"$(VERSION)"' -Ilib -ffunction-sections -fdata-sections \
+	$(HARDEN) $(CFLAGS)
+ALL_LDFLAGS = -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,-z,separate-code $(LDFLAGS)
+
+# musl-gcc hides the kernel's headers; -idirafter brings them back behind musl's own.
+CC_musl = $(MUSL_CC)
+CFLAGS_musl = -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -dumpmachine)
+LDFLAGS_musl = -static
+CC_static = $(CC)
+LDFLAGS_static = -static
+CC_shared = $(CC)
+CFLAGS_shared = -fPIE $(FORTIFY)
+LDFLAGS_shared = -pie -Wl,--as-needed
+FORTIFY ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+
+.PHONY: all
+all: programs
+
+.PHONY: programs
+programs: $(PROGRAMS:%=$(B)/bin/%)
+	@echo "$(B)/bin: $(LIBC)$(if $(filter $(RESOLVERS),$(PROGRAMS)),; $(RESOLVERS): $(RESOLVER_LIBC))"
+
+# Commands are shown short; V=1 shows them whole.
+run = $(if $(V),,@printf '  %-3s %s\n' $1 $@; )$2
+
+# One set of objects for each libc that is in use.
+define objects
+$(B)/$1/%.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(call run,CC,$$(CC_$1)) $$(ALL_CFLAGS) $$(CFLAGS_$1) -MMD -MP -c -o $$@ $$<
+$(B)/$1/fittings.a: $$(LIB:%.c=$(B)/$1/%.o)
+	@rm -f $$@
+	$$(call run,AR,$$(AR)) rcs $$@ $$^
+endef
+
+# $1 program, $2 its source without .c, $3 its libc
+define program
+$1: $(B)/$3/$2.o $(B)/$3/fittings.a
+	@mkdir -p $$(@D)
+	$$(call run,LD,$$(CC_$3)) $$(CFLAGS) $$(ALL_LDFLAGS) $$(LDFLAGS_$3) -o $$@ $$^ $$(LIBS_$(notdir $2))
+endef
+
+libc_of = $(if $(filter $(RESOLVERS),$1),$(RESOLVER_LIBC),$(LIBC))
+$(foreach libc,musl static shared,$(eval $(call objects,$(libc))))
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(B)/bin/$p,cmd/$p,$(call libc_of,$p))))
+$(foreach p,$(UNITS),$(eval $(call program,$(B)/unit/$p,tests/unit/$p,$(LIBC))))
+$(foreach p,$(TOOLS),$(eval $(call program,$(B)/tools/$p,tests/tools/$p,$(LIBC))))
+$(foreach p,$(BENCHES),$(eval $(call program,$(B)/bench/$p,tests/bench/$p,shared)))
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+.SECONDARY:
+
+# The variants: the same rules into another B.
+variant_asan := B=build/asan LIBC=shared FORTIFY=-U_FORTIFY_SOURCE \
+	CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DSANDBOX=0'
+variant_musl := B=build/musl LIBC=musl RESOLVER_LIBC=musl
+variant_shared := B=build/shared LIBC=shared
+.PHONY: asan musl shared check-asan check-musl check-shared
+asan musl shared:
+	$(MAKE) $(variant_$@) all
+check-asan check-musl check-shared:
+	$(MAKE) $(variant_$(@:check-%=%)) check
+
+.PHONY: check check-peers unit lint
+tested: programs $(UNITS:%=$(B)/unit/%) $(TOOLS:%=$(B)/tools/%)
+.PHONY: tested
+check: tested
+	tests/run $(B) $(UNITS:%=$(B)/unit/%) $(wildcard tests/*.bats)
+check-peers: tested
+	tests/run $(B) $(wildcard tests/peers/*.bats)
+# The C unit tests alone.
+unit: $(UNITS:%=$(B)/unit/%)
+	tests/run $(B) $^
+lint:
+	tests/lint
+
+.PHONY: clean
+clean:
+	rm -rf build

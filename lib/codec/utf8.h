@@ -1,0 +1,26 @@
+/*
+ * UTF-8 checked as it streams by (RFC 3629: no overlong form, no surrogate,
+ * nothing above U+10FFFF).
+ */
+#ifndef FITTINGS_UTF8_H
+#define FITTINGS_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Where a text stands between two pieces of it; all zero at the start. */
+struct utf8 {
+	unsigned char state;
+};
+
+/*
+ * Checks the next n bytes. Returns how many of them can stand in a valid text:
+ * n, or the index of the first byte that cannot (the text is broken there,
+ * although its character may have begun in an earlier piece).
+ */
+size_t utf8_check(struct utf8 *text, const void *bytes, size_t n);
+
+/* Whether the text may end here: no character is half done. */
+bool utf8_whole(const struct utf8 *text);
+
+#endif

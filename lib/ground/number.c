@@ -1,0 +1,110 @@
+#include "ground/number.h"
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+bool
+number_parse(struct span text, uint64_t min, uint64_t max, uint64_t *value)
+{
+	uint64_t n = 0;
+
+	if (text.size == 0)
+		return false;
+	for (size_t i = 0; i < text.size; i++) {
+		unsigned digit = (unsigned)(unsigned char)text.at[i] - '0';
+
+		if (digit > 9 || n > (UINT64_MAX - digit) / 10)
+			return false;
+		n = n * 10 + digit;
+	}
+	if (n < min || n > max)
+		return false;
+	*value = n;
+	return true;
+}
+
+/* The first unit is the one that a bare number has. */
+static bool
+measure_parse(struct span text, const struct unit *units, uint64_t min, uint64_t max, uint64_t *value)
+{
+	struct span digits = {text.at, 0}, name;
+	uint64_t n;
+
+	while (digits.size < text.size && text.at[digits.size] >= '0' && text.at[digits.size] <= '9')
+		digits.size++;
+	name = (struct span){text.at + digits.size, text.size - digits.size};
+	for (; units->name != NULL; units++) {
+		if (name.size != 0 && !span_equal(name, span_of(units->name)))
+			continue;
+		if (!number_parse(digits, 0, UINT64_MAX / units->factor, &n))
+			return false;
+		n *= units->factor;
+		if (n < min || n > max)
+			return false;
+		*value = n;
+		return true;
+	}
+	return false;
+}
+
+bool
+size_parse(struct span text, uint64_t min, uint64_t max, uint64_t *bytes)
+{
+	static const struct unit units[] = {
+		{"", 1}, {"k", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {NULL, 0},
+	};
+
+	return measure_parse(text, units, min, max, bytes);
+}
+
+bool
+duration_parse(struct span text, uint64_t min_ms, uint64_t max_ms, uint64_t *ms)
+{
+	static const struct unit units[] = {
+		{"s", 1000}, {"ms", 1}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}, {NULL, 0},
+	};
+
+	return measure_parse(text, units, min_ms, max_ms, ms);
+}
+
+static bool
+range_parse(struct span item, struct port_range *range)
+{
+	const char *dash = memchr(item.at, '-', item.size);
+	size_t before = dash == NULL ? item.size : (size_t)(dash - item.at);
+	uint64_t first, last;
+
+	if (dash == NULL) {
+		if (!number_parse(item, 0, UINT16_MAX, &first))
+			return false;
+		last = first;
+	} else {
+		struct span behind = {dash + 1, item.size - before - 1};
+
+		if (!number_parse((struct span){item.at, before}, 1, UINT16_MAX, &first)
+		    || !number_parse(behind, first, UINT16_MAX, &last))
+			return false;
+	}
+	*range = (struct port_range){(uint16_t)first, (uint16_t)last};
+	return true;
+}
+
+size_t
+port_list_parse(struct span text, struct port_range *ranges, size_t max)
+{
+	size_t count = 0;
+
+	for (;;) {
+		const char *comma = memchr(text.at, ',', text.size);
+		size_t size = comma == NULL ? text.size : (size_t)(comma - text.at);
+
+		if (count == max || size == 0 || !range_parse((struct span){text.at, size}, &ranges[count]))
+			return 0;
+		count++;
+		if (comma == NULL)
+			return count;
+		text = (struct span){comma + 1, text.size - size - 1};
+	}
+}

@@ -1,0 +1,223 @@
+#include "ground/option.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ground/number.h"
+#include "ground/say.h"
+#include "ground/status.h"
+
+enum { ROWS_MAX = 48, KEY_HELP = 1, KEY_VERSION = 2 };
+
+static const struct usage *current;
+static const struct option_row *last;
+
+static void
+usage_line_ends(void)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		die(STATUS_FAILED, "write: %s", strerror(errno));
+	exit(STATUS_OK);
+}
+
+static void
+print_row(int key, const char *name, const char *argument, const char *help)
+{
+	char left[64];
+	int n = snprintf(left, sizeof left, "%s%s%s", name, argument == NULL ? "" : " ",
+	    argument == NULL ? "" : argument);
+
+	if (key < OPTION_LONG && key > ' ')
+		printf("  -%c, --%-*s  %s\n", key, n < 22 ? 22 : n, left, help);
+	else
+		printf("      --%-*s  %s\n", n < 22 ? 22 : n, left, help);
+}
+
+static void
+print_help(const struct usage *u)
+{
+	const char *form = u->synopsis, *end;
+
+	for (const char *lead = "usage:"; form != NULL; lead = "      ", form = end == NULL ? NULL : end + 1) {
+		end = strchr(form, '\n');
+		printf("%s %s %.*s\n", lead, u->program,
+		    (int)(end == NULL ? strlen(form) : (size_t)(end - form)), form);
+	}
+	printf("%s\n\n", u->summary);
+	for (size_t i = 0; i < u->count; i++)
+		print_row(u->rows[i].key, u->rows[i].name, u->rows[i].argument, u->rows[i].help);
+	print_row(KEY_HELP, "help", NULL, "print this and exit");
+	print_row(KEY_VERSION, "version", NULL, "print the version and exit");
+	usage_line_ends();
+}
+
+static void
+print_version(const struct usage *u)
+{
+	printf("%s (fittings) %s\n", u->program, FITTINGS_VERSION);
+	usage_line_ends();
+}
+
+/* `+`: stop at the first argument that is no option, or the next program's
+ * options would be taken as ours. `:`: a missing value is told apart. */
+static void
+tables_make(const struct usage *u, char *letters, struct option *longs)
+{
+	*letters++ = '+';
+	*letters++ = ':';
+	for (size_t i = 0; i < u->count; i++) {
+		const struct option_row *row = &u->rows[i];
+		int has = row->argument == NULL ? no_argument : required_argument;
+
+		if (row->key < OPTION_LONG) {
+			*letters++ = (char)row->key;
+			if (has == required_argument)
+				*letters++ = ':';
+		}
+		*longs++ = (struct option){.name = row->name, .has_arg = has, .val = row->key};
+	}
+	*letters = '\0';
+	*longs++ = (struct option){.name = "help", .val = KEY_HELP};
+	*longs++ = (struct option){.name = "version", .val = KEY_VERSION};
+	*longs = (struct option){0};
+}
+
+static const struct option_row *
+row_of(const struct usage *u, int key)
+{
+	for (size_t i = 0; i < u->count; i++)
+		if (u->rows[i].key == key)
+			return &u->rows[i];
+	return NULL;
+}
+
+/* optopt is the key of an option that lacks its value or has one too many, else
+ * the unknown letter, or 0 for an unknown long option. */
+static void
+refuse_option(const struct usage *u, int what, char **argv)
+{
+	const struct option_row *row = row_of(u, optopt);
+	char letter[] = {'-', (char)optopt, '\0'};
+
+	if (row != NULL && what == ':')
+		usage_refuse("--%s: needs a value", row->name);
+	if (optopt > 0 && optopt < OPTION_LONG && optopt > KEY_VERSION && row == NULL)
+		usage_refuse("%s: no such option", quoted(letter));
+	if (row != NULL || optopt == KEY_HELP || optopt == KEY_VERSION)
+		usage_refuse("%s: takes no value", quoted(argv[optind - 1]));
+	usage_refuse("%s: no such option", quoted(argv[optind - 1]));
+}
+
+int
+option_next(const struct usage *usage, int argc, char **argv)
+{
+	static char letters[2 + 2 * ROWS_MAX + 1];
+	static struct option longs[ROWS_MAX + 3];
+	int key;
+
+	if (current != usage) {
+		current = usage;
+		say_as(usage->program);
+		tables_make(usage, letters, longs);
+		opterr = 0;
+	}
+	if (argc == 0)
+		return -1;
+	key = getopt_long(argc, argv, letters, longs, NULL);
+	if (key == KEY_HELP)
+		print_help(usage);
+	if (key == KEY_VERSION)
+		print_version(usage);
+	if (key == '?' || key == ':')
+		refuse_option(usage, key, argv);
+	last = row_of(usage, key);
+	return key;
+}
+
+void
+option_refuse(const char *why)
+{
+	die(STATUS_USAGE, "--%s: %s: %s", last->name, quoted(optarg), why);
+}
+
+void
+usage_refuse(const char *format, ...)
+{
+	char what[2048];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(what, sizeof what, format, args);
+	va_end(args);
+	die(STATUS_USAGE, "%s (%s --help tells more)", what, current->program);
+}
+
+static void
+refuse_range(const char *kind, const char *min, const char *max)
+{
+	char why[128];
+
+	(void)snprintf(why, sizeof why, "not a %s from %s to %s", kind, min, max);
+	option_refuse(why);
+}
+
+uint64_t
+option_number(uint64_t min, uint64_t max)
+{
+	uint64_t value = 0;
+	char low[24], high[24];
+
+	if (!number_parse(span_of(optarg), min, max, &value)) {
+		(void)snprintf(low, sizeof low, "%" PRIu64, min);
+		(void)snprintf(high, sizeof high, "%" PRIu64, max);
+		refuse_range("number", low, high);
+	}
+	return value;
+}
+
+/* The largest unit that divides the value, as a person would write it. */
+static void
+measure_text(char *out, size_t size, uint64_t value, const char *const *names, const uint64_t *factors)
+{
+	size_t i = 0;
+
+	while (names[i + 1] != NULL && value != 0 && value % factors[i + 1] == 0)
+		i++;
+	(void)snprintf(out, size, "%" PRIu64 "%s", value / factors[i], names[i]);
+}
+
+uint64_t
+option_size(uint64_t min, uint64_t max)
+{
+	static const char *const names[] = {"", "k", "M", "G", NULL};
+	static const uint64_t factors[] = {1, 1 << 10, 1 << 20, 1 << 30};
+	uint64_t value = 0;
+	char low[32], high[32];
+
+	if (!size_parse(span_of(optarg), min, max, &value)) {
+		measure_text(low, sizeof low, min, names, factors);
+		measure_text(high, sizeof high, max, names, factors);
+		refuse_range("size", low, high);
+	}
+	return value;
+}
+
+uint64_t
+option_duration(uint64_t min_ms, uint64_t max_ms)
+{
+	static const char *const names[] = {"ms", "s", "m", "h", NULL};
+	static const uint64_t factors[] = {1, 1000, 60 * 1000, 60 * 60 * 1000};
+	uint64_t value = 0;
+	char low[32], high[32];
+
+	if (!duration_parse(span_of(optarg), min_ms, max_ms, &value)) {
+		measure_text(low, sizeof low, min_ms, names, factors);
+		measure_text(high, sizeof high, max_ms, names, factors);
+		refuse_range("duration", low, high);
+	}
+	return value;
+}

@@ -1,0 +1,153 @@
+#include "ground/say.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	LINE_SIZE = 4096,       /* PIPE_BUF: one write of it is never split */
+	FOREIGN_MAX = 256,
+	QUOTED_SIZE = FOREIGN_MAX * 4 + sizeof "...",
+	LAST_WORD_MS = 200,     /* how long a dying program waits for stderr */
+};
+
+static const char *program = "fittings";
+static unsigned long lost;
+
+void
+say_as(const char *name)
+{
+	program = name;
+}
+
+static size_t
+escape(char *out, size_t size, const unsigned char *in, size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t used = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool printable = in[i] >= 0x20 && in[i] < 0x7f;
+
+		if (used + (printable ? 1 : 4) > size)
+			break;
+		if (printable) {
+			out[used++] = (char)in[i];
+		} else {
+			out[used++] = '\\';
+			out[used++] = 'x';
+			out[used++] = hex[in[i] >> 4];
+			out[used++] = hex[in[i] & 15];
+		}
+	}
+	return used;
+}
+
+const char *
+quoted_bytes(const void *bytes, size_t size)
+{
+	static char texts[4][QUOTED_SIZE];
+	static unsigned turn;
+	char *text = texts[turn++ % 4];
+	size_t used = escape(text, FOREIGN_MAX * 4, bytes, size < FOREIGN_MAX ? size : FOREIGN_MAX);
+
+	memcpy(text + used, size > FOREIGN_MAX ? "..." : "", size > FOREIGN_MAX ? 4 : 1);
+	return text;
+}
+
+const char *
+quoted(const char *text)
+{
+	return quoted_bytes(text, strlen(text));
+}
+
+/* POLLOUT on a pipe means that PIPE_BUF bytes fit, so the write does not block. */
+static bool
+stderr_takes_it(int wait_ms)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&p, 1, wait_ms) == 1 && (p.revents & (POLLERR | POLLNVAL)) == 0;
+}
+
+static void
+put_line(const char *line, size_t size, int wait_ms)
+{
+	if (!stderr_takes_it(wait_ms) || write(STDERR_FILENO, line, size) < 0)
+		lost++;
+}
+
+static void
+say_lost(void)
+{
+	char line[128];
+	unsigned long count = lost;
+	int n = snprintf(line, sizeof line, "%s: %lu lines lost: stderr was full\n", program, count);
+
+	if (n <= 0 || (size_t)n >= sizeof line)
+		return;
+	lost = 0;
+	put_line(line, (size_t)n, 0);
+	if (lost != 0)
+		lost += count - 1;
+}
+
+static void
+put_formatted(const char *before, int wait_ms, const char *format, va_list args)
+{
+	int saved = errno;
+	char raw[LINE_SIZE], line[LINE_SIZE];
+	int head = before == NULL ? 0 : snprintf(raw, sizeof raw, "%s: ", before);
+	int body;
+	size_t n;
+
+	errno = saved;
+	if (head < 0 || (size_t)head >= sizeof raw)
+		return;
+	body = vsnprintf(raw + head, sizeof raw - (size_t)head, format, args);
+	if (body < 0)
+		return;
+	n = (size_t)head + (size_t)body;
+	n = escape(line, sizeof line - 1, (unsigned char *)raw, n < sizeof raw ? n : sizeof raw - 1);
+	line[n++] = '\n';
+	if (lost != 0)
+		say_lost();
+	put_line(line, n, wait_ms);
+	errno = saved;
+}
+
+void
+say(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put_formatted(NULL, 0, format, args);
+	va_end(args);
+}
+
+void
+complain(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put_formatted(program, 0, format, args);
+	va_end(args);
+}
+
+void
+die(int status, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put_formatted(program, LAST_WORD_MS, format, args);
+	va_end(args);
+	exit(status);
+}

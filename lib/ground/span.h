@@ -1,0 +1,41 @@
+/* A slice of somebody else's bytes: not owned, not terminated. */
+#ifndef FITTINGS_SPAN_H
+#define FITTINGS_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct span {
+	const char *at;
+	size_t size;
+};
+
+static inline struct span
+span_of(const char *text)
+{
+	return (struct span){text, strlen(text)};
+}
+
+static inline bool
+span_equal(struct span a, struct span b)
+{
+	return a.size == b.size && (a.size == 0 || memcmp(a.at, b.at, a.size) == 0);
+}
+
+/* Equal but for the case of ASCII letters, whatever the locale. */
+static inline bool
+span_equal_case(struct span a, struct span b)
+{
+	if (a.size != b.size)
+		return false;
+	for (size_t i = 0; i < a.size; i++) {
+		unsigned char x = (unsigned char)a.at[i], y = (unsigned char)b.at[i];
+
+		if (x != y && ((x ^ y) != 0x20 || (x | 0x20) < 'a' || (x | 0x20) > 'z'))
+			return false;
+	}
+	return true;
+}
+
+#endif

@@ -1,0 +1,117 @@
+#include "ground/number.h"
+
+#include "unit.h"
+
+static bool
+reads(const char *text, uint64_t min, uint64_t max, uint64_t want)
+{
+	uint64_t got = ~want;
+
+	return number_parse(span_of(text), min, max, &got) && got == want;
+}
+
+static bool
+refuses(const char *text, uint64_t min, uint64_t max)
+{
+	uint64_t got = 7;
+
+	return !number_parse(span_of(text), min, max, &got) && got == 7;
+}
+
+static void
+digits_are_a_number(void)
+{
+	CHECK(reads("0", 0, 9, 0));
+	CHECK(reads("08", 0, 9, 8));
+	CHECK(reads("65535", 1, 65535, 65535));
+	CHECK(reads("18446744073709551615", 0, UINT64_MAX, UINT64_MAX));
+}
+
+static void
+anything_else_is_none(void)
+{
+	static const char *const texts[] = {
+		"", " 1", "1 ", "+1", "-1", "0x10", "1e3", "1,", "\t1", "1\n", "x", "1k",
+		"18446744073709551616", "18446744073709551617", "99999999999999999999",
+	};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		CHECK(refuses(texts[i], 0, UINT64_MAX));
+	CHECK(refuses("2147483648", 0, INT32_MAX));
+	CHECK(refuses("0", 1, 9));
+}
+
+static void
+sizes_count_in_1024(void)
+{
+	uint64_t n = 0;
+
+	CHECK(size_parse(span_of("10"), 0, UINT64_MAX, &n) && n == 10);
+	CHECK(size_parse(span_of("4k"), 0, UINT64_MAX, &n) && n == 4096);
+	CHECK(size_parse(span_of("64M"), 0, UINT64_MAX, &n) && n == 67108864);
+	CHECK(size_parse(span_of("3G"), 0, UINT64_MAX, &n) && n == 3221225472);
+	CHECK(!size_parse(span_of("4K"), 0, UINT64_MAX, &n));
+	CHECK(!size_parse(span_of("4kk"), 0, UINT64_MAX, &n));
+	CHECK(!size_parse(span_of("k"), 0, UINT64_MAX, &n));
+	CHECK(!size_parse(span_of("1.5k"), 0, UINT64_MAX, &n));
+	CHECK(!size_parse(span_of("17179869184G"), 0, UINT64_MAX, &n));
+	CHECK(size_parse(span_of("17179869183G"), 0, UINT64_MAX, &n) && n == 17179869183U * (1ULL << 30));
+	CHECK(!size_parse(span_of("2k"), 0, 2047, &n));
+}
+
+static void
+durations_are_seconds_unless_said(void)
+{
+	uint64_t ms = 0;
+
+	CHECK(duration_parse(span_of("3"), 0, UINT64_MAX, &ms) && ms == 3000);
+	CHECK(duration_parse(span_of("3s"), 0, UINT64_MAX, &ms) && ms == 3000);
+	CHECK(duration_parse(span_of("250ms"), 0, UINT64_MAX, &ms) && ms == 250);
+	CHECK(duration_parse(span_of("2m"), 0, UINT64_MAX, &ms) && ms == 120000);
+	CHECK(duration_parse(span_of("1h"), 0, UINT64_MAX, &ms) && ms == 3600000);
+	CHECK(!duration_parse(span_of("1d"), 0, UINT64_MAX, &ms));
+	CHECK(!duration_parse(span_of("ms"), 0, UINT64_MAX, &ms));
+	CHECK(!duration_parse(span_of("1 s"), 0, UINT64_MAX, &ms));
+}
+
+static size_t
+ports(const char *text, struct port_range *ranges)
+{
+	return port_list_parse(span_of(text), ranges, 3);
+}
+
+static void
+port_lists_keep_their_order(void)
+{
+	struct port_range r[3];
+
+	CHECK(ports("8080,9000-9998", r) == 2);
+	CHECK(r[0].first == 8080 && r[0].last == 8080 && r[1].first == 9000 && r[1].last == 9998);
+	CHECK(ports("0", r) == 1 && r[0].first == 0 && r[0].last == 0);
+	CHECK(ports("65535-65535", r) == 1 && r[0].last == 65535);
+}
+
+static void
+port_lists_that_are_none(void)
+{
+	static const char *const texts[] = {
+		"", ",", "1,", ",1", "1,,2", "9000-8000", "8000-", "-8000", "-1", "-", "0-70000", "0-5", "65536",
+		"1-65536", "1-2-3", "1 ,2", "a", "1,2,3,4", "1--2",
+	};
+	struct port_range r[3];
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		CHECK(ports(texts[i], r) == 0);
+}
+
+int
+main(void)
+{
+	TEST(digits_are_a_number);
+	TEST(anything_else_is_none);
+	TEST(sizes_count_in_1024);
+	TEST(durations_are_seconds_unless_said);
+	TEST(port_lists_keep_their_order);
+	TEST(port_lists_that_are_none);
+	return unit_done();
+}
