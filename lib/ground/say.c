@@ -97,7 +97,7 @@ say_lost(void)
 		lost += count - 1;
 }
 
-static void
+__attribute__((format(printf, 3, 0))) static void
 put_formatted(const char *before, int wait_ms, const char *format, va_list args)
 {
 	int saved = errno;
