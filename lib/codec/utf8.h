@@ -17,10 +17,19 @@ struct utf8 {
  * Checks the next n bytes. Returns how many of them can stand in a valid text:
  * n, or the index of the first byte that cannot (the text is broken there,
  * although its character may have begun in an earlier piece).
+ *
+ * The text then stands before that byte: utf8_whole() says that the byte can
+ * begin no character, not whole that it breaks off the character begun before
+ * it. Who replaces and goes on puts one U+FFFD for either, sets the text to
+ * zero, and skips the byte only in the first case.
  */
 size_t utf8_check(struct utf8 *text, const void *bytes, size_t n);
 
 /* Whether the text may end here: no character is half done. */
-bool utf8_whole(const struct utf8 *text);
+static inline bool
+utf8_whole(const struct utf8 *text)
+{
+	return text->state == 0;
+}
 
 #endif

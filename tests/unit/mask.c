@@ -1,0 +1,77 @@
+#include "codec/mask.h"
+#include "unit.h"
+
+static const unsigned char key[4] = {0x37, 0xfa, 0x21, 0x3d};
+
+static void
+unmasks_the_hello_of_rfc_6455_section_5_7(void)
+{
+	unsigned char hello[5] = {0x7f, 0x9f, 0x4d, 0x51, 0x58};
+	unsigned char any = mask_apply(hello, sizeof hello, key, 0);
+
+	CHECK(memcmp(hello, "Hello", 5) == 0);
+	CHECK(any == ('H' | 'e' | 'l' | 'o'));
+}
+
+/* n bytes at any alignment, in two pieces, against one byte at a time. */
+static void
+masks_every_size_phase_alignment_and_split_as_a_byte_loop_does(void)
+{
+	for (size_t n = 0; n <= 150; n++) {
+		unsigned char plain[150], want[150], any = 0;
+
+		for (size_t i = 0; i < n; i++)
+			plain[i] = (unsigned char)(i * 167 + n);
+		for (size_t phase = 0; phase < 5; phase++) {
+			unsigned char *edge = unit_at_edge(plain, n);
+
+			any = 0;
+			for (size_t i = 0; i < n; i++)
+				any |= want[i] = (unsigned char)(plain[i] ^ key[(phase + i) % 4]);
+			CHECK(mask_apply(edge, n, key, phase) == any);
+			CHECK(memcmp(edge, want, n) == 0);
+			for (size_t cut = 0; cut <= n; cut++) {
+				memcpy(edge, plain, n);
+				unsigned char first = mask_apply(edge, cut, key, phase);
+				unsigned char rest = mask_apply(edge + cut, n - cut, key, phase + cut);
+
+				CHECK((first | rest) == any);
+				CHECK(memcmp(edge, want, n) == 0);
+			}
+			unit_drop(edge, n);
+		}
+	}
+}
+
+static void
+every_byte_counts_towards_the_high_bits(void)
+{
+	const unsigned char none[4] = {0};
+
+	for (size_t n = 1; n <= 100; n++)
+		for (size_t at = 0; at < n; at++) {
+			unsigned char text[100] = {0};
+
+			text[at] = 0x80;
+			CHECK(mask_apply(text, n, none, 0) == 0x80);
+		}
+}
+
+static void
+a_phase_beyond_32_bits_still_turns_the_key(void)
+{
+	unsigned char text[3] = {0};
+
+	mask_apply(text, sizeof text, key, UINT64_C(0x100000002));
+	CHECK(memcmp(text, "\x21\x3d\x37", 3) == 0);
+}
+
+int
+main(void)
+{
+	TEST(unmasks_the_hello_of_rfc_6455_section_5_7);
+	TEST(masks_every_size_phase_alignment_and_split_as_a_byte_loop_does);
+	TEST(every_byte_counts_towards_the_high_bits);
+	TEST(a_phase_beyond_32_bits_still_turns_the_key);
+	return unit_done();
+}

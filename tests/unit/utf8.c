@@ -1,0 +1,189 @@
+#include "codec/utf8.h"
+#include "unit.h"
+
+/* The grammar of RFC 3629 section 4, written out as ranges of bytes, in order. */
+static const struct {
+	unsigned size;
+	struct {
+		unsigned char low, high;
+	} bytes[4];
+} forms[] = {
+	{1, {{0x00, 0x7f}}},
+	{2, {{0xc2, 0xdf}, {0x80, 0xbf}}},
+	{3, {{0xe0, 0xe0}, {0xa0, 0xbf}, {0x80, 0xbf}}},
+	{3, {{0xe1, 0xec}, {0x80, 0xbf}, {0x80, 0xbf}}},
+	{3, {{0xed, 0xed}, {0x80, 0x9f}, {0x80, 0xbf}}},
+	{3, {{0xee, 0xef}, {0x80, 0xbf}, {0x80, 0xbf}}},
+	{4, {{0xf0, 0xf0}, {0x90, 0xbf}, {0x80, 0xbf}, {0x80, 0xbf}}},
+	{4, {{0xf1, 0xf3}, {0x80, 0xbf}, {0x80, 0xbf}, {0x80, 0xbf}}},
+	{4, {{0xf4, 0xf4}, {0x80, 0x8f}, {0x80, 0xbf}, {0x80, 0xbf}}},
+};
+enum { FORMS = sizeof forms / sizeof forms[0] };
+
+struct verdict {
+	size_t good;
+	bool whole;
+};
+
+/* How far a character can be matched at p: its size, or less where it breaks off. */
+static size_t
+longest_match(const unsigned char *p, size_t n, bool *complete)
+{
+	size_t best = 0;
+
+	*complete = false;
+	for (unsigned f = 0; f < FORMS; f++) {
+		size_t k = 0;
+
+		while (k < forms[f].size && k < n && p[k] >= forms[f].bytes[k].low && p[k] <= forms[f].bytes[k].high)
+			k++;
+		if (k > best)
+			best = k;
+		if (k == forms[f].size)
+			*complete = true;
+	}
+	return best;
+}
+
+/* The naive checker: from character to character by trying every form. */
+static struct verdict
+expect(const unsigned char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n) {
+		bool complete;
+		size_t k = longest_match(p + i, n - i, &complete);
+
+		i += k;
+		if (!complete)
+			return (struct verdict){i, k == 0};
+	}
+	return (struct verdict){n, true};
+}
+
+static struct verdict
+check_cut(const unsigned char *p, size_t n, size_t cut)
+{
+	struct utf8 text = {0};
+	size_t good = utf8_check(&text, p, cut);
+
+	if (good == cut)
+		good += utf8_check(&text, p + cut, n - cut);
+	return (struct verdict){good, utf8_whole(&text)};
+}
+
+static bool
+same(struct verdict a, struct verdict b)
+{
+	return a.good == b.good && a.whole == b.whole;
+}
+
+/* Whole, byte by byte, and at every split, before an unreadable page. */
+static bool
+right(const void *bytes, size_t n)
+{
+	unsigned char *p = unit_at_edge(bytes, n);
+	struct verdict want = expect(p, n);
+	struct utf8 text = {0};
+	bool good = true;
+	size_t i = 0;
+
+	while (i < n && utf8_check(&text, p + i, 1) == 1)
+		i++;
+	good = i == want.good && utf8_whole(&text) == want.whole;
+	for (size_t cut = 0; cut <= n; cut++)
+		good = good && same(check_cut(p, n, cut), want);
+	unit_drop(p, n);
+	return good;
+}
+
+static size_t
+encode(unsigned char *out, unsigned long c)
+{
+	if (c < 0x80)
+		return out[0] = (unsigned char)c, 1;
+	size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+	for (size_t i = n - 1; i > 0; i--, c >>= 6)
+		out[i] = (unsigned char)(0x80 | (c & 0x3f));
+	out[0] = (unsigned char)(c | (0xf00u >> n & 0xff));
+	return n;
+}
+
+static void
+every_code_point_but_the_surrogates_passes(void)
+{
+	for (unsigned long c = 0; c < 0x140000; c++) {
+		unsigned char bytes[4];
+		size_t n = encode(bytes, c);
+		struct utf8 text = {0};
+		bool good = utf8_check(&text, bytes, n) == n && utf8_whole(&text);
+
+		CHECK(good == (c < 0x110000 && !(c >= 0xd800 && c < 0xe000)));
+	}
+}
+
+static void
+every_two_bytes_are_judged_as_the_grammar_does(void)
+{
+	for (unsigned v = 0; v < 0x10000; v++) {
+		unsigned char bytes[2] = {(unsigned char)(v >> 8), (unsigned char)v};
+
+		CHECK(same(check_cut(bytes, 2, 2), expect(bytes, 2)));
+		CHECK(same(check_cut(bytes, 2, 1), expect(bytes, 2)));
+	}
+}
+
+static void
+every_three_bytes_of_edge_values_are_judged_as_the_grammar_does(void)
+{
+	static const unsigned char edges[] = {0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2,
+		0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf7, 0xf8, 0xfc, 0xfe, 0xff};
+	enum { N = sizeof edges };
+
+	for (unsigned v = 0; v < N * N * N * N; v++) {
+		unsigned char bytes[4] = {edges[v / N / N / N], edges[v / N / N % N], edges[v / N % N], edges[v % N]};
+
+		CHECK(same(check_cut(bytes, 4, 4), expect(bytes, 4)));
+		CHECK(same(check_cut(bytes, 4, v % 4), expect(bytes, 4)));
+	}
+}
+
+static void
+a_bad_byte_is_found_where_it_stands_in_known_texts(void)
+{
+	static const struct {
+		const char *text;
+		size_t size, good;
+	} rows[] = {
+		{"", 0, 0},
+		{"Hello-\xc2\xb5@\xc3\x9f\xc3\xb6\xc3\xa4\xc3\xbc\xc3\xa0\xc3\xa1-UTF-8!!", 28, 28},
+		{"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80" "edited", 20, 12},
+		{"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xf4\x90\x80\x80" "edited", 21, 12},
+		{"abc\xc0\x80", 5, 3},
+		{"abc\x80", 4, 3},
+		{"\xe2\x82\xac\xe2\x82", 5, 5},
+		{"\xf0\x80\x80\x80", 4, 1},
+		{"\xf8\x88\x80\x80\x80", 5, 0},
+		{"\xe0\x9f\xbf", 3, 1},
+		{"\xc3(", 2, 1},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct utf8 text = {0};
+
+		CHECK(utf8_check(&text, rows[i].text, rows[i].size) == rows[i].good);
+		CHECK(right(rows[i].text, rows[i].size));
+	}
+}
+
+int
+main(void)
+{
+	TEST(every_code_point_but_the_surrogates_passes);
+	TEST(every_two_bytes_are_judged_as_the_grammar_does);
+	TEST(every_three_bytes_of_edge_values_are_judged_as_the_grammar_does);
+	TEST(a_bad_byte_is_found_where_it_stands_in_known_texts);
+	return unit_done();
+}
