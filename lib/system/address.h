@@ -1,0 +1,42 @@
+/* Socket addresses as people write them and as UCSPI wants them. */
+#ifndef FITTINGS_ADDRESS_H
+#define FITTINGS_ADDRESS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+struct address {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+		struct sockaddr_un local;
+	};
+	socklen_t size;
+};
+
+enum {
+	ADDRESS_IP_SIZE = INET6_ADDRSTRLEN,
+	ADDRESS_TEXT_SIZE = INET6_ADDRSTRLEN + sizeof "[]:65535",
+};
+
+/* A numeric IPv4 or IPv6 address. */
+bool address_parse(const char *text, struct address *address);
+
+void address_set_port(struct address *address, uint16_t port);
+uint16_t address_port(const struct address *address);
+
+/* The numeric address, without scope, an IPv4-mapped one as IPv4; "" for a UNIX socket. */
+void address_ip(const struct address *address, char ip[ADDRESS_IP_SIZE]);
+
+/* `127.0.0.1:9000`, `[::1]:9000`, or `unix`. */
+void address_text(const struct address *address, char text[ADDRESS_TEXT_SIZE]);
+
+/* getsockname and getpeername. */
+int address_local(int fd, struct address *address);
+int address_remote(int fd, struct address *address);
+
+#endif

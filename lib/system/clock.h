@@ -1,0 +1,34 @@
+/* Time that only goes forward, for deadlines. */
+#ifndef FITTINGS_CLOCK_H
+#define FITTINGS_CLOCK_H
+
+#include <limits.h>
+#include <stdint.h>
+#include <time.h>
+
+/* A deadline that never comes. */
+#define CLOCK_NEVER INT64_MAX
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+static inline int64_t
+clock_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What poll(2) wants: how long until then, 0 where it has passed, -1 for never. */
+static inline int
+clock_until(int64_t deadline_ms)
+{
+	int64_t left;
+
+	if (deadline_ms == CLOCK_NEVER)
+		return -1;
+	left = deadline_ms - clock_ms();
+	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+#endif

@@ -1,0 +1,69 @@
+#include "system/fds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void
+fds_open_standard(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			(void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+bool
+fds_same(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+void
+fds_guard_stderr(void)
+{
+	struct stat s;
+	int null;
+
+	if (fstat(STDERR_FILENO, &s) != 0 || !S_ISSOCK(s.st_mode) || !fds_same(STDIN_FILENO, STDERR_FILENO))
+		return;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		(void)dup2(null, STDERR_FILENO);
+		(void)close(null);
+	}
+}
+
+int
+fds_place(const int *fds, size_t count, int first)
+{
+	int copies[FDS_PLACE_MAX];
+
+	/* Above all targets first, or one move could close what a later one needs. */
+	for (size_t i = 0; i < count; i++) {
+		copies[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, first + (int)count);
+		if (copies[i] < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < count; i++)
+		(void)close(fds[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (dup2(copies[i], first + (int)i) < 0)
+			return -1;
+		(void)close(copies[i]);
+	}
+	return 0;
+}
+
+void
+fds_close_from(int first)
+{
+	/* By syscall(2): musl has no close_range(). */
+	if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) == 0)
+		return;
+	for (int fd = first, end = (int)sysconf(_SC_OPEN_MAX); fd < end; fd++)
+		(void)close(fd);
+}

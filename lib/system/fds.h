@@ -1,0 +1,36 @@
+/* File descriptors as a program finds and leaves them. */
+#ifndef FITTINGS_FDS_H
+#define FITTINGS_FDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * First thing in main: fills closed 0, 1 and 2, so that nothing opened later
+ * lands there. They are filled the wrong way round (0 cannot be read, 1 and 2
+ * cannot be written), so that using them still fails with EBADF.
+ */
+void fds_open_standard(void);
+
+/* Whether two descriptors are the same file, pipe or socket. */
+bool fds_same(int a, int b);
+
+/*
+ * For programs that speak a protocol on 0 and 1: where stderr is that same
+ * socket (some inetds), it becomes /dev/null, for us and what we run.
+ */
+void fds_guard_stderr(void);
+
+enum { FDS_PLACE_MAX = 64 };
+
+/*
+ * Moves count (at most FDS_PLACE_MAX) descriptors to first, first + 1, ... all
+ * at once, whatever stood there and however they overlap; they survive exec,
+ * the old numbers are closed. Returns 0, or -1 with errno.
+ */
+int fds_place(const int *fds, size_t count, int first);
+
+/* Closes every descriptor from first up. Safe after vfork. */
+void fds_close_from(int first);
+
+#endif

@@ -1,0 +1,169 @@
+#include "system/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ground/number.h"
+#include "ground/say.h"
+#include "system/fds.h"
+
+static int
+refuse(struct listeners *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int
+refuse(struct listeners *l, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(l->why, sizeof l->why, format, args);
+	va_end(args);
+	return -1;
+}
+
+static int
+socket_option(int fd, int name)
+{
+	int value = -1;
+	socklen_t size = sizeof value;
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
+/* Why this descriptor cannot be accepted on; NULL where it can. */
+static const char *
+fault(int fd)
+{
+	int type = socket_option(fd, SO_TYPE), domain = socket_option(fd, SO_DOMAIN);
+
+	if (type < 0)
+		return errno == EBADF ? "is not open" : "is not a socket";
+	if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX)
+		return "is a socket of another family than IPv4, IPv6 and UNIX";
+	if (type != SOCK_STREAM)
+		return "is not a stream socket";
+	if (socket_option(fd, SO_ACCEPTCONN) != 1)
+		return "is a socket that does not listen";
+	return NULL;
+}
+
+static void
+add(struct listeners *l, int fd)
+{
+	l->flags[l->count] = fcntl(fd, F_GETFL);
+	l->fds[l->count++] = fd;
+}
+
+/* 1 where LISTEN_FDS are for us, 0 where not, -1 where LISTEN_PID makes no sense. */
+static int
+meant_for_us(struct listeners *l, const char *pid_text)
+{
+	uint64_t pid;
+
+	if (!number_parse(span_of(pid_text), 1, INT32_MAX, &pid))
+		return refuse(l, "LISTEN_PID: %s: not a process number", quoted(pid_text));
+	if (pid == (uint64_t)getpid())
+		return 1;
+	(void)refuse(l, "LISTEN_PID is %s, not us: its sockets are not taken", quoted(pid_text));
+	return 0;
+}
+
+static int
+take_named(struct listeners *l)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	uint64_t count;
+	int ours;
+
+	if (pid == NULL || fds == NULL)
+		return 0;
+	ours = meant_for_us(l, pid);
+	if (ours <= 0)
+		return ours;
+	if (!number_parse(span_of(fds), 0, LISTEN_MAX, &count))
+		return refuse(l, "LISTEN_FDS: %s: not a number from 0 to %d", quoted(fds), LISTEN_MAX);
+	for (int fd = LISTEN_FIRST; fd < LISTEN_FIRST + (int)count; fd++) {
+		const char *wrong = fault(fd);
+
+		if (wrong != NULL)
+			return refuse(l, "fd %d of LISTEN_FDS %s", fd, wrong);
+		add(l, fd);
+	}
+	return (int)l->count;
+}
+
+int
+listeners_take(struct listeners *l)
+{
+	int taken;
+
+	l->count = 0;
+	l->why[0] = '\0';
+	taken = take_named(l);
+	if (taken == 0 && socket_option(STDIN_FILENO, SO_ACCEPTCONN) == 1) {
+		const char *wrong = fault(STDIN_FILENO);
+
+		if (wrong != NULL)
+			return refuse(l, "fd 0 %s", wrong);
+		add(l, STDIN_FILENO);
+		taken = 1;
+	}
+	(void)unsetenv("LISTEN_PID");
+	(void)unsetenv("LISTEN_FDS");
+	(void)unsetenv("LISTEN_FDNAMES");
+	return taken;
+}
+
+void
+listeners_open(const struct listeners *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		(void)fcntl(l->fds[i], F_SETFD, FD_CLOEXEC);
+		(void)fcntl(l->fds[i], F_SETFL, l->flags[i] | O_NONBLOCK);
+	}
+}
+
+void
+listeners_close(struct listeners *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		(void)fcntl(l->fds[i], F_SETFL, l->flags[i]);
+		(void)close(l->fds[i]);
+	}
+	l->count = 0;
+}
+
+static int
+set_number(const char *name, long value)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof text, "%ld", value);
+	return setenv(name, text, 1);
+}
+
+int
+listeners_give(const int *fds, size_t count)
+{
+	if (fds_place(fds, count, LISTEN_FIRST) != 0 || set_number("LISTEN_PID", (long)getpid()) != 0
+	    || set_number("LISTEN_FDS", (long)count) != 0)
+		return -1;
+	return unsetenv("LISTEN_FDNAMES");
+}
+
+void
+listeners_forget(void)
+{
+	static const char *const names[] = {
+		"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		(void)unsetenv(names[i]);
+}

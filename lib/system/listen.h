@@ -1,0 +1,39 @@
+/*
+ * Listening sockets as they are handed from program to program: fd 3 up with
+ * LISTEN_PID and LISTEN_FDS, see sd_listen_fds(3), or one on fd 0 (inetd wait).
+ */
+#ifndef FITTINGS_LISTEN_H
+#define FITTINGS_LISTEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { LISTEN_FIRST = 3, LISTEN_MAX = 64 };
+
+struct listeners {
+	int fds[LISTEN_MAX];
+	int flags[LISTEN_MAX]; /* F_GETFL as inherited */
+	size_t count;
+	char why[200]; /* after 0: what else was there; after -1: what is wrong with it */
+};
+
+/*
+ * Takes what we inherited. Returns how many there are; 0 where nothing was
+ * handed to us (why is then "" or tells of a foreign LISTEN_PID); -1 where what
+ * was handed over cannot be served. LISTEN_* leave our environment.
+ */
+int listeners_take(struct listeners *l);
+
+/* Makes them non-blocking and close-on-exec: several processes may share them. */
+void listeners_open(const struct listeners *l);
+
+/* Puts them back as they were and closes them (no shutdown: others may share them). */
+void listeners_close(struct listeners *l);
+
+/* Hands the sockets on: places them from fd 3 and sets LISTEN_*. -1 and errno where that fails. */
+int listeners_give(const int *fds, size_t count);
+
+/* Unsets what must not reach a per-connection program: LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*. */
+void listeners_forget(void);
+
+#endif

@@ -1,0 +1,8 @@
+/* The readiness protocol of sd_notify(3). */
+#ifndef FITTINGS_NOTIFY_H
+#define FITTINGS_NOTIFY_H
+
+/* Sends e.g. "READY=1" to $NOTIFY_SOCKET, where there is one; best effort. */
+void notify_send(const char *state);
+
+#endif
