@@ -1,0 +1,225 @@
+/* portscan-bind: bind the first free port, hand the listening socket on. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ground/number.h"
+#include "ground/option.h"
+#include "ground/say.h"
+#include "ground/status.h"
+#include "system/address.h"
+#include "system/exec.h"
+#include "system/fds.h"
+#include "system/listen.h"
+
+enum { RANGES_MAX = 1024, KERNEL_CHOICES = 100 };
+
+static const struct option_row rows[] = {
+	{'1', "print-port", NULL, "print the port on stdout once it listens"},
+	{'q', "quiet", NULL, "do not say `Bound to PORT'"},
+	{'r', "reuse-port", NULL, "share the port with others that set SO_REUSEPORT"},
+	{'a', "address", "ADDR", "numeric address to bind, may be repeated (127.0.0.1)"},
+	{'p', "ports", "LIST", "ports to try in order (9000-9998); 0 is any free one"},
+	{'b', "backlog", "N", "connections that may wait to be accepted (4096)"},
+};
+
+static const struct usage usage = {
+	.program = "portscan-bind",
+	.synopsis = "[option...] [prog [arg...]]",
+	.summary = "Binds the first free port and runs prog with the listening socket.",
+	.rows = rows,
+	.count = sizeof rows / sizeof *rows,
+};
+
+struct scan {
+	struct address addresses[LISTEN_MAX];
+	int sockets[LISTEN_MAX]; /* one an address */
+	size_t count;
+	const char *names[LISTEN_MAX];
+	const char *ports;
+	struct port_range ranges[RANGES_MAX];
+	size_t range_count;
+	int backlog;
+	bool reuse_port;
+	bool print_port;
+	bool quiet;
+};
+
+static int
+listener_open(const struct scan *scan, const struct address *address)
+{
+	int on = 1, error;
+	int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0
+	    && (!scan->reuse_port || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0)
+	    && (address->any.sa_family != AF_INET6
+	        || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0)
+	    && bind(fd, &address->any, address->size) == 0
+	    /* Two scanners may both bind under SO_REUSEADDR: only one of them can listen. */
+	    && listen(fd, scan->backlog) == 0)
+		return fd;
+	error = errno;
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
+
+/*
+ * Listens at this port on every address, or on none: then errno tells why, and
+ * *failed is the address that it was. Returns the port, 0 where it is not free.
+ */
+static unsigned
+port_take(struct scan *scan, unsigned port, size_t *failed)
+{
+	for (size_t i = 0; i < scan->count; i++) {
+		struct address bound;
+
+		address_set_port(&scan->addresses[i], (uint16_t)port);
+		scan->sockets[i] = listener_open(scan, &scan->addresses[i]);
+		if (scan->sockets[i] < 0) {
+			int error = errno;
+
+			while (i > 0)
+				(void)close(scan->sockets[--i]);
+			errno = error;
+			return 0;
+		}
+		*failed = i + 1;
+		if (port == 0 && address_local(scan->sockets[i], &bound) == 0)
+			port = address_port(&bound);
+	}
+	return port;
+}
+
+/* The kernel's choice for one address may be taken at another: then it chooses again. */
+static unsigned
+port_try(struct scan *scan, unsigned port, size_t *failed)
+{
+	unsigned taken = 0;
+
+	for (int turn = 0; taken == 0 && turn < (port == 0 ? KERNEL_CHOICES : 1); turn++) {
+		*failed = 0;
+		taken = port_take(scan, port, failed);
+		if (taken == 0 && errno != EADDRINUSE)
+			break;
+	}
+	return taken;
+}
+
+/* Returns the port, or 0 where there is none, having said so. */
+static unsigned
+ports_scan(struct scan *scan)
+{
+	size_t failed = 0;
+
+	for (size_t r = 0; r < scan->range_count; r++) {
+		for (unsigned port = scan->ranges[r].first; port <= scan->ranges[r].last; port++) {
+			unsigned taken = port_try(scan, port, &failed);
+
+			if (taken != 0)
+				return taken;
+			if (errno != EADDRINUSE && errno != EACCES) {
+				complain("%s port %u: %s", quoted(scan->names[failed]), port, strerror(errno));
+				return 0;
+			}
+		}
+	}
+	if (errno == EACCES)
+		complain("%s: no free port in %s: %s", quoted(scan->names[failed]), quoted(scan->ports),
+		    strerror(errno));
+	else
+		complain("%s: no free port in %s", quoted(scan->names[failed]), quoted(scan->ports));
+	return 0;
+}
+
+static void
+address_add(struct scan *scan, const char *name)
+{
+	if (scan->count == LISTEN_MAX)
+		option_refuse("too many addresses");
+	if (!address_parse(name, &scan->addresses[scan->count]))
+		option_refuse("not a numeric IPv4 or IPv6 address");
+	scan->names[scan->count++] = name;
+}
+
+static void
+options_read(struct scan *scan, int argc, char **argv)
+{
+	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
+		switch (key) {
+		case '1':
+			scan->print_port = true;
+			break;
+		case 'q':
+			scan->quiet = true;
+			break;
+		case 'r':
+			scan->reuse_port = true;
+			break;
+		case 'a':
+			address_add(scan, optarg);
+			break;
+		case 'p':
+			scan->ports = optarg;
+			scan->range_count = port_list_parse(span_of(optarg), scan->ranges, RANGES_MAX);
+			if (scan->range_count == 0)
+				option_refuse("not a list of ports and ranges from 1 to 65535, as 8080,9000-9998");
+			break;
+		case 'b':
+			scan->backlog = (int)option_number(1, INT32_MAX);
+			break;
+		}
+	}
+}
+
+/* What prog learns of its sockets; with several addresses, of the first. */
+static bool
+environment_set(const struct scan *scan, unsigned port)
+{
+	char ip[ADDRESS_IP_SIZE], number[8];
+
+	address_ip(&scan->addresses[0], ip);
+	(void)snprintf(number, sizeof number, "%u", port);
+	return setenv("PROTO", "TCP", 1) == 0 && setenv("TCPLOCALIP", ip, 1) == 0
+	    && setenv("TCPLOCALPORT", number, 1) == 0 && setenv("PORT", number, 1) == 0;
+}
+
+static void
+port_print(unsigned port)
+{
+	if (printf("%u\n", port) < 0 || fflush(stdout) != 0)
+		die(STATUS_FAILED, "write: %s", strerror(errno));
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct scan scan = {.backlog = SOMAXCONN, .ports = "9000-9998"};
+	unsigned port;
+
+	fds_open_standard();
+	scan.range_count = port_list_parse(span_of(scan.ports), scan.ranges, RANGES_MAX);
+	options_read(&scan, argc, argv);
+	if (scan.count == 0)
+		address_add(&scan, "127.0.0.1");
+	port = ports_scan(&scan);
+	if (port == 0)
+		return STATUS_FAILED;
+	if (!scan.quiet)
+		say("Bound to %u", port);
+	if (scan.print_port || argv[optind] == NULL)
+		port_print(port);
+	if (argv[optind] == NULL)
+		return STATUS_OK;
+	if (listeners_give(scan.sockets, scan.count) != 0 || !environment_set(&scan, port))
+		die(STATUS_FAILED, "cannot hand the sockets on: %s", strerror(errno));
+	return exec_next(argv + optind);
+}

@@ -1,0 +1,82 @@
+# What every bats file loads: `load helper`.
+bats_require_minimum_version 1.5.0
+
+PATH=$BIN:$PATH
+pids=()
+
+# Starts a program in the background and ends it with the test: start NAME CMD...
+# Its pid is in $pid, its output in $BATS_TEST_TMPDIR/NAME.out and NAME.err.
+start() {
+	local name=$1
+	shift
+	"$@" >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" 3>&- &
+	pid=$!
+	pids+=("$pid")
+}
+
+# Starts a chain behind portscan-bind and waits until it listens; $port is where.
+# serve CMD...
+serve() {
+	start server portscan-bind -p 9000-9998 "$@"
+	await "$BATS_TEST_TMPDIR/server.err" '^Bound to '
+	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/server.err" | head -n 1)
+}
+
+# await FILE REGEX: until a line of it matches, at most 20 s.
+await() {
+	local end=$((SECONDS + 20))
+	until grep -qsE -- "$2" "$1"; do
+		if ((SECONDS > end)); then
+			echo "no line '$2' in $1:" && cat "$1"
+			return 1
+		fi
+		sleep 0.02
+	done
+}
+
+# await_that CMD...: until it succeeds, at most 20 s.
+await_that() {
+	local end=$((SECONDS + 20))
+	until "$@" >/dev/null 2>&1; do
+		if ((SECONDS > end)); then
+			echo "never: $*"
+			return 1
+		fi
+		sleep 0.02
+	done
+}
+
+# ended PID: waits for a background program's end, its status in $status.
+ended() {
+	status=0
+	wait "$1" || status=$?
+}
+
+# Ends what start began, whatever the test did: TERM, and KILL where that is not enough.
+stop_all() {
+	local p
+	for p in "${pids[@]}"; do
+		kill "$p" 2>/dev/null || continue
+		await_that gone "$p" || kill -KILL "$p" 2>/dev/null
+		wait "$p" 2>/dev/null
+	done
+	pids=()
+	return 0
+}
+
+# gone PID: it has ended (a zombie has).
+gone() {
+	! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"
+}
+
+# same FILE LINE...: the file has just these lines.
+same() {
+	if ! diff <(printf '%s\n' "${@:2}") "$1"; then
+		echo "in $1"
+		return 1
+	fi
+}
+
+teardown() {
+	stop_all
+}
