@@ -101,6 +101,11 @@ unit: $(UNITS:%=$(B)/unit/%)
 lint:
 	tests/lint
 
+# The codecs' speed on this machine.
+.PHONY: bench
+bench: $(BENCHES:%=$(B)/bench/%)
+	@set -e; for bench in $^; do $$bench; done
+
 .PHONY: clean
 clean:
 	rm -rf build

@@ -32,4 +32,17 @@ utf8_whole(const struct utf8 *text)
 	return text->state == 0;
 }
 
+/* The ways to check, all with the same results; tests and benchmarks name one. */
+enum utf8_path {
+	UTF8_PORTABLE,
+	UTF8_SSSE3,
+	UTF8_AVX2,
+	UTF8_PATHS,
+};
+
+/* The best way that this CPU has; every lesser one works as well. */
+enum utf8_path utf8_best_path(void);
+
+size_t utf8_check_by(enum utf8_path path, struct utf8 *text, const void *bytes, size_t n);
+
 #endif

@@ -178,6 +178,138 @@ a_bad_byte_is_found_where_it_stands_in_known_texts(void)
 	}
 }
 
+static unsigned long seed = 6455;
+
+static unsigned
+roll(unsigned below)
+{
+	seed = seed * 6364136223846793005 + 1442695040888963407;
+	return (unsigned)(seed >> 33) % below;
+}
+
+/* Valid text of about n bytes, in runs of one kind of character each. */
+static size_t
+make_text(unsigned char *out, size_t n)
+{
+	size_t size = 0;
+
+	while (size + 4 <= n) {
+		unsigned kind = roll(5), run = 1 + roll(roll(4) == 0 ? 200 : 6);
+
+		for (; run > 0 && size + 4 <= n; run--) {
+			static const unsigned long from[] = {0, 0x80, 0x800, 0xe000, 0x10000};
+			static const unsigned long to[] = {0x80, 0x800, 0xd800, 0x10000, 0x110000};
+
+			size += encode(out + size, from[kind] + roll((unsigned)(to[kind] - from[kind])));
+		}
+	}
+	return size;
+}
+
+/* Breaks the text in one place, or leaves it whole. */
+static size_t
+break_text(unsigned char *text, size_t n)
+{
+	size_t at = roll((unsigned)n);
+
+	switch (roll(6)) {
+	case 0:
+		return n;
+	case 1:
+		return at;
+	case 2:
+		text[at] ^= (unsigned char)(1u << roll(8));
+		return n;
+	case 3:
+		memmove(text + at, text + at + 1, n - at - 1);
+		return n - 1;
+	case 4:
+		text[at] = (unsigned char)(0x80 + roll(128));
+		return n;
+	default:
+		text[at] = (unsigned char)roll(256);
+		return n;
+	}
+}
+
+/* In pieces of random sizes, as it might come from a socket. */
+static struct verdict
+check_pieces(enum utf8_path path, const unsigned char *p, size_t n, unsigned largest)
+{
+	struct utf8 text = {0};
+	size_t i = 0;
+
+	while (i < n) {
+		size_t piece = 1 + roll(largest), good;
+
+		if (piece > n - i)
+			piece = n - i;
+		good = utf8_check_by(path, &text, p + i, piece);
+		i += good;
+		if (good < piece)
+			break;
+	}
+	return (struct verdict){i, utf8_whole(&text)};
+}
+
+static void
+every_path_finds_the_same_byte_in_broken_bulk_text_however_it_is_cut(void)
+{
+	for (unsigned round = 0; round < 20000; round++) {
+		unsigned char made[3000];
+		size_t n = break_text(made, make_text(made, 8 + roll(round % 16 == 0 ? 2900 : 300)));
+		unsigned char *p = unit_at_edge(made, n);
+		struct verdict want = expect(p, n);
+
+		for (enum utf8_path path = UTF8_PORTABLE; path <= utf8_best_path(); path++) {
+			CHECK(same(check_pieces(path, p, n, (unsigned)n + 1), want));
+			CHECK(same(check_pieces(path, p, n, 100), want));
+			CHECK(same(check_pieces(path, p, n, 7), want));
+		}
+		CHECK(same(check_cut(p, n, n), want));
+		unit_drop(p, n);
+	}
+}
+
+/* Each kind of error at each place of a text of several blocks, behind each kind of filling. */
+static void
+every_path_finds_an_error_at_every_place_of_a_block(void)
+{
+	static const char *const fillings[] = {"a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "ab\xe2\x82\xac"};
+	static const char *const errors[] = {"\x80", "\xc0\x80", "\xc3(", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe2\x82(",
+		"\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf0\x9f\x98(", "\xff", "\xf0\x9f", "\xc3\xa9\xa9"};
+
+	for (size_t f = 0; f < sizeof fillings / sizeof fillings[0]; f++)
+		for (size_t e = 0; e < sizeof errors / sizeof errors[0]; e++)
+			for (size_t at = 0; at < 200; at++) {
+				unsigned char text[600] = {0};
+				size_t n = 0, each = strlen(fillings[f]), extra = strlen(errors[e]);
+
+				while (n + each <= at)
+					memcpy(text + n, fillings[f], each), n += each;
+				while (n < at)
+					text[n++] = '.';
+				memcpy(text + n, errors[e], extra), n += extra;
+				while (n + each <= 420)
+					memcpy(text + n, fillings[f], each), n += each;
+				struct verdict want = expect(text, n);
+
+				for (enum utf8_path path = UTF8_PORTABLE; path <= utf8_best_path(); path++)
+					CHECK(same(check_pieces(path, text, n, 1u << 20), want));
+			}
+}
+
+static void
+after_a_bad_byte_the_text_stands_before_it(void)
+{
+	struct utf8 text = {0};
+
+	CHECK(utf8_check(&text, "\xe2\x82", 2) == 2 && !utf8_whole(&text));
+	CHECK(utf8_check(&text, "x", 1) == 0 && !utf8_whole(&text));
+	CHECK(utf8_check(&text, "\xac", 1) == 1 && utf8_whole(&text));
+	CHECK(utf8_check(&text, "ab\xff", 3) == 2 && utf8_whole(&text));
+}
+
 int
 main(void)
 {
@@ -185,5 +317,8 @@ main(void)
 	TEST(every_two_bytes_are_judged_as_the_grammar_does);
 	TEST(every_three_bytes_of_edge_values_are_judged_as_the_grammar_does);
 	TEST(a_bad_byte_is_found_where_it_stands_in_known_texts);
+	TEST(every_path_finds_the_same_byte_in_broken_bulk_text_however_it_is_cut);
+	TEST(every_path_finds_an_error_at_every_place_of_a_block);
+	TEST(after_a_bad_byte_the_text_stands_before_it);
 	return unit_done();
 }
