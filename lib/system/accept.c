@@ -1,0 +1,73 @@
+#include "system/accept.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+/*
+ * Linux hands over errors that were pending on the new connection (accept(2)).
+ * EPERM and EACCES are not among them: a firewall or a security module may
+ * refuse for ever and take nothing from the queue, so they are waited out.
+ */
+static bool
+gone(int error)
+{
+	switch (error) {
+	case ECONNABORTED:
+	case ECONNRESET:
+	case EPROTO:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+	case ETIMEDOUT:
+	case EINTR:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int
+accept_next(int listener, int flags, struct address *remote)
+{
+	int fd;
+
+	if (remote != NULL)
+		remote->size = sizeof remote->local;
+	fd = accept4(listener, remote == NULL ? NULL : &remote->any, remote == NULL ? NULL : &remote->size,
+	    flags | SOCK_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return ACCEPT_NOTHING;
+	return gone(errno) ? ACCEPT_GONE : ACCEPT_SHORTAGE;
+}
+
+bool
+shortage_begin(struct shortage *s, int64_t now)
+{
+	bool say = now >= s->say_after;
+
+	s->until = now + SHORTAGE_PAUSE_MS;
+	if (say)
+		s->say_after = now + SHORTAGE_SAY_MS;
+	return say;
+}
+
+bool
+shortage_lasts(struct shortage *s, int64_t now)
+{
+	if (s->until != 0 && now >= s->until)
+		s->until = 0;
+	return s->until != 0;
+}
+
+void
+shortage_end(struct shortage *s)
+{
+	s->until = 0;
+}

@@ -1,0 +1,95 @@
+#include "system/accept.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "unit.h"
+
+static struct address at;
+
+static int
+listener(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	(void)address_parse("127.0.0.1", &at);
+	CHECK(bind(fd, &at.any, at.size) == 0 && listen(fd, 8) == 0 && address_local(fd, &at) == 0);
+	return fd;
+}
+
+static int
+client(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	CHECK(connect(fd, &at.any, at.size) == 0);
+	return fd;
+}
+
+static void
+a_connection_comes_with_its_address_and_flags(void)
+{
+	int l = listener(), c, fd;
+	struct address remote, local;
+
+	CHECK(accept_next(l, 0, &remote) == ACCEPT_NOTHING);
+	c = client();
+	fd = accept_next(l, SOCK_NONBLOCK, &remote);
+	CHECK(fd >= 0);
+	CHECK(address_local(c, &local) == 0 && address_port(&local) == address_port(&remote));
+	CHECK((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
+	close(fd);
+	close(c);
+	c = client();
+	fd = accept_next(l, 0, NULL);
+	CHECK(fd >= 0 && (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0);
+	close(fd);
+	close(c);
+	close(l);
+}
+
+static void
+out_of_descriptors_is_a_shortage_and_the_connection_still_waits(void)
+{
+	struct rlimit was, none;
+	int l = listener(), c = client(), fd;
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &was) == 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = was.rlim_max};
+	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	CHECK(accept_next(l, 0, NULL) == ACCEPT_SHORTAGE && errno == EMFILE);
+	CHECK(setrlimit(RLIMIT_NOFILE, &was) == 0);
+	fd = accept_next(l, 0, NULL);
+	CHECK(fd >= 0);
+	close(fd);
+	close(c);
+	close(l);
+}
+
+static void
+a_shortage_is_said_once_a_second_and_waited_out(void)
+{
+	struct shortage s = {0};
+
+	CHECK(!shortage_lasts(&s, 5000));
+	CHECK(shortage_begin(&s, 5000));
+	CHECK(shortage_lasts(&s, 5000) && shortage_lasts(&s, 5099));
+	CHECK(!shortage_lasts(&s, 5100));
+	CHECK(!shortage_begin(&s, 5100) && shortage_lasts(&s, 5101));
+	shortage_end(&s);
+	CHECK(!shortage_lasts(&s, 5102));
+	CHECK(!shortage_begin(&s, 5999));
+	CHECK(shortage_begin(&s, 6000));
+}
+
+int
+main(void)
+{
+	TEST(a_connection_comes_with_its_address_and_flags);
+	TEST(out_of_descriptors_is_a_shortage_and_the_connection_still_waits);
+	TEST(a_shortage_is_said_once_a_second_and_waited_out);
+	return unit_done();
+}
