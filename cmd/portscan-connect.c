@@ -1,0 +1,411 @@
+/* portscan-connect: connect to the first port that accepts. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ground/number.h"
+#include "ground/option.h"
+#include "ground/say.h"
+#include "ground/status.h"
+#include "system/address.h"
+#include "system/clock.h"
+#include "system/exec.h"
+#include "system/fds.h"
+#include "system/ports.h"
+
+enum {
+	RANGES_MAX = 1024,
+	RELAY_SIZE = 64 * 1024,
+	REPLY_SIZE = 64 * 1024,
+	UCSPI_FD = 6,          /* a UCSPI client's socket: 6 to read, 7 to write */
+	LAST_STDIN_MS = 1000,  /* how long stdin may be silent once the server has ended */
+	DURATION_MAX = 24 * 60 * 60 * 1000,
+};
+
+static const struct option_row rows[] = {
+	{'l', "lockstep", NULL, "send a line, wait for its reply, print it; and so on"},
+	{'q', "quiet", NULL, "do not say `Bound to PORT'"},
+	{'v', "verbose", NULL, "say why each port was passed over"},
+	{'4', "ipv4", NULL, "only IPv4 addresses"},
+	{'6', "ipv6", NULL, "only IPv6 addresses"},
+	{'a', "host", "HOST", "name or address to connect to (127.0.0.1)"},
+	{'p', "ports", "LIST", "ports to try in order (9000-9998)"},
+	{'t', "timeout", "TIME", "limit for each attempt (3s)"},
+	{'T', "total", "TIME", "limit for the whole scan (none)"},
+};
+
+static const struct usage usage = {
+	.program = "portscan-connect",
+	.synopsis = "[option...] [prog [arg...]]",
+	.summary = "Connects to the first port that accepts and runs prog with the connection\n"
+	           "on fds 6 and 7, or relays stdin and stdout.",
+	.rows = rows,
+	.count = sizeof rows / sizeof *rows,
+};
+
+struct scan {
+	const char *host;
+	const char *ports;
+	struct port_range ranges[RANGES_MAX];
+	size_t range_count;
+	int family;
+	int64_t attempt_ms;
+	int64_t deadline;
+	bool lockstep;
+	bool quiet;
+	bool verbose;
+};
+
+static void
+ports_read(struct scan *scan, const char *list)
+{
+	scan->ports = list;
+	scan->range_count = port_list_parse(span_of(list), scan->ranges, RANGES_MAX);
+}
+
+static void
+options_read(struct scan *scan, int argc, char **argv)
+{
+	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
+		switch (key) {
+		case 'l':
+			scan->lockstep = true;
+			break;
+		case 'q':
+			scan->quiet = true;
+			break;
+		case 'v':
+			scan->verbose = true;
+			break;
+		case '4':
+			scan->family = AF_INET;
+			break;
+		case '6':
+			scan->family = AF_INET6;
+			break;
+		case 'a':
+			scan->host = optarg;
+			break;
+		case 'p':
+			ports_read(scan, optarg);
+			for (size_t i = 0; i < scan->range_count; i++)
+				if (scan->ranges[i].first == 0)
+					scan->range_count = 0;
+			if (scan->range_count == 0)
+				option_refuse("not a list of ports and ranges from 1 to 65535, as 8080,9000-9998");
+			break;
+		case 't':
+			scan->attempt_ms = (int64_t)option_duration(1, DURATION_MAX);
+			break;
+		case 'T':
+			scan->deadline = clock_ms() + (int64_t)option_duration(1, DURATION_MAX);
+			break;
+		}
+	}
+}
+
+static struct addrinfo *
+host_resolve(const struct scan *scan)
+{
+	struct addrinfo want = {.ai_family = scan->family, .ai_socktype = SOCK_STREAM}, *found;
+	int error = getaddrinfo(scan->host, NULL, &want, &found);
+
+	if (error != 0)
+		die(STATUS_FAILED, "%s: %s", quoted(scan->host),
+		    error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
+	return found;
+}
+
+/* The outcome of a connect that is under way: 0 or its errno. After EINTR the
+ * connection goes on being made, so connect is never called twice. */
+static int
+connect_await(int fd, int64_t deadline)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	socklen_t size = sizeof(int);
+	int error = 0, ready;
+
+	do
+		ready = poll(&p, 1, clock_until(deadline));
+	while (ready < 0 && errno == EINTR);
+	if (ready <= 0)
+		return ready == 0 ? ETIMEDOUT : errno;
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+/* A port of the ephemeral range where nobody listens can connect to itself. */
+static bool
+connected_to_itself(int fd)
+{
+	struct address local, remote;
+
+	return address_local(fd, &local) == 0 && address_remote(fd, &remote) == 0
+	    && local.size == remote.size && memcmp(&local.any, &remote.any, local.size) == 0;
+}
+
+/* Returns the socket, or -1 with errno. */
+static int
+connect_to(const struct address *to, int64_t deadline)
+{
+	int on = 1, error = 0;
+	int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -1;
+	if (connect(fd, &to->any, to->size) != 0)
+		error = errno == EINPROGRESS || errno == EINTR ? connect_await(fd, deadline) : errno;
+	if (error == 0 && connected_to_itself(fd))
+		error = ECONNREFUSED;
+	if (error == 0 && fcntl(fd, F_SETFL, 0) == 0) {
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+		return fd;
+	}
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
+
+/* One port of every address of the host. */
+static int
+port_try(const struct scan *scan, const struct addrinfo *hosts, uint16_t port)
+{
+	for (const struct addrinfo *host = hosts; host != NULL; host = host->ai_next) {
+		struct address to = {.size = host->ai_addrlen};
+		char text[ADDRESS_TEXT_SIZE];
+		int64_t deadline = clock_ms() + scan->attempt_ms;
+		int fd;
+
+		memcpy(&to.any, host->ai_addr, host->ai_addrlen);
+		address_set_port(&to, port);
+		fd = connect_to(&to, deadline < scan->deadline ? deadline : scan->deadline);
+		if (fd >= 0)
+			return fd;
+		address_text(&to, text);
+		if (scan->verbose)
+			complain("%s: %s", text, strerror(errno));
+		if (clock_until(scan->deadline) == 0)
+			die(STATUS_FAILED, "%s: no port accepted in time: at %u of %s", quoted(scan->host),
+			    (unsigned)port, quoted(scan->ports));
+	}
+	return -1;
+}
+
+static int
+ports_scan(const struct scan *scan, const struct addrinfo *hosts)
+{
+	for (size_t r = 0; r < scan->range_count; r++) {
+		for (unsigned port = scan->ranges[r].first; port <= scan->ranges[r].last; port++) {
+			int fd = port_try(scan, hosts, (uint16_t)port);
+
+			if (fd >= 0) {
+				if (!scan->quiet)
+					say("Bound to %u", port);
+				return fd;
+			}
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+				die(STATUS_FAILED, "socket: %s", strerror(errno));
+		}
+	}
+	die(STATUS_FAILED, "%s: no port accepts in %s: %s", quoted(scan->host), quoted(scan->ports),
+	    strerror(errno));
+}
+
+static bool
+address_export(const char *ip_name, const char *port_name, const struct address *address)
+{
+	char ip[ADDRESS_IP_SIZE], port[8];
+
+	address_ip(address, ip);
+	(void)snprintf(port, sizeof port, "%u", (unsigned)address_port(address));
+	return setenv(ip_name, ip, 1) == 0 && setenv(port_name, port, 1) == 0;
+}
+
+/* The environment of a UCSPI client; what has no value here is unset. */
+static bool
+environment_set(const struct scan *scan, int fd)
+{
+	static const char *const unknown[] = {"TCPLOCALHOST", "TCPREMOTEHOST", "TCPREMOTEINFO", "TCPCONNNUM"};
+	struct address local, remote, numeric;
+
+	for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+		(void)unsetenv(unknown[i]);
+	return address_local(fd, &local) == 0 && address_remote(fd, &remote) == 0
+	    && setenv("PROTO", "TCP", 1) == 0 && address_export("TCPLOCALIP", "TCPLOCALPORT", &local)
+	    && address_export("TCPREMOTEIP", "TCPREMOTEPORT", &remote)
+	    && (address_parse(scan->host, &numeric) || setenv("TCPREMOTEHOST", scan->host, 1) == 0);
+}
+
+static int
+program_run(const struct scan *scan, int fd, char **argv)
+{
+	int both[2] = {fd, -1};
+
+	if (environment_set(scan, fd))
+		both[1] = fcntl(fd, F_DUPFD_CLOEXEC, UCSPI_FD);
+	if (both[1] < 0 || fds_place(both, 2, UCSPI_FD) != 0)
+		die(STATUS_FAILED, "cannot hand the connection on: %s", strerror(errno));
+	return exec_next(argv);
+}
+
+struct relay {
+	struct port in, out;             /* the user's */
+	struct port from_server, to_server;
+};
+
+/* Passes the end of one side on to the other, once all before it has gone out. */
+static void
+ends_pass(struct relay *r)
+{
+	if (r->to_server.ended) {
+		r->in.ended = true; /* nobody takes it any more */
+	} else if (r->in.ended && buffer_held(r->to_server.buffer) == 0) {
+		(void)shutdown(r->to_server.fd, SHUT_WR);
+		r->to_server.ended = true;
+	}
+	if (r->from_server.ended && !r->out.ended && buffer_held(r->out.buffer) == 0) {
+		if (close(r->out.fd) != 0)
+			die(STATUS_FAILED, "stdout: %s", strerror(errno));
+		r->out.ended = true;
+		r->out.error = 0;
+	}
+}
+
+/* The exit status, or -1 while there is more to do. */
+static int
+relay_status(const struct relay *r)
+{
+	if (r->out.ended && r->out.error != 0) {
+		if (r->out.error != EPIPE)
+			complain("stdout: %s", strerror(r->out.error));
+		return STATUS_FAILED;
+	}
+	if (!r->out.ended || !r->to_server.ended)
+		return -1;
+	if (r->in.error != 0)
+		complain("stdin: %s", strerror(r->in.error));
+	else if (r->from_server.error != 0)
+		complain("server: %s", strerror(r->from_server.error));
+	else if (buffer_held(r->to_server.buffer) != 0)
+		complain("server: closed before it took all of stdin");
+	else
+		return STATUS_OK;
+	return STATUS_FAILED;
+}
+
+static int
+relay_run(int fd)
+{
+	static unsigned char up_bytes[RELAY_SIZE], down_bytes[RELAY_SIZE];
+	struct buffer up = buffer_over(up_bytes, sizeof up_bytes);
+	struct buffer down = buffer_over(down_bytes, sizeof down_bytes);
+	struct relay r = {
+		.in = port_over(STDIN_FILENO, false, &up),
+		.out = port_over(STDOUT_FILENO, true, &down),
+		.from_server = port_over(fd, false, &down),
+		.to_server = port_over(fd, true, &up),
+	};
+	struct port *const ports[] = {&r.in, &r.out, &r.from_server, &r.to_server};
+
+	for (;;) {
+		int status, moved;
+
+		ends_pass(&r);
+		status = relay_status(&r);
+		if (status >= 0)
+			return status;
+		/* The server may have closed only its own way, so stdin still goes out;
+		 * but a silent stdin does not keep us. */
+		moved = ports_wait(ports, sizeof ports / sizeof *ports, r.out.ended ? LAST_STDIN_MS : -1, NULL);
+		if (moved == 0 && r.out.ended && buffer_held(&up) == 0)
+			r.in.ended = true;
+	}
+}
+
+/* stdout takes the whole line before the next is read. */
+static void
+lockstep_print(const char *reply, size_t size)
+{
+	if (printf("Received ") < 0 || fwrite(reply, 1, size, stdout) != size || printf(" from server\n") < 0
+	    || fflush(stdout) != 0)
+		die(STATUS_FAILED, "write: %s", strerror(errno));
+}
+
+static bool
+send_all(int fd, const char *bytes, size_t size)
+{
+	while (size != 0) {
+		ssize_t n = send(fd, bytes, size, MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (n > 0) {
+			bytes += n;
+			size -= (size_t)n;
+		}
+	}
+	return true;
+}
+
+/* As the tutorial's client: an empty line or the end of stdin ends it. */
+static int
+lockstep_run(int fd)
+{
+	static char reply[REPLY_SIZE];
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t size, got;
+
+	while ((size = getline(&line, &room, stdin)) > 0) {
+		if (line[size - 1] == '\n')
+			size--;
+		if (size == 0)
+			break;
+		if (!send_all(fd, line, (size_t)size))
+			goto disconnected;
+		do
+			got = recv(fd, reply, sizeof reply, 0);
+		while (got < 0 && errno == EINTR);
+		if (got <= 0)
+			goto disconnected;
+		lockstep_print(reply, (size_t)got);
+	}
+	if (ferror(stdin))
+		die(STATUS_FAILED, "stdin: %s", strerror(errno));
+	free(line);
+	return STATUS_OK;
+disconnected:
+	free(line);
+	if (puts("server disconnected") < 0 || fflush(stdout) != 0)
+		die(STATUS_FAILED, "write: %s", strerror(errno));
+	return STATUS_FAILED;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct scan scan = {
+		.host = "127.0.0.1", .family = AF_UNSPEC, .attempt_ms = 3000, .deadline = CLOCK_NEVER,
+	};
+	struct addrinfo *hosts;
+	int fd;
+
+	fds_open_standard();
+	ports_read(&scan, "9000-9998");
+	options_read(&scan, argc, argv);
+	if (scan.lockstep && argv[optind] != NULL)
+		usage_refuse("--lockstep takes no program");
+	hosts = host_resolve(&scan);
+	fd = ports_scan(&scan, hosts);
+	freeaddrinfo(hosts);
+	if (argv[optind] != NULL)
+		return program_run(&scan, fd, argv + optind);
+	return scan.lockstep ? lockstep_run(fd) : relay_run(fd);
+}
