@@ -30,12 +30,17 @@ ALL_CFLAGS = $(WARN) -D_GNU_SOURCE -DFITTINGS_VERSION='"$(VERSION)"' -Ilib -ffun
 	$(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,-z,separate-code $(LDFLAGS)
 
-# musl-gcc hides the kernel's headers; -idirafter brings them back behind musl's own.
+# musl-gcc hides the kernel's headers; -idirafter brings them back behind musl's
+# own. Its -static-pie silently makes a dynamic program, so the static PIE is
+# linked from musl's own start file, rcrt1.o.
+MUSL_DIR := $(shell sed -n 's|.*-specs "\(.*\)/[^/]*".*|\1|p' "$$(command -v $(MUSL_CC))" 2>/dev/null)
 CC_musl = $(MUSL_CC)
-CFLAGS_musl = -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -dumpmachine)
-LDFLAGS_musl = -static
+CFLAGS_musl = -fPIE -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -dumpmachine)
+LDFLAGS_musl = -static -nostartfiles -Wl,-pie,--no-dynamic-linker $(MUSL_DIR)/rcrt1.o $(MUSL_DIR)/crti.o
+END_musl = $(MUSL_DIR)/crtn.o
 CC_static = $(CC)
-LDFLAGS_static = -static
+CFLAGS_static = -fPIE $(FORTIFY)
+LDFLAGS_static = -static-pie
 CC_shared = $(CC)
 CFLAGS_shared = -fPIE $(FORTIFY)
 LDFLAGS_shared = -pie -Wl,--as-needed
@@ -65,7 +70,7 @@ endef
 define program
 $1: $(B)/$3/$2.o $(B)/$3/fittings.a
 	@mkdir -p $$(@D)
-	$$(call run,LD,$$(CC_$3)) $$(CFLAGS) $$(ALL_LDFLAGS) $$(LDFLAGS_$3) -o $$@ $$^ $$(LIBS_$(notdir $2))
+	$$(call run,LD,$$(CC_$3)) $$(CFLAGS) $$(ALL_LDFLAGS) $$(LDFLAGS_$3) -o $$@ $$^ $$(LIBS_$(notdir $2)) $$(END_$3)
 endef
 
 libc_of = $(if $(filter $(RESOLVERS),$1),$(RESOLVER_LIBC),$(LIBC))
@@ -105,6 +110,47 @@ lint:
 .PHONY: bench
 bench: $(BENCHES:%=$(B)/bench/%)
 	@set -e; for bench in $^; do $$bench; done
+
+# The main job: any filter as a WebSocket service, with a page to try it in a browser.
+.PHONY: run
+run: programs
+	@PATH="$(CURDIR)/$(B)/bin:$$PATH" lib/examples/run lib/examples/doctor
+
+# systemd's units find the programs where they are installed.
+BINDIR = $(PREFIX)/bin
+MANDIR = $(PREFIX)/share/man
+UNITDIR = $(PREFIX)/lib/systemd/system
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
+EXAMPLEDIR = $(PREFIX)/share/doc/fittings/examples
+INSTALLED = $(PROGRAMS:%=$(BINDIR)/%) \
+	$(patsubst man/%.1,$(MANDIR)/man1/%.1,$(wildcard man/*.1)) $(patsubst man/%.7,$(MANDIR)/man7/%.7,$(wildcard man/*.7)) \
+	$(patsubst lib/systemd/%,$(UNITDIR)/%,$(wildcard lib/systemd/*)) \
+	$(PROGRAMS:%=$(BASHDIR)/%) $(ZSHDIR)/_fittings $(FISHDIR)/fittings.fish \
+	$(patsubst lib/examples/%,$(EXAMPLEDIR)/%,$(wildcard lib/examples/*))
+
+.PHONY: install uninstall
+install: programs
+	install -d $(sort $(dir $(INSTALLED:%=$(DESTDIR)%)))
+	install -m 755 $(PROGRAMS:%=$(B)/bin/%) $(DESTDIR)$(BINDIR)
+	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(MANDIR)/man1
+	install -m 644 $(wildcard man/*.7) $(DESTDIR)$(MANDIR)/man7
+	for unit in $(wildcard lib/systemd/*); do \
+		sed 's|/usr/local/bin/|$(BINDIR)/|' "$$unit" >"$(DESTDIR)$(UNITDIR)/$${unit##*/}" || exit; done
+	for name in $(PROGRAMS); do install -m 644 completions/fittings.bash "$(DESTDIR)$(BASHDIR)/$$name" || exit; done
+	install -m 644 completions/_fittings $(DESTDIR)$(ZSHDIR)
+	install -m 644 completions/fittings.fish $(DESTDIR)$(FISHDIR)
+	install $(wildcard lib/examples/*) $(DESTDIR)$(EXAMPLEDIR)
+uninstall:
+	rm -f $(INSTALLED:%=$(DESTDIR)%)
+
+# A tarball of what is committed; it builds and passes by itself.
+.PHONY: dist
+dist:
+	@mkdir -p build
+	git archive --prefix=fittings-$(VERSION)/ -o build/fittings-$(VERSION).tar.gz HEAD
+	@echo build/fittings-$(VERSION).tar.gz
 
 .PHONY: clean
 clean:

@@ -184,7 +184,7 @@ options_read(struct scan *scan, int argc, char **argv)
 static bool
 environment_set(const struct scan *scan, unsigned port)
 {
-	char ip[ADDRESS_IP_SIZE], number[8];
+	char ip[ADDRESS_IP_SIZE], number[12];
 
 	address_ip(&scan->addresses[0], ip);
 	(void)snprintf(number, sizeof number, "%u", port);
