@@ -1,0 +1,162 @@
+#include "system/loop.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "system/clock.h"
+#include "system/signals.h"
+
+/* How long a signal may go unseen while there is always something to do. */
+enum { SIGNALS_MS = 20 };
+
+int
+loop_open(struct loop *loop)
+{
+	loop->fd = epoll_create1(EPOLL_CLOEXEC);
+	loop->now = clock_ms();
+	loop->signals_at = 0;
+	loop->queues = NULL;
+	loop->next = loop->count = 0;
+	return loop->fd < 0 ? -1 : 0;
+}
+
+static int
+control(struct loop *loop, int what, struct watch *watch)
+{
+	struct epoll_event event = {.events = watch->wanted, .data.ptr = watch};
+
+	return epoll_ctl(loop->fd, what, watch->fd, &event);
+}
+
+int
+watch_begin(struct loop *loop, struct watch *watch, int fd, uint32_t wanted)
+{
+	watch->fd = fd;
+	watch->wanted = wanted;
+	return control(loop, EPOLL_CTL_ADD, watch);
+}
+
+void
+watch_want(struct loop *loop, struct watch *watch, uint32_t wanted)
+{
+	if (watch->wanted == wanted)
+		return;
+	watch->wanted = wanted;
+	(void)control(loop, EPOLL_CTL_MOD, watch);
+}
+
+/* An event of this batch must not reach a watch that has ended: its memory may
+ * be another's by then. */
+static void
+forget(struct loop *loop, const struct watch *watch)
+{
+	for (int i = loop->next; i < loop->count; i++)
+		if (loop->batch[i].data.ptr == watch)
+			loop->batch[i].data.ptr = NULL;
+}
+
+void
+watch_end(struct loop *loop, struct watch *watch)
+{
+	forget(loop, watch);
+	(void)control(loop, EPOLL_CTL_DEL, watch);
+}
+
+/* The last close of a file takes it out of epoll. */
+void
+watch_close(struct loop *loop, struct watch *watch)
+{
+	forget(loop, watch);
+	(void)close(watch->fd);
+	watch->fd = -1;
+}
+
+void
+deadlines_begin(struct loop *loop, struct deadlines *queue, int64_t after_ms)
+{
+	queue->ring.next = queue->ring.before = &queue->ring;
+	queue->after_ms = after_ms;
+	queue->others = loop->queues;
+	loop->queues = queue;
+}
+
+void
+deadline_drop(struct deadline *deadline)
+{
+	if (deadline->next == NULL)
+		return;
+	deadline->next->before = deadline->before;
+	deadline->before->next = deadline->next;
+	deadline->next = NULL;
+}
+
+/* Time goes forward and all of a queue are equally far away: the newest is the last. */
+void
+deadline_set(struct loop *loop, struct deadlines *queue, struct deadline *deadline)
+{
+	int64_t at = loop->now + queue->after_ms;
+
+	if (deadline->next == &queue->ring || (deadline->next != NULL && deadline->at == at)) {
+		deadline->at = at;
+		return;
+	}
+	deadline_drop(deadline);
+	deadline->at = at;
+	deadline->next = &queue->ring;
+	deadline->before = queue->ring.before;
+	queue->ring.before->next = deadline;
+	queue->ring.before = deadline;
+}
+
+static int
+wait_ms(const struct loop *loop)
+{
+	int64_t first = CLOCK_NEVER;
+
+	for (const struct deadlines *q = loop->queues; q != NULL; q = q->others)
+		if (q->ring.next != &q->ring && q->ring.next->at < first)
+			first = q->ring.next->at;
+	return clock_until(first);
+}
+
+static void
+deadlines_tell(struct loop *loop)
+{
+	for (struct deadlines *q = loop->queues; q != NULL; q = q->others) {
+		while (q->ring.next != &q->ring && q->ring.next->at <= loop->now) {
+			struct deadline *first = q->ring.next;
+
+			deadline_drop(first);
+			q->passed(loop, first);
+		}
+	}
+}
+
+/* While there are events epoll_pwait() returns at once, and lets no signal in. */
+static void
+signals_now_and_then(struct loop *loop)
+{
+	if (loop->now - loop->signals_at < SIGNALS_MS)
+		return;
+	loop->signals_at = loop->now;
+	signals_let_in();
+}
+
+void
+loop_turn(struct loop *loop)
+{
+	loop->count = epoll_pwait(loop->fd, loop->batch, LOOP_BATCH, wait_ms(loop), signals_wait_mask());
+	loop->now = clock_ms();
+	for (loop->next = 0; loop->next < loop->count;) {
+		struct epoll_event *event = &loop->batch[loop->next++];
+		struct watch *watch = event->data.ptr;
+
+		if (watch != NULL)
+			watch->ready(loop, watch, event->events);
+	}
+	if (loop->count > 0)
+		signals_now_and_then(loop);
+	loop->count = 0;
+	deadlines_tell(loop);
+}
