@@ -69,6 +69,35 @@ duration_parse(struct span text, uint64_t min_ms, uint64_t max_ms, uint64_t *ms)
 	return measure_parse(text, units, min_ms, max_ms, ms);
 }
 
+static int
+hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0'
+	    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	    : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool
+byte_parse(struct span text, char *byte)
+{
+	static const char names[] = "t0\\", values[] = "\t\0\\";
+	const char *named;
+
+	if (text.size == 1) {
+		*byte = text.at[0];
+		return true;
+	}
+	if (text.size == 2 && text.at[0] == '\\' && (named = memchr(names, text.at[1], 3)) != NULL) {
+		*byte = values[named - names];
+		return true;
+	}
+	if (text.size != 4 || text.at[0] != '\\' || text.at[1] != 'x' || hex_digit(text.at[2]) < 0
+	    || hex_digit(text.at[3]) < 0)
+		return false;
+	*byte = (char)(hex_digit(text.at[2]) << 4 | hex_digit(text.at[3]));
+	return true;
+}
+
 static bool
 range_parse(struct span item, struct port_range *range)
 {

@@ -19,6 +19,9 @@ bool size_parse(struct span text, uint64_t min, uint64_t max, uint64_t *bytes);
 /* Milliseconds: a number with ms, s, m, h or nothing (seconds) behind it. */
 bool duration_parse(struct span text, uint64_t min_ms, uint64_t max_ms, uint64_t *ms);
 
+/* One byte as people type it: itself, or \t, \0, \\, \xHH. */
+bool byte_parse(struct span text, char *byte);
+
 /* Ports, first to last. */
 struct port_range {
 	uint16_t first;

@@ -44,6 +44,15 @@ signals_wait_mask(void)
 	return &none;
 }
 
+void
+signals_let_in(void)
+{
+	sigset_t blocked;
+
+	(void)sigprocmask(SIG_SETMASK, &none, &blocked);
+	(void)sigprocmask(SIG_SETMASK, &blocked, NULL);
+}
+
 /* A handler must not run in a vfork child: it would set the parent's flags. So
  * dispositions first, then the mask. */
 void

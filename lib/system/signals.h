@@ -20,6 +20,12 @@ bool signals_take(int number);
 const sigset_t *signals_wait_mask(void);
 
 /*
+ * Lets in what has come by now. For a program that is never idle: a wait that
+ * finds something ready at once returns without having let any signal in.
+ */
+void signals_let_in(void);
+
+/*
  * Before exec, also in a vfork child: SIGPIPE and SIGCHLD at default, what was
  * caught as it was inherited, nothing blocked.
  */

@@ -104,6 +104,24 @@ port_lists_that_are_none(void)
 		CHECK(ports(texts[i], r) == 0);
 }
 
+static bool
+byte_is(const char *text, int want)
+{
+	char got = 'z';
+
+	return byte_parse(span_of(text), &got) ? (unsigned char)got == want : want == -1 && got == 'z';
+}
+
+static void
+a_byte_is_itself_or_a_backslash_name(void)
+{
+	CHECK(byte_is(",", ',') && byte_is("\\", '\\') && byte_is("\xff", 0xff) && byte_is("x", 'x'));
+	CHECK(byte_is("\\t", '\t') && byte_is("\\0", 0) && byte_is("\\\\", '\\'));
+	CHECK(byte_is("\\x1f", 0x1f) && byte_is("\\xAb", 0xab) && byte_is("\\x00", 0));
+	CHECK(byte_is("", -1) && byte_is(",,", -1) && byte_is("\\q", -1) && byte_is("\\x", -1));
+	CHECK(byte_is("\\x1", -1) && byte_is("\\x1g", -1) && byte_is("\\x111", -1) && byte_is("\xc3\xa9", -1));
+}
+
 int
 main(void)
 {
@@ -113,5 +131,6 @@ main(void)
 	TEST(durations_are_seconds_unless_said);
 	TEST(port_lists_keep_their_order);
 	TEST(port_lists_that_are_none);
+	TEST(a_byte_is_itself_or_a_backslash_name);
 	return unit_done();
 }

@@ -1,0 +1,734 @@
+/* tcpecho: send back what comes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "codec/split.h"
+#include "ground/number.h"
+#include "ground/option.h"
+#include "ground/say.h"
+#include "ground/status.h"
+#include "system/address.h"
+#include "system/clock.h"
+#include "system/doors.h"
+#include "system/fds.h"
+#include "system/listen.h"
+#include "system/loop.h"
+#include "system/notify.h"
+#include "system/signals.h"
+
+enum {
+	STREAM_SIZE = 64 * 1024, /* taken and sent in one go */
+	MESSAGE_SIZE = 999,      /* where -F or -r answer messages */
+	JOBS_MAX = 1024,
+	DRAIN_MS = 10000,        /* after SIGTERM: the longest that connections may go on, */
+	QUIET_MS = 1000,         /* and how long all must have been still to count as done */
+	RESPAWN_MS = 1000,
+};
+
+static const struct option_row rows[] = {
+	{'v', "verbose", NULL, "log connections, and with -F or -r what is received"},
+	{'F', "fields", "CHAR", "split each message at CHAR, answer each field"},
+	{'r', "reply", "TEXT", "answer with TEXT instead of what came"},
+	{'j', "jobs", "N", "serve with N processes (1); 0 is one per core"},
+	{'c', "max", "N", "at most N connections at once; the next ones wait"},
+	{'i', "idle", "TIME", "close a connection on which nothing moves for so long"},
+};
+
+static const struct usage usage = {
+	.program = "tcpecho",
+	.synopsis = "[option...]",
+	.summary = "Echoes every connection of the listening sockets it is given, else fd 0 to fd 1.",
+	.rows = rows,
+	.count = sizeof rows / sizeof *rows,
+};
+
+static struct {
+	bool verbose;
+	bool fields;    /* each message is split at: */
+	char delimiter;
+	struct span reply; /* at == NULL: what came is the answer */
+	size_t take;    /* the most that is one message */
+	unsigned jobs;
+	uint64_t max;   /* connections, 0 for no limit */
+	int64_t idle_ms; /* 0 for never */
+} options = {.take = STREAM_SIZE, .jobs = 1};
+
+/*
+ * Answers.
+ *
+ * The answers to a message are made as they are sent: however long the reply
+ * and however many the fields, what is held is the message and a place in it.
+ */
+struct answers {
+	struct span now;     /* what is left of the current answer */
+	struct split fields; /* the fields behind it */
+};
+
+static bool
+answers_next(struct answers *a)
+{
+	struct span field = a->fields.rest;
+
+	if (!a->fields.more)
+		return false;
+	if (options.fields)
+		(void)split_next(&a->fields, &field);
+	else
+		a->fields.more = false;
+	a->now = options.reply.at == NULL ? field : options.reply;
+	return true;
+}
+
+/* n bytes of the answers are sent. */
+static void
+answers_take(struct answers *a, size_t n)
+{
+	while (n > a->now.size) {
+		n -= a->now.size;
+		(void)answers_next(a);
+	}
+	a->now.at += n;
+	a->now.size -= n;
+	while (a->now.size == 0 && answers_next(a))
+		;
+}
+
+/* Nothing is left of them where a.now.size is 0. */
+static struct answers
+answers_to(struct span message)
+{
+	struct answers a = {.now = {message.at, 0}, .fields = split_over(message, options.delimiter)};
+
+	answers_take(&a, 0);
+	return a;
+}
+
+/* The next bytes to send: the current answer as it stands, where it is the last
+ * or a large one, else as many answers as there is room for. */
+static struct span
+answers_bytes(const struct answers *answers, char *room, size_t size)
+{
+	struct answers a = *answers;
+	size_t used = 0;
+
+	if (!a.fields.more || a.now.size >= size / 2)
+		return a.now;
+	while (a.now.size != 0 && used < size) {
+		size_t n = a.now.size < size - used ? a.now.size : size - used;
+
+		memcpy(room + used, a.now.at, n);
+		used += n;
+		answers_take(&a, n);
+	}
+	return (struct span){room, used};
+}
+
+static void
+received_say(struct span message, const char *name)
+{
+	struct split fields = split_over(message, options.delimiter);
+	struct span field = message;
+
+	if (options.fields)
+		while (split_next(&fields, &field))
+			say("Received %s from %s", quoted_bytes(field.at, field.size), name);
+	else if (options.reply.at != NULL)
+		say("Received %s from %s", quoted_bytes(field.at, field.size), name);
+}
+
+/*
+ * The server: one loop, one buffer for all.
+ */
+struct rest {
+	struct answers answers;
+	char message[];
+};
+
+struct client {
+	struct watch watch;
+	struct deadline idle;
+	struct rest *rest; /* what a short send left; NULL else */
+	char name[];       /* with -v */
+};
+
+static struct {
+	struct loop loop;
+	struct doors doors;
+	struct deadlines idles;
+	uint64_t max;
+	uint64_t clients;
+	uint64_t stuck; /* clients that have a rest */
+
+	/* The end: when all have been still for a while, or after the limit. */
+	bool draining;
+	bool done;
+	struct deadlines quiets, limits;
+	struct deadline quiet, limit;
+
+	char taken[STREAM_SIZE];
+	char room[STREAM_SIZE];
+} server;
+
+static void
+client_end(struct loop *loop, struct client *c)
+{
+	if (options.verbose)
+		say("%s disconnected", c->name);
+	server.stuck -= c->rest != NULL;
+	free(c->rest);
+	deadline_drop(&c->idle);
+	watch_close(loop, &c->watch);
+	free(c);
+	if (server.clients-- == server.max && !server.draining)
+		doors_open(loop, &server.doors);
+	doors_retry(loop, &server.doors);
+}
+
+/* What of a message is still needed: from the current answer on where that is
+ * part of it, else from the fields behind it. */
+static bool
+rest_keep(struct client *c, const struct answers *a)
+{
+	bool ours = options.reply.at == NULL;
+	const char *from = ours ? a->now.at : a->fields.rest.at;
+	const char *end = a->fields.more ? a->fields.rest.at + a->fields.rest.size
+	    : ours ? a->now.at + a->now.size : from;
+	struct rest *rest = malloc(sizeof *rest + (size_t)(end - from));
+
+	if (rest == NULL)
+		return false;
+	rest->answers = *a;
+	memcpy(rest->message, from, (size_t)(end - from));
+	if (ours)
+		rest->answers.now.at = rest->message;
+	if (a->fields.more)
+		rest->answers.fields.rest.at = rest->message + (a->fields.rest.at - from);
+	c->rest = rest;
+	server.stuck++;
+	return true;
+}
+
+/* One send. Returns false where the connection is lost. */
+static bool
+answers_send(const struct client *c, struct answers *a)
+{
+	struct span bytes = answers_bytes(a, server.room, sizeof server.room);
+	ssize_t n = send(c->watch.fd, bytes.at, bytes.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOBUFS;
+	answers_take(a, (size_t)n);
+	return true;
+}
+
+/* It could not take all of an answer; until it has, it is not read. */
+static bool
+rest_send(struct loop *loop, struct client *c)
+{
+	if (!answers_send(c, &c->rest->answers))
+		return false;
+	if (c->rest->answers.now.size != 0)
+		return true;
+	free(c->rest);
+	c->rest = NULL;
+	server.stuck--;
+	watch_want(loop, &c->watch, EPOLLIN);
+	return true;
+}
+
+static bool
+message_serve(struct loop *loop, struct client *c)
+{
+	ssize_t n = recv(c->watch.fd, server.taken, options.take, MSG_DONTWAIT);
+	struct span message = {server.taken, n < 0 ? 0 : (size_t)n};
+	struct answers a;
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+	if (options.verbose)
+		received_say(message, c->name);
+	a = answers_to(message);
+	if (a.now.size == 0)
+		return true;
+	if (!answers_send(c, &a))
+		return false;
+	if (a.now.size == 0)
+		return true;
+	if (!rest_keep(c, &a)) {
+		complain("an answer that did not fit is lost: %s", strerror(errno));
+		return false;
+	}
+	watch_want(loop, &c->watch, EPOLLOUT);
+	return true;
+}
+
+static void
+client_moved(struct loop *loop, struct client *c)
+{
+	if (options.idle_ms != 0)
+		deadline_set(loop, &server.idles, &c->idle);
+	if (server.draining)
+		deadline_set(loop, &server.quiets, &server.quiet);
+}
+
+static void
+client_ready(struct loop *loop, struct watch *watch, uint32_t events)
+{
+	struct client *c = (struct client *)watch;
+
+	(void)events; /* an error shows in the call that it spoils */
+	client_moved(loop, c);
+	if (!(c->rest != NULL ? rest_send(loop, c) : message_serve(loop, c)))
+		client_end(loop, c);
+}
+
+static void
+client_idle(struct loop *loop, struct deadline *idle)
+{
+	client_end(loop, (struct client *)((char *)idle - offsetof(struct client, idle)));
+}
+
+static void
+client_enter(struct loop *loop, struct doors *doors, int fd, const struct address *remote)
+{
+	char name[ADDRESS_TEXT_SIZE] = "";
+	int on = 1;
+	struct client *c;
+
+	if (options.verbose)
+		address_text(remote, name);
+	c = malloc(sizeof *c + (options.verbose ? strlen(name) + 1 : 0));
+	if (c != NULL)
+		*c = (struct client){.watch.ready = client_ready};
+	if (c == NULL || watch_begin(loop, &c->watch, fd, EPOLLIN) != 0) {
+		complain("a connection is closed unserved: %s", strerror(errno));
+		free(c);
+		(void)close(fd);
+		return;
+	}
+	if (remote->any.sa_family != AF_UNIX) {
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+		(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	}
+	if (options.verbose) {
+		memcpy(c->name, name, strlen(name) + 1);
+		say("Connected by %s", name);
+	}
+	client_moved(loop, c);
+	if (++server.clients == server.max)
+		doors_shut(loop, doors);
+}
+
+/*
+ * The end of a server. A client of an echo service need not ever close, so one
+ * that has all its bytes and is silent counts as finished.
+ */
+static void
+drain_quiet(struct loop *loop, struct deadline *quiet)
+{
+	if (server.stuck == 0)
+		server.done = true;
+	else
+		deadline_set(loop, &server.quiets, quiet);
+}
+
+static void
+drain_limit(struct loop *loop, struct deadline *limit)
+{
+	(void)loop;
+	(void)limit;
+	server.done = true;
+}
+
+static void
+drain_begin(struct loop *loop)
+{
+	server.draining = true;
+	server.quiets.passed = drain_quiet;
+	server.limits.passed = drain_limit;
+	deadlines_begin(loop, &server.quiets, QUIET_MS);
+	deadlines_begin(loop, &server.limits, DRAIN_MS);
+	deadline_set(loop, &server.quiets, &server.quiet);
+	deadline_set(loop, &server.limits, &server.limit);
+	doors_shut(loop, &server.doors);
+}
+
+static void
+server_begin(const struct listeners *listeners, uint64_t max)
+{
+	struct loop *loop = &server.loop;
+
+	if (loop_open(loop) != 0)
+		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
+	server.max = max;
+	server.idles.passed = client_idle;
+	deadlines_begin(loop, &server.idles, options.idle_ms);
+	server.doors.enter = client_enter;
+	server.doors.listeners = listeners;
+	doors_begin(loop, &server.doors);
+	doors_open(loop, &server.doors);
+}
+
+static bool
+stop_asked(void)
+{
+	bool terminated = signals_take(SIGTERM);
+
+	return signals_take(SIGINT) || terminated;
+}
+
+/* The whole service in this process. */
+static int
+serve_alone(struct listeners *listeners)
+{
+	static const int numbers[] = {SIGTERM, SIGINT};
+
+	signals_catch(numbers, sizeof numbers / sizeof *numbers);
+	server_begin(listeners, options.max);
+	notify_send("READY=1");
+	while (!server.done && !(server.draining && server.clients == 0)) {
+		loop_turn(&server.loop);
+		if (!stop_asked())
+			continue;
+		if (server.draining)
+			break;
+		notify_send("STOPPING=1");
+		drain_begin(&server.loop);
+		listeners_close(listeners);
+	}
+	listeners_close(listeners);
+	return STATUS_OK;
+}
+
+/*
+ * Several processes. SIGTERM drains a worker, however often it comes (a service
+ * manager may send it to all of us, and we pass it on); SIGINT, which a terminal
+ * sends to all, is the parent's to judge. The listening sockets are put back to
+ * how they were when the last worker has let go of them: until then `open' has
+ * a writer.
+ */
+struct workers {
+	pid_t pids[JOBS_MAX]; /* 0 where there is none */
+	unsigned alive;
+	int64_t start_at; /* when to fill the gaps */
+	bool stopping;
+	int open[2];
+};
+
+static void
+serve_as_worker(const struct listeners *listeners, const struct workers *w, unsigned number, pid_t parent)
+{
+	uint64_t share = options.max / options.jobs + (number < options.max % options.jobs);
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		exit(STATUS_OK);
+	(void)close(w->open[0]);
+	server_begin(listeners, share);
+	while (!server.done && !(server.draining && server.clients == 0)) {
+		loop_turn(&server.loop);
+		if (!signals_take(SIGTERM) || server.draining)
+			continue;
+		drain_begin(&server.loop);
+		for (size_t i = 0; i < listeners->count; i++)
+			(void)close(listeners->fds[i]);
+		(void)close(w->open[1]);
+	}
+	exit(STATUS_OK);
+}
+
+static void
+workers_start(const struct listeners *listeners, struct workers *w)
+{
+	if (w->stopping || clock_ms() < w->start_at)
+		return;
+	for (unsigned i = 0; i < options.jobs; i++) {
+		pid_t parent = getpid();
+
+		if (w->pids[i] != 0)
+			continue;
+		w->pids[i] = fork();
+		if (w->pids[i] == 0)
+			serve_as_worker(listeners, w, i, parent);
+		if (w->pids[i] < 0) {
+			complain("fork: %s", strerror(errno));
+			w->pids[i] = 0;
+			w->start_at = clock_ms() + RESPAWN_MS;
+			return;
+		}
+		w->alive++;
+	}
+}
+
+static void
+workers_signal(const struct workers *w, int number)
+{
+	for (unsigned i = 0; i < options.jobs; i++)
+		if (w->pids[i] != 0)
+			(void)kill(w->pids[i], number);
+}
+
+static void
+workers_stop(struct workers *w)
+{
+	if (w->stopping) {
+		workers_signal(w, SIGKILL);
+		return;
+	}
+	w->stopping = true;
+	notify_send("STOPPING=1");
+	workers_signal(w, SIGTERM);
+	(void)close(w->open[1]);
+}
+
+static void
+workers_reap(struct workers *w)
+{
+	int status;
+
+	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+		for (unsigned i = 0; i < options.jobs; i++) {
+			if (w->pids[i] != pid)
+				continue;
+			w->pids[i] = 0;
+			w->alive--;
+		}
+		if (w->stopping)
+			continue;
+		complain("process %ld ended (%s %d), another takes its place", (long)pid,
+		    WIFSIGNALED(status) ? "signal" : "exit",
+		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		w->start_at = clock_ms() + RESPAWN_MS;
+	}
+}
+
+static void
+workers_wait(struct listeners *listeners, const struct workers *w)
+{
+	bool gaps = !w->stopping && w->alive < options.jobs;
+	int ms = clock_until(gaps ? w->start_at : CLOCK_NEVER);
+	struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+	struct pollfd p = {.fd = w->open[0]};
+
+	if (ppoll(&p, w->stopping && listeners->count != 0, ms < 0 ? NULL : &limit, signals_wait_mask()) == 1)
+		listeners_close(listeners);
+}
+
+static int
+serve_shared(struct listeners *listeners)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD};
+	static struct workers w;
+
+	signals_catch(numbers, sizeof numbers / sizeof *numbers);
+	if (pipe2(w.open, O_CLOEXEC) != 0)
+		die(STATUS_FAILED, "pipe: %s", strerror(errno));
+	workers_start(listeners, &w);
+	notify_send("READY=1");
+	while (!w.stopping || w.alive != 0) {
+		workers_wait(listeners, &w);
+		if (signals_take(SIGCHLD))
+			workers_reap(&w);
+		if (stop_asked())
+			workers_stop(&w);
+		workers_start(listeners, &w);
+	}
+	listeners_close(listeners);
+	return STATUS_OK;
+}
+
+/*
+ * Without a listening socket: fd 0 to fd 1, under inetd or in a pipeline.
+ */
+struct ends {
+	bool socket; /* fd 1 is one */
+	char name[ADDRESS_TEXT_SIZE];
+};
+
+/* Waits for fd 0 or 1. Returns false where -i has passed. */
+static bool
+end_wait(int fd, short events)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+	int64_t deadline = options.idle_ms == 0 ? CLOCK_NEVER : clock_ms() + options.idle_ms;
+	int n;
+
+	do
+		n = poll(&p, 1, clock_until(deadline));
+	while (n < 0 && errno == EINTR);
+	return n != 0;
+}
+
+/* Whether an error only means that the other side is gone: on a connection that is its end. */
+static bool
+hung_up(const struct ends *ends)
+{
+	return ends->socket && (errno == EPIPE || errno == ECONNRESET || errno == ETIMEDOUT);
+}
+
+enum moved { MOVED, MOVED_END, MOVED_FAILED };
+
+static enum moved
+ends_write(const struct ends *ends, struct answers *a)
+{
+	while (a->now.size != 0) {
+		struct span bytes = answers_bytes(a, server.room, sizeof server.room);
+		int wait = options.idle_ms == 0 ? 0 : MSG_DONTWAIT;
+		ssize_t n = ends->socket ? send(STDOUT_FILENO, bytes.at, bytes.size, MSG_NOSIGNAL | wait)
+		    : write(STDOUT_FILENO, bytes.at, bytes.size);
+
+		if (n >= 0) {
+			answers_take(a, (size_t)n);
+		} else if (errno == EAGAIN) {
+			if (!end_wait(STDOUT_FILENO, POLLOUT))
+				return MOVED_END;
+		} else if (errno != EINTR) {
+			if (hung_up(ends))
+				return MOVED_END;
+			complain("write: %s", strerror(errno));
+			return MOVED_FAILED;
+		}
+	}
+	return MOVED;
+}
+
+static enum moved
+ends_move(const struct ends *ends)
+{
+	struct answers a;
+	ssize_t n;
+
+	if (options.idle_ms != 0 && !end_wait(STDIN_FILENO, POLLIN))
+		return MOVED_END;
+	n = read(STDIN_FILENO, server.taken, options.take);
+	if (n == 0 || (n < 0 && hung_up(ends)))
+		return MOVED_END;
+	if (n < 0 && (errno == EINTR || (errno == EAGAIN && end_wait(STDIN_FILENO, POLLIN))))
+		return MOVED;
+	if (n < 0) {
+		complain("read: %s", strerror(errno));
+		return MOVED_FAILED;
+	}
+	if (options.verbose)
+		received_say((struct span){server.taken, (size_t)n}, ends->name);
+	a = answers_to((struct span){server.taken, (size_t)n});
+	return ends_write(ends, &a);
+}
+
+static int
+echo_ends(void)
+{
+	struct ends ends = {.name = "stdin"};
+	struct address remote;
+	struct stat s;
+	bool connection = address_remote(STDIN_FILENO, &remote) == 0;
+	enum moved moved;
+
+	fds_guard_stderr();
+	if (connection)
+		address_text(&remote, ends.name);
+	ends.socket = fstat(STDOUT_FILENO, &s) == 0 && S_ISSOCK(s.st_mode);
+	if (options.verbose && connection)
+		say("Connected by %s", ends.name);
+	do
+		moved = ends_move(&ends);
+	while (moved == MOVED);
+	if (options.verbose && connection)
+		say("%s disconnected", ends.name);
+	return moved == MOVED_END ? STATUS_OK : STATUS_FAILED;
+}
+
+static void
+options_read(int argc, char **argv)
+{
+	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
+		switch (key) {
+		case 'v':
+			options.verbose = true;
+			break;
+		case 'F':
+			options.fields = true;
+			options.take = MESSAGE_SIZE;
+			if (!byte_parse(span_of(optarg), &options.delimiter))
+				option_refuse("not one character, nor \\t, \\0, \\\\ or \\xHH");
+			break;
+		case 'r':
+			options.reply = span_of(optarg);
+			options.take = MESSAGE_SIZE;
+			break;
+		case 'j':
+			options.jobs = (unsigned)option_number(0, JOBS_MAX);
+			break;
+		case 'c':
+			options.max = option_number(1, INT32_MAX);
+			break;
+		case 'i':
+			options.idle_ms = (int64_t)option_duration(1, INT32_MAX);
+			break;
+		}
+	}
+	if (argv[optind] != NULL)
+		usage_refuse("%s: runs no program", quoted(argv[optind]));
+}
+
+static unsigned
+cores(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+/* A connection is a descriptor. */
+static void
+descriptors_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct listeners listeners;
+	int taken;
+
+	fds_open_standard();
+	options_read(argc, argv);
+	if (options.jobs == 0)
+		options.jobs = cores();
+	if (options.max != 0 && options.jobs > options.max)
+		options.jobs = (unsigned)options.max;
+	taken = listeners_take(&listeners);
+	if (taken < 0)
+		die(STATUS_USAGE, "%s", listeners.why);
+	if (taken == 0 && listeners.why[0] != '\0')
+		complain("%s", listeners.why);
+	if (taken == 0)
+		return echo_ends();
+	(void)signal(SIGPIPE, SIG_IGN);
+	descriptors_raise();
+	listeners_open(&listeners);
+	return options.jobs == 1 ? serve_alone(&listeners) : serve_shared(&listeners);
+}
