@@ -1,0 +1,49 @@
+#include "codec/inflow.h"
+
+/* Moving what is held to the beginning pays when it is little beside the room
+ * that it wins; what waits for the rest of its message cannot shrink. */
+static void
+make_room(const struct inflow *in, const struct buffer *from, struct buffer *to)
+{
+	if (joiner_room(&in->records, to) < buffer_held(from) && to->begin >= buffer_held(to) - in->records.held)
+		buffer_pack(to);
+}
+
+static void
+data_put(struct inflow *in, struct buffer *to, const struct reader_event *e)
+{
+	in->messages += e->piece.last;
+	if (!in->discard)
+		joiner_put(&in->records, to, &e->piece, e->sized, e->size);
+}
+
+enum reader_kind
+inflow_step(struct inflow *in, struct buffer *from, struct buffer *to, struct reader_event *e)
+{
+	do {
+		size_t room, used;
+
+		make_room(in, from, to);
+		room = in->discard ? SIZE_MAX : joiner_room(&in->records, to);
+		used = reader_step(&in->reader, buffer_head(from), buffer_held(from), room, e);
+		buffer_take(from, used);
+		in->taken += used;
+		if (e->kind == READER_DATA)
+			data_put(in, to, e);
+	} while (e->kind == READER_DATA);
+	if ((e->kind == READER_FAIL || e->kind == READER_CLOSE) && !in->discard)
+		joiner_drop(&in->records, to);
+	return e->kind;
+}
+
+bool
+inflow_inside(const struct inflow *in, const struct buffer *from)
+{
+	return in->reader.in_frame || in->reader.in_message || buffer_held(from) > 0;
+}
+
+bool
+inflow_needs_more(const struct inflow *in, const struct buffer *to)
+{
+	return in->records.held > 0 && to->begin == 0 && in->records.held == buffer_held(to);
+}

@@ -1,0 +1,181 @@
+#include "codec/outflow.h"
+
+#include <string.h>
+
+#include "codec/mask.h"
+
+enum { REPLACED_MIN = 1 << 10, REPLACEMENT_SIZE = 3 };
+
+/* How many bytes at the end are the beginning of a character that needs more. */
+static size_t
+incomplete_tail(const unsigned char *bytes, size_t n)
+{
+	for (size_t back = 1; back <= 3 && back <= n; back++) {
+		unsigned char c = bytes[n - back];
+		size_t needs = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+		if ((c & 0xc0) == 0x80)
+			continue;
+		return c >= 0xc2 && needs > back ? back : 0;
+	}
+	return 0;
+}
+
+/* Writes n bytes with each part that is not UTF-8 (a byte, or a character that
+ * breaks off) replaced; at most three times as many. Returns how many. */
+static size_t
+text_replace(const unsigned char *in, size_t n, unsigned char *out)
+{
+	unsigned char *start = out;
+
+	while (n > 0) {
+		struct utf8 text = {0};
+		size_t good = utf8_check(&text, in, n), broken = incomplete_tail(in, good), used = good;
+
+		memcpy(out, in, good - broken);
+		out += good - broken;
+		if (good < n && broken == 0)
+			used++;
+		if (broken > 0 || good < n) {
+			memcpy(out, "\xef\xbf\xbd", REPLACEMENT_SIZE);
+			out += REPLACEMENT_SIZE;
+		}
+		in += used;
+		n -= used;
+	}
+	return (size_t)(out - start);
+}
+
+static struct frame
+frame_of(const struct outflow *o, const struct piece *p, size_t size, const unsigned char *key)
+{
+	struct frame frame = {.length = size, .fin = p->last, .masked = o->masked};
+
+	frame.opcode = !p->first ? OPCODE_CONTINUATION : p->binary ? OPCODE_BINARY : OPCODE_TEXT;
+	if (o->masked)
+		memcpy(frame.key, key, sizeof frame.key);
+	return frame;
+}
+
+static void
+taken(struct outflow *o, const struct splitter_find *find)
+{
+	o->size = find->piece.last ? 0 : o->size + find->piece.size;
+	splitter_take(&o->records, find);
+}
+
+static void
+frame_put(struct outflow *o, struct buffer *from, const struct splitter_find *find, struct buffer *to,
+    const unsigned char *key)
+{
+	const struct piece *p = &find->piece;
+	struct frame frame = frame_of(o, p, p->size, key);
+	unsigned char *payload = p->at;
+
+	buffer_grow(to, frame_encode(&frame, buffer_tail(to)));
+	buffer_take(from, find->before);
+	o->direct = p->size;
+	o->after = p->last ? find->after : 0;
+	if (p->size <= OUTFLOW_COPY_MAX && p->size + OUTFLOW_RESERVE <= buffer_room(to)) {
+		payload = buffer_tail(to);
+		if (p->size != 0)
+			buffer_put(to, p->at, p->size);
+		outflow_sent(o, from, p->size);
+	}
+	if (o->masked)
+		(void)mask_apply(payload, p->size, key, 0);
+	taken(o, find);
+}
+
+/* As frame_put(), through text_replace(), with as much of the piece as surely fits. */
+static enum outflow_kind
+replaced_put(struct outflow *o, struct buffer *from, struct splitter_find *find, struct buffer *to,
+    const unsigned char *key)
+{
+	struct piece *p = &find->piece;
+	size_t room = buffer_room(to) - OUTFLOW_RESERVE - FRAME_HEAD_MAX, fits = room / REPLACEMENT_SIZE, n;
+	unsigned char *out = buffer_tail(to) + FRAME_HEAD_MAX;
+	struct frame frame;
+	size_t head;
+
+	if (fits < p->size && fits < REPLACED_MIN)
+		return OUTFLOW_FULL;
+	if (fits < p->size) {
+		p->size = fits - incomplete_tail(p->at, fits);
+		p->last = false;
+	}
+	n = text_replace(p->at, p->size, out);
+	frame = frame_of(o, p, n, key);
+	head = frame_encode(&frame, buffer_tail(to));
+	memmove(buffer_tail(to) + head, out, n);
+	if (o->masked)
+		(void)mask_apply(buffer_tail(to) + head, n, key, 0);
+	buffer_grow(to, head + n);
+	buffer_take(from, find->before + p->size + (p->last ? find->after : 0));
+	taken(o, find);
+	return OUTFLOW_FRAMED;
+}
+
+enum text { TEXT_GOOD, TEXT_BAD, TEXT_SHORT };
+
+/* Checks the piece and moves the state on. Where text is replaced, a piece ends
+ * with a whole character, so that the next begins with one. */
+static enum text
+text_check(struct outflow *o, struct piece *p)
+{
+	struct utf8 text = {0};
+	bool good;
+
+	if (!p->first && !o->replace)
+		text = o->text;
+	if (o->replace && !p->last)
+		p->size -= incomplete_tail(p->at, p->size);
+	if (p->size == 0 && !p->last)
+		return TEXT_SHORT;
+	good = utf8_check(&text, p->at, p->size) == p->size && (!p->last || utf8_whole(&text));
+	if (good)
+		o->text = text;
+	return good ? TEXT_GOOD : TEXT_BAD;
+}
+
+enum outflow_kind
+outflow_step(struct outflow *o, struct buffer *from, enum splitter_want want, struct buffer *to,
+    const unsigned char *key, const char **why)
+{
+	struct splitter_find find;
+	struct piece *p = &find.piece;
+	enum text text = TEXT_GOOD;
+
+	if (o->direct > 0 || buffer_room(to) < OUTFLOW_RESERVE + FRAME_HEAD_MAX)
+		return OUTFLOW_FULL;
+	splitter_look(&o->records, buffer_head(from), buffer_held(from), want, &find);
+	*why = find.why;
+	if (find.kind != SPLITTER_PIECE)
+		return find.kind == SPLITTER_MORE ? OUTFLOW_MORE : OUTFLOW_BAD_RECORD;
+	if (o->limit != 0 && p->size > o->limit - o->size)
+		return OUTFLOW_TOO_BIG;
+	/* A short one is copied; checking it again and again while it waits for room is for nothing. */
+	if (p->size <= OUTFLOW_COPY_MAX && p->size + OUTFLOW_RESERVE + FRAME_HEAD_MAX > buffer_room(to))
+		return OUTFLOW_FULL;
+	if (!p->binary)
+		text = text_check(o, p);
+	if (text == TEXT_BAD && o->replace)
+		return replaced_put(o, from, &find, to, key);
+	if (text == TEXT_BAD)
+		return OUTFLOW_BAD_TEXT;
+	if (text == TEXT_SHORT)
+		return OUTFLOW_MORE;
+	frame_put(o, from, &find, to, key);
+	return OUTFLOW_FRAMED;
+}
+
+void
+outflow_sent(struct outflow *o, struct buffer *from, size_t n)
+{
+	buffer_take(from, n);
+	o->direct -= n;
+	if (o->direct == 0) {
+		buffer_take(from, o->after);
+		o->after = 0;
+	}
+}

@@ -1,0 +1,51 @@
+/*
+ * What goes out: the program's records, in one buffer, to frames, in another.
+ * A long payload is not copied: its header is put into `to`, and the payload
+ * stays at the head of `from` to be sent right behind what `to` holds.
+ */
+#ifndef FITTINGS_OUTFLOW_H
+#define FITTINGS_OUTFLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codec/frame.h"
+#include "codec/record.h"
+#include "codec/utf8.h"
+#include "ground/buffer.h"
+
+enum {
+	OUTFLOW_COPY_MAX = 16 << 10,
+	OUTFLOW_RESERVE = 2 * FRAME_CONTROL_MAX, /* of `to`, left for control frames */
+};
+
+struct outflow {
+	struct splitter records;
+	struct utf8 text; /* of the record under way */
+	bool masked;      /* frames of a client */
+	bool replace;     /* what is not UTF-8 by U+FFFD */
+	uint64_t limit;   /* of a record's payload, 0 for none */
+	uint64_t size;    /* of the record under way, what left of it */
+	size_t direct;    /* bytes at the head of `from` that follow what `to` holds */
+	size_t after;     /* bytes behind them to drop then */
+};
+
+enum outflow_kind {
+	OUTFLOW_MORE,     /* nothing (more) to frame in `from` */
+	OUTFLOW_FULL,     /* `to`, or what waits directly, is to be sent first */
+	OUTFLOW_FRAMED,   /* a frame was made, and the key used */
+	OUTFLOW_BAD_TEXT, /* a text that is not UTF-8 */
+	OUTFLOW_BAD_RECORD,
+	OUTFLOW_TOO_BIG,
+};
+
+/* Makes at most one frame; why tells what is wrong with a bad record. The bad
+ * record is number records.number + 1. */
+enum outflow_kind outflow_step(struct outflow *outflow, struct buffer *from, enum splitter_want want,
+    struct buffer *to, const unsigned char *key, const char **why);
+
+/* n of the direct bytes were sent. */
+void outflow_sent(struct outflow *outflow, struct buffer *from, size_t n);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * Records, as programs read and write them, and messages: a line, a text that
+ * ends with NUL, a netstring, a netstring whose payload begins with its type,
+ * or plain bytes.
+ */
+#ifndef FITTINGS_RECORD_H
+#define FITTINGS_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codec/piece.h"
+#include "ground/buffer.h"
+
+enum record_mode {
+	RECORD_LINE,
+	RECORD_NUL,
+	RECORD_NETSTRING,
+	RECORD_TYPED, /* netstrings whose payload begins with t (text) or b (binary) */
+	RECORD_BYTES, /* none: pieces pass as they are */
+};
+
+enum {
+	RECORD_HELD_MAX = 64 << 10, /* a message up to this size is held until it is whole */
+	RECORD_HEAD_MAX = 19 + 1 + 1, /* digits of a length below 2^63, colon, type */
+	RECORD_OVERHEAD_MAX = RECORD_HEAD_MAX + 1,
+};
+
+/*
+ * Messages to records, into the buffer `to`. The last `held` bytes of what the
+ * buffer holds belong to a message that may still turn out broken, so nobody
+ * takes them yet: a netstring until it is whole, other records until they are
+ * whole or over RECORD_HELD_MAX, plain bytes never.
+ */
+struct joiner {
+	enum record_mode mode;
+	bool open; /* nothing of this message is held (any more) */
+	bool gap;  /* its netstring's head is to be written when its size is known */
+	size_t held;
+};
+
+/* How many bytes of payload joiner_put() has room for; 0 where not even an empty piece. */
+size_t joiner_room(const struct joiner *joiner, const struct buffer *to);
+
+/* Appends a piece within that room. sized: the message will be size bytes in all. */
+void joiner_put(struct joiner *joiner, struct buffer *to, const struct piece *piece, bool sized,
+    uint64_t size);
+
+/* The message under way broke: takes back what was held of it. */
+void joiner_drop(struct joiner *joiner, struct buffer *to);
+
+/*
+ * Records to messages. splitter_look() finds the next piece in the n bytes that
+ * are there and changes nothing that matters; splitter_take() says how much of
+ * that piece was taken.
+ */
+struct splitter {
+	enum record_mode mode;
+	bool inside;      /* a piece of this record was taken and not its last */
+	bool headed;      /* its netstring's head was taken */
+	bool binary;      /* by its type */
+	uint64_t left;    /* netstring: payload not taken yet */
+	uint64_t number;  /* records taken whole */
+	size_t scanned;   /* bytes known to hold no terminator */
+};
+
+enum splitter_want {
+	SPLITTER_WHOLE, /* whole records, or as much of the rest as makes a record whole */
+	SPLITTER_ALL,   /* whatever is there: no more fits */
+	SPLITTER_END,   /* whatever is there: no more will come */
+};
+
+enum splitter_kind {
+	SPLITTER_MORE,
+	SPLITTER_PIECE,
+	SPLITTER_BAD, /* a malformed netstring, an unknown type; why, in words */
+};
+
+struct splitter_find {
+	enum splitter_kind kind;
+	struct piece piece;
+	size_t before; /* bytes to drop before the piece */
+	size_t after;  /* and behind it */
+	uint64_t left; /* netstring: its payload from here on */
+	const char *why;
+};
+
+void splitter_look(struct splitter *splitter, unsigned char *bytes, size_t n, enum splitter_want want,
+    struct splitter_find *find);
+
+/* The piece was taken, or its first bytes (then it has been made smaller and is not the last):
+ * before + size + after bytes are gone or will be (after only where it is the last). */
+void splitter_take(struct splitter *splitter, const struct splitter_find *find);
+
+#endif

@@ -1,0 +1,163 @@
+#include "codec/frame.h"
+
+#include "unit.h"
+
+static int
+decode(const char *bytes, size_t n, struct frame *frame)
+{
+	unsigned char *edge = unit_at_edge(bytes, n);
+	int result = frame_decode(frame, edge, n);
+
+	unit_drop(edge, n);
+	return result;
+}
+
+/* RFC 6455 section 5.7, and each size of length. */
+static const struct {
+	const char *bytes;
+	size_t size;
+	struct frame frame;
+} heads[] = {
+	{"\x81\x05", 2, {5, OPCODE_TEXT, true, false, {0}}},
+	{"\x81\x85\x37\xfa\x21\x3d", 6, {5, OPCODE_TEXT, true, true, {0x37, 0xfa, 0x21, 0x3d}}},
+	{"\x01\x03", 2, {3, OPCODE_TEXT, false, false, {0}}},
+	{"\x80\x02", 2, {2, OPCODE_CONTINUATION, true, false, {0}}},
+	{"\x89\x05", 2, {5, OPCODE_PING, true, false, {0}}},
+	{"\x8a\x85\x37\xfa\x21\x3d", 6, {5, OPCODE_PONG, true, true, {0x37, 0xfa, 0x21, 0x3d}}},
+	{"\x82\x7e\x01\x00", 4, {256, OPCODE_BINARY, true, false, {0}}},
+	{"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00", 10, {65536, OPCODE_BINARY, true, false, {0}}},
+	{"\x82\x00", 2, {0, OPCODE_BINARY, true, false, {0}}},
+	{"\x82\x7d", 2, {125, OPCODE_BINARY, true, false, {0}}},
+	{"\x82\x7e\x00\x7e", 4, {126, OPCODE_BINARY, true, false, {0}}},
+	{"\x82\x7e\xff\xff", 4, {65535, OPCODE_BINARY, true, false, {0}}},
+	{"\x88\xfd\x01\x02\x03\x04", 6, {125, OPCODE_CLOSE, true, true, {1, 2, 3, 4}}},
+	{"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x01\x02\x03\x04", 14,
+	    {INT64_MAX, OPCODE_BINARY, true, true, {1, 2, 3, 4}}},
+};
+
+static bool
+same(const struct frame *a, const struct frame *b)
+{
+	return a->length == b->length && a->opcode == b->opcode && a->fin == b->fin && a->masked == b->masked
+	    && memcmp(a->key, b->key, sizeof a->key) == 0;
+}
+
+static void
+headers_are_read_and_written(void)
+{
+	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+		unsigned char out[FRAME_HEAD_MAX];
+		struct frame frame;
+
+		CHECK(decode(heads[i].bytes, heads[i].size, &frame) == (int)heads[i].size);
+		CHECK(same(&frame, &heads[i].frame));
+		CHECK(frame_encode(&heads[i].frame, out) == heads[i].size);
+		CHECK(memcmp(out, heads[i].bytes, heads[i].size) == 0);
+	}
+}
+
+static void
+an_incomplete_header_waits_for_more(void)
+{
+	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+		for (size_t n = 0; n < heads[i].size; n++) {
+			struct frame frame;
+
+			CHECK(decode(heads[i].bytes, n, &frame) == 0);
+		}
+	}
+}
+
+static void
+a_wrong_header_is_known_at_its_first_wrong_byte(void)
+{
+	static const struct {
+		const char *bytes;
+		size_t known_at;
+		int error;
+	} wrong[] = {
+		{"\xc1", 1, FRAME_RESERVED_BITS},
+		{"\xa1", 1, FRAME_RESERVED_BITS},
+		{"\x91", 1, FRAME_RESERVED_BITS},
+		{"\xf8", 1, FRAME_RESERVED_BITS},
+		{"\x83", 1, FRAME_RESERVED_OPCODE},
+		{"\x07", 1, FRAME_RESERVED_OPCODE},
+		{"\x8b", 1, FRAME_RESERVED_OPCODE},
+		{"\x8f", 1, FRAME_RESERVED_OPCODE},
+		{"\x09", 1, FRAME_CONTROL_FRAGMENTED},
+		{"\x08", 1, FRAME_CONTROL_FRAGMENTED},
+		{"\x89\x7e", 2, FRAME_CONTROL_LONG},
+		{"\x88\xff", 2, FRAME_CONTROL_LONG},
+		{"\x81\x7e\x00\x7d", 4, FRAME_LENGTH_NOT_MINIMAL},
+		{"\x81\x7e\x00\x00", 4, FRAME_LENGTH_NOT_MINIMAL},
+		{"\x81\x7f\x00\x00\x00\x00\x00\x00\xff\xff", 10, FRAME_LENGTH_NOT_MINIMAL},
+		{"\x81\x7f\x00\x00\x00\x00\x00\x00\x00\x00", 10, FRAME_LENGTH_NOT_MINIMAL},
+		{"\x81\x7f\x80", 3, FRAME_LENGTH_TOO_LARGE},
+		{"\x81\xff\xff", 3, FRAME_LENGTH_TOO_LARGE},
+	};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct frame frame;
+
+		for (size_t n = 0; n < wrong[i].known_at; n++)
+			CHECK(decode(wrong[i].bytes, n, &frame) == 0);
+		CHECK(decode(wrong[i].bytes, wrong[i].known_at, &frame) == wrong[i].error);
+		CHECK(strlen(frame_error_text(wrong[i].error)) > 0);
+	}
+}
+
+static void
+control_frames_are_written_whole(void)
+{
+	static const unsigned char key[FRAME_KEY_SIZE] = {0x37, 0xfa, 0x21, 0x3d};
+	unsigned char out[FRAME_CONTROL_MAX], full[FRAME_CONTROL_PAYLOAD_MAX] = {0};
+
+	CHECK(frame_control(OPCODE_PING, "Hello", 5, NULL, out) == 7);
+	CHECK(memcmp(out, "\x89\x05\x48\x65\x6c\x6c\x6f", 7) == 0);
+	CHECK(frame_control(OPCODE_PONG, "Hello", 5, key, out) == 11);
+	CHECK(memcmp(out, "\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", 11) == 0);
+	CHECK(frame_control(OPCODE_PING, NULL, 0, NULL, out) == 2 && memcmp(out, "\x89\x00", 2) == 0);
+	CHECK(frame_control(OPCODE_PING, full, sizeof full, key, out) == FRAME_CONTROL_MAX);
+}
+
+static void
+a_close_holds_its_code_and_as_much_reason_as_fits(void)
+{
+	unsigned char out[FRAME_CONTROL_MAX];
+	char reason[200];
+
+	CHECK(frame_close(CLOSE_NORMAL, "", NULL, out) == 4 && memcmp(out, "\x88\x02\x03\xe8", 4) == 0);
+	CHECK(frame_close(CLOSE_NO_CODE, "", NULL, out) == 2 && memcmp(out, "\x88\x00", 2) == 0);
+	CHECK(frame_close(1011, "why", NULL, out) == 7 && memcmp(out, "\x88\x05\x03\xf3why", 7) == 0);
+	memset(reason, 'x', sizeof reason);
+	reason[199] = '\0';
+	memcpy(reason + 122, "\xc3\xa9", 2);
+	CHECK(frame_close(1011, reason, NULL, out) == 2 + 2 + 122);
+	memcpy(reason + 121, "\xc3\xa9x", 3);
+	CHECK(frame_close(1011, reason, NULL, out) == 2 + 2 + 123);
+}
+
+static void
+close_codes_that_may_be_sent(void)
+{
+	static const unsigned good[] = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014,
+	    3000, 3999, 4000, 4999};
+	static const unsigned wrong[] = {0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535};
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		CHECK(close_code_valid(good[i]));
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		CHECK(!close_code_valid(wrong[i]));
+}
+
+int
+main(void)
+{
+	TEST(headers_are_read_and_written);
+	TEST(an_incomplete_header_waits_for_more);
+	TEST(a_wrong_header_is_known_at_its_first_wrong_byte);
+	TEST(control_frames_are_written_whole);
+	TEST(a_close_holds_its_code_and_as_much_reason_as_fits);
+	TEST(close_codes_that_may_be_sent);
+	return unit_done();
+}

@@ -1,0 +1,333 @@
+#include "codec/reader.h"
+
+#include "unit.h"
+
+/* What a reader said, in one line: T( text, B( binary, ) a message's end, [p] ping, {p} pong, #code:reason
+ * a Close, !code@offset a failure. */
+struct account {
+	char text[4096];
+	size_t size;
+	size_t offset;
+};
+
+static void
+tell(struct account *a, const void *bytes, size_t n)
+{
+	if (n > sizeof a->text - 1 - a->size)
+		n = sizeof a->text - 1 - a->size;
+	memcpy(a->text + a->size, bytes, n);
+	a->size += n;
+	a->text[a->size] = '\0';
+}
+
+static void
+tell_event(struct account *a, const struct reader_event *e)
+{
+	static const char before[] = {[READER_PING] = '[', [READER_PONG] = '{'};
+	static const char behind[] = {[READER_PING] = ']', [READER_PONG] = '}'};
+	char line[64];
+
+	switch (e->kind) {
+	case READER_DATA:
+		tell(a, e->piece.binary ? "B(" : "T(", e->piece.first ? 2 : 0);
+		tell(a, e->piece.at, e->piece.size);
+		tell(a, ")", e->piece.last);
+		break;
+	case READER_PING:
+	case READER_PONG:
+		tell(a, &before[e->kind], 1);
+		tell(a, e->piece.at, e->piece.size);
+		tell(a, &behind[e->kind], 1);
+		break;
+	case READER_CLOSE:
+		tell(a, line, (size_t)snprintf(line, sizeof line, "#%u:", e->code));
+		tell(a, e->piece.at, e->piece.size);
+		break;
+	case READER_FAIL:
+		tell(a, line, (size_t)snprintf(line, sizeof line, "!%u@%zu", e->code, a->offset));
+		break;
+	default:
+		break;
+	}
+}
+
+/* Steps over bytes until there is nothing to do; what was not used stays at their beginning. */
+static size_t
+drive(struct reader *r, unsigned char *bytes, size_t n, size_t room, struct account *a)
+{
+	for (;;) {
+		unsigned char *edge = unit_at_edge(bytes, n);
+		struct reader_event e;
+		size_t used = reader_step(r, edge, n, room, &e);
+
+		a->offset += used;
+		tell_event(a, &e);
+		memmove(bytes, bytes + used, n - used);
+		unit_drop(edge, n);
+		n -= used;
+		if (e.kind == READER_MORE || e.kind == READER_FULL)
+			return n;
+	}
+}
+
+static const struct reader from_client = {.peer = READER_OF_CLIENT, .limit = 1000};
+static const struct reader from_server = {.peer = READER_OF_SERVER, .limit = 1000};
+static const struct reader from_either = {.peer = READER_OF_EITHER, .limit = 1000};
+
+/* Feeds the input in two parts, cut at `cut`; or byte by byte. */
+static void
+account_of(struct reader r, const char *in, size_t n, size_t cut, size_t chunk, size_t room, struct account *a)
+{
+	unsigned char held[4096];
+	size_t kept = 0, at = 0;
+
+	*a = (struct account){0};
+	while (at < n) {
+		size_t part = chunk != 0 ? chunk : at < cut ? cut - at : n - at;
+
+		part = part > n - at ? n - at : part;
+		memcpy(held + kept, in + at, part);
+		kept = drive(&r, held, kept + part, room, a);
+		at += part;
+	}
+}
+
+static bool
+reads_as(struct reader r, const char *in, size_t n, const char *want)
+{
+	struct account a;
+	bool good = true;
+
+	for (size_t cut = 0; cut <= n && good; cut++) {
+		account_of(r, in, n, cut, 0, SIZE_MAX, &a);
+		good = strcmp(a.text, want) == 0;
+	}
+	for (size_t chunk = 1; chunk <= 3 && good; chunk++) {
+		account_of(r, in, n, 0, chunk, SIZE_MAX, &a);
+		good = strcmp(a.text, want) == 0;
+	}
+	for (size_t room = 1; room <= 3 && good; room++) {
+		account_of(r, in, n, 0, 0, room, &a);
+		good = strcmp(a.text, want) == 0;
+	}
+	if (!good)
+		printf("# got  %s\n# want %s\n", a.text, want);
+	return good;
+}
+
+#define READS(reader, bytes, want) CHECK(reads_as(reader, "" bytes, sizeof(bytes) - 1, want))
+
+static void
+the_examples_of_the_rfc(void)
+{
+	READS(from_server, "\x81\x05Hello", "T(Hello)");
+	READS(from_client, "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", "T(Hello)");
+	READS(from_server, "\x01\x03Hel\x80\x02lo", "T(Hello)");
+	READS(from_server, "\x89\x05Hello", "[Hello]");
+	READS(from_client, "\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", "{Hello}");
+}
+
+static void
+messages_follow_each_other(void)
+{
+	READS(from_server, "\x81\x00\x81\x01x\x82\x02yz\x81\x00", "T()T(x)B(yz)T()");
+	READS(from_server, "\x01\x00\x00\x00\x80\x00\x02\x01x\x00\x00\x80\x01y", "T()B(xy)");
+	READS(from_either, "\x81\x01x\x81\x81\1\2\3\4\x79\x81\x01z", "T(x)T(x)T(z)");
+}
+
+static void
+control_frames_come_between_fragments_and_inside_a_character(void)
+{
+	READS(from_server, "\x01\x02Hi\x89\x01p\x8a\x00\x80\x01!\x89\x00", "T(Hi[p]{}!)[]");
+	READS(from_server, "\x01\x01\xc3\x89\x01p\x80\x01\xa9", "T(\xc3[p]\xa9)");
+}
+
+static void
+the_role_decides_about_masks(void)
+{
+	READS(from_client, "\x81\x05Hello", "!1002@0");
+	READS(from_client, "\x89\x00", "!1002@0");
+	READS(from_server, "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", "!1002@0");
+	READS(from_server, "\x81\x01x\x88\x80\x37\xfa\x21\x3d", "T(x)!1002@3");
+}
+
+static void
+headers_that_are_wrong_end_it(void)
+{
+	READS(from_server, "\x81\x01x\xc1\x01y", "T(x)!1002@3");
+	READS(from_server, "\x83\x00", "!1002@0");
+	READS(from_server, "\x8b\x00", "!1002@0");
+	READS(from_server, "\x09\x00", "!1002@0");
+	READS(from_server, "\x89\x7e\x00\x7e", "!1002@0");
+	READS(from_server, "\x81\x7e\x00\x7d", "!1002@0");
+	READS(from_server, "\x81\x7f\x80\x00\x00\x00\x00\x00\x00\x00", "!1002@0");
+	READS(from_server, "\x80\x01x", "!1002@0");
+	READS(from_server, "\x00\x01x", "!1002@0");
+	READS(from_server, "\x01\x01x\x81\x01y", "T(x!1002@3");
+	READS(from_server, "\x01\x01x\x02\x01y", "T(x!1002@3");
+	READS(from_server, "\x81\x01x\x80\x01y", "T(x)!1002@3");
+}
+
+static void
+wrong_order_is_known_at_the_first_byte(void)
+{
+	READS(from_server, "\x80", "!1002@0");
+	READS(from_client, "\x81\x00", "!1002@0");
+	READS(from_server, "\x01\x01x\x81", "T(x!1002@3");
+}
+
+static void
+nothing_comes_after_the_end(void)
+{
+	READS(from_server, "\x88\x00\x81\x01x\x88\x02\x03\xe8\xff\xff", "#1005:");
+	READS(from_server, "\xff\x81\x01x", "!1002@0");
+}
+
+static void
+closes_carry_a_code_and_a_reason(void)
+{
+	READS(from_server, "\x88\x00", "#1005:");
+	READS(from_server, "\x88\x02\x03\xe8", "#1000:");
+	READS(from_server, "\x88\x05\x0f\xa0" "bye", "#4000:bye");
+	READS(from_server, "\x88\x04\x03\xe9\xc3\xa9", "#1001:\xc3\xa9");
+	READS(from_client, "\x88\x82\x01\x02\x03\x04\x02\xea", "#1000:");
+	READS(from_server, "\x01\x01x\x88\x00", "T(x#1005:");
+}
+
+static void
+closes_that_are_wrong(void)
+{
+	READS(from_server, "\x88\x01\x03", "!1002@0");
+	READS(from_server, "\x88\x02\x03\xed", "!1002@0");
+	READS(from_server, "\x88\x02\x03\xee", "!1002@0");
+	READS(from_server, "\x88\x02\x03\xe7", "!1002@0");
+	READS(from_server, "\x88\x02\x00\x00", "!1002@0");
+	READS(from_server, "\x88\x02\x07\xd0", "!1002@0");
+	READS(from_server, "\x88\x03\x03\xe8\xff", "!1007@0");
+	READS(from_server, "\x88\x03\x03\xe8\xc3", "!1007@0");
+}
+
+static void
+text_fails_at_its_first_bad_byte(void)
+{
+	READS(from_server, "\x81\x03x\xffy", "T(x!1007@3");
+	READS(from_server, "\x81\x02\xffy", "!1007@2");
+	READS(from_server, "\x81\x04xx\xed\xa0", "T(xx\xed!1007@5");
+	READS(from_server, "\x81\x04xx\xf4\x90", "T(xx\xf4!1007@5");
+	READS(from_server, "\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00\xff", "!1009@0");
+	READS(from_server, "\x81\x7e\x03\xe8\xff", "!1007@4");
+	READS(from_server, "\x01\x01\xc3\x80\x01x", "T(\xc3!1007@5");
+	READS(from_server, "\x82\x03x\xffy", "B(x\xffy)");
+	READS(from_server, "\x02\x01\xff\x80\x01\xfe", "B(\xff\xfe)");
+}
+
+static void
+text_must_not_end_inside_a_character(void)
+{
+	READS(from_server, "\x81\x03" "ab\xc3", "T(ab\xc3!1007@5");
+	READS(from_server, "\x01\x01\xc3\x80\x00", "T(\xc3!1007@5");
+	READS(from_server, "\x01\x01\xc3\x80\x01\xa9\x81\x01x", "T(\xc3\xa9)T(x)");
+	/* Each message begins anew, also behind a binary one. */
+	READS(from_server, "\x02\x01\xc3\x80\x00\x81\x02\xc3\xa9", "B(\xc3)T(\xc3\xa9)");
+}
+
+static void
+the_limit_is_inclusive_and_counts_all_fragments(void)
+{
+	struct reader r = from_server;
+
+	r.limit = 3;
+	READS(r, "\x81\x03xyz", "T(xyz)");
+	READS(r, "\x81\x04", "!1009@0");
+	READS(r, "\x01\x02xy\x80\x01z\x81\x03xyz", "T(xyz)T(xyz)");
+	READS(r, "\x01\x02xy\x80\x02", "T(xy!1009@4");
+	READS(r, "\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff", "!1009@0");
+	READS(r, "\x02\x03xyz\x00\x7f\x7f\xff\xff\xff\xff\xff\xff\xff", "B(xyz!1009@5");
+	READS(r, "\x01\x03xyz\x89\x04ping\x80\x00", "T(xyz[ping])");
+	r.limit = 0;
+	READS(r, "\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff" "ab", "B(ab");
+}
+
+static void
+binary_is_refused_at_its_header_where_asked(void)
+{
+	struct reader r = from_server;
+
+	r.refuse_binary = true;
+	READS(r, "\x81\x01x\x82\x05", "T(x)!1003@3");
+	READS(r, "\x02\x00", "!1003@0");
+	READS(r, "\x01\x01x\x80\x01y", "T(xy)");
+}
+
+static void
+without_room_control_frames_pass_and_payload_waits(void)
+{
+	struct reader r = from_server;
+	unsigned char in[] = "\x89\x01p\x81\x00\x89\x01q";
+	struct reader_event e;
+	size_t used = reader_step(&r, in, 8, 0, &e);
+
+	CHECK(used == 3 && e.kind == READER_PING && e.piece.size == 1 && *e.piece.at == 'p');
+	used += reader_step(&r, in + used, 8 - used, 0, &e);
+	CHECK(used == 5 && e.kind == READER_FULL);
+	used += reader_step(&r, in + used, 8 - used, 0, &e);
+	CHECK(used == 5 && e.kind == READER_FULL);
+	used += reader_step(&r, in + used, 8 - used, 1, &e);
+	CHECK(used == 5 && e.kind == READER_DATA && e.piece.size == 0 && e.piece.first && e.piece.last);
+	used += reader_step(&r, in + used, 8 - used, 0, &e);
+	CHECK(used == 8 && e.kind == READER_PING);
+}
+
+static void
+a_message_of_one_frame_tells_its_size(void)
+{
+	struct reader r = from_server;
+	unsigned char one[] = "\x81\x05Hello", two[] = "\x01\x05Hello\x80\x00";
+	struct reader_event e;
+
+	CHECK(reader_step(&r, one, 4, SIZE_MAX, &e) == 4 && e.sized && e.size == 5 && e.piece.size == 2);
+	r = from_server;
+	CHECK(reader_step(&r, two, 7, SIZE_MAX, &e) == 7 && !e.sized && e.piece.first && !e.piece.last);
+	CHECK(reader_step(&r, two + 7, 2, SIZE_MAX, &e) == 2 && !e.sized && e.piece.last);
+}
+
+static void
+all_lengths_of_masked_text_at_all_phases(void)
+{
+	static char in[2 * 80 + 12], want[80 + 8];
+
+	for (size_t n = 0; n < 80; n++) {
+		memcpy(in, "\x01\x80\x11\x22\x33\x44", 6);
+		in[1] = (char)(0x80 | n);
+		memcpy(want, "T(", 2);
+		for (size_t i = 0; i < n; i++) {
+			want[2 + i] = (char)('a' + i % 26);
+			in[6 + i] = (char)(want[2 + i] ^ "\x11\x22\x33\x44"[i % 4]);
+		}
+		memcpy(in + 6 + n, "\x80\x80\x11\x22\x33\x44", 6);
+		memcpy(want + 2 + n, ")", 2);
+		CHECK(reads_as(from_client, in, n + 12, want));
+	}
+}
+
+int
+main(void)
+{
+	TEST(the_examples_of_the_rfc);
+	TEST(messages_follow_each_other);
+	TEST(control_frames_come_between_fragments_and_inside_a_character);
+	TEST(the_role_decides_about_masks);
+	TEST(headers_that_are_wrong_end_it);
+	TEST(wrong_order_is_known_at_the_first_byte);
+	TEST(nothing_comes_after_the_end);
+	TEST(closes_carry_a_code_and_a_reason);
+	TEST(closes_that_are_wrong);
+	TEST(text_fails_at_its_first_bad_byte);
+	TEST(text_must_not_end_inside_a_character);
+	TEST(the_limit_is_inclusive_and_counts_all_fragments);
+	TEST(binary_is_refused_at_its_header_where_asked);
+	TEST(without_room_control_frames_pass_and_payload_waits);
+	TEST(a_message_of_one_frame_tells_its_size);
+	TEST(all_lengths_of_masked_text_at_all_phases);
+	return unit_done();
+}

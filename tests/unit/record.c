@@ -1,0 +1,309 @@
+#include "codec/record.h"
+
+#include "unit.h"
+
+/* Splits the input as it arrives in chunks; tells records as (text), <binary>, a record's pieces joined. */
+static void
+split(enum record_mode mode, const char *in, size_t n, size_t chunk, bool ended, char *out, size_t size)
+{
+	struct splitter s = {.mode = mode};
+	size_t at = 0, end = 0, used = 0;
+	struct splitter_find f;
+
+#define PUT(c) (used + 1 < size ? (void)(out[used++] = (char)(c)) : (void)0)
+	for (;;) {
+		size_t held = end - at;
+		unsigned char *edge = unit_at_edge(in + at, held);
+		bool last = end == n && ended;
+
+		splitter_look(&s, edge, held, last ? SPLITTER_END : SPLITTER_WHOLE, &f);
+		if (f.kind == SPLITTER_PIECE) {
+			if (f.piece.first)
+				PUT(f.piece.binary ? '<' : '(');
+			for (size_t i = 0; i < f.piece.size; i++)
+				PUT(f.piece.at[i]);
+			if (f.piece.last)
+				PUT(f.piece.binary ? '>' : ')');
+			splitter_take(&s, &f);
+			at += f.before + f.piece.size + f.after;
+		}
+		unit_drop(edge, held);
+		if (f.kind == SPLITTER_BAD)
+			PUT('!');
+		if (f.kind == SPLITTER_BAD || (f.kind == SPLITTER_MORE && end == n))
+			break;
+		if (f.kind == SPLITTER_MORE)
+			end = n - end < chunk ? n : end + chunk;
+	}
+#undef PUT
+	out[used] = '\0';
+}
+
+static bool
+splits(enum record_mode mode, const char *in, size_t n, bool ended, const char *want)
+{
+	char got[512];
+
+	for (size_t chunk = 1; chunk <= n + 1; chunk++) {
+		split(mode, in, n, chunk, ended, got, sizeof got);
+		if (strcmp(got, want) != 0) {
+			printf("# chunks of %zu: got %s, want %s\n", chunk, got, want);
+			return false;
+		}
+	}
+	return true;
+}
+
+#define SPLITS(mode, bytes, want) CHECK(splits(mode, "" bytes, sizeof(bytes) - 1, true, want))
+#define SPLITS_SO_FAR(mode, bytes, want) CHECK(splits(mode, "" bytes, sizeof(bytes) - 1, false, want))
+
+static void
+lines_become_messages(void)
+{
+	SPLITS(RECORD_LINE, "one\ntwo\n", "(one)(two)");
+	SPLITS(RECORD_LINE, "\n\n", "()()");
+	SPLITS(RECORD_LINE, "a\r\n\xff\n", "(a\r)(\xff)");
+	SPLITS(RECORD_LINE, "", "");
+}
+
+static void
+a_last_line_without_newline_counts_at_the_end(void)
+{
+	SPLITS(RECORD_LINE, "one\ntwo", "(one)(two)");
+	SPLITS_SO_FAR(RECORD_LINE, "one\ntwo", "(one)");
+	SPLITS(RECORD_LINE, "x", "(x)");
+}
+
+static void
+nul_ends_a_record(void)
+{
+	SPLITS(RECORD_NUL, "one\ntwo\0three\0", "(one\ntwo)(three)");
+	SPLITS(RECORD_NUL, "one\0two", "(one)(two)");
+}
+
+static void
+netstrings_are_exact(void)
+{
+	SPLITS(RECORD_NETSTRING, "5:hello,0:,3:a,b,", "(hello)()(a,b)");
+	SPLITS(RECORD_NETSTRING, "12:hello, world,", "(hello, world)");
+	SPLITS(RECORD_TYPED, "6:thello,1:t,1:b,3:b\xff\n,", "(hello)()<><\xff\n>");
+	SPLITS_SO_FAR(RECORD_NETSTRING, "1:x,5:hell", "(x)");
+	SPLITS_SO_FAR(RECORD_NETSTRING, "1:x,5:hello", "(x)");
+	SPLITS_SO_FAR(RECORD_TYPED, "1:t,12", "()");
+}
+
+static void
+malformed_netstrings(void)
+{
+	SPLITS(RECORD_NETSTRING, "1:x,hello", "(x)!");
+	SPLITS(RECORD_NETSTRING, ":x,", "!");
+	SPLITS(RECORD_NETSTRING, "05:hello,", "!");
+	SPLITS(RECORD_NETSTRING, "00:,", "!");
+	SPLITS(RECORD_NETSTRING, "5 :hello,", "!");
+	SPLITS(RECORD_NETSTRING, "-1:x,", "!");
+	SPLITS(RECORD_NETSTRING, "2:xyz,", "!");
+	SPLITS(RECORD_NETSTRING, "9223372036854775808:x", "!");
+	SPLITS(RECORD_NETSTRING, "99999999999999999999:x", "!");
+	SPLITS(RECORD_NETSTRING, "1:x,5:hell", "(x)!");
+	SPLITS(RECORD_NETSTRING, "1:x,5:hello", "(x)!");
+	SPLITS(RECORD_NETSTRING, "1:x,5", "(x)!");
+	SPLITS(RECORD_NETSTRING, "1:x,\n", "(x)!");
+	SPLITS(RECORD_TYPED, "0:,", "!");
+	SPLITS(RECORD_TYPED, "5:hello,", "!");
+	SPLITS_SO_FAR(RECORD_NETSTRING, "9223372036854775807:x", "");
+}
+
+static void
+a_piece_may_leave_before_its_record_is_whole(void)
+{
+	struct splitter s = {.mode = RECORD_TYPED};
+	unsigned char in[] = "9:bhell", rest[] = "o xy,1:t,";
+	struct splitter_find f;
+
+	splitter_look(&s, in, 7, SPLITTER_ALL, &f);
+	CHECK(f.kind == SPLITTER_PIECE && f.before == 3 && f.piece.size == 4 && f.piece.first && !f.piece.last);
+	CHECK(f.piece.binary);
+	f.piece.size = 3;
+	splitter_take(&s, &f);
+	splitter_look(&s, in + 6, 1, SPLITTER_ALL, &f);
+	CHECK(f.kind == SPLITTER_PIECE && f.before == 0 && f.piece.size == 1 && !f.piece.first && !f.piece.last);
+	splitter_take(&s, &f);
+	splitter_look(&s, rest, 3, SPLITTER_WHOLE, &f);
+	CHECK(f.kind == SPLITTER_MORE);
+	splitter_look(&s, rest, 9, SPLITTER_WHOLE, &f);
+	CHECK(f.kind == SPLITTER_PIECE && f.piece.size == 4 && f.piece.last && f.after == 1 && !f.piece.first);
+	CHECK(s.number == 0);
+	splitter_take(&s, &f);
+	CHECK(s.number == 1);
+	splitter_look(&s, rest + 5, 4, SPLITTER_WHOLE, &f);
+	CHECK(f.piece.first && f.piece.last && !f.piece.binary && f.piece.size == 0);
+}
+
+static void
+a_long_line_leaves_in_pieces(void)
+{
+	struct splitter s = {.mode = RECORD_LINE};
+	unsigned char in[] = "abcdef\nx";
+	struct splitter_find f;
+
+	splitter_look(&s, in, 4, SPLITTER_ALL, &f);
+	CHECK(f.kind == SPLITTER_PIECE && f.piece.size == 4 && f.piece.first && !f.piece.last && f.after == 0);
+	splitter_take(&s, &f);
+	splitter_look(&s, in + 4, 4, SPLITTER_ALL, &f);
+	CHECK(f.kind == SPLITTER_PIECE && f.piece.size == 2 && !f.piece.first && f.piece.last && f.after == 1);
+	splitter_take(&s, &f);
+	splitter_look(&s, in, 4, SPLITTER_ALL, &f);
+	splitter_take(&s, &f);
+	splitter_look(&s, in + 4, 0, SPLITTER_END, &f);
+	CHECK(f.kind == SPLITTER_PIECE && f.piece.size == 0 && !f.piece.first && f.piece.last);
+	splitter_take(&s, &f);
+	splitter_look(&s, in + 4, 0, SPLITTER_END, &f);
+	CHECK(f.kind == SPLITTER_MORE);
+}
+
+static void
+bytes_are_one_binary_piece(void)
+{
+	struct splitter s = {.mode = RECORD_BYTES};
+	unsigned char in[] = "a\nb";
+	struct splitter_find f;
+
+	splitter_look(&s, in, 0, SPLITTER_END, &f);
+	CHECK(f.kind == SPLITTER_MORE);
+	splitter_look(&s, in, 3, SPLITTER_WHOLE, &f);
+	CHECK(f.kind == SPLITTER_PIECE && f.piece.size == 3 && f.piece.binary && f.piece.first && f.piece.last);
+}
+
+/* A message handed to a joiner in pieces of the given size. */
+static void
+join(struct joiner *j, struct buffer *to, const char *text, size_t piece, bool binary, bool sized)
+{
+	size_t n = strlen(text), at = 0;
+
+	do {
+		struct piece p = {.at = (unsigned char *)(uintptr_t)text + at, .binary = binary, .first = at == 0};
+
+		p.size = n - at < piece ? n - at : piece;
+		p.last = at + p.size == n;
+		CHECK(joiner_room(j, to) >= p.size);
+		joiner_put(j, to, &p, sized, n);
+		CHECK(p.last || j->mode == RECORD_BYTES || j->held >= p.size);
+		at += p.size;
+	} while (at < n);
+	CHECK(j->held == 0);
+}
+
+static bool
+joins(enum record_mode mode, const char *want, size_t want_size)
+{
+	unsigned char fill[512] = {0}, *storage = unit_at_edge(fill, sizeof fill);
+	bool good = true;
+
+	for (size_t piece = 1; piece < 15; piece++) {
+		for (int sized = 0; sized <= 1; sized++) {
+			struct buffer to = buffer_over(storage, 512);
+			struct joiner j = {.mode = mode};
+
+			join(&j, &to, "hello, world", piece, false, sized);
+			join(&j, &to, "", piece, true, sized);
+			join(&j, &to, "a\nb", piece, true, sized);
+			good = good && buffer_held(&to) == want_size && memcmp(storage, want, want_size) == 0;
+		}
+	}
+	unit_drop(storage, sizeof fill);
+	return good;
+}
+
+static void
+messages_become_records(void)
+{
+	CHECK(joins(RECORD_LINE, "hello, world\n\na\nb\n", 18));
+	CHECK(joins(RECORD_NUL, "hello, world\0\0a\nb\0", 18));
+	CHECK(joins(RECORD_NETSTRING, "12:hello, world,0:,3:a\nb,", 25));
+	CHECK(joins(RECORD_TYPED, "13:thello, world,1:b,4:ba\nb,", 28));
+	CHECK(joins(RECORD_BYTES, "hello, worlda\nb", 15));
+}
+
+static void
+what_is_held_of_a_broken_message_is_taken_back(void)
+{
+	static const enum record_mode modes[] = {RECORD_LINE, RECORD_NUL, RECORD_NETSTRING, RECORD_TYPED};
+
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+		unsigned char storage[256], text[] = "xyz";
+		struct buffer to = buffer_over(storage, sizeof storage);
+		struct joiner j = {.mode = modes[i]};
+		struct piece whole = {text, 2, .first = true, .last = true}, part = {text, 3, .first = true};
+		size_t before;
+
+		joiner_put(&j, &to, &whole, true, 2);
+		before = buffer_held(&to);
+		joiner_put(&j, &to, &part, i % 2 == 0, 9);
+		CHECK(buffer_held(&to) > before && j.held == buffer_held(&to) - before);
+		joiner_drop(&j, &to);
+		CHECK(buffer_held(&to) == before && j.held == 0);
+	}
+}
+
+static void
+a_line_is_held_up_to_64k_and_then_passes_as_it_comes(void)
+{
+	static unsigned char storage[128 << 10], text[64 << 10];
+	struct buffer to = buffer_over(storage, sizeof storage);
+	struct joiner j = {.mode = RECORD_LINE};
+	struct piece most = {text, sizeof text, .first = true}, end = {text, 0, .last = true};
+	struct piece one = {.at = text, .size = 1};
+
+	joiner_put(&j, &to, &most, false, 0);
+	CHECK(j.held == sizeof text);
+	joiner_put(&j, &to, &end, false, 0);
+	CHECK(j.held == 0 && buffer_held(&to) == sizeof text + 1);
+
+	to = buffer_over(storage, sizeof storage);
+	joiner_put(&j, &to, &most, false, 0);
+	joiner_put(&j, &to, &one, false, 0);
+	CHECK(j.held == 0 && j.open);
+	joiner_put(&j, &to, &one, false, 0);
+	CHECK(j.held == 0 && buffer_held(&to) == sizeof text + 2);
+	joiner_drop(&j, &to);
+	CHECK(buffer_held(&to) == sizeof text + 2);
+	joiner_put(&j, &to, &end, false, 0);
+	CHECK(buffer_held(&to) == sizeof text + 3);
+
+	to = buffer_over(storage, sizeof storage);
+	one.first = true;
+	joiner_put(&j, &to, &one, true, sizeof text + 1);
+	CHECK(j.held == 0 && buffer_held(&to) == 1);
+}
+
+static void
+room_leaves_place_for_what_is_put_around(void)
+{
+	unsigned char storage[64];
+	struct buffer to = buffer_over(storage, sizeof storage);
+
+	CHECK(joiner_room(&(struct joiner){.mode = RECORD_LINE}, &to) == 63);
+	CHECK(joiner_room(&(struct joiner){.mode = RECORD_BYTES}, &to) == 64);
+	CHECK(joiner_room(&(struct joiner){.mode = RECORD_TYPED}, &to) == 64 - RECORD_OVERHEAD_MAX);
+	CHECK(joiner_room(&(struct joiner){.mode = RECORD_TYPED, .held = 30}, &to) == 63);
+	to.end = 64;
+	CHECK(joiner_room(&(struct joiner){.mode = RECORD_LINE}, &to) == 0);
+}
+
+int
+main(void)
+{
+	TEST(lines_become_messages);
+	TEST(a_last_line_without_newline_counts_at_the_end);
+	TEST(nul_ends_a_record);
+	TEST(netstrings_are_exact);
+	TEST(malformed_netstrings);
+	TEST(a_piece_may_leave_before_its_record_is_whole);
+	TEST(a_long_line_leaves_in_pieces);
+	TEST(bytes_are_one_binary_piece);
+	TEST(messages_become_records);
+	TEST(what_is_held_of_a_broken_message_is_taken_back);
+	TEST(a_line_is_held_up_to_64k_and_then_passes_as_it_comes);
+	TEST(room_leaves_place_for_what_is_put_around);
+	return unit_done();
+}
