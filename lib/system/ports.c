@@ -18,10 +18,8 @@ port_over(int fd, bool sink, struct buffer *buffer)
 	struct stat s;
 	enum port_kind kind = PORT_PLAIN;
 
-	if (fstat(fd, &s) == 0 && S_ISSOCK(s.st_mode))
-		kind = PORT_SOCKET;
-	else if (fstat(fd, &s) == 0 && S_ISFIFO(s.st_mode))
-		kind = PORT_PIPE;
+	if (fstat(fd, &s) == 0)
+		kind = S_ISSOCK(s.st_mode) ? PORT_SOCKET : S_ISFIFO(s.st_mode) ? PORT_PIPE : PORT_PLAIN;
 	return (struct port){.fd = fd, .kind = kind, .sink = sink, .buffer = buffer};
 }
 
@@ -96,6 +94,29 @@ interest(struct port *port)
 	return (struct pollfd){.fd = buffer_room(b) != 0 ? port->fd : -1, .events = POLLIN};
 }
 
+/* Whether a move cannot wait, so that it may be tried before poll has said so. */
+static bool
+moves_at_once(const struct port *port)
+{
+	return port->kind == PORT_SOCKET || port->kind == PORT_OWN
+	    || (port->kind == PORT_PIPE && !port->nowait_unknown);
+}
+
+/* Returns whether the port moved or ended. */
+static bool
+sink_turn(struct port *port, short asked, short got)
+{
+	if (port->ended)
+		return false;
+	if (buffer_held(port->buffer) != 0)
+		return (got != 0 || (asked == 0 && moves_at_once(port))) && port_move(port) != 0;
+	if (got == 0)
+		return false;
+	port->ended = true;
+	port->error = EPIPE;
+	return true;
+}
+
 int
 ports_wait(struct port *const *ports, size_t count, int timeout_ms, const sigset_t *mask)
 {
@@ -108,18 +129,13 @@ ports_wait(struct port *const *ports, size_t count, int timeout_ms, const sigset
 	ready = ppoll(polls, count, timeout_ms < 0 ? NULL : &limit, mask);
 	if (ready <= 0)
 		return ready;
-	for (size_t i = 0; i < count; i++) {
-		struct port *port = ports[i];
-
-		if (polls[i].revents == 0)
-			continue;
-		if (port->sink && buffer_held(port->buffer) == 0) {
-			port->ended = true;
-			port->error = EPIPE;
-			moved++;
-		} else if (port_move(port) != 0) {
-			moved++;
-		}
-	}
+	for (size_t i = 0; i < count; i++)
+		if (!ports[i]->sink && polls[i].revents != 0)
+			moved += port_move(ports[i]) != 0;
+	/* A sink that had nothing to write has mostly room for what has come just now:
+	 * trying saves the wait that would say so. */
+	for (size_t i = 0; i < count; i++)
+		if (ports[i]->sink)
+			moved += sink_turn(ports[i], polls[i].events, polls[i].revents);
 	return moved;
 }

@@ -1,0 +1,366 @@
+#include "system/ports.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "unit.h"
+
+enum { SIZE = 64 * 1024, SOON_MS = 20, DEADLOCK_S = 20 };
+
+static unsigned char storage[SIZE];
+
+static struct buffer
+buffer_with(const char *text)
+{
+	struct buffer b = buffer_over(storage, sizeof storage);
+
+	buffer_put(&b, text, strlen(text));
+	return b;
+}
+
+static void
+socket_pair(int fds[2])
+{
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+}
+
+static void
+pipe_pair(int fds[2])
+{
+	CHECK(pipe2(fds, O_CLOEXEC) == 0);
+}
+
+static void
+pair_close(const int fds[2])
+{
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
+/* Until nothing more goes in. */
+static size_t
+pipe_fill(int fd)
+{
+	static const char zeros[4096];
+	int flags = fcntl(fd, F_GETFL);
+	size_t all = 0;
+
+	CHECK(fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0);
+	for (ssize_t n; (n = write(fd, zeros, sizeof zeros)) > 0;)
+		all += (size_t)n;
+	CHECK(errno == EAGAIN);
+	CHECK(fcntl(fd, F_SETFL, flags) == 0);
+	return all;
+}
+
+static bool
+readable(int fd, const char *text)
+{
+	char got[64];
+	ssize_t n = read(fd, got, sizeof got);
+
+	return n == (ssize_t)strlen(text) && memcmp(got, text, (size_t)n) == 0;
+}
+
+static void
+a_port_is_of_the_kind_that_its_descriptor_is(void)
+{
+	int s[2], p[2], null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct buffer b = buffer_with("");
+
+	socket_pair(s);
+	pipe_pair(p);
+	CHECK(port_over(s[0], false, &b).kind == PORT_SOCKET);
+	CHECK(port_over(p[0], false, &b).kind == PORT_PIPE);
+	CHECK(port_over(null, true, &b).kind == PORT_PLAIN);
+	CHECK(port_over(-1, true, &b).kind == PORT_PLAIN);
+	pair_close(s);
+	pair_close(p);
+	(void)close(null);
+}
+
+static void
+a_source_fills_its_buffer_and_is_left_alone_while_that_is_full(void)
+{
+	unsigned char four[4];
+	struct buffer b = buffer_over(four, sizeof four);
+	struct port in;
+	struct port *const ports[] = {&in};
+	int p[2];
+
+	pipe_pair(p);
+	in = port_over(p[0], false, &b);
+	CHECK(write(p[1], "abcdef", 6) == 6);
+	CHECK(ports_wait(ports, 1, -1, NULL) == 1);
+	CHECK(buffer_held(&b) == 4 && memcmp(buffer_head(&b), "abcd", 4) == 0);
+	CHECK(ports_wait(ports, 1, SOON_MS, NULL) == 0);
+	buffer_take(&b, 3);
+	CHECK(ports_wait(ports, 1, -1, NULL) == 1);
+	CHECK(buffer_held(&b) == 3 && memcmp(buffer_head(&b), "def", 3) == 0);
+	pair_close(p);
+}
+
+static void
+the_end_of_a_source_is_an_end_without_an_error(void)
+{
+	struct buffer b = buffer_with("");
+	struct port in;
+	struct port *const ports[] = {&in};
+
+	for (int kind = 0; kind < 2; kind++) {
+		int fds[2];
+
+		if (kind == 0)
+			pipe_pair(fds);
+		else
+			socket_pair(fds);
+		in = port_over(fds[0], false, &b);
+		(void)close(fds[1]);
+		CHECK(ports_wait(ports, 1, -1, NULL) == 1);
+		CHECK(in.ended && in.error == 0);
+		CHECK(ports_wait(ports, 1, SOON_MS, NULL) == 0);
+		(void)close(fds[0]);
+	}
+}
+
+static void
+a_source_that_cannot_be_read_ends_with_the_reason(void)
+{
+	struct buffer b = buffer_with("");
+	int dir = open("/", O_RDONLY | O_CLOEXEC);
+	struct port in = port_over(dir, false, &b), none = port_over(dir + 1, false, &b);
+	struct port *const ports[] = {&in, &none};
+
+	while (!in.ended || !none.ended)
+		CHECK(ports_wait(ports, 2, -1, NULL) > 0);
+	CHECK(in.error == EISDIR);
+	CHECK(none.error == EBADF);
+	(void)close(dir);
+}
+
+static void
+a_sink_keeps_what_a_full_reader_does_not_take(void)
+{
+	for (int kind = 0; kind < 2; kind++) {
+		struct buffer b = buffer_with("");
+		struct port out;
+		struct port *const ports[] = {&out};
+		int fds[2];
+		ssize_t all = 0;
+
+		memset(storage, 'x', sizeof storage);
+		if (kind == 0)
+			pipe_pair(fds);
+		else
+			socket_pair(fds);
+		out = port_over(fds[1], true, &b);
+		do {
+			buffer_grow(&b, buffer_room(&b));
+			all = ports_wait(ports, 1, SOON_MS, NULL);
+			buffer_pack(&b);
+		} while (all == 1);
+		CHECK(all == 0 && !out.ended && buffer_held(&b) == SIZE);
+		CHECK(read(fds[0], storage, SIZE) > 0);
+		CHECK(ports_wait(ports, 1, -1, NULL) == 1 && buffer_held(&b) < SIZE);
+		CHECK((fcntl(fds[1], F_GETFL) & O_NONBLOCK) == 0);
+		pair_close(fds);
+	}
+}
+
+static void
+a_sink_whose_reader_has_gone_ends_with_epipe_idle_or_not(void)
+{
+	for (int kind = 0; kind < 4; kind++) {
+		struct buffer b = buffer_with(kind % 2 == 0 ? "" : "held");
+		struct port out;
+		struct port *const ports[] = {&out};
+		int fds[2];
+
+		if (kind < 2) {
+			pipe_pair(fds);
+			(void)close(fds[0]);
+			fds[0] = fds[1];
+		} else {
+			socket_pair(fds);
+			(void)close(fds[1]);
+		}
+		out = port_over(fds[0], true, &b);
+		CHECK(ports_wait(ports, 1, -1, NULL) == 1);
+		CHECK(out.ended && out.error == EPIPE);
+		CHECK(ports_wait(ports, 1, SOON_MS, NULL) == 0);
+		(void)close(fds[0]);
+	}
+}
+
+static void
+what_a_source_brings_goes_out_in_the_same_turn(void)
+{
+	struct buffer b = buffer_with("");
+	struct port in, out;
+	/* The sink first: the order given does not matter. */
+	struct port *const ports[] = {&out, &in};
+	int from[2], to[2];
+
+	pipe_pair(from);
+	socket_pair(to);
+	in = port_over(from[0], false, &b);
+	out = port_over(to[0], true, &b);
+	CHECK(write(from[1], "now", 3) == 3);
+	CHECK(ports_wait(ports, 2, -1, NULL) == 2);
+	CHECK(buffer_held(&b) == 0 && readable(to[1], "now"));
+	pair_close(from);
+	pair_close(to);
+}
+
+static void
+a_port_that_might_wait_is_not_tried_before_poll_has_said_so(void)
+{
+	for (int turn = 0; turn < 2; turn++) {
+		struct buffer b = buffer_with("");
+		struct port in, out;
+		struct port *const ports[] = {&in, &out};
+		int from[2], to[2];
+
+		pipe_pair(from);
+		pipe_pair(to);
+		CHECK(pipe_fill(to[1]) > 0);
+		in = port_over(from[0], false, &b);
+		out = port_over(to[1], true, &b);
+		if (turn == 0)
+			out.kind = PORT_PLAIN;
+		else
+			out.nowait_unknown = true;
+		CHECK(write(from[1], "now", 3) == 3);
+		CHECK(ports_wait(ports, 2, -1, NULL) == 1);
+		CHECK(buffer_held(&b) == 3);
+		CHECK(ports_wait(ports, 2, SOON_MS, NULL) == 0);
+		pair_close(from);
+		pair_close(to);
+	}
+}
+
+/* POLLOUT of a pipe promises PIPE_BUF bytes and no more. */
+static void
+without_nowait_a_pipe_gets_no_more_than_pipe_buf_at_once(void)
+{
+	struct buffer b = buffer_with("");
+	struct port out;
+	int p[2];
+	size_t all;
+
+	pipe_pair(p);
+	all = pipe_fill(p[1]);
+	CHECK(read(p[0], storage, 4096) == 4096 && all > 4096);
+	out = port_over(p[1], true, &b);
+	out.nowait_unknown = true;
+	buffer_grow(&b, SIZE);
+	CHECK(port_move(&out) == 4096);
+	CHECK(buffer_held(&b) == SIZE - 4096);
+	pair_close(p);
+}
+
+static void
+a_full_pipe_and_an_empty_one_do_not_block_and_stay_as_they_were(void)
+{
+	struct buffer b = buffer_with("text");
+	struct port in, out;
+	int p[2], empty[2];
+
+	pipe_pair(p);
+	pipe_pair(empty);
+	CHECK(pipe_fill(p[1]) > 0);
+	out = port_over(p[1], true, &b);
+	in = port_over(empty[0], false, &b);
+	CHECK(port_move(&out) == 0 && !out.ended);
+	CHECK(port_move(&in) == 0 && !in.ended);
+	CHECK((fcntl(p[1], F_GETFL) & O_NONBLOCK) == 0 && (fcntl(empty[0], F_GETFL) & O_NONBLOCK) == 0);
+	pair_close(p);
+	pair_close(empty);
+}
+
+static void
+on_signal(int signal)
+{
+	(void)signal;
+}
+
+static void
+a_signal_let_through_by_the_mask_is_told_as_eintr(void)
+{
+	struct sigaction act = {.sa_handler = on_signal};
+	struct buffer b = buffer_with("");
+	struct port in;
+	struct port *const ports[] = {&in};
+	sigset_t block, none;
+	int p[2];
+
+	pipe_pair(p);
+	in = port_over(p[0], false, &b);
+	CHECK(sigemptyset(&none) == 0 && sigemptyset(&block) == 0 && sigaddset(&block, SIGUSR1) == 0);
+	CHECK(sigaction(SIGUSR1, &act, NULL) == 0 && sigprocmask(SIG_BLOCK, &block, NULL) == 0);
+	CHECK(raise(SIGUSR1) == 0);
+	CHECK(ports_wait(ports, 1, SOON_MS, NULL) == 0);
+	CHECK(ports_wait(ports, 1, -1, &none) == -1 && errno == EINTR);
+	CHECK(sigprocmask(SIG_UNBLOCK, &block, NULL) == 0);
+	pair_close(p);
+}
+
+static unsigned char
+pattern(size_t at)
+{
+	return (unsigned char)(at * 2654435761U >> 11);
+}
+
+/* A megabyte through two buffers of seven bytes, a pipe and a socket between. */
+static void
+bytes_come_out_as_they_went_in(void)
+{
+	enum { ALL = 1 << 20 };
+	static unsigned char source[1 << 12], small[7], mid[SIZE];
+	struct buffer a = buffer_over(source, sizeof source), b = buffer_over(small, sizeof small);
+	struct buffer c = buffer_over(mid, sizeof mid);
+	struct port p_in, p_out, s_in, s_out;
+	struct port *const ports[] = {&p_out, &p_in, &s_out, &s_in};
+	size_t sent = 0, got = 0;
+	int p[2], s[2];
+	bool same = true;
+
+	pipe_pair(p);
+	socket_pair(s);
+	p_out = port_over(p[1], true, &a);
+	p_in = port_over(p[0], false, &b);
+	s_out = port_over(s[1], true, &b);
+	s_in = port_over(s[0], false, &c);
+	while (got < ALL) {
+		for (buffer_pack(&a); sent < ALL && buffer_room(&a) != 0; sent++)
+			buffer_put(&a, &(unsigned char){pattern(sent)}, 1);
+		CHECK(ports_wait(ports, 4, -1, NULL) > 0);
+		for (; buffer_held(&c) != 0; buffer_take(&c, 1))
+			same = same && *buffer_head(&c) == pattern(got++);
+	}
+	CHECK(same && got == ALL);
+	pair_close(p);
+	pair_close(s);
+}
+
+int
+main(void)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)alarm(DEADLOCK_S);
+	TEST(a_port_is_of_the_kind_that_its_descriptor_is);
+	TEST(a_source_fills_its_buffer_and_is_left_alone_while_that_is_full);
+	TEST(the_end_of_a_source_is_an_end_without_an_error);
+	TEST(a_source_that_cannot_be_read_ends_with_the_reason);
+	TEST(a_sink_keeps_what_a_full_reader_does_not_take);
+	TEST(a_sink_whose_reader_has_gone_ends_with_epipe_idle_or_not);
+	TEST(what_a_source_brings_goes_out_in_the_same_turn);
+	TEST(a_port_that_might_wait_is_not_tried_before_poll_has_said_so);
+	TEST(without_nowait_a_pipe_gets_no_more_than_pipe_buf_at_once);
+	TEST(a_full_pipe_and_an_empty_one_do_not_block_and_stay_as_they_were);
+	TEST(a_signal_let_through_by_the_mask_is_told_as_eintr);
+	TEST(bytes_come_out_as_they_went_in);
+	return unit_done();
+}
