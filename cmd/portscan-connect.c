@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,7 @@ struct scan {
 	int family;
 	int64_t attempt_ms;
 	int64_t deadline;
+	bool named; /* host is a name, not a numeric address */
 	bool lockstep;
 	bool quiet;
 	bool verbose;
@@ -113,11 +115,17 @@ options_read(struct scan *scan, int argc, char **argv)
 }
 
 static struct addrinfo *
-host_resolve(const struct scan *scan)
+host_resolve(struct scan *scan)
 {
-	struct addrinfo want = {.ai_family = scan->family, .ai_socktype = SOCK_STREAM}, *found;
+	struct addrinfo want = {.ai_family = scan->family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+	struct addrinfo *found;
 	int error = getaddrinfo(scan->host, NULL, &want, &found);
 
+	scan->named = error == EAI_NONAME;
+	if (scan->named) {
+		want.ai_flags = 0;
+		error = getaddrinfo(scan->host, NULL, &want, &found);
+	}
 	if (error != 0)
 		die(STATUS_FAILED, "%s: %s", quoted(scan->host),
 		    error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
@@ -164,7 +172,9 @@ connect_to(const struct address *to, int64_t deadline)
 		error = errno == EINPROGRESS || errno == EINTR ? connect_await(fd, deadline) : errno;
 	if (error == 0 && connected_to_itself(fd))
 		error = ECONNREFUSED;
-	if (error == 0 && fcntl(fd, F_SETFL, 0) == 0) {
+	if (error == 0 && fcntl(fd, F_SETFL, 0) != 0)
+		error = errno;
+	if (error == 0) {
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 		return fd;
 	}
@@ -233,14 +243,14 @@ static bool
 environment_set(const struct scan *scan, int fd)
 {
 	static const char *const unknown[] = {"TCPLOCALHOST", "TCPREMOTEHOST", "TCPREMOTEINFO", "TCPCONNNUM"};
-	struct address local, remote, numeric;
+	struct address local, remote;
 
 	for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
 		(void)unsetenv(unknown[i]);
 	return address_local(fd, &local) == 0 && address_remote(fd, &remote) == 0
 	    && setenv("PROTO", "TCP", 1) == 0 && address_export("TCPLOCALIP", "TCPLOCALPORT", &local)
 	    && address_export("TCPREMOTEIP", "TCPREMOTEPORT", &remote)
-	    && (address_parse(scan->host, &numeric) || setenv("TCPREMOTEHOST", scan->host, 1) == 0);
+	    && (!scan->named || setenv("TCPREMOTEHOST", scan->host, 1) == 0);
 }
 
 static int
@@ -258,7 +268,20 @@ program_run(const struct scan *scan, int fd, char **argv)
 struct relay {
 	struct port in, out;             /* the user's */
 	struct port from_server, to_server;
+	bool one_socket; /* stdin and stdout are the two ways of one connection */
 };
+
+/* The server has ended its way, so we end ours: who reads stdout sees the end
+ * while stdin still flows. Closing 1 would not do where 0 is that same socket. */
+static void
+stdout_end(struct relay *r)
+{
+	if (r->one_socket)
+		(void)shutdown(r->out.fd, SHUT_WR);
+	if (close(r->out.fd) != 0)
+		die(STATUS_FAILED, "stdout: %s", strerror(errno));
+	r->out.ended = true;
+}
 
 /* Passes the end of one side on to the other, once all before it has gone out. */
 static void
@@ -270,12 +293,16 @@ ends_pass(struct relay *r)
 		(void)shutdown(r->to_server.fd, SHUT_WR);
 		r->to_server.ended = true;
 	}
-	if (r->from_server.ended && !r->out.ended && buffer_held(r->out.buffer) == 0) {
-		if (close(r->out.fd) != 0)
-			die(STATUS_FAILED, "stdout: %s", strerror(errno));
-		r->out.ended = true;
-		r->out.error = 0;
-	}
+	if (r->from_server.ended && !r->out.ended && buffer_held(r->out.buffer) == 0)
+		stdout_end(r);
+}
+
+/* A reset is told once, to whichever way of the socket asks first. */
+static int
+server_error(const struct relay *r)
+{
+	return r->from_server.error != 0 || r->to_server.error == EPIPE ? r->from_server.error
+	                                                                : r->to_server.error;
 }
 
 /* The exit status, or -1 while there is more to do. */
@@ -291,8 +318,8 @@ relay_status(const struct relay *r)
 		return -1;
 	if (r->in.error != 0)
 		complain("stdin: %s", strerror(r->in.error));
-	else if (r->from_server.error != 0)
-		complain("server: %s", strerror(r->from_server.error));
+	else if (server_error(r) != 0)
+		complain("server: %s", strerror(server_error(r)));
 	else if (buffer_held(r->to_server.buffer) != 0)
 		complain("server: closed before it took all of stdin");
 	else
@@ -314,6 +341,7 @@ relay_run(int fd)
 	};
 	struct port *const ports[] = {&r.in, &r.out, &r.from_server, &r.to_server};
 
+	r.one_socket = r.out.kind == PORT_SOCKET && fds_same(STDIN_FILENO, STDOUT_FILENO);
 	for (;;) {
 		int status, moved;
 
@@ -324,6 +352,8 @@ relay_run(int fd)
 		/* The server may have closed only its own way, so stdin still goes out;
 		 * but a silent stdin does not keep us. */
 		moved = ports_wait(ports, sizeof ports / sizeof *ports, r.out.ended ? LAST_STDIN_MS : -1, NULL);
+		if (moved < 0 && errno != EINTR)
+			die(STATUS_FAILED, "poll: %s", strerror(errno));
 		if (moved == 0 && r.out.ended && buffer_held(&up) == 0)
 			r.in.ended = true;
 	}
@@ -354,35 +384,43 @@ send_all(int fd, const char *bytes, size_t size)
 	return true;
 }
 
-/* As the tutorial's client: an empty line or the end of stdin ends it. */
+/* Sends a message and takes the reply: one recv, as the tutorial's client does. */
+static ssize_t
+exchange(int fd, const char *message, size_t size, char *reply, size_t room)
+{
+	ssize_t got;
+
+	if (!send_all(fd, message, size))
+		return -1;
+	do
+		got = recv(fd, reply, room, 0);
+	while (got < 0 && errno == EINTR);
+	return got;
+}
+
+/* An empty line or the end of stdin ends it. */
 static int
 lockstep_run(int fd)
 {
 	static char reply[REPLY_SIZE];
 	char *line = NULL;
 	size_t room = 0;
-	ssize_t size, got;
+	ssize_t size, got = 1;
 
-	while ((size = getline(&line, &room, stdin)) > 0) {
+	while (got > 0 && (size = getline(&line, &room, stdin)) > 0) {
 		if (line[size - 1] == '\n')
 			size--;
 		if (size == 0)
 			break;
-		if (!send_all(fd, line, (size_t)size))
-			goto disconnected;
-		do
-			got = recv(fd, reply, sizeof reply, 0);
-		while (got < 0 && errno == EINTR);
-		if (got <= 0)
-			goto disconnected;
-		lockstep_print(reply, (size_t)got);
+		got = exchange(fd, line, (size_t)size, reply, sizeof reply);
+		if (got > 0)
+			lockstep_print(reply, (size_t)got);
 	}
-	if (ferror(stdin))
+	if (got > 0 && size < 0 && !feof(stdin))
 		die(STATUS_FAILED, "stdin: %s", strerror(errno));
 	free(line);
-	return STATUS_OK;
-disconnected:
-	free(line);
+	if (got > 0)
+		return STATUS_OK;
 	if (puts("server disconnected") < 0 || fflush(stdout) != 0)
 		die(STATUS_FAILED, "write: %s", strerror(errno));
 	return STATUS_FAILED;
@@ -407,5 +445,7 @@ main(int argc, char **argv)
 	freeaddrinfo(hosts);
 	if (argv[optind] != NULL)
 		return program_run(&scan, fd, argv + optind);
+	/* A reader of stdout that has gone ends us with 1, whether a write found it or poll. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	return scan.lockstep ? lockstep_run(fd) : relay_run(fd);
 }
