@@ -1,0 +1,309 @@
+/*
+ * A TCP server that does as it is told, to see what a client makes of it:
+ *
+ *     portscan-bind tcppeer accept send:'hello\n' fin rest
+ *
+ * It serves the listening socket on fd 3, one connection at a time, and does
+ * its steps in order; each says a line on stdout when it is done (`accepted`,
+ * `sent 6`, `fin`, `rest 0`, ...). Then it exits 0, which closes what is open.
+ *
+ *     accept       take the next connection (closes the one before)
+ *     fill         fill the backlog, so that the next client's SYN is dropped
+ *     unlisten     close the listening socket
+ *     into:FILE    what is received from here on goes there, else nowhere
+ *     send:TEXT    send TEXT (\n \r \0 \\ \xHH)
+ *     file:FILE    send what is in FILE
+ *     take:N       receive exactly N bytes
+ *     recv         receive once, say `recv TEXT`
+ *     rest         receive until the end (or a reset: `rest N reset`)
+ *     echo         send back what comes until the end
+ *     push         send until the client takes no more for 200 ms, then `pushed N`
+ *     fin          shut our way down
+ *     reset        close so that the client sees a reset
+ *     close        close as usual
+ *     await:FILE   wait until FILE is there
+ *     hold         do nothing more until ended by a signal
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LISTENER = 3, CHUNK = 64 * 1024, FILL_MAX = 64, FILL_MS = 100, PUSH_MS = 200 };
+
+static int conn = -1, into = -1;
+static char bytes[CHUNK];
+
+static void
+fail(const char *what)
+{
+	printf("failed %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void
+step_accept(const char *unused)
+{
+	(void)unused;
+	if (conn >= 0)
+		(void)close(conn);
+	conn = accept(LISTENER, NULL, NULL);
+	if (conn < 0)
+		fail("accept");
+	printf("accepted\n");
+}
+
+static void
+step_fill(const char *unused)
+{
+	struct sockaddr_storage at;
+	socklen_t size = sizeof at;
+
+	(void)unused;
+	if (getsockname(LISTENER, (struct sockaddr *)&at, &size) != 0)
+		fail("getsockname");
+	for (int i = 0; i < FILL_MAX; i++) {
+		int fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+		if (fd < 0 || (connect(fd, (struct sockaddr *)&at, size) != 0 && errno != EINPROGRESS))
+			fail("fill");
+		if (poll(&p, 1, FILL_MS) == 0) {
+			(void)close(fd);
+			printf("full\n");
+			return;
+		}
+	}
+	errno = ENOBUFS;
+	fail("fill");
+}
+
+static void
+step_unlisten(const char *unused)
+{
+	(void)unused;
+	(void)close(LISTENER);
+	printf("unlistening\n");
+}
+
+static void
+step_into(const char *path)
+{
+	into = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (into < 0)
+		fail(path);
+}
+
+static void
+write_all(int fd, const char *from, size_t n)
+{
+	while (fd >= 0 && n != 0) {
+		ssize_t put = write(fd, from, n);
+
+		if (put < 0)
+			fail("write");
+		from += put;
+		n -= (size_t)put;
+	}
+}
+
+static void
+step_send(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text != '\0' && n < sizeof bytes; text++) {
+		unsigned value;
+
+		if (*text != '\\') {
+			bytes[n++] = *text;
+		} else if (*++text == 'x' && sscanf(text + 1, "%2x", &value) == 1) {
+			bytes[n++] = (char)value;
+			text += 2;
+		} else {
+			bytes[n++] = *text == 'n' ? '\n' : *text == 'r' ? '\r' : *text == '0' ? '\0' : '\\';
+		}
+	}
+	write_all(conn, bytes, n);
+	printf("sent %zu\n", n);
+}
+
+static void
+step_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	unsigned long long all = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		fail(path);
+	for (; (n = read(fd, bytes, sizeof bytes)) > 0; all += (size_t)n)
+		write_all(conn, bytes, (size_t)n);
+	(void)close(fd);
+	printf("sent %llu\n", all);
+}
+
+static void
+step_take(const char *count)
+{
+	unsigned long long all = strtoull(count, NULL, 10), left = all;
+
+	while (left != 0) {
+		ssize_t n = recv(conn, bytes, left < sizeof bytes ? (size_t)left : sizeof bytes, 0);
+
+		if (n == 0)
+			errno = ENODATA;
+		if (n <= 0)
+			fail("take");
+		write_all(into, bytes, (size_t)n);
+		left -= (size_t)n;
+	}
+	printf("took %llu\n", all);
+}
+
+static void
+step_recv(const char *unused)
+{
+	ssize_t n = recv(conn, bytes, sizeof bytes, 0);
+
+	(void)unused;
+	if (n < 0)
+		fail("recv");
+	write_all(into, bytes, (size_t)n);
+	printf("recv %.*s\n", (int)n, bytes);
+}
+
+static void
+step_rest(const char *unused)
+{
+	unsigned long long all = 0;
+	ssize_t n;
+
+	(void)unused;
+	for (; (n = recv(conn, bytes, sizeof bytes, 0)) > 0; all += (size_t)n)
+		write_all(into, bytes, (size_t)n);
+	printf("rest %llu%s\n", all, n < 0 ? " reset" : "");
+}
+
+static void
+step_echo(const char *unused)
+{
+	unsigned long long all = 0;
+	ssize_t n;
+
+	(void)unused;
+	for (; (n = recv(conn, bytes, sizeof bytes, 0)) > 0; all += (size_t)n)
+		write_all(conn, bytes, (size_t)n);
+	printf("echoed %llu\n", all);
+}
+
+static void
+step_push(const char *unused)
+{
+	struct pollfd p = {.fd = conn, .events = POLLOUT};
+	unsigned long long all = 0;
+
+	(void)unused;
+	memset(bytes, 'p', sizeof bytes);
+	while (poll(&p, 1, PUSH_MS) == 1) {
+		ssize_t n = send(conn, bytes, sizeof bytes, MSG_DONTWAIT);
+
+		if (n < 0 && errno != EAGAIN)
+			fail("push");
+		all += n > 0 ? (size_t)n : 0;
+	}
+	printf("pushed %llu\n", all);
+}
+
+static void
+step_fin(const char *unused)
+{
+	(void)unused;
+	(void)shutdown(conn, SHUT_WR);
+	printf("fin\n");
+}
+
+static void
+step_reset(const char *unused)
+{
+	struct linger hard = {.l_onoff = 1};
+
+	(void)unused;
+	(void)setsockopt(conn, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+	(void)close(conn);
+	conn = -1;
+	printf("reset\n");
+}
+
+static void
+step_close(const char *unused)
+{
+	(void)unused;
+	(void)close(conn);
+	conn = -1;
+	printf("closed\n");
+}
+
+static void
+step_await(const char *path)
+{
+	struct timespec tick = {.tv_nsec = 10 * 1000000L};
+
+	while (access(path, F_OK) != 0)
+		(void)nanosleep(&tick, NULL);
+	printf("awaited\n");
+}
+
+static void
+step_hold(const char *unused)
+{
+	(void)unused;
+	printf("holding\n");
+	for (;;)
+		(void)pause();
+}
+
+static const struct step {
+	const char *name;
+	void (*run)(const char *argument);
+	bool argument;
+} steps[] = {
+	{"accept", step_accept, false}, {"fill", step_fill, false},     {"unlisten", step_unlisten, false},
+	{"into", step_into, true},      {"send", step_send, true},      {"file", step_file, true},
+	{"take", step_take, true},      {"recv", step_recv, false},     {"rest", step_rest, false},
+	{"echo", step_echo, false},     {"push", step_push, false},     {"fin", step_fin, false},
+	{"reset", step_reset, false},   {"close", step_close, false},   {"await", step_await, true},
+	{"hold", step_hold, false},
+};
+
+static void
+step_run(const char *text)
+{
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		size_t n = strlen(steps[i].name);
+
+		if (strncmp(text, steps[i].name, n) == 0 && text[n] == (steps[i].argument ? ':' : '\0')) {
+			steps[i].run(text + n + steps[i].argument);
+			return;
+		}
+	}
+	fprintf(stderr, "tcppeer: %s: no such step\n", text);
+	exit(2);
+}
+
+int
+main(int argc, char **argv)
+{
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (int i = 1; i < argc; i++)
+		step_run(argv[i]);
+	return 0;
+}
