@@ -1,0 +1,200 @@
+/*
+ * usage: caged DEED
+ * Enters the sandbox and does one thing. What the sandbox forbids ends it with
+ * SIGSYS, what it keeps with 0; 99 where none was built in.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "system/sandbox.h"
+
+enum { NO_SANDBOX = 99, X32_GETPID = 0x40000000 + 39 };
+
+static int listener, loop, child_in;
+static pid_t child;
+
+static bool
+do_nothing(void)
+{
+	return true;
+}
+
+static bool
+do_open(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0;
+}
+
+static bool
+do_socket(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0) >= 0;
+}
+
+static bool
+do_connect(void)
+{
+	return connect(listener, NULL, 0) == 0;
+}
+
+static bool
+do_fork(void)
+{
+	return fork() >= 0;
+}
+
+static bool
+do_exec(void)
+{
+	return execl("/bin/true", "true", (char *)NULL) == 0;
+}
+
+static bool
+do_ptrace(void)
+{
+	return syscall(SYS_ptrace, 0, 0, NULL, NULL) == 0;
+}
+
+static bool
+do_unlink(void)
+{
+	return unlink("/tmp/there-is-no-such-file") == 0;
+}
+
+static bool
+do_code(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+}
+
+static bool
+do_make_code(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0;
+}
+
+static bool
+do_x32(void)
+{
+	return syscall(X32_GETPID) > 0;
+}
+
+static bool
+do_memory(void)
+{
+	for (size_t size = 16; size < (1U << 24); size *= 2) {
+		char *p = malloc(size), *q;
+
+		if (p == NULL)
+			return false;
+		memset(p, 1, size);
+		q = realloc(p, size * 2);
+		if (q == NULL)
+			return false;
+		memset(q, 1, size * 2);
+		free(q);
+	}
+	return true;
+}
+
+static bool
+do_serve(void)
+{
+	struct epoll_event e = {.events = EPOLLIN};
+	unsigned char key[4];
+	struct timespec now;
+
+	return epoll_ctl(loop, EPOLL_CTL_ADD, listener, &e) == 0 && epoll_wait(loop, &e, 1, 0) == 0
+	    && accept4(listener, NULL, NULL, SOCK_CLOEXEC) < 0 && errno == EAGAIN
+	    && getrandom(key, sizeof key, 0) == sizeof key && clock_gettime(CLOCK_MONOTONIC, &now) == 0
+	    && nanosleep(&(struct timespec){.tv_nsec = 1}, NULL) == 0 && write(STDOUT_FILENO, "", 0) == 0;
+}
+
+/* It ran before, and is as free as it was: opens a file when we say so. */
+static bool
+do_child(void)
+{
+	int status;
+
+	return write(child_in, "\n", 1) == 1 && waitpid(child, &status, 0) == child && status == 0
+	    && kill(child, 0) != 0;
+}
+
+static bool
+do_abort(void)
+{
+	abort();
+}
+
+static const struct {
+	const char *name;
+	bool (*deed)(void);
+} deeds[] = {
+	{"nothing", do_nothing}, {"open", do_open}, {"socket", do_socket}, {"connect", do_connect},
+	{"fork", do_fork}, {"exec", do_exec}, {"ptrace", do_ptrace}, {"unlink", do_unlink},
+	{"code", do_code}, {"make-code", do_make_code}, {"x32", do_x32}, {"memory", do_memory},
+	{"serve", do_serve}, {"child", do_child}, {"abort", do_abort},
+};
+
+static pid_t
+child_start(void)
+{
+	static char *const argv[] = {"sh", "-c", "read line; : </dev/null", NULL};
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return -1;
+	child_in = ends[1];
+	pid = fork();
+	if (pid == 0) {
+		(void)dup2(ends[0], STDIN_FILENO);
+		(void)execv("/bin/sh", argv);
+		_exit(127);
+	}
+	return pid;
+}
+
+static bool
+prepare(void)
+{
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	loop = epoll_create1(EPOLL_CLOEXEC);
+	child = child_start();
+	return listener >= 0 && loop >= 0 && child > 0
+	    && bind(listener, &(struct sockaddr){.sa_family = AF_UNIX}, sizeof(sa_family_t)) == 0
+	    && listen(listener, 1) == 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (!prepare())
+		return 1;
+	if (sandbox_enter() != 0) {
+		if (errno == ENOSYS)
+			return NO_SANDBOX;
+		perror("caged: sandbox_enter");
+		return 3;
+	}
+	for (size_t i = 0; i < sizeof deeds / sizeof *deeds; i++)
+		if (argc == 2 && strcmp(argv[1], deeds[i].name) == 0)
+			return deeds[i].deed() ? 0 : 1;
+	return 2;
+}
