@@ -31,6 +31,7 @@
 #include "system/listen.h"
 #include "system/loop.h"
 #include "system/notify.h"
+#include "system/sandbox.h"
 #include "system/signals.h"
 
 enum {
@@ -386,6 +387,14 @@ server_begin(const struct listeners *listeners, uint64_t max)
 	doors_open(loop, &server.doors);
 }
 
+/* No descriptor is opened from here on but those of connections. */
+static void
+sandbox_begin(void)
+{
+	if (sandbox_enter() != 0 && options.verbose)
+		complain("no sandbox: %s", strerror(errno));
+}
+
 static bool
 stop_asked(void)
 {
@@ -403,6 +412,7 @@ serve_alone(struct listeners *listeners)
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
 	server_begin(listeners, options.max);
 	notify_send("READY=1");
+	sandbox_begin();
 	while (!server.done && !(server.draining && server.clients == 0)) {
 		loop_turn(&server.loop);
 		if (!stop_asked())
@@ -442,6 +452,7 @@ serve_as_worker(const struct listeners *listeners, const struct workers *w, unsi
 		exit(STATUS_OK);
 	(void)close(w->open[0]);
 	server_begin(listeners, share);
+	sandbox_begin();
 	while (!server.done && !(server.draining && server.clients == 0)) {
 		loop_turn(&server.loop);
 		if (!signals_take(SIGTERM) || server.draining)

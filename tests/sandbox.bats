@@ -47,3 +47,40 @@ keeps() {
 	("$TOOLS/caged" abort) 2>/dev/null || status=$?
 	[ "$status" = 134 ]
 }
+
+# in_it PID: the kernel says that the process is in a sandbox.
+in_it() {
+	grep -q '^Seccomp:.2$' "/proc/$1/status" && grep -q '^NoNewPrivs:.1$' "/proc/$1/status"
+}
+
+@test "sandbox: tcpecho serves in it, and still tells its service manager that it stops" {
+	command -v python3 >/dev/null || skip "no python3 to be the service manager"
+	/usr/bin/python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+print("bound", flush=True)
+while True:
+    print(s.recv(99).decode(), flush=True)' "$BATS_TEST_TMPDIR/notify" >"$BATS_TEST_TMPDIR/told" 3>&- &
+	pids+=($!)
+	await "$BATS_TEST_TMPDIR/told" bound
+	NOTIFY_SOCKET=$BATS_TEST_TMPDIR/notify serve tcpecho -v
+	await "$BATS_TEST_TMPDIR/told" READY=1
+	await_that in_it "$pid"
+	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+	kill "$pid"
+	ended "$pid"
+	[ "$status" = 0 ]
+	same "$BATS_TEST_TMPDIR/told" bound READY=1 STOPPING=1
+	! grep sandbox "$BATS_TEST_TMPDIR/server.err"
+}
+
+@test "sandbox: tcpecho -j: every process that serves is in it" {
+	serve tcpecho -j 2
+	workers=$(pgrep -P "$pid")
+	[ "$(wc -w <<<"$workers")" = 2 ]
+	for w in $workers; do await_that in_it "$w"; done
+	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+	kill "$pid"
+	ended "$pid"
+	[ "$status" = 0 ]
+}

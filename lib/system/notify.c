@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 void
 notify_send(const char *state)
@@ -13,17 +12,17 @@ notify_send(const char *state)
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	size_t size = path == NULL ? 0 : strlen(path);
-	int fd;
+	static int fd = -1;
 
 	if (size < 2 || size > sizeof to.sun_path || (path[0] != '/' && path[0] != '@'))
 		return;
 	memcpy(to.sun_path, path, size);
 	if (to.sun_path[0] == '@')
 		to.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
 	(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size));
-	(void)close(fd);
 }
