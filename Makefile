@@ -80,6 +80,8 @@ $(foreach p,$(UNITS),$(eval $(call program,$(B)/unit/$p,tests/unit/$p,$(LIBC))))
 $(foreach p,$(TOOLS),$(eval $(call program,$(B)/tools/$p,tests/tools/$p,$(LIBC))))
 $(foreach p,$(BENCHES),$(eval $(call program,$(B)/bench/$p,tests/bench/$p,shared)))
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
+# The assembler's .incbin tells the compiler nothing.
+$(foreach libc,musl static shared,$(B)/$(libc)/lib/codec/console.o): lib/codec/console.html
 .SECONDARY:
 
 # The variants: the same rules into another B.

@@ -23,6 +23,13 @@ span_equal(struct span a, struct span b)
 	return a.size == b.size && (a.size == 0 || memcmp(a.at, b.at, a.size) == 0);
 }
 
+/* What is left behind the first n bytes (n <= s.size). */
+static inline struct span
+span_behind(struct span s, size_t n)
+{
+	return (struct span){s.at + n, s.size - n};
+}
+
 /* Equal but for the case of ASCII letters, whatever the locale. */
 static inline bool
 span_equal_case(struct span a, struct span b)
@@ -36,6 +43,12 @@ span_equal_case(struct span a, struct span b)
 			return false;
 	}
 	return true;
+}
+
+static inline bool
+span_begins_case(struct span text, struct span prefix)
+{
+	return text.size >= prefix.size && span_equal_case((struct span){text.at, prefix.size}, prefix);
 }
 
 #endif

@@ -65,18 +65,28 @@ exec_status(int error)
 	}
 }
 
+static int
+fail(const char *name, int error)
+{
+	complain("%s: %s", quoted(name), strerror(error));
+	return exec_status(error);
+}
+
+int
+exec_found(const char *path, char **argv)
+{
+	extern char **environ;
+
+	signals_for_exec();
+	(void)execve(path, argv, environ);
+	return fail(argv[0], errno);
+}
+
 int
 exec_next(char **argv)
 {
-	extern char **environ;
 	char path[PATH_MAX];
 	int error = exec_find(argv[0], path, sizeof path);
 
-	if (error == 0) {
-		signals_for_exec();
-		(void)execve(path, argv, environ);
-		error = errno;
-	}
-	complain("%s: %s", quoted(argv[0]), strerror(error));
-	return exec_status(error);
+	return error == 0 ? exec_found(path, argv) : fail(argv[0], error);
 }

@@ -20,4 +20,7 @@ int exec_status(int error);
  */
 int exec_next(char **argv);
 
+/* The same for one that exec_find() found before. */
+int exec_found(const char *path, char **argv);
+
 #endif

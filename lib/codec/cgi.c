@@ -1,0 +1,139 @@
+#include "codec/cgi.h"
+
+static void
+put_variable(struct text *t, const char *name, struct span value)
+{
+	text_put_string(t, name);
+	text_put_char(t, '=');
+	text_put(t, value);
+	text_put_char(t, '\0');
+}
+
+static void
+put_decoded(struct text *t, const char *name, struct span path)
+{
+	int c;
+
+	text_put_string(t, name);
+	text_put_char(t, '=');
+	while ((c = http_path_next(&path)) >= 0)
+		text_put_char(t, (char)c);
+	text_put_char(t, '\0');
+}
+
+static bool
+name_passes(struct span name)
+{
+	for (size_t i = 0; i < name.size; i++) {
+		char c = name.at[i], lower = (char)(c | 0x20);
+
+		if (!(c >= '0' && c <= '9') && !(lower >= 'a' && lower <= 'z') && c != '-')
+			return false;
+	}
+	return !span_equal_case(name, span_of("Proxy"));
+}
+
+static bool
+came_before(const struct http_fields *fields, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (span_equal_case(fields->all[i].name, fields->all[index].name))
+			return true;
+	return false;
+}
+
+/* The field at index and those of its name behind it. */
+static void
+put_field(struct text *t, const struct http_fields *fields, size_t index)
+{
+	struct span name = fields->all[index].name;
+
+	text_put_string(t, "HTTP_");
+	for (size_t i = 0; i < name.size; i++) {
+		char c = name.at[i];
+
+		text_put_char(t, c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c);
+	}
+	text_put_char(t, '=');
+	text_put(t, fields->all[index].value);
+	for (size_t i = index + 1; i < fields->count; i++) {
+		if (!span_equal_case(fields->all[i].name, name))
+			continue;
+		text_put_string(t, ", ");
+		text_put(t, fields->all[i].value);
+	}
+	text_put_char(t, '\0');
+}
+
+/* The port that the connection came in on, else the one that the client thinks it is. */
+static size_t
+put_server_port(struct text *t, const struct handshake *d, const struct cgi_connection *c)
+{
+	text_put_string(t, "SERVER_PORT=");
+	if (c->local_port.size != 0)
+		text_put(t, c->local_port);
+	else
+		text_put_number(t, d->host.port < 0 ? 80 : (unsigned)d->host.port);
+	text_put_char(t, '\0');
+	return 1;
+}
+
+size_t
+cgi_environment(const struct http_request *request, const struct handshake *decision,
+    const struct cgi_connection *connection, struct text *out)
+{
+	const struct {
+		const char *name;
+		struct span value;
+		bool may_lack;
+	} rows[] = {
+		{"GATEWAY_INTERFACE", span_of("CGI/1.1"), false},
+		{"SERVER_SOFTWARE", span_of("fittings/" FITTINGS_VERSION), false},
+		{"SERVER_PROTOCOL", span_of("HTTP/1.1"), false},
+		{"SERVER_NAME", decision->host.host, false},
+		{"REQUEST_METHOD", request->method, false},
+		{"REQUEST_URI", request->target, false},
+		{"SCRIPT_NAME", span_of(""), false},
+		{"QUERY_STRING", request->query, false},
+		{"REMOTE_ADDR", connection->remote_address, true},
+		{"REMOTE_PORT", connection->remote_port, true},
+		{"WEBSOCKET_PROTOCOL", decision->protocol, true},
+	};
+	size_t count = 0;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (rows[i].may_lack && rows[i].value.size == 0)
+			continue;
+		put_variable(out, rows[i].name, rows[i].value);
+		count++;
+	}
+	put_decoded(out, "PATH_INFO", request->path);
+	count += 1 + put_server_port(out, decision, connection);
+	for (size_t i = 0; i < request->fields.count; i++) {
+		if (!name_passes(request->fields.all[i].name) || came_before(&request->fields, i))
+			continue;
+		put_field(out, &request->fields, i);
+		count++;
+	}
+	return count;
+}
+
+bool
+cgi_owns(const char *entry)
+{
+	static const char *const names[] = {
+		"GATEWAY_INTERFACE", "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR", "REMOTE_PORT",
+		"REQUEST_METHOD", "REQUEST_URI", "SCRIPT_NAME", "SERVER_NAME", "SERVER_PORT",
+		"SERVER_PROTOCOL", "SERVER_SOFTWARE", "WEBSOCKET_PROTOCOL",
+	};
+	struct span all = span_of(entry);
+	const char *equals = memchr(all.at, '=', all.size);
+	struct span name = {entry, equals == NULL ? 0 : (size_t)(equals - entry)};
+
+	if (name.size >= 5 && memcmp(name.at, "HTTP_", 5) == 0)
+		return true;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (span_equal(name, span_of(names[i])))
+			return true;
+	return false;
+}

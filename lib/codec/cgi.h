@@ -1,0 +1,38 @@
+/*
+ * The environment that a request makes for a program: CGI/1.1 (RFC 3875) as
+ * far as a WebSocket has a use for it, and an HTTP_NAME for each field.
+ */
+#ifndef FITTINGS_CGI_H
+#define FITTINGS_CGI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "codec/handshake.h"
+#include "codec/http.h"
+#include "ground/span.h"
+#include "ground/text.h"
+
+/* Enough for any request: a byte of the head comes at most three times. */
+enum { CGI_SIZE = 4 * HTTP_HEAD_MAX };
+
+/* What only the connection knows; empty where it does not. */
+struct cgi_connection {
+	struct span remote_address;
+	struct span remote_port;
+	struct span local_port;
+};
+
+/*
+ * Appends `NAME=value` strings, each with its NUL, and returns how many. The
+ * request has passed handshake_check() (the page's too). A field's name of
+ * other than letters, digits and `-` is left out, so that none can pose as
+ * another, and so is Proxy: HTTP_PROXY means something else to many programs.
+ */
+size_t cgi_environment(const struct http_request *request, const struct handshake *decision,
+    const struct cgi_connection *connection, struct text *out);
+
+/* Whether an inherited `NAME=value` is of these names, set or not: it must go first. */
+bool cgi_owns(const char *entry);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * The WebSocket opening handshake (RFC 6455 section 4.1), the client's side:
+ * what is asked, and which answer is one.
+ */
+#ifndef FITTINGS_CLIENT_H
+#define FITTINGS_CLIENT_H
+
+#include <stddef.h>
+
+#include "codec/http.h"
+#include "codec/policy.h"
+#include "ground/span.h"
+
+enum {
+	CLIENT_NONCE_SIZE = 16,
+	CLIENT_REQUEST_SIZE = HTTP_HEAD_MAX,
+};
+
+/* ws://host[:port][/path][?query] */
+struct client_url {
+	struct span authority;
+	struct span path_query; /* may be empty or begin with `?`: the path is `/` then */
+	struct http_authority host;
+};
+
+/* Returns NULL, or why it is none that a client can ask for. */
+const char *client_url_parse(const char *text, struct client_url *url);
+
+/* Writes the request. Returns its size, or 0 where it does not fit: no server takes such a head. */
+size_t client_request(const struct policy *policy, const struct client_url *url,
+    const unsigned char nonce[CLIENT_NONCE_SIZE], char out[CLIENT_REQUEST_SIZE]);
+
+/*
+ * Whether the answer is to that request. NULL and the subprotocol (of our own
+ * rules; empty = none), or what is wrong, *culprit the bytes it is about.
+ */
+const char *client_response_fault(const struct policy *policy, const struct http_response *response,
+    const unsigned char nonce[CLIENT_NONCE_SIZE], struct span *protocol, struct span *culprit);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * The user's say in a handshake: rules that options add, for wsupgrade and
+ * wshub alike. What they mean for a request is in handshake.h.
+ */
+#ifndef FITTINGS_POLICY_H
+#define FITTINGS_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "codec/http.h"
+#include "ground/span.h"
+#include "ground/text.h"
+
+/* What the user's options say, in the order given. */
+enum policy_kind {
+	POLICY_ORIGIN,   /* server: let in besides our own; client: sent */
+	POLICY_HOST,     /* server: the only Host names served */
+	POLICY_PROTOCOL, /* server: on offer; client: asked for */
+	POLICY_PATH,     /* server: the only paths served, decoded */
+	POLICY_FIELD,    /* `Name: value`, into the 101 and the page; client: the request */
+};
+
+enum {
+	POLICY_RULES_MAX = 256,
+	POLICY_OWN_MAX = 8 * 1024, /* bytes of fields and of protocols */
+};
+
+struct policy_rule {
+	enum policy_kind kind;
+	struct span text; /* the caller's, not copied */
+};
+
+/* What is served to a GET or HEAD of `/` and each path without Upgrade. */
+enum policy_page {
+	POLICY_NO_PAGE,
+	POLICY_CONSOLE, /* console_page() */
+	POLICY_FILE,    /* the user's own */
+};
+
+/* All zero: every path, every Host, our own origin, no protocol, no page. */
+struct policy {
+	struct policy_rule rules[POLICY_RULES_MAX];
+	size_t count;
+	size_t own; /* bytes of fields and of protocols so far */
+	enum policy_page page;
+};
+
+/* Adds an option's value; it stays the caller's. Returns NULL, or why it cannot be. */
+const char *policy_add(struct policy *policy, enum policy_kind kind, const char *text);
+
+/*
+ * Whether the rules go together, on a server or on a client: NULL, or why not
+ * (*culprit is the value at fault). Once, behind the last rule.
+ */
+const char *policy_fault(const struct policy *policy, bool client, struct span *culprit);
+
+/* How many rules of the kind there are. */
+size_t policy_count(const struct policy *policy, enum policy_kind kind);
+
+/* The rule of that kind with that very text, or an empty span. */
+struct span policy_find(const struct policy *policy, enum policy_kind kind, struct span text);
+
+/* Appends the POLICY_FIELD rules as lines of a head. */
+void policy_put_fields(const struct policy *policy, struct text *out);
+
+#endif

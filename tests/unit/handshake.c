@@ -1,0 +1,642 @@
+/* The opening handshake: who is let in, what is answered, which answer is one (RFC 6455 section 4). */
+#include "codec/handshake.h"
+
+#include "codec/cgi.h"
+#include "codec/client.h"
+#include "codec/origin.h"
+#include "codec/policy.h"
+
+#include "unit.h"
+
+#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define VERSION "Sec-WebSocket-Version: 13\r\n"
+#define UPGRADE "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+#define HOST "Host: h.example\r\n"
+#define GOOD HOST UPGRADE KEY VERSION
+
+static struct policy policy;
+static struct http_request request;
+static struct handshake decision;
+static char answer[HANDSHAKE_ANSWER_SIZE + 1];
+
+static void
+rules_none(void)
+{
+	memset(&policy, 0, sizeof policy);
+}
+
+/* What is decided about this head. */
+static unsigned
+judge(const char *line, const char *fields)
+{
+	static char head[8192];
+	static unsigned char *edge;
+	static size_t size;
+	struct http_scan scan = {0};
+
+	if (edge != NULL)
+		unit_drop(edge, size);
+	size = (size_t)snprintf(head, sizeof head, "%s\r\n%s\r\n", line, fields);
+	edge = unit_at_edge(head, size);
+	CHECK(http_scan(&scan, (char *)edge, size) == (int)size);
+	CHECK(http_request_parse((char *)edge, size, &request) == NULL);
+	handshake_check(&policy, &request, &decision);
+	answer[handshake_answer(&policy, &request, &decision, 1234, answer)] = '\0';
+	return decision.status;
+}
+
+static unsigned
+get(const char *fields)
+{
+	return judge("GET / HTTP/1.1", fields);
+}
+
+static bool
+is(struct span span, const char *text)
+{
+	return span_equal(span, span_of(text));
+}
+
+static bool
+answer_has(const char *line)
+{
+	return strstr(answer, line) != NULL;
+}
+
+static void
+the_handshake_of_RFC_6455_section_1_3_is_answered(void)
+{
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_PROTOCOL, "chat") == NULL);
+	CHECK(judge("GET /chat HTTP/1.1", "Host: server.example.com\r\n" UPGRADE KEY
+	    "Origin: http://server.example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\n" VERSION) == 101);
+	CHECK(strcmp(answer, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n") == 0);
+}
+
+static void
+the_order_and_case_of_fields_do_not_matter(void)
+{
+	rules_none();
+	CHECK(get(VERSION KEY "CONNECTION: keep-alive\r\nupgrade: h2c\r\nconnection: ,,UPGRADE\r\nhost: h\r\n"
+	    "Upgrade: foo,\tWebSocket\r\n") == 101);
+	CHECK(get(GOOD "Sec-WebSocket-Extensions: permessage-deflate; x=\"a,b\"\r\nSec-WebSocket-Protocol: a\r\n"
+	    "Content-Length: 0\r\nCookie: a=b\r\n") == 101);
+	CHECK(!answer_has("Extensions") && !answer_has("Protocol:"));
+	CHECK(judge("GET http://other/x HTTP/1.1", GOOD) == 101);
+	CHECK(judge("GET / HTTP/1.2", GOOD) == 101);
+}
+
+struct refusal {
+	unsigned status;
+	const char *line, *fields;
+};
+
+static void
+each_thing_that_is_not_right_has_its_status(void)
+{
+	static const char get_it[] = "GET / HTTP/1.1";
+	static const struct refusal rows[] = {
+		{505, "GET / HTTP/1.0", GOOD}, {505, "GET / HTTP/2.0", GOOD}, {505, "GET / HTTP/0.9", ""},
+		{400, get_it, UPGRADE KEY VERSION}, {400, get_it, HOST GOOD}, {400, get_it, "Host:\r\n" UPGRADE KEY VERSION},
+		{400, get_it, "Host: a b\r\n" UPGRADE KEY VERSION}, {400, get_it, "Host: u@h\r\n" UPGRADE KEY VERSION},
+		{400, get_it, "Host: h/x\r\n" UPGRADE KEY VERSION}, {400, get_it, "Host: h,h\r\nHost: h\r\n" UPGRADE KEY VERSION},
+		{400, "GET http://h/ HTTP/1.1", UPGRADE KEY VERSION},
+		{405, "POST / HTTP/1.1", GOOD}, {405, "get / HTTP/1.1", GOOD}, {405, "GETX / HTTP/1.1", GOOD},
+		{405, "HEAD / HTTP/1.1", GOOD}, {405, "OPTIONS * HTTP/1.1", GOOD}, {405, "CONNECT h:1 HTTP/1.1", GOOD},
+		{405, "POST / HTTP/1.1", GOOD "Content-Length: 5\r\n"},
+		{400, get_it, GOOD "Content-Length: 5\r\n"}, {400, get_it, GOOD "Content-Length: 5, 6\r\n"},
+		{400, get_it, GOOD "Content-Length: +0\r\n"}, {400, get_it, GOOD "Content-Length: -1\r\n"},
+		{400, get_it, GOOD "Content-Length: 0\r\nContent-Length: 1\r\n"}, {400, get_it, GOOD "Content-Length:\r\n"},
+		{400, get_it, GOOD "Transfer-Encoding: chunked\r\n"}, {400, get_it, GOOD "Transfer-Encoding: identity\r\n"},
+		{400, "GET /%zz HTTP/1.1", GOOD}, {400, "GET /%00 HTTP/1.1", GOOD}, {400, "GET /% HTTP/1.1", GOOD},
+		{426, get_it, HOST}, {426, get_it, HOST KEY VERSION "Connection: Upgrade\r\n"},
+		{426, get_it, HOST KEY VERSION "Connection: Upgrade\r\nUpgrade: websockets\r\n"},
+		{426, get_it, HOST KEY VERSION "Connection: Upgrade\r\nUpgrade: websocket/13\r\n"},
+		{400, get_it, HOST KEY VERSION "Upgrade: websocket\r\n"},
+		{400, get_it, HOST KEY VERSION "Upgrade: websocket\r\nConnection: upgrade-insecure, keep-alive\r\n"},
+		{426, get_it, HOST UPGRADE KEY}, {426, get_it, HOST UPGRADE KEY "Sec-WebSocket-Version: 8\r\n"},
+		{426, get_it, HOST UPGRADE KEY "Sec-WebSocket-Version: 13x\r\n"},
+		{426, get_it, HOST UPGRADE KEY "Sec-WebSocket-Version: 4294967309\r\n"},
+		{426, get_it, HOST UPGRADE KEY "Sec-WebSocket-Version: 013\r\n"},
+		{426, get_it, HOST UPGRADE KEY "Sec-WebSocket-Version: 13, 8\r\n"},
+		{400, get_it, GOOD VERSION}, {400, get_it, GOOD KEY}, {400, get_it, HOST UPGRADE VERSION},
+		{400, get_it, HOST UPGRADE VERSION "Sec-WebSocket-Key:\r\n"},
+		{400, get_it, HOST UPGRADE VERSION "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAA\r\n"},
+		{400, get_it, HOST UPGRADE VERSION "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA\r\n"},
+		{400, get_it, HOST UPGRADE VERSION "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAAA=\r\n"},
+		{400, get_it, HOST UPGRADE VERSION "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAAAA\r\n"},
+		{400, get_it, HOST UPGRADE VERSION "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAA-==\r\n"},
+		{400, get_it, HOST UPGRADE VERSION "Sec-WebSocket-Key: AAAAAAAAAA AAAAAAAAAAA==\r\n"},
+		{400, get_it, HOST UPGRADE VERSION "Sec-WebSocket-Key: \"AAAAAAAAAAAAAAAAAAAA==\"\r\n"},
+		{403, get_it, GOOD "Origin: http://evil.example\r\n"},
+		{400, get_it, GOOD "Sec-WebSocket-Protocol: a b\r\n"}, {400, get_it, GOOD "Sec-WebSocket-Protocol: a, \"b\"\r\n"},
+	};
+
+	rules_none();
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		unsigned status = judge(rows[i].line, rows[i].fields);
+
+		if (status != rows[i].status)
+			printf("# row %zu: %u instead of %u\n", i, status, rows[i].status);
+		CHECK(status == rows[i].status);
+		CHECK(status == 426 || strlen(decision.why) > 3);
+	}
+}
+
+/* A refusal is a whole HTTP answer: its length is that of its body. */
+static void
+a_refusal_is_a_whole_answer(void)
+{
+	const char *body, *length;
+
+	rules_none();
+	CHECK(get(HOST) == 426);
+	CHECK(answer_has("HTTP/1.1 426 Upgrade Required\r\n") && answer_has("\r\nConnection: close"));
+	CHECK(answer_has("\r\nUpgrade: websocket\r\n") && answer_has("\r\nSec-WebSocket-Version: 13\r\n"));
+	body = strstr(answer, "\r\n\r\n") + 4;
+	length = strstr(answer, "Content-Length: ") + 16;
+	CHECK(strtoul(length, NULL, 10) == strlen(body) && strlen(body) > 10);
+	CHECK(judge("POST / HTTP/1.1", GOOD) == 405 && answer_has("\r\nAllow: GET\r\n"));
+	policy.page = POLICY_CONSOLE;
+	CHECK(judge("POST / HTTP/1.1", GOOD) == 405 && answer_has("\r\nAllow: GET, HEAD\r\n"));
+	CHECK(judge("HEAD /x HTTP/1.1", GOOD) == 405 && strcmp(strstr(answer, "\r\n\r\n"), "\r\n\r\n") == 0);
+	memset(&decision, 0, sizeof decision);
+	handshake_refuse(&decision, HTTP_REQUEST_TIMEOUT, "late");
+	answer[handshake_answer(&policy, NULL, &decision, 0, answer)] = '\0';
+	CHECK(strncmp(answer, "HTTP/1.1 408 Request Timeout\r\n", 30) == 0);
+}
+
+static void
+nothing_of_the_request_is_in_a_refusal(void)
+{
+	rules_none();
+	CHECK(judge("GET /mark HTTP/1.1", HOST UPGRADE KEY "Sec-WebSocket-Version: mark\r\n") == 426);
+	CHECK(!answer_has("mark"));
+	CHECK(get(GOOD "Origin: http://mark\r\n") == 403 && !answer_has("mark"));
+	CHECK(is(decision.culprit, "http://mark"));
+}
+
+struct pair {
+	const char *host, *origin;
+};
+
+static unsigned
+from(const char *host, const char *origin)
+{
+	char fields[512];
+
+	(void)snprintf(fields, sizeof fields, "Host: %s\r\nOrigin: %s\r\n" UPGRADE KEY VERSION, host, origin);
+	return get(fields);
+}
+
+static void
+our_own_origin_is_let_in(void)
+{
+	static const struct pair rows[] = {
+		{"h", "http://h"}, {"h", "https://h"}, {"H.example", "HTTP://h.EXAMPLE"}, {"h:80", "http://h"},
+		{"h", "http://h:80"}, {"h:443", "https://h"}, {"h:9000", "http://h:9000"}, {"h:9000", "https://h:9000"},
+		{"[::1]:9000", "http://[::1]:9000"}, {"h:", "http://h"}, {"h:9000", "foo://h:9000"},
+	};
+
+	rules_none();
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		CHECK(from(rows[i].host, rows[i].origin) == 101);
+	CHECK(get(GOOD) == 101);
+}
+
+static void
+a_foreign_origin_is_not(void)
+{
+	static const struct pair rows[] = {
+		{"good.example", "https://good.example.evil"}, {"good.example", "https://evilgood.example"},
+		{"good.example", "https://good.example@evil"}, {"good.example", "http://good.exampl"},
+		{"good.example", "http://good.example:81"}, {"good.example:81", "http://good.example"},
+		{"good.example:80", "https://good.example"}, {"good.example", "http://good.example/"},
+		{"good.example", "http://good.example/x"}, {"good.example", "good.example"}, {"good.example", "null"},
+		{"good.example", ""}, {"good.example", "*"}, {"good.example", "http://"}, {"good.example", "://good.example"},
+		{"good.example", "http:good.example"}, {"good.example", "http://good.example http://evil"},
+		{"good.example", "http://evil http://good.example"}, {"good.example", "http://good.example, http://evil"},
+		{"good.example", "http://good.example\xc2\xad"}, {"good.example", "http://[good.example]"},
+		{"good.example", "file://good.example"}, {"good.example", "http://good.example."},
+		{"good.example", "http://good.example:"  "x"}, {"[::1]", "http://::1"}, {"good.example", "http://good.example?x"},
+	};
+
+	rules_none();
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		CHECK(from(rows[i].host, rows[i].origin) == 403);
+	CHECK(get(GOOD "Origin: http://h.example\r\nOrigin: http://h.example\r\n") == 403);
+}
+
+static void
+listed_origins_are_let_in_besides_our_own(void)
+{
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_ORIGIN, "https://good.example") == NULL);
+	CHECK(policy_add(&policy, POLICY_ORIGIN, "http://other.example:81") == NULL);
+	CHECK(from("h", "https://good.example") == 101);
+	CHECK(from("h", "HTTPS://GOOD.example:443") == 101);
+	CHECK(from("h", "http://other.example:81") == 101);
+	CHECK(from("h", "http://h") == 101);
+	CHECK(from("h", "http://good.example") == 403);
+	CHECK(from("h", "https://good.example:81") == 403);
+	CHECK(from("h", "http://other.example") == 403);
+	CHECK(from("h", "null") == 403);
+	CHECK(policy_add(&policy, POLICY_ORIGIN, "null") == NULL);
+	CHECK(from("h", "null") == 101 && from("h", "Null") == 403);
+	CHECK(policy_add(&policy, POLICY_ORIGIN, "*") == NULL);
+	CHECK(from("h", "http://evil") == 101 && from("h", "what?") == 101);
+}
+
+static void
+only_listed_hosts_are_served(void)
+{
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_HOST, "Good.example") == NULL);
+	CHECK(policy_add(&policy, POLICY_HOST, "::1") == NULL);
+	CHECK(from("good.EXAMPLE:9000", "http://good.example:9000") == 101);
+	CHECK(from("[::1]:9000", "http://[::1]:9000") == 101);
+	CHECK(from("evil", "http://evil") == 403);
+	CHECK(from("good.example.", "http://good.example.") == 403);
+	CHECK(judge("GET http://good.example/ HTTP/1.1", "Host: evil\r\n" UPGRADE KEY VERSION) == 101);
+	CHECK(judge("GET http://evil/ HTTP/1.1", "Host: good.example\r\n" UPGRADE KEY VERSION) == 403);
+	policy.page = POLICY_CONSOLE;
+	CHECK(get("Host: evil\r\n") == 403);
+}
+
+static void
+only_listed_paths_are_served(void)
+{
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_PATH, "/chat room") == NULL);
+	CHECK(judge("GET /chat%20room?x HTTP/1.1", GOOD) == 101);
+	CHECK(judge("GET /ch%61t%20room HTTP/1.1", GOOD) == 101);
+	CHECK(judge("GET /chat%20room/ HTTP/1.1", GOOD) == 404);
+	CHECK(judge("GET /chat+room HTTP/1.1", GOOD) == 404);
+	CHECK(judge("GET /chat%2520room HTTP/1.1", GOOD) == 404);
+	CHECK(judge("GET / HTTP/1.1", GOOD) == 404);
+	CHECK(judge("GET /x HTTP/1.1", HOST) == 404);
+}
+
+static void
+the_page_is_for_those_without_upgrade(void)
+{
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_PATH, "/chat") == NULL);
+	CHECK(policy_add(&policy, POLICY_FIELD, "X-Mine: yes") == NULL);
+	policy.page = POLICY_CONSOLE;
+	CHECK(judge("GET / HTTP/1.1", HOST) == 200);
+	CHECK(answer_has("HTTP/1.1 200 OK\r\n") && answer_has("\r\nContent-Length: 1234\r\n"));
+	CHECK(answer_has("\r\nX-Content-Type-Options: nosniff\r\n") && answer_has("\r\nCache-Control: no-store\r\n"));
+	CHECK(answer_has("frame-ancestors 'none'\r\n") && answer_has("default-src 'none'"));
+	CHECK(answer_has("\r\nX-Mine: yes\r\n") && strcmp(strstr(answer, "\r\n\r\n"), "\r\n\r\n") == 0);
+	CHECK(judge("HEAD /chat HTTP/1.1", HOST) == 200);
+	CHECK(judge("GET /chat HTTP/1.1", HOST "Connection: Upgrade\r\nUpgrade: h2c\r\n") == 200);
+	CHECK(judge("GET /other HTTP/1.1", HOST) == 404);
+	CHECK(judge("GET /chat HTTP/1.1", GOOD) == 101);
+	CHECK(judge("GET / HTTP/1.1", GOOD) == 404);
+	CHECK(judge("HEAD /chat HTTP/1.1", GOOD) == 405);
+	CHECK(judge("GET / HTTP/1.1", HOST "Content-Length: 1\r\n") == 400);
+	policy.page = POLICY_FILE;
+	CHECK(judge("GET / HTTP/1.1", HOST) == 200 && !answer_has("default-src"));
+	CHECK(answer_has("Content-Security-Policy: frame-ancestors 'none'\r\n"));
+}
+
+static void
+the_client_s_first_choice_wins(void)
+{
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_PROTOCOL, "a") == NULL);
+	CHECK(policy_add(&policy, POLICY_PROTOCOL, "b") == NULL);
+	CHECK(get(GOOD "Sec-WebSocket-Protocol: x,,b , a\r\n") == 101 && is(decision.protocol, "b"));
+	CHECK(get(GOOD "Sec-WebSocket-Protocol: x\r\nSec-WebSocket-Protocol: a, b\r\n") == 101
+	    && is(decision.protocol, "a"));
+	CHECK(answer_has("\r\nSec-WebSocket-Protocol: a\r\n"));
+	CHECK(get(GOOD "Sec-WebSocket-Protocol: A, x\r\n") == 101 && decision.protocol.size == 0);
+	CHECK(!answer_has("Protocol:"));
+	CHECK(get(GOOD) == 101 && decision.protocol.size == 0);
+}
+
+static void
+rules_that_are_none_are_refused(void)
+{
+	static const struct {
+		enum policy_kind kind;
+		const char *text;
+	} bad[] = {
+		{POLICY_ORIGIN, ""}, {POLICY_ORIGIN, "h"}, {POLICY_ORIGIN, "http://h/"}, {POLICY_ORIGIN, "http://"},
+		{POLICY_ORIGIN, "http://h\r\nX: y"}, {POLICY_ORIGIN, "https://*.example/"}, {POLICY_HOST, ""},
+		{POLICY_HOST, "h:80"}, {POLICY_HOST, "[::1]:80"}, {POLICY_HOST, "a b"}, {POLICY_HOST, "http://h"},
+		{POLICY_PROTOCOL, ""}, {POLICY_PROTOCOL, "a b"}, {POLICY_PROTOCOL, "a,b"}, {POLICY_PROTOCOL, "a\r\nb"},
+		{POLICY_PATH, ""}, {POLICY_PATH, "a"}, {POLICY_FIELD, ""}, {POLICY_FIELD, "a"}, {POLICY_FIELD, ": b"},
+		{POLICY_FIELD, "a : b"}, {POLICY_FIELD, "a: b\r\nc: d"}, {POLICY_FIELD, "a: b\n"}, {POLICY_FIELD, "a: \x1b"},
+	};
+
+	rules_none();
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		CHECK(policy_add(&policy, bad[i].kind, bad[i].text) != NULL);
+	CHECK(policy.count == 0);
+	CHECK(policy_add(&policy, POLICY_PROTOCOL, "a") == NULL && policy_add(&policy, POLICY_PROTOCOL, "a") != NULL);
+}
+
+static void
+fields_that_the_handshake_writes_are_refused(void)
+{
+	static const char *const bad[] = {
+		"upgrade: x", "Connection: x", "SEC-WEBSOCKET-ACCEPT: x", "Sec-WebSocket-Foo: x", "Content-Length: 0",
+		"Transfer-Encoding: x", "Host: x", "Origin: x", "Content-Type: x", "Cache-Control: x",
+		"Content-Security-Policy: x",
+	};
+	struct span culprit;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		rules_none();
+		CHECK(policy_add(&policy, POLICY_FIELD, bad[i]) == NULL);
+		CHECK(policy_fault(&policy, false, &culprit) != NULL && is(culprit, bad[i]));
+	}
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_FIELD, "Cache-Control: no-cache") == NULL);
+	CHECK(policy_add(&policy, POLICY_FIELD, "Set-Cookie:a=b") == NULL);
+	CHECK(policy_fault(&policy, true, &culprit) == NULL);
+}
+
+static void
+what_we_send_ourselves_is_bounded_and_fits(void)
+{
+	static char texts[POLICY_RULES_MAX + 1][64];
+	unsigned n = 0;
+
+	rules_none();
+	policy.page = POLICY_CONSOLE;
+	for (; n <= POLICY_RULES_MAX; n++) {
+		(void)snprintf(texts[n], sizeof texts[n], "X-%03u: %037u", n, n);
+		if (policy_add(&policy, POLICY_FIELD, texts[n]) != NULL)
+			break;
+	}
+	CHECK(n > 100 && n < POLICY_RULES_MAX);
+	CHECK(get(HOST) == 200 && strcmp(answer + strlen(answer) - 4, "\r\n\r\n") == 0);
+	CHECK(get(GOOD) == 101 && strcmp(answer + strlen(answer) - 4, "\r\n\r\n") == 0 && answer_has("X-100: "));
+	rules_none();
+	for (n = 0; n < POLICY_RULES_MAX; n++)
+		CHECK(policy_add(&policy, POLICY_PATH, "/x") == NULL);
+	CHECK(policy_add(&policy, POLICY_PATH, "/x") != NULL);
+}
+
+/* The environment of a request as lines. */
+static const char *
+environment_of(const char *line, const char *fields, const struct cgi_connection *c)
+{
+	static char out[CGI_SIZE + 2];
+	struct text text = {.at = out + 1, .room = CGI_SIZE};
+	size_t count;
+
+	CHECK(judge(line, fields) == 101);
+	count = cgi_environment(&request, &decision, c, &text);
+	out[0] = '\n';
+	for (size_t i = 1; i <= text.size; i++) {
+		count -= out[i] == '\0';
+		out[i] = out[i] == '\0' ? '\n' : out[i];
+	}
+	out[text.size + 1] = '\0';
+	CHECK(count == 0 && !text.cut);
+	return out;
+}
+
+static void
+the_environment_is_CGI(void)
+{
+	const struct cgi_connection c = {span_of("192.0.2.1"), span_of("4711"), span_of("9000")}, none = {0};
+	const char *env;
+
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_PROTOCOL, "chat") == NULL);
+	env = environment_of("GET /a%20b/..?q=%20 HTTP/1.1", "Host: h.example:81\r\n" UPGRADE KEY VERSION
+	    "Sec-WebSocket-Protocol: chat\r\n", &c);
+	CHECK(strstr(env, "\nGATEWAY_INTERFACE=CGI/1.1\n") && strstr(env, "\nSERVER_PROTOCOL=HTTP/1.1\n"));
+	CHECK(strstr(env, "\nSERVER_NAME=h.example\n") && strstr(env, "\nSERVER_PORT=9000\n"));
+	CHECK(strstr(env, "\nREQUEST_METHOD=GET\n") && strstr(env, "\nREQUEST_URI=/a%20b/..?q=%20\n"));
+	CHECK(strstr(env, "\nSCRIPT_NAME=\n") && strstr(env, "\nPATH_INFO=/a b/..\n"));
+	CHECK(strstr(env, "\nQUERY_STRING=q=%20\n") && strstr(env, "\nREMOTE_ADDR=192.0.2.1\n"));
+	CHECK(strstr(env, "\nREMOTE_PORT=4711\n") && strstr(env, "\nWEBSOCKET_PROTOCOL=chat\n"));
+	CHECK(strstr(env, "\nHTTP_HOST=h.example:81\n") && strstr(env, "\nSERVER_SOFTWARE=fittings/"));
+	env = environment_of("GET http://x:82 HTTP/1.1", "Host: h.example\r\n" UPGRADE KEY VERSION, &none);
+	CHECK(strstr(env, "\nSERVER_PORT=82\n") && strstr(env, "\nHTTP_HOST=x:82\n"));
+	CHECK(strstr(env, "\nPATH_INFO=/\n") && strstr(env, "\nREQUEST_URI=http://x:82\n"));
+	CHECK(!strstr(env, "REMOTE_") && !strstr(env, "\nWEBSOCKET_PROTOCOL="));
+	env = environment_of("GET / HTTP/1.1", GOOD, &none);
+	CHECK(strstr(env, "\nSERVER_PORT=80\n"));
+}
+
+static void
+a_field_cannot_pose_as_another(void)
+{
+	const struct cgi_connection none = {0};
+	const char *env;
+
+	rules_none();
+	env = environment_of("GET / HTTP/1.1", GOOD "Proxy: http://evil\r\nPROXY: x\r\nX_A: 1\r\nX.A: 2\r\nX-A: 3\r\n"
+	    "x-a:\r\nX-a: 4, 5\r\nPATH: /evil\r\nLD_PRELOAD: evil\r\nCookie: `id` $(id)\r\n", &none);
+	CHECK(!strstr(env, "PROXY") && !strstr(env, "evil\n\n"));
+	CHECK(strstr(env, "\nHTTP_X_A=3, , 4, 5\n") && strstr(env, "HTTP_X_A=") == strrchr(env, '\0') - strlen(strstr(env, "HTTP_X_A=")));
+	CHECK(strstr(env, "\nHTTP_PATH=/evil\n") && !strstr(env, "\nPATH=") && !strstr(env, "PRELOAD"));
+	CHECK(strstr(env, "\nHTTP_COOKIE=`id` $(id)\n"));
+}
+
+static void
+what_a_request_sets_is_ours_to_remove(void)
+{
+	CHECK(cgi_owns("HTTP_ORIGIN=x") && cgi_owns("HTTP_=") && cgi_owns("PATH_INFO=") && cgi_owns("REMOTE_ADDR=1"));
+	CHECK(!cgi_owns("PATH=/bin") && !cgi_owns("HTTPS=on") && !cgi_owns("PATH_INFOX=") && !cgi_owns("PATH_INFO"));
+	CHECK(!cgi_owns("") && !cgi_owns("http_proxy=x"));
+}
+
+/* Every variable of the largest head fits. */
+static void
+the_largest_environment_fits(void)
+{
+	static char head[HTTP_HEAD_MAX + 1], out[CGI_SIZE];
+	struct text text = {.at = out, .room = sizeof out};
+	const struct cgi_connection none = {0};
+	size_t n = (size_t)snprintf(head, sizeof head, "GET http://h/");
+	static const char rest[] = " HTTP/1.1\r\n" GOOD "\r\n";
+
+	rules_none();
+	memset(head + n, 'a', sizeof head - n);
+	memcpy(head + HTTP_HEAD_MAX - (sizeof rest - 1), rest, sizeof rest - 1);
+	CHECK(http_request_parse(head, HTTP_HEAD_MAX, &request) == NULL);
+	handshake_check(&policy, &request, &decision);
+	CHECK(decision.status == 101);
+	CHECK(cgi_environment(&request, &decision, &none, &text) > 10 && !text.cut);
+}
+
+static void
+a_client_s_URL_is_taken_apart(void)
+{
+	struct client_url u;
+	static const char *const bad[] = {
+		"", "ws:", "ws://", "ws:///x", "http://h/", "wss://h/", "WSS://h", "ws://u@h/", "ws://u:p@h/", "ws://h/#f", "ws://h#f",
+		"ws://h/a b", "ws://h/\r\nX: y", "ws://h /", "ws://h\r\n/", "ws://h:x/", "ws://h:70000/", "ws://[::1/", "h", "//h/",
+		"ws://h/\xc3\xa9", "ws://h/\x7f", " ws://h/",
+	};
+
+	CHECK(client_url_parse("ws://h:81/a/b?c", &u) == NULL);
+	CHECK(is(u.host.host, "h") && u.host.port == 81 && is(u.path_query, "/a/b?c"));
+	CHECK(client_url_parse("WS://[::1]?c", &u) == NULL && is(u.host.host, "[::1]") && is(u.path_query, "?c"));
+	CHECK(client_url_parse("ws://h", &u) == NULL && u.path_query.size == 0 && u.host.port == -1);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		CHECK(client_url_parse(bad[i], &u) != NULL);
+}
+
+static const unsigned char nonce[] = "the sample nonce";
+static char asked[CLIENT_REQUEST_SIZE + 1];
+
+static size_t
+ask(const char *url)
+{
+	struct client_url u;
+	size_t n;
+
+	CHECK(client_url_parse(url, &u) == NULL);
+	n = client_request(&policy, &u, nonce, asked);
+	asked[n] = '\0';
+	return n;
+}
+
+static void
+a_client_asks_as_RFC_6455_section_4_1_says(void)
+{
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_PROTOCOL, "a") == NULL && policy_add(&policy, POLICY_PROTOCOL, "b") == NULL);
+	CHECK(policy_add(&policy, POLICY_ORIGIN, "http://o") == NULL);
+	CHECK(policy_add(&policy, POLICY_FIELD, "Cookie:  c=d") == NULL);
+	CHECK(ask("ws://H.example:81/x?y") > 0);
+	CHECK(strcmp(asked, "GET /x?y HTTP/1.1\r\nHost: H.example:81\r\n" UPGRADE KEY VERSION
+	    "Origin: http://o\r\nSec-WebSocket-Protocol: a, b\r\nCookie: c=d\r\n\r\n") == 0);
+	rules_none();
+	CHECK(ask("ws://h:80?q") > 0);
+	CHECK(strcmp(asked, "GET /?q HTTP/1.1\r\nHost: h\r\n" UPGRADE KEY VERSION "\r\n") == 0);
+}
+
+/* Our server lets in what our client asks. */
+static void
+our_client_suits_our_server(void)
+{
+	rules_none();
+	CHECK(ask("ws://h/x") > 0);
+	CHECK(http_request_parse(asked, strlen(asked), &request) == NULL);
+	handshake_check(&policy, &request, &decision);
+	CHECK(decision.status == 101);
+}
+
+static void
+a_request_too_long_for_any_server_is_not_made(void)
+{
+	static char url[HTTP_HEAD_MAX + 16] = "ws://h/";
+
+	rules_none();
+	memset(url + 7, 'a', HTTP_HEAD_MAX);
+	CHECK(ask(url) == 0);
+}
+
+static void
+a_client_s_rules_are_a_client_s(void)
+{
+	struct span culprit;
+
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_ORIGIN, "http://o") == NULL);
+	CHECK(policy_fault(&policy, true, &culprit) == NULL);
+	CHECK(policy_add(&policy, POLICY_ORIGIN, "http://p") == NULL);
+	CHECK(policy_fault(&policy, true, &culprit) != NULL && policy_fault(&policy, false, &culprit) == NULL);
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_ORIGIN, "*") == NULL && policy_fault(&policy, true, &culprit) != NULL);
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_HOST, "h") == NULL && policy_fault(&policy, true, &culprit) != NULL);
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_PATH, "/") == NULL && policy_fault(&policy, true, &culprit) != NULL);
+}
+
+#define ACCEPT "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+#define SWITCH "HTTP/1.1 101 Switching Protocols\r\n"
+
+static bool
+taken(const char *text, struct span *protocol)
+{
+	static struct http_response response;
+	struct span culprit;
+
+	CHECK(http_response_parse(text, strlen(text), &response) == NULL);
+	return client_response_fault(&policy, &response, nonce, protocol, &culprit) == NULL;
+}
+
+static void
+a_client_takes_the_right_answer(void)
+{
+	struct span protocol;
+
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_PROTOCOL, "chat") == NULL);
+	CHECK(taken(SWITCH UPGRADE ACCEPT "\r\n", &protocol) && protocol.size == 0);
+	CHECK(taken(SWITCH "X: y\r\nsec-websocket-accept:s3pPLMBiTxaQ9kYGzzhZRbK+xOo=  \r\nUpgrade: WebSocket\r\n"
+	    "Connection: keep-alive, upgrade\r\nSec-WebSocket-Protocol: chat\r\n\r\n", &protocol) && is(protocol, "chat"));
+}
+
+static void
+a_client_takes_no_other_answer(void)
+{
+	static const char *const bad[] = {
+		"HTTP/1.1 200 OK\r\n" UPGRADE ACCEPT "\r\n", "HTTP/1.1 301 x\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n",
+		"HTTP/1.0 101 x\r\n" UPGRADE ACCEPT "\r\n", "HTTP/2.0 101 x\r\n" UPGRADE ACCEPT "\r\n",
+		SWITCH "Connection: Upgrade\r\n" ACCEPT "\r\n", SWITCH "Upgrade: websocket\r\n" ACCEPT "\r\n",
+		SWITCH "Upgrade: websocket, x\r\nConnection: Upgrade\r\n" ACCEPT "\r\n",
+		SWITCH "Upgrade: websocket\r\n" UPGRADE ACCEPT "\r\n", SWITCH UPGRADE "\r\n", SWITCH UPGRADE ACCEPT ACCEPT "\r\n",
+		SWITCH UPGRADE "Sec-WebSocket-Accept: S3PPLMBITXAQ9KYGZZHZRBK+XOO=\r\n\r\n",
+		SWITCH UPGRADE "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo\r\n\r\n",
+		SWITCH UPGRADE "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",
+		SWITCH UPGRADE "Sec-WebSocket-Accept:\r\n\r\n",
+		SWITCH UPGRADE ACCEPT "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+		SWITCH UPGRADE ACCEPT "Sec-WebSocket-Protocol: other\r\n\r\n",
+		SWITCH UPGRADE ACCEPT "Sec-WebSocket-Protocol: CHAT\r\n\r\n",
+		SWITCH UPGRADE ACCEPT "Sec-WebSocket-Protocol: chat, b\r\n\r\n",
+		SWITCH UPGRADE ACCEPT "Sec-WebSocket-Protocol:\r\n\r\n",
+		SWITCH UPGRADE ACCEPT "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: chat\r\n\r\n",
+	};
+	struct span protocol;
+
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_PROTOCOL, "chat") == NULL);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		CHECK(!taken(bad[i], &protocol));
+}
+
+int
+main(void)
+{
+	TEST(the_handshake_of_RFC_6455_section_1_3_is_answered);
+	TEST(the_order_and_case_of_fields_do_not_matter);
+	TEST(each_thing_that_is_not_right_has_its_status);
+	TEST(a_refusal_is_a_whole_answer);
+	TEST(nothing_of_the_request_is_in_a_refusal);
+	TEST(our_own_origin_is_let_in);
+	TEST(a_foreign_origin_is_not);
+	TEST(listed_origins_are_let_in_besides_our_own);
+	TEST(only_listed_hosts_are_served);
+	TEST(only_listed_paths_are_served);
+	TEST(the_page_is_for_those_without_upgrade);
+	TEST(the_client_s_first_choice_wins);
+	TEST(rules_that_are_none_are_refused);
+	TEST(fields_that_the_handshake_writes_are_refused);
+	TEST(what_we_send_ourselves_is_bounded_and_fits);
+	TEST(the_environment_is_CGI);
+	TEST(a_field_cannot_pose_as_another);
+	TEST(what_a_request_sets_is_ours_to_remove);
+	TEST(the_largest_environment_fits);
+	TEST(a_client_s_URL_is_taken_apart);
+	TEST(a_client_asks_as_RFC_6455_section_4_1_says);
+	TEST(our_client_suits_our_server);
+	TEST(a_request_too_long_for_any_server_is_not_made);
+	TEST(a_client_s_rules_are_a_client_s);
+	TEST(a_client_takes_the_right_answer);
+	TEST(a_client_takes_no_other_answer);
+	return unit_done();
+}

@@ -1,0 +1,397 @@
+/* HTTP heads: their end, found at any cutting, and what is in them (RFC 9112, RFC 9110 section 5). */
+#include "codec/http.h"
+
+#include "unit.h"
+
+enum { BIG = HTTP_HEAD_MAX + 4096 };
+
+/* Scans with the bytes arriving in pieces of step. Returns the scan's last word. */
+static int
+scan_in_steps(const char *bytes, size_t n, size_t step, struct http_scan *scan)
+{
+	*scan = (struct http_scan){0};
+	for (size_t have = 0; have < n;) {
+		size_t next = have + step < n ? have + step : n;
+		unsigned char *edge = n < 1024 ? unit_at_edge(bytes, next) : NULL;
+		int found = http_scan(scan, edge == NULL ? bytes : (char *)edge, next);
+
+		if (edge != NULL)
+			unit_drop(edge, next);
+		if (found != 0)
+			return found;
+		have = next;
+	}
+	return 0;
+}
+
+/* The same whole, byte by byte and cut in two at every place. */
+static bool
+scans_to(const char *bytes, size_t n, int expected)
+{
+	struct http_scan scan;
+	bool good = scan_in_steps(bytes, n, n, &scan) == expected
+	    && scan_in_steps(bytes, n, 1, &scan) == expected;
+
+	for (size_t cut = 1; good && cut < n && n < 512; cut++) {
+		scan = (struct http_scan){0};
+		int found = http_scan(&scan, bytes, cut);
+
+		good = (found != 0 ? found : http_scan(&scan, bytes, n)) == expected;
+	}
+	return good;
+}
+
+static bool
+text_scans_to(const char *text, int expected)
+{
+	return scans_to(text, strlen(text), expected);
+}
+
+static void
+a_head_ends_behind_its_empty_line(void)
+{
+	CHECK(text_scans_to("GET / HTTP/1.1\r\n\r\n", 18));
+	CHECK(text_scans_to("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27));
+	CHECK(text_scans_to("GET / HTTP/1.1\r\nHost: x\r\n\r\nmore\n\0", 27));
+	CHECK(text_scans_to("GET / HTTP/1.1\r\nHost: x\r\n", 0));
+	CHECK(text_scans_to("GET / HTTP/1.1\r\nHost: x\r\n\r", 0));
+	CHECK(text_scans_to("G", 0));
+}
+
+static void
+one_empty_line_may_come_first(void)
+{
+	CHECK(text_scans_to("\r\nGET / HTTP/1.1\r\n\r\n", 20));
+	CHECK(text_scans_to("\r\n\r\nGET / HTTP/1.1\r\n\r\n", -400));
+}
+
+static void
+bytes_that_no_head_has_are_refused_at_once(void)
+{
+	static const char *const bad[] = {
+		"GET / HTTP/1.1\n", "\n", "GET / HTTP/1.1\r\nHost: x\n", "GET / HTTP/1.1\rHost", "\rG", "\r\r",
+		"GET / HTTP/1.1\r\n\rx", "GET / HTTP/1.1\r\n\nx", "GET / HTTP/1.1\r\n folded: x",
+		"GET / HTTP/1.1\r\nA: b\r\n\tfolded", "\x16\x03\x01\x02", "GET /\x7f", "GET / \x1b[0m", "\x80\x01",
+		"GET / HTTP/1.1\r\nA: b\vc",
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		CHECK(text_scans_to(bad[i], -400));
+	CHECK(scans_to("GET / HTTP/1.1\r\nA: b\0c", 23, -400));
+}
+
+static void
+tabs_and_bytes_above_ASCII_pass_in_values(void)
+{
+	CHECK(text_scans_to("GET / HTTP/1.1\r\nA:\tb\xff\xc3\xa9\r\n\r\n", 27));
+}
+
+static void
+a_head_of_16_KiB_passes_and_one_byte_more_is_431(void)
+{
+	static char head[BIG];
+	size_t begin = strlen("GET / HTTP/1.1\r\nA: ");
+
+	memset(head, 'a', sizeof head);
+	memcpy(head, "GET / HTTP/1.1\r\nA: ", begin);
+	memcpy(head + HTTP_HEAD_MAX - 4, "\r\n\r\n", 4);
+	CHECK(scans_to(head, HTTP_HEAD_MAX, HTTP_HEAD_MAX));
+	CHECK(scans_to(head, sizeof head, HTTP_HEAD_MAX));
+	memcpy(head + HTTP_HEAD_MAX - 4, "a\r\n\r\n", 5);
+	CHECK(scans_to(head, sizeof head, -431));
+	CHECK(scans_to(head, HTTP_HEAD_MAX - 1, 0));
+}
+
+static void
+a_first_line_without_end_is_414(void)
+{
+	static char head[BIG];
+
+	memset(head, 'a', sizeof head);
+	CHECK(scans_to(head, sizeof head, -414));
+	CHECK(scans_to(head, HTTP_HEAD_MAX, -414));
+	CHECK(scans_to(head, HTTP_HEAD_MAX - 1, 0));
+}
+
+static size_t
+head_of_fields(char *out, unsigned count)
+{
+	size_t n = (size_t)sprintf(out, "GET / HTTP/1.1\r\n");
+
+	while (count-- > 0)
+		n += (size_t)sprintf(out + n, "a: b\r\n");
+	return n + (size_t)sprintf(out + n, "\r\n");
+}
+
+static void
+a_hundred_fields_pass_and_one_more_is_431(void)
+{
+	static char head[4096];
+	static struct http_request r;
+	size_t n = head_of_fields(head, 100);
+
+	CHECK(scans_to(head, n, (int)n));
+	CHECK(http_request_parse(head, n, &r) == NULL && r.fields.count == 100);
+	n = head_of_fields(head, 101);
+	CHECK(scans_to(head, n, -431));
+	CHECK(http_request_parse(head, n, &r) != NULL);
+}
+
+static void
+what_is_missing_never_goes_past_the_end(void)
+{
+	static const char head[] = "\r\nGET / HTTP/1.1\r\nHost: x\r\nA:\r\n\r\n";
+	struct http_scan scan = {0};
+	size_t n = sizeof head - 1;
+
+	for (size_t have = 0; have < n; have++) {
+		CHECK(http_scan(&scan, head, have) == 0);
+		CHECK(http_scan_missing(&scan) >= 1 && http_scan_missing(&scan) <= n - have);
+	}
+	CHECK(http_scan_missing(&scan) == 1);
+}
+
+static const char *
+parse(const char *head, struct http_request *r)
+{
+	static unsigned char *edge;
+	static size_t size;
+
+	if (edge != NULL)
+		unit_drop(edge, size);
+	size = strlen(head);
+	edge = unit_at_edge(head, size);
+	return http_request_parse((char *)edge, size, r);
+}
+
+static bool
+is(struct span span, const char *text)
+{
+	return span_equal(span, span_of(text));
+}
+
+static void
+a_request_is_taken_apart(void)
+{
+	static struct http_request r;
+
+	CHECK(parse("GET /a%20b?c=d&e HTTP/1.1\r\nHost: example.com\r\nA:b\r\nEmpty:\r\nSpaces: \t x y \t\r\n\r\n",
+	    &r) == NULL);
+	CHECK(is(r.method, "GET") && is(r.target, "/a%20b?c=d&e") && is(r.path, "/a%20b") && is(r.query, "c=d&e"));
+	CHECK(r.major == 1 && r.minor == 1 && r.authority.size == 0 && r.fields.count == 4);
+	CHECK(is(r.fields.all[0].name, "Host") && is(r.fields.all[0].value, "example.com"));
+	CHECK(is(r.fields.all[1].name, "A") && is(r.fields.all[1].value, "b"));
+	CHECK(is(r.fields.all[2].name, "Empty") && is(r.fields.all[2].value, ""));
+	CHECK(is(r.fields.all[3].value, "x y"));
+	CHECK(parse("\r\nGET / HTTP/2.0\r\n\r\n", &r) == NULL && r.major == 2 && r.minor == 0);
+}
+
+static void
+a_target_has_four_forms(void)
+{
+	static struct http_request r;
+
+	CHECK(parse("GET http://example.com:81/x?y HTTP/1.1\r\n\r\n", &r) == NULL);
+	CHECK(is(r.authority, "example.com:81") && is(r.path, "/x") && is(r.query, "y"));
+	CHECK(parse("GET HTTPS://[::1] HTTP/1.1\r\n\r\n", &r) == NULL);
+	CHECK(is(r.authority, "[::1]") && is(r.path, "/") && is(r.query, ""));
+	CHECK(parse("GET http://h?q HTTP/1.1\r\n\r\n", &r) == NULL && is(r.path, "/") && is(r.query, "q"));
+	CHECK(parse("OPTIONS * HTTP/1.1\r\n\r\n", &r) == NULL && is(r.path, "*"));
+	CHECK(parse("CONNECT h:1 HTTP/1.1\r\n\r\n", &r) == NULL && r.path.size == 0);
+	CHECK(parse("GET /? HTTP/1.1\r\n\r\n", &r) == NULL && is(r.path, "/") && is(r.query, ""));
+	CHECK(parse("GET //a?b?c HTTP/1.1\r\n\r\n", &r) == NULL && is(r.path, "//a") && is(r.query, "b?c"));
+	CHECK(parse("GET /{|}\"^`\\ HTTP/1.1\r\n\r\n", &r) == NULL && is(r.path, "/{|}\"^`\\"));
+}
+
+static void
+what_is_no_request_is_refused(void)
+{
+	static const char *const bad[] = {
+		"", "\r\n", "\r\n\r\n", "GET / HTTP/1.1", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nA: b\r\n",
+		"GET /\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1 \r\n\r\n", " GET / HTTP/1.1\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n",
+		"GET /  HTTP/1.1\r\n\r\n", "GET / http/1.1\r\n\r\n", "GET / HTTP/11\r\n\r\n", "GET / HTTP/1.10\r\n\r\n",
+		"GET / HTTP/1.x\r\n\r\n", "GET / HTTP/1\r\n\r\n", "GET / HTTPS/1.1\r\n\r\n", "G(T / HTTP/1.1\r\n\r\n",
+		"/ HTTP/1.1\r\n\r\n", "GET a HTTP/1.1\r\n\r\n", "GET * HTTP/1.1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n",
+		"GET /a#b HTTP/1.1\r\n\r\n", "GET /\xc3\xa9 HTTP/1.1\r\n\r\n", "GET /\t HTTP/1.1\r\n\r\n",
+		"GET ftp://h/ HTTP/1.1\r\n\r\n", "GET http:///x HTTP/1.1\r\n\r\n", "GET http://u@h/ HTTP/1.1\r\n\r\n",
+		"GET http://h:x/ HTTP/1.1\r\n\r\n", "CONNECT / HTTP/1.1\r\n\r\n", "GET ? HTTP/1.1\r\n\r\n",
+		"GET / HTTP/1.1\r\nA\r\n\r\n", "GET / HTTP/1.1\r\nA : b\r\n\r\n", "GET / HTTP/1.1\r\n: b\r\n\r\n",
+		"GET / HTTP/1.1\r\n A: b\r\n\r\n", "GET / HTTP/1.1\r\nA\"b: c\r\n\r\n", "GET / HTTP/1.1\r\nA\xff: c\r\n\r\n",
+		"GET / HTTP/1.1\r\nA: b\x01\r\n\r\n", "GET / HTTP/1.1\r\nA: b\n\r\n\r\n", "GET / HTTP/1.1\r\n\r\nrest",
+		"GET / HTTP/1.1\r\nA: b\rc\r\n\r\n",
+	};
+	static struct http_request r;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		CHECK(parse(bad[i], &r) != NULL);
+}
+
+/* Every way to cut a good head short, and to break one byte of it, ends without reading too far. */
+static void
+no_damage_makes_it_read_past_the_end(void)
+{
+	static const char head[] = "GET http://h:1/%41?q HTTP/1.1\r\nHost: h\r\nA: b, c\r\n\r\n";
+	static struct http_request r;
+	static struct http_response answer;
+
+	for (size_t n = 0; n < sizeof head; n++) {
+		unsigned char *edge = unit_at_edge(head, n);
+
+		for (size_t i = 0; i < n; i++) {
+			unsigned char was = edge[i];
+			static const unsigned char breaks[] = {0, ' ', ':', '\r', '\n', ',', '%', '/', 'x', 0xff};
+
+			for (size_t b = 0; b < sizeof breaks; b++) {
+				edge[i] = breaks[b];
+				(void)http_request_parse((char *)edge, n, &r);
+				(void)http_response_parse((char *)edge, n, &answer);
+			}
+			edge[i] = was;
+		}
+		CHECK((http_request_parse((char *)edge, n, &r) == NULL) == (n == sizeof head - 1));
+		unit_drop(edge, n);
+	}
+}
+
+static void
+a_response_is_taken_apart(void)
+{
+	static struct http_response r;
+	static const char head[] = "HTTP/1.1 101 Switching \xc3\xa9\r\nA: b\r\n\r\n";
+
+	CHECK(http_response_parse(head, sizeof head - 1, &r) == NULL);
+	CHECK(r.major == 1 && r.minor == 1 && r.status == 101 && r.fields.count == 1);
+	CHECK(is(r.line, "HTTP/1.1 101 Switching \xc3\xa9"));
+	CHECK(http_response_parse("HTTP/1.1 404 \r\n\r\n", 17, &r) == NULL && r.status == 404);
+}
+
+static void
+what_is_no_response_is_refused(void)
+{
+	static const char *const bad[] = {
+		"", "\r\n", "\r\nHTTP/1.1 101 x\r\n\r\n", "HTTP/1.1 101\r\n\r\n", "HTTP/1.1  101 x\r\n\r\n",
+		"HTTP/1.1 1010 x\r\n\r\n", "HTTP/1.1 10 x\r\n\r\n", "HTTP/1.1 abc x\r\n\r\n", "HTTP/1.1 +10 x\r\n\r\n",
+		"HTTP/1.1 099 x\r\n\r\n", "http/1.1 101 x\r\n\r\n", "HTTP/1.1\t101 x\r\n\r\n", "HTTP 101 x\r\n\r\n",
+		"101\r\n\r\n", "HTTP/1.1 101 x\r\nA\r\n\r\n", "HTTP/1.1 101 a\x01\r\n\r\n",
+	};
+	static struct http_response r;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		CHECK(http_response_parse(bad[i], strlen(bad[i]), &r) != NULL);
+}
+
+static void
+lists_are_read_over_several_lines_and_in_any_case(void)
+{
+	static struct http_request r;
+	struct span list, item, value;
+
+	CHECK(parse("GET / HTTP/1.1\r\nConnection: keep-alive\r\nX: y\r\ncOnnection: ,\t, a,UPgrade ,\r\n\r\n", &r)
+	    == NULL);
+	CHECK(http_list_has(&r.fields, "Connection", "upgrade"));
+	CHECK(http_list_has(&r.fields, "connection", "Keep-Alive"));
+	CHECK(!http_list_has(&r.fields, "Connection", "keep"));
+	CHECK(!http_list_has(&r.fields, "Connection", "upgrade-insecure"));
+	CHECK(!http_list_has(&r.fields, "Connection", ""));
+	CHECK(!http_list_has(&r.fields, "Upgrade", "a"));
+	CHECK(http_field_find(&r.fields, "CONNECTION", &value) == 2 && is(value, "keep-alive"));
+	list = span_of(" a ,,b\t,\t");
+	CHECK(http_list_next(&list, &item) && is(item, "a"));
+	CHECK(http_list_next(&list, &item) && is(item, "b"));
+	CHECK(!http_list_next(&list, &item));
+}
+
+static void
+tokens_are_tokens(void)
+{
+	CHECK(http_token_valid(span_of("!#$%&'*+-.^_`|~09azAZ")));
+	for (unsigned c = 0; c < 256; c++) {
+		char text = (char)c;
+		bool good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+		    || (c != 0 && strchr("!#$%&'*+-.^_`|~", (int)c) != NULL);
+
+		CHECK(http_token_valid((struct span){&text, 1}) == good);
+	}
+	CHECK(!http_token_valid(span_of("")) && !http_token_valid(span_of("a b")));
+}
+
+static void
+an_authority_is_host_and_port(void)
+{
+	static const struct {
+		const char *text, *host;
+		int port;
+	} good[] = {
+		{"example.com", "example.com", -1}, {"example.com:80", "example.com", 80}, {"h:", "h", -1},
+		{"127.0.0.1:65535", "127.0.0.1", 65535}, {"[::1]", "[::1]", -1}, {"[::ffff:1.2.3.4]:1", "[::ffff:1.2.3.4]", 1},
+		{"a-b_c~%41!$&'()*+,;=", "a-b_c~%41!$&'()*+,;=", -1}, {"9", "9", -1}, {"9:0", "9", 0},
+	};
+	static const char *const bad[] = {
+		"", ":", ":80", "h:65536", "h:-1", "h:8o", "h:80:80", "u@h", "a b", "a/b", "h?", "h#", "[::1", "::1", "[]", "[:]",
+		"[::1]x", "[::1]80", "[fe80::1%25eth0]", "[v1.a]", "a%4", "a%zz", "%", "a\\b", "a\"b", "a<b", "a^b", "a|b", "a`b",
+		"h\xc3\xa9", "h:1000000000000000000000", "[", "a[::1]",
+	};
+	struct http_authority a;
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		CHECK(http_authority_parse(span_of(good[i].text), &a) && is(a.host, good[i].host) && a.port == good[i].port);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		unsigned char *edge = unit_at_edge(bad[i], strlen(bad[i]));
+
+		CHECK(!http_authority_parse((struct span){(char *)edge, strlen(bad[i])}, &a));
+		unit_drop(edge, strlen(bad[i]));
+	}
+}
+
+/* The decoded path, or NULL. */
+static const char *
+decoded(const char *text)
+{
+	static char out[256];
+	unsigned char *edge = unit_at_edge(text, strlen(text));
+	struct span path = {(char *)edge, strlen(text)};
+	size_t n = 0;
+	int c;
+
+	while ((c = http_path_next(&path)) >= 0)
+		out[n++] = (char)c;
+	out[n] = '\0';
+	unit_drop(edge, strlen(text));
+	return c == HTTP_PATH_END ? out : NULL;
+}
+
+static void
+a_path_is_decoded_once(void)
+{
+	static const char *const bad[] = {"%", "/%", "/%4", "/%zz", "/%0", "/%00", "/a%0g", "/%-1"};
+
+	CHECK(strcmp(decoded("/a%20b%2fc%2E%2e/../%e9+"), "/a b/c../../\xe9+") == 0);
+	CHECK(strcmp(decoded("/%2541"), "/%41") == 0);
+	CHECK(strcmp(decoded(""), "") == 0);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		CHECK(decoded(bad[i]) == NULL);
+}
+
+int
+main(void)
+{
+	TEST(a_head_ends_behind_its_empty_line);
+	TEST(one_empty_line_may_come_first);
+	TEST(bytes_that_no_head_has_are_refused_at_once);
+	TEST(tabs_and_bytes_above_ASCII_pass_in_values);
+	TEST(a_head_of_16_KiB_passes_and_one_byte_more_is_431);
+	TEST(a_first_line_without_end_is_414);
+	TEST(a_hundred_fields_pass_and_one_more_is_431);
+	TEST(what_is_missing_never_goes_past_the_end);
+	TEST(a_request_is_taken_apart);
+	TEST(a_target_has_four_forms);
+	TEST(what_is_no_request_is_refused);
+	TEST(no_damage_makes_it_read_past_the_end);
+	TEST(a_response_is_taken_apart);
+	TEST(what_is_no_response_is_refused);
+	TEST(lists_are_read_over_several_lines_and_in_any_case);
+	TEST(tokens_are_tokens);
+	TEST(an_authority_is_host_and_port);
+	TEST(a_path_is_decoded_once);
+	return unit_done();
+}
