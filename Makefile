@@ -19,7 +19,12 @@ LIB := $(wildcard lib/ground/*.c lib/codec/*.c lib/system/*.c)
 PROGRAMS := $(basename $(notdir $(wildcard cmd/*.c)))
 UNITS := $(basename $(notdir $(wildcard tests/unit/*.c)))
 TOOLS := $(basename $(notdir $(wildcard tests/tools/*.c)))
-BENCHES := $(basename $(notdir $(wildcard tests/bench/*.c)))
+# tests/bench/peer-X.c is what ours is measured beside; it needs X's header.
+header_of = $(wildcard $(addsuffix /$1,/usr/include /usr/local/include))
+BENCHES := $(filter-out peer-%,$(basename $(notdir $(wildcard tests/bench/*.c)))) \
+	$(if $(call header_of,ev.h),peer-libev) $(if $(call header_of,uv.h),peer-libuv)
+LIBS_peer-libev := -lev
+LIBS_peer-libuv := -luv
 
 WARN := -std=c11 -Wall -Wextra -Wpedantic -Wformat=2 -Wconversion -Wsign-conversion -Wshadow -Wvla -Wundef \
 	-Wnull-dereference -Wstrict-prototypes -Wmissing-prototypes -Wimplicit-fallthrough \

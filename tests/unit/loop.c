@@ -1,0 +1,194 @@
+#include "system/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "system/clock.h"
+#include "system/signals.h"
+#include "unit.h"
+
+enum { ENDS = 600 };
+
+struct end {
+	struct watch watch;
+	struct deadline deadline;
+	unsigned heard;
+	uint32_t events;
+	struct end *other; /* to end when this one hears something */
+};
+
+static struct loop loop;
+static struct end ends[ENDS];
+static struct end *passed[ENDS];
+static size_t passed_count;
+
+static void
+heard(struct loop *l, struct watch *watch, uint32_t events)
+{
+	struct end *e = (struct end *)watch;
+
+	e->heard++;
+	e->events = events;
+	if (e->other != NULL) {
+		watch_close(l, &e->other->watch);
+		watch_close(l, &e->watch);
+	}
+}
+
+static void
+note_passed(struct loop *l, struct deadline *deadline)
+{
+	(void)l;
+	passed[passed_count++] = (struct end *)((char *)deadline - offsetof(struct end, deadline));
+}
+
+/* Two watched ends of a socket pair. */
+static void
+pair(struct end *a, struct end *b)
+{
+	int fds[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
+	*a = (struct end){.watch.ready = heard};
+	*b = (struct end){.watch.ready = heard};
+	CHECK(watch_begin(&loop, &a->watch, fds[0], EPOLLIN) == 0);
+	CHECK(watch_begin(&loop, &b->watch, fds[1], EPOLLIN) == 0);
+}
+
+static void
+say_to(const struct end *e)
+{
+	CHECK(send(e->watch.fd, "x", 1, MSG_NOSIGNAL) == 1);
+}
+
+static void
+what_is_left_is_told_again(void)
+{
+	char byte;
+
+	pair(&ends[0], &ends[1]);
+	say_to(&ends[0]);
+	loop_turn(&loop);
+	loop_turn(&loop);
+	CHECK(ends[1].heard == 2 && ends[1].events == EPOLLIN && ends[0].heard == 0);
+	CHECK(read(ends[1].watch.fd, &byte, 1) == 1);
+	watch_want(&loop, &ends[0].watch, EPOLLOUT);
+	loop_turn(&loop);
+	CHECK(ends[1].heard == 2 && ends[0].heard == 1 && ends[0].events == EPOLLOUT);
+	watch_close(&loop, &ends[0].watch);
+	loop_turn(&loop);
+	CHECK((ends[1].events & EPOLLHUP) != 0);
+	watch_close(&loop, &ends[1].watch);
+}
+
+static void
+one_that_has_ended_hears_nothing_more_of_the_same_turn(void)
+{
+	char byte;
+
+	pair(&ends[0], &ends[1]);
+	pair(&ends[2], &ends[3]);
+	say_to(&ends[0]);
+	say_to(&ends[2]);
+	ends[1].other = &ends[3];
+	ends[3].other = &ends[1];
+	loop_turn(&loop);
+	CHECK(ends[1].heard + ends[3].heard == 1);
+	CHECK(ends[1].watch.fd == -1 && ends[3].watch.fd == -1);
+	watch_close(&loop, &ends[0].watch);
+	watch_close(&loop, &ends[2].watch);
+
+	pair(&ends[0], &ends[1]);
+	say_to(&ends[0]);
+	watch_end(&loop, &ends[1].watch);
+	CHECK(read(ends[1].watch.fd, &byte, 1) == 1);
+	watch_want(&loop, &ends[0].watch, EPOLLOUT);
+	loop_turn(&loop);
+	CHECK(ends[1].heard == 0 && ends[0].heard == 1);
+	close(ends[1].watch.fd);
+	watch_close(&loop, &ends[0].watch);
+}
+
+static void
+more_than_a_batch_is_told_in_turns(void)
+{
+	unsigned told = 0;
+
+	for (size_t i = 0; i < ENDS; i += 2) {
+		pair(&ends[i], &ends[i + 1]);
+		say_to(&ends[i]);
+	}
+	for (int turn = 0; turn < 2; turn++)
+		loop_turn(&loop);
+	for (size_t i = 0; i < ENDS; i++)
+		told += ends[i].heard == 1;
+	CHECK(told == ENDS / 2);
+	for (size_t i = 0; i < ENDS; i++)
+		watch_close(&loop, &ends[i].watch);
+}
+
+static void
+deadlines_pass_in_their_order_and_not_before(void)
+{
+	static struct deadlines longer, shorter;
+	int64_t began = clock_ms();
+
+	longer.passed = shorter.passed = note_passed;
+	deadlines_begin(&loop, &longer, 60);
+	deadlines_begin(&loop, &shorter, 20);
+	for (size_t i = 0; i < 6; i++)
+		ends[i] = (struct end){0};
+	loop.now = began;
+	deadline_set(&loop, &longer, &ends[0].deadline);
+	deadline_set(&loop, &shorter, &ends[1].deadline);
+	deadline_set(&loop, &shorter, &ends[2].deadline);
+	deadline_set(&loop, &shorter, &ends[3].deadline);
+	deadline_drop(&ends[2].deadline);
+	deadline_drop(&ends[2].deadline);
+	loop.now = began + 5;
+	deadline_set(&loop, &shorter, &ends[1].deadline); /* moved behind the last */
+	passed_count = 0;
+	while (passed_count < 3)
+		loop_turn(&loop);
+	CHECK(passed[0] == &ends[3] && passed[1] == &ends[1] && passed[2] == &ends[0]);
+	CHECK(clock_ms() - began >= 60);
+	CHECK(ends[0].deadline.next == NULL && longer.ring.next == &longer.ring && shorter.ring.next == &shorter.ring);
+}
+
+static void
+a_signal_ends_the_wait_and_is_let_in_even_when_there_is_always_something(void)
+{
+	static const int numbers[] = {SIGUSR1};
+	int turns = 0;
+
+	signals_catch(numbers, 1);
+	(void)raise(SIGUSR1);
+	CHECK(!signals_take(SIGUSR1));
+	loop_turn(&loop);
+	CHECK(signals_take(SIGUSR1));
+
+	pair(&ends[0], &ends[1]);
+	say_to(&ends[0]);
+	loop_turn(&loop);
+	(void)raise(SIGUSR1);
+	while (!signals_take(SIGUSR1) && turns++ < 10000000)
+		loop_turn(&loop);
+	CHECK(turns < 10000000);
+	watch_close(&loop, &ends[0].watch);
+	watch_close(&loop, &ends[1].watch);
+}
+
+int
+main(void)
+{
+	CHECK(loop_open(&loop) == 0);
+	TEST(what_is_left_is_told_again);
+	TEST(one_that_has_ended_hears_nothing_more_of_the_same_turn);
+	TEST(more_than_a_batch_is_told_in_turns);
+	TEST(deadlines_pass_in_their_order_and_not_before);
+	TEST(a_signal_ends_the_wait_and_is_let_in_even_when_there_is_always_something);
+	return unit_done();
+}
