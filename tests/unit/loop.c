@@ -113,7 +113,7 @@ one_that_has_ended_hears_nothing_more_of_the_same_turn(void)
 }
 
 static void
-more_than_a_batch_is_told_in_turns(void)
+who_was_told_stands_behind_who_was_not(void)
 {
 	unsigned told = 0;
 
@@ -124,7 +124,7 @@ more_than_a_batch_is_told_in_turns(void)
 	for (int turn = 0; turn < 2; turn++)
 		loop_turn(&loop);
 	for (size_t i = 0; i < ENDS; i++)
-		told += ends[i].heard == 1;
+		told += ends[i].heard > 0;
 	CHECK(told == ENDS / 2);
 	for (size_t i = 0; i < ENDS; i++)
 		watch_close(&loop, &ends[i].watch);
@@ -187,7 +187,7 @@ main(void)
 	CHECK(loop_open(&loop) == 0);
 	TEST(what_is_left_is_told_again);
 	TEST(one_that_has_ended_hears_nothing_more_of_the_same_turn);
-	TEST(more_than_a_batch_is_told_in_turns);
+	TEST(who_was_told_stands_behind_who_was_not);
 	TEST(deadlines_pass_in_their_order_and_not_before);
 	TEST(a_signal_ends_the_wait_and_is_let_in_even_when_there_is_always_something);
 	return unit_done();
