@@ -1,7 +1,5 @@
 /* wsupgrade: the WebSocket opening handshake, then the program that speaks on. */
 #include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,48 +11,32 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "codec/cgi.h"
 #include "codec/client.h"
-#include "codec/console.h"
 #include "codec/frame.h"
 #include "codec/handshake.h"
 #include "codec/http.h"
-#include "codec/policy.h"
 #include "ground/option.h"
 #include "ground/say.h"
 #include "ground/status.h"
 #include "system/address.h"
-#include "system/child.h"
 #include "system/exec.h"
 #include "system/fds.h"
 #include "system/listen.h"
 #include "system/signals.h"
 #include "system/talk.h"
 
+#include "gate.h"
+
 enum {
 	CLIENT_IN = 6, /* UCSPI: a client's connection, read and write */
 	CLIENT_OUT = 7,
-	HEAD_MS = 10 * 1000,
-	HEAD_MS_MAX = 24 * 60 * 60 * 1000,
-	LEAVE_MS = 1000, /* how long an answer may take to arrive before we go */
-	PAGE_MAX = 16 * 1024 * 1024,
 	PORT_SIZE = sizeof "65535",
 	PAGE_PIECE = 64 * 1024, /* what must be taken within the time limit */
 };
 
-enum { KEY_HOST = OPTION_LONG, KEY_CONSOLE, KEY_PAGE };
-
 static const struct option_row rows[] = {
 	{'v', "verbose", NULL, "say each connection let in, and those that ask nothing"},
-	{'o', "origin", "ORIGIN", "let in pages of this origin too, null, or * for any"},
-	{KEY_HOST, "host", "NAME", "serve only this Host name (several: repeat)"},
-	{'s', "protocol", "NAME", "a subprotocol on offer (client: to ask for)"},
-	{'P', "path", "PATH", "serve only this path"},
-	{'a', "authorize", "PROGRAM", "let in only whom this program lets in (exit 0)"},
-	{'H', "header", "FIELD", "add `Name: value' to the 101 and the page (client: the request)"},
-	{'t', "timeout", "TIME", "for the whole head (10s)"},
-	{KEY_CONSOLE, "console", NULL, "answer a browser with a WebSocket console"},
-	{KEY_PAGE, "page", "FILE", "answer a browser with this page"},
+	GATE_ROWS,
 	{'c', "client", "URL", "be the client, on fds 6 and 7: ask for this ws:// URL"},
 };
 
@@ -67,13 +49,9 @@ static const struct usage usage = {
 };
 
 struct job {
-	struct policy policy;
-	const char *authorize; /* program, NULL for none */
-	const char *page;      /* file, NULL for none */
-	const char *url;       /* of a client, NULL on a server */
+	struct gate gate;
+	const char *url; /* of a client, NULL on a server */
 	struct client_url target;
-	int64_t limit_ms;
-	bool console;
 	bool verbose;
 	char **next;
 };
@@ -206,33 +184,7 @@ session_decide(struct session *s, int found)
 		return;
 	}
 	s->whole = true;
-	handshake_check(&s->job->policy, &s->request, &s->decision);
-}
-
-/* Our environment becomes prog's: without what any request sets, with what this one does. */
-static bool
-environment_make(const struct session *s)
-{
-	extern char **environ;
-	static char strings[CGI_SIZE];
-	struct text text = {.at = strings, .room = sizeof strings};
-	size_t added = cgi_environment(&s->request, &s->decision, &s->connection.ends, &text);
-	size_t kept = 0;
-	char **all, *entry = strings;
-
-	for (size_t i = 0; environ[i] != NULL; i++)
-		if (!cgi_owns(environ[i]))
-			environ[kept++] = environ[i];
-	environ[kept] = NULL;
-	all = malloc((kept + added + 1) * sizeof *all);
-	if (all == NULL || text.cut)
-		return false;
-	memcpy(all, environ, kept * sizeof *all);
-	for (size_t i = 0; i < added; i++, entry += strlen(entry) + 1)
-		all[kept + i] = entry;
-	all[kept + added] = NULL;
-	environ = all;
-	return true;
+	handshake_check(&s->job->gate.policy, &s->request, &s->decision);
 }
 
 /* The end of a program within the time limit: its wait status, or -1 where it had to be killed. */
@@ -263,81 +215,20 @@ session_authorize(struct session *s)
 {
 	extern char **environ;
 	static const int child_signal = SIGCHLD;
-	const char *name = s->job->authorize;
-	char path[PATH_MAX], *const argv[] = {(char *)(uintptr_t)name, NULL};
-	int error = exec_find(name, path, sizeof path), status;
-	struct child_start start = {
-		.path = path, .argv = argv, .envp = environ, .out = STDERR_FILENO,
-		.own_group = true, .death_signal = SIGKILL,
-	};
-	bool exec_failed;
-	pid_t pid = -1;
+	pid_t pid;
+	int status;
 
 	signals_catch(&child_signal, 1);
-	start.in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (error == 0 && start.in >= 0) {
-		pid = child_begin(&start, &exec_failed);
-		error = pid < 0 ? errno : 0;
-	}
+	pid = gate_ask(&s->job->gate, environ);
 	if (pid < 0) {
-		complain("%s: %s", quoted(name), strerror(error == 0 ? errno : error));
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
 		return;
 	}
-	(void)close(start.in);
 	status = child_wait(pid, &s->limit);
 	if (status == -1)
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "not known in time who is let in");
 	else if (child_status(status) != 0)
 		handshake_refuse(&s->decision, HTTP_FORBIDDEN, "not let in");
-}
-
-/* The page's bytes: the console, or all of the user's file, which may be a pipe. */
-static bool
-page_load(const struct job *job, struct span *page)
-{
-	char *bytes = NULL;
-	size_t size = 0, room = 0;
-	ssize_t n = 1;
-	int fd;
-
-	*page = console_page();
-	if (job->page == NULL)
-		return true;
-	fd = open(job->page, O_RDONLY | O_CLOEXEC);
-	while (fd >= 0 && n != 0 && size <= PAGE_MAX) {
-		if (size == room) {
-			room = room == 0 ? PAGE_PIECE : 2 * room;
-			bytes = realloc(bytes, room);
-			if (bytes == NULL)
-				break;
-		}
-		n = read(fd, bytes + size, room - size);
-		if (n < 0 && errno != EINTR)
-			break;
-		size += n > 0 ? (size_t)n : 0;
-	}
-	if (size > PAGE_MAX)
-		errno = EFBIG;
-	*page = (struct span){bytes, size};
-	return fd >= 0 && n == 0 && size <= PAGE_MAX;
-}
-
-static void
-session_log(const struct session *s)
-{
-	const struct handshake *d = &s->decision;
-	bool accepted = d->status == HTTP_SWITCHING_PROTOCOLS || d->status == HTTP_OK;
-	const char *who = client_name(&s->connection);
-
-	if (!accepted)
-		complain("%s: %u %s%s%s", who, d->status, d->why, d->culprit.size == 0 ? "" : ": ",
-		    quoted_bytes(d->culprit.at, d->culprit.size));
-	else if (s->job->verbose)
-		complain("%s: %u %s%s%s", who, d->status,
-		    quoted_bytes(s->request.target.at, s->request.target.size),
-		    d->protocol.size == 0 ? "" : ", protocol ",
-		    quoted_bytes(d->protocol.at, d->protocol.size));
 }
 
 /* False where the client did not take it, having said so. */
@@ -346,7 +237,7 @@ session_send(const struct session *s, struct span bytes)
 {
 	while (bytes.size != 0) {
 		size_t piece = bytes.size < PAGE_PIECE ? bytes.size : PAGE_PIECE;
-		struct talk_limit limit = {.limit_ms = s->job->limit_ms};
+		struct talk_limit limit = {.limit_ms = s->job->gate.limit_ms};
 
 		if (talk_write(STDOUT_FILENO, bytes.at, piece, &limit) != 0) {
 			complain("%s: write: %s", client_name(&s->connection), strerror(errno));
@@ -361,10 +252,10 @@ static bool
 session_answer(const struct session *s, size_t page_size)
 {
 	char answer[HANDSHAKE_ANSWER_SIZE];
-	size_t n = handshake_answer(&s->job->policy, s->whole ? &s->request : NULL, &s->decision,
+	size_t n = handshake_answer(&s->job->gate.policy, s->whole ? &s->request : NULL, &s->decision,
 	    page_size, answer);
 
-	session_log(s);
+	gate_log(client_name(&s->connection), &s->decision, &s->request, s->job->verbose);
 	return session_send(s, (struct span){answer, n});
 }
 
@@ -372,12 +263,12 @@ session_answer(const struct session *s, size_t page_size)
 static int
 session_end(struct session *s)
 {
-	struct talk_limit limit = {.limit_ms = LEAVE_MS};
+	struct talk_limit limit = {.limit_ms = GATE_LEAVE_MS};
 	struct span page = {"", 0};
 	bool sent;
 
-	if (s->decision.status == HTTP_OK && !page_load(s->job, &page)) {
-		complain("%s: %s", quoted(s->job->page), strerror(errno));
+	if (s->decision.status == HTTP_OK && !gate_page(&s->job->gate, &page)) {
+		complain("%s: %s", quoted(s->job->gate.page), strerror(errno));
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "cannot read the page");
 	}
 	sent = session_answer(s, page.size);
@@ -394,7 +285,7 @@ static int
 close_unstarted(int fd, int status, const unsigned char *key)
 {
 	unsigned char frame[FRAME_CONTROL_MAX];
-	struct talk_limit limit = {.limit_ms = LEAVE_MS};
+	struct talk_limit limit = {.limit_ms = GATE_LEAVE_MS};
 	size_t n = frame_close(CLOSE_INTERNAL_ERROR, "", key, frame);
 
 	(void)talk_write(fd, (const char *)frame, n, &limit);
@@ -437,11 +328,12 @@ session_without_request(const struct session *s, int error)
 static int
 serve(const struct job *job)
 {
+	extern char **environ;
 	static struct session s;
 	int found, error;
 
 	s.job = job;
-	s.limit.limit_ms = job->limit_ms;
+	s.limit.limit_ms = job->gate.limit_ms;
 	fds_guard_stderr();
 	found = head_read(&s.head, STDIN_FILENO, &s.limit);
 	error = errno;
@@ -452,9 +344,13 @@ serve(const struct job *job)
 	session_decide(&s, found);
 	if (s.decision.status == HTTP_SWITCHING_PROTOCOLS || s.decision.status == HTTP_OK) {
 		listeners_forget();
-		if (!environment_make(&s))
+		char **environment = gate_environment(&s.request, &s.decision, &s.connection.ends);
+
+		if (environment == NULL)
 			handshake_refuse(&s.decision, HTTP_INTERNAL_ERROR, "no memory");
-		else if (job->authorize != NULL)
+		else
+			environ = environment;
+		if (environment != NULL && job->gate.authorize != NULL)
 			session_authorize(&s);
 	}
 	if (s.decision.status == HTTP_SWITCHING_PROTOCOLS)
@@ -507,7 +403,7 @@ client_check(const struct job *job, const struct head *head, const unsigned char
 
 	if (why != NULL)
 		die(STATUS_FAILED, "%s: %s", quoted(job->url), why);
-	why = client_response_fault(&job->policy, &response, nonce, &protocol, &culprit);
+	why = client_response_fault(&job->gate.policy, &response, nonce, &protocol, &culprit);
 	if (why != NULL)
 		die(STATUS_FAILED, "%s: %s%s%s", quoted(job->url), why,
 		    culprit.size == 0 ? "" : ": ", quoted_bytes(culprit.at, culprit.size));
@@ -527,7 +423,7 @@ ask(const struct job *job)
 	static struct head head;
 	char request[CLIENT_REQUEST_SIZE], path[PATH_MAX];
 	unsigned char nonce[CLIENT_NONCE_SIZE], key[FRAME_KEY_SIZE];
-	struct talk_limit limit = {.limit_ms = job->limit_ms};
+	struct talk_limit limit = {.limit_ms = job->gate.limit_ms};
 	size_t n;
 	int error = exec_find(job->next[0], path, sizeof path);
 
@@ -535,22 +431,13 @@ ask(const struct job *job)
 		die(exec_status(error), "%s: %s", quoted(job->next[0]), strerror(error));
 	random_fill(nonce, sizeof nonce);
 	random_fill(key, sizeof key);
-	n = client_request(&job->policy, &job->target, nonce, request);
+	n = client_request(&job->gate.policy, &job->target, nonce, request);
 	if (n == 0)
 		usage_refuse("the request would be longer than 16 KiB");
 	client_send(job, request, n, &limit);
 	client_receive(job, &head, &limit);
 	client_check(job, &head, nonce);
 	return close_unstarted(CLIENT_OUT, exec_found(path, job->next), key);
-}
-
-static void
-rule_add(struct job *job, enum policy_kind kind)
-{
-	const char *why = policy_add(&job->policy, kind, optarg);
-
-	if (why != NULL)
-		option_refuse(why);
 }
 
 static void
@@ -564,39 +451,17 @@ url_set(struct job *job)
 }
 
 static void
-option_take(struct job *job, int key)
-{
-	switch (key) {
-	case 'v': job->verbose = true; break;
-	case 'o': rule_add(job, POLICY_ORIGIN); break;
-	case KEY_HOST: rule_add(job, POLICY_HOST); break;
-	case 's': rule_add(job, POLICY_PROTOCOL); break;
-	case 'P': rule_add(job, POLICY_PATH); break;
-	case 'H': rule_add(job, POLICY_FIELD); break;
-	case 'a': job->authorize = optarg; break;
-	case 't': job->limit_ms = (int64_t)option_duration(1, HEAD_MS_MAX); break;
-	case KEY_CONSOLE: job->console = true; break;
-	case KEY_PAGE: job->page = optarg; break;
-	case 'c': url_set(job); break;
-	}
-}
-
-static void
 options_read(struct job *job, int argc, char **argv)
 {
-	const char *why;
-	struct span culprit;
-
-	for (int key; (key = option_next(&usage, argc, argv)) != -1;)
-		option_take(job, key);
-	why = policy_fault(&job->policy, job->url != NULL, &culprit);
-	if (why != NULL)
-		usage_refuse("%s: %s", quoted_bytes(culprit.at, culprit.size), why);
-	if (job->console && job->page != NULL)
-		usage_refuse("--console and --page: there is one page");
-	job->policy.page = job->console ? POLICY_CONSOLE : job->page != NULL ? POLICY_FILE : POLICY_NO_PAGE;
-	if (job->url != NULL && (job->authorize != NULL || job->policy.page != POLICY_NO_PAGE))
-		usage_refuse("--authorize, --console and --page are for a server");
+	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
+		if (key == 'v')
+			job->verbose = true;
+		else if (key == 'c')
+			url_set(job);
+		else
+			gate_option(&job->gate, key);
+	}
+	gate_options_end(&job->gate, job->url != NULL);
 	job->next = argv + optind;
 	if (job->next[0] == NULL)
 		usage_refuse("no program to run");
@@ -605,7 +470,7 @@ options_read(struct job *job, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	static struct job job = {.limit_ms = HEAD_MS};
+	static struct job job = {.gate.limit_ms = GATE_HEAD_MS};
 
 	fds_open_standard();
 	options_read(&job, argc, argv);

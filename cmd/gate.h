@@ -1,0 +1,213 @@
+/*
+ * The gate that wsupgrade and wshub share: a server's options for the opening
+ * handshake, and what answering takes besides the codec (the environment, the
+ * page, the user's own authorization program, the log).
+ */
+#ifndef FITTINGS_GATE_H
+#define FITTINGS_GATE_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "codec/cgi.h"
+#include "codec/console.h"
+#include "codec/handshake.h"
+#include "codec/policy.h"
+#include "ground/option.h"
+#include "ground/say.h"
+#include "system/child.h"
+#include "system/exec.h"
+
+enum {
+	GATE_HEAD_MS = 10 * 1000,
+	GATE_HEAD_MS_MAX = 24 * 60 * 60 * 1000,
+	GATE_PAGE_MAX = 16 * 1024 * 1024,
+	GATE_LEAVE_MS = 1000, /* how long an answer may take to arrive before we go */
+};
+
+enum { GATE_HOST = OPTION_LONG, GATE_CONSOLE, GATE_PAGE, GATE_OWN /* the first long option of a program's own */ };
+
+/* The rows of these options, for a program's table. */
+#define GATE_ROWS \
+	{'o', "origin", "ORIGIN", "let in pages of this origin too, null, or * for any"}, \
+	{GATE_HOST, "host", "NAME", "serve only this Host name (several: repeat)"}, \
+	{'s', "protocol", "NAME", "a subprotocol on offer (client: to ask for)"}, \
+	{'P', "path", "PATH", "serve only this path"}, \
+	{'a', "authorize", "PROGRAM", "let in only whom this program lets in (exit 0)"}, \
+	{'H', "header", "FIELD", "add `Name: value' to the 101 and the page (client: the request)"}, \
+	{'t', "timeout", "TIME", "for the whole head (10s)"}, \
+	{GATE_CONSOLE, "console", NULL, "answer a browser with a WebSocket console"}, \
+	{GATE_PAGE, "page", "FILE", "answer a browser with this page"}
+
+struct gate {
+	struct policy policy;
+	const char *authorize; /* program, NULL for none */
+	const char *page;      /* file, NULL for none */
+	int64_t limit_ms;
+	bool console;
+};
+
+static inline void
+gate_rule(struct gate *gate, enum policy_kind kind)
+{
+	const char *why = policy_add(&gate->policy, kind, optarg);
+
+	if (why != NULL)
+		option_refuse(why);
+}
+
+/* Takes one of its options; the others are the program's. */
+static inline void
+gate_option(struct gate *gate, int key)
+{
+	switch (key) {
+	case 'o': gate_rule(gate, POLICY_ORIGIN); break;
+	case GATE_HOST: gate_rule(gate, POLICY_HOST); break;
+	case 's': gate_rule(gate, POLICY_PROTOCOL); break;
+	case 'P': gate_rule(gate, POLICY_PATH); break;
+	case 'a': gate->authorize = optarg; break;
+	case 'H': gate_rule(gate, POLICY_FIELD); break;
+	case 't': gate->limit_ms = (int64_t)option_duration(1, GATE_HEAD_MS_MAX); break;
+	case GATE_CONSOLE: gate->console = true; break;
+	case GATE_PAGE: gate->page = optarg; break;
+	}
+}
+
+/* Once, behind the last option: whether they go together. */
+static inline void
+gate_options_end(struct gate *gate, bool client)
+{
+	struct span culprit;
+	const char *why = policy_fault(&gate->policy, client, &culprit);
+
+	if (why != NULL)
+		usage_refuse("%s: %s", quoted_bytes(culprit.at, culprit.size), why);
+	if (gate->console && gate->page != NULL)
+		usage_refuse("--console and --page: there is one page");
+	gate->policy.page = gate->console ? POLICY_CONSOLE : gate->page != NULL ? POLICY_FILE : POLICY_NO_PAGE;
+	if (client && (gate->authorize != NULL || gate->policy.page != POLICY_NO_PAGE))
+		usage_refuse("--authorize, --console and --page are for a server");
+}
+
+/*
+ * Our environment without what any request sets, with what this one does: an
+ * array to free, its new strings good until the next call. NULL where there is
+ * no memory.
+ */
+static inline char **
+gate_environment(const struct http_request *request, const struct handshake *decision,
+    const struct cgi_connection *ends)
+{
+	extern char **environ;
+	static char strings[CGI_SIZE];
+	struct text text = {.at = strings, .room = sizeof strings};
+	size_t added = cgi_environment(request, decision, ends, &text), inherited = 0, kept = 0;
+	char **all, *entry = strings;
+
+	while (environ[inherited] != NULL)
+		inherited++;
+	all = malloc((inherited + added + 1) * sizeof *all);
+	if (all == NULL || text.cut) {
+		free(all);
+		return NULL;
+	}
+	for (size_t i = 0; i < inherited; i++)
+		if (!cgi_owns(environ[i]))
+			all[kept++] = environ[i];
+	for (size_t i = 0; i < added; i++, entry += strlen(entry) + 1)
+		all[kept + i] = entry;
+	all[kept + added] = NULL;
+	return all;
+}
+
+/* Starts the authorization program, in a process group of its own. Returns its pid, or
+ * -1, having said why. */
+static inline pid_t
+gate_ask(const struct gate *gate, char *const *environment)
+{
+	char path[PATH_MAX], *const argv[] = {(char *)(uintptr_t)gate->authorize, NULL};
+	int error = exec_find(gate->authorize, path, sizeof path);
+	struct child_start start = {
+		.path = path, .argv = argv, .envp = environment, .out = STDERR_FILENO,
+		.own_group = true, .death_signal = SIGKILL,
+	};
+	bool exec_failed;
+	pid_t pid = -1;
+
+	start.in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (error == 0 && start.in < 0)
+		error = errno;
+	if (error == 0) {
+		pid = child_begin(&start, &exec_failed);
+		error = pid < 0 ? errno : 0;
+	}
+	if (start.in >= 0)
+		(void)close(start.in);
+	if (pid < 0)
+		complain("%s: %s", quoted(gate->authorize), strerror(error));
+	return pid;
+}
+
+/* The page's bytes: the console, or all of the user's file, which may be a
+ * pipe (then *page is to be freed). False with errno where it cannot be read. */
+static inline bool
+gate_page(const struct gate *gate, struct span *page)
+{
+	char *bytes = NULL;
+	size_t size = 0, room = 0;
+	ssize_t n = 1;
+	int fd;
+
+	*page = console_page();
+	if (gate->page == NULL)
+		return true;
+	fd = open(gate->page, O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && n != 0 && size <= GATE_PAGE_MAX) {
+		if (size == room) {
+			char *larger = realloc(bytes, room = room == 0 ? 64 * 1024 : 2 * room);
+
+			if (larger == NULL)
+				break;
+			bytes = larger;
+		}
+		n = read(fd, bytes + size, room - size);
+		if (n < 0 && errno != EINTR)
+			break;
+		size += n > 0 ? (size_t)n : 0;
+	}
+	if (size > GATE_PAGE_MAX)
+		errno = EFBIG;
+	*page = (struct span){bytes, size};
+	if (fd >= 0)
+		(void)close(fd);
+	if (n == 0 && size <= GATE_PAGE_MAX)
+		return true;
+	free(bytes);
+	return false;
+}
+
+/* The log line of an answer: a refusal always, the others where verbose. */
+static inline void
+gate_log(const char *who, const struct handshake *d, const struct http_request *request, bool verbose)
+{
+	bool accepted = d->status == HTTP_SWITCHING_PROTOCOLS || d->status == HTTP_OK;
+
+	if (!accepted)
+		complain("%s: %u %s%s%s", who, d->status, d->why, d->culprit.size == 0 ? "" : ": ",
+		    quoted_bytes(d->culprit.at, d->culprit.size));
+	else if (verbose)
+		complain("%s: %u %s%s%s", who, d->status,
+		    quoted_bytes(request->target.at, request->target.size),
+		    d->protocol.size == 0 ? "" : ", protocol ",
+		    quoted_bytes(d->protocol.at, d->protocol.size));
+}
+
+#endif
