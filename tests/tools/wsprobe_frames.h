@@ -1,0 +1,273 @@
+/*
+ * The cases of wsprobe behind the handshake, from RFC 6455 sections 5 to 8 and
+ * RFC 3629, for a peer that echoes every message with its type.
+ *
+ * A script is played word by word. Sent are frames, with a payload each:
+ *
+ *     text hello    binary x*70000    ping -    pong %00%ff    close 1000/bye
+ *     text+ he cont+ l cont lo        a + leaves FIN off
+ *     raw %81%85                      bytes as they are
+ *
+ * A payload's parts are joined by /, x*N is a part N times, %HH a byte, - none.
+ * In close the first part is the code. Words before a frame change it:
+ *
+ *     rsv=4 op=3 unmasked zerokey length=16 length=64 declare=100 cut=64 times=10
+ *
+ * (unmasked: masked wrongly for its role; declare: the length in the header;
+ * cut: in fragments of so many bytes; times: so often). Words of their own:
+ *
+ *     flush    what was said so far is sent, the next word waits for it
+ *     fin      half-close
+ *     deaf     what is sent next is sent without reading, as long as that goes
+ *     chunk=64 sends of at most so many bytes
+ *
+ * Expected are whole messages and control frames in order, with = before them:
+ * =text =binary =ping =pong =close; =close also wants the end of the connection
+ * behind it; its codes may be several, 1002|1009. A script that does not end in
+ * =close goes on with an orderly `close 1000 =close 1000`.
+ */
+#ifndef FITTINGS_WSPROBE_FRAMES_H
+#define FITTINGS_WSPROBE_FRAMES_H
+
+enum { TO_SERVER = 1, TO_CLIENT = 2, TO_BOTH = 3 };
+
+struct frame_case {
+	const char *group;
+	const char *name;
+	const char *script;
+	int roles;
+};
+
+static const struct frame_case frames[] = {
+	{"framing", "The RFC's Hello in one frame is echoed", "text Hello =text Hello", 3},
+	{"framing", "The RFC's Hello in two frames is echoed", "text+ Hel cont lo =text Hello", 3},
+	{"framing", "Text and binary come back as what they were",
+		"text a =text a binary b =binary b text c =text c binary %ff%00 =binary %ff%00", 3},
+	{"framing", "A key of zeros is a key", "zerokey text Hello =text Hello", 1},
+	{"framing", "A frame with the wrong masking fails", "unmasked text Hello =close 1002", 3},
+	{"framing", "An empty frame with the wrong masking fails", "unmasked text - =close 1002", 3},
+	{"framing", "A ping with the wrong masking fails", "unmasked ping Hello =close 1002", 3},
+	{"framing", "A Close with the wrong masking fails", "unmasked close 1000 =close 1002", 3},
+	{"framing", "A fragment with the wrong masking fails", "text+ Hel unmasked cont lo =close 1002", 3},
+	{"framing", "The message before a frame with the wrong masking is echoed",
+		"text Hello unmasked text x =text Hello =close 1002", 3},
+	{"framing", "A length of 5 in 16 bits is not minimal", "length=16 text Hello =close 1002", 3},
+	{"framing", "A length of 125 in 16 bits is not minimal", "length=16 binary x*125 =close 1002", 3},
+	{"framing", "A length of 0 in 16 bits is not minimal", "length=16 text - =close 1002", 3},
+	{"framing", "A length of 0 in 64 bits is not minimal", "length=64 text - =close 1002", 3},
+	{"framing", "A length of 126 in 64 bits is not minimal", "length=64 text x*126 =close 1002", 3},
+	{"framing", "A length of 65535 in 64 bits is not minimal", "length=64 binary x*65535 =close 1002", 3},
+	{"framing", "A length that is not minimal fails at the header", "length=16 declare=5 text - =close 1002", 3},
+	{"framing", "A length of 5 in 16 bits fails in a continuation", "text+ x length=16 cont Hello =close 1002", 3},
+	{"framing", "A ping's length in 16 bits fails", "length=16 ping Hello =close 1002", 3},
+	{"framing", "A ping's length in 64 bits fails", "length=64 ping Hello =close 1002", 3},
+	{"framing", "A length with the highest bit fails", "declare=9223372036854775808 binary - =close 1002|1009", 3},
+	{"framing", "A length of all bits fails", "declare=18446744073709551615 binary - =close 1002|1009", 3},
+	{"framing", "A length of 2^63 - 1 is too big at the header", "declare=9223372036854775807 binary - =close 1009", 3},
+	{"framing", "A length of 2^32 is too big at the header", "declare=4294967296 text - =close 1009", 3},
+	{"framing", "A length of 2^32 + 5 is not taken for 5", "declare=4294967301 text Hello =close 1009", 3},
+
+	{"pings", "An empty ping is answered", "ping - =pong -", 3},
+	{"pings", "A ping is answered with its payload", "ping Hello =pong Hello", 3},
+	{"pings", "A ping of bytes that are no text is answered", "ping %00%ff%fe%80 =pong %00%ff%fe%80", 3},
+	{"pings", "A ping of 125 bytes is answered", "ping %fe*125 =pong %fe*125", 3},
+	{"pings", "A ping of 126 bytes fails", "ping %fe*126 =close 1002", 3},
+	{"pings", "A ping of 126 bytes fails at the header", "declare=126 ping - =close 1002", 3},
+	{"pings", "A ping of 65536 bytes fails at the header", "declare=65536 ping - =close 1002", 3},
+	{"pings", "A ping without FIN fails", "ping+ Hello =close 1002", 3},
+	{"pings", "A ping without FIN fails before its continuation", "ping+ Hel cont lo =close 1002", 3},
+	{"pings", "Ten pings are answered in order",
+		"ping 0 ping 1 ping 2 ping 3 ping 4 ping 5 ping 6 ping 7 ping 8 ping 9 "
+		"=pong 0 =pong 1 =pong 2 =pong 3 =pong 4 =pong 5 =pong 6 =pong 7 =pong 8 =pong 9", 3},
+	{"pings", "An empty pong that nobody asked for is passed over", "pong - text a =text a", 3},
+	{"pings", "A pong that nobody asked for is passed over", "pong Hello text a =text a", 3},
+	{"pings", "A pong of 125 bytes is passed over", "pong %ff*125 text a =text a", 3},
+	{"pings", "A pong of 126 bytes fails", "pong x*126 =close 1002", 3},
+	{"pings", "A pong without FIN fails", "pong+ x =close 1002", 3},
+	{"pings", "Pongs around a ping do not answer for it", "pong a ping b pong c =pong b", 3},
+	{"pings", "A thousand pongs are passed over", "times=1000 pong x*100 ping Hello =pong Hello", 3},
+	{"pings", "A thousand pings, one at a time, are answered", "turns=1000 ping x*100", 3},
+
+	{"fragments", "A message in three fragments is echoed whole", "text+ a cont+ b cont c =text abc", 3},
+	{"fragments", "A binary message in three fragments is echoed whole", "binary+ %ff cont+ %00 cont %80 =binary %ff%00%80", 3},
+	{"fragments", "Every byte in a fragment of its own makes one message", "cut=1 text fragments =text fragments", 3},
+	{"fragments", "Three empty fragments are an empty message", "text+ - cont+ - cont - =text -", 3},
+	{"fragments", "Three empty binary fragments are an empty message", "binary+ - cont+ - cont - =binary -", 3},
+	{"fragments", "Empty fragments around a byte do not count", "text+ - cont+ x cont - =text x", 3},
+	{"fragments", "Empty fragments between the halves of a character do not count",
+		"text+ %e2 cont+ - cont+ %82 cont+ - cont %ac =text %e2%82%ac", 3},
+	{"fragments", "A thousand empty fragments are an empty message", "text+ - times=1000 cont+ - cont - =text -", 3},
+	{"fragments", "A ping between two fragments is answered before the message is whole",
+		"text+ Hel ping x =pong x cont lo =text Hello", 3},
+	{"fragments", "A ping between two fragments sent at once is answered before the echo",
+		"text+ Hel ping x cont lo =pong x =text Hello", 3},
+	{"fragments", "Pings between all fragments are answered",
+		"text+ a ping 1 cont+ b ping 2 cont+ c ping 3 cont d =pong 1 =pong 2 =pong 3 =text abcd", 3},
+	{"fragments", "A pong between two fragments is passed over", "text+ Hel pong x cont lo =text Hello", 3},
+	{"fragments", "A ping inside a character is answered and does not break it",
+		"text+ %f0%9f ping x =pong x cont %98%80 =text %f0%9f%98%80", 3},
+	{"fragments", "A Close between two fragments ends the connection", "text+ Hel close 1000 =close 1000", 3},
+	{"fragments", "A Close inside a character ends the connection", "text+ %e2%82 close 1000 =close 1000", 3},
+	{"fragments", "A continuation of nothing fails", "cont Hello =close 1002", 3},
+	{"fragments", "A continuation of nothing without FIN fails", "cont+ Hello cont x =close 1002", 3},
+	{"fragments", "An empty continuation of nothing fails", "cont - =close 1002", 3},
+	{"fragments", "A continuation behind a whole message fails, the message is echoed",
+		"text Hello cont x =text Hello =close 1002", 3},
+	{"fragments", "A continuation behind the last fragment fails, the message is echoed",
+		"text+ Hel cont lo cont x =text Hello =close 1002", 3},
+	{"fragments", "A text frame inside a message fails", "text+ Hel text lo =close 1002", 3},
+	{"fragments", "A binary frame inside a text message fails", "text+ Hel binary lo =close 1002", 3},
+	{"fragments", "A text frame inside a binary message fails", "binary+ Hel text lo =close 1002", 3},
+	{"fragments", "A fragment that begins anew inside a message fails", "text+ Hel text+ lo cont x =close 1002", 3},
+	{"fragments", "A ping may come before a wrong continuation fails", "ping x =pong x cont y =close 1002", 3},
+	{"fragments", "A second message in fragments follows the first",
+		"text+ a cont b =text ab binary+ c cont d =binary cd text e =text e", 3},
+
+	{"close", "A Close is answered and the connection ended", "close 1000 =close 1000", 3},
+	{"close", "An empty Close is answered by an empty one", "close - =close -", 3},
+	{"close", "A Close of one byte fails", "op=8 text x =close 1002", 3},
+	{"close", "A reason of 123 bytes is taken", "close 1000/x*123 =close 1000", 3},
+	{"close", "A Close of 126 bytes fails", "close 1000/x*124 =close 1002", 3},
+	{"close", "A Close of 126 bytes fails at the header", "op=8 declare=126 text - =close 1002", 3},
+	{"close", "A Close without FIN fails", "op=8 text+ %03%e8 =close 1002", 3},
+	{"close", "A reason of characters of all sizes is taken", "close 1000/a%c3%a9%e2%82%ac%f0%9f%98%80 =close 1000", 3},
+	{"close", "A reason that is no UTF-8 fails", "close 1000/%ff =close 1007", 3},
+	{"close", "A reason with a surrogate fails", "close 1000/x%ed%a0%80 =close 1007", 3},
+	{"close", "A reason cut inside a character fails", "close 1000/x%e2%82 =close 1007", 3},
+	{"close", "A wrong code with a bad reason fails", "close 1005/%ff =close 1002|1007", 3},
+	{"close", "A message before Close is echoed first", "text Hello close 1000 =text Hello =close 1000", 3},
+	{"close", "Many messages before Close are all echoed first",
+		"times=100 text x*1000 close 1000 times=100 =text x*1000 =close 1000", 3},
+	{"close", "A megabyte before Close is echoed first",
+		"binary x*1048576 close 1000 =binary x*1048576 =close 1000", 3},
+	{"close", "A ping before Close is answered first", "ping x close 1000 =pong x =close 1000", 3},
+	{"close", "A ping behind Close is not answered", "close 1000 ping x =close 1000", 3},
+	{"close", "A message behind Close is not echoed", "close 1000 text x =close 1000", 3},
+	{"close", "A second Close is not answered", "close 1000 close 1001 =close 1000", 3},
+	{"close", "A broken frame behind Close does not matter", "close 1000 rsv=7 op=15 text x =close 1000", 3},
+	{"close", "Noise behind Close does not matter", "close 1000 raw %ff*1000 =close 1000", 3},
+	{"close", "A megabyte behind Close does not destroy the answer", "close 1000 binary x*1048576 =close 1000", 3},
+	{"close", "A message cut off by the end of the stream is not echoed, the one before it is",
+		"text Hello declare=10 text Hel fin =text Hello =close any", 3},
+	{"close", "The end of the stream without Close is told as an orderly end, the echo comes first",
+		"text Hello fin =text Hello =close 1000", 3},
+	{"close", "The end of the stream right behind the handshake is an end", "fin =close 1000", 3},
+
+	{"limits", "A message of 16 MiB is echoed", "binary x*16777216 =binary x*16777216", 3},
+	{"limits", "A text of 16 MiB is echoed", "text x*16777216 =text x*16777216", 3},
+	{"limits", "A text of 16 MiB of three-byte characters is echoed", "text %e2%82%ac*5592405 =text %e2%82%ac*5592405", 3},
+	{"limits", "A message of 16 MiB and a byte is too big at the header", "declare=16777217 binary - =close 1009", 3},
+	{"limits", "A text of 16 MiB and a byte is too big at the header", "declare=16777217 text - =close 1009", 3},
+	{"limits", "Fragments of more than 16 MiB together are too big at the header that exceeds it",
+		"binary+ x*16777215 cont+ x declare=1 cont - =close 1009", 3},
+	{"limits", "Fragments of just 16 MiB together are echoed",
+		"binary+ x*16777214 cont+ x cont x =binary x*16777216", 3},
+	{"limits", "A message that is too big fails, the one before it is echoed",
+		"text Hello declare=16777217 binary - =text Hello =close 1009", 3},
+	{"limits", "A sum of lengths that wraps around 64 bits is too big",
+		"binary+ x declare=18446744073709551615 cont - =close 1002|1009", 3},
+	{"limits", "Sixteen messages of a megabyte sent without reading are echoed",
+		"deaf times=16 binary x*1048576 times=16 =binary x*1048576", 3},
+	{"limits", "Messages of 64 KiB sent without reading until the way is full are echoed",
+		"deaf times=300 text x*65536 times=300 =text x*65536", 3},
+	{"limits", "A ping behind 16 MiB is answered", "binary x*16777216 =binary x*16777216 ping x =pong x", 3},
+};
+
+struct text_case {
+	const char *name;
+	const char *text;
+	long bad; /* the index of the first bad byte; at the end, where only the end is bad; GOOD */
+};
+
+enum { GOOD_TEXT = -1 };
+
+static const struct text_case texts[] = {
+	{"letters", "Hello%2c%20world", GOOD_TEXT},
+	{"Greek of two and three bytes", "%ce%ba%e1%bd%b9%cf%83%ce%bc%ce%b5", GOOD_TEXT},
+	{"German and signs", "Hello-%c2%b5@%c3%9f%c3%b6%c3%a4%c3%bc%c3%a0%c3%a1-UTF-8!!", GOOD_TEXT},
+	{"U+0000", "a%00b", GOOD_TEXT},
+	{"control bytes", "%01%07%08%1b%7f", GOOD_TEXT},
+	{"newlines", "a%0ab%0d%0a%0a", GOOD_TEXT},
+	{"U+007F, the last of one byte", "%7f", GOOD_TEXT},
+	{"U+0080, the first of two bytes", "%c2%80", GOOD_TEXT},
+	{"U+07FF, the last of two bytes", "%df%bf", GOOD_TEXT},
+	{"U+0800, the first of three bytes", "%e0%a0%80", GOOD_TEXT},
+	{"U+0FFF, the last behind E0", "%e0%bf%bf", GOOD_TEXT},
+	{"U+1000, the first behind E1", "%e1%80%80", GOOD_TEXT},
+	{"U+D7FF, the last before the surrogates", "%ed%9f%bf", GOOD_TEXT},
+	{"U+E000, the first behind the surrogates", "%ee%80%80", GOOD_TEXT},
+	{"U+FFFD", "%ef%bf%bd", GOOD_TEXT},
+	{"U+FFFE and U+FFFF, which are no characters", "%ef%bf%be%ef%bf%bf", GOOD_TEXT},
+	{"U+FDD0 to U+FDEF, which are no characters", "%ef%b7%90%ef%b7%af", GOOD_TEXT},
+	{"U+FEFF, the byte order mark", "%ef%bb%bfa", GOOD_TEXT},
+	{"U+10000, the first of four bytes", "%f0%90%80%80", GOOD_TEXT},
+	{"U+1FFFE and U+1FFFF", "%f0%9f%bf%be%f0%9f%bf%bf", GOOD_TEXT},
+	{"U+3FFFF, the last behind F0", "%f0%bf%bf%bf", GOOD_TEXT},
+	{"U+40000, the first behind F1", "%f1%80%80%80", GOOD_TEXT},
+	{"U+FFFFF, the last behind F3", "%f3%bf%bf%bf", GOOD_TEXT},
+	{"U+100000, the first behind F4", "%f4%80%80%80", GOOD_TEXT},
+	{"U+10FFFF, the last of all", "%f4%8f%bf%bf", GOOD_TEXT},
+	{"an emoji of several code points", "%f0%9f%91%a9%e2%80%8d%f0%9f%92%bb", GOOD_TEXT},
+
+	{"a lone tail 80", "%80", 0},
+	{"a lone tail BF", "%bf", 0},
+	{"two lone tails", "%80%bf", 0},
+	{"seven lone tails", "%80%bf%80%bf%80%bf%80", 0},
+	{"a lone tail behind letters", "Hello%80", 5},
+	{"a tail too many behind two bytes", "%c3%a9%a9", 2},
+	{"a tail too many behind three bytes", "%e2%82%ac%ac", 3},
+	{"a tail too many behind four bytes", "%f0%9f%98%80%80", 4},
+	{"C2 before a blank", "%c2%20", 1},
+	{"DF before a blank", "%df%20", 1},
+	{"E0 before a blank", "%e0%20", 1},
+	{"EF before a blank", "%ef%20", 1},
+	{"F0 before a blank", "%f0%20", 1},
+	{"F4 before a blank", "%f4%20", 1},
+	{"C3 before C3", "%c3%c3%a9", 1},
+	{"E2 82 before a blank", "%e2%82%20", 2},
+	{"E2 82 before another lead", "%e2%82%e2%82%ac", 2},
+	{"F0 9F before a blank", "%f0%9f%20", 2},
+	{"F0 9F 98 before a blank", "%f0%9f%98%20", 3},
+	{"C0 80, U+0000 too long", "%c0%80", 0},
+	{"C0 AF, a slash too long", "%c0%af", 0},
+	{"C1 BF, U+007F too long", "%c1%bf", 0},
+	{"E0 80 AF, a slash too long", "%e0%80%af", 1},
+	{"E0 9F BF, U+07FF too long", "%e0%9f%bf", 1},
+	{"F0 80 80 AF, a slash too long", "%f0%80%80%af", 1},
+	{"F0 8F BF BF, U+FFFF too long", "%f0%8f%bf%bf", 1},
+	{"F8, a lead of five bytes", "%f8%88%80%80%80", 0},
+	{"FC, a lead of six bytes", "%fc%84%80%80%80%80", 0},
+	{"FE", "%fe", 0},
+	{"FF", "%ff", 0},
+	{"FE FE FF FF", "%fe%fe%ff%ff", 0},
+	{"U+D800, the first surrogate", "%ed%a0%80", 1},
+	{"U+DBFF, the last high surrogate", "%ed%af%bf", 1},
+	{"U+DC00, the first low surrogate", "%ed%b0%80", 1},
+	{"U+DFFF, the last surrogate", "%ed%bf%bf", 1},
+	{"a pair of surrogates", "%ed%a0%81%ed%b0%80", 1},
+	{"U+D800 behind Greek, with letters behind it",
+		"%ce%ba%e1%bd%b9%cf%83%ce%bc%ce%b5%ed%a0%80edited", 12},
+	{"U+110000, beyond the last", "%f4%90%80%80", 1},
+	{"U+110000 behind Greek, with letters behind it",
+		"%ce%ba%e1%bd%b9%cf%83%ce%bc%ce%b5%f4%90%80%80edited", 12},
+	{"F5, a lead beyond the last", "%f5%80%80%80", 0},
+	{"F7 BF BF BF", "%f7%bf%bf%bf", 0},
+	{"C3 at the end", "Hello%c3", 6},
+	{"E2 at the end", "Hello%e2", 6},
+	{"E2 82 at the end", "Hello%e2%82", 7},
+	{"F0 at the end", "Hello%f0", 6},
+	{"F0 9F at the end", "Hello%f0%9f", 7},
+	{"F0 9F 98 at the end", "Hello%f0%9f%98", 8},
+	{"FF behind 1000 letters", "x*1000/%ff/x*1000", 1000},
+	{"FF behind 70000 letters", "x*70000/%ff/x*1000", 70000},
+	{"FF behind 70000 bytes of the euro sign", "%e2%82%ac*23334/%ff/x*1000", 70002},
+	{"a surrogate behind a megabyte of letters", "x*1048576/%ed%a0%80/x*1000", 1048577},
+	{"E2 82 at the end of 100000 letters", "x*100000/%e2%82", 100002},
+};
+
+/* What a peer may send in Close, and what it may not (RFC 6455 section 7.4). */
+static const unsigned good_codes[] = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014,
+	3000, 3999, 4000, 4999};
+static const unsigned bad_codes[] = {0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 1999, 2000, 2999, 5000, 32768, 65535};
+
+#endif
