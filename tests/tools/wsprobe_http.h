@@ -71,7 +71,7 @@ static const struct request_case requests[] = {
 
 	{"handshake", "HTTP/1.0 is refused", "GET / HTTP/1.0\r\n" FIELDS END, "505", NULL},
 	{"handshake", "HTTP/2.0 is refused", "GET / HTTP/2.0\r\n" FIELDS END, "505", NULL},
-	{"handshake", "HTTP/0.9 is refused", "GET /\r\n", "400|505", NULL},
+	{"handshake", "HTTP/0.9 is refused", "GET /\r\n\r\n", "400|505", NULL},
 	{"handshake", "http/1.1 in small letters is refused", "GET / http/1.1\r\n" FIELDS END, "400|505", NULL},
 	{"handshake", "HTTP/1.10 is refused", "GET / HTTP/1.10\r\n" FIELDS END, "400|505", NULL},
 	{"handshake", "HTTP/11 is refused", "GET / HTTP/11\r\n" FIELDS END, "400|505", NULL},
