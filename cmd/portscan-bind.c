@@ -17,7 +17,8 @@
 #include "system/fds.h"
 #include "system/listen.h"
 
-enum { RANGES_MAX = 1024, KERNEL_CHOICES = 100 };
+/* BACKLOG: Linux's SOMAXCONN; the C libraries' constant may be older (musl's is 128). */
+enum { RANGES_MAX = 1024, KERNEL_CHOICES = 100, BACKLOG = 4096 };
 
 static const struct option_row rows[] = {
 	{'1', "print-port", NULL, "print the port on stdout once it listens"},
@@ -202,7 +203,7 @@ port_print(unsigned port)
 int
 main(int argc, char **argv)
 {
-	static struct scan scan = {.backlog = SOMAXCONN, .ports = "9000-9998"};
+	static struct scan scan = {.backlog = BACKLOG, .ports = "9000-9998"};
 	unsigned port;
 
 	fds_open_standard();

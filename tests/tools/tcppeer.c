@@ -1,13 +1,18 @@
 /*
- * A TCP server that does as it is told, to see what a client makes of it:
+ * A TCP peer that does as it is told, to see what the other side makes of it:
  *
  *     portscan-bind tcppeer accept send:'hello\n' fin rest
+ *     tcppeer connect:9000 send:'hello\n' fin rest
  *
- * It serves the listening socket on fd 3, one connection at a time, and does
+ * As a server it serves the listening socket on fd 3, one connection at a time, and does
  * its steps in order; each says a line on stdout when it is done (`accepted`,
  * `sent 6`, `fin`, `rest 0`, ...). Then it exits 0, which closes what is open.
  *
  *     accept       take the next connection (closes the one before)
+ *     connect:PORT connect to PORT of 127.0.0.1 (closes the one before)
+ *     crowd:N      N more connections to that port, which stay open
+ *     greet        each of the crowd sends a byte and takes one: `greeted N`
+ *     churn:N      N connections, one after the other, that send and reset
  *     fill         fill the backlog, so that the next client's SYN is dropped
  *     unlisten     close the listening socket
  *     into:FILE    what is received from here on goes there, else nowhere
@@ -24,6 +29,7 @@
  *     await:FILE   wait until FILE is there
  *     hold         do nothing more until ended by a signal
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -32,13 +38,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LISTENER = 3, CHUNK = 64 * 1024, FILL_MAX = 64, FILL_MS = 100, PUSH_MS = 200 };
+enum { LISTENER = 3, CHUNK = 64 * 1024, FILL_MAX = 64, FILL_MS = 100, PUSH_MS = 200, CROWD_MAX = 20000 };
 
 static int conn = -1, into = -1;
+static struct sockaddr_in server = {.sin_family = AF_INET};
+static int crowd[CROWD_MAX];
+static size_t crowd_count;
 static char bytes[CHUNK];
 
 static void
@@ -58,6 +68,77 @@ step_accept(const char *unused)
 	if (conn < 0)
 		fail("accept");
 	printf("accepted\n");
+}
+
+static int
+connected(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&server, sizeof server) != 0)
+		fail("connect");
+	return fd;
+}
+
+static void
+step_connect(const char *port)
+{
+	server.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
+	server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (conn >= 0)
+		(void)close(conn);
+	conn = connected();
+	printf("connected\n");
+}
+
+static void
+step_crowd(const char *count)
+{
+	size_t n = strtoul(count, NULL, 10);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	for (; n > 0 && crowd_count < CROWD_MAX; n--)
+		crowd[crowd_count++] = connected();
+	printf("crowd %zu\n", crowd_count);
+}
+
+static void
+step_greet(const char *unused)
+{
+	char byte;
+
+	(void)unused;
+	for (size_t i = 0; i < crowd_count; i++)
+		if (send(crowd[i], "x", 1, 0) != 1)
+			fail("greet");
+	for (size_t i = 0; i < crowd_count; i++)
+		if (recv(crowd[i], &byte, 1, 0) != 1 || byte != 'x')
+			fail("greeting");
+	printf("greeted %zu\n", crowd_count);
+}
+
+/* Some are reset before the server has read, some while it writes. */
+static void
+step_churn(const char *count)
+{
+	struct linger hard = {.l_onoff = 1};
+	size_t n = strtoul(count, NULL, 10);
+
+	memset(bytes, 'c', sizeof bytes);
+	for (size_t i = 0; i < n; i++) {
+		int fd = connected();
+
+		(void)send(fd, bytes, i % 3 == 0 ? sizeof bytes : i % 3, MSG_DONTWAIT);
+		if (i % 2 == 0)
+			(void)recv(fd, bytes, 1, MSG_DONTWAIT);
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+		(void)close(fd);
+	}
+	printf("churned %zu\n", n);
 }
 
 static void
@@ -275,6 +356,8 @@ static const struct step {
 	void (*run)(const char *argument);
 	bool argument;
 } steps[] = {
+	{"connect", step_connect, true}, {"crowd", step_crowd, true},    {"greet", step_greet, false},
+	{"churn", step_churn, true},
 	{"accept", step_accept, false}, {"fill", step_fill, false},     {"unlisten", step_unlisten, false},
 	{"into", step_into, true},      {"send", step_send, true},      {"file", step_file, true},
 	{"take", step_take, true},      {"recv", step_recv, false},     {"rest", step_rest, false},

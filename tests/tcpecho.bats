@@ -1,0 +1,482 @@
+# tcpecho: the echo service, its answers, its limits, its end.
+load helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+}
+
+# Who came last goes first: a client that hangs would hold up its server's end.
+teardown() {
+	local i reversed=()
+	for ((i = ${#pids[@]}; i > 0; i--)); do
+		reversed+=("${pids[i - 1]}")
+	done
+	pids=("${reversed[@]}")
+	stop_all
+}
+
+# echoes TEXT: a new connection to $port gets it back.
+echoes() {
+	[ "$(printf %s "$1" | portscan-connect -q -p "$port" -T 20)" = "$1" ]
+}
+
+# peer NAME STEP...: a client that does as it is told, in the background.
+peer() {
+	start "$1" tcppeer "connect:$port" "${@:2}"
+}
+
+# Steps of the processor clock that the server has run.
+ticks() {
+	awk '{print $14 + $15}' "/proc/$server/stat"
+}
+
+# It waits, and does not turn in circles: at most 5 hundredths of a second of work in one.
+rests() {
+	local before
+	before=$(ticks)
+	sleep 1
+	(($(ticks) - before <= 5))
+}
+
+memory() {
+	awk "/^$1:/ {print \$2}" "/proc/$server/status"
+}
+
+# echo_server OPTION...
+echo_server() {
+	serve tcpecho "$@"
+	server=$pid
+}
+
+@test "every byte comes back, then the end of file" {
+	head -c 20000003 /dev/urandom >in
+	echo_server
+	portscan-connect -q -p "$port" <in >out
+	cmp in out
+}
+
+@test "after the client's end of file all that it sent still comes back" {
+	echo_server
+	run --separate-stderr tcppeer "connect:$port" push fin rest
+	[ "$status" = 0 ]
+	pushed=$(sed -n 's/^pushed //p' <<<"$output")
+	[ "$pushed" -gt 100000 ]
+	grep -qx "rest $pushed" <<<"$output"
+}
+
+@test "a client that does not read is not read, costs a buffer, and hinders nobody" {
+	echo_server
+	echoes warm
+	before=$(memory VmHWM)
+	peer stuck push await:go fin rest
+	await stuck.out '^pushed '
+	echoes 'meanwhile'
+	rests
+	(($(memory VmHWM) - before <= 128))
+	touch go
+	await stuck.out '^rest '
+	[ "$(sed -n 's/^pushed //p' stuck.out)" = "$(sed -n 's/^rest //p' stuck.out)" ]
+}
+
+@test "resets at any moment end that connection only, and leave nothing behind" {
+	echo_server
+	echoes before
+	fds=$(ls "/proc/$server/fd" | wc -l)
+	tcppeer "connect:$port" churn:3000 close
+	echoes after
+	await_that test "$(ls "/proc/$server/fd" | wc -l)" = "$fds"
+	rests
+}
+
+@test "a reset while an answer waits ends the connection, without a spin" {
+	echo_server -v
+	peer gone push reset hold
+	await gone.out '^holding'
+	await server.err ' disconnected$'
+	rests
+}
+
+@test "a client that ended and does not read its answers makes no spin" {
+	echo_server
+	peer half push fin hold
+	await half.out '^holding'
+	rests
+}
+
+@test "a thousand idle connections cost at most 256 bytes each" {
+	[ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -gt 2200 ] || skip "this needs 2200 descriptors"
+	ulimit -Sn 64
+	echo_server
+	peer first crowd:1000 greet greet hold
+	await first.out '^holding'
+	before=$(memory VmRSS)
+	peer second crowd:1000 greet greet hold
+	await second.out '^holding'
+	after=$(memory VmRSS)
+	(((after - before) * 1024 <= 1000 * 256))
+}
+
+@test "out of descriptors: it says so, waits without a spin, and serves who waited" {
+	serve sh -c 'ulimit -n 12; LISTEN_PID=$$ exec tcpecho'
+	server=$pid
+	peer crowd crowd:20 await:go close hold
+	await server.err '^tcpecho: accept: '
+	rests
+	# Once a second at most, however long it lasts.
+	(($(grep -c 'tcpecho: accept' server.err) <= 4))
+	kill "$pid"
+	wait "$pid" || true
+	echoes 'room again'
+}
+
+@test "-c: one more than the most waits, and is served when another leaves" {
+	echo_server -c 2
+	peer one send:1 recv await:leave close hold
+	peer two send:2 recv hold
+	await one.out '^recv 1$'
+	await two.out '^recv 2$'
+	peer three send:3 recv hold
+	await three.out '^sent 1$'
+	rests
+	! grep recv three.out
+	touch leave
+	await three.out '^recv 3$'
+}
+
+@test "-i: a connection on which nothing moves is closed, also one that does not read" {
+	echo_server -i 300ms -v
+	peer silent rest
+	await silent.out '^rest 0$'
+	peer stuck push hold
+	await_that eval '[ "$(grep -c " disconnected$" server.err)" = 2 ]'
+	echoes 'who speaks is served'
+}
+
+@test "-v logs who comes and goes" {
+	echo_server -v
+	echoes hello
+	await server.err ' disconnected$'
+	grep -qE '^Connected by 127\.0\.0\.1:[0-9]+$' server.err
+	grep -qE '^127\.0\.0\.1:[0-9]+ disconnected$' server.err
+	[ "$(wc -l <server.err)" = 3 ]
+	[ "$(grep -o '127.0.0.1:[0-9]*' server.err | uniq | wc -l)" = 1 ]
+}
+
+@test "without -v nothing is said" {
+	echo_server -F , -r text
+	[ "$(printf 'a,b' | portscan-connect -q -p "$port")" = texttext ]
+	same server.err "Bound to $port"
+}
+
+@test "-F and -r answer each field of a message, and log it" {
+	echo_server -v -F , -r 'Echo from server'
+	printf 'a,b,c\na,\n,\nhello\n\n' >lines
+	run --separate-stderr portscan-connect -lq -p "$port" <lines
+	same <(printf '%s\n' "$output") \
+		'Received Echo from serverEcho from serverEcho from server from server' \
+		'Received Echo from serverEcho from server from server' \
+		'Received Echo from serverEcho from server from server' \
+		'Received Echo from server from server'
+	await server.err ' disconnected$'
+	same <(sed -n 's/^\(Received .* from\) 127.*/\1/p' server.err) \
+		'Received a from' 'Received b from' 'Received c from' \
+		'Received a from' 'Received  from' 'Received  from' 'Received  from' 'Received hello from'
+}
+
+@test "-F alone answers with the fields, -r alone takes a message as one field" {
+	echo_server -F ';'
+	[ "$(printf 'a;bc;;d' | portscan-connect -q -p "$port")" = abcd ]
+	stop_all
+	echo_server -v -r no
+	[ "$(printf 'a;b,c' | portscan-connect -q -p "$port")" = no ]
+	await server.err '^Received a;b,c from'
+	stop_all
+	echo_server -r ''
+	[ -z "$(echo discarded | portscan-connect -q -p "$port")" ]
+}
+
+@test "-F takes \\t, \\0, \\\\ and \\xHH for a byte" {
+	[ "$(printf 'a\tb' | tcpecho -F '\t' -r 1)" = 11 ]
+	[ "$(printf 'a\0b\0' | tcpecho -F '\0' -r 1)" = 111 ]
+	[ "$(printf 'a\\b' | tcpecho -F '\\' -r 1)" = 11 ]
+	[ "$(printf 'a\x1fb' | tcpecho -F '\x1f' -r 1)" = 11 ]
+}
+
+@test "a message is at most 999 bytes" {
+	head -c 2000 /dev/zero | tr '\0' a >long
+	[ "$(tcpecho -r x <long)" = xxx ]
+}
+
+@test "control bytes from outside do not reach the log" {
+	echo_server -v -F ,
+	peer evil send:'\x1b]0;x\x07\r\nFAKE,\xc2\x9b' fin rest
+	await server.err ' disconnected$'
+	! LC_ALL=C grep -q '[^ -~]' server.err
+	grep -qE '^Received \\x1b\]0;x\\x07\\x0d\\x0aFAKE from 127' server.err
+	grep -qE '^Received \\xc2\\x9b from 127' server.err
+}
+
+@test "answers larger than their message are made as the client reads" {
+	text=$(head -c 100000 /dev/zero | tr '\0' t)
+	echo_server -F , -r "$text"
+	echoes '' # warm
+	before=$(memory VmHWM)
+	commas=$(head -c 998 /dev/zero | tr '\0' ,)
+	peer slow "send:$commas" await:go fin rest
+	await slow.out '^sent 998$'
+	[ "$(printf x | portscan-connect -q -p "$port")" = "$text" ]
+	rests
+	(($(memory VmHWM) - before <= 128))
+	touch go
+	await slow.out '^rest '
+	grep -qx "rest $((999 * 100000))" slow.out
+}
+
+@test "a log that nobody reads does not stop the service" {
+	mkfifo log
+	exec 9<>log
+	start server portscan-bind -1 -p 9000-9998 tcpecho -v 2>&9
+	await_that test -s server.out
+	port=$(cat server.out)
+	for _ in 1 2 3; do
+		tcppeer "connect:$port" churn:2000 close
+	done
+	echoes 'still here'
+	exec 9>&-
+}
+
+@test "SIGTERM: no new connections, who is served is served to the end, exit 0" {
+	echo_server
+	peer busy push await:go fin rest
+	await busy.out '^pushed '
+	kill "$server"
+	await_that refused
+	! gone "$server"
+	touch go
+	await busy.out '^rest '
+	[ "$(sed -n 's/^pushed //p' busy.out)" = "$(sed -n 's/^rest //p' busy.out)" ]
+	ended "$server"
+	[ "$status" = 0 ]
+}
+
+refused() {
+	! (exec 8<>"/dev/tcp/127.0.0.1/$port")
+}
+
+@test "SIGTERM: who is silent does not hold up the end; SIGINT is the same" {
+	for signal in TERM INT; do
+		echo_server
+		peer silent send:x recv rest
+		await silent.out '^recv x$'
+		kill -s "$signal" "$server"
+		ended "$server"
+		[ "$status" = 0 ]
+		await silent.out '^rest 0$'
+	done
+}
+
+@test "a second SIGTERM ends it at once" {
+	echo_server -v
+	peer stuck push hold
+	await stuck.out '^pushed '
+	kill "$server"
+	await_that refused
+	! gone "$server"
+	kill "$server"
+	ended "$server"
+	[ "$status" = 0 ]
+}
+
+@test "SIGTERM works while a flood never lets it rest" {
+	echo_server
+	start flood sh -c "yes | portscan-connect -q -p $port >/dev/null"
+	flood=$pid
+	echoes during
+	kill "$server"
+	await_that refused
+	kill "$server"
+	ended "$server"
+	[ "$status" = 0 ]
+	ended "$flood"
+}
+
+@test "it tells the service manager READY=1 and STOPPING=1" {
+	for jobs in 1 2; do
+		rm -f socket
+		start manager notified socket
+		await manager.out '^listening'
+		NOTIFY_SOCKET=$PWD/socket echo_server -j "$jobs"
+		await manager.out '^READY=1$'
+		kill "$server"
+		await manager.out '^STOPPING=1$'
+		ended "$server"
+		[ "$status" = 0 ]
+	done
+}
+
+@test "-j: several processes serve, one that dies is replaced, all end together" {
+	echo_server -j 3 -v
+	children() {
+		[ "$(pgrep -c -P "$server")" = 3 ]
+	}
+	await_that children
+	echoes one
+	victim=$(pgrep -P "$server" | head -n 1)
+	kill -KILL "$victim"
+	await server.err "^tcpecho: process $victim ended \(signal 9\), another takes its place$"
+	await_that children
+	for i in 1 2 3 4 5 6; do
+		echoes "$i"
+	done
+	all=$(pgrep -P "$server")
+	kill "$server"
+	ended "$server"
+	[ "$status" = 0 ]
+	for one in $all; do
+		gone "$one"
+	done
+}
+
+@test "-j: when the parent is killed its processes end too" {
+	echo_server -j 2
+	echoes x
+	all=$(pgrep -P "$server")
+	kill -KILL "$server"
+	for one in $all; do
+		await_that gone "$one"
+	done
+}
+
+@test "-j: SIGTERM drains, a second one ends all at once" {
+	echo_server -j 2
+	peer stuck push hold
+	await stuck.out '^pushed '
+	all=$(pgrep -P "$server")
+	kill "$server"
+	await_that refused
+	! gone "$server"
+	kill "$server"
+	ended "$server"
+	[ "$status" = 0 ]
+	for one in $all; do
+		gone "$one"
+	done
+}
+
+@test "the listening socket is left as it was found" {
+	for jobs in 1 2; do
+		: >server.out
+		start server portscan-bind -p 9000-9998 sh -c '
+			grep flags /proc/self/fdinfo/3
+			echo "$$"
+			tcpecho -j '"$jobs"' <&3 & wait $! || wait $!
+			grep flags /proc/self/fdinfo/3' 4>&-
+		await server.err '^Bound to'
+		port=$(sed -n 's/^Bound to //p' server.err | head -n 1)
+		echoes x
+		await_that pgrep -P "$pid"
+		kill "$(pgrep -P "$pid")"
+		ended "$pid"
+		[ "$(grep flags server.out | sort -u | wc -l)" = 1 ]
+		[ "$(grep -c flags server.out)" = 2 ]
+	done
+}
+
+@test "a listening socket on fd 0 is served (inetd wait)" {
+	serve sh -c 'exec tcpecho <&3'
+	echoes 'from fd 0'
+}
+
+@test "without a listening socket fd 0 is echoed to fd 1" {
+	head -c 3000001 /dev/urandom >in
+	tcpecho <in >out
+	cmp in out
+	cat in | tcpecho | cat >out
+	cmp in out
+	[ "$(onsocket -s 'one ' -b two -x tcpecho)" = 'one two' ]
+	[ "$(onsocket -T -s 'a,b' -x tcpecho -F , -r text)" = texttext ]
+	run --separate-stderr onsocket -T -s 'a,b' -x tcpecho -v -F ,
+	[ "$output" = ab ]
+	same <(sed 's/:[0-9]*/:PORT/' <<<"$stderr") 'Connected by 127.0.0.1:PORT' 'Received a from 127.0.0.1:PORT' \
+		'Received b from 127.0.0.1:PORT' '127.0.0.1:PORT disconnected'
+}
+
+@test "it passes on what has come before it waits for more" {
+	mkfifo in out
+	start pipe sh -c 'tcpecho <in >out'
+	exec 8>in 9<out
+	printf first >&8
+	read -r -N 5 -t 20 answer <&9
+	[ "$answer" = first ]
+	exec 8>&- 9<&-
+}
+
+@test "where stderr is the connection nothing of the log gets there" {
+	[ "$(onsocket -2 -s abc -x tcpecho -v)" = abc ]
+}
+
+@test "a connection that is reset is no failure, an output that fails is" {
+	run --separate-stderr onsocket -T -s abc -r tcpecho
+	[ "$status" = 0 ]
+	[ -z "$stderr" ]
+	run ! --separate-stderr sh -c 'echo x | tcpecho >/dev/full'
+	[ "$stderr" = 'tcpecho: write: No space left on device' ]
+	run -1 --separate-stderr sh -c 'tcpecho <&-'
+	[ "$stderr" = 'tcpecho: read: Bad file descriptor' ]
+	run -1 --separate-stderr sh -c 'echo x | tcpecho >&-'
+	[ "$stderr" = 'tcpecho: write: Bad file descriptor' ]
+}
+
+@test "-i ends a silent fd 0 in order" {
+	mkfifo in
+	exec 8<>in
+	run -0 --separate-stderr tcpecho -i 50ms <in
+	exec 8>&-
+}
+
+@test "sockets that are for another process are not taken, and that is said" {
+	LISTEN_PID=1 LISTEN_FDS=1 run --separate-stderr tcpecho </dev/null
+	[ "$status" = 0 ]
+	[ "$stderr" = 'tcpecho: LISTEN_PID is 1, not us: its sockets are not taken' ]
+}
+
+@test "what is handed over as a listening socket and is none is refused" {
+	run -2 --separate-stderr sh -c 'LISTEN_PID=$$ LISTEN_FDS=1 exec tcpecho 3</dev/null'
+	[ "$stderr" = 'tcpecho: fd 3 of LISTEN_FDS is not a socket' ]
+}
+
+@test "signals that were ignored or blocked when it began work all the same" {
+	command -v env >/dev/null && env --help | grep -q block-signal || skip "this env(1) has no --block-signal"
+	serve env --ignore-signal=PIPE --ignore-signal=CHLD --block-signal=TERM --block-signal=CHLD tcpecho -j 2
+	echoes x
+	kill "$pid"
+	ended "$pid"
+	[ "$status" = 0 ]
+}
+
+@test "closed standard descriptors are survived" {
+	for closed in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
+		: >server.out
+		start server sh -c "exec portscan-bind -1 -p 9000-9998 sh -c 'exec tcpecho -v $closed'"
+		await_that test -s server.out
+		port=$(cat server.out)
+		echoes "with $closed"
+		kill "$pid"
+		ended "$pid"
+	done
+}
+
+@test "wrong usage is 2 and names the option" {
+	run -2 --separate-stderr tcpecho -F ''
+	[ "$stderr" = 'tcpecho: --fields: : not one character, nor \t, \0, \\ or \xHH' ]
+	run -2 --separate-stderr tcpecho -F ab
+	run -2 --separate-stderr tcpecho -j 1025
+	[ "$stderr" = 'tcpecho: --jobs: 1025: not a number from 0 to 1024' ]
+	run -2 --separate-stderr tcpecho -c 0
+	run -2 --separate-stderr tcpecho -i 0
+	run -2 --separate-stderr tcpecho -i 1x
+	run -2 --separate-stderr tcpecho prog
+	[ "$stderr" = 'tcpecho: prog: runs no program (tcpecho --help tells more)' ]
+	run -0 --separate-stderr tcpecho --help
+	[[ $output == *--reply* ]]
+}
