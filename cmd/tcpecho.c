@@ -405,8 +405,17 @@ stop_asked(void)
 	return signals_take(SIGINT) || terminated;
 }
 
+/* Clients that are left stand in no list to be freed by: they end with the process. */
+static void __attribute__((noreturn))
+server_end(void)
+{
+	if (server.clients != 0)
+		_exit(STATUS_OK);
+	exit(STATUS_OK);
+}
+
 /* The whole service in this process. */
-static int
+static void __attribute__((noreturn))
 serve_alone(struct listeners *listeners)
 {
 	static const int numbers[] = {SIGTERM, SIGINT};
@@ -426,7 +435,7 @@ serve_alone(struct listeners *listeners)
 		listeners_close(listeners);
 	}
 	listeners_close(listeners);
-	return STATUS_OK;
+	server_end();
 }
 
 /*
@@ -464,7 +473,7 @@ serve_as_worker(const struct listeners *listeners, const struct workers *w, unsi
 			(void)close(listeners->fds[i]);
 		(void)close(w->open[1]);
 	}
-	exit(STATUS_OK);
+	server_end();
 }
 
 static void
@@ -743,5 +752,7 @@ main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	descriptors_raise();
 	listeners_open(&listeners);
-	return options.jobs == 1 ? serve_alone(&listeners) : serve_shared(&listeners);
+	if (options.jobs == 1)
+		serve_alone(&listeners);
+	return serve_shared(&listeners);
 }

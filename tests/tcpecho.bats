@@ -158,7 +158,7 @@ echo_server() {
 	await server.err ' disconnected$'
 	grep -qE '^Connected by 127\.0\.0\.1:[0-9]+$' server.err
 	grep -qE '^127\.0\.0\.1:[0-9]+ disconnected$' server.err
-	[ "$(wc -l <server.err)" = 3 ]
+	[ "$(grep -vc sandbox server.err)" = 3 ]
 	[ "$(grep -o '127.0.0.1:[0-9]*' server.err | uniq | wc -l)" = 1 ]
 }
 
