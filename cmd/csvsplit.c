@@ -127,7 +127,7 @@ out_flush(struct job *job, bool all)
 static inline void
 out_reserve(struct job *job)
 {
-	if (csv_write_fit(&job->out) < FIT_MIN)
+	if (buffer_room(&job->out) < FIT_MIN * CSV_WRITE_GROWTH + CSV_WRITE_ROOM)
 		out_flush(job, false);
 }
 static void
@@ -158,30 +158,28 @@ static const char nul_refused[] = "NUL in a field, which NUL-terminated output c
  * Held records
  */
 
+/* Data of a held field: there is room for FIT_MIN bytes, and again when it is done. */
 static void
-data_put(struct job *job, struct span data, uint64_t line)
+data_put(struct job *job, struct span data, const struct csv_record *record)
 {
 	const unsigned char *at = (const unsigned char *)data.at;
-	size_t left = data.size;
+	size_t left = data.size, readable = csv_record_readable(record, data);
 
 	while (left > 0) {
-		size_t fit, n, taken;
+		size_t n = left <= FIT_MIN ? left : csv_write_cut(at, left, FIT_MIN);
 
-		out_reserve(job);
-		fit = csv_write_fit(&job->out);
-		n = job->writer.replace ? csv_write_cut(at, left, fit) : fit < left ? fit : left;
-		taken = csv_write_data(&job->writer, &job->out, at, n);
-		if (taken < n)
-			line_die(job, line, nul_refused);
+		if (csv_write_data(&job->writer, &job->out, at, n, readable) < n)
+			line_die(job, csv_record_line(record, &job->index), nul_refused);
 		at += n;
 		left -= n;
+		readable -= n;
+		out_reserve(job);
 	}
-	out_reserve(job);
 }
 
 /* A field's key is its name, or where the header has none its number (~5: from the end). */
 static void
-key_put(struct job *job, int64_t position, uint64_t line)
+key_put(struct job *job, int64_t position)
 {
 	char number[32];
 	struct span key = csv_record_field(&job->keys, position);
@@ -194,45 +192,48 @@ key_put(struct job *job, int64_t position, uint64_t line)
 		key = span_of(number);
 	}
 	csv_write_key(&job->writer, &job->out);
-	data_put(job, key, line);
+	data_put(job, key, &job->keys);
 	csv_write_key_end(&job->writer, &job->out);
 }
 
 static void
-utf8_need(struct job *job, struct span text, uint64_t line)
+utf8_need(struct job *job, const struct csv_record *record, int64_t position)
 {
+	struct span text = csv_record_field(record, position);
 	struct utf8 state = {0};
 
 	if (utf8_check(&state, text.at, text.size) != text.size || !utf8_whole(&state))
-		line_die(job, line, "not UTF-8, which JSON must be (--replace puts U+FFFD)");
+		line_die(job, csv_record_line(record, &job->index), "not UTF-8, which JSON must be (--replace puts U+FFFD)");
 }
 
 /* JSON goes out only once all of its record is known to be good. */
 static void
-record_need_utf8(struct job *job, const struct csv_record *record, uint64_t line)
+record_need_utf8(struct job *job, const struct csv_record *record)
 {
 	struct csv_walk walk = {0};
 	int64_t position;
 
+	if (csv_record_is_utf8(record))
+		return;
 	while (csv_select_next(&job->select, &walk, record->count, &position))
-		utf8_need(job, csv_record_field(record, position), line);
+		utf8_need(job, record, position);
 }
 
 /* The selected fields of a record that is held. */
 static void
-record_put(struct job *job, const struct csv_record *record, uint64_t line)
+record_put(struct job *job, const struct csv_record *record)
 {
 	struct csv_walk walk = {0};
 	int64_t position;
 
 	if (job->writer.format == CSV_JSON && !job->writer.replace)
-		record_need_utf8(job, record, line);
+		record_need_utf8(job, record);
 	while (csv_select_next(&job->select, &walk, record->count, &position)) {
 		out_reserve(job);
 		if (job->writer.keyed)
-			key_put(job, position, line);
+			key_put(job, position);
 		csv_write_field(&job->writer, &job->out);
-		data_put(job, csv_record_field(record, position), line);
+		data_put(job, csv_record_field(record, position), record);
 		csv_write_field_end(&job->writer, &job->out);
 	}
 	out_reserve(job);
@@ -286,7 +287,6 @@ stage_choose(struct job *job)
 static void
 header_take(struct job *job)
 {
-	uint64_t line = csv_record_line(&job->keys, &job->index);
 	enum csv_format format = job->writer.format;
 	size_t done = csv_select_resolve(job->items, job->select.count, &job->keys);
 
@@ -296,11 +296,11 @@ header_take(struct job *job)
 		    quoted_bytes(job->items[done].name.at, job->items[done].name.size));
 	}
 	if ((format == CSV_CSV || format == CSV_TSV) && !job->header_written)
-		record_put(job, &job->keys, line);
+		record_put(job, &job->keys);
 	job->header_written = true;
 	if (format == CSV_JSON && !job->writer.replace)
 		for (size_t i = 0; i < job->keys.count; i++)
-			utf8_need(job, csv_record_field(&job->keys, (int64_t)i + 1), line);
+			utf8_need(job, &job->keys, (int64_t)i + 1);
 	stage_choose(job);
 }
 
@@ -318,7 +318,7 @@ hold_record(struct job *job, const unsigned char *in, size_t *at)
 		if (header) {
 			header_take(job);
 		} else {
-			record_put(job, record, csv_record_line(record, &job->index));
+			record_put(job, record);
 			csv_record_clear(record);
 		}
 		break;
@@ -417,7 +417,7 @@ scan_end(struct job *job)
 		if (job->stage == STAGE_HEADER)
 			header_take(job);
 		else
-			record_put(job, record, record->line);
+			record_put(job, record);
 	}
 	if (csv_unclosed(&job->csv)) {
 		out_flush(job, true);

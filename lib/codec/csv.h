@@ -107,55 +107,70 @@ size_t csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool l
 uint64_t csv_index_line(const struct csv_index *index, size_t at);
 
 enum csv_stop {
-	CSV_STOP_RECORD = 1,
-	CSV_STOP_FIELD = 2, /* a delimiter or the end of the record */
-	CSV_STOP_ANY = 3,   /* or a byte to drop */
+	CSV_STOP_RECORD, /* an LF that ends a record */
+	CSV_STOP_FIELD,  /* or a delimiter */
+	CSV_STOP_ANY,    /* or a byte to drop */
 };
 
-/* Each stop's bytes are among those of the next. */
+/* Walks over the marks of a window. */
+struct csv_cursor {
+	const struct csv_index *index;
+	size_t block;
+	uint64_t stops; /* in the block, not walked over yet */
+	uint64_t found; /* the last one */
+};
+
 static inline uint64_t
-csv_stops(const struct csv_marks *m, enum csv_stop stop)
+csv_stops(const struct csv_marks *m)
 {
-	switch (stop) {
-	case CSV_STOP_RECORD:
-		return m->record;
-	case CSV_STOP_FIELD:
-		return m->record | m->field;
-	default:
-		return m->record | m->field | m->drop;
-	}
+	return m->field | m->record | m->drop;
 }
 
-/* The first byte from `at` with such a mark, or index->end. */
+/* `at` is before index->end. */
+static inline struct csv_cursor
+csv_cursor_at(const struct csv_index *index, size_t at)
+{
+	uint64_t from = ~(uint64_t)0 << at % 64;
+
+	return (struct csv_cursor){.index = index, .block = at / 64, .stops = csv_stops(&index->marks[at / 64]) & from};
+}
+
+/* The next byte with such a mark, or index->end. */
 static inline size_t
-csv_index_find(const struct csv_index *index, size_t at, enum csv_stop stop)
+csv_cursor_next(struct csv_cursor *cursor, enum csv_stop stop)
 {
-	size_t block = at / 64;
-	uint64_t word;
+	const struct csv_marks *m = &cursor->index->marks[cursor->block];
 
-	if (at >= index->end)
-		return index->end;
-	word = csv_stops(&index->marks[block], stop) >> at % 64;
-	if (word != 0)
-		return at + (size_t)__builtin_ctzll(word);
-	while (++block * 64 < index->end) {
-		word = csv_stops(&index->marks[block], stop);
-		if (word != 0)
-			return block * 64 + (size_t)__builtin_ctzll(word);
+	for (;;) {
+		uint64_t found = cursor->stops;
+
+		if (stop == CSV_STOP_RECORD)
+			found &= m->record;
+		else if (stop == CSV_STOP_FIELD)
+			found &= ~m->drop;
+		if (found != 0) {
+			cursor->found = found & (0 - found);
+			cursor->stops &= ~(found ^ (found - 1)); /* up to that one */
+			return cursor->block * 64 + (size_t)__builtin_ctzll(found);
+		}
+		if ((cursor->block + 1) * 64 >= cursor->index->end)
+			return cursor->index->end;
+		cursor->block++;
+		cursor->stops = csv_stops(++m);
 	}
-	return index->end;
+}
+
+/* Of the byte that csv_cursor_next() gave last. */
+static inline bool
+csv_cursor_at_record(const struct csv_cursor *cursor)
+{
+	return (cursor->index->marks[cursor->block].record & cursor->found) != 0;
 }
 
 static inline bool
-csv_index_ends_record(const struct csv_index *index, size_t at)
+csv_cursor_at_drop(const struct csv_cursor *cursor)
 {
-	return (index->marks[at / 64].record >> at % 64 & 1) != 0;
-}
-
-static inline bool
-csv_index_drops(const struct csv_index *index, size_t at)
-{
-	return (index->marks[at / 64].drop >> at % 64 & 1) != 0;
+	return (cursor->index->marks[cursor->block].drop & cursor->found) != 0;
 }
 
 #endif

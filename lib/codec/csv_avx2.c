@@ -73,6 +73,17 @@ special_in(const struct needles *needles, __m256i bytes)
 	return _mm256_or_si256(_mm256_or_si256(quote, cr), _mm256_cmpeq_epi8(bytes, needles->special));
 }
 
+KERNEL static inline bool
+block_plain_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
+{
+	__m256i low = load(p), high = load(p + 32);
+	__m256i special = _mm256_or_si256(special_in(needles, low), special_in(needles, high));
+
+	bits->delimiter = equal_bits(low, high, needles->delimiter);
+	bits->newline = equal_bits(low, high, needles->newline);
+	return _mm256_testz_si256(special, special) != 0;
+}
+
 KERNEL static inline __m256i
 terminated(const struct needles *needles, __m256i bytes, __m256i newline)
 {

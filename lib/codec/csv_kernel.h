@@ -5,6 +5,7 @@
  *     KERNEL                 the attribute of every function here (its target)
  *     struct needles         the bytes to look for, as needles_make() spreads them
  *     block_bits()           which bytes of a block are what
+ *     block_plain_bits()     delimiters and newlines of a block without quote and CR, or false
  *     block_plain()          a block without quote and CR, flattened, or false
  *     block_squeeze()        a block with replaced and dropped bytes
  *
@@ -99,14 +100,46 @@ block_mark(struct csv *csv, struct csv_carry *carry, const struct needles *needl
 	return n;
 }
 
+/* As many blocks as are plain. */
+KERNEL static inline size_t
+run_plain_marks(struct csv *csv, const struct needles *needles, const unsigned char *in, size_t n,
+                struct csv_marks *marks)
+{
+	struct csv_bits bits;
+	size_t at = 0;
+
+	for (; n - at >= 64 && block_plain_bits(needles, in + at, &bits); at += 64) {
+		*marks++ = (struct csv_marks){.field = bits.delimiter, .record = bits.newline, .newline = bits.newline};
+		csv->line += csv_ones(bits.newline);
+	}
+	return at;
+}
+
+/* After a run of plain blocks, where only the last byte matters. */
+KERNEL static inline bool
+starts_behind(const struct csv *csv, unsigned char last)
+{
+	return last == '\n' || last == csv->dialect.delimiter;
+}
+
 KERNEL static size_t
 kernel_index(struct csv *csv, const unsigned char *in, size_t n, bool newline_next, struct csv_marks *marks)
 {
-	const struct needles needles = needles_make(csv, 0);
+	const struct needles needles = needles_make(csv, '\n');
 	struct csv_carry carry = csv_carry_of(csv);
 	size_t at = 0;
 
 	while (at < n && csv->problem == CSV_FINE) {
+		if ((carry.quoted | carry.closed) == 0) {
+			size_t ran = run_plain_marks(csv, &needles, in + at, n - at, marks);
+
+			at += ran;
+			marks += ran / 64;
+			if (ran != 0)
+				carry.starting = starts_behind(csv, in[at - 1]);
+			if (at == n)
+				break;
+		}
 		size_t size = n - at < 64 ? n - at : 64;
 		bool next = at + size < n ? in[at + size] == '\n' : newline_next;
 		uint64_t nul;
@@ -147,7 +180,7 @@ kernel_flatten(struct csv *csv, const unsigned char *in, size_t n, bool newline_
 			at += ran;
 			to += ran;
 			if (ran != 0)
-				carry.starting = in[at - 1] == '\n' || in[at - 1] == csv->dialect.delimiter;
+				carry.starting = starts_behind(csv, in[at - 1]);
 			if (at == n)
 				break;
 		}

@@ -1,9 +1,18 @@
 #include "codec/csv_pick.h"
 
-enum { FIT_MIN = 256 };
+enum {
+	PIECE_SHORT = 64,
+	PICK_ROOM = CSV_WRITE_GROWTH * PIECE_SHORT + 4 * CSV_WRITE_ROOM, /* for a short piece and what ends a record */
+};
+
+/*
+ * The walk is made twice, for any format and for lines alone. There all of its
+ * state is in variables that no pointer reaches, so that it can stay in registers.
+ */
+#define ALWAYS __attribute__((always_inline))
 
 /* What to do with the field at pick->position. */
-static void
+ALWAYS static inline void
 choose(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
 {
 	while (pick->range < pick->count && pick->position > pick->ranges[pick->range].to)
@@ -18,7 +27,7 @@ choose(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
 	}
 }
 
-static void
+ALWAYS static inline void
 record_start(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
 {
 	pick->range = 0;
@@ -35,7 +44,7 @@ csv_pick_start(struct csv_pick *pick, const struct csv_range *ranges, size_t cou
 }
 
 /* The fields that the record lacks, as many as there is room for. True when all are there. */
-static bool
+ALWAYS static inline bool
 fill_missing(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
 {
 	for (; pick->fill && pick->range < pick->count; pick->range++) {
@@ -55,7 +64,7 @@ fill_missing(struct csv_pick *pick, struct csv_writer *writer, struct buffer *ou
 	return true;
 }
 
-static void
+ALWAYS static inline void
 record_end(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
 {
 	if (!fill_missing(pick, writer, out))
@@ -64,7 +73,7 @@ record_end(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
 	record_start(pick, writer, out);
 }
 
-static void
+ALWAYS static inline void
 field_end(struct csv_pick *pick, bool ends_record, struct csv_writer *writer, struct buffer *out)
 {
 	if (pick->want == CSV_WANT_FIELD)
@@ -78,52 +87,73 @@ field_end(struct csv_pick *pick, bool ends_record, struct csv_writer *writer, st
 	}
 }
 
-size_t
-csv_pick_window(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
-                struct csv_writer *writer, struct buffer *out, bool *refused)
+/* Data up to a stop, as much as there is room for. Returns how much is done. */
+ALWAYS static inline size_t
+put_piece(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n, size_t readable,
+          bool *refused)
 {
-	static const enum csv_stop stops[] = {
-		[CSV_WANT_NO_MORE] = CSV_STOP_RECORD,
-		[CSV_WANT_LATER] = CSV_STOP_FIELD,
-		[CSV_WANT_FIELD] = CSV_STOP_ANY,
-	};
+	size_t fit = n <= PIECE_SHORT ? n : csv_write_fit(out), taken;
+
+	if (n > fit)
+		n = fit;
+	taken = csv_write_data(writer, out, data, n, readable);
+	*refused = taken < n;
+	return taken;
+}
+
+ALWAYS static inline size_t
+walk(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
+     struct csv_writer *writer, struct buffer *out, bool *refused)
+{
+	struct csv_cursor cursor = csv_cursor_at(index, at);
 
 	*refused = false;
-	while (at < index->end) {
-		size_t fit = csv_write_fit(out), stop;
+	while (at < index->end && buffer_room(out) >= PICK_ROOM) {
+		size_t stop;
 
-		if (fit < FIT_MIN)
-			break;
-		if (pick->want == CSV_WANT_MISSING) {
+		if (pick->want == CSV_WANT_FIELD) {
+			stop = csv_cursor_next(&cursor, CSV_STOP_ANY);
+			at += put_piece(writer, out, in + at, stop - at, index->end - at, refused);
+			if (at < stop)
+				break;
+		} else if (pick->want == CSV_WANT_LATER) {
+			stop = csv_cursor_next(&cursor, CSV_STOP_FIELD);
+		} else if (pick->want == CSV_WANT_NO_MORE) {
+			stop = csv_cursor_next(&cursor, CSV_STOP_RECORD);
+		} else {
 			record_end(pick, writer, out);
 			continue;
-		}
-		stop = csv_index_find(index, at, stops[pick->want]);
-		if (pick->want == CSV_WANT_FIELD && stop > at) {
-			size_t n = stop - at < fit ? stop - at : fit;
-			size_t taken = csv_write_data(writer, out, in + at, n);
-
-			at += taken;
-			*refused = taken < n;
-			if (*refused)
-				return at;
-			if (at < stop)
-				continue;
 		}
 		at = stop;
 		if (at == index->end)
 			break;
-		if (pick->want != CSV_WANT_FIELD || !csv_index_drops(index, at))
-			field_end(pick, csv_index_ends_record(index, at), writer, out);
+		if (pick->want != CSV_WANT_FIELD || !csv_cursor_at_drop(&cursor))
+			field_end(pick, csv_cursor_at_record(&cursor), writer, out);
 		at++;
 	}
+	return at;
+}
+
+size_t
+csv_pick_window(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
+                struct csv_writer *writer, struct buffer *out, bool *refused)
+{
+	struct csv_writer lines = {.format = CSV_LINES};
+	struct csv_pick mine = *pick;
+	struct buffer to = *out;
+
+	if (writer->format != CSV_LINES)
+		return walk(pick, index, in, at, writer, out, refused);
+	at = walk(&mine, index, in, at, &lines, &to, refused);
+	*pick = mine;
+	*out = to;
 	return at;
 }
 
 bool
 csv_pick_end(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
 {
-	if (csv_write_fit(out) < FIT_MIN)
+	if (buffer_room(out) < PICK_ROOM)
 		return false;
 	if (pick->want != CSV_WANT_MISSING)
 		field_end(pick, true, writer, out);

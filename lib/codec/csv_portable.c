@@ -71,6 +71,13 @@ block_bits(const struct needles *needles, const unsigned char *p, struct csv_bit
 }
 
 static inline bool
+block_plain_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
+{
+	block_bits(needles, p, bits);
+	return (bits->quote | bits->cr) == 0;
+}
+
+static inline bool
 block_plain(const struct needles *needles, const unsigned char *p, unsigned char *out, uint64_t *lines)
 {
 	uint64_t special = 0, newlines = 0;

@@ -43,4 +43,16 @@ bool csv_record_end(struct csv_record *record);
 /* A field, from 1; one that the record lacks is empty. */
 struct span csv_record_field(const struct csv_record *record, int64_t position);
 
+/* How many bytes can be read from a text's beginning: more than its own where it is one of the record's fields. */
+static inline size_t
+csv_record_readable(const struct csv_record *record, struct span text)
+{
+	const unsigned char *at = (const unsigned char *)text.at, *end = record->bytes + record->size;
+
+	return at >= record->bytes && at < end ? (size_t)(end - at) : text.size;
+}
+
+/* Whether all of its fields are UTF-8. */
+bool csv_record_is_utf8(const struct csv_record *record);
+
 #endif

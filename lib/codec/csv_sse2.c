@@ -61,6 +61,13 @@ block_bits(const struct needles *needles, const unsigned char *p, struct csv_bit
 }
 
 static inline bool
+block_plain_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
+{
+	block_bits(needles, p, bits);
+	return (bits->quote | bits->cr) == 0;
+}
+
+static inline bool
 block_plain(const struct needles *needles, const unsigned char *p, unsigned char *out, uint64_t *lines)
 {
 	__m128i special = _mm_setzero_si128();

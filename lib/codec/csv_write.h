@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "ground/buffer.h"
+#include "ground/copy.h"
 #include "ground/span.h"
 
 enum csv_format {
@@ -57,16 +58,53 @@ csv_write_fit(const struct buffer *out)
 	return room < CSV_WRITE_ROOM ? 0 : (room - CSV_WRITE_ROOM) / CSV_WRITE_GROWTH;
 }
 
-void csv_write_field(struct csv_writer *writer, struct buffer *out);
+/* The formats that do more than put bytes down. */
+void csv_write_field_formatted(struct csv_writer *writer, struct buffer *out);
+size_t csv_write_data_formatted(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n,
+                                size_t readable);
+void csv_write_field_end_formatted(struct csv_writer *writer, struct buffer *out);
+void csv_write_record_end_formatted(struct csv_writer *writer, struct buffer *out);
+
+static inline void
+csv_write_field(struct csv_writer *writer, struct buffer *out)
+{
+	if (writer->format != CSV_LINES)
+		csv_write_field_formatted(writer, out);
+}
 
 /*
- * Returns n; less where the format cannot have the byte there (a NUL in
- * CSV_NUL). With `replace` a piece must not end within a UTF-8 character.
+ * n bytes of data. Where `readable` bytes are there (n or more), that is used
+ * to be faster. Returns n; less where the format cannot have the byte there (a
+ * NUL in CSV_NUL). With `replace` a piece must not end within a character.
  */
-size_t csv_write_data(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n);
+static inline size_t
+csv_write_data(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n, size_t readable)
+{
+	if (writer->format != CSV_LINES)
+		return csv_write_data_formatted(writer, out, data, n, readable);
+	if (readable >= 32)
+		copy_bytes_32(buffer_tail(out), data, n);
+	else
+		copy_bytes(buffer_tail(out), data, n);
+	buffer_grow(out, n);
+	return n;
+}
 
-void csv_write_field_end(struct csv_writer *writer, struct buffer *out);
-void csv_write_record_end(struct csv_writer *writer, struct buffer *out);
+static inline void
+csv_write_field_end(struct csv_writer *writer, struct buffer *out)
+{
+	if (writer->format != CSV_LINES)
+		csv_write_field_end_formatted(writer, out);
+	else
+		out->bytes[out->end++] = '\n';
+}
+
+static inline void
+csv_write_record_end(struct csv_writer *writer, struct buffer *out)
+{
+	if (writer->format != CSV_LINES)
+		csv_write_record_end_formatted(writer, out);
+}
 
 /* JSON objects: the next field's key. Its text follows as data, then csv_write_key_end(). */
 void csv_write_key(struct csv_writer *writer, struct buffer *out);

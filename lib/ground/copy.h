@@ -33,4 +33,17 @@ copy_bytes(unsigned char *to, const unsigned char *from, size_t n)
 	}
 }
 
+/*
+ * The same where 32 bytes can be read and written whatever n is: most pieces
+ * then take no branch that depends on their size.
+ */
+static inline void
+copy_bytes_32(unsigned char *to, const unsigned char *from, size_t n)
+{
+	memcpy(to, from, 16);
+	memcpy(to + 16, from + 16, 16);
+	if (n > 32)
+		copy_bytes(to + 32, from + 32, n - 32);
+}
+
 #endif

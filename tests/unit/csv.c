@@ -93,15 +93,15 @@ by_index(struct csv *csv, const unsigned char *p, size_t *done, size_t end, bool
 	static struct csv_index index;
 
 	while (csv_index_make(csv, p + *done, end - *done, last, &index) != 0) {
-		const unsigned char *in = p + *done;
+		struct csv_cursor cursor = csv_cursor_at(&index, 0);
 
 		for (size_t at = 0; at < index.end; at++) {
-			size_t stop = csv_index_find(&index, at, CSV_STOP_ANY);
+			size_t stop = csv_cursor_next(&cursor, CSV_STOP_ANY);
 
 			for (; at < stop; at++)
-				trace_add(t, in[at]);
-			if (at < index.end && !csv_index_drops(&index, at))
-				trace_add(t, csv_index_ends_record(&index, at) ? END_RECORD : END_FIELD);
+				trace_add(t, p[*done + at]);
+			if (at < index.end && !csv_cursor_at_drop(&cursor))
+				trace_add(t, csv_cursor_at_record(&cursor) ? END_RECORD : END_FIELD);
 		}
 		*done += index.end;
 	}
