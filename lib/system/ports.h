@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "ground/buffer.h"
@@ -29,26 +30,45 @@ struct port {
 	bool sink;
 	bool ended;            /* source: EOF or error; sink: nobody reads it any more */
 	bool nowait_unknown;   /* this kernel has no RWF_NOWAIT for such a pipe */
+	bool blocked;          /* sink: it did not take all that it was last given */
+	bool paused;           /* source: leave it alone for now */
+	bool watched;          /* source: notice its other end's end also while it is not read */
+	bool hung;             /* such an end was seen: only its loss can follow */
+	bool mute;             /* and poll(2) would tell of it for ever */
 	int error;             /* the errno behind the end, 0 for EOF */
 	struct buffer *buffer;
+	bool limited;          /* source: it ends after so many bytes more: */
+	size_t most;
+	size_t kept;           /* sink: bytes at the end of its buffer that are not to go yet */
+	const struct buffer *behind; /* sink: another buffer, whose head goes right behind what its own holds: */
+	size_t behind_size;    /* so many bytes of it still, */
+	size_t behind_sent;    /* and so many are written, which the owner takes from it */
+	uint64_t moved;        /* bytes in all */
 };
 
 /* A port over a borrowed descriptor, of the kind that it is. */
 struct port port_over(int fd, bool sink, struct buffer *buffer);
 
+/* Whether a sink has anything to write. */
+bool port_pending(const struct port *port);
+
 /*
- * One read into the buffer's room, or one write of what it holds. Returns the
- * bytes moved, 0 where nothing could be moved now, -1 where the port has ended
- * (ended and error tell how). Plain ports may block: call when poll said so.
+ * One read into the buffer's room, or one write of what it holds (and of what
+ * goes behind). Returns the bytes moved, 0
+ * where nothing could be moved now, -1 where the port has ended (ended and
+ * error tell how). Plain ports may block: call when poll said so.
  */
 ssize_t port_move(struct port *port);
 
+/* One write of what a sink has pending, where that cannot block and is not known to be in vain. */
+ssize_t port_flush(struct port *port);
+
 /*
  * Waits until a port can move bytes, and moves them, once each: sources while
- * their buffer has room (packed first), sinks while theirs holds something; an
- * idle sink is watched for its reader's end. timeout_ms as poll's; mask as
- * ppoll's, NULL to leave signals alone. Returns how many ports moved or ended;
- * 0 at the timeout; -1 with errno (EINTR).
+ * their buffer has room (it is packed first where that costs little), sinks
+ * while something is pending; an idle sink is watched for its reader's end.
+ * timeout_ms as poll's; mask as ppoll's, NULL to leave signals alone. Returns
+ * how many ports moved, ended or hung; 0 at the timeout; -1 with errno (EINTR).
  */
 int ports_wait(struct port *const *ports, size_t count, int timeout_ms, const sigset_t *mask);
 

@@ -1,0 +1,1136 @@
+/* wsframe: WebSocket messages <-> the lines, netstrings or bytes of a program. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "codec/inflow.h"
+#include "codec/outflow.h"
+#include "ground/option.h"
+#include "ground/say.h"
+#include "ground/status.h"
+#include "system/child.h"
+#include "system/clock.h"
+#include "system/fds.h"
+#include "system/ports.h"
+#include "system/program.h"
+#include "system/signals.h"
+
+enum {
+	BUFFER_SIZE = 128 << 10,
+	FULL_READ = 64 << 10,  /* a pipe's first size: who fills it gets a larger one */
+	CLIENT_IN = 6,         /* UCSPI client */
+	CLIENT_OUT = 7,
+	LOOK_MS = 50,          /* how often to look whether the program has emptied its pipe */
+	STALL_MS = 30 * 1000,  /* patience with who does not read at all, where -k is 0 */
+	DAY_MS = 24 * 60 * 60 * 1000,
+	KEYS = 64,
+	OPTION_REPLACE = OPTION_LONG,
+};
+
+static const struct option_row rows[] = {
+	{'v', "verbose", NULL, "say how the session ends"},
+	{'b', "binary", NULL, "bytes instead of lines, no records"},
+	{'0', "nul", NULL, "records end with NUL instead of newline"},
+	{'n', "netstring", NULL, "records are netstrings"},
+	{'T', "types", NULL, "with -n: each payload begins with its type, t or b"},
+	{'M', "max", "SIZE", "largest message from the peer (16M), 0 for any"},
+	{'k', "ping", "TIME", "ping after so long without a byte (30s), 0 for never"},
+	{'w', "close-wait", "TIME", "patience at the end, at each step (2s)"},
+	{OPTION_REPLACE, "replace", NULL, "U+FFFD for what is not UTF-8 in the program's text"},
+	{'c', "client", NULL, "be the client, network on fds 6 and 7; with -e: mask"},
+	{'q', "quiet-time", "TIME", "client: close when stdin has ended and no message came for so long (1s);\n"
+	                            "                            `never': only the peer closes"},
+	{'m', "messages", "COUNT", "client: close after so many messages"},
+	{'d', "decode", NULL, "filter: frames on stdin to records on stdout"},
+	{'e', "encode", NULL, "filter: records on stdin to frames on stdout"},
+};
+
+static const struct usage usage = {
+	.program = "wsframe",
+	.synopsis = "[-v] [-b | -0 | -n [-T]] [-M max] [-k ping] [-w close-wait] [--replace] prog [arg...]\n"
+	            "-c [same options] prog [arg...]\n"
+	            "-c [same options] [-q quiet-time] [-m count]\n"
+	            "-d | -e [-c] [-b | -0 | -n [-T]] [-M max] [--replace]",
+	.summary = "Runs prog behind a WebSocket on fds 0 and 1 (with -c, 6 and 7): each text message\n"
+	           "is a line on its stdin, each line of its stdout a text message.",
+	.rows = rows,
+	.count = sizeof rows / sizeof *rows,
+};
+
+struct settings {
+	bool client, verbose, decode, encode, replace;
+	bool binary, nul, netstring, types;
+	bool max_given;
+	const char *live, *prog_less; /* an option given that only a connection, or only a client without prog, has */
+	enum record_mode mode;
+	uint64_t max, count;
+	int64_t ping_ms, wait_ms, quiet_ms;
+	char **program; /* NULL for none */
+};
+
+static int64_t
+quiet_time(void)
+{
+	if (strcmp(optarg, "never") == 0)
+		return CLOCK_NEVER;
+	return (int64_t)option_duration(0, DAY_MS);
+}
+
+static void
+option_take(struct settings *set, int key)
+{
+	static const char *const live[] = {['k'] = "--ping", ['w'] = "--close-wait", ['q'] = "--quiet-time",
+	    ['m'] = "--messages"};
+
+	if (key == 'k' || key == 'w')
+		set->live = live[key];
+	if (key == 'q' || key == 'm')
+		set->live = set->prog_less = live[key];
+	switch (key) {
+	case 'v': set->verbose = true; break;
+	case 'b': set->binary = true; break;
+	case '0': set->nul = true; break;
+	case 'n': set->netstring = true; break;
+	case 'T': set->types = true; break;
+	case 'c': set->client = true; break;
+	case 'd': set->decode = true; break;
+	case 'e': set->encode = true; break;
+	case OPTION_REPLACE: set->replace = true; break;
+	case 'k': set->ping_ms = (int64_t)option_duration(0, DAY_MS); break;
+	case 'w': set->wait_ms = (int64_t)option_duration(1, DAY_MS); break;
+	case 'q': set->quiet_ms = quiet_time(); break;
+	case 'm': set->count = option_number(1, INT64_MAX); break;
+	case 'M':
+		set->max = option_size(0, INT64_MAX);
+		set->max_given = true;
+		break;
+	}
+}
+
+static void
+options_check(const struct settings *set)
+{
+	bool filter = set->decode || set->encode;
+
+	if (set->binary + set->nul + set->netstring > 1)
+		usage_refuse("only one of --binary, --nul and --netstring");
+	if (set->types && !set->netstring)
+		usage_refuse("--types goes with --netstring");
+	if (set->netstring && set->max == 0)
+		usage_refuse("--max: 0: netstrings need a limit, their messages are held whole");
+	if (set->replace && (set->binary || set->decode))
+		usage_refuse("--replace is for text that is sent");
+	if (set->decode && set->encode)
+		usage_refuse("--decode or --encode, not both");
+	if (filter && set->live != NULL)
+		usage_refuse("%s is not for filters", set->live);
+	if (filter && set->program != NULL)
+		usage_refuse("filters take no program");
+	if (!filter && !set->client && set->program == NULL)
+		usage_refuse("no program given");
+	if (set->prog_less != NULL && (!set->client || set->program != NULL))
+		usage_refuse("%s is for a client without a program", set->prog_less);
+}
+
+static void
+options_read(struct settings *set, int argc, char **argv)
+{
+	for (int key; (key = option_next(&usage, argc, argv)) != -1;)
+		option_take(set, key);
+	set->program = argv[optind] == NULL ? NULL : argv + optind;
+	options_check(set);
+	set->mode = set->binary ? RECORD_BYTES : set->nul ? RECORD_NUL : !set->netstring ? RECORD_LINE
+	    : set->types ? RECORD_TYPED : RECORD_NETSTRING;
+}
+
+/* Why a session ends: what came first. */
+enum cause {
+	CAUSE_NONE,
+	CAUSE_PROGRAM,     /* its stdout or it itself ended; without one: stdin ended, or -m */
+	CAUSE_NOT_STARTED,
+	CAUSE_BAD_OUTPUT,  /* what it wrote cannot be sent */
+	CAUSE_NO_STDOUT,   /* without one: nobody takes what came */
+	CAUSE_CLOSED,      /* the peer's Close */
+	CAUSE_WRONG,       /* the peer broke the protocol */
+	CAUSE_ENDED,       /* the peer's end without a Close */
+	CAUSE_LOST,        /* reset, or gone without a word */
+	CAUSE_SIGNAL,
+};
+
+/* What is done about a program that does not end, one after the other. */
+enum rung {
+	RUNG_CUT, /* nothing more of its output is sent */
+	RUNG_TERM,
+	RUNG_KILL,
+	RUNG_NONE,
+};
+
+/* Four ports, four buffers, and two flows between the buffers. Without a
+ * program prog.in and prog.out are stdout and stdin; a filter has one of each. */
+struct session {
+	struct settings set;
+	struct port peer_in, peer_out;
+	struct program prog;
+	struct buffer rx, tx;     /* from and to the peer */
+	struct buffer down, up;   /* to and from the program */
+	struct inflow in;
+	struct outflow out;
+
+	enum cause cause;
+	const char *lost_why;
+	unsigned code;            /* for our Close, where the cause alone does not tell */
+	unsigned peer_code;
+	int failure;              /* the status of CAUSE_NOT_STARTED */
+	bool peer_closed;         /* its Close came */
+	bool peer_over;           /* nothing more is taken from it */
+	bool lost;                /* nothing more can be sent to it */
+	bool output_over;         /* nothing more of the program's is sent */
+	bool close_put;           /* our Close is on its way */
+	bool draining;            /* after both Closes: what still comes is dropped */
+	bool net_over;
+	bool failed;              /* whatever the cause: stdout did not take all that came */
+	enum rung rung;
+
+	bool pong_waits, ping_waits; /* behind what blocks the way */
+	bool pinged;              /* and no byte came since */
+	size_t pong_size;
+	unsigned char pong[FRAME_CONTROL_PAYLOAD_MAX];
+
+	int64_t now, next;        /* this turn's time, and the next deadline */
+	int64_t heard_at, message_at, sent_at, pinged_at, fed_at, output_at;
+	int64_t due_at, closed_at, drain_at, unread_at, rung_at, signal_at;
+	uint64_t heard, sent, fed, messages;
+	size_t unread;            /* by the program, of what is for it */
+	bool enlarged;
+
+	unsigned char keys[KEYS][FRAME_KEY_SIZE];
+	unsigned keys_left;
+};
+
+static unsigned char storage[4][BUFFER_SIZE];
+
+static void
+flows_begin(struct session *s, enum reader_peer peer)
+{
+	s->rx = buffer_over(storage[0], BUFFER_SIZE);
+	s->tx = buffer_over(storage[1], BUFFER_SIZE);
+	s->down = buffer_over(storage[2], BUFFER_SIZE);
+	s->up = buffer_over(storage[3], BUFFER_SIZE);
+	s->in.reader.peer = (unsigned char)peer;
+	s->in.reader.limit = s->set.max;
+	s->in.reader.refuse_binary = s->set.mode != RECORD_BYTES && s->set.mode != RECORD_TYPED;
+	s->in.records.mode = s->set.mode;
+	s->out.records.mode = s->set.mode;
+	s->out.masked = s->set.client;
+	s->out.replace = s->set.replace;
+}
+
+/* A masking key that nobody can foresee; the same one until it is used. */
+static const unsigned char *
+key_next(struct session *s)
+{
+	if (!s->set.client)
+		return NULL;
+	if (s->keys_left == 0) {
+		if (getrandom(s->keys, sizeof s->keys, 0) != sizeof s->keys)
+			die(STATUS_FAILED, "getrandom: %s", strerror(errno));
+		s->keys_left = KEYS;
+	}
+	return s->keys[s->keys_left - 1];
+}
+
+static void
+key_used(struct session *s)
+{
+	s->keys_left -= s->keys_left > 0;
+}
+
+/* A netstring is held whole, so its message may need more than the buffer: memory
+ * that grows with what has come. Returns false where there is none. */
+static bool
+down_grow(struct buffer *down)
+{
+	size_t size = 2 * down->size;
+	void *bytes;
+
+	if (down->bytes == storage[2]) {
+		bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (bytes != MAP_FAILED)
+			memcpy(bytes, down->bytes, down->end);
+	} else {
+		bytes = mremap(down->bytes, down->size, size, MREMAP_MAYMOVE);
+	}
+	if (bytes == MAP_FAILED)
+		return false;
+	down->bytes = bytes;
+	down->size = size;
+	return true;
+}
+
+static void
+down_shrink(struct buffer *down)
+{
+	if (down->bytes == storage[2] || buffer_held(down) > 0)
+		return;
+	(void)munmap(down->bytes, down->size);
+	*down = buffer_over(storage[2], BUFFER_SIZE);
+}
+
+static enum splitter_want
+want_of(const struct session *s)
+{
+	if (s->cause == CAUSE_SIGNAL)
+		return SPLITTER_WHOLE;
+	if (s->prog.out.ended)
+		return SPLITTER_END;
+	return buffer_held(&s->up) == s->up.size ? SPLITTER_ALL : SPLITTER_WHOLE;
+}
+
+/* A record that is not whole wants the room in front of it. */
+static void
+up_pack(struct session *s)
+{
+	if (buffer_room(&s->up) == 0)
+		buffer_pack(&s->up);
+}
+
+static void
+output_complain(const struct session *s, enum outflow_kind kind, const char *why)
+{
+	const char *what = s->set.program == NULL ? "stdin" : s->set.program[0];
+	const char *unit = s->set.mode == RECORD_LINE ? "line" : "record";
+
+	if (kind == OUTFLOW_BAD_TEXT)
+		why = "not UTF-8";
+	if (kind == OUTFLOW_TOO_BIG)
+		why = "over the limit of --max";
+	complain("%s: %s %" PRIu64 ": %s", quoted(what), unit, s->out.records.number + 1, why);
+}
+
+/* What waits directly goes behind what tx holds; tx keeps room at its end. */
+static void
+direct_offer(struct session *s)
+{
+	s->peer_out.behind = &s->up;
+	s->peer_out.behind_size = s->out.direct;
+	if (s->tx.begin >= buffer_held(&s->tx))
+		buffer_pack(&s->tx);
+}
+
+static void
+direct_settle(struct session *s)
+{
+	if (s->peer_out.behind_sent > 0)
+		outflow_sent(&s->out, &s->up, s->peer_out.behind_sent);
+	s->peer_out.behind_sent = 0;
+}
+
+/* The filters: one flow from stdin to stdout, each end of which may wait. */
+static void
+filter_write(struct port *to)
+{
+	struct port *const ports[] = {to};
+
+	while (port_pending(to) && !to->ended)
+		(void)ports_wait(ports, 1, -1, NULL);
+	if (to->ended && to->error == EPIPE)
+		exit(STATUS_FAILED);
+	if (to->ended)
+		die(STATUS_FAILED, "stdout: %s", strerror(to->error));
+}
+
+static void
+filter_read(struct port *from)
+{
+	struct port *const ports[] = {from};
+	uint64_t before = from->moved;
+
+	while (!from->ended && from->moved == before)
+		(void)ports_wait(ports, 1, -1, NULL);
+	if (from->error != 0)
+		die(STATUS_FAILED, "stdin: %s", strerror(from->error));
+}
+
+static int
+decode_end(struct session *s, const struct reader_event *e)
+{
+	bool inside = e->kind == READER_MORE && inflow_inside(&s->in, &s->rx);
+
+	joiner_drop(&s->in.records, &s->down);
+	s->prog.in.kept = 0;
+	filter_write(&s->prog.in);
+	if (e->kind == READER_FAIL)
+		complain("byte %" PRIu64 ": %s", s->in.taken, e->why);
+	if (inside)
+		complain("byte %" PRIu64 ": the end inside a message", s->in.taken + buffer_held(&s->rx));
+	return inside || e->kind == READER_FAIL ? STATUS_FAILED : STATUS_OK;
+}
+
+static int
+decode_run(struct session *s)
+{
+	struct reader_event e;
+
+	flows_begin(s, READER_OF_EITHER);
+	s->peer_in = port_over(STDIN_FILENO, false, &s->rx);
+	s->prog.in = port_over(STDOUT_FILENO, true, &s->down);
+	for (;;) {
+		enum reader_kind kind = inflow_step(&s->in, &s->rx, &s->down, &e);
+
+		if (kind == READER_PING || kind == READER_PONG)
+			continue;
+		if (kind == READER_CLOSE || kind == READER_FAIL || (kind == READER_MORE && s->peer_in.ended))
+			return decode_end(s, &e);
+		s->prog.in.kept = s->in.records.held;
+		filter_write(&s->prog.in);
+		if (kind == READER_FULL) {
+			if (inflow_needs_more(&s->in, &s->down) && !down_grow(&s->down))
+				die(STATUS_FAILED, "byte %" PRIu64 ": %s", s->in.taken, strerror(ENOMEM));
+		} else {
+			down_shrink(&s->down);
+			filter_read(&s->peer_in);
+		}
+	}
+}
+
+static int
+encode_run(struct session *s)
+{
+	const char *why = NULL;
+
+	flows_begin(s, READER_OF_EITHER);
+	s->out.limit = s->set.max_given ? s->set.max : 0;
+	s->prog.out = port_over(STDIN_FILENO, false, &s->up);
+	s->peer_out = port_over(STDOUT_FILENO, true, &s->tx);
+	for (;;) {
+		enum outflow_kind kind = outflow_step(&s->out, &s->up, want_of(s), &s->tx, key_next(s), &why);
+
+		if (kind == OUTFLOW_FRAMED) {
+			key_used(s);
+			continue;
+		}
+		direct_offer(s);
+		filter_write(&s->peer_out);
+		direct_settle(s);
+		if (kind == OUTFLOW_MORE && s->prog.out.ended)
+			return STATUS_OK;
+		if (kind == OUTFLOW_MORE) {
+			up_pack(s);
+			filter_read(&s->prog.out);
+		} else if (kind != OUTFLOW_FULL) {
+			output_complain(s, kind, why);
+			return STATUS_FAILED;
+		}
+	}
+}
+
+/* Whether the time has come; if not, this turn waits no longer than until then. */
+static bool
+due(struct session *s, int64_t when)
+{
+	if (s->now >= when)
+		return true;
+	if (when < s->next)
+		s->next = when;
+	return false;
+}
+
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* How long somebody may not read at all before we give up on him. */
+static int64_t
+stall_ms(const struct session *s)
+{
+	return s->set.ping_ms != 0 ? s->set.ping_ms : STALL_MS;
+}
+
+/* A control frame stands between two others; behind what blocks the way only
+ * the newest pong waits. There is always room left for a Close. */
+static bool
+control_fits(const struct session *s)
+{
+	return s->out.direct == 0 && !s->peer_out.blocked && buffer_room(&s->tx) >= 2 * FRAME_CONTROL_MAX;
+}
+
+static void
+control_put(struct session *s, enum opcode opcode, const void *payload, size_t n)
+{
+	buffer_grow(&s->tx, frame_control(opcode, payload, n, key_next(s), buffer_tail(&s->tx)));
+	key_used(s);
+}
+
+/* Returns whether one still waits. */
+static bool
+controls_flush(struct session *s)
+{
+	if (s->pong_waits && control_fits(s)) {
+		control_put(s, OPCODE_PONG, s->pong, s->pong_size);
+		s->pong_waits = false;
+	}
+	if (s->ping_waits && control_fits(s)) {
+		control_put(s, OPCODE_PING, NULL, 0);
+		s->ping_waits = false;
+	}
+	return s->pong_waits || s->ping_waits;
+}
+
+static void
+pong(struct session *s, const struct piece *ping)
+{
+	if (s->lost || s->close_put)
+		return;
+	s->pong_waits = true;
+	s->pong_size = ping->size;
+	memcpy(s->pong, ping->at, ping->size);
+	(void)controls_flush(s);
+}
+
+static void
+cause_set(struct session *s, enum cause cause, unsigned code)
+{
+	if (s->cause != CAUSE_NONE)
+		return;
+	s->cause = cause;
+	s->code = code;
+}
+
+/* As cause_set(), also where so far only the program's output has ended. */
+static void
+cause_overrule(struct session *s, enum cause cause, unsigned code)
+{
+	if (s->cause == CAUSE_PROGRAM && !s->close_put && !s->prog.reaped)
+		s->cause = CAUSE_NONE;
+	cause_set(s, cause, code);
+}
+
+/* Nothing more is taken from the peer. */
+static void
+peer_end(struct session *s, enum cause cause, unsigned code)
+{
+	joiner_drop(&s->in.records, &s->down);
+	buffer_take(&s->rx, buffer_held(&s->rx));
+	s->peer_over = true;
+	s->peer_in.paused = true;
+	s->unread_at = s->now;
+	cause_set(s, cause, code);
+}
+
+/* Nothing more can be sent; what came before can still be read, a Close perhaps. */
+static void
+peer_lose(struct session *s, const char *why)
+{
+	if (s->lost)
+		return;
+	s->lost = true;
+	s->lost_why = why;
+	s->unread_at = s->now;
+	s->peer_out.ended = true;
+	s->output_over = true;
+	s->out.direct = s->out.after = 0;
+	s->peer_out.behind_size = 0;
+	buffer_take(&s->tx, buffer_held(&s->tx));
+}
+
+static void
+peer_ended(struct session *s)
+{
+	enum cause cause = s->lost ? CAUSE_LOST : CAUSE_ENDED;
+
+	if (s->cause == CAUSE_NONE && s->lost)
+		complain("peer: %s", s->lost_why);
+	else if (s->cause == CAUSE_NONE)
+		complain("peer: ended without a Close");
+	peer_end(s, cause, CLOSE_NORMAL);
+}
+
+static bool
+code_is_good(unsigned code)
+{
+	return code == CLOSE_NORMAL || code == CLOSE_GOING_AWAY || code == CLOSE_NO_CODE;
+}
+
+static void
+peer_closes(struct session *s, const struct reader_event *e)
+{
+	bool echo = s->close_put && e->code == s->code;
+
+	s->peer_closed = true;
+	s->peer_code = e->code;
+	if (s->set.verbose || (s->set.client && !code_is_good(e->code) && !echo)) {
+		if (e->code == CLOSE_NO_CODE)
+			complain("peer: closed without a code");
+		else
+			complain("peer: closed with %u%s%s", e->code, e->piece.size > 0 ? ": " : "",
+			    quoted_bytes(e->piece.at, e->piece.size));
+	}
+	peer_end(s, CAUSE_CLOSED, e->code);
+}
+
+static void
+peer_fails(struct session *s, unsigned code, const char *why)
+{
+	if (s->cause == CAUSE_NONE || s->set.verbose)
+		complain("peer: %s (%u)", why, code);
+	peer_end(s, CAUSE_WRONG, code);
+}
+
+static void
+frames_to_prog(struct session *s)
+{
+	struct reader_event e;
+
+	while (!s->peer_over) {
+		enum reader_kind kind = inflow_step(&s->in, &s->rx, &s->down, &e);
+
+		if (kind == READER_PING) {
+			pong(s, &e.piece);
+		} else if (kind == READER_CLOSE) {
+			peer_closes(s, &e);
+		} else if (kind == READER_FAIL) {
+			peer_fails(s, e.code, e.why);
+		} else if (kind == READER_FULL && inflow_needs_more(&s->in, &s->down)) {
+			if (!down_grow(&s->down))
+				peer_fails(s, CLOSE_TOO_BIG, "a message over the memory that there is");
+		} else if (kind == READER_MORE && s->peer_in.ended) {
+			peer_ended(s);
+		} else if (kind == READER_MORE || kind == READER_FULL) {
+			break;
+		}
+	}
+	s->prog.in.kept = s->in.records.held;
+	if (s->set.count != 0 && s->in.messages >= s->set.count) {
+		s->output_over = true;
+		cause_set(s, CAUSE_PROGRAM, CLOSE_NORMAL);
+	}
+}
+
+/* The program's output has ended, or what can be sent of it. */
+static void
+output_end(struct session *s)
+{
+	s->output_over = true;
+	s->output_at = s->now;
+	if (s->prog.out.error != 0 && s->cause == CAUSE_NONE) {
+		complain("stdin: %s", strerror(s->prog.out.error));
+		cause_set(s, CAUSE_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
+	}
+	cause_set(s, CAUSE_PROGRAM, CLOSE_NORMAL);
+}
+
+static void
+prog_to_frames(struct session *s)
+{
+	enum outflow_kind kind = OUTFLOW_FRAMED;
+	const char *why = NULL;
+
+	if (controls_flush(s) || s->close_put)
+		kind = OUTFLOW_FULL;
+	while (kind == OUTFLOW_FRAMED && !s->output_over) {
+		kind = outflow_step(&s->out, &s->up, want_of(s), &s->tx, key_next(s), &why);
+		if (kind == OUTFLOW_FRAMED)
+			key_used(s);
+	}
+	if (s->output_over)
+		return;
+	if (kind == OUTFLOW_MORE)
+		up_pack(s);
+	if (kind == OUTFLOW_MORE && (s->prog.out.ended || (s->cause == CAUSE_SIGNAL && buffer_room(&s->up) == 0)))
+		output_end(s);
+	if (kind == OUTFLOW_MORE || kind == OUTFLOW_FULL)
+		return;
+	output_complain(s, kind, why);
+	s->output_over = true;
+	cause_set(s, CAUSE_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
+}
+
+static void
+stdout_failed(struct session *s)
+{
+	s->failed = true;
+	if (s->prog.in.error == EPIPE) {
+		cause_overrule(s, CAUSE_NO_STDOUT, CLOSE_GOING_AWAY);
+	} else {
+		complain("stdout: %s", strerror(s->prog.in.error));
+		cause_overrule(s, CAUSE_NO_STDOUT, CLOSE_INTERNAL_ERROR);
+	}
+}
+
+/* A lost sink becomes a bottomless one, or what it does not take would stop us. */
+static void
+drop_undeliverable(struct session *s)
+{
+	if (s->peer_in.ended && s->peer_in.error != 0 && !s->draining)
+		peer_lose(s, strerror(s->peer_in.error));
+	if (s->peer_out.ended && !s->draining)
+		peer_lose(s, s->peer_out.error == EPIPE ? "ended without a Close" : strerror(s->peer_out.error));
+	if (s->prog.in.ended && !s->in.discard) {
+		s->in.discard = true;
+		s->in.records.held = s->prog.in.kept = 0;
+		if (s->set.program == NULL)
+			stdout_failed(s);
+	}
+	if (s->in.discard)
+		buffer_take(&s->down, buffer_held(&s->down));
+	if (s->output_over && s->out.direct == 0)
+		buffer_take(&s->up, buffer_held(&s->up));
+	if (s->draining)
+		buffer_take(&s->rx, buffer_held(&s->rx));
+}
+
+/* A client without program: nothing came for -q since its last record went out. */
+static bool
+quiet(struct session *s)
+{
+	bool enough = s->set.count != 0 && s->in.messages >= s->set.count;
+
+	if (enough || s->set.quiet_ms == 0)
+		return true;
+	if (s->set.quiet_ms == CLOCK_NEVER)
+		return false;
+	if (port_pending(&s->peer_out) || s->out.direct > 0)
+		s->output_at = s->now;
+	return due(s, later(s->message_at, s->output_at) + s->set.quiet_ms);
+}
+
+static bool
+close_is_due(struct session *s)
+{
+	switch (s->cause) {
+	case CAUSE_NONE:
+		return false;
+	case CAUSE_NOT_STARTED:
+	case CAUSE_BAD_OUTPUT:
+	case CAUSE_NO_STDOUT:
+		return true;
+	case CAUSE_PROGRAM:
+		if (!s->output_over)
+			return false;
+		if (s->set.program == NULL)
+			return quiet(s) || s->peer_over;
+		return s->prog.reaped || due(s, s->output_at + s->set.wait_ms);
+	case CAUSE_SIGNAL:
+		return s->output_over || due(s, s->signal_at + s->set.wait_ms);
+	default:
+		return s->output_over || s->set.program == NULL;
+	}
+}
+
+static void
+close_send(struct session *s)
+{
+	if (s->cause == CAUSE_PROGRAM && s->prog.reaped && s->prog.wait_status != 0)
+		s->code = CLOSE_INTERNAL_ERROR;
+	s->pong_waits = s->ping_waits = false;
+	buffer_grow(&s->tx, frame_close(s->code, "", key_next(s), buffer_tail(&s->tx)));
+	key_used(s);
+	s->close_put = true;
+	s->closed_at = s->now;
+}
+
+/* The peer must take what we send, or at least some of it from time to time. */
+static void
+close_await_sent(struct session *s)
+{
+	int64_t patience = s->set.wait_ms, since = later(s->due_at, s->sent_at);
+
+	if (s->cause == CAUSE_PROGRAM || s->cause == CAUSE_BAD_OUTPUT)
+		patience = stall_ms(s);
+	if (s->cause == CAUSE_SIGNAL)
+		since = s->signal_at;
+	s->closed_at = s->now;
+	if (due(s, since + patience))
+		peer_lose(s, "does not read");
+}
+
+/* Our Close has left; now its answer. Who reads to a slow stdout is not hurried. */
+static void
+close_await_answer(struct session *s)
+{
+	int64_t since = s->set.program == NULL ? later(s->closed_at, s->heard_at) : s->closed_at;
+
+	if (!s->peer_over && due(s, since + s->set.wait_ms))
+		peer_end(s, CAUSE_ENDED, 0);
+}
+
+static void
+net_close(struct session *s)
+{
+	s->net_over = true;
+	s->peer_in.ended = s->peer_out.ended = true;
+	(void)close(s->peer_in.fd);
+	(void)close(s->peer_out.fd);
+}
+
+/* Both Closes are through. Closing with bytes unread would reset the connection
+ * and might destroy our Close on its way; the server ends it first. */
+static void
+net_drain(struct session *s)
+{
+	if (!s->draining) {
+		s->draining = true;
+		s->drain_at = s->now;
+		s->peer_in.paused = false;
+		if (!s->set.client && s->peer_out.kind == PORT_SOCKET)
+			(void)shutdown(s->peer_out.fd, SHUT_WR);
+		s->peer_out.ended = true;
+	}
+	if (s->peer_in.ended || due(s, s->drain_at + s->set.wait_ms))
+		net_close(s);
+}
+
+static void
+hang_up(struct session *s)
+{
+	if (s->net_over)
+		return;
+	if (!s->close_put && !s->lost && close_is_due(s)) {
+		s->due_at = s->due_at == 0 ? s->now : s->due_at;
+		s->output_over = true;
+		if (s->out.direct == 0)
+			close_send(s);
+		else
+			close_await_sent(s);
+	}
+	if (s->close_put && !s->lost && !s->draining) {
+		if (port_pending(&s->peer_out))
+			close_await_sent(s);
+		else
+			close_await_answer(s);
+	}
+	if (s->lost && s->peer_over)
+		net_close(s);
+	else if (s->peer_over && s->close_put && !port_pending(&s->peer_out))
+		net_drain(s);
+}
+
+/* What was sent and heard since the last turn. */
+static void
+observe(struct session *s)
+{
+	bool reading = !s->peer_in.paused && buffer_held(&s->rx) < s->rx.size;
+	bool heard = s->peer_in.moved != s->heard, sent = s->peer_out.moved != s->sent;
+
+	if (heard && s->peer_in.moved - s->heard >= FULL_READ && !s->enlarged && s->set.program != NULL) {
+		program_enlarge(&s->prog);
+		s->enlarged = true;
+	}
+	if (s->fed != s->prog.in.moved || !s->peer_in.hung)
+		s->fed_at = s->now;
+	s->heard = s->peer_in.moved;
+	s->sent = s->peer_out.moved;
+	s->fed = s->prog.in.moved;
+	if (sent)
+		s->sent_at = s->now;
+	if (heard || !reading) {
+		s->heard_at = s->now;
+		s->pinged = s->ping_waits = false;
+	}
+	if (s->messages != s->in.messages || (heard && s->in.reader.in_frame) || !reading)
+		s->message_at = s->now;
+	s->messages = s->in.messages;
+	/* The answer cannot come before our ping has left, and that goes on. */
+	if (sent && s->pinged && (s->ping_waits || port_pending(&s->peer_out)))
+		s->pinged_at = s->now;
+}
+
+/* An idle peer is asked whether it is still there; one that has ended its side
+ * while the program let it wait counts as gone when the program never goes on. */
+static void
+keep_alive(struct session *s)
+{
+	if (s->peer_over || s->lost)
+		return;
+	if (s->peer_in.hung && due(s, s->fed_at + stall_ms(s))) {
+		peer_lose(s, "gone");
+		s->peer_in.ended = true;
+		peer_ended(s);
+		return;
+	}
+	if (s->set.ping_ms == 0 || s->close_put || s->peer_in.paused)
+		return;
+	if (!s->pinged && due(s, s->heard_at + s->set.ping_ms)) {
+		s->pinged = s->ping_waits = true;
+		s->pinged_at = s->now;
+		(void)controls_flush(s);
+	}
+	if (s->pinged && due(s, s->pinged_at + s->set.ping_ms)) {
+		peer_lose(s, "gone: nothing came, no answer to our Ping");
+		s->peer_in.ended = true;
+		peer_ended(s);
+	}
+}
+
+/* Since when the program has had all that came, and owes us its end; -1 while it
+ * still reads. One that does not read at all is not waited for for ever. */
+static int64_t
+owes_since(struct session *s)
+{
+	size_t unread = buffer_held(&s->down) + program_unread(&s->prog);
+
+	if (unread != s->unread)
+		s->unread_at = s->now;
+	s->unread = unread;
+	if (unread == 0)
+		return s->unread_at;
+	(void)due(s, s->now + LOOK_MS);
+	if (s->lost)
+		return s->unread_at;
+	return due(s, s->unread_at + stall_ms(s)) ? s->now : -1;
+}
+
+static void
+rung_take(struct session *s)
+{
+	switch (s->rung++) {
+	case RUNG_CUT:
+		s->output_over = true;
+		break;
+	case RUNG_TERM:
+		program_signal(&s->prog, SIGTERM);
+		break;
+	default:
+		program_signal(&s->prog, SIGKILL);
+	}
+	s->rung_at = s->now;
+}
+
+/* Ends a program that does not end by itself when its peer is no more. */
+static void
+program_push(struct session *s)
+{
+	if (s->prog.pid == 0 || s->rung == RUNG_NONE || !(s->peer_over || s->lost || s->signal_at != 0))
+		return;
+	if (s->peer_over && !s->prog.in.ended && !port_pending(&s->prog.in))
+		program_close_stdin(&s->prog);
+	if (s->lost && s->rung == RUNG_CUT)
+		s->rung = RUNG_TERM;
+	if (s->rung <= RUNG_TERM && s->unread_at != 0 && s->rung_at == 0) {
+		int64_t since = owes_since(s);
+
+		if (since < 0 || !due(s, since + s->set.wait_ms))
+			return;
+		rung_take(s);
+	}
+	while (s->rung != RUNG_NONE && s->rung_at != 0 && due(s, s->rung_at + s->set.wait_ms))
+		rung_take(s);
+}
+
+static void
+program_ended(struct session *s)
+{
+	if (s->set.verbose)
+		complain("%s: exit %d", quoted(s->set.program[0]), child_status(s->prog.wait_status));
+	cause_set(s, CAUSE_PROGRAM, CLOSE_NORMAL);
+	if (s->output_over)
+		s->output_at = s->now;
+}
+
+/* The first ends the session in order, the second at once. */
+static void
+session_stop(struct session *s)
+{
+	bool again = s->signal_at != 0;
+
+	s->signal_at = s->now;
+	cause_overrule(s, CAUSE_SIGNAL, CLOSE_GOING_AWAY);
+	if (s->set.program == NULL) {
+		s->prog.out.paused = true;
+		s->output_over = buffer_held(&s->up) == 0;
+	} else {
+		program_cut_output(&s->prog);
+		if (!s->prog.in.ended)
+			program_close_stdin(&s->prog);
+		program_signal(&s->prog, again ? SIGKILL : SIGTERM);
+		s->rung = again ? RUNG_NONE : RUNG_KILL;
+		s->rung_at = s->now;
+	}
+	if (again && !s->net_over)
+		net_close(s);
+	if (again && s->set.program == NULL)
+		s->prog.in.ended = true;
+}
+
+static void
+signals_look(struct session *s)
+{
+	bool stop = signals_take(SIGTERM);
+
+	stop = signals_take(SIGINT) || stop;
+	stop = signals_take(SIGHUP) || stop;
+	if (signals_take(SIGCHLD) && program_reap(&s->prog))
+		program_ended(s);
+	if (stop)
+		session_stop(s);
+}
+
+/* Moves all that can be moved without waiting. */
+static void
+flows_run(struct session *s)
+{
+	bool moved;
+
+	do {
+		drop_undeliverable(s);
+		frames_to_prog(s);
+		prog_to_frames(s);
+		hang_up(s);
+		direct_offer(s);
+		moved = port_flush(&s->prog.in) != 0;
+		moved = port_flush(&s->peer_out) != 0 || moved;
+		direct_settle(s);
+	} while (moved);
+	down_shrink(&s->down);
+}
+
+static bool
+finished(const struct session *s)
+{
+	if (!s->net_over || s->prog.pid != 0)
+		return false;
+	return s->set.program != NULL || s->prog.in.ended || !port_pending(&s->prog.in);
+}
+
+static void
+turn_wait(struct session *s)
+{
+	struct port *const ports[] = {&s->peer_in, &s->prog.out, &s->prog.in, &s->peer_out};
+	int64_t left = s->next - s->now;
+	uint64_t read = s->prog.out.moved;
+	int moved;
+
+	if (s->next == CLOCK_NEVER)
+		left = -1;
+	if (s->lost && !s->peer_over)
+		left = 0;
+	/* Each read is a message of its own in plain bytes. */
+	s->prog.out.paused = (s->set.mode == RECORD_BYTES && buffer_held(&s->up) > 0)
+	    || (s->set.program == NULL && s->output_over) || (s->set.program == NULL && s->signal_at != 0);
+	moved = ports_wait(ports, sizeof ports / sizeof *ports, left > INT_MAX ? INT_MAX : (int)left,
+	    signals_wait_mask());
+	direct_settle(s);
+	if (s->prog.out.moved - read >= FULL_READ && !s->enlarged) {
+		program_enlarge(&s->prog);
+		s->enlarged = true;
+	}
+	if (moved == 0 && s->lost && !s->peer_over && buffer_room(&s->rx) > 0)
+		s->peer_in.ended = true;
+}
+
+static void
+session_run(struct session *s)
+{
+	s->heard_at = s->message_at = clock_ms();
+	for (;;) {
+		s->now = clock_ms();
+		s->next = CLOCK_NEVER;
+		signals_look(s);
+		observe(s);
+		flows_run(s);
+		keep_alive(s);
+		program_push(s);
+		if (finished(s))
+			return;
+		turn_wait(s);
+	}
+}
+
+static int
+program_result(const struct session *s)
+{
+	int status = s->set.program == NULL ? 0 : s->prog.reaped ? child_status(s->prog.wait_status) : 0;
+
+	if (s->prog.signalled && (status == STATUS_SIGNAL + SIGTERM || status == STATUS_SIGNAL + SIGKILL))
+		status = 0;
+	if (status != 0)
+		return status;
+	if (s->peer_closed)
+		return s->set.client && !code_is_good(s->peer_code) && s->peer_code != s->code ? STATUS_FAILED
+		                                                                              : STATUS_OK;
+	complain("peer: %s", s->lost ? s->lost_why : "no answer to our Close");
+	return STATUS_FAILED;
+}
+
+static int
+session_status(const struct session *s)
+{
+	switch (s->cause) {
+	case CAUSE_PROGRAM:
+		return program_result(s);
+	case CAUSE_NOT_STARTED:
+		return s->failure;
+	case CAUSE_CLOSED:
+		return s->set.client && !code_is_good(s->peer_code) ? STATUS_FAILED : STATUS_OK;
+	case CAUSE_SIGNAL:
+		return STATUS_OK;
+	default:
+		return STATUS_FAILED;
+	}
+}
+
+static void
+session_begin(struct session *s)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGHUP};
+	struct sigaction hangup = {0};
+	bool ignores_hangup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	signals_catch(numbers, sizeof numbers / sizeof *numbers - ignores_hangup);
+	flows_begin(s, s->set.client ? READER_OF_SERVER : READER_OF_CLIENT);
+	s->peer_in = port_over(s->set.client ? CLIENT_IN : STDIN_FILENO, false, &s->rx);
+	s->peer_out = port_over(s->set.client ? CLIENT_OUT : STDOUT_FILENO, true, &s->tx);
+	s->peer_in.watched = true;
+	if (s->set.program == NULL) {
+		s->prog.in = port_over(STDOUT_FILENO, true, &s->down);
+		s->prog.out = port_over(STDIN_FILENO, false, &s->up);
+		return;
+	}
+	s->failure = program_begin(&s->prog, s->set.program, &s->down, &s->up);
+	if (s->failure != 0)
+		cause_set(s, CAUSE_NOT_STARTED, CLOSE_INTERNAL_ERROR);
+}
+
+/* The client's connection is not the program's; and no diagnostics may get into the server's. */
+static void
+net_guard(const struct session *s)
+{
+	if (!s->set.client) {
+		fds_guard_stderr();
+		return;
+	}
+	for (int fd = CLIENT_IN; fd <= CLIENT_OUT; fd++)
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+			die(STATUS_USAGE, "fd %d: %s: a client has its connection on fds 6 and 7", fd, strerror(errno));
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct session s = {
+		.set = {.max = 16 << 20, .ping_ms = 30000, .wait_ms = 2000, .quiet_ms = 1000},
+		.prog.watch = -1,
+	};
+
+	fds_open_standard();
+	options_read(&s.set, argc, argv);
+	if (s.set.decode)
+		return decode_run(&s);
+	if (s.set.encode)
+		return encode_run(&s);
+	net_guard(&s);
+	session_begin(&s);
+	session_run(&s);
+	return s.failed ? STATUS_FAILED : session_status(&s);
+}

@@ -1,0 +1,173 @@
+#include "system/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ground/say.h"
+#include "ground/status.h"
+#include "system/child.h"
+#include "system/exec.h"
+
+enum { PIPE_SIZE = 256 << 10 };
+
+static void
+close_both(const int ends[2])
+{
+	int saved = errno;
+
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	errno = saved;
+}
+
+/* Each end is an open file of its own, so ours alone becomes non-blocking. */
+static struct port
+own_port(int fd, bool sink, struct buffer *buffer)
+{
+	struct port port = port_over(fd, sink, buffer);
+
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	port.kind = PORT_OWN;
+	return port;
+}
+
+static pid_t
+begin_piped(struct child_start *start, int *to, int *from, bool *exec_failed)
+{
+	int down[2], up[2];
+	pid_t pid;
+
+	*exec_failed = false;
+	if (pipe2(down, O_CLOEXEC) != 0)
+		return -1;
+	if (pipe2(up, O_CLOEXEC) != 0) {
+		close_both(down);
+		return -1;
+	}
+	start->in = down[0];
+	start->out = up[1];
+	pid = child_begin(start, exec_failed);
+	if (pid < 0) {
+		close_both(down);
+		close_both(up);
+		return -1;
+	}
+	(void)close(down[0]);
+	(void)close(up[1]);
+	*to = down[1];
+	*from = up[0];
+	return pid;
+}
+
+int
+program_begin(struct program *p, char **argv, struct buffer *down, struct buffer *up)
+{
+	extern char **environ;
+	char path[PATH_MAX];
+	struct child_start start = {
+		.path = path, .argv = argv, .envp = environ, .own_group = true, .death_signal = SIGTERM,
+	};
+	int error = exec_find(argv[0], path, sizeof path), to = -1, from = -1;
+	bool exec_failed = error != 0;
+
+	*p = (struct program){.watch = -1};
+	if (error == 0)
+		p->pid = begin_piped(&start, &to, &from, &exec_failed);
+	if (error == 0 && p->pid < 0)
+		error = errno;
+	if (error == 0) {
+		p->in = own_port(to, true, down);
+		p->out = own_port(from, false, up);
+		return 0;
+	}
+	*p = (struct program){
+		.in = {.fd = -1, .sink = true, .ended = true, .buffer = down},
+		.out = {.fd = -1, .ended = true, .buffer = up},
+		.watch = -1,
+	};
+	complain("%s: %s", quoted(argv[0]), strerror(error));
+	return exec_failed ? exec_status(error) : STATUS_FAILED;
+}
+
+/* While it is not reaped, nobody else can have its number as a process group. */
+bool
+program_reap(struct program *p)
+{
+	siginfo_t info = {0};
+
+	if (p->pid == 0 || waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
+		return false;
+	program_cut_output(p);
+	(void)kill(-p->pid, SIGTERM);
+	while (waitpid(p->pid, &p->wait_status, 0) < 0 && errno == EINTR)
+		;
+	p->reaped = true;
+	p->pid = 0;
+	return true;
+}
+
+void
+program_signal(struct program *p, int number)
+{
+	if (p->pid == 0)
+		return;
+	(void)kill(-p->pid, number);
+	p->signalled = true;
+}
+
+static size_t
+pipe_holds(int fd)
+{
+	int n = 0;
+
+	return fd >= 0 && ioctl(fd, FIONREAD, &n) == 0 && n > 0 ? (size_t)n : 0;
+}
+
+void
+program_close_stdin(struct program *p)
+{
+	char name[32];
+
+	p->in.ended = true;
+	if (p->in.fd < 0)
+		return;
+	/* Without /proc the pipe counts as empty. */
+	if (p->pid != 0 && pipe_holds(p->in.fd) > 0) {
+		(void)snprintf(name, sizeof name, "/proc/self/fd/%d", p->in.fd);
+		p->watch = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	}
+	(void)close(p->in.fd);
+	p->in.fd = -1;
+}
+
+size_t
+program_unread(const struct program *p)
+{
+	return pipe_holds(p->in.fd >= 0 ? p->in.fd : p->watch);
+}
+
+void
+program_cut_output(struct program *p)
+{
+	if (p->out.ended)
+		return;
+	p->out.limited = true;
+	p->out.most = pipe_holds(p->out.fd);
+	p->out.ended = p->out.most == 0;
+}
+
+void
+program_enlarge(const struct program *p)
+{
+	if (p->in.fd >= 0)
+		(void)fcntl(p->in.fd, F_SETPIPE_SZ, PIPE_SIZE);
+	if (p->out.fd >= 0)
+		(void)fcntl(p->out.fd, F_SETPIPE_SZ, PIPE_SIZE);
+}

@@ -1,0 +1,51 @@
+/* A program that we run, with a pipe to its stdin and one from its stdout. */
+#ifndef FITTINGS_PROGRAM_H
+#define FITTINGS_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "system/ports.h"
+
+struct program {
+	pid_t pid;       /* 0 where there is none (any more) */
+	struct port in;  /* sink: its stdin */
+	struct port out; /* source: its stdout */
+	bool reaped;     /* it has ended; */
+	int wait_status; /* how, as waitpid(2) tells */
+	bool signalled;  /* we sent it a signal before it ended */
+	int watch;       /* reads the pipe to its stdin, when that is closed; -1 for none */
+};
+
+/*
+ * Starts argv[0], found by PATH, in a process group of its own that gets
+ * SIGTERM when we die; the ports are over our ends of the pipes, non-blocking
+ * and closed by exec. Returns 0; else it has complained, and returns the exit
+ * status for it (126, 127, 1), and both ports have ended.
+ */
+int program_begin(struct program *program, char **argv, struct buffer *down, struct buffer *up);
+
+/*
+ * Where the program has ended: reaps it, and sends the rest of its group
+ * SIGTERM. What its stdout holds by then can still be read, later writers are
+ * not waited for. Returns whether it has ended just now.
+ */
+bool program_reap(struct program *program);
+
+/* Sends a signal to its process group. */
+void program_signal(struct program *program, int number);
+
+/* Its stdin ends behind what the pipe holds. */
+void program_close_stdin(struct program *program);
+
+/* How many bytes it has not yet read from that pipe. */
+size_t program_unread(const struct program *program);
+
+/* Its stdout ends, for us, behind what that pipe holds now. */
+void program_cut_output(struct program *program);
+
+/* Larger pipes both ways, where the system lets us have them. */
+void program_enlarge(const struct program *program);
+
+#endif

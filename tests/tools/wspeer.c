@@ -1,0 +1,617 @@
+/*
+ * The other end of a WebSocket, that does as it is told, to see what wsframe
+ * makes of it (it knows nothing of our codec):
+ *
+ *     wspeer text:hello get close:1000 rest wait -- wsframe cat
+ *
+ * It runs the command with its connection on fds 0 and 1 and is its client; with
+ * -c on 6 and 7, as its server. The connection is a UNIX socket; with -t TCP,
+ * with -p two pipes. It says a line on stdout for each frame that it reads
+ * (`text hello`, `binary \x00`, `+text hel` for one without FIN, `more lo` for a
+ * continuation, `ping`, `pong`, `close 1000 reason`, `close`), for the end of
+ * the connection (`end`, `reset`) and for `wait`.
+ *
+ *     text:TEXT binary:TEXT ping:TEXT pong:TEXT   send a frame (\n \r \0 \\ \xHH)
+ *     +text:TEXT +binary:TEXT +more:TEXT more:TEXT  its fragments
+ *     close close:CODE close:CODE,REASON
+ *     raw:TEXT        send these bytes
+ *     many:N,TEXT     N texts; pings:N  N pings, each with its number, in one go
+ *     big:N           one text of N bytes; head:N  only its header
+ *     get  get:N      read and tell N frames (1)
+ *     until:WORD      read frames until one of the kind `WORD`, and tell that one
+ *     rest            read and tell until the end
+ *     count           read until the end, tell `N frames M bytes` before it
+ *     push            send texts until no more is taken for 300 ms
+ *     fin             shut our way down
+ *     drop            close
+ *     reset           close so that the other side sees a reset (TCP)
+ *     await:FILE      until FILE is there
+ *     kill:SIGNAL     a signal (TERM, INT, HUP, KILL, STOP, CONT) to the command
+ *     memory          tell its `private N k`, memory that it shares with nobody
+ *     peak            tell its `peak N k`, the most it ever had resident
+ *     silent:MS       nothing comes for so long, else `noise`
+ *     wait            `exit N` when it ends, or `signal N`
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PUSH_MS = 300, TEXT_MAX = 1 << 16, SHOWN_MAX = 200 };
+
+static int from = -1, to = -1;
+static pid_t child;
+static bool as_server;
+static unsigned char text[TEXT_MAX];
+
+static void
+fail(const char *what)
+{
+	printf("failed %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static size_t
+unescape(const char *in, unsigned char *out)
+{
+	size_t n = 0;
+
+	for (; *in != '\0' && n < TEXT_MAX; in++) {
+		unsigned byte;
+
+		if (*in != '\\') {
+			out[n++] = (unsigned char)*in;
+			continue;
+		}
+		in++;
+		if (*in == 'x' && sscanf(in + 1, "%2x", &byte) == 1)
+			in += 2;
+		else
+			byte = *in == 'n' ? '\n' : *in == 'r' ? '\r' : *in == '0' ? '\0' : (unsigned char)*in;
+		out[n++] = (unsigned char)byte;
+	}
+	return n;
+}
+
+static void
+show(const unsigned char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n && i < SHOWN_MAX; i++) {
+		if (bytes[i] == '\\')
+			printf("\\\\");
+		else if (bytes[i] >= 0x20 && bytes[i] < 0x7f)
+			putchar(bytes[i]);
+		else
+			printf("\\x%02x", bytes[i]);
+	}
+	if (n > SHOWN_MAX)
+		printf("... (%zu)", n);
+}
+
+/* Returns whether all was sent; less where the other side has ended. */
+static bool
+send_all(const void *bytes, size_t n)
+{
+	const char *p = bytes;
+
+	while (n > 0) {
+		ssize_t done = write(to, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return false;
+		p += done;
+		n -= (size_t)done;
+	}
+	return true;
+}
+
+static size_t
+head_make(unsigned char *out, unsigned first, uint64_t n)
+{
+	size_t used = 2;
+
+	out[0] = (unsigned char)first;
+	out[1] = (unsigned char)(n < 126 ? n : n < 65536 ? 126 : 127);
+	for (int shift = n < 126 ? -8 : n < 65536 ? 8 : 56; shift >= 0; shift -= 8)
+		out[used++] = (unsigned char)(n >> shift);
+	if (!as_server) {
+		out[1] |= 0x80;
+		memcpy(out + used, "\x12\x34\x56\x78", 4);
+		used += 4;
+	}
+	return used;
+}
+
+static size_t
+frame_make(unsigned char *out, unsigned first, const unsigned char *payload, size_t n)
+{
+	size_t head = head_make(out, first, n);
+
+	for (size_t i = 0; i < n; i++)
+		out[head + i] = (unsigned char)(payload[i] ^ (as_server ? 0 : (0x12 + 0x22 * (i % 4)) & 0xff));
+	return head + n;
+}
+
+static bool
+send_frame(unsigned first, const unsigned char *payload, size_t n)
+{
+	unsigned char *frame = malloc(n + 16);
+	bool sent = frame != NULL && send_all(frame, frame_make(frame, first, payload, n));
+
+	free(frame);
+	return sent;
+}
+
+/* 1, 0 at the end, -1 at a reset. */
+static int
+take(unsigned char *out, size_t n)
+{
+	while (n > 0) {
+		ssize_t got = read(from, out, n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got == 0 ? 0 : -1;
+		out += got;
+		n -= (size_t)got;
+	}
+	return 1;
+}
+
+struct got {
+	unsigned first;
+	size_t size;
+	unsigned char *payload;
+};
+
+static int
+take_frame(struct got *f)
+{
+	unsigned char head[2], length[8], key[4] = {0};
+	int state = take(head, 2);
+	uint64_t n = head[1] & 0x7fU;
+	size_t more = n == 126 ? 2 : n == 127 ? 8 : 0;
+
+	if (state != 1 || (state = take(length, more)) != 1)
+		return state;
+	if ((head[1] >= 0x80) != as_server)
+		printf("wrong mask: ");
+	n = more == 0 ? n : 0;
+	for (size_t i = 0; i < more; i++)
+		n = n << 8 | length[i];
+	if (head[1] >= 0x80 && (state = take(key, 4)) != 1)
+		return state;
+	*f = (struct got){head[0], (size_t)n, malloc((size_t)n + 1)};
+	if (f->payload == NULL)
+		fail("malloc");
+	state = take(f->payload, f->size);
+	for (size_t i = 0; i < f->size; i++)
+		f->payload[i] ^= key[i % 4];
+	return state;
+}
+
+static const char *
+kind_of(unsigned first)
+{
+	static const char *const kinds[] = {
+		[0x00] = "+more", [0x80] = "more", [0x01] = "+text", [0x81] = "text", [0x02] = "+binary", [0x82] = "binary",
+		[0x88] = "close", [0x89] = "ping", [0x8a] = "pong",
+	};
+
+	return first < sizeof kinds / sizeof *kinds && kinds[first] != NULL ? kinds[first] : "unknown";
+}
+
+static void
+tell_frame(const struct got *f)
+{
+	size_t skip = f->first == 0x88 && f->size >= 2 ? 2 : 0;
+
+	printf("%s", kind_of(f->first));
+	if (skip == 2)
+		printf(" %u", (unsigned)f->payload[0] << 8 | f->payload[1]);
+	if (f->size > skip)
+		putchar(' ');
+	show(f->payload + skip, f->size - skip);
+	putchar('\n');
+	(void)fflush(stdout);
+}
+
+static void
+tell_end(int state)
+{
+	printf("%s\n", state == 0 ? "end" : "reset");
+	(void)fflush(stdout);
+}
+
+/* Returns false at the end of the connection. */
+static bool
+get(bool tell, const char *until, size_t *bytes)
+{
+	struct got f = {0};
+	int state = take_frame(&f);
+	bool found = state == 1 && (until == NULL || strcmp(kind_of(f.first), until) == 0);
+
+	if (state == 1 && (tell || (until != NULL && found)))
+		tell_frame(&f);
+	if (state == 1 && bytes != NULL)
+		*bytes += f.size;
+	free(f.payload);
+	if (state != 1 && (tell || until != NULL))
+		tell_end(state);
+	return until == NULL ? state == 1 : state == 1 && !found;
+}
+
+static void
+step_get(const char *arg)
+{
+	for (int n = *arg == '\0' ? 1 : atoi(arg); n > 0 && get(true, NULL, NULL); n--)
+		;
+}
+
+static void
+step_until(const char *arg)
+{
+	while (get(false, arg, NULL))
+		;
+}
+
+static void
+step_rest(const char *arg)
+{
+	(void)arg;
+	while (get(true, NULL, NULL))
+		;
+}
+
+static void
+step_count(const char *arg)
+{
+	size_t frames = 0, bytes = 0;
+
+	(void)arg;
+	while (get(false, NULL, &bytes))
+		frames++;
+	printf("%zu frames %zu bytes\n", frames, bytes);
+}
+
+static void
+step_close(const char *arg)
+{
+	unsigned code = (unsigned)strtoul(arg, NULL, 10);
+	const char *reason = strchr(arg, ',');
+	size_t n = 2;
+
+	text[0] = (unsigned char)(code >> 8);
+	text[1] = (unsigned char)code;
+	if (reason != NULL)
+		n += unescape(reason + 1, text + 2);
+	(void)send_frame(0x88, text, *arg == '\0' ? 0 : n);
+}
+
+static void
+step_raw(const char *arg)
+{
+	(void)send_all(text, unescape(arg, text));
+}
+
+static void
+step_many(const char *arg)
+{
+	const char *comma = strchr(arg, ',');
+	size_t n = unescape(comma == NULL ? "" : comma + 1, text), count = strtoul(arg, NULL, 10), used = 0;
+	unsigned char *all = malloc(count * (n + 16));
+
+	if (all == NULL)
+		fail("malloc");
+	for (size_t i = 0; i < count; i++)
+		used += frame_make(all + used, 0x81, text, n);
+	(void)send_all(all, used);
+	free(all);
+}
+
+static void
+step_pings(const char *arg)
+{
+	size_t count = strtoul(arg, NULL, 10), used = 0;
+	unsigned char *all = malloc(count * 32);
+
+	if (all == NULL)
+		fail("malloc");
+	for (size_t i = 0; i < count; i++) {
+		int n = snprintf((char *)text, sizeof text, "%zu", i);
+
+		used += frame_make(all + used, 0x89, text, (size_t)n);
+	}
+	(void)send_all(all, used);
+	free(all);
+}
+
+static void
+step_big(const char *arg)
+{
+	size_t n = strtoul(arg, NULL, 10);
+	unsigned char *bytes = malloc(n + 1);
+
+	if (bytes == NULL)
+		fail("malloc");
+	memset(bytes, 'x', n);
+	if (!send_frame(0x81, bytes, n))
+		printf("cut\n");
+	free(bytes);
+}
+
+static void
+step_head(const char *arg)
+{
+	unsigned char head[16];
+
+	(void)send_all(head, head_make(head, 0x81, strtoull(arg, NULL, 10)));
+}
+
+static void
+step_push(const char *arg)
+{
+	struct pollfd p = {.fd = to, .events = POLLOUT};
+
+	(void)arg;
+	memset(text, 'x', 1000);
+	if (fcntl(to, F_SETFL, O_NONBLOCK) != 0)
+		fail("fcntl");
+	while (poll(&p, 1, PUSH_MS) == 1 && (p.revents & POLLERR) == 0 && send_frame(0x81, text, 1000))
+		;
+	(void)fcntl(to, F_SETFL, 0);
+	printf("pushed\n");
+}
+
+static void
+step_fin(const char *arg)
+{
+	(void)arg;
+	if (from == to)
+		(void)shutdown(to, SHUT_WR);
+	else
+		(void)close(to);
+}
+
+static void
+step_drop(const char *arg)
+{
+	(void)arg;
+	(void)close(from);
+	if (to != from)
+		(void)close(to);
+}
+
+static void
+step_reset(const char *arg)
+{
+	struct linger hard = {1, 0};
+
+	(void)setsockopt(to, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+	step_drop(arg);
+}
+
+static void
+nap(long ms)
+{
+	(void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+static void
+step_await(const char *arg)
+{
+	for (int i = 0; i < 2000 && access(arg, F_OK) != 0; i++)
+		nap(10);
+}
+
+static void
+step_kill(const char *arg)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} signals[] = {{"TERM", SIGTERM}, {"INT", SIGINT}, {"HUP", SIGHUP}, {"KILL", SIGKILL}, {"STOP", SIGSTOP},
+	    {"CONT", SIGCONT}};
+
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		if (strcmp(arg, signals[i].name) == 0)
+			(void)kill(child, signals[i].number);
+}
+
+static unsigned long
+field_sum(const char *file, const char *field)
+{
+	char path[64], line[256];
+	unsigned long sum = 0, n;
+	FILE *f;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/%s", (int)child, file);
+	f = fopen(path, "r");
+	if (f == NULL)
+		fail(path);
+	while (fgets(line, sizeof line, f) != NULL)
+		if (strncmp(line, field, strlen(field)) == 0 && sscanf(line + strlen(field), ": %lu", &n) == 1)
+			sum += n;
+	(void)fclose(f);
+	return sum;
+}
+
+static void
+step_memory(const char *arg)
+{
+	(void)arg;
+	printf("private %lu k\n", field_sum("smaps", "Private_Dirty"));
+}
+
+static void
+step_peak(const char *arg)
+{
+	(void)arg;
+	printf("peak %lu k\n", field_sum("status", "VmHWM"));
+}
+
+static void
+step_silent(const char *arg)
+{
+	struct pollfd p = {.fd = from, .events = POLLIN};
+
+	if (poll(&p, 1, atoi(arg)) != 0)
+		printf("noise\n");
+}
+
+static void
+step_wait(const char *arg)
+{
+	int status;
+
+	(void)arg;
+	if (waitpid(child, &status, 0) != child)
+		fail("wait");
+	if (WIFSIGNALED(status))
+		printf("signal %d\n", WTERMSIG(status));
+	else
+		printf("exit %d\n", WEXITSTATUS(status));
+}
+
+static const struct step {
+	const char *name;
+	unsigned first; /* of a frame whose payload is the argument, */
+	void (*run)(const char *argument); /* or what else to do */
+} steps[] = {
+	{"text", 0x81, NULL}, {"binary", 0x82, NULL}, {"ping", 0x89, NULL}, {"pong", 0x8a, NULL},
+	{"+text", 0x01, NULL}, {"+binary", 0x02, NULL}, {"more", 0x80, NULL}, {"+more", 0x00, NULL},
+	{"close", 0, step_close}, {"raw", 0, step_raw}, {"many", 0, step_many}, {"pings", 0, step_pings},
+	{"big", 0, step_big}, {"head", 0, step_head}, {"get", 0, step_get}, {"until", 0, step_until},
+	{"rest", 0, step_rest}, {"count", 0, step_count}, {"push", 0, step_push}, {"fin", 0, step_fin},
+	{"drop", 0, step_drop}, {"reset", 0, step_reset}, {"await", 0, step_await}, {"kill", 0, step_kill},
+	{"memory", 0, step_memory}, {"peak", 0, step_peak}, {"silent", 0, step_silent}, {"wait", 0, step_wait},
+};
+
+static void
+step_do(const char *step)
+{
+	size_t n = strcspn(step, ":");
+	const char *argument = step[n] == ':' ? step + n + 1 : "";
+
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		if (strlen(steps[i].name) != n || strncmp(steps[i].name, step, n) != 0)
+			continue;
+		if (steps[i].run != NULL)
+			steps[i].run(argument);
+		else
+			(void)send_frame(steps[i].first, text, unescape(argument, text));
+		(void)fflush(stdout);
+		return;
+	}
+	errno = EINVAL;
+	fail(step);
+}
+
+/* Their ends in theirs, to read and to write. */
+static void
+connect_unix(int theirs[2])
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+		fail("socketpair");
+	from = to = pair[0];
+	theirs[0] = theirs[1] = pair[1];
+}
+
+static void
+connect_pipes(int theirs[2])
+{
+	int down[2], up[2];
+
+	if (pipe(down) != 0 || pipe(up) != 0)
+		fail("pipe");
+	from = up[0];
+	to = down[1];
+	theirs[0] = down[0];
+	theirs[1] = up[1];
+}
+
+static void
+connect_tcp(int theirs[2])
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof at;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	from = to = socket(AF_INET, SOCK_STREAM, 0);
+	if (listener < 0 || to < 0 || bind(listener, (struct sockaddr *)&at, size) != 0 || listen(listener, 1) != 0
+	    || getsockname(listener, (struct sockaddr *)&at, &size) != 0
+	    || connect(to, (struct sockaddr *)&at, size) != 0)
+		fail("connect");
+	theirs[0] = theirs[1] = accept(listener, NULL, NULL);
+	(void)setsockopt(to, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	(void)setsockopt(theirs[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	(void)close(listener);
+}
+
+static void
+run(char **command, const int theirs[2])
+{
+	int in = as_server ? 6 : 0, out = as_server ? 7 : 1;
+	int copies[2] = {fcntl(theirs[0], F_DUPFD, 10), fcntl(theirs[1], F_DUPFD, 10)};
+
+	(void)fcntl(from, F_SETFD, FD_CLOEXEC);
+	(void)fcntl(to, F_SETFD, FD_CLOEXEC);
+	child = fork();
+	if (child == 0) {
+		(void)close(theirs[0]);
+		(void)close(theirs[1]);
+		(void)close(from);
+		(void)close(to);
+		(void)dup2(copies[0], in);
+		(void)dup2(copies[1], out);
+		(void)close(copies[0]);
+		(void)close(copies[1]);
+		(void)execvp(command[0], command);
+		_exit(127);
+	}
+	(void)close(theirs[0]);
+	if (theirs[1] != theirs[0])
+		(void)close(theirs[1]);
+	(void)close(copies[0]);
+	(void)close(copies[1]);
+}
+
+int
+main(int argc, char **argv)
+{
+	void (*connect_by)(int[2]) = connect_unix;
+	int theirs[2], first = 1, end;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (; first < argc && argv[first][0] == '-' && argv[first][1] != '-'; first++) {
+		as_server = as_server || argv[first][1] == 'c';
+		if (argv[first][1] == 't' || argv[first][1] == 'p')
+			connect_by = argv[first][1] == 't' ? connect_tcp : connect_pipes;
+	}
+	for (end = first; end < argc && strcmp(argv[end], "--") != 0; end++)
+		;
+	if (end + 1 >= argc)
+		fail("usage");
+	connect_by(theirs);
+	run(argv + end + 1, theirs);
+	for (; first < end; first++)
+		step_do(argv[first]);
+	return 0;
+}
