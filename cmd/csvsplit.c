@@ -1,0 +1,699 @@
+/* csvsplit: CSV to fields. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "codec/csv.h"
+#include "codec/csv_pick.h"
+#include "codec/csv_record.h"
+#include "codec/csv_select.h"
+#include "codec/csv_write.h"
+#include "codec/utf8.h"
+#include "ground/buffer.h"
+#include "ground/option.h"
+#include "ground/say.h"
+#include "ground/status.h"
+#include "system/clock.h"
+#include "system/fds.h"
+#include "system/stream.h"
+
+enum {
+	IN_SIZE = 128 * 1024,
+	OUT_SIZE = 256 * 1024,
+	RECORD_FIRST = 64 * 1024, /* a held record's first storage */
+	RECORD_MAX = 64 << 20,
+	FIT_MIN = 4096,           /* data bytes that there is always room for */
+	PROGRESS_MS = 1000,
+};
+
+enum key { KEY_REPLACE = OPTION_LONG, KEY_MAX_RECORD, KEY_PROGRESS };
+
+static const struct option_row rows[] = {
+	{'H', "header", NULL, "the first record of each file is its header"},
+	{'Q', "no-quotes", NULL, "no quoting at all: split at each delimiter"},
+	{'S', "strict", NULL, "refuse what only lenient readers take"},
+	{'x', "complement", NULL, "with -f: all fields but these"},
+	{'d', "delimiter", "CHAR", "one byte, also \\t, \\0, \\xHH (,)"},
+	{'q', "quote", "CHAR", "one byte, as -d (\")"},
+	{'f', "fields", "LIST", "positions (1,3-5,-2,7-,~1) and header names, in the order wanted"},
+	{'O', "format", "FORMAT", "lines, nul, tsv, csv or json (lines)"},
+	{KEY_REPLACE, "replace", NULL, "with -O json: U+FFFD for what is no UTF-8"},
+	{KEY_MAX_RECORD, "max-record", "SIZE", "limit for a record that must be held (64M)"},
+	{KEY_PROGRESS, "progress", NULL, "say on stderr how far it is, each second"},
+};
+
+static const struct usage usage = {
+	.program = "csvsplit",
+	.synopsis = "[option...] [file...]",
+	.summary = "Splits CSV (RFC 4180) from files or stdin into fields, one a line or in an exact format.",
+	.rows = rows,
+	.count = sizeof rows / sizeof *rows,
+};
+
+/* What becomes of the input. */
+enum stage {
+	STAGE_HEADER,  /* the header is held */
+	STAGE_FLATTEN, /* every field, by the vectors' shortest way */
+	STAGE_PICK,    /* fields go out while their record streams by */
+	STAGE_HOLD,    /* each record is held whole first */
+};
+
+struct progress {
+	bool asked;
+	int64_t start_ms, next_ms;
+	uint64_t done, total; /* bytes; total 0: not known */
+};
+
+struct job {
+	/* what was asked for */
+	struct csv_dialect dialect;
+	enum csv_path path;
+	bool header;
+	bool named;
+	struct csv_item *items;
+	struct csv_select select;
+	uint64_t record_max;
+	struct progress progress;
+	/* what is being done */
+	const char *name; /* of the file */
+	int fd;
+	bool never_waits;
+	enum stage stage;
+	bool header_written;
+	int status;
+	struct csv csv;
+	struct csv_index index;
+	struct csv_range *ranges;
+	struct csv_pick pick;
+	struct csv_record keys;
+	struct csv_record record;
+	struct csv_writer writer;
+	struct buffer in;
+	struct buffer out;
+};
+
+static void *
+storage(void *old, size_t count, size_t size)
+{
+	void *grown = reallocarray(old, count, size);
+
+	if (grown == NULL)
+		die(STATUS_FAILED, "memory: %s", strerror(errno));
+	return grown;
+}
+
+/*
+ * Writes what is ready. What its field may still change stays, but for `all`.
+ */
+static void
+out_flush(struct job *job, bool all)
+{
+	size_t n = buffer_held(&job->out) - (all ? 0 : job->writer.held);
+
+	if (stream_write(STDOUT_FILENO, buffer_head(&job->out), n) != 0)
+		die(STATUS_FAILED, "write: %s", strerror(errno));
+	buffer_take(&job->out, n);
+	buffer_pack(&job->out);
+}
+
+static inline void
+out_reserve(struct job *job)
+{
+	if (buffer_room(&job->out) < FIT_MIN * CSV_WRITE_GROWTH + CSV_WRITE_ROOM)
+		out_flush(job, false);
+}
+static void
+problem_die(struct job *job)
+{
+	static const char *const why[] = {
+		[CSV_QUOTE_IN_FIELD] = "quote in an unquoted field",
+		[CSV_TEXT_AFTER_QUOTE] = "text after a closing quote",
+		[CSV_BARE_CR] = "CR that no LF follows",
+	};
+
+	out_flush(job, job->writer.format != CSV_NUL);
+	die(STATUS_FAILED, "%s: %" PRIu64 ":%" PRIu64 ": %s", quoted(job->name), job->csv.line, job->csv.column,
+	    why[job->csv.problem]);
+}
+
+/* What is wrong with a line: all that came before it is delivered. */
+static void
+line_die(struct job *job, uint64_t line, const char *why)
+{
+	out_flush(job, job->writer.format != CSV_NUL);
+	die(STATUS_FAILED, "%s: line %" PRIu64 ": %s", quoted(job->name), line, why);
+}
+
+static const char nul_refused[] = "NUL in a field, which NUL-terminated output cannot have";
+
+/*
+ * Held records
+ */
+
+/* Data of a held field: there is room for FIT_MIN bytes, and again when it is done. */
+static void
+data_put(struct job *job, struct span data, const struct csv_record *record)
+{
+	const unsigned char *at = (const unsigned char *)data.at;
+	size_t left = data.size, readable = csv_record_readable(record, data);
+
+	while (left > 0) {
+		size_t n = left <= FIT_MIN ? left : csv_write_cut(at, left, FIT_MIN);
+
+		if (csv_write_data(&job->writer, &job->out, at, n, readable) < n)
+			line_die(job, csv_record_line(record, &job->index), nul_refused);
+		at += n;
+		left -= n;
+		readable -= n;
+		out_reserve(job);
+	}
+}
+
+/* A field's key is its name, or where the header has none its number (~5: from the end). */
+static void
+key_put(struct job *job, int64_t position)
+{
+	char number[32];
+	struct span key = csv_record_field(&job->keys, position);
+
+	if (position < 1 || (uint64_t)position > job->keys.count) {
+		bool before = position < 1;
+		uint64_t shown = (uint64_t)(before ? (int64_t)job->record.count + 1 - position : position);
+
+		(void)snprintf(number, sizeof number, "%s%" PRIu64, before ? "~" : "", shown);
+		key = span_of(number);
+	}
+	csv_write_key(&job->writer, &job->out);
+	data_put(job, key, &job->keys);
+	csv_write_key_end(&job->writer, &job->out);
+}
+
+static void
+utf8_need(struct job *job, const struct csv_record *record, int64_t position)
+{
+	struct span text = csv_record_field(record, position);
+	struct utf8 state = {0};
+
+	if (utf8_check(&state, text.at, text.size) != text.size || !utf8_whole(&state))
+		line_die(job, csv_record_line(record, &job->index), "not UTF-8, which JSON must be (--replace puts U+FFFD)");
+}
+
+/* JSON goes out only once all of its record is known to be good. */
+static void
+record_need_utf8(struct job *job, const struct csv_record *record)
+{
+	struct csv_walk walk = {0};
+	int64_t position;
+
+	if (csv_record_is_utf8(record))
+		return;
+	while (csv_select_next(&job->select, &walk, record->count, &position))
+		utf8_need(job, record, position);
+}
+
+/* The selected fields of a record that is held. */
+static void
+record_put(struct job *job, const struct csv_record *record)
+{
+	struct csv_walk walk = {0};
+	int64_t position;
+
+	if (job->writer.format == CSV_JSON && !job->writer.replace)
+		record_need_utf8(job, record);
+	while (csv_select_next(&job->select, &walk, record->count, &position)) {
+		out_reserve(job);
+		if (job->writer.keyed)
+			key_put(job, position);
+		csv_write_field(&job->writer, &job->out);
+		data_put(job, csv_record_field(record, position), record);
+		csv_write_field_end(&job->writer, &job->out);
+	}
+	out_reserve(job);
+	csv_write_record_end(&job->writer, &job->out);
+}
+
+/* Doubles a record's storage, as far as the limit lets it. */
+static void
+record_grow(struct job *job, struct csv_record *record)
+{
+	uint64_t cost = record->used + record->count * sizeof *record->ends;
+
+	if (cost >= job->record_max) {
+		char why[80];
+
+		(void)snprintf(why, sizeof why, "record of more than %" PRIu64 " bytes (--max-record)", job->record_max);
+		line_die(job, csv_record_line(record, &job->index), why);
+	}
+	if (record->count == record->room) {
+		record->room = record->room == 0 ? RECORD_FIRST / sizeof *record->ends : 2 * record->room;
+		record->ends = storage(record->ends, record->room, sizeof *record->ends);
+	} else {
+		record->size = record->size == 0 ? RECORD_FIRST : 2 * record->size;
+		record->bytes = storage(record->bytes, record->size, 1);
+	}
+}
+
+/*
+ * Stages
+ */
+
+/* Where records go from here on, now that all names are positions. */
+static void
+stage_choose(struct job *job)
+{
+	bool all = job->select.complement && job->select.count == 0;
+	long count;
+
+	job->record.limit = csv_select_limit(&job->select);
+	job->stage = STAGE_HOLD;
+	if (job->writer.format == CSV_JSON)
+		return;
+	count = csv_select_ranges(&job->select, job->ranges);
+	if (count < 0)
+		return;
+	job->stage = all && job->writer.format <= CSV_NUL ? STAGE_FLATTEN : STAGE_PICK;
+	csv_pick_start(&job->pick, job->ranges, (size_t)count, !job->select.complement, &job->writer, &job->out);
+}
+
+/* The header is whole: it names the fields, and goes out first where the format has a place for it. */
+static void
+header_take(struct job *job)
+{
+	enum csv_format format = job->writer.format;
+	size_t done = csv_select_resolve(job->items, job->select.count, &job->keys);
+
+	if (done < job->select.count) {
+		out_flush(job, true);
+		die(STATUS_FAILED, "%s: no field is named `%s'", quoted(job->name),
+		    quoted_bytes(job->items[done].name.at, job->items[done].name.size));
+	}
+	if ((format == CSV_CSV || format == CSV_TSV) && !job->header_written)
+		record_put(job, &job->keys);
+	job->header_written = true;
+	if (format == CSV_JSON && !job->writer.replace)
+		for (size_t i = 0; i < job->keys.count; i++)
+			utf8_need(job, &job->keys, (int64_t)i + 1);
+	stage_choose(job);
+}
+
+static void
+hold_record(struct job *job, const unsigned char *in, size_t *at)
+{
+	bool header = job->stage == STAGE_HEADER;
+	struct csv_record *record = header ? &job->keys : &job->record;
+
+	switch (csv_record_take(record, &job->index, in, at)) {
+	case CSV_TAKEN_FULL:
+		record_grow(job, record);
+		break;
+	case CSV_TAKEN_RECORD:
+		if (header) {
+			header_take(job);
+		} else {
+			record_put(job, record);
+			csv_record_clear(record);
+		}
+		break;
+	case CSV_TAKEN_WINDOW:
+		break;
+	}
+}
+
+static void
+walk_window(struct job *job, const unsigned char *in)
+{
+	size_t at = 0;
+	bool refused = false;
+
+	while (at < job->index.end) {
+		out_reserve(job);
+		if (job->stage == STAGE_HEADER || job->stage == STAGE_HOLD)
+			hold_record(job, in, &at);
+		else
+			at = csv_pick_window(&job->pick, &job->index, in, at, &job->writer, &job->out, &refused);
+		if (refused)
+			line_die(job, csv_index_line(&job->index, at), nul_refused);
+	}
+}
+
+/* NUL: how much behind the last terminator is no whole field. */
+static void
+hold_tail(struct job *job, size_t written)
+{
+	const unsigned char *end = buffer_tail(&job->out);
+	size_t n = 0;
+
+	while (n < written && end[-1 - (ptrdiff_t)n] != '\0')
+		n++;
+	csv_write_hold(&job->writer, n < written ? n : job->writer.held + n);
+}
+
+static size_t
+flatten(struct job *job, bool last)
+{
+	size_t n = buffer_held(&job->in), written, used;
+
+	if (buffer_room(&job->out) < n + CSV_SLACK)
+		out_flush(job, false);
+	used = csv_flatten(&job->csv, buffer_head(&job->in), n, last,
+	    job->writer.format == CSV_NUL ? '\0' : '\n', buffer_tail(&job->out), &written);
+	buffer_grow(&job->out, written);
+	if (job->writer.format == CSV_NUL)
+		hold_tail(job, written);
+	return used;
+}
+
+/* All of the input that there is by now. */
+static void
+scan(struct job *job, bool last)
+{
+	size_t used;
+
+	do {
+		if (job->stage == STAGE_FLATTEN) {
+			used = flatten(job, last);
+		} else {
+			used = csv_index_make(&job->csv, buffer_head(&job->in), buffer_held(&job->in), last, &job->index);
+			walk_window(job, buffer_head(&job->in));
+		}
+		buffer_take(&job->in, used);
+	} while (used != 0);
+	if (job->csv.problem == CSV_NUL_IN_FIELD)
+		line_die(job, job->csv.line, nul_refused);
+	if (job->csv.problem != CSV_FINE)
+		problem_die(job);
+}
+
+/* The input ended, perhaps within a record. */
+static void
+scan_end(struct job *job)
+{
+	struct csv_record *record = job->stage == STAGE_HEADER ? &job->keys : &job->record;
+
+	if (job->stage == STAGE_HEADER && !job->csv.open && job->named)
+		die(STATUS_FAILED, "%s: no header", quoted(job->name));
+	if (!job->csv.open)
+		return;
+	out_reserve(job);
+	switch (job->stage) {
+	case STAGE_FLATTEN:
+		csv_write_field_end(&job->writer, &job->out);
+		break;
+	case STAGE_PICK:
+		while (!csv_pick_end(&job->pick, &job->writer, &job->out))
+			out_flush(job, false);
+		break;
+	default:
+		while (!csv_record_end(record))
+			record_grow(job, record);
+		if (job->stage == STAGE_HEADER)
+			header_take(job);
+		else
+			record_put(job, record);
+	}
+	if (csv_unclosed(&job->csv)) {
+		out_flush(job, true);
+		line_die(job, job->csv.quote_line, "quote never closed");
+	}
+}
+
+/*
+ * Files
+ */
+
+static void
+progress_say(struct progress *p, bool last)
+{
+	int64_t now = clock_ms(), spent = now - p->start_ms;
+	double mib = (double)p->done / (1 << 20);
+	char line[128], share[16] = "";
+
+	if (!p->asked || (!last && now < p->next_ms))
+		return;
+	p->next_ms = now + PROGRESS_MS;
+	if (p->total != 0)
+		(void)snprintf(share, sizeof share, ", %.0f%%", 100 * (double)p->done / (double)p->total);
+	(void)snprintf(line, sizeof line, "%.1f MiB%s, %.1f MiB/s", mib, share, mib * 1000 / (double)(spent > 0 ? spent : 1));
+	if (isatty(STDERR_FILENO))
+		(void)dprintf(STDERR_FILENO, "\r%s: %s\x1b[K%s", usage.program, line, last ? "\n" : "");
+	else
+		complain("%s", line);
+}
+
+static void
+file_complain(struct job *job, const char *what)
+{
+	complain("%s: %s%s", quoted(job->name), what, strerror(errno));
+	job->status = STATUS_FAILED;
+}
+
+static void
+file_split(struct job *job)
+{
+	ssize_t n;
+
+	csv_start(&job->csv, &job->dialect, job->path);
+	csv_record_clear(&job->keys);
+	csv_record_clear(&job->record);
+	if (job->header)
+		job->stage = STAGE_HEADER;
+	else
+		stage_choose(job);
+	do {
+		buffer_pack(&job->in);
+		if (!job->never_waits && !stream_ready(job->fd))
+			out_flush(job, false);
+		n = stream_read(job->fd, buffer_tail(&job->in), buffer_room(&job->in));
+		if (n < 0)
+			file_complain(job, "read: ");
+		else
+			buffer_grow(&job->in, (size_t)n);
+		scan(job, n <= 0);
+		job->progress.done += n > 0 ? (uint64_t)n : 0;
+		progress_say(&job->progress, false);
+	} while (n > 0);
+	scan_end(job);
+}
+
+static bool
+is_stdin(const char *name)
+{
+	return strcmp(name, "-") == 0;
+}
+
+static void
+file_run(struct job *job, const char *name)
+{
+	struct stat status;
+
+	job->name = is_stdin(name) ? "stdin" : name;
+	job->fd = is_stdin(name) ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+	if (job->fd < 0) {
+		file_complain(job, "");
+		return;
+	}
+	job->never_waits = fstat(job->fd, &status) == 0 && S_ISREG(status.st_mode);
+	if (job->never_waits)
+		(void)posix_fadvise(job->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	file_split(job);
+	if (job->fd != STDIN_FILENO)
+		(void)close(job->fd);
+}
+
+/* The size of all files, 0 where it is not known. */
+static uint64_t
+total_size(char *const *files)
+{
+	uint64_t total = 0;
+
+	for (; *files != NULL; files++) {
+		struct stat status;
+
+		if ((is_stdin(*files) ? fstat(STDIN_FILENO, &status) : stat(*files, &status)) != 0
+		    || !S_ISREG(status.st_mode))
+			return 0;
+		total += (uint64_t)status.st_size;
+	}
+	return total;
+}
+
+/*
+ * Options
+ */
+
+static int
+hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static unsigned char
+char_option(const char *text)
+{
+	int byte = -1;
+
+	if (text[0] != '\0' && text[1] == '\0')
+		byte = (unsigned char)text[0];
+	else if (strcmp(text, "\\t") == 0)
+		byte = '\t';
+	else if (strcmp(text, "\\0") == 0)
+		byte = '\0';
+	else if (strlen(text) == 4 && text[0] == '\\' && text[1] == 'x' && hex_digit(text[2]) >= 0 && hex_digit(text[3]) >= 0)
+		byte = hex_digit(text[2]) * 16 + hex_digit(text[3]);
+	if (byte < 0)
+		option_refuse("not one byte, \\t, \\0 or \\xHH");
+	if (byte == '\n' || byte == '\r')
+		option_refuse("CR and LF end records");
+	return (unsigned char)byte;
+}
+
+static enum csv_format
+format_option(const char *text)
+{
+	static const char *const names[] = {"lines", "nul", "tsv", "csv", "json"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(text, names[i]) == 0)
+			return (enum csv_format)i;
+	option_refuse("not lines, nul, tsv, csv or json");
+}
+
+/* The list is a CSV record: scanned like any, and held. */
+static void
+list_hold(struct job *job, const char *list, struct csv_record *record)
+{
+	static const struct csv_dialect plain = {.delimiter = ',', .quote = '"', .quoting = true};
+	size_t size = strlen(list), done = 0, used;
+	bool whole = false;
+
+	*record = (struct csv_record){
+		.bytes = storage(NULL, size + 1, 1), .size = size + 1,
+		.ends = storage(NULL, size + 1, sizeof *record->ends), .room = size + 1,
+	};
+	csv_start(&job->csv, &plain, CSV_PORTABLE);
+	while (!whole
+	       && (used = csv_index_make(&job->csv, (const unsigned char *)list + done, size - done, true, &job->index)) != 0) {
+		size_t at = 0;
+
+		whole = csv_record_take(record, &job->index, (const unsigned char *)list + done, &at) == CSV_TAKEN_RECORD;
+		done += whole ? at : used;
+	}
+	if (!whole && job->csv.open)
+		(void)csv_record_end(record);
+	if (done < size || csv_unclosed(&job->csv) || record->used == 0)
+		option_refuse("not a list of fields");
+}
+
+static void
+list_option(struct job *job, const char *list)
+{
+	struct csv_record record;
+
+	list_hold(job, list, &record);
+	job->items = storage(NULL, record.count, sizeof *job->items);
+	job->ranges = storage(job->ranges, record.count + 1, sizeof *job->ranges);
+	job->named = false;
+	for (size_t i = 0; i < record.count; i++) {
+		struct span text = csv_record_field(&record, (int64_t)i + 1);
+
+		switch (csv_item_parse(text, &job->items[i])) {
+		case CSV_ITEM_NOT_A_RANGE:
+			usage_refuse("--fields: %s: not a position or a range", quoted_bytes(text.at, text.size));
+		case CSV_ITEM_OUT_OF_RANGE:
+			usage_refuse("--fields: %s: not a position from 1 to %" PRIu32, quoted_bytes(text.at, text.size),
+			    CSV_POSITION_MAX);
+		case CSV_ITEM_GOOD:
+			job->named |= job->items[i].named;
+		}
+	}
+	job->select = (struct csv_select){.items = job->items, .count = record.count};
+}
+
+static void
+options_check(struct job *job, bool complement)
+{
+	if (complement && job->select.items == NULL)
+		usage_refuse("--complement: needs --fields");
+	if (job->dialect.quoting && job->dialect.quote == job->dialect.delimiter)
+		usage_refuse("delimiter and quote are the same");
+	if (job->writer.replace && job->writer.format != CSV_JSON)
+		usage_refuse("--replace: only JSON needs it (--format json)");
+	job->select.complement = complement || job->select.items == NULL;
+	job->header |= job->named;
+	job->writer.keyed = job->header && job->writer.format == CSV_JSON;
+}
+
+static void
+options_read(struct job *job, int argc, char **argv)
+{
+	bool complement = false;
+	int key;
+
+	while ((key = option_next(&usage, argc, argv)) != -1) {
+		switch (key) {
+		case 'H': job->header = true; break;
+		case 'Q': job->dialect.quoting = false; break;
+		case 'S': job->dialect.strict = true; break;
+		case 'x': complement = true; break;
+		case 'd': job->dialect.delimiter = char_option(optarg); break;
+		case 'q': job->dialect.quote = char_option(optarg); break;
+		case 'f': list_option(job, optarg); break;
+		case 'O': job->writer.format = format_option(optarg); break;
+		case KEY_REPLACE: job->writer.replace = true; break;
+		case KEY_MAX_RECORD: job->record_max = option_size(1, (uint64_t)1 << 40); break;
+		case KEY_PROGRESS: job->progress.asked = true; break;
+		}
+	}
+	options_check(job, complement);
+}
+
+/* A closed stdout must not go unseen because there was nothing to write. */
+static void
+stdout_need(void)
+{
+	int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+		die(STATUS_FAILED, "stdout: %s", strerror(EBADF));
+	stream_widen(STDOUT_FILENO);
+	/* With a file size limit, write() then fails with EFBIG and can be reported. */
+	(void)signal(SIGXFSZ, SIG_IGN);
+}
+
+int
+main(int argc, char **argv)
+{
+	static char *no_files[] = {"-", NULL};
+	static struct job job = {
+		.dialect = {.delimiter = ',', .quote = '"', .quoting = true},
+		.record_max = RECORD_MAX,
+	};
+	char **files;
+
+	fds_open_standard();
+	options_read(&job, argc, argv);
+	stdout_need();
+	job.path = csv_best_path();
+	job.in = buffer_over(storage(NULL, IN_SIZE, 1), IN_SIZE);
+	job.out = buffer_over(storage(NULL, OUT_SIZE, 1), OUT_SIZE);
+	job.ranges = storage(job.ranges, job.select.count + 1, sizeof *job.ranges);
+	files = optind < argc ? argv + optind : no_files;
+	job.progress.start_ms = clock_ms();
+	job.progress.next_ms = job.progress.start_ms + PROGRESS_MS;
+	job.progress.total = job.progress.asked ? total_size(files) : 0;
+	for (; *files != NULL; files++)
+		file_run(&job, *files);
+	out_flush(&job, true);
+	progress_say(&job.progress, true);
+	if (close(STDOUT_FILENO) != 0)
+		die(STATUS_FAILED, "write: %s", strerror(errno));
+	return job.status;
+}

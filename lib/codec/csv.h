@@ -1,0 +1,176 @@
+/*
+ * CSV (RFC 4180), scanned as it streams by. The scanner says where the fields
+ * and records of a piece of input end and which of its bytes are no data; who
+ * asks takes the data in between. Results never depend on how the input was cut.
+ *
+ *     field = quoted or bare; record = fields with delimiters between; LF or CRLF ends a record
+ *
+ * Lenient, as spreadsheets are:
+ *   - a field is quoted when the quote is its first byte (blanks are data);
+ *   - in a quoted field all is data, two quotes are one, one quote closes;
+ *   - what follows a closing quote is data, and the field goes on unquoted;
+ *   - a quote in an unquoted field is data;
+ *   - a CR before anything but LF is data;
+ *   - a UTF-8 byte order mark at the very beginning is skipped.
+ * An empty line is a record of one empty field; no input is no record; a
+ * newline at the very end begins none.
+ */
+#ifndef FITTINGS_CSV_H
+#define FITTINGS_CSV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct csv_dialect {
+	unsigned char delimiter;
+	unsigned char quote;
+	bool quoting; /* false: the quote is data too */
+	bool strict;  /* what only leniency allows is a problem */
+};
+
+/* The ways to scan, all with the same results; tests and benchmarks name one. */
+enum csv_path { CSV_PORTABLE, CSV_SSE2, CSV_AVX2, CSV_PATHS };
+
+/* Why a scan stopped. The first three only come where the dialect is strict. */
+enum csv_problem {
+	CSV_FINE,
+	CSV_QUOTE_IN_FIELD,
+	CSV_TEXT_AFTER_QUOTE,
+	CSV_BARE_CR,
+	CSV_NUL_IN_FIELD, /* csv_flatten() with NUL as the terminator */
+};
+
+/* A scan between two pieces of input. Made by csv_start(); read freely. */
+struct csv {
+	struct csv_dialect dialect;
+	enum csv_path path;
+	enum csv_problem problem; /* it is the next byte's; nothing more is scanned */
+	bool begun;               /* the byte order mark is behind us */
+	bool open;                /* a record has begun and not ended */
+	bool starting;            /* the next byte is a field's first */
+	bool quoted;              /* the next byte is within quotes */
+	bool closed;              /* the last byte was a quote within quotes */
+	uint64_t line;            /* the next byte's, from 1: LFs are counted, in quotes too */
+	uint64_t column;          /* the next byte's, from 1, in bytes */
+	uint64_t quote_line;      /* where the last opening quote stood */
+};
+
+void csv_start(struct csv *csv, const struct csv_dialect *dialect, enum csv_path path);
+
+/* The best path that this CPU has, or the one under it. */
+enum csv_path csv_best_path(void);
+
+/* Whether input that ends here ends in a quoted field (it began in quote_line). */
+static inline bool
+csv_unclosed(const struct csv *csv)
+{
+	return csv->quoted;
+}
+
+/* What csv_flatten() may write past the bytes that count. */
+enum { CSV_SLACK = 64 };
+
+/*
+ * Writes every field of the input followed by the terminator, but for the last
+ * one where no delimiter or newline ends it (at the end of the input:
+ * csv->open tells). out has room for n + CSV_SLACK bytes.
+ *
+ * Returns how many bytes are used, *written says how many came out; call again
+ * while it uses some. Unless `last` says that no input follows, up to two bytes
+ * at the end stay unused; they must come again with the next input.
+ */
+size_t csv_flatten(struct csv *csv, const unsigned char *in, size_t n, bool last, unsigned char terminator,
+                   unsigned char *out, size_t *written);
+
+/* The marks of 64 bytes, the first byte's in the lowest bit. */
+struct csv_marks {
+	uint64_t field;   /* delimiters that end a field */
+	uint64_t record;  /* LFs that end a record */
+	uint64_t drop;    /* quotes that are no data, CRs of CRLF */
+	uint64_t newline; /* every LF */
+};
+
+enum { CSV_WINDOW = 16384 };
+
+/* The marks of one window of input. Bytes of it without a mark are data. */
+struct csv_index {
+	size_t end;
+	uint64_t line; /* the first byte's */
+	struct csv_marks marks[CSV_WINDOW / 64];
+};
+
+/* Marks up to CSV_WINDOW bytes. Returns how many, index->end; call again as csv_flatten(). */
+size_t csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last, struct csv_index *index);
+
+/* The line of a byte of the window. */
+uint64_t csv_index_line(const struct csv_index *index, size_t at);
+
+enum csv_stop {
+	CSV_STOP_RECORD, /* an LF that ends a record */
+	CSV_STOP_FIELD,  /* or a delimiter */
+	CSV_STOP_ANY,    /* or a byte to drop */
+};
+
+/* Walks over the marks of a window. */
+struct csv_cursor {
+	const struct csv_index *index;
+	size_t block;
+	uint64_t stops; /* in the block, not walked over yet */
+	uint64_t found; /* the last one */
+};
+
+static inline uint64_t
+csv_stops(const struct csv_marks *m)
+{
+	return m->field | m->record | m->drop;
+}
+
+/* `at` is before index->end. */
+static inline struct csv_cursor
+csv_cursor_at(const struct csv_index *index, size_t at)
+{
+	uint64_t from = ~(uint64_t)0 << at % 64;
+
+	return (struct csv_cursor){.index = index, .block = at / 64, .stops = csv_stops(&index->marks[at / 64]) & from};
+}
+
+/* The next byte with such a mark, or index->end. */
+static inline size_t
+csv_cursor_next(struct csv_cursor *cursor, enum csv_stop stop)
+{
+	const struct csv_marks *m = &cursor->index->marks[cursor->block];
+
+	for (;;) {
+		uint64_t found = cursor->stops;
+
+		if (stop == CSV_STOP_RECORD)
+			found &= m->record;
+		else if (stop == CSV_STOP_FIELD)
+			found &= ~m->drop;
+		if (found != 0) {
+			cursor->found = found & (0 - found);
+			cursor->stops &= ~(found ^ (found - 1)); /* up to that one */
+			return cursor->block * 64 + (size_t)__builtin_ctzll(found);
+		}
+		if ((cursor->block + 1) * 64 >= cursor->index->end)
+			return cursor->index->end;
+		cursor->block++;
+		cursor->stops = csv_stops(++m);
+	}
+}
+
+/* Of the byte that csv_cursor_next() gave last. */
+static inline bool
+csv_cursor_at_record(const struct csv_cursor *cursor)
+{
+	return (cursor->index->marks[cursor->block].record & cursor->found) != 0;
+}
+
+static inline bool
+csv_cursor_at_drop(const struct csv_cursor *cursor)
+{
+	return (cursor->index->marks[cursor->block].drop & cursor->found) != 0;
+}
+
+#endif

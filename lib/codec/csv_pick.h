@@ -1,0 +1,35 @@
+/* Selected fields written while their record streams by: positions that only go up. */
+#ifndef FITTINGS_CSV_PICK_H
+#define FITTINGS_CSV_PICK_H
+
+#include "codec/csv.h"
+#include "codec/csv_select.h"
+#include "codec/csv_write.h"
+
+enum csv_want { CSV_WANT_NO_MORE, CSV_WANT_LATER, CSV_WANT_FIELD, CSV_WANT_MISSING };
+
+struct csv_pick {
+	const struct csv_range *ranges;
+	size_t count;
+	bool fill; /* positions that a record lacks are empty fields */
+	/* within a record */
+	enum csv_want want;
+	size_t range;
+	uint64_t position;
+};
+
+void csv_pick_start(struct csv_pick *pick, const struct csv_range *ranges, size_t count, bool fill,
+                    struct csv_writer *writer, struct buffer *out);
+
+/*
+ * Writes from the window's byte `at` on. Returns where it stopped: index->end,
+ * or before it where out has too little room, or at a byte that the format
+ * cannot have (then *refused).
+ */
+size_t csv_pick_window(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
+                       struct csv_writer *writer, struct buffer *out, bool *refused);
+
+/* The input ended within a record: so does that. False where out has too little room; call again. */
+bool csv_pick_end(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out);
+
+#endif

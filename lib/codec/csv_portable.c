@@ -1,0 +1,113 @@
+/* The kernel for any CPU: eight bytes in a word. */
+#include "codec/csv_blocks.h"
+
+#define KERNEL
+
+static const uint64_t low_bits = 0x0101010101010101;
+
+struct needles {
+	uint64_t quote;
+	uint64_t delimiter;
+	uint64_t special; /* what else is never in a plain block: NUL, or CR once more */
+	uint64_t quoting; /* all bits or none */
+	unsigned char terminator;
+};
+
+static inline struct needles
+needles_make(const struct csv *csv, unsigned char terminator)
+{
+	return (struct needles){
+		.quote = low_bits * (csv->dialect.quoting ? csv->dialect.quote : '\r'),
+		.delimiter = low_bits * csv->dialect.delimiter,
+		.special = low_bits * (terminator == '\0' ? '\0' : '\r'),
+		.quoting = csv->dialect.quoting ? ~(uint64_t)0 : 0,
+		.terminator = terminator,
+	};
+}
+
+/* The first byte is the lowest one. */
+static inline uint64_t
+word_load(const unsigned char *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof word);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	return word;
+}
+
+/* The high bit of each byte that equals the needle's. */
+static inline uint64_t
+word_equal(uint64_t word, uint64_t needle)
+{
+	const uint64_t low_seven = 0x7f7f7f7f7f7f7f7f;
+	uint64_t differs = word ^ needle;
+
+	return ~(((differs & low_seven) + low_seven) | differs | low_seven);
+}
+
+/* Eight high bits, gathered. */
+static inline uint64_t
+word_gather(uint64_t high_bits)
+{
+	return (high_bits >> 7) * 0x0102040810204080 >> 56;
+}
+
+static inline void
+block_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
+{
+	*bits = (struct csv_bits){0};
+	for (unsigned i = 0; i < 64; i += 8) {
+		uint64_t word = word_load(p + i);
+
+		bits->quote |= word_gather(word_equal(word, needles->quote)) << i;
+		bits->delimiter |= word_gather(word_equal(word, needles->delimiter)) << i;
+		bits->newline |= word_gather(word_equal(word, low_bits * '\n')) << i;
+		bits->cr |= word_gather(word_equal(word, low_bits * '\r')) << i;
+		bits->nul |= word_gather(word_equal(word, 0)) << i;
+	}
+}
+
+static inline bool
+block_plain_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
+{
+	block_bits(needles, p, bits);
+	return (bits->quote | bits->cr) == 0;
+}
+
+static inline bool
+block_plain(const struct needles *needles, const unsigned char *p, unsigned char *out, uint64_t *lines)
+{
+	uint64_t special = 0, newlines = 0;
+
+	for (unsigned i = 0; i < 64; i += 8) {
+		uint64_t word = word_load(p + i), newline = word_equal(word, low_bits * '\n');
+		uint64_t ends = word_equal(word, needles->delimiter) | newline;
+
+		special |= word_equal(word, needles->quote) | word_equal(word, low_bits * '\r')
+		           | word_equal(word, needles->special);
+		newlines += newline >> 7;
+		ends = (ends >> 7) * 0xff;
+		word = (word & ~ends) | (low_bits * needles->terminator & ends);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+		word = __builtin_bswap64(word);
+#endif
+		memcpy(out + i, &word, sizeof word);
+	}
+	if (special != 0)
+		return false;
+	*lines += newlines * low_bits >> 56;
+	return true;
+}
+
+static inline size_t
+block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop, unsigned char *out)
+{
+	return csv_squeeze(p, needles->terminator, ends, drop, out);
+}
+
+#include "codec/csv_kernel.h"
+
+const struct csv_kernel csv_kernel_portable = {.index = kernel_index, .flatten = kernel_flatten};

@@ -1,0 +1,81 @@
+/*
+ * A selection of fields, as a list that is itself a CSV record:
+ *
+ *     1  3-5  5-3  -2  7-  ~1  ~3-~1  name  "last, first"
+ *
+ * An item of only digits, `-` and `~` is a position or a range; ~1 is the last
+ * field. Anything else is a name in the header. A position that a record lacks
+ * gives an empty field; a range between a number and a ~ (7- is 7-~1) gives
+ * what there is.
+ */
+#ifndef FITTINGS_CSV_SELECT_H
+#define FITTINGS_CSV_SELECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codec/csv_record.h"
+#include "ground/span.h"
+
+#define CSV_POSITION_MAX UINT32_MAX
+
+struct csv_point {
+	uint32_t number; /* from 1 */
+	bool from_end;
+};
+
+struct csv_item {
+	bool named; /* both points are the name's place, once resolved */
+	struct span name;
+	struct csv_point first;
+	struct csv_point last;
+};
+
+struct csv_select {
+	const struct csv_item *items;
+	size_t count;
+	bool complement; /* all the others, in the record's order */
+};
+
+enum csv_item_kind { CSV_ITEM_GOOD, CSV_ITEM_NOT_A_RANGE, CSV_ITEM_OUT_OF_RANGE };
+
+/* What one item of the list says. */
+enum csv_item_kind csv_item_parse(struct span text, struct csv_item *item);
+
+/*
+ * Finds the named items in the header (the first field of that name). Returns
+ * how many items were done: fewer than count where items[that] is not there.
+ */
+size_t csv_select_resolve(struct csv_item *items, size_t count, const struct csv_record *header);
+
+/* Where a walk over the fields of one record stands; all zero at the start. */
+struct csv_walk {
+	size_t item;
+	uint64_t step;
+};
+
+/*
+ * The position of the next field selected from a record of n fields; the record
+ * lacks it where it is not in 1 .. n (~5 of three fields is -1). False behind
+ * the last one.
+ */
+bool csv_select_next(const struct csv_select *select, struct csv_walk *walk, uint64_t n, int64_t *position);
+
+/* Positions from .. to; UINT64_MAX: as far as the record goes. */
+struct csv_range {
+	uint64_t from;
+	uint64_t to;
+};
+
+/*
+ * The selection as ranges that only go up, so that fields can be given while a
+ * record streams by. Returns how many (at most count + 1), or -1 where the
+ * selection needs whole records.
+ */
+long csv_select_ranges(const struct csv_select *select, struct csv_range *ranges);
+
+/* The last position that can be selected, 0 where it depends on the record. */
+uint64_t csv_select_limit(const struct csv_select *select);
+
+#endif

@@ -1,0 +1,105 @@
+/* The kernel for every x86-64: sixteen bytes in a vector. */
+#ifdef __x86_64__
+
+#include <emmintrin.h>
+
+#include "codec/csv_blocks.h"
+
+#define KERNEL
+
+struct needles {
+	__m128i quote;
+	__m128i delimiter;
+	__m128i newline;
+	__m128i cr;
+	__m128i special; /* what else is never in a plain block: NUL, or CR once more */
+	__m128i terminator;
+	uint64_t quoting; /* all bits or none */
+	unsigned char terminator_byte;
+};
+
+static inline struct needles
+needles_make(const struct csv *csv, unsigned char terminator)
+{
+	return (struct needles){
+		.quote = _mm_set1_epi8(csv->dialect.quoting ? (char)csv->dialect.quote : '\r'),
+		.delimiter = _mm_set1_epi8((char)csv->dialect.delimiter),
+		.newline = _mm_set1_epi8('\n'),
+		.cr = _mm_set1_epi8('\r'),
+		.special = _mm_set1_epi8(terminator == '\0' ? '\0' : '\r'),
+		.terminator = _mm_set1_epi8((char)terminator),
+		.quoting = csv->dialect.quoting ? ~(uint64_t)0 : 0,
+		.terminator_byte = terminator,
+	};
+}
+
+static inline __m128i
+load(const unsigned char *p)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+static inline uint64_t
+equal_bits(__m128i bytes, __m128i needle)
+{
+	return (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, needle));
+}
+
+static inline void
+block_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
+{
+	*bits = (struct csv_bits){0};
+	for (unsigned i = 0; i < 64; i += 16) {
+		__m128i bytes = load(p + i);
+
+		bits->quote |= equal_bits(bytes, needles->quote) << i;
+		bits->delimiter |= equal_bits(bytes, needles->delimiter) << i;
+		bits->newline |= equal_bits(bytes, needles->newline) << i;
+		bits->cr |= equal_bits(bytes, needles->cr) << i;
+		bits->nul |= equal_bits(bytes, _mm_setzero_si128()) << i;
+	}
+}
+
+static inline bool
+block_plain_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
+{
+	block_bits(needles, p, bits);
+	return (bits->quote | bits->cr) == 0;
+}
+
+static inline bool
+block_plain(const struct needles *needles, const unsigned char *p, unsigned char *out, uint64_t *lines)
+{
+	__m128i special = _mm_setzero_si128();
+	__m128i newlines = _mm_setzero_si128();
+
+	for (unsigned i = 0; i < 64; i += 16) {
+		__m128i bytes = load(p + i), newline = _mm_cmpeq_epi8(bytes, needles->newline);
+		__m128i ends = _mm_or_si128(_mm_cmpeq_epi8(bytes, needles->delimiter), newline);
+
+		special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, needles->quote));
+		special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, needles->cr));
+		special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, needles->special));
+		newlines = _mm_sub_epi8(newlines, newline);
+		bytes = _mm_or_si128(_mm_andnot_si128(ends, bytes), _mm_and_si128(ends, needles->terminator));
+		_mm_storeu_si128((__m128i *)(void *)(out + i), bytes);
+	}
+	if (_mm_movemask_epi8(special) != 0)
+		return false;
+	newlines = _mm_sad_epu8(newlines, _mm_setzero_si128());
+	*lines += (uint64_t)_mm_cvtsi128_si64(newlines)
+	          + (uint64_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(newlines, newlines));
+	return true;
+}
+
+static inline size_t
+block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop, unsigned char *out)
+{
+	return csv_squeeze(p, needles->terminator_byte, ends, drop, out);
+}
+
+#include "codec/csv_kernel.h"
+
+const struct csv_kernel csv_kernel_sse2 = {.index = kernel_index, .flatten = kernel_flatten};
+
+#endif
