@@ -50,7 +50,7 @@ pid_t
 child_begin(const struct child_start *start, bool *exec_failed)
 {
 	volatile int error = 0;
-	pid_t parent = getpid();
+	pid_t parent = start->death_signal == 0 ? 0 : getpid();
 	pid_t pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): why we are here */
 
 	*exec_failed = false;

@@ -67,3 +67,12 @@ fds_close_from(int first)
 	for (int fd = first, end = (int)sysconf(_SC_OPEN_MAX); fd < end; fd++)
 		(void)close(fd);
 }
+
+void
+fds_keep_from(int first)
+{
+	if (syscall(SYS_close_range, (unsigned)first, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) == 0)
+		return;
+	for (int fd = first, end = (int)sysconf(_SC_OPEN_MAX); fd < end; fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}

@@ -33,4 +33,7 @@ int fds_place(const int *fds, size_t count, int first);
 /* Closes every descriptor from first up. Safe after vfork. */
 void fds_close_from(int first);
 
+/* Makes every descriptor from first up close-on-exec: we keep them, what we run does not. */
+void fds_keep_from(int first);
+
 #endif

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,17 +30,29 @@ refuse(struct listeners *l, const char *format, ...)
 }
 
 static int
-socket_option(int fd, int name)
+option_get(int fd, int level, int name)
 {
 	int value = -1;
 	socklen_t size = sizeof value;
 
-	return getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+	return getsockopt(fd, level, name, &value, &size) == 0 ? value : -1;
 }
 
-/* Why this descriptor cannot be accepted on; NULL where it can. */
-static const char *
-fault(int fd)
+static int
+socket_option(int fd, int name)
+{
+	return option_get(fd, SOL_SOCKET, name);
+}
+
+static void
+option_set(int fd, int level, int name, int value)
+{
+	if (value >= 0)
+		(void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+const char *
+listener_fault(int fd)
 {
 	int type = socket_option(fd, SO_TYPE), domain = socket_option(fd, SO_DOMAIN);
 
@@ -57,6 +71,8 @@ static void
 add(struct listeners *l, int fd)
 {
 	l->flags[l->count] = fcntl(fd, F_GETFL);
+	l->keepalive[l->count] = socket_option(fd, SO_KEEPALIVE);
+	l->nodelay[l->count] = option_get(fd, IPPROTO_TCP, TCP_NODELAY);
 	l->fds[l->count++] = fd;
 }
 
@@ -89,7 +105,7 @@ take_named(struct listeners *l)
 	if (!number_parse(span_of(fds), 0, LISTEN_MAX, &count))
 		return refuse(l, "LISTEN_FDS: %s: not a number from 0 to %d", quoted(fds), LISTEN_MAX);
 	for (int fd = LISTEN_FIRST; fd < LISTEN_FIRST + (int)count; fd++) {
-		const char *wrong = fault(fd);
+		const char *wrong = listener_fault(fd);
 
 		if (wrong != NULL)
 			return refuse(l, "fd %d of LISTEN_FDS %s", fd, wrong);
@@ -107,7 +123,7 @@ listeners_take(struct listeners *l)
 	l->why[0] = '\0';
 	taken = take_named(l);
 	if (taken == 0 && socket_option(STDIN_FILENO, SO_ACCEPTCONN) == 1) {
-		const char *wrong = fault(STDIN_FILENO);
+		const char *wrong = listener_fault(STDIN_FILENO);
 
 		if (wrong != NULL)
 			return refuse(l, "fd 0 %s", wrong);
@@ -126,6 +142,9 @@ listeners_open(const struct listeners *l)
 	for (size_t i = 0; i < l->count; i++) {
 		(void)fcntl(l->fds[i], F_SETFD, FD_CLOEXEC);
 		(void)fcntl(l->fds[i], F_SETFL, l->flags[i] | O_NONBLOCK);
+		option_set(l->fds[i], SOL_SOCKET, SO_KEEPALIVE, 1);
+		if (l->nodelay[i] >= 0)
+			option_set(l->fds[i], IPPROTO_TCP, TCP_NODELAY, 1);
 	}
 }
 
@@ -134,6 +153,8 @@ listeners_close(struct listeners *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
 		(void)fcntl(l->fds[i], F_SETFL, l->flags[i]);
+		option_set(l->fds[i], SOL_SOCKET, SO_KEEPALIVE, l->keepalive[i]);
+		option_set(l->fds[i], IPPROTO_TCP, TCP_NODELAY, l->nodelay[i]);
 		(void)close(l->fds[i]);
 	}
 	l->count = 0;

@@ -12,10 +12,15 @@ enum { LISTEN_FIRST = 3, LISTEN_MAX = 64 };
 
 struct listeners {
 	int fds[LISTEN_MAX];
-	int flags[LISTEN_MAX]; /* F_GETFL as inherited */
+	int flags[LISTEN_MAX];      /* F_GETFL as inherited, */
+	int keepalive[LISTEN_MAX];  /* and SO_KEEPALIVE, */
+	int nodelay[LISTEN_MAX];    /* and TCP_NODELAY; -1 where it has none */
 	size_t count;
 	char why[200]; /* after 0: what else was there; after -1: what is wrong with it */
 };
+
+/* Why this descriptor cannot be accepted on ("is not a socket"); NULL where it can. */
+const char *listener_fault(int fd);
 
 /*
  * Takes what we inherited. Returns how many there are; 0 where nothing was
@@ -24,7 +29,10 @@ struct listeners {
  */
 int listeners_take(struct listeners *l);
 
-/* Makes them non-blocking and close-on-exec: several processes may share them. */
+/*
+ * Makes them non-blocking and close-on-exec: several processes may share them.
+ * Sets SO_KEEPALIVE and TCP_NODELAY, which what is accepted inherits.
+ */
 void listeners_open(const struct listeners *l);
 
 /* Puts them back as they were and closes them (no shutdown: others may share them). */

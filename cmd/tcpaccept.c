@@ -1,0 +1,411 @@
+/* tcpaccept: run a program for each connection. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ground/option.h"
+#include "ground/say.h"
+#include "ground/status.h"
+#include "system/accept.h"
+#include "system/address.h"
+#include "system/child.h"
+#include "system/clock.h"
+#include "system/exec.h"
+#include "system/fds.h"
+#include "system/listen.h"
+#include "system/notify.h"
+#include "system/signals.h"
+#include "system/tally.h"
+#include "system/ucspi.h"
+
+enum {
+	MAX_DEFAULT = 1024,
+	MAX_LIMIT = 1000000,
+	DRAIN_DEFAULT_MS = 10 * 1000,
+	DRAIN_LIMIT_MS = 24 * 60 * 60 * 1000,
+	KILL_AFTER_MS = 5 * 1000,
+	GIVE_UP_AFTER_MS = 1000, /* on a program that even SIGKILL does not end */
+};
+
+static const struct option_row rows[] = {
+	{'v', "verbose", NULL, "say who connects and disconnects"},
+	{'c', "max", "N", "connections at once, the next one waits (1024)"},
+	{'C', "max-per-address", "N", "connections at once from one address, one over is closed"},
+	{'t', "drain", "TIME", "how long connections may last after SIGTERM (10s)"},
+};
+
+static const struct usage usage = {
+	.program = "tcpaccept",
+	.synopsis = "[option...] prog [arg...]",
+	.summary = "Runs prog for each connection to the inherited listening sockets.",
+	.rows = rows,
+	.count = sizeof rows / sizeof *rows,
+};
+
+/* A program that runs for its connection. */
+struct session {
+	pid_t pid;
+	bool over_ip;
+	struct address remote;
+	int64_t began;
+};
+
+/* What becomes of the sessions: each signal, and each deadline, is a step on. */
+enum stage { SERVING, DRAINING, TERMINATING, KILLING, OVER };
+
+struct service {
+	bool verbose;
+	size_t max;
+	unsigned max_per_address; /* 0: any number */
+	int64_t drain_ms;
+	struct listeners listeners;
+	struct child_start start;
+	struct ucspi environment;
+	struct session *sessions; /* those that run, in no order */
+	size_t running;
+	struct tally addresses;
+	struct tally networks;
+	struct shortage shortage;
+	struct shortage failure; /* to start prog */
+	int held;                /* a connection that no process could be had for yet, or -1 */
+	struct address held_remote;
+	enum stage stage;
+	int64_t deadline; /* of the stage */
+};
+
+static void
+options_read(struct service *s, int argc, char **argv)
+{
+	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
+		switch (key) {
+		case 'v':
+			s->verbose = true;
+			break;
+		case 'c':
+			s->max = (size_t)option_number(1, MAX_LIMIT);
+			break;
+		case 'C':
+			s->max_per_address = (unsigned)option_number(1, MAX_LIMIT);
+			break;
+		case 't':
+			s->drain_ms = (int64_t)option_duration(0, DRAIN_LIMIT_MS);
+			break;
+		}
+	}
+	if (argv[optind] == NULL)
+		usage_refuse("no program to run");
+	s->start.argv = argv + optind;
+}
+
+static void
+listeners_find(struct service *s)
+{
+	int found = listeners_take(&s->listeners);
+
+	if (found < 0)
+		die(STATUS_USAGE, "%s", s->listeners.why);
+	if (found == 0 && s->listeners.why[0] != '\0')
+		die(STATUS_USAGE, "no listening socket: %s", s->listeners.why);
+	if (found == 0)
+		die(STATUS_USAGE, "no listening socket: no LISTEN_FDS, and fd 0 %s", listener_fault(STDIN_FILENO));
+}
+
+static void
+program_find(struct service *s)
+{
+	static char path[PATH_MAX];
+	const char *name = s->start.argv[0];
+	int error = exec_find(name, path, sizeof path);
+
+	if (error != 0)
+		die(exec_status(error), "%s: %s", quoted(name), strerror(error));
+	s->start.path = path;
+}
+
+static void
+storage_get(struct service *s)
+{
+	extern char **environ;
+
+	s->sessions = calloc(s->max, sizeof *s->sessions);
+	if (s->sessions == NULL || !tally_begin(&s->addresses, s->max) || !tally_begin(&s->networks, s->max)
+	    || !ucspi_begin(&s->environment, environ))
+		die(STATUS_FAILED, "room for %zu connections: %s", s->max, strerror(errno));
+}
+
+/* Counts it in; returns which one of its address it is, from 1. */
+static unsigned
+session_enter(struct service *s, const struct session *session)
+{
+	s->running++;
+	if (!session->over_ip)
+		return 0;
+	(void)tally_enter(&s->networks, tally_network(&session->remote));
+	return tally_enter(&s->addresses, tally_address(&session->remote));
+}
+
+/* The last one takes the place of the one that has ended. */
+static void
+session_forget(struct service *s, struct session *session)
+{
+	if (session->over_ip) {
+		tally_leave(&s->addresses, tally_address(&session->remote));
+		tally_leave(&s->networks, tally_network(&session->remote));
+	}
+	*session = s->sessions[--s->running];
+}
+
+static void
+say_began(const struct service *s, const struct session *session)
+{
+	char name[ADDRESS_TEXT_SIZE];
+
+	address_text(&session->remote, name);
+	say("Connected by %s (pid %ld, %zu of %zu)", name, (long)session->pid, s->running, s->max);
+}
+
+static void
+say_ended(const struct session *session, int status)
+{
+	int64_t ms = clock_ms() - session->began;
+	char name[ADDRESS_TEXT_SIZE];
+
+	address_text(&session->remote, name);
+	say("%s disconnected (%s %d, %lld.%03d s)", name, WIFSIGNALED(status) ? "signal" : "exit",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), (long long)ms / 1000, (int)(ms % 1000));
+}
+
+static void
+sessions_reap(struct service *s)
+{
+	int status;
+
+	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+		size_t i = 0;
+
+		while (i < s->running && s->sessions[i].pid != pid)
+			i++;
+		/* Who became us may have left children of its own. */
+		if (i == s->running)
+			continue;
+		if (s->verbose)
+			say_ended(&s->sessions[i], status);
+		session_forget(s, &s->sessions[i]);
+		shortage_end(&s->shortage);
+	}
+}
+
+static void
+sessions_signal(const struct service *s, int number)
+{
+	for (size_t i = 0; i < s->running; i++)
+		(void)kill(s->sessions[i].pid, number);
+}
+
+/* What only lasts for a moment: then the connection is held. */
+static bool
+is_shortage(int error)
+{
+	switch (error) {
+	case EAGAIN:
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ETXTBSY:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Returns whether prog could not be started, but may be in a moment. */
+static bool
+start_failed(struct service *s, int error, bool exec_failed)
+{
+	bool passes = !exec_failed || is_shortage(error);
+
+	if (shortage_begin(passes ? &s->shortage : &s->failure, clock_ms()))
+		complain("%s: %s%s", quoted(s->start.argv[0]), strerror(error),
+		    passes ? ", the next connection waits" : ", the connection is closed");
+	return passes;
+}
+
+/* Runs prog for the connection; false where no process can be had now. */
+static bool
+session_start(struct service *s, int fd, const struct address *remote)
+{
+	struct session *session = &s->sessions[s->running];
+	struct address local;
+	bool exec_failed;
+	unsigned number;
+
+	if (address_local(fd, &local) != 0)
+		return true;
+	*session = (struct session){.over_ip = remote->any.sa_family != AF_UNIX, .remote = *remote};
+	session->began = clock_ms();
+	number = session_enter(s, session);
+	s->start.envp = session->over_ip ? ucspi_tcp(&s->environment, &local, remote, number)
+					 : ucspi_local(&s->environment);
+	s->start.in = s->start.out = fd;
+	session->pid = child_begin(&s->start, &exec_failed);
+	if (session->pid < 0) {
+		int error = errno;
+
+		session_forget(s, session);
+		return !start_failed(s, error, exec_failed);
+	}
+	if (s->verbose)
+		say_began(s, session);
+	return true;
+}
+
+/* Whether its address has as many connections already as it may have. */
+static bool
+one_too_many(const struct service *s, const struct address *remote)
+{
+	char name[ADDRESS_TEXT_SIZE];
+
+	if (s->max_per_address == 0 || remote->any.sa_family == AF_UNIX
+	    || tally_count(&s->networks, tally_network(remote)) < s->max_per_address)
+		return false;
+	if (s->verbose) {
+		address_text(remote, name);
+		say("%s closed: its address has %u connections", name, s->max_per_address);
+	}
+	return true;
+}
+
+static void
+connection_accept(struct service *s, int listener)
+{
+	struct address remote;
+	int fd = accept_next(listener, 0, &remote);
+
+	if (fd == ACCEPT_SHORTAGE) {
+		int error = errno;
+
+		if (shortage_begin(&s->shortage, clock_ms()))
+			complain("accept: %s, the next connection waits", strerror(error));
+	}
+	if (fd < 0)
+		return;
+	if (!one_too_many(s, &remote) && !session_start(s, fd, &remote)) {
+		s->held = fd;
+		s->held_remote = remote;
+		return;
+	}
+	(void)close(fd);
+}
+
+static void
+held_drop(struct service *s)
+{
+	if (s->held >= 0)
+		(void)close(s->held);
+	s->held = -1;
+}
+
+static void
+held_retry(struct service *s)
+{
+	if (s->held >= 0 && s->running < s->max && session_start(s, s->held, &s->held_remote))
+		held_drop(s);
+}
+
+static void
+stage_enter(struct service *s, enum stage stage)
+{
+	static const int64_t lasts[] = {[TERMINATING] = KILL_AFTER_MS, [KILLING] = GIVE_UP_AFTER_MS, [OVER] = 0};
+
+	s->stage = stage;
+	s->deadline = clock_ms() + (stage == DRAINING ? s->drain_ms : lasts[stage]);
+	if (stage == DRAINING) {
+		notify_send("STOPPING=1");
+		listeners_close(&s->listeners);
+	} else {
+		held_drop(s);
+		sessions_signal(s, stage == TERMINATING ? SIGTERM : SIGKILL);
+	}
+}
+
+static void
+stage_advance(struct service *s)
+{
+	bool terminated = signals_take(SIGTERM);
+
+	if (signals_take(SIGINT) || terminated || clock_until(s->deadline) == 0)
+		stage_enter(s, s->stage + 1);
+	if (s->stage != SERVING && s->running == 0 && s->held < 0)
+		s->stage = OVER;
+}
+
+/* Waits for a connection, a signal, or a deadline. */
+static void
+turn(struct service *s)
+{
+	struct pollfd polls[LISTEN_MAX];
+	bool paused = s->shortage.until != 0;
+	size_t count = paused || s->held >= 0 || s->running == s->max ? 0 : s->listeners.count;
+	int64_t until = paused && s->shortage.until < s->deadline ? s->shortage.until : s->deadline;
+	int ms = clock_until(until);
+	struct timespec limit = {ms / 1000, ms % 1000 * 1000000L};
+
+	for (size_t i = 0; i < count; i++)
+		polls[i] = (struct pollfd){.fd = s->listeners.fds[i], .events = POLLIN};
+	if (ppoll(polls, count, ms < 0 ? NULL : &limit, signals_wait_mask()) <= 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (polls[i].revents != 0 && s->shortage.until == 0 && s->running < s->max)
+			connection_accept(s, s->listeners.fds[i]);
+	signals_let_in();
+}
+
+static void
+serve(struct service *s)
+{
+	while (s->stage != OVER) {
+		if (signals_take(SIGCHLD))
+			sessions_reap(s);
+		if (!shortage_lasts(&s->shortage, clock_ms()))
+			held_retry(s);
+		stage_advance(s);
+		if (s->stage != OVER)
+			turn(s);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	static const int caught[] = {SIGTERM, SIGINT, SIGCHLD};
+	static struct service service = {
+		.max = MAX_DEFAULT,
+		.drain_ms = DRAIN_DEFAULT_MS,
+		.held = -1,
+		.deadline = CLOCK_NEVER,
+	};
+
+	fds_open_standard();
+	options_read(&service, argc, argv);
+	listeners_find(&service);
+	program_find(&service);
+	fds_guard_stderr();
+	fds_keep_from(STDERR_FILENO + 1);
+	(void)signal(SIGPIPE, SIG_IGN);
+	signals_catch(caught, sizeof caught / sizeof *caught);
+	notify_remember();
+	listeners_forget();
+	storage_get(&service);
+	listeners_open(&service.listeners);
+	notify_send("READY=1");
+	serve(&service);
+	return STATUS_OK;
+}
