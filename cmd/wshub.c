@@ -1,0 +1,1524 @@
+/* wshub: all WebSocket clients in one process, one program behind them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "codec/frame.h"
+#include "codec/handshake.h"
+#include "codec/http.h"
+#include "codec/order.h"
+#include "codec/reader.h"
+#include "codec/record.h"
+#include "codec/utf8.h"
+#include "gate.h"
+#include "ground/buffer.h"
+#include "ground/option.h"
+#include "ground/say.h"
+#include "ground/status.h"
+#include "ground/text.h"
+#include "system/address.h"
+#include "system/child.h"
+#include "system/doors.h"
+#include "system/exec.h"
+#include "system/fds.h"
+#include "system/listen.h"
+#include "system/loop.h"
+#include "system/notify.h"
+#include "system/outbox.h"
+#include "system/rooms.h"
+#include "system/signals.h"
+#include "system/tally.h"
+
+enum {
+	MAX_DEFAULT = 10000,
+	MAX_LIMIT = 1000000,
+	QUEUE_DEFAULT = 8 << 20,
+	QUEUE_LIMIT = 1 << 30,
+	MESSAGE_DEFAULT = 1 << 20,
+	PING_DEFAULT_MS = 30 * 1000,
+	CLOSE_DEFAULT_MS = 2000,
+	TIME_LIMIT_MS = 24 * 60 * 60 * 1000,
+	TAKEN_SIZE = 64 << 10,     /* read from a client in one go */
+	PROGRAM_SIZE = 256 << 10,  /* read from the program in one go */
+	PIPE_SIZE = 1 << 20,
+	STALL_AT = 1 << 20,        /* waiting for the program: no client is read */
+	RESUME_AT = 256 << 10,
+	FLUSH_AFTER = 64 << 10,    /* deliveries that wait before some are sent */
+	ASKED_MAX = 64,            /* authorization programs at once */
+	LAST_READS = 64,           /* of the program's pipe, when it has ended */
+};
+
+enum { KEY_HEADERS = GATE_OWN, KEY_FAN_OUT };
+
+static const struct option_row rows[] = {
+	{'v', "verbose", NULL, "say who connects and disconnects"},
+	{'n', "netstring", NULL, "records are netstrings, payloads exact, binary messages too"},
+	{'c', "max", "N", "clients at once, the next one waits (10000)"},
+	{'C', "max-per-address", "N", "clients at once from one address, one over is closed"},
+	{'q', "queue", "SIZE", "what may wait for a client before it is closed with 1013 (8M)"},
+	{'M', "max-message", "SIZE", "payload of a client's message (1M)"},
+	{'k', "ping", "TIME", "ping a client silent for so long, 0 is never (30s)"},
+	{'w', "close-wait", "TIME", "how long a Close may stay unanswered (2s)"},
+	{KEY_HEADERS, "headers", NULL, "tell prog the fields of each request"},
+	{KEY_FAN_OUT, "fan-out", NULL, "no prog: what one client sends goes to all others in its path"},
+	GATE_ROWS,
+};
+
+static const struct usage usage = {
+	.program = "wshub",
+	.synopsis = "[option...] prog [arg...]\n[option...] --fan-out",
+	.summary = "Serves WebSocket clients on the listening sockets it is given, one prog behind all.",
+	.rows = rows,
+	.count = sizeof rows / sizeof *rows,
+};
+
+static struct {
+	struct gate gate;
+	bool verbose, exact, headers, fan_out;
+	uint64_t max, max_per_address; /* 0: any number */
+	size_t queue;
+	uint64_t message;
+	int64_t ping_ms, close_ms;
+	char **next;
+} options = {
+	.gate.limit_ms = GATE_HEAD_MS, .max = MAX_DEFAULT, .queue = QUEUE_DEFAULT,
+	.message = MESSAGE_DEFAULT, .ping_ms = PING_DEFAULT_MS, .close_ms = CLOSE_DEFAULT_MS,
+};
+
+enum stage {
+	STAGE_HEAD,    /* its request comes in */
+	STAGE_ASKED,   /* the authorization program is asked */
+	STAGE_OPEN,
+	STAGE_CLOSING, /* our Close is on its way, the client's is awaited */
+	STAGE_LEAVING, /* all is said: what waits is sent, what comes is forgotten */
+	STAGE_DEAD,    /* closed, and freed at the turn's end */
+};
+
+struct client {
+	struct watch watch;
+	struct deadline deadline;
+	struct outbox out;
+	union {
+		struct http_scan scan; /* STAGE_HEAD */
+		struct reader reader;  /* from STAGE_OPEN on */
+	};
+	uint64_t id; /* 0 before it is open */
+	struct member *rooms;
+	unsigned char *kept; /* came in and cannot be used yet: a part of a head or of a frame */
+	size_t kept_size;
+	struct buffer message; /* the part of a message that has come in */
+	struct client *next_dirty;
+	struct tally_key network;
+	size_t place; /* in server.clients */
+	pid_t asked;  /* its authorization program, 0 for none */
+	unsigned char stage;
+	bool dirty;   /* something is to be sent, or it is to be freed */
+	bool known;   /* prog was told of it, and not of its end */
+	bool paused;  /* not read, for prog takes nothing or its own queue is long */
+	bool shut;    /* our side of the connection is ended */
+	char peer[];  /* `127.0.0.1 52344` */
+};
+
+static struct {
+	struct loop loop;
+	struct doors doors;
+	struct listeners listeners;
+	struct client **clients; /* all connections */
+	size_t count;
+	struct client **by_id; /* a hash table with open addressing */
+	size_t by_id_mask;
+	uint64_t last_id;
+	struct tally networks;
+	struct rooms rooms;
+	struct client *dirty;
+	size_t undelivered; /* deliveries since the last flush */
+	unsigned asked;     /* authorization programs that run */
+	bool stalled;       /* prog does not take what there is */
+	struct deadlines heads, pings, pongs, closes, leaves, ends;
+	struct deadline end;
+	unsigned char taken[HTTP_HEAD_MAX + TAKEN_SIZE + TAKEN_SIZE];
+	struct http_request request;
+	char scratch[2 * HTTP_HEAD_MAX];
+} server;
+
+static struct {
+	pid_t pid; /* 0 where it is gone, or there is none */
+	int status;
+	struct watch in;  /* what it reads */
+	struct watch out; /* what it writes */
+	struct buffer to, from;
+	struct splitter records;
+	bool in_open, out_open;
+} program;
+
+/* The end of all: why, and what it comes to. */
+static struct {
+	bool begun, over;
+	int status;
+} ending;
+
+/* Room for n more bytes in storage of its own, which moves; false without memory. */
+static bool
+room_make(struct buffer *b, size_t n)
+{
+	size_t size = b->size == 0 ? 4096 : b->size;
+	unsigned char *larger;
+
+	if (buffer_room(b) >= n)
+		return true;
+	buffer_pack(b);
+	if (buffer_room(b) >= n)
+		return true;
+	while (size - b->end < n)
+		size *= 2;
+	larger = realloc(b->bytes, size);
+	if (larger == NULL)
+		return false;
+	b->bytes = larger;
+	b->size = size;
+	return true;
+}
+
+static void
+room_free(struct buffer *b)
+{
+	free(b->bytes);
+	*b = (struct buffer){0};
+}
+
+/*
+ * Records for prog. What is written here leaves at the turn's end.
+ */
+static void
+program_put(const void *bytes, size_t n)
+{
+	if (!room_make(&program.to, n))
+		die(STATUS_FAILED, "no memory for what prog is to read");
+	buffer_put(&program.to, bytes, n);
+}
+
+/* `ID WORD REST`, the rest with escapes, or as it is in a netstring. */
+static void
+program_tell(const struct client *c, const char *word, const void *rest, size_t n)
+{
+	char head[64], length[32];
+	int size = snprintf(head, sizeof head, "%llu %s ", (unsigned long long)c->id, word);
+
+	if (!program.in_open)
+		return;
+	if (options.exact) {
+		int digits = snprintf(length, sizeof length, "%zu:", (size_t)size + n);
+
+		program_put(length, (size_t)digits);
+		program_put(head, (size_t)size);
+		program_put(rest, n);
+		program_put(",", 1);
+		return;
+	}
+	program_put(head, (size_t)size);
+	if (!room_make(&program.to, 2 * n + 1))
+		die(STATUS_FAILED, "no memory for what prog is to read");
+	buffer_grow(&program.to, order_escape((char *)buffer_tail(&program.to), rest, n));
+	program_put("\n", 1);
+}
+
+static struct text
+scratch_text(void)
+{
+	return (struct text){.at = server.scratch, .room = sizeof server.scratch};
+}
+
+static void
+program_tell_text(const struct client *c, const char *word, const struct text *text)
+{
+	program_tell(c, word, text->at, text->size);
+}
+
+/* It reads no more: what else there would be to read is forgotten. */
+static void
+program_in_close(void)
+{
+	if (!program.in_open)
+		return;
+	program.in_open = false;
+	watch_close(&server.loop, &program.in);
+	room_free(&program.to);
+}
+
+/* The order of clients is the order in which they were stopped, by the loop's own. */
+static void client_interest(struct client *c);
+
+static void
+clients_resume(void)
+{
+	server.stalled = false;
+	for (size_t i = 0; i < server.count; i++)
+		client_interest(server.clients[i]);
+}
+
+static void
+program_flush(void)
+{
+	struct buffer *b = &program.to;
+
+	while (program.in_open && buffer_held(b) != 0) {
+		ssize_t n = write(program.in.fd, buffer_head(b), buffer_held(b));
+
+		if (n > 0)
+			buffer_take(b, (size_t)n);
+		else if (n < 0 && errno == EAGAIN)
+			break;
+		else if (n < 0 && errno != EINTR)
+			program_in_close();
+	}
+	if (ending.begun && buffer_held(b) == 0)
+		program_in_close();
+	if (program.in_open)
+		watch_want(&server.loop, &program.in, buffer_held(b) != 0 ? EPOLLOUT : 0);
+	if (buffer_held(b) > STALL_AT)
+		server.stalled = true;
+	else if (server.stalled && buffer_held(b) <= RESUME_AT)
+		clients_resume();
+}
+
+/* EPOLLERR: it has closed its end. */
+static void
+program_in_ready(struct loop *loop, struct watch *watch, uint32_t events)
+{
+	(void)loop;
+	(void)watch;
+	if (events & EPOLLERR)
+		program_in_close();
+	else
+		program_flush();
+}
+
+/*
+ * Clients by number.
+ */
+static size_t
+id_slot(uint64_t id)
+{
+	size_t slot = id & server.by_id_mask;
+
+	while (server.by_id[slot] != NULL && server.by_id[slot]->id != id)
+		slot = (slot + 1) & server.by_id_mask;
+	return slot;
+}
+
+static struct client *
+client_find(uint64_t id)
+{
+	return server.by_id[id_slot(id)];
+}
+
+/* What stands behind a freed slot moves up, or a search would end too early. */
+static void
+id_free(uint64_t id)
+{
+	size_t hole = id_slot(id), mask = server.by_id_mask;
+
+	server.by_id[hole] = NULL;
+	for (size_t slot = (hole + 1) & mask; server.by_id[slot] != NULL; slot = (slot + 1) & mask) {
+		size_t home = server.by_id[slot]->id & mask;
+
+		if (((slot - home) & mask) < ((slot - hole) & mask))
+			continue;
+		server.by_id[hole] = server.by_id[slot];
+		server.by_id[slot] = NULL;
+		hole = slot;
+	}
+}
+
+/* `127.0.0.1:52344`, for the log. */
+static const char *
+client_name(const struct client *c)
+{
+	static char name[ADDRESS_TEXT_SIZE];
+	const char *blank = strchr(c->peer, ' ');
+	int ip = (int)(blank - c->peer);
+
+	if (memchr(c->peer, ':', (size_t)ip) != NULL)
+		(void)snprintf(name, sizeof name, "[%.*s]:%s", ip, c->peer, blank + 1);
+	else if (strcmp(blank, " 0") == 0)
+		(void)snprintf(name, sizeof name, "%.*s", ip, c->peer);
+	else
+		(void)snprintf(name, sizeof name, "%.*s:%s", ip, c->peer, blank + 1);
+	return name;
+}
+
+/* A client is read while somebody takes what it says, and while it takes what is
+ * said to it. The clock of a keepalive stands meanwhile. */
+static void
+client_interest(struct client *c)
+{
+	bool reads = c->stage == STAGE_LEAVING
+	    || (c->stage != STAGE_ASKED && !server.stalled && c->out.held <= options.queue / 2);
+
+	if (c->stage == STAGE_DEAD)
+		return;
+	if (c->stage == STAGE_OPEN && options.ping_ms != 0) {
+		if (!reads)
+			deadline_drop(&c->deadline);
+		else if (c->paused)
+			deadline_set(&server.loop, &server.pings, &c->deadline);
+	}
+	c->paused = !reads;
+	watch_want(&server.loop, &c->watch, (reads ? EPOLLIN : 0) | (c->out.first != NULL ? EPOLLOUT : 0));
+}
+
+/* Another deadline than it had. */
+static void
+client_clock(struct client *c, struct deadlines *queue)
+{
+	deadline_drop(&c->deadline);
+	deadline_set(&server.loop, queue, &c->deadline);
+}
+
+static void
+client_mark(struct client *c)
+{
+	if (c->dirty)
+		return;
+	c->dirty = true;
+	c->next_dirty = server.dirty;
+	server.dirty = c;
+}
+
+/* Prog hears of its end, and no more of it. */
+static void
+client_forget(struct client *c, unsigned code, struct span reason)
+{
+	struct text text = scratch_text();
+
+	if (!c->known)
+		return;
+	c->known = false;
+	text_put_number(&text, code);
+	text_put_char(&text, ' ');
+	text_put(&text, reason);
+	program_tell_text(c, "close", &text);
+	rooms_part_all(&server.rooms, &c->rooms);
+	id_free(c->id);
+	if (options.verbose)
+		say("%s disconnected (%llu, %u%s%s)", client_name(c), (unsigned long long)c->id, code,
+		    reason.size == 0 ? "" : " ", quoted_bytes(reason.at, reason.size));
+}
+
+static void
+client_end(struct client *c)
+{
+	client_forget(c, CLOSE_ABNORMAL, span_of(""));
+	if (c->asked != 0)
+		(void)kill(-c->asked, SIGKILL);
+	deadline_drop(&c->deadline);
+	outbox_clear(&c->out);
+	room_free(&c->message);
+	free(c->kept);
+	watch_close(&server.loop, &c->watch);
+	if (options.max_per_address != 0)
+		tally_leave(&server.networks, c->network);
+	server.clients[c->place] = server.clients[--server.count];
+	server.clients[c->place]->place = c->place;
+	if (server.count + 1 == options.max && !ending.begun)
+		doors_open(&server.loop, &server.doors);
+	doors_retry(&server.loop, &server.doors);
+	c->stage = STAGE_DEAD;
+	client_mark(c);
+}
+
+/* What is queued leaves at the turn's end. */
+static bool
+client_queue(struct client *c, struct message *message)
+{
+	if (message == NULL || !outbox_put(&c->out, message))
+		return false;
+	client_mark(c);
+	return true;
+}
+
+static struct message *
+message_of(const void *bytes, size_t n)
+{
+	struct message *m = message_new(n);
+
+	if (m != NULL && n != 0)
+		memcpy(m->bytes, bytes, n);
+	return m;
+}
+
+static struct message *
+message_close(unsigned code, const char *reason)
+{
+	unsigned char frame[FRAME_CONTROL_MAX];
+
+	return message_of(frame, frame_close(code, reason, NULL, frame));
+}
+
+/* Queues it and lets go of it. */
+static bool
+client_queue_once(struct client *c, struct message *message)
+{
+	bool queued = client_queue(c, message);
+
+	if (message != NULL)
+		message_release(message);
+	return queued;
+}
+
+/* All is said. queue: how long it may take to take it. */
+static void
+client_leave(struct client *c, struct deadlines *queue)
+{
+	c->stage = STAGE_LEAVING;
+	room_free(&c->message);
+	client_clock(c, queue);
+	client_mark(c);
+}
+
+/* Our Close, behind what is queued; the client's is awaited. */
+static void
+client_close(struct client *c, struct message *close)
+{
+	if (c->stage != STAGE_OPEN)
+		return;
+	c->stage = STAGE_CLOSING;
+	client_clock(c, &server.closes);
+	if (!client_queue(c, close))
+		client_leave(c, &server.closes);
+}
+
+/* The client is wrong: our Close says how, and nothing more is heard. */
+static void
+client_fail(struct client *c, unsigned code, const char *why)
+{
+	if (options.verbose)
+		complain("%s: %u %s", client_name(c), code, why);
+	client_forget(c, code, span_of(why));
+	if (c->stage == STAGE_OPEN)
+		(void)client_queue_once(c, message_close(code, why));
+	client_leave(c, &server.closes);
+}
+
+/* It takes too little of what is said to it: the others do not wait for it. */
+static void
+client_overflow(struct client *c)
+{
+	struct message *close = message_close(CLOSE_TRY_AGAIN, "too slow");
+
+	if (options.verbose)
+		complain("%s: more than the queue holds waits for it", client_name(c));
+	outbox_cut(&c->out);
+	client_close(c, close);
+	if (close != NULL)
+		message_release(close);
+}
+
+static void clients_flush(void);
+
+static void
+client_send(struct client *c, struct message *message)
+{
+	if (c->stage != STAGE_OPEN)
+		return;
+	if (c->out.held + message->size > options.queue || !client_queue(c, message))
+		client_overflow(c);
+	if (++server.undelivered >= FLUSH_AFTER)
+		clients_flush();
+}
+
+static void
+client_flush(struct client *c)
+{
+	size_t before = c->out.held;
+
+	/* Where this fails the loop tells of it too. */
+	if (outbox_send(&c->out, c->watch.fd) != 0)
+		outbox_clear(&c->out);
+	if (c->stage == STAGE_LEAVING && c->out.first == NULL && !c->shut) {
+		c->shut = true;
+		(void)shutdown(c->watch.fd, SHUT_WR);
+		client_clock(c, &server.leaves);
+	} else if (c->stage >= STAGE_CLOSING && !c->shut && c->out.held != before) {
+		client_clock(c, c->id == 0 ? &server.heads : &server.closes);
+	}
+	client_interest(c);
+}
+
+static void
+clients_flush(void)
+{
+	struct client *first = server.dirty, *next;
+
+	server.dirty = NULL;
+	server.undelivered = 0;
+	for (struct client *c = first; c != NULL; c = next) {
+		next = c->next_dirty;
+		c->dirty = false;
+		if (c->stage == STAGE_DEAD)
+			free(c);
+		else
+			client_flush(c);
+	}
+}
+
+/*
+ * Messages.
+ */
+static struct message *
+message_frame(enum opcode opcode, const void *payload, size_t n)
+{
+	struct frame frame = {.length = n, .opcode = opcode, .fin = true};
+	unsigned char head[FRAME_HEAD_MAX];
+	size_t size = frame_encode(&frame, head);
+	struct message *m = message_new(size + n);
+
+	if (m == NULL)
+		return NULL;
+	memcpy(m->bytes, head, size);
+	if (n != 0)
+		memcpy(m->bytes + size, payload, n);
+	return m;
+}
+
+/* To all the others in its path. */
+static void
+message_fan_out(struct client *c, bool binary, const void *payload, size_t n)
+{
+	struct message *m = message_frame(binary ? OPCODE_BINARY : OPCODE_TEXT, payload, n);
+	struct member *next;
+
+	if (m == NULL) {
+		client_fail(c, CLOSE_INTERNAL_ERROR, "no memory");
+		return;
+	}
+	for (struct member *in = rooms_first(c->rooms); in != NULL; in = next) {
+		next = in->next;
+		if (in->owner != c)
+			client_send(in->owner, m);
+	}
+	message_release(m);
+}
+
+/* A whole message of a client. */
+static void
+message_take(struct client *c, bool binary, const void *payload, size_t n)
+{
+	if (options.fan_out)
+		message_fan_out(c, binary, payload, n);
+	else
+		program_tell(c, binary ? "binary" : "text", payload, n);
+}
+
+static void
+piece_take(struct client *c, const struct piece *p)
+{
+	if (p->first && p->last) {
+		message_take(c, p->binary, p->at, p->size);
+		return;
+	}
+	if (!room_make(&c->message, p->size)) {
+		client_fail(c, CLOSE_INTERNAL_ERROR, "no memory");
+		return;
+	}
+	if (p->size != 0)
+		buffer_put(&c->message, p->at, p->size);
+	if (!p->last)
+		return;
+	message_take(c, p->binary, buffer_head(&c->message), buffer_held(&c->message));
+	room_free(&c->message);
+}
+
+static void
+ping_answer(struct client *c, const struct piece *p)
+{
+	unsigned char frame[FRAME_CONTROL_MAX];
+
+	if (c->stage == STAGE_OPEN)
+		(void)client_queue_once(c, message_of(frame, frame_control(OPCODE_PONG, p->at, p->size, NULL, frame)));
+}
+
+/* The client's Close, which is answered with the same code. */
+static void
+close_take(struct client *c, const struct reader_event *e)
+{
+	client_forget(c, e->code, (struct span){(const char *)e->piece.at, e->piece.size});
+	if (c->stage == STAGE_OPEN)
+		(void)client_queue_once(c, message_close(e->code, ""));
+	client_leave(c, &server.closes);
+}
+
+static size_t
+frames_take(struct client *c, unsigned char *bytes, size_t n)
+{
+	struct reader_event e = {.kind = READER_DATA};
+	size_t used = 0;
+
+	while (e.kind != READER_MORE && c->stage < STAGE_LEAVING) {
+		used += reader_step(&c->reader, bytes + used, n - used, SIZE_MAX, &e);
+		switch (e.kind) {
+		case READER_DATA: piece_take(c, &e.piece); break;
+		case READER_PING: ping_answer(c, &e.piece); break;
+		case READER_CLOSE: close_take(c, &e); break;
+		case READER_FAIL: client_fail(c, e.code, e.why); break;
+		default: break;
+		}
+	}
+	return used;
+}
+
+/*
+ * The handshake.
+ */
+static void
+headers_tell(const struct client *c, const struct http_request *request)
+{
+	for (size_t i = 0; options.headers && i < request->fields.count; i++) {
+		struct text text = scratch_text();
+
+		text_put(&text, request->fields.all[i].name);
+		text_put_string(&text, ": ");
+		text_put(&text, request->fields.all[i].value);
+		program_tell_text(c, "header", &text);
+	}
+}
+
+static void
+client_open(struct client *c, const struct http_request *request, const struct handshake *d)
+{
+	struct text text = scratch_text();
+
+	c->stage = STAGE_OPEN;
+	c->id = ++server.last_id;
+	c->known = true;
+	c->reader = (struct reader){
+		.peer = READER_OF_CLIENT, .limit = options.message,
+		.refuse_binary = !options.exact && !options.fan_out,
+	};
+	server.by_id[id_slot(c->id)] = c;
+	if (options.ping_ms != 0)
+		client_clock(c, &server.pings);
+	else
+		deadline_drop(&c->deadline);
+	if (options.fan_out && !rooms_join(&server.rooms, request->path, c, &c->rooms))
+		client_fail(c, CLOSE_INTERNAL_ERROR, "no memory");
+	text_put_string(&text, c->peer);
+	text_put_char(&text, ' ');
+	text_put(&text, request->target);
+	if (d->protocol.size != 0)
+		text_put_char(&text, ' ');
+	text_put(&text, d->protocol);
+	program_tell_text(c, "open", &text);
+	headers_tell(c, request);
+	if (options.verbose)
+		say("Connected by %s (%llu, %zu of %llu)", client_name(c), (unsigned long long)c->id, server.count,
+		    (unsigned long long)options.max);
+}
+
+/* Refuses, serves the page, or opens. request is NULL where none was whole. */
+static void
+client_answer(struct client *c, const struct http_request *request, struct handshake *d)
+{
+	char head[HANDSHAKE_ANSWER_SIZE];
+	struct span page = {"", 0};
+	struct message *answer;
+	size_t size;
+
+	if (d->status == HTTP_OK && !gate_page(&options.gate, &page)) {
+		complain("%s: %s", quoted(options.gate.page), strerror(errno));
+		handshake_refuse(d, HTTP_INTERNAL_ERROR, "cannot read the page");
+	}
+	gate_log(client_name(c), d, request, options.verbose && d->status == HTTP_OK);
+	size = handshake_answer(&options.gate.policy, request, d, page.size, head);
+	if (d->status != HTTP_OK || !span_equal(request->method, span_of("GET")))
+		page.size = 0;
+	answer = message_new(size + page.size);
+	if (answer != NULL) {
+		memcpy(answer->bytes, head, size);
+		if (page.size != 0)
+			memcpy(answer->bytes + size, page.at, page.size);
+	}
+	if (options.gate.page != NULL && d->status == HTTP_OK)
+		free((char *)(uintptr_t)page.at);
+	if (client_queue_once(c, answer) && d->status == HTTP_SWITCHING_PROTOCOLS)
+		client_open(c, request, d);
+	else
+		client_leave(c, &server.heads);
+}
+
+static void
+client_refuse(struct client *c, enum http_status status, const char *why)
+{
+	struct handshake d = {0};
+
+	handshake_refuse(&d, status, why);
+	client_answer(c, NULL, &d);
+}
+
+/* Starts its authorization program. */
+static void
+client_ask(struct client *c, const struct handshake *d)
+{
+	struct address local;
+	char port[8] = "";
+	const char *blank = strchr(c->peer, ' ');
+	struct cgi_connection ends = {
+		.remote_address = {c->peer, (size_t)(blank - c->peer)}, .remote_port = span_of(blank + 1),
+	};
+	char **environment;
+
+	if (address_local(c->watch.fd, &local) == 0 && local.any.sa_family != AF_UNIX)
+		(void)snprintf(port, sizeof port, "%u", (unsigned)address_port(&local));
+	ends.local_port = span_of(port);
+	environment = gate_environment(&server.request, d, &ends);
+	c->asked = environment == NULL ? -1 : gate_ask(&options.gate, environment);
+	free(environment);
+	if (c->asked > 0) {
+		c->stage = STAGE_ASKED;
+		server.asked++;
+		return;
+	}
+	c->asked = 0;
+	client_refuse(c, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
+}
+
+/* The head stands in bytes. asked: the authorization program has let it in. Returns how
+ * much is used: nothing while that program is asked. */
+static size_t
+head_take(struct client *c, const char *bytes, size_t n, bool asked)
+{
+	struct handshake d = {0};
+	int size = http_scan(&c->scan, bytes, n);
+	const char *why;
+
+	if (size == 0)
+		return 0;
+	if (size < 0) {
+		client_refuse(c, (enum http_status)-size, c->scan.why);
+		return n;
+	}
+	why = http_request_parse(bytes, (size_t)size, &server.request);
+	if (why != NULL) {
+		client_refuse(c, HTTP_BAD_REQUEST, why);
+		return n;
+	}
+	handshake_check(&options.gate.policy, &server.request, &d);
+	if (options.gate.authorize != NULL && !asked
+	    && (d.status == HTTP_SWITCHING_PROTOCOLS || d.status == HTTP_OK)) {
+		c->scan = (struct http_scan){0};
+		/* Not too many at once: it is looked at again when one has ended. */
+		if (server.asked < ASKED_MAX)
+			client_ask(c, &d);
+		else
+			c->stage = STAGE_ASKED;
+		return 0;
+	}
+	client_answer(c, &server.request, &d);
+	return (size_t)size;
+}
+
+/* Keeps what cannot be used yet, in front of what comes next. */
+static void
+client_keep(struct client *c, const unsigned char *bytes, size_t n)
+{
+	unsigned char *kept = n == 0 ? NULL : malloc(n);
+
+	if (n != 0 && kept == NULL) {
+		client_end(c);
+		return;
+	}
+	if (n != 0)
+		memcpy(kept, bytes, n);
+	free(c->kept);
+	c->kept = kept;
+	c->kept_size = n;
+}
+
+/* bytes are all that has come in and is not used. */
+static void
+client_feed(struct client *c, unsigned char *bytes, size_t n, bool asked)
+{
+	size_t used = 0;
+
+	if (c->stage == STAGE_HEAD)
+		used = head_take(c, (char *)bytes, n, asked);
+	if (c->stage == STAGE_OPEN || c->stage == STAGE_CLOSING)
+		used += frames_take(c, bytes + used, n - used);
+	if (c->stage == STAGE_LEAVING)
+		used = n;
+	if (c->stage != STAGE_DEAD)
+		client_keep(c, bytes + used, n - used);
+}
+
+/* No more comes from it. */
+static void
+client_eof(struct client *c)
+{
+	if (c->stage == STAGE_HEAD && c->kept_size != 0)
+		client_refuse(c, HTTP_BAD_REQUEST, "a request that ends in its head");
+	else
+		client_end(c);
+}
+
+static void
+client_receive(struct client *c)
+{
+	size_t before = c->kept_size;
+	ssize_t n;
+
+	if (before != 0)
+		memcpy(server.taken, c->kept, before);
+	n = recv(c->watch.fd, server.taken + before, TAKEN_SIZE, 0);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0) {
+		client_end(c);
+		return;
+	}
+	if (n == 0) {
+		client_eof(c);
+		return;
+	}
+	if (c->stage == STAGE_OPEN && options.ping_ms != 0)
+		client_clock(c, &server.pings);
+	client_feed(c, server.taken, before + (size_t)n, false);
+}
+
+static void
+client_ready(struct loop *loop, struct watch *watch, uint32_t events)
+{
+	struct client *c = (struct client *)watch;
+
+	/* What it sent before it hung up in order (a UNIX socket tells so at once) still counts. */
+	bool hung_up = (events & (EPOLLERR | EPOLLHUP)) == EPOLLHUP;
+
+	(void)loop;
+	if (events & EPOLLOUT)
+		client_mark(c);
+	if ((events & EPOLLIN) && (!server.stalled || c->stage == STAGE_LEAVING || hung_up))
+		client_receive(c);
+	else if (events & (EPOLLERR | EPOLLHUP))
+		client_end(c);
+	else if (events & EPOLLIN)
+		client_interest(c);
+}
+
+static void
+client_enter(struct loop *loop, struct doors *doors, int fd, const struct address *remote)
+{
+	char peer[ADDRESS_TEXT_SIZE], ip[ADDRESS_IP_SIZE];
+	struct tally_key network = tally_network(remote);
+	int on = 1;
+	struct client *c;
+
+	address_ip(remote, ip);
+	(void)snprintf(peer, sizeof peer, "%s %u", ip[0] == '\0' ? "unix" : ip, (unsigned)address_port(remote));
+	if (options.max_per_address != 0 && ip[0] != '\0'
+	    && tally_count(&server.networks, network) >= options.max_per_address) {
+		if (options.verbose)
+			complain("%s: over the limit of its address", peer);
+		(void)close(fd);
+		return;
+	}
+	c = malloc(sizeof *c + strlen(peer) + 1);
+	if (c != NULL)
+		*c = (struct client){.watch.ready = client_ready, .network = network};
+	if (c == NULL || watch_begin(loop, &c->watch, fd, EPOLLIN) != 0) {
+		complain("a connection is closed unserved: %s", strerror(errno));
+		free(c);
+		(void)close(fd);
+		return;
+	}
+	memcpy(c->peer, peer, strlen(peer) + 1);
+	if (ip[0] != '\0')
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (options.max_per_address != 0)
+		(void)tally_enter(&server.networks, network);
+	c->place = server.count;
+	server.clients[server.count++] = c;
+	client_clock(c, &server.heads);
+	if (server.count == options.max)
+		doors_shut(loop, doors);
+}
+
+static struct client *
+client_of(struct deadline *deadline)
+{
+	return (struct client *)((char *)deadline - offsetof(struct client, deadline));
+}
+
+static void
+head_late(struct loop *loop, struct deadline *deadline)
+{
+	struct client *c = client_of(deadline);
+
+	(void)loop;
+	if (c->stage == STAGE_HEAD && c->kept_size != 0)
+		client_refuse(c, HTTP_REQUEST_TIMEOUT, "a request that takes too long");
+	else if (c->stage == STAGE_ASKED)
+		client_refuse(c, HTTP_INTERNAL_ERROR, "not known in time who is let in");
+	else
+		client_end(c);
+	if (c->asked != 0)
+		(void)kill(-c->asked, SIGKILL);
+}
+
+static void
+ping_due(struct loop *loop, struct deadline *deadline)
+{
+	struct client *c = client_of(deadline);
+	unsigned char frame[FRAME_CONTROL_MAX];
+
+	(void)loop;
+	(void)client_queue_once(c, message_of(frame, frame_control(OPCODE_PING, "", 0, NULL, frame)));
+	client_clock(c, &server.pongs);
+}
+
+static void
+client_late(struct loop *loop, struct deadline *deadline)
+{
+	(void)loop;
+	client_end(client_of(deadline));
+}
+
+/*
+ * What prog says.
+ */
+struct delivery {
+	struct message *message;
+	bool close; /* it is a Close */
+};
+
+static void
+deliver(const struct delivery *delivery, struct client *c)
+{
+	if (delivery->close)
+		client_close(c, delivery->message);
+	else
+		client_send(c, delivery->message);
+}
+
+static void
+order_deliver(const struct order *order, const struct delivery *delivery)
+{
+	struct span ids = order->ids;
+	struct member *next;
+	uint64_t id;
+
+	if (order->to == ORDER_ROOM) {
+		for (struct member *in = rooms_members(&server.rooms, order->room); in != NULL; in = next) {
+			struct client *c = in->owner;
+
+			next = in->next;
+			if (c->id != order->except)
+				deliver(delivery, c);
+		}
+		return;
+	}
+	for (size_t i = 0; order->to == ORDER_ALL && i < server.count; i++)
+		if (server.clients[i]->id != order->except)
+			deliver(delivery, server.clients[i]);
+	while (order->to == ORDER_IDS && order_id_next(&ids, &id)) {
+		struct client *c = client_find(id);
+
+		if (c != NULL)
+			deliver(delivery, c);
+	}
+}
+
+/* Lets go of the message. Returns NULL, or what is wrong. */
+static const char *
+order_send(const struct order *order, struct message *message, bool close)
+{
+	struct delivery delivery = {message, close};
+
+	if (message == NULL)
+		return "no memory";
+	order_deliver(order, &delivery);
+	message_release(message);
+	return NULL;
+}
+
+static const char *
+order_close(const struct order *order)
+{
+	char reason[FRAME_CONTROL_MAX];
+	size_t n = order->payload.size < sizeof reason ? order->payload.size : sizeof reason - 1;
+
+	memcpy(reason, order->payload.at, n);
+	reason[n] = '\0';
+	return order_send(order, message_close(order->code, reason), true);
+}
+
+static const char *
+order_message(const struct order *order)
+{
+	enum opcode opcode = order->verb == ORDER_TEXT ? OPCODE_TEXT : OPCODE_BINARY;
+
+	return order_send(order, message_frame(opcode, order->payload.at, order->payload.size), false);
+}
+
+static bool
+is_utf8(struct span text)
+{
+	struct utf8 state = {0};
+
+	return utf8_check(&state, text.at, text.size) == text.size && utf8_whole(&state);
+}
+
+static const char *
+order_room(const struct order *order)
+{
+	struct span ids = order->ids;
+	uint64_t id;
+
+	while (order_id_next(&ids, &id)) {
+		struct client *c = client_find(id);
+
+		if (c != NULL && order->verb == ORDER_PART)
+			rooms_part(&server.rooms, order->room, &c->rooms);
+		else if (c != NULL && !rooms_join(&server.rooms, order->room, c, &c->rooms))
+			return "no memory";
+	}
+	return NULL;
+}
+
+/* Undoes the escapes of its payload, in place. */
+static bool
+order_unfold(struct order *order, char *record)
+{
+	char *payload = record + (order->payload.at - record);
+	ptrdiff_t size;
+
+	if (options.exact || order->payload.size == 0)
+		return true;
+	size = order_unescape(payload, payload, order->payload.size);
+	if (size >= 0)
+		order->payload.size = (size_t)size;
+	return size >= 0;
+}
+
+/* Returns NULL, or what is wrong with it. */
+static const char *
+order_do(char *record, size_t n)
+{
+	struct order order;
+	const char *why = order_parse((struct span){record, n}, options.exact, &order);
+
+	if (why != NULL)
+		return why;
+	if (!order_unfold(&order, record))
+		return "a backslash that escapes nothing";
+	if (order.verb != ORDER_BINARY && !is_utf8(order.payload)) {
+		(void)order_send(&order, message_close(CLOSE_INTERNAL_ERROR, ""), true);
+		return "not UTF-8";
+	}
+	switch (order.verb) {
+	case ORDER_CLOSE: return order_close(&order);
+	case ORDER_JOIN:
+	case ORDER_PART: return order_room(&order);
+	default: return order_message(&order);
+	}
+}
+
+static void all_close(unsigned code, int status);
+
+/* Takes the whole records out of what prog has said; at its end the last line too. */
+static void
+orders_take(enum splitter_want want)
+{
+	struct buffer *b = &program.from;
+	struct splitter_find find;
+
+	for (;;) {
+		const char *why;
+
+		splitter_look(&program.records, buffer_head(b), buffer_held(b), want, &find);
+		if (find.kind != SPLITTER_PIECE)
+			break;
+		why = order_do((char *)find.piece.at, find.piece.size);
+		splitter_take(&program.records, &find);
+		if (why != NULL)
+			complain("record %llu of %s: %s", (unsigned long long)program.records.number,
+			    quoted(options.next[0]), why);
+		buffer_take(b, find.before + find.piece.size + find.after);
+	}
+	if (find.kind == SPLITTER_BAD || buffer_held(b) > 2 * options.queue + PROGRAM_SIZE) {
+		complain("record %llu of %s: %s", (unsigned long long)program.records.number + 1,
+		    quoted(options.next[0]), find.kind == SPLITTER_BAD ? find.why : "longer than --queue lets through");
+		b->begin = b->end = 0;
+		all_close(CLOSE_INTERNAL_ERROR, STATUS_FAILED);
+	}
+}
+
+static void
+program_out_close(void)
+{
+	if (!program.out_open)
+		return;
+	program.out_open = false;
+	watch_close(&server.loop, &program.out);
+	orders_take(SPLITTER_END);
+	room_free(&program.from);
+}
+
+/* One read. False where nothing came, now or ever. */
+static bool
+program_read(void)
+{
+	struct buffer *b = &program.from;
+	ssize_t n;
+
+	if (!program.out_open)
+		return false;
+	if (!room_make(b, PROGRAM_SIZE))
+		die(STATUS_FAILED, "no memory for what prog says");
+	n = read(program.out.fd, buffer_tail(b), PROGRAM_SIZE);
+	if (n > 0) {
+		buffer_grow(b, (size_t)n);
+		orders_take(SPLITTER_WHOLE);
+		return true;
+	}
+	if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		program_out_close();
+	return false;
+}
+
+static int program_status(void);
+
+/* Its stdout has ended: its status decides, if it comes in time. */
+static void
+program_out_ready(struct loop *loop, struct watch *watch, uint32_t events)
+{
+	(void)watch;
+	(void)events;
+	if (!program_read() && !program.out_open && !ending.begun) {
+		if (program.pid == 0)
+			all_close(program_status() == 0 ? CLOSE_NORMAL : CLOSE_INTERNAL_ERROR, program_status());
+		else
+			deadline_set(loop, &server.ends, &server.end);
+	}
+}
+
+static int
+program_status(void)
+{
+	return program.pid == 0 ? child_status(program.status) : STATUS_OK;
+}
+
+/*
+ * The end.
+ */
+
+/* Everybody is told to go. */
+static void
+all_close(unsigned code, int status)
+{
+	struct message *close = message_close(code, "");
+
+	if (ending.begun)
+		return;
+	ending.begun = true;
+	ending.status = status;
+	notify_send("STOPPING=1");
+	doors_shut(&server.loop, &server.doors);
+	listeners_close(&server.listeners);
+	for (size_t i = server.count; i-- > 0;) {
+		struct client *c = server.clients[i];
+
+		if (c->stage == STAGE_OPEN && close != NULL)
+			client_close(c, close);
+		else if (c->stage == STAGE_HEAD || c->stage == STAGE_ASKED || close == NULL)
+			client_end(c);
+	}
+	if (close != NULL)
+		message_release(close);
+	deadline_drop(&server.end);
+	deadline_set(&server.loop, &server.ends, &server.end);
+}
+
+/* Either prog's status did not come in time, or the clients have not gone. */
+static void
+end_due(struct loop *loop, struct deadline *deadline)
+{
+	(void)loop;
+	(void)deadline;
+	if (ending.begun)
+		ending.over = true;
+	else
+		all_close(CLOSE_NORMAL, STATUS_OK);
+}
+
+static void
+program_ended(int status)
+{
+	program.pid = 0;
+	program.status = status;
+	for (int i = 0; i < LAST_READS && program_read(); i++)
+		;
+	program_out_close();
+	program_in_close();
+	if (server.stalled)
+		clients_resume();
+	all_close(program_status() == 0 ? CLOSE_NORMAL : CLOSE_INTERNAL_ERROR, program_status());
+}
+
+/* An authorization program has ended: its client's head is taken up again. */
+static void
+asked_ended(struct client *c, int status)
+{
+	unsigned char *kept = c->kept;
+	size_t n = c->kept_size;
+
+	c->asked = 0;
+	if (c->stage != STAGE_ASKED)
+		return;
+	c->kept = NULL;
+	c->kept_size = 0;
+	c->stage = STAGE_HEAD;
+	if (child_status(status) == 0)
+		client_feed(c, kept, n, true);
+	else
+		client_refuse(c, HTTP_FORBIDDEN, "not let in");
+	free(kept);
+	client_mark(c);
+}
+
+/* Those that wait for a place among the asked. */
+static void
+asked_next(void)
+{
+	for (size_t i = 0; i < server.count && server.asked < ASKED_MAX; i++) {
+		struct client *c = server.clients[i];
+		unsigned char *kept = c->kept;
+
+		if (c->stage != STAGE_ASKED || c->asked != 0)
+			continue;
+		c->stage = STAGE_HEAD;
+		c->kept = NULL;
+		client_feed(c, kept, c->kept_size, false);
+		free(kept);
+		client_mark(c);
+	}
+}
+
+static void
+children_reap(void)
+{
+	int status;
+
+	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+		size_t i = 0;
+
+		if (pid == program.pid) {
+			(void)kill(-pid, SIGTERM); /* the rest of its group */
+			program_ended(status);
+			continue;
+		}
+		while (i < server.count && server.clients[i]->asked != pid)
+			i++;
+		server.asked--;
+		if (i < server.count)
+			asked_ended(server.clients[i], status);
+	}
+	asked_next();
+}
+
+/* SIGTERM, SIGINT: what prog has said by now still goes out. */
+static void
+stop(void)
+{
+	if (ending.begun) {
+		ending.over = true;
+		return;
+	}
+	for (int i = 0; i < LAST_READS && program_read(); i++)
+		;
+	all_close(CLOSE_GOING_AWAY, STATUS_OK);
+}
+
+static void
+signals_see(void)
+{
+	bool stopped = signals_take(SIGTERM);
+
+	if (signals_take(SIGCHLD))
+		children_reap();
+	if (signals_take(SIGINT) || stopped)
+		stop();
+}
+
+/*
+ * The beginning.
+ */
+static void
+pipe_make(int ends[2])
+{
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		die(STATUS_FAILED, "pipe: %s", strerror(errno));
+	(void)fcntl(ends[0], F_SETPIPE_SZ, PIPE_SIZE); /* fewer, larger reads and writes */
+}
+
+static void
+pipe_watch(struct watch *watch, int fd, uint32_t wanted)
+{
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || watch_begin(&server.loop, watch, fd, wanted) != 0)
+		die(STATUS_FAILED, "pipe: %s", strerror(errno));
+}
+
+static void
+program_begin(void)
+{
+	extern char **environ;
+	char path[PATH_MAX];
+	int error = exec_find(options.next[0], path, sizeof path), in[2], out[2];
+	struct child_start start = {
+		.path = path, .argv = options.next, .own_group = true, .death_signal = SIGTERM,
+	};
+	bool exec_failed;
+
+	pipe_make(in);
+	pipe_make(out);
+	listeners_forget();
+	start.envp = environ;
+	start.in = in[0];
+	start.out = out[1];
+	if (error == 0) {
+		program.pid = child_begin(&start, &exec_failed);
+		error = program.pid < 0 ? errno : 0;
+	}
+	if (error != 0)
+		die(exec_status(error), "%s: %s", quoted(options.next[0]), strerror(error));
+	(void)close(in[0]);
+	(void)close(out[1]);
+	program.records.mode = options.exact ? RECORD_NETSTRING : RECORD_LINE;
+	program.in.ready = program_in_ready;
+	program.out.ready = program_out_ready;
+	pipe_watch(&program.in, in[1], 0);
+	pipe_watch(&program.out, out[0], EPOLLIN);
+	program.in_open = program.out_open = true;
+}
+
+static void
+queue_begin(struct deadlines *queue, int64_t ms, void (*passed)(struct loop *, struct deadline *))
+{
+	queue->passed = passed;
+	deadlines_begin(&server.loop, queue, ms == 0 ? 1 : ms);
+}
+
+static void
+server_begin(void)
+{
+	size_t slots = 1;
+
+	while (slots < 2 * options.max)
+		slots *= 2;
+	server.by_id_mask = slots - 1;
+	server.by_id = calloc(slots, sizeof(struct client *));
+	server.clients = calloc(options.max, sizeof(struct client *));
+	if (server.by_id == NULL || server.clients == NULL
+	    || (options.max_per_address != 0 && !tally_begin(&server.networks, options.max)))
+		die(STATUS_FAILED, "no memory for %llu clients", (unsigned long long)options.max);
+	if (getrandom(&server.rooms.secret, sizeof server.rooms.secret, 0) < 0)
+		die(STATUS_FAILED, "getrandom: %s", strerror(errno));
+	if (loop_open(&server.loop) != 0)
+		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
+	queue_begin(&server.heads, options.gate.limit_ms, head_late);
+	queue_begin(&server.pings, options.ping_ms, ping_due);
+	queue_begin(&server.pongs, options.ping_ms, client_late);
+	queue_begin(&server.closes, options.close_ms, client_late);
+	queue_begin(&server.leaves, GATE_LEAVE_MS, client_late);
+	queue_begin(&server.ends, options.close_ms, end_due);
+	server.doors.enter = client_enter;
+	server.doors.listeners = &server.listeners;
+	doors_begin(&server.loop, &server.doors);
+}
+
+static int
+serve(void)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD};
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	signals_catch(numbers, sizeof numbers / sizeof *numbers);
+	fds_raise_limit();
+	listeners_open(&server.listeners);
+	server_begin();
+	notify_send("STATUS=starting"); /* while our environment still says where to */
+	if (!options.fan_out)
+		program_begin();
+	doors_open(&server.loop, &server.doors);
+	notify_send("READY=1");
+	while (!ending.over && !(ending.begun && server.count == 0 && program.pid == 0)) {
+		program_flush();
+		clients_flush();
+		if (ending.begun && server.count == 0 && program.pid == 0)
+			break;
+		loop_turn(&server.loop);
+		signals_see();
+	}
+	listeners_close(&server.listeners);
+	if (program.pid != 0)
+		(void)kill(-program.pid, SIGTERM);
+	return ending.status;
+}
+
+static void
+option_take(int key)
+{
+	switch (key) {
+	case 'v': options.verbose = true; break;
+	case 'n': options.exact = true; break;
+	case 'c': options.max = option_number(1, MAX_LIMIT); break;
+	case 'C': options.max_per_address = option_number(1, MAX_LIMIT); break;
+	case 'q': options.queue = (size_t)option_size(1, QUEUE_LIMIT); break;
+	case 'M': options.message = option_size(1, QUEUE_LIMIT); break;
+	case 'k': options.ping_ms = (int64_t)option_duration(0, TIME_LIMIT_MS); break;
+	case 'w': options.close_ms = (int64_t)option_duration(0, TIME_LIMIT_MS); break;
+	case KEY_HEADERS: options.headers = true; break;
+	case KEY_FAN_OUT: options.fan_out = true; break;
+	default: gate_option(&options.gate, key); break;
+	}
+}
+
+static void
+options_read(int argc, char **argv)
+{
+	for (int key; (key = option_next(&usage, argc, argv)) != -1;)
+		option_take(key);
+	gate_options_end(&options.gate, false);
+	options.next = argv + optind;
+	if (options.fan_out && options.next[0] != NULL)
+		usage_refuse("--fan-out runs no program");
+	if (!options.fan_out && options.next[0] == NULL)
+		usage_refuse("no program to run");
+	if (options.fan_out && (options.exact || options.headers))
+		usage_refuse("--netstring and --headers are for a program");
+}
+
+int
+main(int argc, char **argv)
+{
+	int taken;
+
+	fds_open_standard();
+	options_read(argc, argv);
+	taken = listeners_take(&server.listeners);
+	if (taken <= 0)
+		die(STATUS_USAGE, "%s", server.listeners.why[0] != '\0' ? server.listeners.why
+		    : "no listening socket: portscan-bind gives one");
+	return serve();
+}

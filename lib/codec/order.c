@@ -1,0 +1,190 @@
+#include "codec/order.h"
+
+#include <string.h>
+
+#include "codec/frame.h"
+#include "ground/number.h"
+
+/* Takes what stands before the next blank off text. False where nothing does. */
+static bool
+word_next(struct span *text, struct span *word)
+{
+	const char *blank = memchr(text->at, ' ', text->size);
+
+	word->at = text->at;
+	word->size = blank == NULL ? text->size : (size_t)(blank - text->at);
+	text->at += word->size + (blank != NULL);
+	text->size -= word->size + (blank != NULL);
+	return word->size != 0;
+}
+
+static bool
+id_parse(struct span text, uint64_t *id)
+{
+	return number_parse(text, 1, UINT64_MAX, id);
+}
+
+bool
+order_id_next(struct span *ids, uint64_t *id)
+{
+	const char *comma = memchr(ids->at, ',', ids->size);
+	struct span first = {ids->at, comma == NULL ? ids->size : (size_t)(comma - ids->at)};
+
+	if (!id_parse(first, id))
+		return false;
+	ids->at += first.size + (comma != NULL);
+	ids->size -= first.size + (comma != NULL);
+	return true;
+}
+
+static bool
+ids_valid(struct span ids)
+{
+	uint64_t id;
+
+	while (ids.size != 0 && order_id_next(&ids, &id))
+		if (ids.size == 0)
+			return ids.at[-1] != ',';
+	return false;
+}
+
+/* Splits `NAME-ID` at its last dash where digits alone are behind it. */
+static bool
+except_split(struct span text, struct span *name, uint64_t *except)
+{
+	const char *dash = memrchr(text.at, '-', text.size);
+	size_t before = dash == NULL ? 0 : (size_t)(dash - text.at);
+
+	if (dash == NULL || !id_parse((struct span){dash + 1, text.size - before - 1}, except))
+		return false;
+	*name = (struct span){text.at, before};
+	return true;
+}
+
+bool
+order_room_valid(struct span room)
+{
+	struct span name;
+	uint64_t except;
+
+	return room.size != 0 && room.size <= ORDER_ROOM_MAX && memchr(room.at, ' ', room.size) == NULL
+	    && !except_split(room, &name, &except);
+}
+
+static const char *
+to_parse(struct span to, struct order *order)
+{
+	struct span name = {to.at + 1, to.size - 1};
+
+	if (to.at[0] == '*') {
+		order->to = ORDER_ALL;
+		if (name.size == 0 || (except_split(name, &name, &order->except) && name.size == 0))
+			return NULL;
+		return "neither * nor *-ID";
+	}
+	if (to.at[0] == '#') {
+		order->to = ORDER_ROOM;
+		(void)except_split(name, &name, &order->except);
+		order->room = name;
+		return order_room_valid(name) ? NULL : "not a room";
+	}
+	order->to = ORDER_IDS;
+	order->ids = to;
+	return ids_valid(to) ? NULL : "not to ID, ID,ID, *, *-ID, #ROOM or #ROOM-ID";
+}
+
+static const char *
+close_parse(struct order *order)
+{
+	struct span code;
+	uint64_t value;
+
+	(void)word_next(&order->payload, &code);
+	if (!number_parse(code, 1000, 4999, &value) || !close_code_valid((unsigned)value))
+		return "close without a code that may be sent";
+	order->code = (unsigned)value;
+	return NULL;
+}
+
+static const char *
+room_parse(struct order *order)
+{
+	if (order->to != ORDER_IDS)
+		return "only an ID can join or part";
+	order->room = order->payload;
+	return order_room_valid(order->room) ? NULL : "not a room";
+}
+
+const char *
+order_parse(struct span record, bool exact, struct order *order)
+{
+	static const struct {
+		const char *name;
+		enum order_verb verb;
+	} verbs[] = {
+		{"text", ORDER_TEXT}, {"binary", ORDER_BINARY}, {"close", ORDER_CLOSE},
+		{"join", ORDER_JOIN}, {"part", ORDER_PART},
+	};
+	struct span to, word;
+	const char *why;
+
+	*order = (struct order){0};
+	if (!word_next(&record, &to))
+		return "no word before the first blank";
+	why = to_parse(to, order);
+	if (why != NULL)
+		return why;
+	(void)word_next(&record, &word);
+	order->payload = record;
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+		if (!span_equal(word, span_of(verbs[i].name)))
+			continue;
+		order->verb = verbs[i].verb;
+		if (order->verb == ORDER_BINARY && !exact)
+			return "binary goes in netstrings only";
+		if (order->verb == ORDER_CLOSE)
+			return close_parse(order);
+		return order->verb >= ORDER_JOIN ? room_parse(order) : NULL;
+	}
+	return "not text, binary, close, join or part";
+}
+
+size_t
+order_escape(char *out, const void *bytes, size_t n)
+{
+	const char *in = bytes;
+	size_t size = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		char plain = in[i] == '\n' ? 'n' : in[i] == '\r' ? 'r' : in[i] == '\0' ? '0' : '\\';
+
+		if (plain != '\\' || in[i] == '\\') {
+			out[size++] = '\\';
+			out[size++] = plain;
+		} else {
+			out[size++] = in[i];
+		}
+	}
+	return size;
+}
+
+ptrdiff_t
+order_unescape(char *out, const char *text, size_t n)
+{
+	static const char names[] = "nr0\\", bytes[] = "\n\r\0\\";
+	ptrdiff_t size = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name;
+
+		if (text[i] != '\\') {
+			out[size++] = text[i];
+			continue;
+		}
+		name = ++i < n ? memchr(names, text[i], 4) : NULL;
+		if (name == NULL)
+			return -1;
+		out[size++] = bytes[name - names];
+	}
+	return size;
+}

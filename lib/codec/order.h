@@ -1,0 +1,56 @@
+/*
+ * What the program behind wshub says, one record each, and the escapes that
+ * keep a payload on one line, both ways.
+ *
+ *     TO text PAYLOAD      TO binary PAYLOAD      TO close CODE REASON
+ *     ID join ROOM         ID part ROOM
+ *
+ * TO is `ID`, `ID,ID`, `*`, `*-ID`, `#ROOM` or `#ROOM-ID`.
+ */
+#ifndef FITTINGS_ORDER_H
+#define FITTINGS_ORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ground/span.h"
+
+enum order_verb { ORDER_TEXT, ORDER_BINARY, ORDER_CLOSE, ORDER_JOIN, ORDER_PART };
+enum order_to { ORDER_IDS, ORDER_ROOM, ORDER_ALL };
+
+enum { ORDER_ROOM_MAX = 255 };
+
+struct order {
+	enum order_verb verb;
+	enum order_to to;
+	struct span ids;     /* ORDER_IDS: for order_id_next() */
+	struct span room;    /* ORDER_ROOM, and the room of join and part */
+	uint64_t except;     /* the one that is left out, 0 for none */
+	struct span payload; /* text, binary: as it was written; close: the reason */
+	unsigned code;       /* close */
+};
+
+/*
+ * Takes a record apart into slices of it. exact: the payload is as it is (in
+ * lines it has escapes, and there is no binary). Returns NULL, or what is wrong.
+ */
+const char *order_parse(struct span record, bool exact, struct order *order);
+
+/* Takes the next of the list's numbers. False at its end. */
+bool order_id_next(struct span *ids, uint64_t *id);
+
+/* Whether a room may be called so: 1 to 255 bytes, no blank, and no end like `-12`. */
+bool order_room_valid(struct span room);
+
+/*
+ * Newline, CR, NUL and backslash as \n \r \0 \\. out has room for twice n.
+ * Returns the size.
+ */
+size_t order_escape(char *out, const void *bytes, size_t n);
+
+/* The way back; out has room for n and may be the same. Returns the size, or -1
+ * for a backslash with anything else behind it. */
+ptrdiff_t order_unescape(char *out, const char *text, size_t n);
+
+#endif

@@ -1,0 +1,164 @@
+#include "system/outbox.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+
+enum { PIECES_MAX = 256 };
+
+struct parcel {
+	struct parcel *next;
+	struct message *message;
+};
+
+/* Parcels that are not in use: they come and go with each message. */
+static struct parcel *spare;
+static size_t spare_count;
+enum { SPARE_MAX = 4096 };
+
+struct message *
+message_new(size_t size)
+{
+	struct message *message = malloc(sizeof *message + size);
+
+	if (message != NULL)
+		*message = (struct message){.users = 1, .size = size};
+	return message;
+}
+
+void
+message_release(struct message *message)
+{
+	if (--message->users == 0)
+		free(message);
+}
+
+static size_t
+cost(const struct message *message)
+{
+	return message->size + sizeof(struct parcel);
+}
+
+bool
+outbox_put(struct outbox *outbox, struct message *message)
+{
+	struct parcel *parcel = spare;
+
+	if (parcel != NULL) {
+		spare = parcel->next;
+		spare_count--;
+	} else {
+		parcel = malloc(sizeof *parcel);
+	}
+	if (parcel == NULL)
+		return false;
+	*parcel = (struct parcel){.message = message};
+	message->users++;
+	if (outbox->first == NULL)
+		outbox->first = parcel;
+	else
+		outbox->last->next = parcel;
+	outbox->last = parcel;
+	outbox->held += cost(message);
+	return true;
+}
+
+static void
+parcel_drop(struct parcel *parcel)
+{
+	message_release(parcel->message);
+	if (spare_count == SPARE_MAX) {
+		free(parcel);
+		return;
+	}
+	parcel->next = spare;
+	spare = parcel;
+	spare_count++;
+}
+
+static void
+first_drop(struct outbox *outbox)
+{
+	struct parcel *first = outbox->first;
+
+	outbox->first = first->next;
+	outbox->held -= cost(first->message);
+	outbox->sent = 0;
+	parcel_drop(first);
+}
+
+/* n bytes from the first on were sent. */
+static void
+take(struct outbox *outbox, size_t n)
+{
+	while (outbox->first != NULL) {
+		size_t left = outbox->first->message->size - outbox->sent;
+
+		if (n < left) {
+			outbox->sent += n;
+			return;
+		}
+		n -= left;
+		first_drop(outbox);
+	}
+}
+
+/* The bytes offered, in pieces. */
+static size_t
+gather(const struct outbox *outbox, struct iovec *pieces, int *count)
+{
+	size_t total = 0, skip = outbox->sent;
+
+	*count = 0;
+	for (const struct parcel *p = outbox->first; p != NULL && *count < PIECES_MAX; p = p->next) {
+		pieces[*count] = (struct iovec){p->message->bytes + skip, p->message->size - skip};
+		total += pieces[(*count)++].iov_len;
+		skip = 0;
+	}
+	return total;
+}
+
+int
+outbox_send(struct outbox *outbox, int fd)
+{
+	while (outbox->first != NULL) {
+		struct iovec pieces[PIECES_MAX];
+		int count;
+		size_t offered = gather(outbox, pieces, &count);
+		ssize_t n = writev(fd, pieces, count);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN || errno == ENOBUFS ? 0 : -1;
+		take(outbox, (size_t)n);
+		if ((size_t)n < offered)
+			return 0;
+	}
+	return 0;
+}
+
+void
+outbox_cut(struct outbox *outbox)
+{
+	struct parcel *first = outbox->sent != 0 ? outbox->first : NULL, *parcel;
+
+	parcel = first != NULL ? first->next : outbox->first;
+	while (parcel != NULL) {
+		struct parcel *next = parcel->next;
+
+		outbox->held -= cost(parcel->message);
+		parcel_drop(parcel);
+		parcel = next;
+	}
+	outbox->first = outbox->last = first;
+	if (first != NULL)
+		first->next = NULL;
+}
+
+void
+outbox_clear(struct outbox *outbox)
+{
+	outbox->sent = 0;
+	outbox_cut(outbox);
+}

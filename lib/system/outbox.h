@@ -1,0 +1,49 @@
+/*
+ * What waits to be sent to one of many clients: a queue of shared messages, so
+ * that one to ten thousand is in memory once. All that waits leaves in one
+ * send.
+ */
+#ifndef FITTINGS_OUTBOX_H
+#define FITTINGS_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct message {
+	unsigned users;
+	size_t size;
+	unsigned char bytes[];
+};
+
+/* With one user, the caller; NULL where there is no memory. */
+struct message *message_new(size_t size);
+
+/* One user less; the last one frees it. */
+void message_release(struct message *message);
+
+struct parcel;
+
+/* All zero is an empty one. */
+struct outbox {
+	struct parcel *first;
+	struct parcel *last;
+	size_t sent; /* of the first message */
+	size_t held; /* bytes that wait, with what it costs to hold them */
+};
+
+/* The queue becomes a user too. False where there is no memory. */
+bool outbox_put(struct outbox *outbox, struct message *message);
+
+/*
+ * Sends as much as the socket takes now. The socket is non-blocking and SIGPIPE
+ * ignored. Returns 0 (empty, or the socket is full), or -1 with errno.
+ */
+int outbox_send(struct outbox *outbox, int fd);
+
+/* Lets go of all that has not begun to leave. */
+void outbox_cut(struct outbox *outbox);
+
+/* Lets go of everything. */
+void outbox_clear(struct outbox *outbox);
+
+#endif
