@@ -16,7 +16,7 @@ incomplete_tail(const unsigned char *bytes, size_t n)
 
 		if ((c & 0xc0) == 0x80)
 			continue;
-		return c >= 0xc2 && needs > back ? back : 0;
+		return c >= 0xc2 && c <= 0xf4 && needs > back ? back : 0;
 	}
 	return 0;
 }
@@ -132,7 +132,8 @@ text_check(struct outflow *o, struct piece *p)
 		p->size -= incomplete_tail(p->at, p->size);
 	if (p->size == 0 && !p->last)
 		return TEXT_SHORT;
-	good = utf8_check(&text, p->at, p->size) == p->size && (!p->last || utf8_whole(&text));
+	good = utf8_check(&text, p->at, p->size) == p->size
+	    && (utf8_whole(&text) || (!p->last && !o->replace));
 	if (good)
 		o->text = text;
 	return good ? TEXT_GOOD : TEXT_BAD;
