@@ -101,7 +101,7 @@ check-asan check-musl check-shared:
 	$(MAKE) $(variant_$(@:check-%=%)) check
 
 .PHONY: check check-peers unit lint
-tested: programs $(UNITS:%=$(B)/unit/%) $(TOOLS:%=$(B)/tools/%)
+tested: programs $(UNITS:%=$(B)/unit/%) $(TOOLS:%=$(B)/tools/%) fuzzers
 .PHONY: tested
 check: tested
 	tests/run $(B) $(UNITS:%=$(B)/unit/%) $(wildcard tests/*.bats)
@@ -158,6 +158,30 @@ dist:
 	@mkdir -p build
 	git archive --prefix=fittings-$(VERSION)/ -o build/fittings-$(VERSION).tar.gz HEAD
 	@echo build/fittings-$(VERSION).tar.gz
+
+# Fuzzing. Each target is built three ways: with a main that replays files (for
+# check), with libFuzzer, with AFL++.
+#   make fuzz FUZZ_S=60        so many seconds each; FUZZ=csv that one alone
+FUZZERS := $(filter-out replay,$(basename $(notdir $(wildcard tests/fuzz/*.c))))
+FUZZ ?= $(FUZZERS)
+FUZZ_S ?= 60
+FUZZ_MAIN = $(B)/shared/tests/fuzz/replay.o
+variant_fuzz := B=build/libfuzzer CC=clang LIBC=shared FORTIFY=-U_FORTIFY_SOURCE FUZZ_MAIN= \
+	CFLAGS='-O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -DSANDBOX=0' \
+	LDFLAGS=-fsanitize=fuzzer
+variant_afl := B=build/afl CC=afl-clang-fast LIBC=shared FORTIFY=-U_FORTIFY_SOURCE FUZZ_MAIN= \
+	CFLAGS='-O2 -g -DSANDBOX=0' LDFLAGS=-fsanitize=fuzzer
+$(FUZZERS:%=$(B)/fuzz/%): $(B)/fuzz/%: $(B)/shared/tests/fuzz/%.o $(B)/shared/fittings.a $(FUZZ_MAIN)
+	@mkdir -p $(@D)
+	$(call run,LD,$(CC)) $(CFLAGS) $(ALL_LDFLAGS) $(LDFLAGS_shared) -o $@ $(filter %.o,$^) $(filter %.a,$^)
+.PHONY: fuzzers fuzz afl
+fuzzers: $(FUZZERS:%=$(B)/fuzz/%)
+fuzz:
+	$(MAKE) $(variant_fuzz) fuzzers
+	tests/fuzz/run build/libfuzzer/fuzz $(FUZZ_S) $(FUZZ)
+afl:
+	AFL_QUIET=1 $(MAKE) $(variant_afl) fuzzers
+	tests/fuzz/run-afl build/afl/fuzz $(FUZZ_S) $(FUZZ)
 
 .PHONY: clean
 clean:

@@ -1,0 +1,39 @@
+# The fuzz targets over their seeds: each codec against its naive reading, at many cuts.
+load helper
+
+setup_file() {
+	bats_require_minimum_version 1.5.0
+	export SEEDS=$BATS_TEST_DIRNAME/fuzz/seeds
+}
+
+# replays TARGET
+replays() {
+	run -0 "$BUILD/fuzz/$1" "$SEEDS/$1"/*
+	[ "${lines[-1]}" != "0 files" ]
+}
+
+@test "fuzz: every target has seeds" {
+	for target in "$BUILD"/fuzz/*; do
+		[ "$(ls "$SEEDS/${target##*/}" | wc -l)" -ge 5 ] || { echo "${target##*/}"; return 1; }
+	done
+}
+
+@test "fuzz: numbers, sizes, port lists and LISTEN_* are what a reading in 128 bits says" {
+	replays args
+}
+
+@test "fuzz: frames, for either role, at any cuts, are what the naive decoder says" {
+	replays frame
+}
+
+@test "fuzz: records come back as they went, through small buffers and any cuts" {
+	replays flow
+}
+
+@test "fuzz: masking is a loop over bytes, at any alignment" {
+	replays mask
+}
+
+@test "fuzz: UTF-8, on every path, is what the naive reading says" {
+	replays utf8
+}

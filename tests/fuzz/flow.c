@@ -1,0 +1,244 @@
+/*
+ * Records out and in again: what a program writes, cut as it likes, becomes
+ * frames through one small buffer, and these records again through another.
+ * They are the naive splitting of the input, up to what is wrong with it.
+ */
+#include "codec/inflow.h"
+#include "codec/outflow.h"
+#include "fuzz.h"
+#include "ground/span.h"
+#include "naive.h"
+
+enum { SMALL = 20 << 10, LARGE = FUZZ_MAX * 2 };
+
+static const unsigned char key[] = {0x37, 0xfa, 0x21, 0x3d};
+
+struct pipe_in {
+	struct inflow flow;
+	struct buffer frames, records;
+	struct account *out;
+};
+
+/* The frames that are there, to records; these are taken as soon as nobody may take them back. */
+static void
+pipe_in_run(struct pipe_in *in)
+{
+	struct reader_event e;
+	enum reader_kind kind;
+
+	do {
+		size_t free_to_go;
+
+		kind = inflow_step(&in->flow, &in->frames, &in->records, &e);
+		FUZZ_CHECK(kind == READER_MORE || kind == READER_FULL);
+		FUZZ_CHECK(in->flow.records.held <= buffer_held(&in->records));
+		free_to_go = buffer_held(&in->records) - in->flow.records.held;
+		FUZZ_CHECK(kind != READER_FULL || free_to_go > 0);
+		account_put(in->out, buffer_head(&in->records), free_to_go);
+		buffer_take(&in->records, free_to_go);
+	} while (kind == READER_FULL);
+}
+
+/* As much of the frames as the cut lets through. */
+static void
+wire_move(struct fuzz *f, struct buffer *frames, struct outflow *o, struct buffer *from, struct pipe_in *in)
+{
+	while (buffer_held(frames) > 0 || o->direct > 0) {
+		struct span part = {(char *)buffer_head(frames), buffer_held(frames)};
+		bool direct = part.size == 0;
+		size_t n;
+
+		if (direct)
+			part = (struct span){(char *)buffer_head(from), o->direct};
+		buffer_pack(&in->frames);
+		n = fuzz_cut(f, part.size);
+		n = n < buffer_room(&in->frames) ? n : buffer_room(&in->frames);
+		FUZZ_CHECK(n > 0);
+		buffer_put(&in->frames, part.at, n);
+		if (direct)
+			outflow_sent(o, from, n);
+		else
+			buffer_take(frames, n);
+		pipe_in_run(in);
+	}
+}
+
+static enum outflow_kind
+outflow_run(struct fuzz *f, struct outflow *o, struct buffer *from, enum splitter_want want, struct pipe_in *in)
+{
+	static unsigned char storage[SMALL];
+	struct buffer frames = buffer_over(storage, sizeof storage);
+	enum outflow_kind kind;
+
+	do {
+		const char *why;
+		size_t before = buffer_held(from);
+
+		kind = outflow_step(o, from, want, &frames, key, &why);
+		FUZZ_CHECK(buffer_held(from) <= before);
+		FUZZ_CHECK(kind != OUTFLOW_BAD_RECORD || why != NULL);
+		FUZZ_CHECK(kind != OUTFLOW_FULL || buffer_held(&frames) > 0 || o->direct > 0);
+		if (kind != OUTFLOW_FRAMED || fuzz_cut(f, 2) == 1) {
+			wire_move(f, &frames, o, from, in);
+			buffer_pack(&frames);
+		}
+	} while (kind == OUTFLOW_FRAMED || kind == OUTFLOW_FULL);
+	return kind;
+}
+
+static enum outflow_kind
+carry(struct fuzz f, struct outflow o, struct pipe_in *in)
+{
+	static unsigned char storage[LARGE];
+	struct buffer from = buffer_over(storage, sizeof storage);
+	enum outflow_kind kind = OUTFLOW_MORE;
+
+	while (f.size > 0 && kind == OUTFLOW_MORE) {
+		size_t n = fuzz_cut(&f, f.size);
+
+		buffer_pack(&from);
+		buffer_put(&from, f.at, n);
+		f.at += n;
+		f.size -= n;
+		/* Asking for all of it is always right, and splits records into fragments. */
+		kind = outflow_run(&f, &o, &from, fuzz_cut(&f, 2) == 1 ? SPLITTER_WHOLE : SPLITTER_ALL, in);
+	}
+	if (kind == OUTFLOW_MORE)
+		kind = outflow_run(&f, &o, &from, SPLITTER_END, in);
+	FUZZ_CHECK(kind != OUTFLOW_MORE || buffer_held(&from) == 0);
+	return kind;
+}
+
+struct rules {
+	enum record_mode mode;
+	bool replace;
+	uint64_t limit;
+};
+
+/* What of a record's text may leave; false where it is not good, up to where it is. */
+static bool
+naive_text(const struct rules *r, const unsigned char *text, size_t n, struct account *a)
+{
+	size_t at = 0;
+
+	while (at < n) {
+		bool whole;
+		size_t good = naive_character(text + at, n - at, &whole);
+
+		if (!whole && !r->replace)
+			return false;
+		account_put(a, whole ? text + at : (const unsigned char *)"\xef\xbf\xbd", whole ? good : 3);
+		at += good == 0 ? 1 : good;
+	}
+	return true;
+}
+
+/* Reads `5:hello,` at the head; returns its size or 0 where it is not one. */
+static size_t
+naive_netstring(const struct rules *r, const unsigned char *in, size_t n, size_t *head, size_t *payload)
+{
+	size_t digits = 0;
+
+	*payload = 0;
+	while (digits < n && digits < 18 && in[digits] >= '0' && in[digits] <= '9')
+		*payload = *payload * 10 + in[digits++] - '0';
+	if (digits == 0 || digits == n || in[digits] != ':' || (digits > 1 && in[0] == '0'))
+		return 0;
+	*head = digits + 1;
+	if (*payload >= n || *head + *payload >= n || in[*head + *payload] != ',')
+		return 0;
+	if (r->mode == RECORD_TYPED) {
+		if (*payload == 0 || (in[*head] != 't' && in[*head] != 'b'))
+			return 0;
+		*head += 1;
+		*payload -= 1;
+	}
+	return *head + *payload + 1;
+}
+
+/* One record: returns false at the first that is wrong. */
+static bool
+naive_record(const struct rules *r, const unsigned char **in, size_t *n, struct account *a)
+{
+	static struct account text;
+	bool netstring = r->mode == RECORD_NETSTRING || r->mode == RECORD_TYPED;
+	size_t head = 0, payload = *n, size = *n;
+	bool binary = false;
+
+	text.size = 0;
+	if (netstring) {
+		size = naive_netstring(r, *in, *n, &head, &payload);
+		if (size == 0)
+			return false;
+		binary = r->mode == RECORD_TYPED && (*in)[head - 1] == 'b';
+	} else {
+		const unsigned char *end = memchr(*in, r->mode == RECORD_LINE ? '\n' : 0, *n);
+
+		payload = end == NULL ? *n : (size_t)(end - *in);
+		size = end == NULL ? *n : payload + 1;
+	}
+	if (r->limit != 0 && payload > r->limit)
+		return false;
+	if (binary)
+		account_put(&text, *in + head, payload);
+	else if (!naive_text(r, *in + head, payload, &text))
+		return false;
+	if (netstring)
+		account_number(a, "", text.size + (r->mode == RECORD_TYPED));
+	if (netstring)
+		account_text(a, r->mode != RECORD_TYPED ? ":" : binary ? ":b" : ":t");
+	account_put(a, text.bytes, text.size);
+	account_put(a, netstring ? "," : r->mode == RECORD_LINE ? "\n" : "", 1);
+	*in += size;
+	*n -= size;
+	return true;
+}
+
+static bool
+naive_records(const struct rules *r, const struct fuzz *f, struct account *a)
+{
+	const unsigned char *in = f->at;
+	size_t n = f->size;
+
+	if (r->mode == RECORD_BYTES) {
+		account_put(a, in, n);
+		return true;
+	}
+	while (n > 0)
+		if (!naive_record(r, &in, &n, a))
+			return false;
+	return true;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	static const uint64_t limits[] = {0, 0, 0, 3, 100, 1 << 24, 0, 0};
+	static unsigned char frames[SMALL], records[LARGE];
+	static struct account got, want;
+	struct fuzz f = fuzz_over(bytes, size);
+	unsigned choice = fuzz_byte(&f), limit = fuzz_byte(&f) % 8;
+	struct rules rules = {.mode = choice % 5, .replace = (choice & 64) != 0};
+	bool masked = (choice & 128) != 0, good;
+	struct outflow o = {
+		.records.mode = rules.mode, .masked = masked, .replace = rules.replace,
+	};
+	struct pipe_in in = {
+		.flow = {.reader.peer = masked ? READER_OF_CLIENT : READER_OF_SERVER, .records.mode = rules.mode},
+		.frames = buffer_over(frames, 256 + limit * 1024), .records = buffer_over(records, sizeof records),
+		.out = &got,
+	};
+
+	/* Without records, the cuts decide what is a message. */
+	if (rules.mode != RECORD_BYTES)
+		rules.limit = o.limit = limits[limit];
+	got.size = want.size = 0;
+	good = naive_records(&rules, &f, &want);
+	FUZZ_CHECK((carry(f, o, &in) == OUTFLOW_MORE) == good);
+	/* A wrong record may have begun to leave. */
+	FUZZ_CHECK(got.size >= want.size);
+	if (!good)
+		got.size = want.size;
+	accounts_equal(&got, &want);
+	return 0;
+}

@@ -1,0 +1,133 @@
+/*
+ * The frame of the fuzz targets. A target is one function over the input's
+ * bytes; the first of them choose options and cuts, the rest is what the
+ * codec reads. It is linked with libFuzzer's main, AFL++'s, or replay.c's.
+ */
+#ifndef FITTINGS_FUZZ_H
+#define FITTINGS_FUZZ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+static inline void
+fuzz_check(bool good, const char *text, const char *file, int line)
+{
+	if (good)
+		return;
+	fprintf(stderr, "%s:%d: not so: %s\n", file, line, text);
+	abort();
+}
+
+#define FUZZ_CHECK(condition) fuzz_check((condition), #condition, __FILE__, __LINE__)
+
+enum { FUZZ_MAX = 1 << 16, FUZZ_CUTS = 4 };
+
+struct fuzz {
+	const uint8_t *at;
+	size_t size;
+	uint8_t cuts[FUZZ_CUTS];
+	unsigned turn;
+};
+
+/* The next byte that chooses something; 0 behind the last. */
+static inline unsigned
+fuzz_byte(struct fuzz *f)
+{
+	if (f->size == 0)
+		return 0;
+	f->size--;
+	return *f->at++;
+}
+
+static inline struct fuzz
+fuzz_over(const uint8_t *bytes, size_t size)
+{
+	struct fuzz f = {.at = bytes, .size = size < FUZZ_MAX ? size : FUZZ_MAX};
+
+	for (size_t i = 0; i < FUZZ_CUTS; i++)
+		f.cuts[i] = (uint8_t)fuzz_byte(&f);
+	return f;
+}
+
+/* The size of the next piece of what is left: at least 1. */
+static inline size_t
+fuzz_cut(struct fuzz *f, size_t left)
+{
+	size_t cut = f->cuts[f->turn++ % FUZZ_CUTS];
+
+	cut = cut < 128 ? cut + 1 : (cut - 127) * 61;
+	return cut < left ? cut : left;
+}
+
+/*
+ * A copy of n bytes (at most FUZZ_MAX * 2) that ends at an unreadable page. There are two,
+ * 0 and 1; each lives until its next use.
+ */
+static inline unsigned char *
+fuzz_edge(unsigned which, const void *bytes, size_t n)
+{
+	enum { ROOM = FUZZ_MAX * 2, PAGE = 4096 };
+	static unsigned char *maps[2];
+	unsigned char *end;
+
+	if (maps[which] == NULL) {
+		maps[which] = mmap(NULL, ROOM + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		FUZZ_CHECK(maps[which] != MAP_FAILED && mprotect(maps[which] + ROOM, PAGE, PROT_NONE) == 0);
+	}
+	FUZZ_CHECK(n <= ROOM);
+	end = maps[which] + ROOM;
+	if (n != 0)
+		memcpy(end - n, bytes, n);
+	return end - n;
+}
+
+/* What happened, in bytes, to compare two ways of it. */
+struct account {
+	size_t size;
+	unsigned char bytes[FUZZ_MAX * 8];
+};
+
+static inline void
+account_put(struct account *a, const void *bytes, size_t n)
+{
+	FUZZ_CHECK(n <= sizeof a->bytes - a->size);
+	if (n != 0)
+		memcpy(a->bytes + a->size, bytes, n);
+	a->size += n;
+}
+
+static inline void
+account_text(struct account *a, const char *text)
+{
+	account_put(a, text, strlen(text));
+}
+
+static inline void
+account_number(struct account *a, const char *before, unsigned long long number)
+{
+	char line[64];
+
+	account_put(a, line, (size_t)snprintf(line, sizeof line, "%s%llu", before, number));
+}
+
+static inline void
+accounts_equal(const struct account *got, const struct account *want)
+{
+	if (got->size == want->size && memcmp(got->bytes, want->bytes, got->size) == 0)
+		return;
+	fprintf(stderr, "got  (%zu) ", got->size);
+	fwrite(got->bytes, 1, got->size, stderr);
+	fprintf(stderr, "\nwant (%zu) ", want->size);
+	fwrite(want->bytes, 1, want->size, stderr);
+	fputc('\n', stderr);
+	abort();
+}
+
+#endif
