@@ -1,7 +1,7 @@
 # What every bats file loads: `load helper`.
 bats_require_minimum_version 1.5.0
 
-PATH=$BIN:$PATH
+PATH=$BIN:$TOOLS:$PATH
 pids=()
 
 # Starts a program in the background and ends it with the test: start NAME CMD...
