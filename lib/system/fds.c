@@ -70,14 +70,15 @@ fds_close_from(int first)
 }
 
 void
-<<<<<<< Updated upstream
 fds_keep_from(int first)
 {
 	if (syscall(SYS_close_range, (unsigned)first, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) == 0)
 		return;
 	for (int fd = first, end = (int)sysconf(_SC_OPEN_MAX); fd < end; fd++)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-=======
+}
+
+void
 fds_raise_limit(void)
 {
 	struct rlimit limit;
@@ -86,5 +87,4 @@ fds_raise_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
->>>>>>> Stashed changes
 }

@@ -33,12 +33,10 @@ int fds_place(const int *fds, size_t count, int first);
 /* Closes every descriptor from first up. Safe after vfork. */
 void fds_close_from(int first);
 
-<<<<<<< Updated upstream
 /* Makes every descriptor from first up close-on-exec: we keep them, what we run does not. */
 void fds_keep_from(int first);
-=======
+
 /* Raises the soft limit of descriptors to the hard one: a connection is one. */
 void fds_raise_limit(void);
->>>>>>> Stashed changes
 
 #endif
