@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -718,18 +717,6 @@ cores(void)
 	return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
-/* A connection is a descriptor. */
-static void
-descriptors_raise(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -750,7 +737,7 @@ main(int argc, char **argv)
 	if (taken == 0)
 		return echo_ends();
 	(void)signal(SIGPIPE, SIG_IGN);
-	descriptors_raise();
+	fds_raise_limit();
 	listeners_open(&listeners);
 	if (options.jobs == 1)
 		serve_alone(&listeners);
