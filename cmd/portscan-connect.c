@@ -95,6 +95,8 @@ options_read(struct scan *scan, int argc, char **argv)
 			break;
 		case 'a':
 			scan->host = optarg;
+			if (*optarg == '\0')
+				option_refuse("not a name or an address");
 			break;
 		case 'p':
 			ports_read(scan, optarg);
@@ -336,8 +338,8 @@ relay_run(int fd)
 	struct relay r = {
 		.in = port_over(STDIN_FILENO, false, &up),
 		.out = port_over(STDOUT_FILENO, true, &down),
-		.from_server = port_over(fd, false, &down),
-		.to_server = port_over(fd, true, &up),
+		.from_server = {.fd = fd, .kind = PORT_SOCKET, .buffer = &down},
+		.to_server = {.fd = fd, .kind = PORT_SOCKET, .sink = true, .buffer = &up},
 	};
 	struct port *const ports[] = {&r.in, &r.out, &r.from_server, &r.to_server};
 

@@ -148,8 +148,8 @@ step_fill(const char *unused)
 	socklen_t size = sizeof at;
 
 	(void)unused;
-	if (getsockname(LISTENER, (struct sockaddr *)&at, &size) != 0)
-		fail("getsockname");
+	if (getsockname(LISTENER, (struct sockaddr *)&at, &size) != 0 || listen(LISTENER, 0) != 0)
+		fail("fill");
 	for (int i = 0; i < FILL_MAX; i++) {
 		int fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		struct pollfd p = {.fd = fd, .events = POLLOUT};

@@ -1,0 +1,584 @@
+# shellcheck disable=SC2016,SC2030,SC2031,SC2046,SC2059,SC2154
+load helper
+
+PATH=$TOOLS:$PATH
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit 1
+}
+
+# A tcppeer that does STEP...; its port is in $port, what it does in NAME.out.
+# peer NAME STEP...
+peer() {
+	start "$1" portscan-bind -p 9000-9998 tcppeer "${@:2}"
+	await "$1.err" '^Bound to '
+	port=$(sed -n 's/^Bound to //p' "$1.err")
+}
+
+# Runs a script in a network of its own, with these lines as its /etc/hosts.
+# alone HOSTS SCRIPT
+alone_run() {
+	printf '%s\n' "$1" >hosts
+	run --separate-stderr alone 40000-40001 hosts bash -c "$2"
+	[ "$status" != 77 ] || skip "a network namespace is not to be had here: $stderr"
+}
+
+# Ports that nobody listens on.
+closed=2-4
+
+# the scan
+
+@test "it connects to the first port that accepts and says which" {
+	peer server accept rest
+	run --separate-stderr portscan-connect -p "$closed,$port" </dev/null
+	[ "$status" = 0 ]
+	[ "$stderr" = "Bound to $port" ]
+	[ "$output" = "" ]
+}
+
+@test "the list's order is the order of the attempts, and each refusal is told with -v" {
+	peer server accept rest
+	run --separate-stderr portscan-connect -v -p "4,2-3,$port" </dev/null
+	[ "$status" = 0 ]
+	[ "${stderr_lines[0]}" = "portscan-connect: 127.0.0.1:4: Connection refused" ]
+	[ "${stderr_lines[1]}" = "portscan-connect: 127.0.0.1:2: Connection refused" ]
+	[ "${stderr_lines[2]}" = "portscan-connect: 127.0.0.1:3: Connection refused" ]
+	[ "${stderr_lines[3]}" = "Bound to $port" ]
+	[ "${#stderr_lines[@]}" = 4 ]
+}
+
+@test "no port that accepts is 1 and one line" {
+	run --separate-stderr portscan-connect -p "$closed" </dev/null
+	[ "$status" = 1 ]
+	[ "$stderr" = "portscan-connect: 127.0.0.1: no port accepts in 2-4: Connection refused" ]
+	[ "$output" = "" ]
+}
+
+@test "-q says nothing" {
+	peer server accept send:hello
+	run --separate-stderr portscan-connect -q -p "$port" </dev/null
+	[ "$status" = 0 ]
+	[ "$stderr" = "" ]
+	[ "$output" = hello ]
+}
+
+@test "long options are the short ones" {
+	peer server accept send:hello
+	run --separate-stderr portscan-connect --quiet --verbose --ipv4 --host localhost --ports="$port" \
+		--timeout 5s --total=1m </dev/null
+	[ "$status" = 0 ]
+	[ "$output" = hello ]
+}
+
+@test "a port that does not answer is given up after -t, and the next is tried" {
+	peer full fill hold
+	await full.out '^holding'
+	full=$port
+	peer server accept send:hello
+	run --separate-stderr portscan-connect -v -t 50ms -p "$full,$port" </dev/null
+	[ "$status" = 0 ]
+	[ "$output" = hello ]
+	[[ "${stderr_lines[0]}" == "portscan-connect: 127.0.0.1:$full: "*" timed out" ]]
+}
+
+@test "-T ends the whole scan" {
+	peer full fill hold
+	await full.out '^holding'
+	SECONDS=0
+	run --separate-stderr portscan-connect -t 60s -T 50ms -p "$port,$closed" </dev/null
+	[ "$status" = 1 ]
+	[ "$stderr" = "portscan-connect: 127.0.0.1: no port accepted in time: at $port of $port,$closed" ]
+	[ "$SECONDS" -lt 30 ]
+}
+
+@test "every address of a name is tried, and -4 and -6 choose among them" {
+	alone_run $'127.0.0.1 here.test\n::1 here.test' '
+		portscan-bind -a ::1 -p 9000 tcppeer accept send:six accept send:six >/dev/null 2>err &
+		until grep -q Bound err; do sleep 0.01; done
+		portscan-connect -a here.test -p 9000 </dev/null; echo " $?"
+		portscan-connect -6 -q -a here.test -p 9000 </dev/null; echo " $?"
+		portscan-connect -4 -a here.test -p 9000 </dev/null; echo " $?"'
+	[ "${lines[0]}" = "six 0" ]
+	[ "${lines[1]}" = "six 0" ]
+	[ "${lines[2]}" = " 1" ]
+	[ "${stderr_lines[0]}" = "Bound to 9000" ]
+	[ "${stderr_lines[1]}" = "portscan-connect: here.test: no port accepts in 9000: Connection refused" ]
+}
+
+@test "both addresses of a port come before the next port" {
+	alone_run $'127.0.0.1 here.test\n::1 here.test' '
+		portscan-connect -v -a here.test -p 9000-9001 </dev/null; echo "$?"'
+	[ "$output" = 1 ]
+	[ "$(sed -n 's/^portscan-connect: \(.*\): Connection refused$/\1/p' <<<"$stderr" | sort | head -n 2 | wc -l)" = 2 ]
+	[[ "${stderr_lines[0]}" == *":9000: "* && "${stderr_lines[1]}" == *":9000: "* ]]
+	[[ "${stderr_lines[2]}" == *":9001: "* && "${stderr_lines[3]}" == *":9001: "* ]]
+}
+
+@test "a name or an address that is none is 1, whatever bytes are in it" {
+	for host in no.such.host.invalid '[::1]' 1.2.3.4.5 $'\e[31m\n' $'\xff' "$(head -c 100000 /dev/zero | tr '\0' a)"; do
+		run --separate-stderr portscan-connect -a "$host" </dev/null
+		[ "$status" = 1 ]
+		[ "${#stderr_lines[@]}" = 1 ]
+		[[ "$stderr" == "portscan-connect: "*": "* ]]
+		[ "$(LC_ALL=C tr -d '[:print:]' <<<"$stderr" | wc -c)" = 0 ] || [ "$(LC_ALL=C tr -d '[:print:]\n' <<<"$stderr" | wc -c)" = 0 ]
+		[ "${#stderr}" -lt 1200 ]
+	done
+	run --separate-stderr portscan-connect -6 -a 127.0.0.1 </dev/null
+	[ "$status" = 1 ]
+}
+
+@test "a port of the ephemeral range does not connect to itself" {
+	alone_run '127.0.0.1 localhost' '
+		for i in 1 2 3; do portscan-connect -p 40000 </dev/null; echo "$?"; done'
+	[ "$output" = $'1\n1\n1' ]
+	[ "${stderr_lines[0]}" = "portscan-connect: 127.0.0.1: no port accepts in 40000: Connection refused" ]
+}
+
+@test "a range of closed ports up to 65535 ends" {
+	alone_run '127.0.0.1 localhost' 'portscan-connect -v -p 65534-65535 </dev/null; echo "$?"'
+	[ "$output" = 1 ]
+	[ "${#stderr_lines[@]}" = 3 ]
+}
+
+@test "wrong usage is 2 and names the option" {
+	wrong() {
+		run --separate-stderr portscan-connect "${@:2}" </dev/null
+		[ "$status" = 2 ] && [ "${#stderr_lines[@]}" = 1 ] && [[ "$stderr" == "portscan-connect: $1"* ]] && [ "$output" = "" ] \
+			|| { echo "${*:2}: $status: $stderr" && return 1; }
+	}
+	for ports in '' ' ' 0 0-5 5-0 9000- -9000 9000-8000 65536 1-65536 9000,,9001 '9000,' +1 0x10 1e3 18446744073709551616 a; do
+		wrong '--ports: ' -p "$ports"
+	done
+	for time in '' 0 0ms -1 +1 1x 1.5 25h 18446744073709551617 ' 1' '1 s' 0x10; do
+		wrong '--timeout: ' -t "$time"
+		wrong '--total: ' -T "$time"
+	done
+	wrong '--host: ' -a ''
+	wrong '--ports: needs a value' -p
+	wrong '-z: no such option' -z
+	wrong '--nosuch: no such option' --nosuch
+	wrong '--quiet=yes: takes no value' --quiet=yes
+	wrong '--lockstep takes no program' -l true
+}
+
+@test "--help and --version go to stdout" {
+	run --separate-stderr portscan-connect --help
+	[ "$status" = 0 ] && [ "$stderr" = "" ]
+	[[ "${lines[0]}" == "usage: portscan-connect "* ]]
+	run --separate-stderr portscan-connect --version
+	[ "$status" = 0 ] && [ "$stderr" = "" ]
+	[[ "$output" == "portscan-connect (fittings) "* ]]
+	run --separate-stderr bash -c 'portscan-connect --help >/dev/full'
+	[ "$status" = 1 ]
+	[ "$stderr" = "portscan-connect: write: No space left on device" ]
+}
+
+@test "a stderr that nobody reads does not hold up the scan" {
+	mkfifo stuck
+	exec 8<>stuck
+	head -c 65536 /dev/zero >&8
+	peer server accept send:hello
+	run bash -c "portscan-connect -v -p 2-900,$port </dev/null 2>&8"
+	exec 8>&-
+	[ "$output" = hello ]
+}
+
+# a program
+
+@test "a program finds the connection on 6 and 7 and who is at its ends in the environment" {
+	peer server accept send:hello recv
+	cat >prog <<-'END'
+		IFS= read -r -n 5 -u 6 word
+		printf 'got %s' "$word" >&7
+		[ /proc/self/fd/6 -ef /proc/self/fd/7 ] && echo same
+		env | grep -E '^(PROTO|TCP)' | sort
+	END
+	TCPREMOTEHOST=old TCPREMOTEINFO=old TCPLOCALHOST=old TCPCONNNUM=9 TCPREMOTEPORT=1 PROTO=old \
+		run --separate-stderr portscan-connect -p "$port" bash prog
+	[ "$status" = 0 ]
+	await server.out '^recv got hello$'
+	[ "${lines[0]}" = same ]
+	[ "${lines[1]}" = PROTO=TCP ]
+	[ "${lines[2]}" = TCPLOCALIP=127.0.0.1 ]
+	[[ "${lines[3]}" =~ ^TCPLOCALPORT=[0-9]+$ ]]
+	[ "${lines[4]}" = TCPREMOTEIP=127.0.0.1 ]
+	[ "${lines[5]}" = "TCPREMOTEPORT=$port" ]
+	[ "${#lines[@]}" = 6 ]
+}
+
+@test "a name is in TCPREMOTEHOST, and IPv6 is written as IPv6" {
+	alone_run '::1 here.test' '
+		portscan-bind -a ::1 -p 9000 tcppeer accept rest accept rest >/dev/null 2>err &
+		until grep -q Bound err; do sleep 0.01; done
+		portscan-connect -q -a here.test -p 9000 sh -c "echo \$TCPREMOTEHOST \$TCPREMOTEIP \$TCPREMOTEPORT \$TCPLOCALIP"
+		portscan-connect -q -a ::1 -p 9000 sh -c "echo \${TCPREMOTEHOST-none}"'
+	[ "${lines[0]}" = "here.test ::1 9000 ::1" ]
+	[ "${lines[1]}" = none ]
+}
+
+@test "6 and 7 are the connection whatever stood there, and other descriptors stay" {
+	cat >list <<-'END'
+		for fd in {0..260}; do [ ! -e /proc/self/fd/$fd ] || echo "$fd"; done
+	END
+	# The socket is opened as 6, then as 7, then above both.
+	for open in '3</dev/null 4</dev/null 5</dev/null' '3</dev/null 4</dev/null 5</dev/null 6</dev/null' \
+		'3</dev/null 4</dev/null 5</dev/null 6</dev/null 7</dev/null 8</dev/null'; do
+		peer server accept send:hello rest
+		bash -c "exec $open; . ./list" >plain
+		run --separate-stderr bash -c "exec $open; exec portscan-connect -q -p $port bash -c '
+			head -c 5 <&6; echo; readlink /proc/self/fd/3 /proc/self/fd/6 /proc/self/fd/7; . ./list'"
+		[ "${lines[0]}" = hello ]
+		[ "${lines[1]}" = /dev/null ]
+		[[ "${lines[2]}" == socket:* ]]
+		[ "${lines[3]}" = "${lines[2]}" ]
+		# What was open, 6 and 7, and nothing of ours besides.
+		same <(printf '%s\n' "${lines[@]:4}") $(sort -n -u plain <(printf '6\n7\n'))
+		stop_all
+	done
+}
+
+@test "the program has no signal blocked, and SIGPIPE at its default" {
+	peer server accept rest
+	run --separate-stderr bash -c "trap '' PIPE CHLD; exec portscan-connect -q -p $port grep -E '^Sig(Blk|Ign)' /proc/self/status"
+	[[ "${lines[0]}" =~ ^SigBlk:[[:blank:]]0+$ ]]
+	ignored=$((16#${lines[1]##*[[:blank:]]}))
+	[ "$((ignored & 1 << 12))" = 0 ]
+	[ "$((ignored & 1 << 16))" = 0 ]
+}
+
+@test "the program's status is ours, 127 where there is none, 126 where it cannot be run" {
+	for want in "7 bash -c 'exit 7'" "127 ./nosuch" "127 nosuchprogram" "126 ./plain" "126 /"; do
+		peer server accept rest
+		: >plain
+		run --separate-stderr "-${want%% *}" bash -c "portscan-connect -q -p $port ${want#* }"
+		stop_all
+	done
+	[ "$stderr" = "portscan-connect: /: Permission denied" ]
+}
+
+@test "an environment too large for the program is 1" {
+	peer server accept rest
+	# One string of more than 128 KiB is refused by exec.
+	run --separate-stderr bash -c "ulimit -s 256; exec portscan-connect -q -p $port echo \"\$(head -c 60000 /dev/zero | tr '\0' x)\""
+	[[ "$status" = 1 || "$status" = 0 ]]
+	[ "$status" = 0 ] || [ "$stderr" = "portscan-connect: echo: Argument list too long" ]
+}
+
+# the relay
+
+@test "every byte passes as it is, both ways" {
+	for i in {0..255}; do printf "\\x$(printf %x "$i")"; done >all
+	peer server accept echo
+	portscan-connect -q -p "$port" <all >out
+	cmp all out
+}
+
+@test "the end of stdin is passed on, and the answer to it comes back" {
+	peer server accept into:got rest send:answer
+	printf question >in
+	run --separate-stderr portscan-connect -q -p "$port" <in
+	[ "$status" = 0 ]
+	[ "$output" = answer ]
+	await server.out '^sent 6$'
+	cmp in got
+}
+
+@test "the end of the server's side ends stdout, and stdin still flows" {
+	peer server accept send:bye fin into:got take:5 rest
+	mkfifo in out
+	portscan-connect -q -p "$port" <in >out 2>err 3>&- &
+	pids+=($!)
+	relay=$!
+	exec 8>in
+	# cat ends only when stdout has been closed.
+	[ "$(cat out)" = bye ]
+	printf 'after' >&8
+	await server.out '^took 5$'
+	exec 8>&-
+	ended "$relay"
+	[ "$status" = 0 ]
+	await server.out '^rest 0$'
+	[ "$(cat got)" = after ]
+	[ ! -s err ]
+}
+
+@test "it ends by itself when the server has ended and stdin is silent" {
+	peer server accept send:bye close
+	mkfifo in
+	exec 8<>in
+	run --separate-stderr portscan-connect -q -p "$port" <&8
+	exec 8>&-
+	[ "$status" = 0 ]
+	[ "$output" = bye ]
+	[ "$stderr" = "" ]
+}
+
+@test "a reset is 1 and told, and what came before it is delivered" {
+	peer server accept send:before await:go reset
+	mkfifo in
+	exec 8<>in
+	portscan-connect -q -p "$port" <&8 >out 2>err 3>&- &
+	pids+=($!)
+	relay=$!
+	await out before
+	: >go
+	ended "$relay"
+	exec 8>&-
+	[ "$status" = 1 ]
+	[ "$(cat out)" = before ]
+	same err "portscan-connect: server: Connection reset by peer"
+}
+
+@test "a reset in the midst of what we send is 1 and told once" {
+	head -c 8M /dev/zero >in
+	for steps in "take:1000 reset" "send:x take:1000 close"; do
+		# shellcheck disable=SC2086
+		peer server accept $steps
+		run --separate-stderr portscan-connect -q -p "$port" <in
+		[ "$status" = 1 ]
+		[ "$stderr" = "portscan-connect: server: Connection reset by peer" ]
+		stop_all
+	done
+}
+
+@test "64 MiB go through an echo and back though the reader starts late" {
+	head -c 64M /dev/urandom >in
+	peer server accept echo
+	mkfifo out
+	portscan-connect -q -p "$port" <in >out 2>err 3>&- &
+	pids+=($!)
+	relay=$!
+	exec 8<out
+	# The buffers on the way fill; nobody reads yet.
+	await_that stalled
+	grep -E '^VmHWM:' "/proc/$relay/status" >memory
+	cmp in - <&8
+	exec 8<&-
+	ended "$relay"
+	[ "$status" = 0 ]
+	[ ! -s err ]
+	hwm=$(tr -dc 0-9 <memory)
+	echo "peak memory $hwm kB"
+	# A sanitizer's own memory is not ours to bound.
+	grep -q __asan "$BIN/portscan-connect" || [ "$hwm" -lt 4096 ]
+}
+
+# The relay of the test above has read something and then, for a while, nothing.
+stalled() {
+	local before after
+	before=$(sed -n 's/^pos:[[:blank:]]*//p' "/proc/$relay/fdinfo/0")
+	sleep 0.2
+	after=$(sed -n 's/^pos:[[:blank:]]*//p' "/proc/$relay/fdinfo/0")
+	[ "$after" -gt 65536 ] && [ "$before" = "$after" ]
+}
+
+@test "a server that sends 64 MiB before it reads a byte stalls nothing" {
+	head -c 64M /dev/urandom >flood
+	head -c 16M /dev/urandom >in
+	peer server accept file:flood into:got rest
+	portscan-connect -q -p "$port" <in >out
+	cmp flood out
+	await server.out '^rest 16777216$'
+	cmp in got
+}
+
+@test "a server that never reads does not stop what it sends" {
+	head -c 16M /dev/urandom >flood
+	peer server accept file:flood await:go close
+	mkfifo in
+	(yes >in || :) 2>yes.err 3>&- &
+	pids+=($!)
+	portscan-connect -q -p "$port" <in >out 2>err 3>&- &
+	pids+=($!)
+	relay=$!
+	await_that cmp flood out
+	: >go
+	ended "$relay"
+	[ "$status" = 1 ]
+}
+
+@test "a reader of stdout that has gone ends it with 1 and no word, though the server is silent" {
+	peer server accept hold
+	mkfifo in
+	exec 8<>in
+	run bash -c "portscan-connect -q -p $port <&8 2>err | true; echo \${PIPESTATUS[0]}"
+	exec 8>&-
+	[ "$output" = 1 ]
+	[ ! -s err ]
+}
+
+@test "a reader of stdout that goes in the midst ends it with 1 and no word" {
+	head -c 8M /dev/zero >flood
+	peer server accept file:flood hold
+	run bash -c "portscan-connect -q -p $port </dev/null 2>err | head -c 10 >/dev/null; echo \${PIPESTATUS[0]}"
+	[ "$output" = 1 ]
+	[ ! -s err ]
+}
+
+@test "a full disk is 1 and told" {
+	peer server accept send:hello
+	run --separate-stderr bash -c "portscan-connect -q -p $port </dev/null >/dev/full"
+	[ "$status" = 1 ]
+	[ "$stderr" = "portscan-connect: stdout: No space left on device" ]
+}
+
+@test "a stdin that cannot be read is 1 and told, and the answer still comes" {
+	for in in '</' '<&-'; do
+		peer server accept rest send:answer
+		run --separate-stderr bash -c "portscan-connect -q -p $port $in"
+		[ "$status" = 1 ]
+		[ "$output" = answer ]
+		[[ "$stderr" == "portscan-connect: stdin: "* ]]
+		stop_all
+	done
+}
+
+@test "closed standard descriptors never become the connection" {
+	for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+		peer server accept send:answer into:got rest
+		run --separate-stderr bash -c "portscan-connect -p $port $closed"
+		if [ "$closed" = '2>&-' ]; then
+			[ "$status" = 0 ]
+		else
+			[ "$status" = 1 ]
+		fi
+		await server.out '^rest 0'
+		[ ! -s got ]
+		stop_all
+	done
+}
+
+@test "borrowed pipes stay blocking" {
+	peer server accept send:hello hold
+	mkfifo in out
+	exec 8<>in 9<>out
+	portscan-connect -q -p "$port" <in >out 2>err 3>&- 8>&- 9>&- &
+	pids+=($!)
+	relay=$!
+	read -r -n 5 -u 9 word
+	[ "$word" = hello ]
+	for fd in 0 1; do
+		flags=$(sed -n 's/^flags:[[:blank:]]*//p' "/proc/$relay/fdinfo/$fd")
+		[ "$((flags & 04000))" = 0 ]
+	done
+	exec 8>&- 9>&-
+}
+
+@test "two relays' worth of ends: a connection on stdin and stdout is half-closed too" {
+	peer near accept send:question fin into:near.got rest
+	near=$port
+	peer far accept into:far.got rest send:answer
+	run --separate-stderr portscan-connect -q -p "$near" bash -c "exec portscan-connect -q -p $port <&6 >&7 6>&- 7>&-"
+	[ "$status" = 0 ]
+	[ "$(cat far.got)" = question ]
+	await near.out '^rest 6$'
+	[ "$(cat near.got)" = answer ]
+	stop_all
+	# The far side ends first: the near one sees it though it has not ended its own.
+	peer near accept into:near.got rest send:late
+	near=$port
+	peer far accept send:greeting fin into:far.got rest
+	run --separate-stderr portscan-connect -q -p "$near" bash -c "exec portscan-connect -q -p $port <&6 >&7 6>&- 7>&-"
+	[ "$status" = 0 ]
+	await far.out '^rest 4$'
+	[ "$(cat far.got)" = late ]
+}
+
+# lockstep
+
+@test "-l sends a line without its newline and prints the reply, one at a time" {
+	peer server accept into:got recv send:'Echo from server' recv send:'Echo from server' rest
+	mkfifo in
+	portscan-connect -l -p "$port" <in >out 2>err 3>&- &
+	pids+=($!)
+	relay=$!
+	exec 8>in
+	echo one >&8
+	await out '^Received Echo from server from server$'
+	await server.out '^recv one$'
+	echo 'two, three' >&8
+	await server.out '^recv two, three$'
+	echo >&8
+	ended "$relay"
+	exec 8>&-
+	[ "$status" = 0 ]
+	same out 'Received Echo from server from server' 'Received Echo from server from server'
+	same err "Bound to $port"
+	await server.out '^rest 0$'
+	[ "$(cat got)" = "onetwo, three" ]
+}
+
+@test "-l ends at the end of stdin, and a last line without newline is sent" {
+	peer server accept recv send:yes recv send:'no\n' rest
+	run --separate-stderr portscan-connect --lockstep -q -p "$port" < <(printf 'first\nlast')
+	[ "$status" = 0 ]
+	[ "$output" = $'Received yes from server\nReceived no\n from server' ]
+	await server.out '^recv last$'
+	stop_all
+	peer server accept rest
+	run --separate-stderr portscan-connect -l -q -p "$port" </dev/null
+	[ "$status" = 0 ]
+	[ "$output" = "" ]
+}
+
+@test "-l stops at an empty line and sends nothing after it" {
+	peer server accept recv send:yes into:got rest
+	run --separate-stderr portscan-connect -l -q -p "$port" < <(printf 'first\n\nlast\n')
+	[ "$status" = 0 ]
+	[ "$output" = "Received yes from server" ]
+	await server.out '^rest 0$'
+}
+
+@test "-l tells a server that goes, in order or not" {
+	for steps in "accept close" "accept recv close" "accept recv reset"; do
+		# shellcheck disable=SC2086
+		peer server $steps
+		run --separate-stderr portscan-connect -l -q -p "$port" < <(printf 'one\ntwo\n')
+		[ "$status" = 1 ]
+		[ "$output" = "server disconnected" ]
+		[ "$stderr" = "" ]
+		stop_all
+	done
+}
+
+@test "-l passes any byte but newline" {
+	printf 'a\0b\xff\r\e[31m\n' >in
+	peer server accept into:got recv send:'\0\xff\x1b' rest
+	portscan-connect -l -q -p "$port" <in >out
+	await server.out '^rest 0'
+	cmp got <(printf 'a\0b\xff\r\e[31m')
+	cmp out <(printf 'Received \0\xff\e from server\n')
+}
+
+@test "-l: a line of many MiB is sent whole" {
+	head -c 8M /dev/zero | tr '\0' x >line
+	peer server accept into:got take:8388608 send:ok
+	run --separate-stderr portscan-connect -l -q -p "$port" <line
+	[ "$status" = 0 ]
+	[ "$output" = "Received ok from server" ]
+	cmp line got
+}
+
+@test "-l: stdin or stdout that fail are 1 and told" {
+	peer server accept recv send:yes rest
+	run --separate-stderr bash -c "echo hi | portscan-connect -l -q -p $port >/dev/full"
+	[ "$status" = 1 ]
+	[ "$stderr" = "portscan-connect: write: No space left on device" ]
+	stop_all
+	peer server accept rest
+	run --separate-stderr bash -c "portscan-connect -l -q -p $port </"
+	[ "$status" = 1 ]
+	[ "$stderr" = "portscan-connect: stdin: Is a directory" ]
+}
+
+@test "-l with our own server in the tutorial's mode: each field of a line is answered" {
+	start server portscan-bind -p 9000-9998 tcpecho -v -F , -r 'Echo from server'
+	await server.err '^Bound to '
+	port=$(sed -n 's/^Bound to //p' server.err)
+	run --separate-stderr portscan-connect -l -p "$port" < <(printf 'hello\n')
+	[ "$status" = 0 ]
+	[ "$output" = "Received Echo from server from server" ]
+	# Three answers to one message: how many one recv brings is the network's choice.
+	printf a,b,c | portscan-connect -q -p "$port" >out
+	[ "$(cat out)" = 'Echo from serverEcho from serverEcho from server' ]
+}
