@@ -9,6 +9,9 @@ pids=()
 start() {
 	local name=$1
 	shift
+	# Emptied here and not only by the child: a name used twice must not show its old lines.
+	: >"$BATS_TEST_TMPDIR/$name.out"
+	: >"$BATS_TEST_TMPDIR/$name.err"
 	"$@" >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" 3>&- &
 	pid=$!
 	pids+=("$pid")
@@ -58,7 +61,7 @@ stop_all() {
 	for p in "${pids[@]}"; do
 		kill "$p" 2>/dev/null || continue
 		await_that gone "$p" || kill -KILL "$p" 2>/dev/null
-		wait "$p" 2>/dev/null
+		wait "$p" 2>/dev/null || :
 	done
 	pids=()
 	return 0
