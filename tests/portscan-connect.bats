@@ -1,8 +1,6 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2046,SC2059,SC2154
 load helper
 
-PATH=$TOOLS:$PATH
-
 setup() {
 	cd "$BATS_TEST_TMPDIR" || exit 1
 }
