@@ -86,6 +86,7 @@ struct job {
 	const char *name; /* of the file */
 	int fd;
 	bool never_waits;
+	bool cut_short; /* its end could not be read */
 	enum stage stage;
 	bool header_written;
 	int status;
@@ -280,7 +281,7 @@ stage_choose(struct job *job)
 	if (count < 0)
 		return;
 	job->stage = all && job->writer.format <= CSV_NUL ? STAGE_FLATTEN : STAGE_PICK;
-	csv_pick_start(&job->pick, job->ranges, (size_t)count, !job->select.complement, &job->writer, &job->out);
+	csv_pick_start(&job->pick, job->ranges, (size_t)count, !job->select.complement);
 }
 
 /* The header is whole: it names the fields, and goes out first where the format has a place for it. */
@@ -419,7 +420,7 @@ scan_end(struct job *job)
 		else
 			record_put(job, record);
 	}
-	if (csv_unclosed(&job->csv)) {
+	if (csv_unclosed(&job->csv) && !job->cut_short) {
 		out_flush(job, true);
 		line_die(job, job->csv.quote_line, "quote never closed");
 	}
@@ -460,6 +461,7 @@ file_split(struct job *job)
 {
 	ssize_t n;
 
+	job->cut_short = false;
 	csv_start(&job->csv, &job->dialect, job->path);
 	csv_record_clear(&job->keys);
 	csv_record_clear(&job->record);
@@ -472,10 +474,12 @@ file_split(struct job *job)
 		if (!job->never_waits && !stream_ready(job->fd))
 			out_flush(job, false);
 		n = stream_read(job->fd, buffer_tail(&job->in), buffer_room(&job->in));
-		if (n < 0)
-			file_complain(job, "read: ");
-		else
+		if (n > 0)
 			buffer_grow(&job->in, (size_t)n);
+		if (n < 0) {
+			file_complain(job, "read: ");
+			job->cut_short = true;
+		}
 		scan(job, n <= 0);
 		job->progress.done += n > 0 ? (uint64_t)n : 0;
 		progress_say(&job->progress, false);

@@ -36,11 +36,9 @@ record_start(struct csv_pick *pick, struct csv_writer *writer, struct buffer *ou
 }
 
 void
-csv_pick_start(struct csv_pick *pick, const struct csv_range *ranges, size_t count, bool fill,
-               struct csv_writer *writer, struct buffer *out)
+csv_pick_start(struct csv_pick *pick, const struct csv_range *ranges, size_t count, bool fill)
 {
 	*pick = (struct csv_pick){.ranges = ranges, .count = count, .fill = fill};
-	record_start(pick, writer, out);
 }
 
 /* The fields that the record lacks, as many as there is room for. True when all are there. */
@@ -70,7 +68,7 @@ record_end(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
 	if (!fill_missing(pick, writer, out))
 		return;
 	csv_write_record_end(writer, out);
-	record_start(pick, writer, out);
+	pick->want = CSV_WANT_RECORD;
 }
 
 ALWAYS static inline void
@@ -111,6 +109,8 @@ walk(struct csv_pick *pick, const struct csv_index *index, const unsigned char *
 	while (at < index->end && buffer_room(out) >= PICK_ROOM) {
 		size_t stop;
 
+		if (pick->want == CSV_WANT_RECORD)
+			record_start(pick, writer, out);
 		if (pick->want == CSV_WANT_FIELD) {
 			stop = csv_cursor_next(&cursor, CSV_STOP_ANY);
 			at += put_piece(writer, out, in + at, stop - at, index->end - at, refused);
@@ -155,9 +155,9 @@ csv_pick_end(struct csv_pick *pick, struct csv_writer *writer, struct buffer *ou
 {
 	if (buffer_room(out) < PICK_ROOM)
 		return false;
-	if (pick->want != CSV_WANT_MISSING)
-		field_end(pick, true, writer, out);
-	else
+	if (pick->want == CSV_WANT_MISSING)
 		record_end(pick, writer, out);
-	return pick->want != CSV_WANT_MISSING;
+	else
+		field_end(pick, true, writer, out);
+	return pick->want == CSV_WANT_RECORD;
 }

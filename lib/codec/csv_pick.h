@@ -6,7 +6,13 @@
 #include "codec/csv_select.h"
 #include "codec/csv_write.h"
 
-enum csv_want { CSV_WANT_NO_MORE, CSV_WANT_LATER, CSV_WANT_FIELD, CSV_WANT_MISSING };
+enum csv_want {
+	CSV_WANT_RECORD,  /* the next one */
+	CSV_WANT_FIELD,   /* this one */
+	CSV_WANT_LATER,   /* not this one */
+	CSV_WANT_NO_MORE, /* none of the rest of the record */
+	CSV_WANT_MISSING, /* what the record, which has ended, lacks */
+};
 
 struct csv_pick {
 	const struct csv_range *ranges;
@@ -18,8 +24,7 @@ struct csv_pick {
 	uint64_t position;
 };
 
-void csv_pick_start(struct csv_pick *pick, const struct csv_range *ranges, size_t count, bool fill,
-                    struct csv_writer *writer, struct buffer *out);
+void csv_pick_start(struct csv_pick *pick, const struct csv_range *ranges, size_t count, bool fill);
 
 /*
  * Writes from the window's byte `at` on. Returns where it stopped: index->end,

@@ -1,0 +1,460 @@
+# csvsplit: the rules, every option and format, its errors and its ends.
+load helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+	printf 'name,email,"last, first"\r\n"A, ""B""",a@x,1\r\nC,"d\ne",\r\n' >people.csv
+	esc=$'\x1b'
+}
+
+# gives INPUT OUTPUT [OPTION...]: both as printf formats.
+gives() {
+	local input=$1 output=$2
+	shift 2
+	printf "$input" | csvsplit "$@" >got || { echo "exit $? of csvsplit $* for $input"; return 1; }
+	printf "$output" >expected
+	cmp got expected || { echo "csvsplit $*: $input"; od -c got; return 1; }
+}
+
+# fails INPUT OUTPUT MESSAGE [OPTION...]: exit 1, and all that came before is there.
+fails() {
+	local input=$1 output=$2 message=$3 status=0
+	shift 3
+	printf "$input" | csvsplit "$@" >got 2>err || status=$?
+	[ "$status" = 1 ] || { echo "exit $status of csvsplit $* for $input"; return 1; }
+	printf "$output" | cmp - got || { od -c got; return 1; }
+	same err "csvsplit: $message"
+}
+
+# refuses MESSAGE [ARGUMENT...]: wrong usage, nothing on stdout.
+refuses() {
+	local message=$1
+	shift
+	run --separate-stderr csvsplit "$@" </dev/null
+	[ "$status" = 2 ] || { echo "exit $status of csvsplit $*"; return 1; }
+	[ -z "$output" ]
+	[ "$stderr" = "csvsplit: $message" ] || { echo "$stderr"; return 1; }
+}
+
+@test "each field is a line" {
+	gives 'a,b,c\nd,e,f\n' 'a\nb\nc\nd\ne\nf\n'
+	gives 'a,"b",c\r\n"d",e,f' 'a\nb\nc\nd\ne\nf\n'
+	gives '"a,b","c\nd","e""f"\n' 'a,b\nc\nd\ne"f\n'
+}
+
+@test "empty fields, empty lines and the end of input are as documented" {
+	gives '' ''
+	gives '\n' '\n'
+	gives 'a' 'a\n'
+	gives 'a,' 'a\n\n'
+	gives ',' '\n\n'
+	gives 'a\n\nb\n' 'a\n\nb\n'
+	gives '""' '\n'
+	gives '\r\n' '\n'
+	gives 'a\r' 'a\r\n'
+	gives 'a\r\r\nb\rc' 'a\r\nb\rc\n'
+}
+
+@test "a byte order mark at the very beginning goes away, before the quote rule, in each file" {
+	gives '\xef\xbb\xbf"a,b",c' 'a,b\nc\n'
+	gives 'a\n\xef\xbb\xbfb' 'a\n\xef\xbb\xbfb\n'
+	gives '\xef\xbb\xbf' ''
+	printf '\xef\xbb\xbfa\n' >1
+	printf '\xef\xbb\xbf"b"' >2
+	csvsplit 1 2 >got
+	same got a b
+}
+
+@test "lenient: quotes in bare fields and text after a closing quote are data" {
+	gives 'a"b,c"d"\n' 'a"b\nc"d"\n'
+	gives '"a"b"c,d\n' 'ab"c\nd\n'
+	gives ' "a,b"\n' ' "a\nb"\n'
+	gives '"a" ,b\n' 'a \nb\n'
+}
+
+@test "strict: line and column of what only leniency takes, and all before it" {
+	fails 'a,b\nc,d"e\n' 'a\nb\nc\nd' 'stdin: 2:4: quote in an unquoted field' -S
+	fails '"a\n\nb"c,d\n' 'a\n\nb' 'stdin: 3:3: text after a closing quote' --strict
+	fails 'a,b\rc\n' 'a\nb' 'stdin: 1:4: CR that no LF follows' -S
+	fails 'a\r' 'a' 'stdin: 1:2: CR that no LF follows' -S
+	fails 'a,b\nc"\n' '["a","b"]\n' 'stdin: 2:2: quote in an unquoted field' -S -O json
+	fails 'ab,cd"e\n' 'ab\0' 'stdin: 1:6: quote in an unquoted field' -S -O nul
+	gives '"a""b",\r\n"c\rd"\r\n' 'a"b\n\nc\rd\n' -S
+}
+
+@test "a quote never closed: everything is delivered, then the line where it opened" {
+	fails 'a\nb,"c,\n\nd\n' 'a\nb\nc,\n\nd\n\n' 'stdin: line 2: quote never closed'
+	fails '"' '\n' 'stdin: line 1: quote never closed'
+	fails 'a,"b' '["a","b"]\n' 'stdin: line 1: quote never closed' -O json
+	fails 'a,"b' 'a\0b\0' 'stdin: line 1: quote never closed' -O nul
+	fails 'x,y\n"a\n' 'x,y\n"a\n",\n' 'stdin: line 2: quote never closed' -O csv -f 1,2
+}
+
+@test "-Q: no quoting, each delimiter splits" {
+	gives '"a,b",c\r\n"d' '"a\nb"\nc\n"d\n' -Q
+	gives 'a,\n,' 'a\n\n\n\n' --no-quotes
+	gives '"a,b"\n' '"""a","b"""\n' -Q -O csv
+}
+
+@test "-d and -q: any byte but CR and LF" {
+	gives 'a;b;"c;d"' 'a\nb\nc;d\n' -d ';'
+	gives 'a\tb\t"c\td"' 'a\nb\nc\td\n' -d '\t'
+	gives 'a\0b' 'a\nb\n' --delimiter '\0'
+	gives 'a\xfeb' 'a\nb\n' -d '\xfE'
+	gives "'a,b','c''d',\"e\"" "a,b\nc'd\n\"e\"\n" -q "'"
+	gives 'a\\b' 'a\nb\n' -d '\'
+	gives 'a;b;"c;d,"' 'a,b,"c;d,"\n' -d ';' -O csv
+	gives 'a,b' 'a\nb\n' --quote '\x27'
+}
+
+@test "-f: positions, ranges, repeated and reordered" {
+	gives 'a,b,c,d\n' 'a\nc\n' -f 1,3
+	gives 'a,b,c,d\n' 'c\na\na\n' -f 3,1,1
+	gives 'a,b,c,d\n' 'b\nc\nd\n' -f 2-4
+	gives 'a,b,c,d\n' 'd\nc\nb\n' -f 4-2
+	gives 'a,b,c,d\n' 'a\nb\n' --fields=-2
+	gives 'a,b,c,d\n' 'c\nd\n' -f 3-
+	gives 'a,b,c,d\ne,f\n' 'd\na\nf\ne\n' -f '~1,1'
+	gives 'a,b,c,d\n' 'c\nd\nd\nc\nb\na\n' -f '~2-~1,~1-1'
+}
+
+@test "-f: a field that a record lacks is empty" {
+	gives 'a,b,c\nd\n' 'b,c\n,\n' -f 2,3 -O csv
+	gives 'a,b,c\nd\n' 'c,a\n,d\n' -f 3,1 -O csv
+	gives 'a,b,c\nd\n' 'b\tc\n\n' -f 2- -O tsv
+	gives 'a\n' '["","a","a"]\n' -f '2,1,~1' -O json
+	gives 'a\n' 'a\n\n\n\n' -f 1-4
+	gives 'a\n' '\n\na\n' -f '~3-'
+}
+
+@test "-f: header names, and the list is itself a CSV record" {
+	csvsplit -f email,name people.csv >got
+	same got a@x 'A, "B"' d e C
+	csvsplit -f '"last, first",1' -O tsv people.csv >got
+	same got $'last, first\tname' $'1\tA, "B"' $'\tC'
+	gives '12,"a ""b"""\n1,2\n' '2\n' -f '"a ""b"""'
+	gives 'a,,b\n1,2,3\n' '3\n2\n' -f 'b,'
+}
+
+@test "-f: names are looked up in each file's own header" {
+	printf 'a,b\n1,2\n' >1
+	printf 'b,c,a\n4,5,3\n' >2
+	csvsplit -f a,b -O csv 1 2 >got
+	same got a,b 1,2 3,4
+	csvsplit -f b 1 2 >got
+	same got 2 4
+	csvsplit -H -O json 1 2 >got
+	same got '{"a":"1","b":"2"}' '{"b":"4","c":"5","a":"3"}'
+}
+
+@test "-f: names that are not there" {
+	fails 'a,b\n1,2\n' '' "stdin: no field is named \`c'" -f a,c
+	fails '' '' 'stdin: no header' -f a
+	fails 'a\n' '' "stdin: no field is named \`\\x1b[31mx'" -f "$esc[31mx"
+	printf 'a\n1\n' >1
+	printf 'b\n2\n' >2
+	run --separate-stderr csvsplit -f a 1 2
+	[ "$status" = 1 ]
+	[ "$output" = 1 ]
+	[ "$stderr" = "csvsplit: 2: no field is named \`a'" ]
+}
+
+@test "-f: what is no list" {
+	range='not a position from 1 to 4294967295 (csvsplit --help tells more)'
+	refuses "--fields: 0: $range" -f 0
+	refuses "--fields: 18446744073709551616: $range" -f 18446744073709551616
+	refuses "--fields: ~0: $range" -f 1,~0
+	refuses "--fields: 1-2-3: not a position or a range (csvsplit --help tells more)" -f 1-2-3
+	refuses "--fields: -: not a position or a range (csvsplit --help tells more)" -f -
+	refuses '--fields: : not a list of fields' -f ''
+	refuses '--fields: "a: not a list of fields' -f '"a'
+	refuses '--fields: a\x0ab: not a list of fields' -f $'a\nb'
+}
+
+@test "-x: all the others, in the record's order" {
+	gives 'a,b,c,d\n' 'b\nd\n' -x -f 3,1
+	gives 'a,b,c,d\n' 'a,b,c\n' --complement -f '~1' -O csv
+	gives 'a,b\n1,2\n' '2\n' -xf a
+	gives 'a,b\n' '' -xf 1-
+	gives 'a,b\n1,2\n' '{"b":"2"}\n' -xf a -O json
+}
+
+@test "-H: the header is keys in json, first in csv and tsv, and not in lines and nul" {
+	gives 'a,b\n1,2\n' '1\n2\n' -H
+	gives 'a,b\n1,2\n' '1\0002\000' -H -O nul
+	gives 'a,b\n1,2\n' 'a,b\n1,2\n' --header -O csv
+	gives 'a,b\n1,2\n' 'b\ta\n2\t1\n' -H -O tsv -f 2,1
+	gives 'a,b\n1,2\n' '{"a":"1","b":"2"}\n' -H -O json
+	gives 'a,b\n1,2,3\n4\n' '{"a":"1","b":"2","3":"3"}\n{"a":"4"}\n' -H -O json
+	gives 'a,b\n1\n' '{"b":"","~5":"","a":"1"}\n' -H -O json -f '2,~5,1'
+	gives 'a,b' '' -H
+	gives '' '' -H -O json
+	printf 'a\n1\n' >1
+	csvsplit -H -O csv 1 1 >got
+	same got a 1 1
+}
+
+@test "-O nul: for xargs -0; a NUL in a field is refused before that field" {
+	gives 'a,"b\n",\n' 'a\0b\n\0\0' -O nul
+	csvsplit -O nul people.csv | xargs -0 printf '[%s]' >got
+	printf '[name][email][last, first][A, "B"][a@x][1][C][d\ne][]' | cmp - got
+	fails 'a,b\nc\0d,e\n' 'a\0b\0' 'stdin: line 2: NUL in a field, which NUL-terminated output cannot have' -O nul
+	fails 'a,c\0d\n' 'a\0' 'stdin: line 1: NUL in a field, which NUL-terminated output cannot have' -O nul -f 1,2
+	fails 'a,c\0d\n' '' 'stdin: line 1: NUL in a field, which NUL-terminated output cannot have' -O nul -f 2,1
+	gives 'a\0b\0' 'a\0b\0\0' -O nul -d '\0'
+}
+
+@test "-O tsv: a record a line, what would break it escaped" {
+	gives '"a\tb","c\nd","e\rf\\",\0\n' 'a\\tb\tc\\nd\te\\rf\\\\\t\0\n' -O tsv
+	gives '\n,\n' '\n\t\n' -O tsv
+}
+
+@test "-O csv: quoted where needed" {
+	gives '"a","b,c","d""e","f\ng","h\ri",j\r\n' 'a,"b,c","d""e","f\ng","h\ri",j\n' -O csv
+	gives 'a"b\n' '"a""b"\n' -O csv
+	gives '\na\n' '""\na\n' -O csv
+	gives '\xef\xbb\xbf\xef\xbb\xbfa\n' '"\xef\xbb\xbfa"\n' -O csv
+}
+
+@test "-O csv: written again it stays the same" {
+	for i in 1 2 3 4 5 6 7 8; do
+		head -c 3000 /dev/urandom | tr '\0-\377' 'a,"\n\r\na,bcdefgh\n,",,""' >in
+		csvsplit -O csv in >1 2>/dev/null || true
+		csvsplit -O csv 1 >2
+		cmp 1 2
+		csvsplit -O tsv in >3 2>/dev/null || true
+		csvsplit -O tsv 1 | cmp - 3
+		csvsplit -O json in >4 2>/dev/null || true
+		csvsplit -O json 1 | cmp - 4
+	done
+}
+
+@test "-O json: what is no UTF-8 is refused with its line, or replaced" {
+	gives 'a,\xc3\xa9,"\\""",\x01\n' '["a","\xc3\xa9","\\\\\\"","\\u0001"]\n' -O json
+	why='not UTF-8, which JSON must be (--replace puts U+FFFD)'
+	fails 'a\n"b\n",\xff\n' '["a"]\n' "stdin: line 2: $why" -O json
+	fails 'a\xc3,\xa9b\n' '' "stdin: line 1: $why" -O json
+	fails '\xff\nb\n' '' "stdin: line 1: $why" -O json -H
+	gives 'a\xff,\xe2\x82\n' '["a\xef\xbf\xbd","\xef\xbf\xbd"]\n' -O json --replace
+	gives '\xff\nb\n' '{"\xef\xbf\xbd":"b"}\n' -O json -H --replace
+	gives '\xff,b\n' '["b"]\n' -O json -f 2
+}
+
+@test "--max-record: a limit for what must be held, and only for that" {
+	head -c 300000 /dev/zero | tr '\0' a >long
+	run --separate-stderr csvsplit -O json --max-record 100k long
+	[ "$status" = 1 ]
+	[ "$stderr" = 'csvsplit: long: line 1: record of more than 102400 bytes (--max-record)' ]
+	csvsplit -O csv --max-record 1 long | cmp - <(printf '"%s"\n' "$(cat long)")
+	csvsplit -O json --max-record 1M long >got
+	cmp got <(printf '["%s"]\n' "$(cat long)")
+	(echo a,b && head -c 200000 /dev/zero | tr '\0' ,) >many
+	run --separate-stderr csvsplit -f 2,1 -O csv --max-record 1M many
+	[ "$status" = 0 ]
+	run --separate-stderr csvsplit -f '~1' --max-record 1M many
+	[ "$status" = 1 ]
+	[ "$stderr" = 'csvsplit: many: line 2: record of more than 1048576 bytes (--max-record)' ]
+}
+
+@test "--progress: how much, how fast, and the share of files" {
+	head -c 2097152 /dev/zero | tr '\0' , >in
+	csvsplit --progress in >/dev/null 2>err
+	grep -qxE 'csvsplit: 2\.0 MiB, 100%, [0-9.]+ MiB/s' err
+	cat in | csvsplit --progress 2>err | wc -c
+	grep -qxE 'csvsplit: 2\.0 MiB, [0-9.]+ MiB/s' err
+	csvsplit in 2>err >/dev/null
+	[ ! -s err ]
+}
+
+@test "several files are split one by one; - is stdin" {
+	printf 'a,b' >1
+	printf '"c\n' >2
+	printf 'd' | csvsplit 1 - 1 >got
+	same got a b d a b
+	run --separate-stderr csvsplit 1 2 1
+	[ "$status" = 1 ]
+	[ "$stderr" = 'csvsplit: 2: line 1: quote never closed' ]
+	[ "$output" = $'a\nb\nc' ]
+}
+
+@test "a file that cannot be read is said, the others are split, exit 1" {
+	printf 'a,b' >1
+	run --separate-stderr csvsplit missing . 1
+	[ "$status" = 1 ]
+	[ "$output" = $'a\nb' ]
+	[ "${stderr_lines[0]}" = 'csvsplit: missing: No such file or directory' ]
+	[ "${stderr_lines[1]}" = 'csvsplit: .: read: Is a directory' ]
+}
+
+@test "wrong usage is exit 2" {
+	refuses '--format: xml: not lines, nul, tsv, csv or json' -O xml
+	refuses '--delimiter: ab: not one byte, \t, \0 or \xHH' -d ab
+	refuses '--delimiter: : not one byte, \t, \0 or \xHH' -d ''
+	refuses '--delimiter: \x0a: CR and LF end records' -d $'\n'
+	refuses '--delimiter: \x0d: CR and LF end records' -d '\x0d'
+	refuses '--quote: \xg1: not one byte, \t, \0 or \xHH' -q '\xg1'
+	refuses 'delimiter and quote are the same (csvsplit --help tells more)' -d '"'
+	refuses '--complement: needs --fields (csvsplit --help tells more)' -x
+	refuses '--replace: only JSON needs it (--format json) (csvsplit --help tells more)' --replace
+	refuses '--max-record: 0: not a size from 1 to 1024G' --max-record 0
+	refuses '-z: no such option (csvsplit --help tells more)' -z
+	run csvsplit --help
+	[ "$status" = 0 ]
+	[[ $output == 'usage: csvsplit [option...] [file...]'* ]]
+	run csvsplit --version
+	[[ $status = 0 && $output == 'csvsplit (fittings) '* ]]
+}
+
+@test "control bytes of a file's name are escaped" {
+	run --separate-stderr csvsplit "no${esc}file"
+	[ "$stderr" = 'csvsplit: no\x1bfile: No such file or directory' ]
+}
+
+@test "closed descriptors are said" {
+	for options in "" "-O csv" "-f 1 -O json"; do
+		run --separate-stderr bash -c "csvsplit $options <&-"
+		[ "$status" = 1 ]
+		[ "$stderr" = 'csvsplit: stdin: read: Bad file descriptor' ]
+		run --separate-stderr bash -c "csvsplit $options </dev/null >&-"
+		[ "$status" = 1 ]
+		[ "$stderr" = 'csvsplit: stdout: Bad file descriptor' ]
+	done
+	printf 'a,b' >in
+	bash -c 'csvsplit in <&- 2>&- >got'
+	same got a b
+}
+
+@test "an output that cannot be written is exit 1" {
+	printf 'a,b\n' >in
+	for options in "" "-O csv" "-O json" "-f 2,1"; do
+		run --separate-stderr bash -c "csvsplit $options in >/dev/full"
+		[ "$status" = 1 ]
+		[ "$stderr" = 'csvsplit: write: No space left on device' ]
+	done
+	head -c 100000 /dev/zero | tr '\0' , >in
+	run --separate-stderr bash -c 'ulimit -f 8; csvsplit in >out'
+	[ "$status" = 1 ]
+	[ "$stderr" = 'csvsplit: write: File too large' ]
+}
+
+@test "it ends when nobody reads" {
+	run bash -c 'yes a,b,c | timeout 20 csvsplit | head -n 1'
+	[ "$output" = a ]
+	run bash -c 'trap "" PIPE; yes a,b,c 2>/dev/null | timeout 20 csvsplit 2>err | head -n 1; echo "${PIPESTATUS[1]}"'
+	[ "$output" = $'a\n1' ]
+	same err 'csvsplit: write: Broken pipe'
+}
+
+@test "nothing is held while it waits for input" {
+	for format in lines tsv csv json; do
+		mkfifo in."$format" out."$format"
+		csvsplit -O "$format" <in."$format" >out."$format" 3>&- &
+		pids+=("$!")
+		exec 8>in."$format" 9<out."$format"
+		printf 'a,"b"\nc' >&8
+		case $format in
+		lines) read -rt 20 -u 9 line && [ "$line" = a ] && read -rt 20 -u 9 line && [ "$line" = b ] ;;
+		tsv) read -rt 20 -u 9 line && [ "$line" = $'a\tb' ] ;;
+		csv) read -rt 20 -u 9 line && [ "$line" = a,b ] ;;
+		json) read -rt 20 -u 9 line && [ "$line" = '["a","b"]' ] ;;
+		esac
+		# A part of a field too, where the format allows it.
+		[ "$format" != lines ] || { read -rt 20 -N 1 -u 9 line && [ "$line" = c ]; }
+		exec 8>&-
+		cat <&9 >rest
+		exec 9<&-
+		[ -s rest ]
+	done
+}
+
+@test "big input leaves in big writes, also from small reads" {
+	command -v strace >/dev/null || skip "no strace"
+	yes 'some,fields,"of text"' | head -n 100000 >in
+	strace -o trace -e trace=write csvsplit in >/dev/null
+	[ "$(grep -c '^write(1' trace)" -le 20 ]
+	strace -o trace -e trace=write csvsplit -f 1,3 in >/dev/null
+	[ "$(grep -c '^write(1' trace)" -le 20 ]
+}
+
+@test "a pipe as stdout is widened to 1 MiB" {
+	command -v strace >/dev/null || skip "no strace"
+	echo a | strace -o trace -e trace=fcntl csvsplit | cat
+	grep -q 'F_SETPIPE_SZ, 1048576' trace
+	when=$(grep fcntl trace | grep -n F_SETPIPE_SZ | cut -d : -f 1)
+	echo a | strace -o trace -e "inject=fcntl:error=EPERM:when=$when" csvsplit | cat >got
+	grep -q 'F_SETPIPE_SZ, 1048576.*EPERM' trace
+	same got a
+}
+
+@test "however the input arrives, the output is the same" {
+	for ((i = 0; i < 300; i++)); do
+		printf '%s,"%s\r\n""%s",,%s\r\n' "$i" "$RANDOM" "$i" 'a"b'
+	done >in
+	for options in "" "-O nul" "-O tsv" "-O csv" "-O json" "-f 2,4" "-f ~1,2 -O csv" "-H -O json" "-S -O tsv"; do
+		csvsplit $options in >whole 2>err.whole || true
+		dd if=in bs=1 status=none | csvsplit $options >bytes 2>err.bytes || true
+		dd if=in bs=61 status=none | csvsplit $options >some 2>err.some || true
+		cmp whole bytes
+		cmp whole some
+		cmp <(sed s/in:/stdin:/ err.whole) err.bytes
+		cmp err.some err.bytes
+	done
+}
+
+@test "interrupted calls change nothing, a read error loses nothing" {
+	command -v strace >/dev/null || skip "no strace"
+	yes 'some,fields,"of text"' | head -n 30000 >in
+	csvsplit in >expected
+	strace -o trace -e trace=read,write -e inject=read,write:error=EINTR:when=1+3 csvsplit in >got
+	cmp got expected
+	status=0
+	strace -o trace -P in -e inject=read:error=EIO:when=3 csvsplit in >got 2>err || status=$?
+	[ "$status" = 1 ]
+	grep -v '^strace:' err | grep -vE '^csvsplit: in: read: (Input/output|I/O) error$' && false
+	cmp <(head -c 262144 in | csvsplit 2>/dev/null) got
+}
+
+@test "descriptors that others set non-blocking work" {
+	yes 'some,fields,"of text"' | head -n 200000 >in
+	csvsplit in >expected
+	(cat in) | "$TOOLS/nonblocking" csvsplit | (sleep 0.2 && cat) >got
+	cmp got expected
+}
+
+@test "constant memory: a field of 200 MB in lines, nul, tsv and csv" {
+	echo a | prlimit --as=67108864 csvsplit || skip "this build needs more address space to start"
+	long() { yes ',"a""' | tr -d '\n' | head -c 200000000 | tr , "${1:-,}"; }
+	for format in lines nul tsv csv; do
+		prlimit --as=67108864 csvsplit -O "$format" < <(head -c 200000000 /dev/zero | tr '\0' x) | tr -d '"\n\0' | wc -c >count
+		same count 200000000
+		prlimit --as=67108864 csvsplit -O "$format" -f 1 < <(head -c 200000000 /dev/zero | tr '\0' x) | tr -d '"\n\0' | wc -c >count
+		same count 200000000
+	done
+	prlimit --as=67108864 csvsplit < <(head -c 200000000 /dev/zero | tr '\0' ,) | wc -c >count
+	same count 200000001
+	run --separate-stderr prlimit --as=67108864 csvsplit -O json < <(head -c 200000000 /dev/zero | tr '\0' x)
+	[ "$status" = 1 ]
+	[ -z "$output" ]
+}
+
+@test "memory that there is not: said, exit 1" {
+	echo a | prlimit --as=67108864 csvsplit || skip "this build needs more address space to start"
+	head -c 50000000 /dev/zero | tr '\0' x >long
+	run --separate-stderr prlimit --as=33554432 csvsplit -O json --max-record 1G long
+	[ "$status" = 1 ]
+	[[ $stderr == 'csvsplit: memory: '* ]]
+}
+
+@test "long: a field of 5 GB under 64 MiB of address space" {
+	[ -n "${LONG:-}" ] || skip "takes a minute: LONG=1"
+	for format in lines nul tsv; do
+		prlimit --as=67108864 csvsplit -O "$format" < <(yes | tr -d '\n' | head -c 5G) | wc -c >count
+		same count 5368709121
+	done
+}
+
+@test "without newlines and quotes it splits as the raw splitter does" {
+	gives 'a,,b' 'a\n\nb\n' -Q
+	gives ',,' '\n\n\n' -Q
+	gives 'a,' 'a\n\n' -Q
+}

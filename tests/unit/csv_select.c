@@ -1,0 +1,238 @@
+#include "codec/csv_select.h"
+
+#include "unit.h"
+
+enum { ITEMS_MAX = 8, TEXT_MAX = 512 };
+
+static struct csv_item items[ITEMS_MAX];
+
+static size_t
+put_number(char *all, size_t used, int64_t position, uint64_t n)
+{
+	bool missing = position < 1 || position > (int64_t)n;
+
+	return (size_t)snprintf(all + used, TEXT_MAX - used, missing ? " -" : " %lld", (long long)position);
+}
+
+/* Items by blanks between them. */
+static size_t
+items_parse(const char *list)
+{
+	size_t count = 0;
+
+	for (const char *at = list; *at != '\0'; at += strcspn(at, " "), at += *at == ' ')
+		CHECK(csv_item_parse((struct span){at, strcspn(at, " ")}, &items[count++]) == CSV_ITEM_GOOD);
+	return count;
+}
+
+/* The positions of a walk over a record of n fields, `-` for a missing one. */
+static void
+walk_text(const struct csv_select *select, uint64_t n, char *all)
+{
+	struct csv_walk walk = {0};
+	int64_t position;
+	size_t used = 0;
+
+	all[0] = '\0';
+	while (csv_select_next(select, &walk, n, &position) && used < TEXT_MAX - 32)
+		used += put_number(all, used, position, n);
+}
+
+static bool
+gives(const char *list, bool complement, uint64_t n, const char *expected)
+{
+	struct csv_select select = {.items = items, .count = items_parse(list), .complement = complement};
+	char all[TEXT_MAX];
+
+	walk_text(&select, n, all);
+	if (strcmp(all, expected) != 0)
+		printf("# %s of %d:%s, not%s\n", list, (int)n, all, expected);
+	return strcmp(all, expected) == 0;
+}
+
+static void
+positions_come_in_the_order_given(void)
+{
+	CHECK(gives("1", false, 3, " 1"));
+	CHECK(gives("3 1 1", false, 3, " 3 1 1"));
+	CHECK(gives("1-3", false, 3, " 1 2 3"));
+	CHECK(gives("3-1", false, 3, " 3 2 1"));
+	CHECK(gives("-2", false, 3, " 1 2"));
+	CHECK(gives("2-", false, 3, " 2 3"));
+	CHECK(gives("2-2", false, 3, " 2"));
+}
+
+static void
+a_tilde_counts_from_the_end(void)
+{
+	CHECK(gives("~1", false, 3, " 3"));
+	CHECK(gives("~3", false, 3, " 1"));
+	CHECK(gives("~2-~1", false, 3, " 2 3"));
+	CHECK(gives("~1-~2", false, 3, " 3 2"));
+	CHECK(gives("2-~1", false, 4, " 2 3 4"));
+	CHECK(gives("2-~2", false, 4, " 2 3"));
+	CHECK(gives("~1-1", false, 3, " 3 2 1"));
+	CHECK(gives("~2-", false, 3, " 2 3"));
+	CHECK(gives("-~2", false, 3, " 1 2"));
+}
+
+static void
+what_a_record_lacks_is_missing_or_nothing(void)
+{
+	CHECK(gives("5", false, 3, " -"));
+	CHECK(gives("2-5", false, 3, " 2 3 - -"));
+	CHECK(gives("5-2", false, 3, " - - 3 2"));
+	CHECK(gives("~5", false, 3, " -"));
+	CHECK(gives("~4-~1", false, 2, " - - 1 2"));
+	CHECK(gives("4-", false, 3, ""));
+	CHECK(gives("3-~2", false, 3, ""));
+	CHECK(gives("~1-2", false, 1, ""));
+	CHECK(gives("1-", false, 0, ""));
+}
+
+static void
+the_complement_is_all_the_others(void)
+{
+	CHECK(gives("2", true, 3, " 1 3"));
+	CHECK(gives("3-2 5", true, 6, " 1 4 6"));
+	CHECK(gives("~1", true, 3, " 1 2"));
+	CHECK(gives("~2-~1 1", true, 5, " 2 3"));
+	CHECK(gives("2-", true, 3, " 1"));
+	CHECK(gives("1-", true, 3, ""));
+	CHECK(gives("9", true, 2, " 1 2"));
+	CHECK(gives("", true, 3, " 1 2 3"));
+}
+
+static void
+an_item_is_a_position_or_a_name(void)
+{
+	static const struct { const char *text; enum csv_item_kind kind; bool named; } rows[] = {
+		{"1", CSV_ITEM_GOOD, false}, {"4294967295", CSV_ITEM_GOOD, false}, {"007", CSV_ITEM_GOOD, false},
+		{"name", CSV_ITEM_GOOD, true}, {"", CSV_ITEM_GOOD, true}, {" 1", CSV_ITEM_GOOD, true},
+		{"+1", CSV_ITEM_GOOD, true}, {"1.5", CSV_ITEM_GOOD, true}, {"0x1", CSV_ITEM_GOOD, true},
+		{"0", CSV_ITEM_OUT_OF_RANGE, false}, {"~0", CSV_ITEM_OUT_OF_RANGE, false},
+		{"4294967296", CSV_ITEM_OUT_OF_RANGE, false}, {"18446744073709551616", CSV_ITEM_OUT_OF_RANGE, false},
+		{"18446744073709551617", CSV_ITEM_OUT_OF_RANGE, false}, {"1-0", CSV_ITEM_OUT_OF_RANGE, false},
+		{"0-3", CSV_ITEM_OUT_OF_RANGE, false}, {"-0", CSV_ITEM_OUT_OF_RANGE, false},
+		{"-", CSV_ITEM_NOT_A_RANGE, false}, {"~", CSV_ITEM_NOT_A_RANGE, false}, {"--", CSV_ITEM_NOT_A_RANGE, false},
+		{"1-2-3", CSV_ITEM_NOT_A_RANGE, false}, {"1~", CSV_ITEM_NOT_A_RANGE, false},
+		{"~~1", CSV_ITEM_NOT_A_RANGE, false}, {"1--2", CSV_ITEM_NOT_A_RANGE, false},
+		{"~-1", CSV_ITEM_NOT_A_RANGE, false}, {"1-~", CSV_ITEM_NOT_A_RANGE, false},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct csv_item item;
+
+		if (csv_item_parse(span_of(rows[i].text), &item) == rows[i].kind && item.named == rows[i].named)
+			continue;
+		printf("# %s\n", rows[i].text);
+		CHECK(false);
+	}
+}
+
+/* The positions that ranges give for a record of n fields. */
+static void
+ranges_text(const struct csv_range *ranges, size_t count, bool fill, uint64_t n, char *all)
+{
+	size_t used = 0;
+
+	all[0] = '\0';
+	for (size_t i = 0; i < count; i++)
+		for (uint64_t p = ranges[i].from; p <= ranges[i].to && (p <= n || (fill && ranges[i].to != UINT64_MAX)); p++)
+			used += put_number(all, used, (int64_t)p, n);
+}
+
+static void
+ranges_give_what_the_walk_gives(void)
+{
+	static const char *const lists[] = {
+		"1", "2 4", "1-3", "1 3-", "2-2 4-6 9", "-3 5", "7-", "1-5 6-7 8-", "1 2 3 4 5 6 7 8",
+	};
+
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+		for (int complement = 0; complement < 2; complement++)
+			for (uint64_t n = 0; n < 12; n++) {
+				struct csv_select select = {items, items_parse(lists[i]), complement != 0};
+				struct csv_range ranges[ITEMS_MAX + 1];
+				long count = csv_select_ranges(&select, ranges);
+				char walked[TEXT_MAX], ranged[TEXT_MAX];
+
+				CHECK(count >= 0);
+				walk_text(&select, n, walked);
+				ranges_text(ranges, (size_t)count, complement == 0, n, ranged);
+				CHECK(strcmp(walked, ranged) == 0);
+			}
+}
+
+static void
+what_goes_back_or_counts_from_the_end_has_no_ranges(void)
+{
+	static const char *const lists[] = {"2 1", "1 1", "3-1", "~1", "2-~2", "1-3 2", "1- 2", "~2-"};
+	struct csv_range ranges[ITEMS_MAX + 1];
+
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+		struct csv_select select = {items, items_parse(lists[i]), false};
+
+		CHECK(csv_select_ranges(&select, ranges) < 0);
+	}
+}
+
+static void
+a_complement_has_ranges_whatever_the_order(void)
+{
+	struct csv_range ranges[ITEMS_MAX + 1];
+	struct csv_select select = {items, items_parse("9 3-1 2 5"), true};
+
+	CHECK(csv_select_ranges(&select, ranges) == 3);
+	CHECK(ranges[0].from == 4 && ranges[0].to == 4);
+	CHECK(ranges[1].from == 6 && ranges[1].to == 8);
+	CHECK(ranges[2].from == 10 && ranges[2].to == UINT64_MAX);
+}
+
+static void
+the_limit_is_the_last_position_that_matters(void)
+{
+	static const struct { const char *list; uint64_t limit; } rows[] = {
+		{"3 1", 3}, {"5-2 1", 5}, {"1 4-", 0}, {"~1", 0}, {"7", 7},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct csv_select select = {items, items_parse(rows[i].list), false};
+
+		CHECK(csv_select_limit(&select) == rows[i].limit);
+		select.complement = true;
+		CHECK(csv_select_limit(&select) == 0);
+	}
+}
+
+static void
+names_are_found_in_the_header(void)
+{
+	unsigned char bytes[] = "idnamenamelast, first";
+	size_t ends[] = {2, 6, 10, 21};
+	struct csv_record header = {.bytes = bytes, .size = 21, .used = 21, .ends = ends, .room = 4, .count = 4};
+
+	items_parse("name 4 id");
+	CHECK(csv_select_resolve(items, 3, &header) == 3);
+	CHECK(items[0].first.number == 2 && items[1].first.number == 4 && items[2].last.number == 1);
+	CHECK(csv_item_parse(span_of("last, first"), &items[0]) == CSV_ITEM_GOOD);
+	CHECK(csv_select_resolve(items, 1, &header) == 1 && items[0].first.number == 4);
+	items_parse("id nam");
+	CHECK(csv_select_resolve(items, 2, &header) == 1);
+}
+
+int
+main(void)
+{
+	TEST(positions_come_in_the_order_given);
+	TEST(a_tilde_counts_from_the_end);
+	TEST(what_a_record_lacks_is_missing_or_nothing);
+	TEST(the_complement_is_all_the_others);
+	TEST(an_item_is_a_position_or_a_name);
+	TEST(ranges_give_what_the_walk_gives);
+	TEST(what_goes_back_or_counts_from_the_end_has_no_ranges);
+	TEST(a_complement_has_ranges_whatever_the_order);
+	TEST(the_limit_is_the_last_position_that_matters);
+	TEST(names_are_found_in_the_header);
+	return unit_done();
+}

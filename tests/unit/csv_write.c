@@ -1,0 +1,376 @@
+/*
+ * Records in their output formats, while they stream by (csv_pick) and held
+ * (csv_record): both the same, however the input is cut and however small the
+ * output buffer is.
+ */
+#include "codec/csv_pick.h"
+#include "codec/csv_record.h"
+
+#include "unit.h"
+
+enum { OUT_SIZE = CSV_HOLD_MAX + 4096, ALL_MAX = 1 << 19, RECORD_SIZE = 1 << 18, ENDS = 4096 };
+
+static const struct csv_dialect dialect = {.delimiter = ',', .quote = '"', .quoting = true};
+
+struct output {
+	unsigned char bytes[ALL_MAX];
+	size_t size;
+};
+
+static struct output streamed, cut_up, held;
+static struct csv_index csv_index;
+static unsigned char storage[OUT_SIZE];
+
+static void
+out_flush(struct output *all, struct buffer *out, size_t stays)
+{
+	size_t n = buffer_held(out) - stays;
+
+	memcpy(all->bytes + all->size, buffer_head(out), n);
+	all->size += n;
+	buffer_take(out, n);
+	buffer_pack(out);
+}
+
+/* By csv_pick, in pieces of `step`. False where the format refused a byte. */
+static bool
+stream(const unsigned char *p, size_t n, size_t step, enum csv_format format, const struct csv_range *ranges,
+       size_t count, struct output *all)
+{
+	struct buffer out = buffer_over(storage, sizeof storage);
+	struct csv_writer writer = {.format = format};
+	struct csv_pick pick;
+	struct csv csv;
+	bool refused = false;
+
+	all->size = 0;
+	csv_start(&csv, &dialect, csv_best_path());
+	csv_pick_start(&pick, ranges, count, true);
+	for (size_t done = 0, end = step < n ? step : n;; end = n - end < step ? n : end + step) {
+		while (csv_index_make(&csv, p + done, end - done, end == n, &csv_index) != 0) {
+			unsigned char *window = unit_at_edge(p + done, csv_index.end);
+
+			for (size_t at = 0; at < csv_index.end && !refused;) {
+				at = csv_pick_window(&pick, &csv_index, window, at, &writer, &out, &refused);
+				out_flush(all, &out, writer.held);
+			}
+			unit_drop(window, csv_index.end);
+			done += csv_index.end;
+		}
+		if (end == n || refused)
+			break;
+	}
+	while (csv.open && !refused && !csv_pick_end(&pick, &writer, &out))
+		out_flush(all, &out, writer.held);
+	out_flush(all, &out, 0);
+	return !refused;
+}
+
+static void
+put_held(struct csv_writer *writer, struct buffer *out, struct span data, struct output *all)
+{
+	for (size_t n; data.size > 0; data.at += n, data.size -= n) {
+		out_flush(all, out, writer->held);
+		n = csv_write_cut((const unsigned char *)data.at, data.size, csv_write_fit(out));
+		(void)csv_write_data(writer, out, (const unsigned char *)data.at, n, n);
+	}
+	out_flush(all, out, writer->held);
+}
+
+static void
+record_put(const struct csv_record *record, const struct csv_record *keys, const struct csv_range *ranges, size_t count,
+           struct csv_writer *writer, struct buffer *out, struct output *all)
+{
+	for (size_t i = 0; i < count; i++)
+		for (uint64_t k = ranges[i].from; k <= ranges[i].to; k++) {
+			if (ranges[i].to == UINT64_MAX && k > record->count)
+				break;
+			if (writer->keyed) {
+				csv_write_key(writer, out);
+				put_held(writer, out, csv_record_field(keys, (int64_t)k), all);
+				csv_write_key_end(writer, out);
+			}
+			csv_write_field(writer, out);
+			put_held(writer, out, csv_record_field(record, (int64_t)k), all);
+			csv_write_field_end(writer, out);
+		}
+	csv_write_record_end(writer, out);
+}
+
+/* By csv_record; with keys, the first record is them. */
+static void
+hold(const unsigned char *p, size_t n, struct csv_writer writer, const struct csv_range *ranges, size_t count,
+     struct output *all)
+{
+	static unsigned char bytes[RECORD_SIZE], key_bytes[RECORD_SIZE];
+	static size_t ends[ENDS], key_ends[ENDS];
+	struct csv_record record = {.bytes = bytes, .size = sizeof bytes, .ends = ends, .room = ENDS};
+	struct csv_record keys = {.bytes = key_bytes, .size = sizeof key_bytes, .ends = key_ends, .room = ENDS};
+	struct buffer out = buffer_over(storage, sizeof storage);
+	struct csv_record *now = writer.keyed ? &keys : &record;
+	struct csv csv;
+
+	all->size = 0;
+	csv_start(&csv, &dialect, csv_best_path());
+	for (size_t done = 0; csv_index_make(&csv, p + done, n - done, true, &csv_index) != 0; done += csv_index.end)
+		for (size_t at = 0; csv_record_take(now, &csv_index, p + done, &at) == CSV_TAKEN_RECORD; now = &record) {
+			if (now == &record)
+				record_put(&record, &keys, ranges, count, &writer, &out, all);
+			csv_record_clear(&record);
+		}
+	if (csv.open) {
+		CHECK(csv_record_end(&record));
+		record_put(&record, &keys, ranges, count, &writer, &out, all);
+	}
+	out_flush(all, &out, 0);
+}
+
+static bool
+is_text(const struct output *all, const char *expected, size_t n)
+{
+	if (all->size == n && memcmp(all->bytes, expected, n) == 0)
+		return true;
+	printf("# %.*s# not\n# %s\n", (int)all->size, (const char *)all->bytes, expected);
+	return false;
+}
+
+static bool
+same(const struct output *a, const struct output *b)
+{
+	return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+static const struct csv_range every[] = {{1, UINT64_MAX}};
+static const struct csv_range some[] = {{1, 1}, {3, 4}};
+
+static bool
+gives_of(const void *text, size_t n, enum csv_format format, const struct csv_range *ranges, size_t count,
+         const char *expected, size_t size)
+{
+	(void)stream(text, n, n, format, ranges, count, &streamed);
+	(void)stream(text, n, 1, format, ranges, count, &cut_up);
+	hold(text, n, (struct csv_writer){.format = format}, ranges, count, &held);
+	return is_text(&streamed, expected, size) && is_text(&cut_up, expected, size) && is_text(&held, expected, size);
+}
+
+static bool
+gives(const char *text, enum csv_format format, const char *expected)
+{
+	return gives_of(text, strlen(text), format, every, 1, expected, strlen(expected));
+}
+
+static void
+lines_and_nul_are_fields_as_they_are(void)
+{
+	CHECK(gives("a,\"b,\"\n\"c\nd\",", CSV_LINES, "a\nb,\nc\nd\n\n"));
+	CHECK(gives_of("a,\"b,\"\nc", 8, CSV_NUL, every, 1, "a\0b,\0c\0", 7));
+	CHECK(gives("", CSV_LINES, ""));
+}
+
+static void
+tsv_escapes_what_would_break_it(void)
+{
+	CHECK(gives("a,b\n,\n", CSV_TSV, "a\tb\n\t\n"));
+	CHECK(gives("\"a\tb\",\"c\nd\r\",\\", CSV_TSV, "a\\tb\tc\\nd\\r\t\\\\\n"));
+	CHECK(gives("\n", CSV_TSV, "\n"));
+}
+
+static void
+csv_is_quoted_where_needed(void)
+{
+	CHECK(gives("\"a\",b\r\n", CSV_CSV, "a,b\n"));
+	CHECK(gives("\"a,b\",\"c\"\"d\",\"e\nf\"", CSV_CSV, "\"a,b\",\"c\"\"d\",\"e\nf\"\n"));
+	CHECK(gives("a\"b,c\rd\n", CSV_CSV, "\"a\"\"b\",\"c\rd\"\n"));
+	CHECK(gives(" a , b \n", CSV_CSV, " a , b \n"));
+	CHECK(gives(",\n", CSV_CSV, ",\n"));
+}
+
+static void
+csv_never_writes_an_empty_line_for_an_empty_field(void)
+{
+	CHECK(gives("\na\n\"\"", CSV_CSV, "\"\"\na\n\"\"\n"));
+}
+
+static void
+csv_keeps_a_byte_order_mark_that_is_data(void)
+{
+	CHECK(gives("\xef\xbb\xbf" "a\n", CSV_CSV, "a\n"));
+	CHECK(gives("\xef\xbb\xbf\xef\xbb\xbf" "a\nb\n", CSV_CSV, "\"\xef\xbb\xbf" "a\"\nb\n"));
+	CHECK(gives("a\n\xef\xbb\xbf" "b\n", CSV_CSV, "a\n\xef\xbb\xbf" "b\n"));
+}
+
+static void
+a_record_that_lacks_fields_has_empty_ones(void)
+{
+	CHECK(gives_of("a\nb,c,d,e,f\n", 12, CSV_CSV, some, 2, "a,,\nb,d,e\n", 10));
+	CHECK(gives_of("a,b,c", 5, CSV_LINES, some, 2, "a\nc\n\n", 5));
+	CHECK(gives_of("\n", 1, CSV_TSV, some, 2, "\t\t\n", 3));
+}
+
+static bool
+gives_json(const char *text, bool keyed, bool replace, const char *expected)
+{
+	hold((const unsigned char *)text, strlen(text),
+	    (struct csv_writer){.format = CSV_JSON, .keyed = keyed, .replace = replace}, every, 1, &held);
+	return is_text(&held, expected, strlen(expected));
+}
+
+static void
+json_is_arrays_or_objects_of_strings(void)
+{
+	CHECK(gives_json("a,\"b\"\"\"\n\n", false, false, "[\"a\",\"b\\\"\"]\n[\"\"]\n"));
+	CHECK(gives_json("x,y\na,b\nc,d\n", true, false, "{\"x\":\"a\",\"y\":\"b\"}\n{\"x\":\"c\",\"y\":\"d\"}\n"));
+	CHECK(gives_json("\"\b\f\n\r\t\x01\x1f\\/\x7f\"", false, false, "[\"\\b\\f\\n\\r\\t\\u0001\\u001f\\\\/\x7f\"]\n"));
+}
+
+static void
+json_replaces_what_is_no_utf8(void)
+{
+	CHECK(gives_json("a\xff" "b", false, true, "[\"a\xef\xbf\xbd" "b\"]\n"));
+	CHECK(gives_json("\xe2\x82", false, true, "[\"\xef\xbf\xbd\"]\n"));
+	CHECK(gives_json("\xe2\x82,\xe2\x82\xac", false, true, "[\"\xef\xbf\xbd\",\"\xe2\x82\xac\"]\n"));
+	CHECK(gives_json("\xe2\x82" "a\xc0\x80", false, true, "[\"\xef\xbf\xbd" "a\xef\xbf\xbd\xef\xbf\xbd\"]\n"));
+	CHECK(gives_json("\xf0\x9f\x98\xf0\x9f\x98\x80", false, true, "[\"\xef\xbf\xbd\xf0\x9f\x98\x80\"]\n"));
+}
+
+static void
+a_cut_is_never_within_a_character(void)
+{
+	const unsigned char *euro = (const unsigned char *)"a\xe2\x82\xac\xe2\x82\xac";
+
+	CHECK(csv_write_cut(euro, 7, 9) == 7);
+	CHECK(csv_write_cut(euro, 7, 4) == 4);
+	CHECK(csv_write_cut(euro, 7, 5) == 4);
+	CHECK(csv_write_cut(euro, 7, 6) == 4);
+	CHECK(csv_write_cut((const unsigned char *)"a\x80\x80\x80\x80\x80\x80", 7, 5) == 5);
+}
+
+static void
+nul_refuses_a_NUL(void)
+{
+	CHECK(!stream((const unsigned char *)"ab,c\0d,e\n", 9, 9, CSV_NUL, every, 1, &streamed));
+	CHECK(is_text(&streamed, "ab", 3));
+}
+
+static uint64_t seed = 88172645463325252;
+
+static unsigned
+roll(unsigned sides)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (unsigned)(seed >> 33) % sides;
+}
+
+static size_t
+random_text(unsigned char *text, size_t n)
+{
+	static const char letters[] = "aabcdefgh,,,\"\"\n\n\r\t\\\x80\xc3";
+	size_t from = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		text[i] = (unsigned char)letters[roll(sizeof letters - 1)];
+		if (roll(60) == 0)
+			for (size_t run = roll(90); run > 0 && i < n; run--)
+				text[i++] = 'x';
+		from = i;
+	}
+	return n < from ? n : from;
+}
+
+static void
+streamed_and_held_are_the_same_on_random_text(void)
+{
+	static const enum csv_format formats[] = {CSV_LINES, CSV_NUL, CSV_TSV, CSV_CSV};
+	static unsigned char text[20000 + 1];
+	struct csv_range ranges[2];
+
+	for (unsigned turn = 0; turn < 300; turn++) {
+		size_t n = random_text(text, turn % 10 == 0 ? 20000 : 1 + roll(800)), count = 1 + roll(2);
+		enum csv_format format = formats[turn % 4];
+
+		ranges[0].from = 1 + roll(3);
+		ranges[0].to = roll(4) == 0 && count == 1 ? UINT64_MAX : ranges[0].from + roll(3);
+		ranges[1].from = ranges[0].to + 1 + roll(3);
+		ranges[1].to = roll(2) == 0 ? UINT64_MAX : ranges[1].from + roll(20);
+		CHECK(stream(text, n, n, format, ranges, count, &streamed));
+		CHECK(stream(text, n, 1 + roll(turn % 10 == 0 ? 9000 : 100), format, ranges, count, &cut_up));
+		hold(text, n, (struct csv_writer){.format = format}, ranges, count, &held);
+		CHECK(same(&streamed, &cut_up) && same(&streamed, &held));
+	}
+}
+
+/* The fields of one text as another format's would be: csv of csv is csv. */
+static void
+csv_written_again_is_the_same(void)
+{
+	static unsigned char text[20000 + 1];
+
+	for (unsigned turn = 0; turn < 200; turn++) {
+		size_t n = random_text(text, turn % 10 == 0 ? 20000 : 1 + roll(500));
+
+		CHECK(stream(text, n, n, CSV_CSV, every, 1, &streamed));
+		CHECK(stream(streamed.bytes, streamed.size, streamed.size + 1, CSV_CSV, every, 1, &cut_up));
+		CHECK(same(&streamed, &cut_up));
+		CHECK(stream(text, n, n, CSV_TSV, every, 1, &held));
+		CHECK(stream(streamed.bytes, streamed.size, streamed.size + 1, CSV_TSV, every, 1, &cut_up));
+		CHECK(same(&held, &cut_up));
+	}
+}
+
+static void
+a_long_field_is_quoted_whatever_is_in_it(void)
+{
+	static unsigned char text[3 * CSV_HOLD_MAX];
+
+	for (size_t n = CSV_HOLD_MAX - 1; n <= CSV_HOLD_MAX + 1; n++) {
+		bool quotes = n > CSV_HOLD_MAX;
+
+		memset(text, 'x', n);
+		memcpy(text + n, ",y", 2);
+		CHECK(stream(text, n + 2, 1 + roll(5000), CSV_CSV, every, 1, &streamed));
+		CHECK(streamed.size == n + 3 + 2 * (size_t)quotes && streamed.bytes[0] == (quotes ? '"' : 'x'));
+		CHECK(stream(streamed.bytes, streamed.size, 1000, CSV_CSV, every, 1, &cut_up));
+		CHECK(same(&streamed, &cut_up));
+	}
+}
+
+static void
+a_record_knows_its_line_and_says_when_it_is_full(void)
+{
+	static const unsigned char text[] = "a\n\"b\n\n\",c\nd";
+	static const uint64_t lines[] = {1, 2, 5};
+	unsigned char bytes[2];
+	size_t ends[2], at = 0;
+	struct csv_record record = {.bytes = bytes, .size = sizeof bytes, .ends = ends, .room = 2};
+	struct csv csv;
+
+	csv_start(&csv, &dialect, CSV_PORTABLE);
+	CHECK(csv_index_make(&csv, text, sizeof text - 1, true, &csv_index) == sizeof text - 1);
+	CHECK(csv_record_take(&record, &csv_index, text, &at) == CSV_TAKEN_RECORD);
+	CHECK(csv_record_line(&record, &csv_index) == lines[0] && record.count == 1);
+	csv_record_clear(&record);
+	CHECK(csv_record_take(&record, &csv_index, text, &at) == CSV_TAKEN_FULL);
+	CHECK(csv_record_line(&record, &csv_index) == lines[1]);
+}
+
+int
+main(void)
+{
+	TEST(lines_and_nul_are_fields_as_they_are);
+	TEST(tsv_escapes_what_would_break_it);
+	TEST(csv_is_quoted_where_needed);
+	TEST(csv_never_writes_an_empty_line_for_an_empty_field);
+	TEST(csv_keeps_a_byte_order_mark_that_is_data);
+	TEST(a_record_that_lacks_fields_has_empty_ones);
+	TEST(json_is_arrays_or_objects_of_strings);
+	TEST(json_replaces_what_is_no_utf8);
+	TEST(a_cut_is_never_within_a_character);
+	TEST(nul_refuses_a_NUL);
+	TEST(streamed_and_held_are_the_same_on_random_text);
+	TEST(csv_written_again_is_the_same);
+	TEST(a_long_field_is_quoted_whatever_is_in_it);
+	TEST(a_record_knows_its_line_and_says_when_it_is_full);
+	return unit_done();
+}
