@@ -1,0 +1,730 @@
+load helper
+
+# The handshake of RFC 6455 section 1.3, and its parts.
+rfc_key='Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+version='Sec-WebSocket-Version: 13\r\n'
+upgrade='Upgrade: websocket\r\nConnection: Upgrade\r\n'
+host='Host: localhost:9000\r\n'
+good="$host$upgrade$rfc_key$version"
+switching='HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+switching+='Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n'
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	PATH=$TOOLS:$PATH
+	unset TCPREMOTEIP TCPREMOTEPORT TCPLOCALPORT REMOTE_ADDR REMOTE_PORT
+}
+
+# request FIELDS [LINE]: a request's head, as onsocket takes it.
+request() {
+	printf '%s' "${2-GET / HTTP/1.1}" '\r\n' "$1" '\r\n'
+}
+
+# refused STATUS REQUEST-HEAD [OPTION...]: wsupgrade answers with that status, whole, and exits with 1.
+refused() {
+	local expected=$1 head=$2
+	shift 2
+	run --separate-stderr onsocket -s "$head" wsupgrade "$@" echo started
+	whole_answer "$expected"
+	[ "$status" = 1 ]
+	[[ $output != *started* ]]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == "wsupgrade: client: $expected "* ]]
+}
+
+# whole_answer STATUS: $output is one HTTP answer that closes, of the length that it says.
+whole_answer() {
+	local head=${output%%$'\r\n\r\n'*} body=${output#*$'\r\n\r\n'}
+	[[ $output == "HTTP/1.1 $1 "* ]]
+	[[ $head =~ Content-Length:\ ([0-9]+) ]]
+	[ "${BASH_REMATCH[1]}" = $((${#body} + 1)) ] # `run` takes the last newline
+	[[ $head == *$'\r\nConnection: close'* ]]
+}
+
+accepted() {
+	run --separate-stderr onsocket -s "$1" wsupgrade "${@:2}" echo started
+	[ "$status" = 0 ]
+	[[ $output == "HTTP/1.1 101 "*started ]]
+}
+
+# environment REQUEST-HEAD [OPTION...]: what the program gets is in ./env, a variable a line, NUL-terminated.
+environment() {
+	run --separate-stderr onsocket -s "$1" wsupgrade "${@:2}" sh -c 'cat /proc/$$/environ >env'
+	[ "$status" = 0 ]
+}
+
+has_variable() {
+	grep -qzxF -- "$1" env || { tr '\0' '\n' <env && return 1; }
+}
+
+lacks_variable() {
+	! grep -qz -- "^$1=" env
+}
+
+@test "the handshake of RFC 6455 section 1.3 is answered with its bytes" {
+	onsocket -s 'GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://server.example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n' \
+		wsupgrade -s chat true >out
+	printf '%bSec-WebSocket-Protocol: chat\r\n\r\n' "$switching" | cmp - out
+}
+
+@test "what comes behind the head in the same piece is the program's" {
+	onsocket -s "$(request "$good")\x81\x05hello" -x wsupgrade cat >out
+	printf '%b\r\n\x81\x05hello' "$switching" | cmp - out
+}
+
+@test "so it is on a TCP connection, and where the head comes byte by byte" {
+	printf '%b\r\n\x81\x05hello' "$switching" >expected
+	onsocket -T -s "$(request "$good")\x81\x05hello" -x wsupgrade cat | cmp - expected
+	onsocket -T -b "$(request "$good")\x81\x05hello" -x wsupgrade cat | cmp - expected
+	onsocket -b "$(request "$good")\x81\x05hello" -x wsupgrade cat | cmp - expected
+}
+
+@test "so it is on pipes, whole, byte by byte and cut at every place" {
+	printf '%b\r\n\x81\x05hello' "$switching" >expected
+	onsocket -P -s "$(request "$good")\x81\x05hello" -x wsupgrade cat | cmp - expected
+	onsocket -P -b "$(request "$good")\x81\x05hello" -x wsupgrade cat | cmp - expected
+	local head tail
+	head=$(request "$good")
+	for cut in 1 2 3 4 5; do
+		tail=${head: -$((cut * 2))}
+		onsocket -P -s "${head%"$tail"}" -s "$tail\x81\x05hello" -x wsupgrade cat | cmp - expected
+	done
+}
+
+@test "a file can be the connection" {
+	printf '%b' "$(request "$good")hello" >in
+	wsupgrade cat <in >out
+	printf '%b\r\nhello' "$switching" | cmp - out
+}
+
+@test "one empty line before the request is let pass" {
+	accepted "\\r\\n$(request "$good")"
+	refused 400 "\\r\\n\\r\\n$(request "$good")"
+}
+
+@test "names, tokens and lists are read in any case, order and number of lines" {
+	accepted "$(request "${version}CONNECTION: keep-alive\r\nupgrade: foo\r\nhOST: h\r\n$rfc_key"'connection: ,,\tUPGRADE ,\r\nUpgrade: x,WebSocket\r\n')"
+	accepted "$(request "$good" 'GET http://localhost:9000/x HTTP/1.1')"
+	accepted "$(request "${good}Content-Length: 0\r\nSec-WebSocket-Extensions: permessage-deflate\r\n")"
+	[[ $output != *Extensions* ]]
+}
+
+@test "what is no HTTP is 400" {
+	refused 400 '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'
+	refused 400 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+	refused 400 'hello\r\n\r\n'
+	refused 400 '\n'
+	refused 400 "$(request "$good" 'GET /')"
+	refused 400 "$(request "$good" 'GET  / HTTP/1.1')"
+	refused 400 "$(request "$good" 'GET / HTTP/1.1 ')"
+	refused 400 "$(request "$good" 'GET /a b HTTP/1.1')"
+	refused 400 "$(request "$good" 'GET * HTTP/1.1')"
+	refused 400 "$(request "$good" 'GET /#x HTTP/1.1')"
+	refused 400 "$(request "$good" 'GET /\xc3\xa9 HTTP/1.1')"
+}
+
+@test "lines that end in LF alone are refused at once" {
+	refused 400 'GET / HTTP/1.1\n'
+	refused 400 'GET / HTTP/1.1\r\nHost: h\n'
+}
+
+@test "bytes and blanks that no field has are 400" {
+	local field
+	for field in 'A: \0' 'A: b\rc' 'A: \x1b' 'A: \x7f' ' A: b' '\tA: b' 'A : b' ': b' 'A' 'A(: b' 'A\xff: b'; do
+		refused 400 "$(request "$good$field\r\n")"
+	done
+	accepted "$(request "${good}A:\tb \xff \t\r\n")"
+}
+
+@test "another version of HTTP is 505" {
+	refused 505 'GET / HTTP/1.0\r\n\r\n'
+	refused 505 "$(request "$good" 'GET / HTTP/2.0')"
+}
+
+@test "another method is 405 and names the one allowed" {
+	local method
+	for method in POST get GETX OPTIONS HEAD PUT CONNECT; do
+		local target=/
+		[ "$method" = CONNECT ] && target=h:1
+		run --separate-stderr onsocket -s "$(request "$good" "$method $target HTTP/1.1")" wsupgrade false
+		[ "$status" = 1 ]
+		[[ $output == "HTTP/1.1 405 "*$'\r\nAllow: GET\r\n'* ]]
+	done
+}
+
+@test "a request line that does not end is 414, a head that does not 431, both decided at 16 KiB" {
+	head -c 16384 /dev/zero | tr '\0' a >line
+	run --separate-stderr onsocket -s 'GET /' -f line wsupgrade false
+	whole_answer 414
+	run --separate-stderr onsocket -s 'GET / HTTP/1.1\r\nA: ' -f line wsupgrade false
+	whole_answer 431
+}
+
+@test "a head of 16 KiB is taken, one byte more is not" {
+	local rest fill
+	rest=$(request "${good}Fill: ")
+	rest=${rest%'\r\n'}
+	fill=$((16384 - $(printf '%b' "$rest\r\n\r\n" | wc -c)))
+	printf '%b%s\r\n\r\n' "$rest" "$(printf '%*s' $fill '' | tr ' ' a)" >whole
+	printf '%b%s\r\n\r\n' "$rest" "$(printf '%*s' $((fill + 1)) '' | tr ' ' a)" >more
+	run --separate-stderr onsocket -f whole wsupgrade echo started
+	[[ $output == "HTTP/1.1 101 "*started ]]
+	run --separate-stderr onsocket -f more wsupgrade echo started
+	whole_answer 431
+}
+
+@test "a hundred fields are taken, one more is 431 before the head has ended" {
+	local fields
+	fields=$(for _ in $(seq 95); do printf 'A: b\\r\\n'; done)
+	accepted "$(request "$good$fields")"
+	refused 431 "$(request "$good${fields}B: c\r\n")"
+	run --separate-stderr onsocket -s "GET / HTTP/1.1\r\n$good${fields}B" wsupgrade false
+	whole_answer 431
+}
+
+@test "no Host, two Hosts, or one that is none is 400" {
+	local h
+	refused 400 "$(request "$upgrade$rfc_key$version")"
+	refused 400 "$(request "$host$good")"
+	for h in '' 'a b' 'user@h' 'h/x' 'h:x' 'h:65536' '[::1' 'a,b@' '"h"'; do
+		refused 400 "$(request "Host: $h\r\n$upgrade$rfc_key$version")"
+	done
+	accepted "$(request "Host: [::1]:9000\r\n$upgrade$rfc_key$version")"
+}
+
+@test "a body is 400" {
+	local field
+	for field in 'Content-Length: 5' 'Content-Length: 5, 6' 'Content-Length: +5' 'Content-Length: -1' \
+		'Transfer-Encoding: chunked' 'Content-Length: 0\r\nTransfer-Encoding: chunked'; do
+		refused 400 "$(request "$good$field\r\n")"
+	done
+}
+
+@test "without Upgrade: websocket it is 426, with the version that is spoken" {
+	local up
+	for up in '' 'Connection: Upgrade\r\n' 'Connection: Upgrade\r\nUpgrade: websockets\r\n' 'Upgrade: h2c\r\n'; do
+		refused 426 "$(request "$host$up$rfc_key$version")"
+		[[ $output == *$'\r\nUpgrade: websocket\r\n'* ]]
+		[[ $output == *$'\r\nSec-WebSocket-Version: 13\r\n'* ]]
+	done
+	refused 400 "$(request "${host}Upgrade: websocket\r\n$rfc_key$version")"
+	refused 400 "$(request "${host}Upgrade: websocket\r\nConnection: upgrade-insecure\r\n$rfc_key$version")"
+}
+
+@test "another WebSocket version is 426, two are 400" {
+	local v
+	for v in '' 'Sec-WebSocket-Version: 8\r\n' 'Sec-WebSocket-Version: 13x\r\n' \
+		'Sec-WebSocket-Version: 4294967309\r\n'; do
+		refused 426 "$(request "$host$upgrade$rfc_key$v")"
+		[[ $output == *$'\r\nSec-WebSocket-Version: 13\r\n'* ]]
+	done
+	refused 400 "$(request "$good$version")"
+}
+
+@test "a key that is not 16 bytes in base64 is 400" {
+	local key
+	refused 400 "$(request "$host$upgrade$version")"
+	refused 400 "$(request "$good$rfc_key")"
+	for key in '' AAAAAAAAAAAAAAAAAAAA AAAAAAAAAAAAAAAAAAAAAA AAAAAAAAAAAAAAAAAAAAAAA= \
+		AAAAAAAAAAAAAAAAAAAAAAAA 'AAAAAAAAAA-AAAAAAAAAAA==' 'AAAAAAAAAA AAAAAAAAAAA==' \
+		"$(printf 'A%.0s' {1..1000})"; do
+		refused 400 "$(request "$host$upgrade${version}Sec-WebSocket-Key: $key\r\n")"
+	done
+}
+
+@test "our own origin is let in, whoever sends none too, any other is 403" {
+	local origin
+	for origin in http://localhost:9000 https://localhost:9000 HTTP://LOCALHOST:9000; do
+		accepted "$(request "${good}Origin: $origin\r\n")"
+	done
+	for origin in http://localhost https://localhost:9001 http://evil:9000 http://localhost:9000.evil \
+		http://evillocalhost:9000 http://localhost:9000@evil http://localhost:9000/ null '' 'x y' \
+		'http://localhost:9000 http://evil'; do
+		refused 403 "$(request "${good}Origin: $origin\r\n")"
+	done
+	refused 403 "$(request "${good}Origin: http://localhost:9000\r\nOrigin: http://localhost:9000\r\n")"
+}
+
+@test "-o lets in other origins" {
+	local from="${good}Origin: https://good.example\r\n"
+	accepted "$(request "$from")" -o https://good.example
+	accepted "$(request "$from")" --origin http://x -o HTTPS://Good.example:443
+	accepted "$(request "$from")" -o '*'
+	accepted "$(request "${good}Origin: null\r\n")" -o null
+	refused 403 "$(request "$from")" -o http://good.example
+	refused 403 "$(request "$from")" -o https://good.example:444
+	refused 403 "$(request "${good}Origin: https://good.example.evil\r\n")" -o https://good.example
+	refused 403 "$(request "${good}Origin: null\r\n")" -o https://good.example
+}
+
+@test "--host serves no other Host: what a rebound name asks is 403" {
+	accepted "$(request "$good")" --host localhost --host 127.0.0.1
+	accepted "$(request "Host: LOCALHOST\r\n$upgrade$rfc_key$version")" --host localhost
+	accepted "$(request "Host: [::1]:9\r\n$upgrade$rfc_key$version")" --host ::1
+	refused 403 "$(request "Host: evil:9000\r\nOrigin: http://evil:9000\r\n$upgrade$rfc_key$version")" --host localhost
+	refused 403 "$(request "$good" 'GET http://evil/ HTTP/1.1')" --host localhost
+	refused 403 "$(request 'Host: evil\r\n')" --host localhost --console
+}
+
+@test "-P serves no other path" {
+	accepted "$(request "$good" 'GET /chat?x=/y HTTP/1.1')" -P /chat
+	accepted "$(request "$good" 'GET /b%20c HTTP/1.1')" -P /chat --path '/b c'
+	local path
+	for path in / /chat/ /Chat /chat/../chat //chat /chat%2f; do
+		refused 404 "$(request "$good" "GET $path HTTP/1.1")" -P /chat
+	done
+}
+
+@test "a bad escape or %00 in the path is 400" {
+	local path
+	for path in /% /%4 /%zz /%00 /a%00b; do
+		refused 400 "$(request "$good" "GET $path HTTP/1.1")"
+	done
+}
+
+@test "-s: the client's first choice on offer wins, else none" {
+	accepted "$(request "${good}Sec-WebSocket-Protocol: x, b\r\nSec-WebSocket-Protocol: a\r\n")" -s a --protocol b
+	[[ $output == *$'\r\nSec-WebSocket-Protocol: b\r\n'* ]]
+	accepted "$(request "${good}Sec-WebSocket-Protocol: x, A\r\n")" -s a
+	[[ $output != *Protocol:* ]]
+	accepted "$(request "$good")" -s a
+	[[ $output != *Protocol:* ]]
+	refused 400 "$(request "${good}Sec-WebSocket-Protocol: a b\r\n")" -s a
+}
+
+@test "-H adds a field to the 101 and to the page, not to a refusal" {
+	accepted "$(request "$good")" -H 'Set-Cookie: a=b' --header 'X-Y:z'
+	[[ $output == *$'\r\nSet-Cookie: a=b\r\nX-Y: z\r\n'* ]]
+	run onsocket -s "$(request "$host")" wsupgrade -H 'X-Y: z' --console false
+	[[ $output == *$'\r\nX-Y: z\r\n'* ]]
+	refused 426 "$(request "$host")" -H 'X-Y: z'
+	[[ $output != *X-Y* ]]
+}
+
+@test "a head that is not whole in time is 408, however it dribbles in" {
+	run --separate-stderr onsocket -s 'GET / HTTP/1.1\r\n' wsupgrade -t 100ms false
+	[ "$status" = 1 ]
+	whole_answer 408
+	[ "$stderr" = 'wsupgrade: client: 408 a request that takes too long' ]
+	run --separate-stderr onsocket -P -s 'GET / HTTP/1.1\r\n' wsupgrade --timeout 100ms false
+	[ "$status" = 1 ]
+	whole_answer 408
+	# A byte each 20 ms: the limit is the whole head's, no byte extends it.
+	{
+		for _ in $(seq 200); do
+			printf G
+			sleep 0.02
+		done
+	} 2>/dev/null | { run --separate-stderr wsupgrade -t 300ms false; [ "$status" = 1 ] && whole_answer 408; }
+}
+
+@test "a connection that asks nothing ends without a word, -v says it" {
+	run --separate-stderr onsocket -x wsupgrade false
+	[ "$status" = 1 ]
+	[ "$output$stderr" = "" ]
+	run --separate-stderr onsocket wsupgrade -t 50ms false
+	[ "$status" = 1 ]
+	[ "$output$stderr" = "" ]
+	run --separate-stderr onsocket -x wsupgrade -v false
+	[ "$stderr" = 'wsupgrade: client: no request: end of file' ]
+	run --separate-stderr onsocket wsupgrade --verbose -t 50ms false
+	[ "$stderr" = 'wsupgrade: client: no request: Operation timed out' ] ||
+		[ "$stderr" = 'wsupgrade: client: no request: Connection timed out' ]
+}
+
+@test "a head cut off by EOF or a reset runs nothing" {
+	run --separate-stderr onsocket -s 'GET / HTTP' -x wsupgrade echo started
+	[ "$status" = 1 ]
+	[[ $output != *started* ]]
+	[ "$stderr" = 'wsupgrade: client: 400 a request that ends in its head' ]
+	run --separate-stderr onsocket -T -s 'GET / HTTP' -r wsupgrade echo started
+	[ "$status" = 1 ]
+	[[ $stderr == 'wsupgrade: '*': Connection reset by peer' ]]
+}
+
+@test "a request behind a refused one is never looked at, and the answer survives it" {
+	run --separate-stderr onsocket -T -s "$(request "$host")$(request "$good")" wsupgrade echo started
+	whole_answer 426
+	[[ $output != *101* ]]
+	head -c 65536 /dev/zero >noise
+	run --separate-stderr onsocket -T -s "$(request "$host")" -f noise -x wsupgrade false
+	whole_answer 426
+}
+
+@test "-a asks a program: exit 0 lets in, anything else is 403" {
+	printf '#!/bin/sh\ncat; echo talk; [ "$HTTP_COOKIE" = "user=me" ]\n' >may
+	chmod +x may
+	accepted "$(request "${good}Cookie: user=me\r\n")" -a ./may
+	[ "$stderr" = talk ] # its stdout is stderr, its stdin empty
+	run --separate-stderr onsocket -s "$(request "$good")" wsupgrade --authorize ./may echo started
+	[ "$status" = 1 ]
+	whole_answer 403
+	[ "${stderr_lines[1]}" = 'wsupgrade: client: 403 not let in' ]
+}
+
+@test "-a applies to the page, and comes after all other checks" {
+	printf '#!/bin/sh\n: >asked\nexit 1\n' >may
+	chmod +x may
+	refused 403 "$(request "$host")" --console -a ./may
+	[ -e asked ] && rm asked
+	refused 403 "$(request "${good}Origin: http://evil\r\n")" -a ./may
+	[ ! -e asked ]
+}
+
+@test "-a: a program that is missing, killed or too slow is no yes" {
+	run --separate-stderr onsocket -s "$(request "$good")" wsupgrade -a ./none echo started
+	[ "$status" = 1 ]
+	whole_answer 500
+	[ "${stderr_lines[0]}" = 'wsupgrade: ./none: No such file or directory' ]
+	printf '#!/bin/sh\nkill -9 $$\n' >may
+	chmod +x may
+	refused 403 "$(request "$good")" -a ./may
+	printf '#!/bin/sh\nsleep 300 & echo $! >sleeper\nwait\n' >may
+	refused 500 "$(request "$good")" -a ./may -t 300ms
+	gone "$(cat sleeper)"
+}
+
+@test "-a works where SIGCHLD is ignored and blocked, and the program gets it back" {
+	run --separate-stderr onsocket -s "$(request "$good")" env --ignore-signal=CHLD --block-signal=CHLD \
+		--ignore-signal=PIPE wsupgrade -a true grep -E '^Sig(Blk|Ign)' /proc/self/status
+	[ "$status" = 0 ]
+	[[ $output == *$'SigBlk:\t0000000000000000'* ]]
+	[ $((0x${output##*SigIgn:?} & (1 << 12 | 1 << 16))) = 0 ]
+}
+
+@test "--console answers a browser with a page" {
+	onsocket -s "$(request "$host")" wsupgrade -v --console false >out 2>err
+	same err 'wsupgrade: client: 200 /'
+	sed '/^\r$/,$d' out >head
+	sed '1,/^\r$/d' out >page
+	grep -q "^Content-Length: $(wc -c <page)"$'\r$' head
+	grep -q $'^Content-Type: text/html; charset=utf-8\r$' head
+	grep -q $'^X-Content-Type-Options: nosniff\r$' head
+	grep -q $'^Cache-Control: no-store\r$' head
+	grep -q "^Content-Security-Policy: .*frame-ancestors 'none'"$'\r$' head
+	grep -q '</html>' page
+	run ! grep -E '(src|href)="?(https?:)?//' page
+}
+
+@test "the page is also at each -P, the WebSocket only there" {
+	run onsocket -s "$(request "$host" 'GET /chat HTTP/1.1')" wsupgrade --console -P /chat false
+	[[ $output == "HTTP/1.1 200 "* ]]
+	run onsocket -s "$(request "$host")" wsupgrade --console -P /chat false
+	[[ $output == "HTTP/1.1 200 "* ]]
+	refused 404 "$(request "$good")" --console -P /chat
+	refused 404 "$(request "$host" 'GET /other HTTP/1.1')" --console -P /chat
+	refused 426 "$(request "$host" 'GET /other HTTP/1.1')" --console
+	accepted "$(request "$good" 'GET /chat HTTP/1.1')" --console -P /chat
+}
+
+@test "HEAD gets the page's head alone" {
+	onsocket -s "$(request "$host" 'HEAD / HTTP/1.1')" wsupgrade --console false >out
+	onsocket -s "$(request "$host")" wsupgrade --console false | sed '/^\r$/q' | cmp - out
+	run --separate-stderr onsocket -s "$(request "$host" 'POST / HTTP/1.1')" wsupgrade --console false
+	[ "$status" = 1 ]
+	[[ $output == *$'\r\nAllow: GET, HEAD\r\n'* ]]
+}
+
+@test "--page answers with a file, or what a pipe brings" {
+	head -c 300000 /dev/urandom >mine
+	onsocket -s "$(request "$host")" wsupgrade --page mine false >out
+	grep -aq $'^Content-Length: 300000\r$' out
+	tail -c 300000 out | cmp - mine
+	# shellcheck disable=SC2016 # expanded there
+	onsocket -s "$(request "$host")" bash -c 'exec wsupgrade --page <(cat mine) false' >out
+	tail -c 300000 out | cmp - mine
+	run --separate-stderr onsocket -s "$(request "$host")" wsupgrade --page missing false
+	[ "$status" = 1 ]
+	whole_answer 500
+	[ "${stderr_lines[0]}" = 'wsupgrade: missing: No such file or directory' ]
+}
+
+@test "the program's environment is CGI/1.1" {
+	PATH_INFO=/old CONTENT_TYPE=kept HTTP_ORIGIN=old environment \
+		"$(request "${host}Sec-WebSocket-Protocol: chat\r\nX-One: a\r\nx-one: b\r\n$upgrade$rfc_key$version" \
+			'GET /a%20b/../%2e?q=%20%00 HTTP/1.1')" -s chat
+	has_variable GATEWAY_INTERFACE=CGI/1.1
+	has_variable "SERVER_SOFTWARE=fittings/$(wsupgrade --version | cut -d' ' -f3)"
+	has_variable SERVER_PROTOCOL=HTTP/1.1
+	has_variable SERVER_NAME=localhost
+	has_variable SERVER_PORT=9000
+	has_variable REQUEST_METHOD=GET
+	has_variable 'REQUEST_URI=/a%20b/../%2e?q=%20%00'
+	has_variable SCRIPT_NAME=
+	has_variable 'PATH_INFO=/a b/../.'
+	has_variable 'QUERY_STRING=q=%20%00'
+	has_variable WEBSOCKET_PROTOCOL=chat
+	has_variable HTTP_HOST=localhost:9000
+	has_variable 'HTTP_X_ONE=a, b'
+	has_variable CONTENT_TYPE=kept
+	lacks_variable HTTP_ORIGIN
+	lacks_variable REMOTE_ADDR
+	[ "$(grep -cz '^PATH_INFO=' env)" = 1 ]
+}
+
+@test "REMOTE_* are TCPREMOTE*, else inherited, else the socket's" {
+	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=4711 TCPLOCALPORT=81 REMOTE_ADDR=old REMOTE_PORT=old \
+		environment "$(request "$good")"
+	has_variable REMOTE_ADDR=192.0.2.1
+	has_variable REMOTE_PORT=4711
+	has_variable SERVER_PORT=81
+	REMOTE_ADDR=192.0.2.2 REMOTE_PORT=4712 environment "$(request "$good")"
+	has_variable REMOTE_ADDR=192.0.2.2
+	has_variable REMOTE_PORT=4712
+	run onsocket -T -s "$(request "$good")" wsupgrade sh -c 'cat /proc/$$/environ >env'
+	has_variable REMOTE_ADDR=127.0.0.1
+	grep -qzE '^REMOTE_PORT=[0-9]+$' env
+	WEBSOCKET_PROTOCOL=old environment "$(request "$good")"
+	lacks_variable WEBSOCKET_PROTOCOL
+}
+
+@test "a field sets no variable but its own HTTP_ one, and never HTTP_PROXY" {
+	# shellcheck disable=SC2016 # as it is
+	environment "$(request "$good"'Proxy: http://evil\r\nX_A: 1\r\nX.B: 2\r\nLD_PRELOAD: evil\r\nPATH: /evil\r\nX-Q: $(id) `id` "\r\n')"
+	lacks_variable HTTP_PROXY
+	lacks_variable HTTP_X_A
+	lacks_variable HTTP_X.B
+	lacks_variable LD_PRELOAD
+	has_variable "PATH=$PATH"
+	has_variable HTTP_PATH=/evil
+	# shellcheck disable=SC2016
+	has_variable 'HTTP_X_Q=$(id) `id` "'
+}
+
+@test "what is for the accepting program does not reach the next" {
+	LISTEN_PID=1 LISTEN_FDS=1 LISTEN_FDNAMES=x NOTIFY_SOCKET=/x WATCHDOG_PID=1 WATCHDOG_USEC=1 KEPT=1 \
+		environment "$(request "$good")"
+	has_variable KEPT=1
+	for name in LISTEN_PID LISTEN_FDS LISTEN_FDNAMES NOTIFY_SOCKET WATCHDOG_PID WATCHDOG_USEC; do
+		lacks_variable "$name"
+	done
+}
+
+@test "stderr that is the connection itself is kept off it, for the program too" {
+	onsocket -2 -s "$(request "$good")" wsupgrade -v sh -c 'echo noise >&2; echo quiet' >out
+	printf '%b\r\nquiet\n' "$switching" | cmp - out
+	run onsocket -2 -s 'x\n' wsupgrade -v false
+	[[ $output == "HTTP/1.1 400 "* ]]
+	[[ $output != *wsupgrade* ]]
+}
+
+@test "descriptors that it does not know are left alone, its own do not leak" {
+	onsocket -s "$(request "$good")" bash -c 'exec 9<. 3>&- 4>&-
+		ls /proc/self/fd >before; exec wsupgrade -a true ls /proc/self/fd' >out
+	sed '1,/^\r$/d' out | cmp - before
+	grep -qx 9 before
+}
+
+@test "a program that is missing is 500 to the client, and 127 or 126" {
+	run -127 --separate-stderr onsocket -s "$(request "$good")" wsupgrade no-such-program
+	whole_answer 500
+	[ "${stderr_lines[0]}" = 'wsupgrade: no-such-program: No such file or directory' ]
+	run --separate-stderr onsocket -s "$(request "$good")" wsupgrade ./
+	[ "$status" = 126 ]
+	whole_answer 500
+}
+
+@test "a program that cannot be executed behind the 101 closes the WebSocket with 1011" {
+	echo 'not a program' >broken
+	chmod +x broken
+	onsocket -s "$(request "$good")" wsupgrade ./broken >out && false
+	[ "$?" = 126 ]
+	printf '%b\r\n\x88\x02\x03\xf3' "$switching" | cmp - out
+}
+
+@test "log lines hold no control byte, and are cut" {
+	local long
+	long=$(printf 'x%.0s' {1..5000})
+	onsocket -s "$(request "${good}Origin: http://\xff\xc2\x9b$long\r\n")" wsupgrade false 2>err >out || true
+	[ "$(wc -l <err)" = 1 ]
+	[ "$(wc -c <err)" -lt 400 ]
+	run ! env LC_ALL=C grep -q '[^ -~]' err
+	grep -qF 'wsupgrade: client: 403 a foreign Origin: http://\xff\xc2\x9bxxx' err
+}
+
+@test "-v tells who was let in" {
+	TCPREMOTEIP=::1 TCPREMOTEPORT=5 run --separate-stderr \
+		onsocket -s "$(request "${good}Sec-WebSocket-Protocol: chat\r\n" 'GET /a?b HTTP/1.1')" wsupgrade -v -s chat true
+	[ "$stderr" = 'wsupgrade: [::1]:5: 101 /a?b, protocol chat' ]
+	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=5 run --separate-stderr onsocket -s "$(request "$host")" wsupgrade false
+	[[ $stderr == 'wsupgrade: 192.0.2.1:5: 426 '* ]]
+}
+
+# used ARG...: wsupgrade with these arguments is wrong usage.
+used() {
+	run --separate-stderr wsupgrade "$@"
+	[ "$status" = 2 ]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == wsupgrade:* ]]
+	[ "$output" = "" ]
+}
+
+@test "wrong usage is exit 2" {
+	used
+	used -x true
+	used -o good.example true
+	used -o http://good.example/ true
+	used --host localhost:80 true
+	used -s 'a b' true
+	used -s a -s a true
+	used -P chat true
+	used -H 'no field' true
+	used -H $'A: b\r\nC: d' true
+	used -H 'Connection: close' true
+	used -H 'Sec-WebSocket-Accept: x' true
+	used -t 0 true
+	used -t 1x true
+	used -t 25h true
+	used --console --page x true
+	used --console
+}
+
+@test "--help names every option, --version the version" {
+	run wsupgrade --help
+	[ "$status" = 0 ]
+	for name in verbose origin host protocol path authorize header timeout console page client; do
+		[[ $output == *"--$name"* ]]
+	done
+	run wsupgrade --version
+	[[ $output =~ ^wsupgrade\ \(fittings\)\ [0-9.]+$ ]]
+}
+
+# The client, with onsocket as the server.
+
+answer='HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: \A\r\n'
+
+# client_refuses ANSWER [OPTION...]: wsupgrade -c exits with 1, one line, and runs nothing.
+client_refuses() {
+	local text=$1
+	shift
+	run --separate-stderr onsocket -c -g -s "$text" -x wsupgrade -c ws://h/x "$@" touch started
+	[ "$status" = 1 ]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == "wsupgrade: ws://h/x: "* ]]
+	[ ! -e started ]
+}
+
+@test "the client asks, and hands over what comes behind the 101" {
+	onsocket -c -g -s "$answer\r\n\x81\x05hello" -x \
+		wsupgrade -c ws://localhost:9000/chat?x sh -c 'cat <&6 >got; echo back >&7' >out
+	printf '\x81\x05hello' | cmp - got
+	sed 's/^Sec-WebSocket-Key: [A-Za-z0-9+\/]\{22\}==\r$/KEY/' out >asked
+	printf '%b' 'GET /chat?x HTTP/1.1\r\nHost: localhost:9000\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nKEY\nSec-WebSocket-Version: 13\r\n\r\nback\n' | cmp - asked
+}
+
+@test "so it does byte by byte, on TCP and on pipes" {
+	for kind in -T -P; do
+		onsocket -c $kind -g -b "$answer\r\n\x81\x05hello" -x wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
+		printf '\x81\x05hello' | cmp - got
+		grep -q '^GET / HTTP/1.1' out
+	done
+}
+
+@test "the key is another one each time" {
+	for i in 1 2; do
+		onsocket -c -g wsupgrade -t 50ms -c ws://h/ true 2>/dev/null | grep Key >"key$i"
+	done
+	[ -s key1 ]
+	run ! cmp -s key1 key2
+}
+
+@test "-o, -s and -H are sent, the subprotocol chosen is the program's" {
+	onsocket -c -g -s "${answer}Sec-WebSocket-Protocol: b\r\n\r\n" -x \
+		wsupgrade -v -o http://me -s a -s b -H 'Cookie: c=d' -H 'Authorization: x' -c ws://h \
+		sh -c 'echo "$WEBSOCKET_PROTOCOL" >chosen' >out 2>err
+	same chosen b
+	same err 'wsupgrade: ws://h: connected, protocol b'
+	for line in 'Origin: http://me' 'Sec-WebSocket-Protocol: a, b' 'Cookie: c=d' 'Authorization: x'; do
+		grep -qxF "$line"$'\r' out
+	done
+	WEBSOCKET_PROTOCOL=old onsocket -c -g -s "$answer\r\n" -x wsupgrade -s a -c ws://h \
+		sh -c 'echo "${WEBSOCKET_PROTOCOL-none}" >chosen' >out
+	same chosen none
+}
+
+@test "the user's stdin and stdout stay the user's" {
+	run onsocket -c -g -s "$answer\r\n" wsupgrade -c ws://h cat <<<mine
+	[ "${lines[-1]}" = mine ]
+}
+
+@test "the client takes no other answer" {
+	local text
+	for text in 'HTTP/1.1 200 OK\r\n\r\n' 'HTTP/1.1 301 x\r\nLocation: /\r\n\r\n' 'HTTP/1.1 401 x\r\n\r\n' \
+		'HTTP/1.1 403 Forbidden\r\n\r\n' 'HTTP/1.1 503 x\r\n\r\n' 'HTTP/1.1 100 Continue\r\n\r\n'; do
+		client_refuses "$text"
+		[[ $stderr == *"${text%%'\r\n'*}" ]]
+	done
+	for text in "${answer/Upgrade: websocket'\r\n'/}" "${answer/Connection: Upgrade'\r\n'/}" \
+		"${answer/'\A'/AAAAAAAAAAAAAAAAAAAAAAAAAAA=}" "${answer}Sec-WebSocket-Accept: \A\r\n" \
+		"${answer/Sec-WebSocket-Accept: '\A\r\n'/}" "${answer/1.1/1.0}" \
+		"${answer}Sec-WebSocket-Extensions: permessage-deflate\r\n" "${answer}Sec-WebSocket-Protocol: a\r\n" \
+		"${answer} folded: x\r\n" "${answer}x\r\n"; do
+		client_refuses "$text\r\n"
+	done
+	client_refuses "${answer}Sec-WebSocket-Protocol: b\r\n\r\n" -s a
+	client_refuses "${answer//'\r'/}\n"
+	client_refuses 'SSH-2.0-x\r\n\r\n'
+	client_refuses ''
+	client_refuses 'HTTP/1.1 101 x\r\n'
+}
+
+@test "the client does not read a huge or slow answer for ever" {
+	head -c 20000 /dev/zero | tr '\0' a >line
+	run --separate-stderr onsocket -c -g -s 'HTTP/1.1 101 x\r\nA: ' -f line wsupgrade -c ws://h true
+	[ "$status" = 1 ]
+	[ "$stderr" = 'wsupgrade: ws://h: not an HTTP answer: the head is longer than 16 KiB' ]
+	run --separate-stderr onsocket -c -g -s 'HTTP/1.1 101' wsupgrade -t 100ms -c ws://h true
+	[ "$status" = 1 ]
+	[[ $stderr == 'wsupgrade: ws://h: no whole answer: '*'timed out' ]]
+}
+
+@test "the client's wrong usage is exit 2" {
+	used -c ws://h
+	for url in http://h/ wss://h/ ws:// ws://u@h/ ws://u:p@h/ ws://h/#x 'ws://h/a b' $'ws://h/\r\nX: y' \
+		$'ws://h\r\n/' ws://h:x/ ws://h:70000/ h ''; do
+		used -c "$url" true
+	done
+	used -c ws://h -o '*' true
+	used -c ws://h -o http://a -o http://b true
+	used -c ws://h --host h true
+	used -c ws://h -P / true
+	used -c ws://h -a true true
+	used -c ws://h --console true
+	used -c ws://h --page x true
+	used -c ws://h -H 'Host: x' true
+	used -c ws://h -H $'A: b\nC: d' true
+	used -c "ws://h/$(printf 'a%.0s' {1..17000})" true
+	used -c wss://h/ true
+	[[ $stderr == *TLS* ]]
+}
+
+@test "the client without a connection on 6 and 7 says where one comes from" {
+	run --separate-stderr bash -c 'exec 6<&- 7>&-; exec wsupgrade -c ws://h true'
+	[ "$status" = 2 ]
+	[[ $stderr == *portscan-connect* ]]
+}
+
+@test "the client looks its program up before it asks" {
+	run -127 --separate-stderr onsocket -c -x wsupgrade -c ws://h no-such-program
+	[ "$output" = "" ]
+}
+
+@test "closed standard descriptors are no way in for others" {
+	run --separate-stderr bash -c 'exec wsupgrade true <&-'
+	[ "$status" = 1 ]
+	[[ $stderr == *'Bad file descriptor' ]]
+	printf '%b' "$(request "$good")" >in
+	run --separate-stderr bash -c 'exec wsupgrade true <in >&-'
+	[ "$status" = 1 ]
+	[[ $stderr == *'write: Bad file descriptor' ]]
+	bash -c 'exec wsupgrade echo started <in >out 2>&-'
+	tail -n 1 out | grep -qx started
+}
+
+@test "an answer into a pipe that nobody reads fails, it does not kill" {
+	printf '%b' "$(request "$good")" >in
+	mkfifo pipe
+	run --separate-stderr bash -c 'exec 3<>pipe 4>pipe 3<&-; exec wsupgrade true <in >&4'
+	[ "$status" = 1 ]
+	[[ $stderr == *'write: Broken pipe' ]]
+}
