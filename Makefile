@@ -33,7 +33,8 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
 	-fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing
 ALL_CFLAGS = $(WARN) -D_GNU_SOURCE -DFITTINGS_VERSION='"$(VERSION)"' -Ilib -ffunction-sections -fdata-sections \
 	$(HARDEN) $(CFLAGS)
-ALL_LDFLAGS = -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,-z,separate-code $(LDFLAGS)
+# Sorted by alignment, small variables come to stand together: fewer pages to touch.
+ALL_LDFLAGS = -Wl,--gc-sections -Wl,--sort-section=alignment -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,-z,separate-code $(LDFLAGS)
 
 # musl-gcc hides the kernel's headers; -idirafter brings them back behind musl's
 # own. Its -static-pie silently makes a dynamic program, so the static PIE is

@@ -48,11 +48,11 @@ enum { GATE_HOST = OPTION_LONG, GATE_CONSOLE, GATE_PAGE, GATE_OWN /* the first l
 	{GATE_PAGE, "page", "FILE", "answer a browser with this page"}
 
 struct gate {
-	struct policy policy;
 	const char *authorize; /* program, NULL for none */
 	const char *page;      /* file, NULL for none */
 	int64_t limit_ms;
 	bool console;
+	struct policy policy;
 };
 
 static inline void
@@ -98,33 +98,57 @@ gate_options_end(struct gate *gate, bool client)
 }
 
 /*
- * Our environment without what any request sets, with what this one does: an
- * array to free, its new strings good until the next call. NULL where there is
- * no memory.
+ * Our environment without what any request sets, with what this one does, put
+ * together in a room of *size bytes, aligned as a pointer is; *size then is
+ * what it takes up. NULL where it does not fit.
  */
 static inline char **
-gate_environment(const struct http_request *request, const struct handshake *decision,
-    const struct cgi_connection *ends)
+gate_environment_in(void *room, size_t *size, const struct http_request *request,
+    const struct handshake *decision, const struct cgi_connection *ends)
 {
 	extern char **environ;
-	static char strings[CGI_SIZE];
-	struct text text = {.at = strings, .room = sizeof strings};
-	size_t added = cgi_environment(request, decision, ends, &text), inherited = 0, kept = 0;
-	char **all, *entry = strings;
+	size_t slots = 1 + CGI_OWN_MAX + request->fields.count, kept = 0, added;
+	char **all = room, *entry;
+	struct text text = {0};
 
-	while (environ[inherited] != NULL)
-		inherited++;
-	all = malloc((inherited + added + 1) * sizeof *all);
-	if (all == NULL || text.cut) {
-		free(all);
+	for (size_t i = 0; environ[i] != NULL; i++)
+		slots++;
+	if (*size < slots * sizeof *all)
 		return NULL;
-	}
-	for (size_t i = 0; i < inherited; i++)
+	text.at = entry = (char *)(all + slots);
+	text.room = *size - slots * sizeof *all;
+	added = cgi_environment(request, decision, ends, &text);
+	if (text.cut)
+		return NULL;
+	*size = slots * sizeof *all + text.size;
+	for (size_t i = 0; environ[i] != NULL; i++)
 		if (!cgi_owns(environ[i]))
 			all[kept++] = environ[i];
 	for (size_t i = 0; i < added; i++, entry += strlen(entry) + 1)
 		all[kept + i] = entry;
 	all[kept + added] = NULL;
+	return all;
+}
+
+/* The same in room of its own, to free. NULL where there is no memory. */
+static inline char **
+gate_environment(const struct http_request *request, const struct handshake *decision,
+    const struct cgi_connection *ends)
+{
+	extern char **environ;
+	size_t inherited = 0, size;
+	char **all;
+	void *room;
+
+	while (environ[inherited] != NULL)
+		inherited++;
+	size = (inherited + 1 + CGI_OWN_MAX + HTTP_FIELDS_MAX) * sizeof *all + CGI_SIZE;
+	room = malloc(size);
+	if (room == NULL)
+		return NULL;
+	all = gate_environment_in(room, &size, request, decision, ends);
+	if (all == NULL)
+		free(room);
 	return all;
 }
 

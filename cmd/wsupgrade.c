@@ -32,6 +32,9 @@ enum {
 	CLIENT_OUT = 7,
 	PORT_SIZE = sizeof "65535",
 	PAGE_PIECE = 64 * 1024, /* what must be taken within the time limit */
+	SLOTS = 2048, /* of an environment that needs no heap */
+	ENVIRONMENT_SIZE = SLOTS * sizeof(char *) + CGI_SIZE,
+	ARENA_SIZE = HTTP_HEAD_MAX + ENVIRONMENT_SIZE + PATH_MAX + HANDSHAKE_ANSWER_SIZE + 64,
 };
 
 static const struct option_row rows[] = {
@@ -49,18 +52,18 @@ static const struct usage usage = {
 };
 
 struct job {
-	struct gate gate;
 	const char *url; /* of a client, NULL on a server */
 	struct client_url target;
 	bool verbose;
 	char **next;
+	struct gate gate;
 };
 
 /* The other side's head. */
 struct head {
 	struct http_scan scan;
+	char *bytes; /* HTTP_HEAD_MAX */
 	size_t size;
-	char bytes[HTTP_HEAD_MAX];
 };
 
 static int
@@ -81,7 +84,7 @@ head_read(struct head *head, int fd, struct talk_limit *limit)
 {
 	struct talk_end end = {.find = head_find, .missing = head_missing, .state = &head->scan};
 
-	return talk_read(fd, &end, head->bytes, sizeof head->bytes, &head->size, limit);
+	return talk_read(fd, &end, head->bytes, HTTP_HEAD_MAX, &head->size, limit);
 }
 
 /* A server's connection. */
@@ -149,17 +152,56 @@ client_name(const struct connection *c)
 	return name;
 }
 
-/* One request on a server, and what becomes of it. */
+/*
+ * One request on a server, and what becomes of it. What it needs room for (the
+ * head, the environment, a path, the answer) stands in the arena, one behind
+ * the other: a page touched costs more than all that is done here.
+ */
 struct session {
 	const struct job *job;
 	struct talk_limit limit; /* for the head, and what is left of it for -a */
 	struct connection connection;
 	struct head head;
-	struct http_request request;
-	bool whole; /* request is one */
 	struct handshake decision;
 	int status; /* ours, at the end */
+	bool whole; /* request is one */
+	struct http_request request;
+	size_t used;
+	char arena[ARENA_SIZE];
 };
+
+/* What is left of the arena. */
+static char *
+session_room(struct session *s)
+{
+	return s->arena + s->used;
+}
+
+/* n bytes of it are taken; what follows is aligned. */
+static void
+session_take(struct session *s, size_t n)
+{
+	s->used += (n + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *);
+}
+
+/* Our environment becomes prog's. One too large for the arena goes to the heap. */
+static bool
+session_environment(struct session *s)
+{
+	extern char **environ;
+	size_t size = ENVIRONMENT_SIZE;
+	char **all = gate_environment_in(session_room(s), &size, &s->request, &s->decision,
+	    &s->connection.ends);
+
+	if (all != NULL)
+		session_take(s, size);
+	else
+		all = gate_environment(&s->request, &s->decision, &s->connection.ends);
+	if (all == NULL)
+		return false;
+	environ = all;
+	return true;
+}
 
 static void
 session_decide(struct session *s, int found)
@@ -171,7 +213,7 @@ session_decide(struct session *s, int found)
 		return;
 	}
 	if (found == 0 && errno == ETIMEDOUT) {
-		handshake_refuse(&s->decision, HTTP_REQUEST_TIMEOUT, "a request that takes too long");
+		handshake_refuse(&s->decision, HTTP_REQUEST_TIMEOUT, "a request too slow");
 		return;
 	}
 	if (found == 0) {
@@ -226,7 +268,7 @@ session_authorize(struct session *s)
 	}
 	status = child_wait(pid, &s->limit);
 	if (status == -1)
-		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "not known in time who is let in");
+		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "no word in time");
 	else if (child_status(status) != 0)
 		handshake_refuse(&s->decision, HTTP_FORBIDDEN, "not let in");
 }
@@ -249,13 +291,14 @@ session_send(const struct session *s, struct span bytes)
 }
 
 static bool
-session_answer(const struct session *s, size_t page_size)
+session_answer(struct session *s, size_t page_size)
 {
-	char answer[HANDSHAKE_ANSWER_SIZE];
-	size_t n = handshake_answer(&s->job->gate.policy, s->whole ? &s->request : NULL, &s->decision,
-	    page_size, answer);
+	char *answer = session_room(s);
+	size_t n = handshake_answer(&s->job->gate.policy, s->whole ? &s->request : NULL,
+	    &s->decision, page_size, answer);
 
-	gate_log(client_name(&s->connection), &s->decision, &s->request, s->job->verbose);
+	if (s->job->verbose || s->decision.status >= HTTP_BAD_REQUEST)
+		gate_log(client_name(&s->connection), &s->decision, &s->request, true);
 	return session_send(s, (struct span){answer, n});
 }
 
@@ -297,9 +340,8 @@ close_unstarted(int fd, int status, const unsigned char *key)
 static int
 session_hand_over(struct session *s)
 {
-	char path[PATH_MAX];
-	char **next = s->job->next;
-	int error = exec_find(next[0], path, sizeof path);
+	char *path = session_room(s), **next = s->job->next;
+	int error = exec_find(next[0], path, PATH_MAX);
 
 	if (error != 0) {
 		complain("%s: %s", quoted(next[0]), strerror(error));
@@ -307,6 +349,7 @@ session_hand_over(struct session *s)
 		s->status = exec_status(error);
 		return session_end(s);
 	}
+	session_take(s, strlen(path) + 1);
 	if (!session_answer(s, 0))
 		return STATUS_FAILED;
 	return close_unstarted(STDOUT_FILENO, exec_found(path, next), NULL);
@@ -328,15 +371,16 @@ session_without_request(const struct session *s, int error)
 static int
 serve(const struct job *job)
 {
-	extern char **environ;
 	static struct session s;
 	int found, error;
 
 	s.job = job;
 	s.limit.limit_ms = job->gate.limit_ms;
+	s.head.bytes = s.arena;
 	fds_guard_stderr();
 	found = head_read(&s.head, STDIN_FILENO, &s.limit);
 	error = errno;
+	session_take(&s, s.head.size);
 	connection_learn(&s.connection);
 	if (found == 0 && (s.head.size == 0 || (error != 0 && error != ETIMEDOUT)))
 		return session_without_request(&s, error);
@@ -344,13 +388,9 @@ serve(const struct job *job)
 	session_decide(&s, found);
 	if (s.decision.status == HTTP_SWITCHING_PROTOCOLS || s.decision.status == HTTP_OK) {
 		listeners_forget();
-		char **environment = gate_environment(&s.request, &s.decision, &s.connection.ends);
-
-		if (environment == NULL)
+		if (!session_environment(&s))
 			handshake_refuse(&s.decision, HTTP_INTERNAL_ERROR, "no memory");
-		else
-			environ = environment;
-		if (environment != NULL && job->gate.authorize != NULL)
+		else if (job->gate.authorize != NULL)
 			session_authorize(&s);
 	}
 	if (s.decision.status == HTTP_SWITCHING_PROTOCOLS)
@@ -420,8 +460,8 @@ client_check(const struct job *job, const struct head *head, const unsigned char
 static int
 ask(const struct job *job)
 {
-	static struct head head;
-	char request[CLIENT_REQUEST_SIZE], path[PATH_MAX];
+	static char bytes[HTTP_HEAD_MAX], request[CLIENT_REQUEST_SIZE], path[PATH_MAX];
+	struct head head = {.bytes = bytes};
 	unsigned char nonce[CLIENT_NONCE_SIZE], key[FRAME_KEY_SIZE];
 	struct talk_limit limit = {.limit_ms = job->gate.limit_ms};
 	size_t n;

@@ -305,7 +305,7 @@ lacks_variable() {
 	run --separate-stderr onsocket -s 'GET / HTTP/1.1\r\n' wsupgrade -t 100ms false
 	[ "$status" = 1 ]
 	whole_answer 408
-	[ "$stderr" = 'wsupgrade: client: 408 a request that takes too long' ]
+	[ "$stderr" = 'wsupgrade: client: 408 a request too slow' ]
 	run --separate-stderr onsocket -P -s 'GET / HTTP/1.1\r\n' wsupgrade --timeout 100ms false
 	[ "$status" = 1 ]
 	whole_answer 408
@@ -707,6 +707,7 @@ client_refuses() {
 @test "the client looks its program up before it asks" {
 	run -127 --separate-stderr onsocket -c -x wsupgrade -c ws://h no-such-program
 	[ "$output" = "" ]
+	[ "$stderr" = 'wsupgrade: no-such-program: No such file or directory' ]
 }
 
 @test "closed standard descriptors are no way in for others" {

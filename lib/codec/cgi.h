@@ -13,8 +13,9 @@
 #include "ground/span.h"
 #include "ground/text.h"
 
-/* Enough for any request: a byte of the head comes at most three times. */
-enum { CGI_SIZE = 4 * HTTP_HEAD_MAX };
+/* Enough for any request: a byte of the head comes at most three times, and
+ * there is a variable for each field besides our own. */
+enum { CGI_SIZE = 4 * HTTP_HEAD_MAX, CGI_OWN_MAX = 13 };
 
 /* What only the connection knows; empty where it does not. */
 struct cgi_connection {

@@ -40,10 +40,10 @@ enum policy_page {
 
 /* All zero: every path, every Host, our own origin, no protocol, no page. */
 struct policy {
-	struct policy_rule rules[POLICY_RULES_MAX];
 	size_t count;
 	size_t own; /* bytes of fields and of protocols so far */
 	enum policy_page page;
+	struct policy_rule rules[POLICY_RULES_MAX]; /* last: few are touched */
 };
 
 /* Adds an option's value; it stays the caller's. Returns NULL, or why it cannot be. */

@@ -115,16 +115,15 @@ refuse_option(const struct usage *u, int what, char **argv)
 int
 option_next(const struct usage *usage, int argc, char **argv)
 {
-	static char letters[2 + 2 * ROWS_MAX + 1];
-	static struct option longs[ROWS_MAX + 3];
+	/* Made anew each time, on the stack: a page of static storage would cost more. */
+	char letters[2 + 2 * ROWS_MAX + 1];
+	struct option longs[ROWS_MAX + 3];
 	int key;
 
-	if (current != usage) {
-		current = usage;
-		say_as(usage->program);
-		tables_make(usage, letters, longs);
-		opterr = 0;
-	}
+	current = usage;
+	say_as(usage->program);
+	tables_make(usage, letters, longs);
+	opterr = 0;
 	if (argc == 0)
 		return -1;
 	key = getopt_long(argc, argv, letters, longs, NULL);

@@ -19,8 +19,8 @@
  *     -x          half-closes: the program sees EOF
  *     -r          resets the connection (-T) or closes it
  *
- * Then it prints what comes until the program's side is closed. Exits with the
- * program's status, 128 + n for signal n.
+ * Then it prints what comes until the program's side is closed, and closes. Exits
+ * with the program's status, 128 + n for signal n.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -333,6 +333,7 @@ main(int argc, char **argv)
 	while (ours_in >= 0 && receive())
 		print_seen();
 	print_seen();
+	(void)close(ours_in);
 	(void)waitpid(child, &status, 0);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
