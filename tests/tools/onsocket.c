@@ -150,7 +150,15 @@ print_seen(void)
 	printed = seen_size;
 }
 
-/* Whether the program has read all, has answered, or is gone. */
+static bool
+program_ended(void)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
+/* Until the program has read all, has answered, or is gone. */
 static void
 await_taken(void)
 {
@@ -159,7 +167,8 @@ await_taken(void)
 	for (int turn = 0; turn < TAKE_MS; turn++) {
 		int unread = 0;
 
-		if (ioctl(theirs_in, FIONREAD, &unread) != 0 || unread == 0 || poll(&p, 1, 0) != 0)
+		if (ioctl(theirs_in, FIONREAD, &unread) != 0 || unread == 0
+		    || poll(&p, 1, 0) != 0 || program_ended())
 			return;
 		(void)usleep(1000);
 	}
@@ -334,6 +343,7 @@ main(int argc, char **argv)
 		print_seen();
 	print_seen();
 	(void)close(ours_in);
+	(void)close(ours_out);
 	(void)waitpid(child, &status, 0);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
