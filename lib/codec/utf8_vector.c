@@ -8,9 +8,10 @@
  */
 #include "codec/utf8_vector.h"
 
+#include "ground/cpu.h"
+
 #if defined(__x86_64__) || defined(__i386__)
 
-#include <cpuid.h>
 #include <immintrin.h>
 
 #define FOR_SSSE3 __attribute__((target("ssse3")))
@@ -164,26 +165,6 @@ scan_avx2(const unsigned char *p, size_t n)
 	return i;
 }
 
-/* Not by __builtin_cpu_supports(): the compiler's library then asks at every
- * program's start, three times as much, whether or not a long text ever comes. */
-enum utf8_path
-utf8_vector_path(void)
-{
-	unsigned a, b, c, d, saved;
-
-	if (__get_cpuid_max(0, NULL) < 7)
-		return UTF8_PORTABLE;
-	__cpuid(1, a, b, c, d);
-	if ((c & bit_SSSE3) == 0)
-		return UTF8_PORTABLE;
-	if ((c & bit_OSXSAVE) == 0 || (c & bit_AVX) == 0)
-		return UTF8_SSSE3;
-	__cpuid_count(7, 0, a, b, c, d);
-	__asm__("xgetbv" : "=a"(saved), "=d"(d) : "c"(0));
-	/* Both halves of the wide registers must survive a task switch. */
-	return (b & bit_AVX2) != 0 && (saved & 6) == 6 ? UTF8_AVX2 : UTF8_SSSE3;
-}
-
 size_t
 utf8_vector_scan(enum utf8_path path, const unsigned char *bytes, size_t n)
 {
@@ -199,12 +180,6 @@ utf8_vector_scan(enum utf8_path path, const unsigned char *bytes, size_t n)
 
 #else
 
-enum utf8_path
-utf8_vector_path(void)
-{
-	return UTF8_PORTABLE;
-}
-
 size_t
 utf8_vector_scan(enum utf8_path path, const unsigned char *bytes, size_t n)
 {
@@ -213,3 +188,16 @@ utf8_vector_scan(enum utf8_path path, const unsigned char *bytes, size_t n)
 }
 
 #endif
+
+enum utf8_path
+utf8_vector_path(void)
+{
+	switch (cpu_vectors()) {
+	case CPU_AVX2:
+		return UTF8_AVX2;
+	case CPU_SSSE3:
+		return UTF8_SSSE3;
+	default:
+		return UTF8_PORTABLE;
+	}
+}
