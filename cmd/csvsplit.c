@@ -78,6 +78,7 @@ struct job {
 	enum csv_path path;
 	bool header;
 	bool named;
+	struct csv_record list; /* of fields, as it was given */
 	struct csv_item *items;
 	struct csv_select select;
 	uint64_t record_max;
@@ -572,15 +573,16 @@ format_option(const char *text)
 
 /* The list is a CSV record: scanned like any, and held. */
 static void
-list_hold(struct job *job, const char *list, struct csv_record *record)
+list_hold(struct job *job, const char *list)
 {
 	static const struct csv_dialect plain = {.delimiter = ',', .quote = '"', .quoting = true};
+	struct csv_record *record = &job->list;
 	size_t size = strlen(list), done = 0, used;
 	bool whole = false;
 
 	*record = (struct csv_record){
-		.bytes = storage(NULL, size + 1, 1), .size = size + 1,
-		.ends = storage(NULL, size + 1, sizeof *record->ends), .room = size + 1,
+		.bytes = storage(record->bytes, size + 1, 1), .size = size + 1,
+		.ends = storage(record->ends, size + 1, sizeof *record->ends), .room = size + 1,
 	};
 	csv_start(&job->csv, &plain, CSV_PORTABLE);
 	while (!whole
@@ -599,14 +601,11 @@ list_hold(struct job *job, const char *list, struct csv_record *record)
 static void
 list_option(struct job *job, const char *list)
 {
-	struct csv_record record;
-
-	list_hold(job, list, &record);
-	job->items = storage(NULL, record.count, sizeof *job->items);
-	job->ranges = storage(job->ranges, record.count + 1, sizeof *job->ranges);
+	list_hold(job, list);
+	job->items = storage(job->items, job->list.count, sizeof *job->items);
 	job->named = false;
-	for (size_t i = 0; i < record.count; i++) {
-		struct span text = csv_record_field(&record, (int64_t)i + 1);
+	for (size_t i = 0; i < job->list.count; i++) {
+		struct span text = csv_record_field(&job->list, (int64_t)i + 1);
 
 		switch (csv_item_parse(text, &job->items[i])) {
 		case CSV_ITEM_NOT_A_RANGE:
@@ -618,7 +617,7 @@ list_option(struct job *job, const char *list)
 			job->named |= job->items[i].named;
 		}
 	}
-	job->select = (struct csv_select){.items = job->items, .count = record.count};
+	job->select = (struct csv_select){.items = job->items, .count = job->list.count};
 }
 
 static void
@@ -688,7 +687,7 @@ main(int argc, char **argv)
 	job.path = csv_best_path();
 	job.in = buffer_over(storage(NULL, IN_SIZE, 1), IN_SIZE);
 	job.out = buffer_over(storage(NULL, OUT_SIZE, 1), OUT_SIZE);
-	job.ranges = storage(job.ranges, job.select.count + 1, sizeof *job.ranges);
+	job.ranges = storage(NULL, job.select.count + 1, sizeof *job.ranges);
 	files = optind < argc ? argv + optind : no_files;
 	job.progress.start_ms = clock_ms();
 	job.progress.next_ms = job.progress.start_ms + PROGRESS_MS;
