@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,11 +18,13 @@
 #include "system/child.h"
 #include "system/clock.h"
 #include "system/fds.h"
+#include "system/pages.h"
 #include "system/ports.h"
 #include "system/program.h"
 #include "system/signals.h"
 
 enum {
+	FIRST_SIZE = 512,      /* of a buffer; most that wait have had nothing larger */
 	BUFFER_SIZE = 128 << 10,
 	FULL_READ = 64 << 10,  /* a pipe's first size: who fills it gets a larger one */
 	CLIENT_IN = 6,         /* UCSPI client */
@@ -87,13 +88,10 @@ quiet_time(void)
 static void
 option_take(struct settings *set, int key)
 {
-	static const char *const live[] = {['k'] = "--ping", ['w'] = "--close-wait", ['q'] = "--quiet-time",
-	    ['m'] = "--messages"};
-
 	if (key == 'k' || key == 'w')
-		set->live = live[key];
+		set->live = key == 'k' ? "--ping" : "--close-wait";
 	if (key == 'q' || key == 'm')
-		set->live = set->prog_less = live[key];
+		set->live = set->prog_less = key == 'q' ? "--quiet-time" : "--messages";
 	switch (key) {
 	case 'v': set->verbose = true; break;
 	case 'b': set->binary = true; break;
@@ -215,15 +213,17 @@ struct session {
 	unsigned keys_left;
 };
 
-static unsigned char storage[4][BUFFER_SIZE];
+enum { RX, TX, DOWN, UP, BUFFERS };
+
+static unsigned char storage[BUFFERS][FIRST_SIZE];
 
 static void
 flows_begin(struct session *s, enum reader_peer peer)
 {
-	s->rx = buffer_over(storage[0], BUFFER_SIZE);
-	s->tx = buffer_over(storage[1], BUFFER_SIZE);
-	s->down = buffer_over(storage[2], BUFFER_SIZE);
-	s->up = buffer_over(storage[3], BUFFER_SIZE);
+	s->rx = buffer_over(storage[RX], FIRST_SIZE);
+	s->tx = buffer_over(storage[TX], FIRST_SIZE);
+	s->down = buffer_over(storage[DOWN], FIRST_SIZE);
+	s->up = buffer_over(storage[UP], FIRST_SIZE);
 	s->in.reader.peer = (unsigned char)peer;
 	s->in.reader.limit = s->set.max;
 	s->in.reader.refuse_binary = s->set.mode != RECORD_BYTES && s->set.mode != RECORD_TYPED;
@@ -253,35 +253,49 @@ key_used(struct session *s)
 	s->keys_left -= s->keys_left > 0;
 }
 
-/* A netstring is held whole, so its message may need more than the buffer: memory
- * that grows with what has come. Returns false where there is none. */
+/* A buffer at its small size gets its full one. Returns false where it has it. */
 static bool
-down_grow(struct buffer *down)
+buffer_open(struct buffer *b, unsigned char *first)
 {
-	size_t size = 2 * down->size;
-	void *bytes;
-
-	if (down->bytes == storage[2]) {
-		bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (bytes != MAP_FAILED)
-			memcpy(bytes, down->bytes, down->end);
-	} else {
-		bytes = mremap(down->bytes, down->size, size, MREMAP_MAYMOVE);
-	}
-	if (bytes == MAP_FAILED)
+	if (b->size >= BUFFER_SIZE)
 		return false;
-	down->bytes = bytes;
-	down->size = size;
+	if (!pages_grow(b, first, BUFFER_SIZE))
+		die(STATUS_FAILED, "%s", strerror(ENOMEM));
 	return true;
 }
 
+/* Who fills a small buffer has more to give. */
 static void
-down_shrink(struct buffer *down)
+buffers_open(struct session *s)
 {
-	if (down->bytes == storage[2] || buffer_held(down) > 0)
-		return;
-	(void)munmap(down->bytes, down->size);
-	*down = buffer_over(storage[2], BUFFER_SIZE);
+	if (buffer_room(&s->rx) == 0)
+		(void)buffer_open(&s->rx, storage[RX]);
+	if (buffer_room(&s->up) == 0)
+		(void)buffer_open(&s->up, storage[UP]);
+}
+
+/* What a burst needed goes back when it is over. */
+static void
+buffers_shrink(struct session *s)
+{
+	pages_return(&s->rx, storage[RX], FIRST_SIZE);
+	pages_return(&s->tx, storage[TX], FIRST_SIZE);
+	pages_return(&s->down, storage[DOWN], FIRST_SIZE);
+	pages_return(&s->up, storage[UP], FIRST_SIZE);
+}
+
+/* No room for what came. A netstring is held whole, so its message may need
+ * more than a full buffer: memory that grows with what has come. */
+enum growth { GROWN, ENOUGH, NO_MEMORY };
+
+static enum growth
+down_grow(struct session *s)
+{
+	if (buffer_open(&s->down, storage[DOWN]))
+		return GROWN;
+	if (!inflow_needs_more(&s->in, &s->down))
+		return ENOUGH;
+	return pages_grow(&s->down, storage[DOWN], 2 * s->down.size) ? GROWN : NO_MEMORY;
 }
 
 static enum splitter_want
@@ -291,7 +305,7 @@ want_of(const struct session *s)
 		return SPLITTER_WHOLE;
 	if (s->prog.out.ended)
 		return SPLITTER_END;
-	return buffer_held(&s->up) == s->up.size ? SPLITTER_ALL : SPLITTER_WHOLE;
+	return buffer_held(&s->up) == BUFFER_SIZE ? SPLITTER_ALL : SPLITTER_WHOLE;
 }
 
 /* A record that is not whole wants the room in front of it. */
@@ -392,11 +406,11 @@ decode_run(struct session *s)
 		s->prog.in.kept = s->in.records.held;
 		filter_write(&s->prog.in);
 		if (kind == READER_FULL) {
-			if (inflow_needs_more(&s->in, &s->down) && !down_grow(&s->down))
+			if (down_grow(s) == NO_MEMORY)
 				die(STATUS_FAILED, "byte %" PRIu64 ": %s", s->in.taken, strerror(ENOMEM));
 		} else {
-			down_shrink(&s->down);
 			filter_read(&s->peer_in);
+			buffers_open(s);
 		}
 	}
 }
@@ -417,6 +431,8 @@ encode_run(struct session *s)
 			key_used(s);
 			continue;
 		}
+		if (kind == OUTFLOW_FULL && buffer_open(&s->tx, storage[TX]))
+			continue;
 		direct_offer(s);
 		filter_write(&s->peer_out);
 		direct_settle(s);
@@ -425,6 +441,7 @@ encode_run(struct session *s)
 		if (kind == OUTFLOW_MORE) {
 			up_pack(s);
 			filter_read(&s->prog.out);
+			buffers_open(s);
 		} else if (kind != OUTFLOW_FULL) {
 			output_complain(s, kind, why);
 			return STATUS_FAILED;
@@ -600,12 +617,16 @@ frames_to_prog(struct session *s)
 			peer_closes(s, &e);
 		} else if (kind == READER_FAIL) {
 			peer_fails(s, e.code, e.why);
-		} else if (kind == READER_FULL && inflow_needs_more(&s->in, &s->down)) {
-			if (!down_grow(&s->down))
+		} else if (kind == READER_FULL) {
+			enum growth growth = down_grow(s);
+
+			if (growth == NO_MEMORY)
 				peer_fails(s, CLOSE_TOO_BIG, "a message over the memory that there is");
+			if (growth == ENOUGH)
+				break;
 		} else if (kind == READER_MORE && s->peer_in.ended) {
 			peer_ended(s);
-		} else if (kind == READER_MORE || kind == READER_FULL) {
+		} else if (kind == READER_MORE) {
 			break;
 		}
 	}
@@ -641,6 +662,8 @@ prog_to_frames(struct session *s)
 		kind = outflow_step(&s->out, &s->up, want_of(s), &s->tx, key_next(s), &why);
 		if (kind == OUTFLOW_FRAMED)
 			key_used(s);
+		if (kind == OUTFLOW_FULL && s->out.direct == 0 && buffer_open(&s->tx, storage[TX]))
+			kind = OUTFLOW_FRAMED;
 	}
 	if (s->output_over)
 		return;
@@ -864,6 +887,7 @@ keep_alive(struct session *s)
 		s->pinged = s->ping_waits = true;
 		s->pinged_at = s->now;
 		(void)controls_flush(s);
+		buffers_shrink(s);
 	}
 	if (s->pinged && due(s, s->pinged_at + s->set.ping_ms)) {
 		peer_lose(s, "gone: nothing came, no answer to our Ping");
@@ -991,7 +1015,6 @@ flows_run(struct session *s)
 		moved = port_flush(&s->peer_out) != 0 || moved;
 		direct_settle(s);
 	} while (moved);
-	down_shrink(&s->down);
 }
 
 static bool
@@ -1020,6 +1043,7 @@ turn_wait(struct session *s)
 	moved = ports_wait(ports, sizeof ports / sizeof *ports, left > INT_MAX ? INT_MAX : (int)left,
 	    signals_wait_mask());
 	direct_settle(s);
+	buffers_open(s);
 	if (s->prog.out.moved - read >= FULL_READ && !s->enlarged) {
 		program_enlarge(&s->prog);
 		s->enlarged = true;

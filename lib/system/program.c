@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -15,7 +16,7 @@
 #include "system/child.h"
 #include "system/exec.h"
 
-enum { PIPE_SIZE = 256 << 10 };
+enum { PIPE_SIZE = 256 << 10, PATH_SHORT = 512 };
 
 static void
 close_both(const int ends[2])
@@ -66,15 +67,15 @@ begin_piped(struct child_start *start, int *to, int *from, bool *exec_failed)
 	return pid;
 }
 
-int
-program_begin(struct program *p, char **argv, struct buffer *down, struct buffer *up)
+/* path is room to find the program in. */
+static int
+begin_with(struct program *p, char **argv, struct buffer *down, struct buffer *up, char *path, size_t size)
 {
 	extern char **environ;
-	char path[PATH_MAX];
 	struct child_start start = {
 		.path = path, .argv = argv, .envp = environ, .own_group = true, .death_signal = SIGTERM,
 	};
-	int error = exec_find(argv[0], path, sizeof path), to = -1, from = -1;
+	int error = exec_find(argv[0], path, size), to = -1, from = -1;
 	bool exec_failed = error != 0;
 
 	*p = (struct program){.watch = -1};
@@ -94,6 +95,27 @@ program_begin(struct program *p, char **argv, struct buffer *down, struct buffer
 	};
 	complain("%s: %s", quoted(argv[0]), strerror(error));
 	return exec_failed ? exec_status(error) : STATUS_FAILED;
+}
+
+__attribute__((noinline)) static int
+begin_with_long_path(struct program *p, char **argv, struct buffer *down, struct buffer *up)
+{
+	char path[PATH_MAX];
+
+	return begin_with(p, argv, down, up, path, sizeof path);
+}
+
+/* What the stack once used stays ours for as long as we live, so a long path
+ * gets its page only where the search could come by one. */
+int
+program_begin(struct program *p, char **argv, struct buffer *down, struct buffer *up)
+{
+	const char *dirs = getenv("PATH");
+	char path[PATH_SHORT];
+
+	if (strlen(argv[0]) + (dirs == NULL ? 32 : strlen(dirs)) + 2 > sizeof path)
+		return begin_with_long_path(p, argv, down, up);
+	return begin_with(p, argv, down, up, path, sizeof path);
 }
 
 /* While it is not reaped, nobody else can have its number as a process group. */

@@ -455,7 +455,7 @@ static void
 step_memory(const char *arg)
 {
 	(void)arg;
-	printf("private %lu k\n", field_sum("smaps", "Private_Dirty"));
+	printf("private %lu k\n", field_sum("smaps", "Anonymous"));
 }
 
 static void
