@@ -78,6 +78,15 @@ echo_server() {
 	[ "$(sed -n 's/^pushed //p' stuck.out)" = "$(sed -n 's/^rest //p' stuck.out)" ]
 }
 
+@test "a client that reads again is read again, and both come to rest" {
+	echo_server
+	peer stuck push back send:more take:4 await:go fin rest
+	await stuck.out '^took 4'
+	rests
+	touch go
+	await stuck.out '^rest 0$'
+}
+
 @test "resets at any moment end that connection only, and leave nothing behind" {
 	echo_server
 	echoes before
@@ -251,6 +260,7 @@ echo_server() {
 	await busy.out '^pushed '
 	kill "$server"
 	await_that refused
+	sleep 1.5 # longer than the silent second, but what is pending is no silence
 	! gone "$server"
 	touch go
 	await busy.out '^rest '

@@ -23,6 +23,7 @@
  *     rest         receive until the end (or a reset: `rest N reset`)
  *     echo         send back what comes until the end
  *     push         send until the client takes no more for 200 ms, then `pushed N`
+ *     back         take as many bytes as were pushed
  *     fin          shut our way down
  *     reset        close so that the client sees a reset
  *     close        close as usual
@@ -49,6 +50,7 @@ static int conn = -1, into = -1;
 static struct sockaddr_in server = {.sin_family = AF_INET};
 static int crowd[CROWD_MAX];
 static size_t crowd_count;
+static unsigned long long pushed;
 static char bytes[CHUNK];
 
 static void
@@ -300,7 +302,24 @@ step_push(const char *unused)
 			fail("push");
 		all += n > 0 ? (size_t)n : 0;
 	}
+	pushed = all;
 	printf("pushed %llu\n", all);
+}
+
+static void
+step_back(const char *unused)
+{
+	unsigned long long left = pushed;
+
+	(void)unused;
+	while (left != 0) {
+		ssize_t n = recv(conn, bytes, left < sizeof bytes ? (size_t)left : sizeof bytes, 0);
+
+		if (n <= 0)
+			fail("back");
+		left -= (size_t)n;
+	}
+	printf("back %llu\n", pushed);
 }
 
 static void
@@ -362,6 +381,7 @@ static const struct step {
 	{"into", step_into, true},      {"send", step_send, true},      {"file", step_file, true},
 	{"take", step_take, true},      {"recv", step_recv, false},     {"rest", step_rest, false},
 	{"echo", step_echo, false},     {"push", step_push, false},     {"fin", step_fin, false},
+	{"back", step_back, false},
 	{"reset", step_reset, false},   {"close", step_close, false},   {"await", step_await, true},
 	{"hold", step_hold, false},
 };
