@@ -18,6 +18,20 @@ needs_strace() {
 	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
 }
 
+# serve_injected CALL=WHAT: tcpecho with errors injected into a call.
+serve_injected() {
+	start server strace -f -qq -o /dev/null -e "trace=${1%%:*}" -e "inject=$1" portscan-bind -p 9000-9998 tcpecho
+	await server.err '^Bound to '
+	port=$(sed -n 's/^Bound to //p' server.err | head -n 1)
+}
+
+# strace passes no signal on: what it traces is ended, then it ends.
+stop_injected() {
+	kill "$(pgrep -P "$pid")"
+	wait "$pid"
+	pids=()
+}
+
 # free_port: one that nobody has now, in $port; for hosts that bind by themselves.
 free_port() {
 	port=$(portscan-bind -q -p 9400-9998)
@@ -259,14 +273,11 @@ tutorial_client() {
 	needs_strace
 	for error in ECONNABORTED EPROTO ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH EOPNOTSUPP ENETUNREACH \
 		EPERM EMFILE ENFILE ENOBUFS ENOMEM EINTR; do
-		start server strace -f -qq -o /dev/null -e trace=accept4 -e "inject=accept4:error=$error:when=1+2" \
-			portscan-bind -p 9000-9998 tcpecho
-		await server.err '^Bound to '
-		port=$(sed -n 's/^Bound to //p' server.err | head -n 1)
+		serve_injected "accept4:error=$error:when=1+2"
 		for word in one two three; do
 			echoes "$word"
 		done
-		stop_all
+		stop_injected
 		case $error in
 		EPERM | EMFILE | ENFILE | ENOBUFS | ENOMEM) [ "$(grep -c '^tcpecho: accept: ' server.err)" = 1 ] ;;
 		*) [ "$(wc -l <server.err)" = 1 ] ;;
@@ -279,12 +290,9 @@ tutorial_client() {
 	head -c 500000 /dev/urandom >in
 	for what in epoll_pwait:error=EINTR recvfrom:error=EINTR recvfrom:error=EAGAIN sendto:error=EINTR \
 		sendto:error=EAGAIN sendto:error=ENOBUFS; do
-		start server strace -f -qq -o /dev/null -e "trace=${what%%:*}" -e "inject=$what:when=2+3" \
-			portscan-bind -p 9000-9998 tcpecho
-		await server.err '^Bound to '
-		port=$(sed -n 's/^Bound to //p' server.err | head -n 1)
+		serve_injected "$what:when=2+3"
 		portscan-connect -q -p "$port" -T 20 <in >out
 		cmp in out
-		stop_all
+		stop_injected
 	done
 }
