@@ -729,3 +729,76 @@ client_refuses() {
 	[ "$status" = 1 ]
 	[[ $stderr == *'write: Broken pipe' ]]
 }
+
+# The manual's examples: example LINE is one of them, word for word (\\e is its backslash).
+example() {
+	grep -qxF -- "${1//\\/\\e}" "$BATS_TEST_DIRNAME/../man/wsupgrade.1"
+}
+
+# serve_example LINE: the same from tcpaccept on, behind portscan-bind.
+serve_example() {
+	example "$1"
+	serve sh -c "exec $1"
+}
+
+connect_example() {
+	example "$1"
+	sh -c "exec ${1/portscan-connect/portscan-connect -q -p $port}"
+}
+
+# ask_for HOST PATH FIELDS: a request of our own to the service.
+ask_for() {
+	printf '%b' "GET $2 HTTP/1.1\r\nHost: $1\r\n$3$upgrade$rfc_key$version\r\n" | portscan-connect -q -p "$port"
+}
+
+@test "example: a filter as a service, and a client of it" {
+	local line='portscan-bind tcpaccept wsupgrade --console --host localhost wsframe cat'
+	example "$line"
+	# shellcheck disable=SC2086 # the example is words
+	serve ${line#portscan-bind }
+	connect_example 'portscan-connect wsupgrade -c ws://localhost/ wsframe -c' <<<'hello' >out
+	same out hello
+	ask_for evil / '' | grep -q '^HTTP/1.1 403'
+	printf 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' | portscan-connect -q -p "$port" | grep -q '</html>'
+}
+
+@test "example: for the pages of one site alone, of the same host or another" {
+	printf '#!/bin/sh\nexec cat\n' >chat
+	chmod +x chat
+	serve_example 'tcpaccept wsupgrade --host www.example.org -P /chat wsframe ./chat'
+	ask_for www.example.org /chat 'Origin: https://www.example.org\r\n' | grep -aq '^HTTP/1.1 101'
+	ask_for www.example.org /chat 'Origin: https://evil.example\r\n' | grep -aq '^HTTP/1.1 403'
+	ask_for www.example.org /other '' | grep -aq '^HTTP/1.1 404'
+	ask_for evil.example /chat '' | grep -aq '^HTTP/1.1 403'
+	stop_all
+	serve_example 'tcpaccept wsupgrade --host ws.example.org -o https://www.example.org wsframe ./chat'
+	ask_for ws.example.org / 'Origin: https://www.example.org\r\n' | grep -aq '^HTTP/1.1 101'
+	ask_for ws.example.org / 'Origin: http://www.example.org\r\n' | grep -aq '^HTTP/1.1 403'
+}
+
+@test "example: only for those who know the word" {
+	printf '#!/bin/sh\nexec cat\n' >chat
+	# shellcheck disable=SC2016 # the example's
+	{
+		example 'test "$HTTP_AUTHORIZATION" = "Bearer $(cat secret)"'
+		printf '%s\n' '#!/bin/sh' 'test "$HTTP_AUTHORIZATION" = "Bearer $(cat secret)"' >may-enter
+		chmod +x chat may-enter
+		echo sesame >secret
+		serve_example 'tcpaccept wsupgrade -a ./may-enter wsframe ./chat'
+		local line='wsupgrade -H "Authorization: Bearer $(cat secret)" -c ws://localhost/ wsframe -c'
+	}
+	example "$line"
+	portscan-connect -q -p "$port" sh -c "exec $line" <<<'hello' >out
+	same out hello
+	echo wrong >known
+	run --separate-stderr portscan-connect -q -p "$port" sh -c "exec ${line/secret/known}"
+	[ "$status" = 1 ]
+	[[ $stderr == *'HTTP/1.1 403 Forbidden' ]]
+}
+
+@test "example: a greeting by name" {
+	# shellcheck disable=SC2016 # the example's
+	serve_example 'tcpaccept wsupgrade wsframe sh -c '\''printf "Hello %s\n" "$QUERY_STRING"'\'
+	portscan-connect -q -p "$port" wsupgrade -c 'ws://localhost:9000/?Ada' wsframe -c </dev/null >out
+	same out 'Hello Ada'
+}
