@@ -1,0 +1,134 @@
+# csvsplit beside outside readers of CSV, TSV and JSON.
+load ../helper
+
+python=/usr/bin/python3
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+	[ -x "$python" ] || python=$(command -v python3) || skip "no python3"
+}
+
+# Random records as Python's csv module writes them, with every quoting that it has.
+random_csv() {
+	"$python" - "$1" >"$2" <<'END'
+import csv, random, sys
+random.seed(int(sys.argv[1]))
+letters = ['a', 'b', 'é', '€', '😀', ' ', ',', '"', '\n', '\r\n', '\t', '\\', ';', "'", '\x01', 'word' * 20]
+quoting = random.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+out = csv.writer(open(1, 'w', newline='', encoding='utf-8'), quoting=quoting,
+                 lineterminator=random.choice(['\n', '\r\n']))
+for i in range(random.randrange(400)):
+    width = 4 if random.random() < 0.9 else random.randrange(1, 9)
+    out.writerow([''.join(random.choices(letters, weights=[9] * 6 + [2] * 10, k=random.randrange(12)))
+                  for i in range(width)])
+END
+}
+
+# Reads a file by Python's csv module (strict) and writes its records as JSON, one a line.
+read_csv() {
+	"$python" -c '
+import csv, json, sys
+csv.field_size_limit(1 << 30)
+for record in csv.reader(open(sys.argv[1], newline="", encoding="utf-8"), strict=True):
+    print(json.dumps(record))' "$1"
+}
+
+# JSON Lines or TSV, read by Python, in the same form.
+read_json() {
+	"$python" -c '
+import json, sys
+for line in open(sys.argv[1], newline="\n", encoding="utf-8"):
+    print(json.dumps(json.loads(line)))' "$1"
+}
+
+read_tsv() {
+	"$python" -c '
+import json, re, sys
+unescape = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
+for line in open(sys.argv[1], newline="\n", encoding="utf-8"):
+    fields = line[:-1].split("\t")
+    print(json.dumps([re.sub(r"\\(.)", lambda m: unescape[m[1]], f) for f in fields]))' "$1"
+}
+
+@test "every exact format, read back, is what Python's csv module reads" {
+	for seed in $(seq 40); do
+		random_csv "$seed" in.csv
+		read_csv in.csv >expected
+		csvsplit -S -O json in.csv >out.json
+		csvsplit -S -O tsv in.csv >out.tsv
+		csvsplit -S -O csv in.csv >out.csv
+		read_json out.json | diff expected -
+		read_tsv out.tsv | diff expected -
+		read_csv out.csv | diff expected -
+		csvsplit -S -O nul in.csv >out.nul
+		"$python" -c '
+import json
+print("".join("".join(field + "\0" for field in json.loads(line)) for line in open("expected")), end="")' |
+			cmp - out.nul
+	done
+}
+
+@test "selected fields are Python's slices of them" {
+	for seed in $(seq 41 60); do
+		random_csv "$seed" in.csv
+		csvsplit -f 3,1,~1,2- -O json in.csv >got
+		read_csv in.csv | "$python" -c '
+import json, sys
+for line in sys.stdin:
+    r = json.loads(line)
+    at = lambda i: r[i] if i < len(r) else ""
+    print(json.dumps([at(2), at(0), r[-1]] + r[1:]))' >expected
+		read_json got | diff expected -
+		csvsplit -f 1,3 -O csv in.csv >got.csv
+		csvsplit -f 1,3 -O json in.csv | sed '/^\["",""\]$/d' >got
+		read_csv got.csv | sed '/^\["", ""\]$/d' | diff <(read_json got) -
+	done
+}
+
+@test "objects are what Python's DictReader reads" {
+	printf 'id,name,"a ""b"""\r\n1,"x\ny",z\r\n2,,"€"\r\n' >in.csv
+	csvsplit -H -O json in.csv | "$python" -c '
+import csv, json, sys
+got = [json.loads(line) for line in sys.stdin]
+want = list(csv.DictReader(open("in.csv", newline="", encoding="utf-8")))
+assert got == want, (got, want)'
+}
+
+@test "U+FFFD stands where Python's decoder puts it" {
+	for seed in 1 2 3 4 5 6; do
+		"$python" -c '
+import random, sys
+random.seed(int(sys.argv[1]))
+parts = [b"a", b",", b"\n", b"\xe2\x82", b"\xc3\xa9", b"\xff", b"\xf0\x9f\x98", b"\x80", b"\xed\xa0\x80", b"\xf4\x90"]
+open("in.csv", "wb").write(b"".join(random.choices(parts, k=3000)) + b"\n")' "$seed"
+		csvsplit --replace -O json in.csv | "$python" -c '
+import json, sys
+got = [json.loads(line) for line in sys.stdin]
+want = [[f.decode("utf-8", "replace") for f in line.split(b",")] for line in open("in.csv", "rb").read()[:-1].split(b"\n")]
+assert got == want'
+	done
+}
+
+@test "miller reads what csvsplit writes" {
+	command -v mlr >/dev/null || skip "no mlr (miller)"
+	printf 'a,b,c\n1,"x, y","d""e"\n2,,"l\nm"\n' >in.csv
+	csvsplit -H -O csv in.csv | mlr --icsv --ojsonl cat >got
+	csvsplit -H -O json in.csv | mlr --ijsonl --ojsonl cat >expected
+	diff <("$python" -c 'import json,sys
+for l in open("got"): print({k: str(v) for k, v in json.loads(l).items()})') <("$python" -c 'import json,sys
+for l in open("expected"): print({k: str(v) for k, v in json.loads(l).items()})')
+}
+
+@test "jq reads each line of JSON" {
+	command -v jq >/dev/null || skip "no jq"
+	random_csv 99 in.csv
+	csvsplit -O json in.csv | jq -c . | wc -l >lines
+	read_csv in.csv | wc -l | diff - lines
+}
+
+@test "csvtool and csvsplit split alike" {
+	command -v csvtool >/dev/null || skip "no csvtool"
+	printf 'a,"b,c",d\n"e ""f""",,g\n' >in.csv
+	csvtool col 3,1 in.csv >expected
+	csvsplit -f 3,1 -O csv in.csv | diff expected -
+}
