@@ -461,3 +461,45 @@ refuses() {
 	gives ',,' '\n\n\n' -Q
 	gives 'a,' 'a\n\n' -Q
 }
+
+# The examples of the manual: each `$ command` with the output below it.
+examples() {
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE ALSO/p' "$BATS_TEST_DIRNAME/../man/csvsplit.1" |
+		sed -n '/^\.Bd/,/^\.Ed/p' | sed '/^\.[BE]d/d; s/\\e/\\/g; s/\\&//g'
+}
+
+@test "the manual's examples are so" {
+	printf 'name,email,last seen\n"Doe, Jane",jane@example.org,2026-11-02\nBob,,"never\n(new)"\n' >people.csv
+	examples >expected
+	grep '^\$ ' expected >commands
+	[ "$(wc -l <commands)" -ge 6 ]
+	while IFS= read -r line; do
+		printf '%s\n' "$line"
+		bash -c "${line#\$ }" 2>&1 || true
+	done <commands >got
+	diff expected got
+	yes a,b | head -n 2 | csvsplit -f 2 | while read -r level; do echo "$level"; done >got
+	same got b b
+}
+
+@test "cases that readers of CSV differ on" {
+	json() { gives "$1" "$2" -O json; }
+	json 'first,last,address\nJohn,Doe,"120 any st.\\"\n' '["first","last","address"]\n["John","Doe","120 any st.\\\\"]\n'
+	json 'a,b\n1,"ha ""ha"" ha"\n3,4\n' '["a","b"]\n["1","ha \\"ha\\" ha"]\n["3","4"]\n'
+	json 'a,b,c\n1,"",""\n2,3,4\n' '["a","b","c"]\n["1","",""]\n["2","3","4"]\n'
+	json 'key,val\n1,"{""type"": ""Point"", ""coordinates"": [102.0, 0.5]}"\n' \
+		'["key","val"]\n["1","{\\"type\\": \\"Point\\", \\"coordinates\\": [102.0, 0.5]}"]\n'
+	json 'a,b,c\r\n1,2,3\r\n"Once upon \r\na time",5,6\r\n' '["a","b","c"]\n["1","2","3"]\n["Once upon \\r\\na time","5","6"]\n'
+	json 'a,b\n1,"ha \n""ha"" \nha"\n' '["a","b"]\n["1","ha \\n\\"ha\\" \\nha"]\n'
+	json 'a,b,c\n4,5,ʤ\n' '["a","b","c"]\n["4","5","ʤ"]\n'
+	json '"a"\n' '["a"]\n'
+	json '"","a"\n\n"",""' '["","a"]\n[""]\n["",""]\n'
+	json '"\n"\n"\r\n",\n' '["\\n"]\n["\\r\\n",""]\n'
+	json 'a;b,c\n' '["a;b","c"]\n'
+	json '"""",""","""\n' '["\\"","\\",\\""]\n'
+	json "'a,b'\n" "[\"'a\",\"b'\"]\n"
+	json '#a,b\n' '["#a","b"]\n'
+	json 'a\\"b,c\n' '["a\\\\\\"b","c"]\n'
+	json '\t"a"\n' '["\\t\\"a\\""]\n'
+	json 'a,b\r\n\r\n' '["a","b"]\n[""]\n'
+}
