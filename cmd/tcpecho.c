@@ -392,7 +392,7 @@ server_begin(const struct listeners *listeners, uint64_t max)
 static void
 sandbox_begin(void)
 {
-	if (sandbox_enter() != 0 && options.verbose)
+	if (sandbox_enter(false) != 0 && options.verbose)
 		complain("no sandbox: %s", strerror(errno));
 }
 

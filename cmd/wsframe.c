@@ -21,6 +21,7 @@
 #include "system/pages.h"
 #include "system/ports.h"
 #include "system/program.h"
+#include "system/sandbox.h"
 #include "system/signals.h"
 
 enum {
@@ -1155,6 +1156,9 @@ main(int argc, char **argv)
 		return encode_run(&s);
 	net_guard(&s);
 	session_begin(&s);
+	/* The program runs, or never will: from here on we only move bytes. */
+	if (sandbox_enter(true) != 0 && s.set.verbose)
+		complain("no sandbox: %s", strerror(errno));
 	session_run(&s);
 	return s.failed ? STATUS_FAILED : session_status(&s);
 }

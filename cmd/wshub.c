@@ -39,6 +39,7 @@
 #include "system/notify.h"
 #include "system/outbox.h"
 #include "system/rooms.h"
+#include "system/sandbox.h"
 #include "system/signals.h"
 #include "system/tally.h"
 
@@ -1447,6 +1448,16 @@ server_begin(void)
 	doors_begin(&server.loop, &server.doors);
 }
 
+/* -a runs programs, and --page reads its file, for as long as we serve. */
+static void
+sandbox_begin(void)
+{
+	if (options.gate.authorize != NULL || options.gate.page != NULL)
+		return;
+	if (sandbox_enter(false) != 0 && options.verbose)
+		complain("no sandbox: %s", strerror(errno));
+}
+
 static int
 serve(void)
 {
@@ -1462,6 +1473,7 @@ serve(void)
 		program_begin();
 	doors_open(&server.loop, &server.doors);
 	notify_send("READY=1");
+	sandbox_begin();
 	while (!ending.over && !(ending.begun && server.count == 0 && program.pid == 0)) {
 		program_flush();
 		clients_flush();

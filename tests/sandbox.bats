@@ -2,6 +2,7 @@
 load helper
 
 setup() {
+	cd "$BATS_TEST_TMPDIR"
 	run "$TOOLS/caged" nothing
 	if [ "$status" = 99 ]; then skip "built with -DSANDBOX=0, or for an architecture without it"; fi
 	[ -e /proc/sys/kernel/seccomp ] || skip "this kernel has no seccomp filters"
@@ -26,7 +27,7 @@ keeps() {
 }
 
 @test "sandbox: a file, a socket, a process, a program, foreign memory: SIGSYS" {
-	dies_of_it open unlink socket connect fork exec ptrace
+	dies_of_it open terminal unlink socket connect fork exec ptrace
 }
 
 @test "sandbox: no memory to execute, neither mapped nor made so" {
@@ -39,7 +40,12 @@ keeps() {
 }
 
 @test "sandbox: serving, allocating, reaping a child that opens files, all go on" {
-	keeps nothing serve memory child
+	keeps nothing serve memory child ioctl
+}
+
+@test "sandbox: where asked for, a pipe of its own is opened again, no file, and nothing to write" {
+	keeps reopen reopen-file
+	dies_of_it reopen-to-write
 }
 
 @test "sandbox: abort() still ends with SIGABRT" {
@@ -83,4 +89,40 @@ while True:
 	kill "$pid"
 	ended "$pid"
 	[ "$status" = 0 ]
+}
+
+# child_of PID: its one child, as soon as there is one, in $child.
+child_of() {
+	await_that pgrep -P "$1"
+	child=$(pgrep -P "$1")
+}
+
+@test "sandbox: wsframe is in it, its program is not" {
+	serve tcpaccept wsframe sh -c ': </etc/passwd && exec sleep 100'
+	server=$pid
+	start client portscan-connect -q -p "$port"
+	child_of "$server"
+	frame=$child
+	await_that in_it "$frame"
+	child_of "$frame"
+	await_that grep -q sleep "/proc/$child/comm"
+	! in_it "$child"
+	grep -q '^NoNewPrivs:.0$' "/proc/$child/status"
+}
+
+@test "sandbox: wsframe looks into the pipe to its program after the Close, in the sandbox" {
+	# 20 KB that the program has not read when the Close comes: it still gets them all.
+	printf '\x81\xfe\x4e\x20\0\0\0\0' >in
+	head -c 20000 /dev/zero | tr '\0' x >>in
+	printf '\x88\x80\0\0\0\0' >>in
+	onsocket -f in wsframe -w 100ms sh -c 'sleep 0.5; cat >got'>answer
+	[ "$(wc -c <got)" = 20001 ]
+}
+
+@test "sandbox: wshub is in it, but where it goes on to run programs or to read files" {
+	serve wshub --fan-out
+	await_that in_it "$pid"
+	stop_all
+	serve wshub -a true --fan-out
+	! in_it "$pid"
 }

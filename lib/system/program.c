@@ -163,7 +163,7 @@ program_close_stdin(struct program *p)
 	/* Without /proc the pipe counts as empty. */
 	if (p->pid != 0 && pipe_holds(p->in.fd) > 0) {
 		(void)snprintf(name, sizeof name, "/proc/self/fd/%d", p->in.fd);
-		p->watch = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		p->watch = openat(AT_FDCWD, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* as the sandbox knows it */
 	}
 	(void)close(p->in.fd);
 	p->in.fd = -1;

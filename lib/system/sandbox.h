@@ -15,14 +15,18 @@
 #ifndef FITTINGS_SANDBOX_H
 #define FITTINGS_SANDBOX_H
 
+#include <stdbool.h>
+
 #ifndef SANDBOX
 #define SANDBOX 1
 #endif
 
 /*
- * Returns 0, or -1 with errno where the kernel (or the container around us)
+ * own_pipes: a pipe of our own can be opened again for reading, by
+ * /proc/self/fd; other files then fail with EACCES (all do on a kernel without
+ * Landlock). Returns 0, or -1 with errno where the kernel (or the container around us)
  * gives no filter: no reason to stop, the program is as it was.
  */
-int sandbox_enter(void);
+int sandbox_enter(bool own_pipes);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -24,7 +25,7 @@
 
 enum { NO_SANDBOX = 99, X32_GETPID = 0x40000000 + 39 };
 
-static int listener, loop, child_in;
+static int listener, loop, child_in, a_file;
 static pid_t child;
 
 static bool
@@ -37,6 +38,49 @@ static bool
 do_open(void)
 {
 	return open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0;
+}
+
+/* As wsframe does it with the pipe to its program. */
+static bool
+do_reopen(void)
+{
+	char name[64];
+	int fd;
+
+	(void)snprintf(name, sizeof name, "/proc/self/fd/%d", child_in);
+	fd = openat(AT_FDCWD, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return fd >= 0 && close(fd) == 0;
+}
+
+/* By name, and by a descriptor that is only a name. */
+static bool
+do_reopen_file(void)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof name, "/proc/self/fd/%d", a_file);
+	return openat(AT_FDCWD, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC) < 0 && errno == EACCES
+	    && openat(AT_FDCWD, "/etc/passwd", O_RDONLY) < 0 && errno == EACCES;
+}
+
+static bool
+do_reopen_to_write(void)
+{
+	return openat(AT_FDCWD, "/tmp", O_RDWR | O_TMPFILE, 0600) >= 0;
+}
+
+static bool
+do_ioctl(void)
+{
+	int n;
+
+	return ioctl(child_in, FIONREAD, &n) == 0;
+}
+
+static bool
+do_terminal(void)
+{
+	return ioctl(STDIN_FILENO, TIOCSTI, "x") == 0;
 }
 
 static bool
@@ -146,7 +190,8 @@ static const struct {
 	const char *name;
 	bool (*deed)(void);
 } deeds[] = {
-	{"nothing", do_nothing}, {"open", do_open}, {"socket", do_socket}, {"connect", do_connect},
+	{"nothing", do_nothing}, {"open", do_open}, {"reopen", do_reopen}, {"reopen-file", do_reopen_file},
+	{"reopen-to-write", do_reopen_to_write}, {"ioctl", do_ioctl}, {"terminal", do_terminal}, {"socket", do_socket}, {"connect", do_connect},
 	{"fork", do_fork}, {"exec", do_exec}, {"ptrace", do_ptrace}, {"unlink", do_unlink},
 	{"code", do_code}, {"make-code", do_make_code}, {"x32", do_x32}, {"memory", do_memory},
 	{"serve", do_serve}, {"child", do_child}, {"abort", do_abort},
@@ -177,7 +222,8 @@ prepare(void)
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	loop = epoll_create1(EPOLL_CLOEXEC);
 	child = child_start();
-	return listener >= 0 && loop >= 0 && child > 0
+	a_file = open("/etc/passwd", O_PATH | O_CLOEXEC);
+	return listener >= 0 && loop >= 0 && child > 0 && a_file >= 0
 	    && bind(listener, &(struct sockaddr){.sa_family = AF_UNIX}, sizeof(sa_family_t)) == 0
 	    && listen(listener, 1) == 0;
 }
@@ -187,7 +233,7 @@ main(int argc, char **argv)
 {
 	if (!prepare())
 		return 1;
-	if (sandbox_enter() != 0) {
+	if (sandbox_enter(argc == 2 && strncmp(argv[1], "reopen", 6) == 0) != 0) {
 		if (errno == ENOSYS)
 			return NO_SANDBOX;
 		perror("caged: sandbox_enter");
