@@ -92,7 +92,7 @@ closed=2-4
 @test "every address of a name is tried, and -4 and -6 choose among them" {
 	alone_run $'127.0.0.1 here.test\n::1 here.test' '
 		portscan-bind -a ::1 -p 9000 tcppeer accept send:six accept send:six >/dev/null 2>err &
-		until grep -q Bound err; do sleep 0.01; done
+		until grep -qs Bound err; do sleep 0.01; done
 		portscan-connect -a here.test -p 9000 </dev/null; echo " $?"
 		portscan-connect -6 -q -a here.test -p 9000 </dev/null; echo " $?"
 		portscan-connect -4 -a here.test -p 9000 </dev/null; echo " $?"'
@@ -207,7 +207,7 @@ closed=2-4
 @test "a name is in TCPREMOTEHOST, and IPv6 is written as IPv6" {
 	alone_run '::1 here.test' '
 		portscan-bind -a ::1 -p 9000 tcppeer accept rest accept rest >/dev/null 2>err &
-		until grep -q Bound err; do sleep 0.01; done
+		until grep -qs Bound err; do sleep 0.01; done
 		portscan-connect -q -a here.test -p 9000 sh -c "echo \$TCPREMOTEHOST \$TCPREMOTEIP \$TCPREMOTEPORT \$TCPLOCALIP"
 		portscan-connect -q -a ::1 -p 9000 sh -c "echo \${TCPREMOTEHOST-none}"'
 	[ "${lines[0]}" = "here.test ::1 9000 ::1" ]
