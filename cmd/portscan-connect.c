@@ -270,7 +270,8 @@ program_run(const struct scan *scan, int fd, char **argv)
 struct relay {
 	struct port in, out;             /* the user's */
 	struct port from_server, to_server;
-	bool one_socket; /* stdin and stdout are the two ways of one connection */
+	bool server_told; /* that no more will come */
+	bool one_socket;  /* stdin and stdout are the two ways of one connection */
 };
 
 /* The server has ended its way, so we end ours: who reads stdout sees the end
@@ -289,11 +290,13 @@ stdout_end(struct relay *r)
 static void
 ends_pass(struct relay *r)
 {
-	if (r->to_server.ended) {
-		r->in.ended = true; /* nobody takes it any more */
-	} else if (r->in.ended && buffer_held(r->to_server.buffer) == 0) {
-		(void)shutdown(r->to_server.fd, SHUT_WR);
+	if (r->in.ended && buffer_held(r->to_server.buffer) == 0)
 		r->to_server.ended = true;
+	if (r->to_server.ended && !r->server_told) {
+		/* Also where sending failed: the server may be waiting for more. */
+		(void)shutdown(r->to_server.fd, SHUT_WR);
+		r->server_told = true;
+		r->in.ended = true;
 	}
 	if (r->from_server.ended && !r->out.ended && buffer_held(r->out.buffer) == 0)
 		stdout_end(r);

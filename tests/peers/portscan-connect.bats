@@ -1,0 +1,196 @@
+# portscan-connect against servers that are not ours, and in bad weather.
+# shellcheck disable=SC2030,SC2031,SC2154
+load ../helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit 1
+	here=$BATS_TEST_DIRNAME
+}
+
+need() {
+	command -v "$1" >/dev/null || skip "$1 is not installed"
+}
+
+# The tutorial's server; its port is in $port.
+tutorial() {
+	need /usr/bin/python3
+	start tutorial /usr/bin/python3 "$here/tutorial_server.py"
+	await tutorial.out '^Bound to '
+	port=$(sed -n 's/^Bound to //p' tutorial.out)
+}
+
+@test "lockstep with the tutorial's server: one field, one answer, at once" {
+	tutorial
+	run --separate-stderr portscan-connect -l -p "$port" < <(printf 'hello\nworld\n\nnever sent\n')
+	[ "$status" = 0 ]
+	[ "$output" = $'Received Echo from server from server\nReceived Echo from server from server' ]
+	[ "$stderr" = "Bound to $port" ]
+	await tutorial.out ' disconnected$'
+	[ "$(grep -c '^Received ' tutorial.out)" = 2 ]
+	grep -q "^Received hello from ('127.0.0.1', " tutorial.out
+}
+
+@test "the tutorial's server answers a,b,c three times, and a comma and a, twice" {
+	tutorial
+	for case in "a,b,c 3" "a, 2" ", 2" "a 1"; do
+		printf %s "${case% *}" | portscan-connect -q -p "$port" >out
+		cmp out <(for ((i = 0; i < ${case##* }; i++)); do printf 'Echo from server'; done)
+	done
+}
+
+@test "the scan finds the tutorial's server where it is" {
+	tutorial
+	run --separate-stderr portscan-connect -p "2-4,$port" <<<""
+	[ "$status" = 0 ]
+	[ "$stderr" = "Bound to $port" ]
+	[ "$output" = "Echo from server" ]
+}
+
+@test "a tutorial's server that is killed is told in lockstep" {
+	tutorial
+	mkfifo in
+	portscan-connect -l -q -p "$port" <in >out 3>&- &
+	client=$!
+	pids+=("$client")
+	exec 8>in
+	echo one >&8
+	await out '^Received '
+	kill "$pid"
+	await_that gone "$pid"
+	echo two >&8
+	exec 8>&-
+	ended "$client"
+	[ "$status" = 1 ]
+	same out 'Received Echo from server from server' 'server disconnected'
+}
+
+@test "nc: both ways, each with its own end" {
+	need nc
+	head -c 4M /dev/urandom >up
+	head -c 4M /dev/urandom >down
+	# nc names no port of its own choice, so one is taken that was free just now.
+	port=$(portscan-bind -q -p 9500-9998)
+	nc -N -l 127.0.0.1 "$port" <down >got 3>&- &
+	pids+=($!)
+	server=$!
+	await_that listening "$port"
+	portscan-connect -q -p "$port" <up >out
+	ended "$server"
+	cmp down out
+	cmp up got
+}
+
+listening() {
+	grep -qi "0100007F:$(printf %04X "$1") 00000000:0000 0A" /proc/net/tcp
+}
+
+@test "socat: 64 MiB through its echo" {
+	need socat
+	head -c 64M /dev/urandom >in
+	start socat socat -d -d TCP-LISTEN:0,bind=127.0.0.1 EXEC:cat
+	await socat.err 'listening on'
+	port=$(sed -n 's/.*listening on AF=2 127.0.0.1:\([0-9]*\).*/\1/p' socat.err)
+	portscan-connect -q -p "$port" <in >out
+	cmp in out
+}
+
+@test "EINTR of poll, reads and writes changes nothing" {
+	need strace
+	serve tcppeer accept echo accept echo
+	head -c 1M /dev/urandom >in
+	# Pipes: the loader of dynamic programs reads files and minds being interrupted.
+	for call in poll,ppoll sendto,recvfrom,preadv2,pwritev2; do
+		cat <in | strace -qq -o trace -e "trace=$call" -e "inject=$call:error=EINTR:when=1+3" \
+			portscan-connect -q -p "$port" | cat >out
+		grep -q INJECTED trace
+		cmp in out
+	done
+}
+
+@test "a connect that was interrupted is not called again" {
+	need strace
+	serve tcppeer accept send:hello
+	# The call is done and then said to be interrupted, as a signal does it.
+	strace -qq -o trace -e trace=connect -e inject=connect:signal=CONT:when=1 \
+		portscan-connect -q -p "$port" </dev/null >out
+	[ "$(cat out)" = hello ]
+	[ "$(grep -c '^connect(' trace)" = 1 ]
+}
+
+@test "a want of descriptors or memory is 1 and told, and ends the scan at once" {
+	need strace
+	for error in EMFILE ENFILE ENOMEM ENOBUFS; do
+		run --separate-stderr strace -qq -o trace -e trace=socket -e "inject=socket:error=$error" \
+			portscan-connect -p 2-100 </dev/null
+		[ "$status" = 1 ]
+		[[ "$stderr" == "portscan-connect: socket: "* ]]
+		[ "$(grep -c INJECTED trace)" = 1 ]
+	done
+}
+
+@test "each error of each call is told with 1 or changes nothing" {
+	need strace
+	head -c 200000 /dev/urandom >in
+	start server portscan-bind -p 9000-9998 bash -c 'while :; do tcppeer accept echo; done'
+	await server.err '^Bound to '
+	port=$(sed -n 's/^Bound to //p' server.err)
+	for call in ppoll sendto recvfrom pread64 preadv2 pwritev2 read write close getsockname fcntl; do
+		for n in 1 2 3 5; do
+			timeout 20 strace -qq -o trace -e "trace=$call" -e "inject=$call:error=EIO:when=$n" \
+				portscan-connect -q -p "$port" <in >out 2>err && status=0 || status=$?
+			[ "$status" = 0 ] && cmp in out && continue
+			# The loader of dynamic programs has words of its own.
+			[ "$status" = 1 ] && grep -q '^portscan-connect: ' err && continue
+			[ "$status" = 127 ] && grep -q 'error while loading' err && continue
+			echo "$call $n: status $status" && cat err && return 1
+		done
+	done
+}
+
+@test "short reads and writes, with interruptions, change nothing" {
+	command -v "${CC:=cc}" >/dev/null || skip "no C compiler"
+	ldd "$BIN/portscan-connect" >/dev/null 2>&1 || skip "portscan-connect is static: nothing can be preloaded"
+	! grep -q __asan "$BIN/portscan-connect" || skip "a sanitizer's build preloads its own"
+	"$CC" -O2 -shared -fPIC -o shortio.so "$here/shortio.c" -ldl
+	head -c 100000 /dev/urandom >in
+	start server portscan-bind -p 9000-9998 bash -c 'while :; do tcppeer accept echo; done'
+	await server.err '^Bound to '
+	port=$(sed -n 's/^Bound to //p' server.err)
+	for seed in {1..8}; do
+		SHORTIO="$seed $((seed * seed * seed))" LD_PRELOAD=./shortio.so portscan-connect -q -p "$port" <in >out
+		cmp in out
+		# By pipes, and in lockstep.
+		# shellcheck disable=SC2002
+		cat in | SHORTIO="$seed 9" LD_PRELOAD=./shortio.so portscan-connect -q -p "$port" | cat >out
+		cmp in out
+		printf 'a line\n' | SHORTIO="$seed 9" LD_PRELOAD=./shortio.so portscan-connect -l -q -p "$port" >out
+		grep -q '^Received a' out
+	done
+}
+
+@test "the way in holds: an idle relay makes no system call" {
+	need strace
+	serve tcppeer accept send:hello hold
+	mkfifo in
+	exec 8<>in
+	start relay strace -f -o trace portscan-connect -q -p "$port" <&8
+	await relay.out hello
+	await_that grep -q ppoll trace
+	before=$(wc -l <trace)
+	sleep 0.5
+	[ "$(wc -l <trace)" = "$before" ]
+	exec 8>&-
+}
+
+@test "it starts without a needless system call" {
+	need strace
+	serve tcppeer accept echo
+	echo hi | strace -o trace portscan-connect -q -p "$port" | cat >out
+	grep -q hi out
+	# From the first look at the standard descriptors on: the loader is not ours.
+	sed -n '/^fcntl(0, F_GETFD/,$s/(.*//p' trace | grep -vE '^(brk|getrandom|mmap)$' >calls
+	# After the first bytes how poll slices the rest is the kernel's choice.
+	same <(head -n 17 calls) fcntl fcntl fcntl socket connect poll getsockopt getsockname getpeername fcntl setsockopt \
+		rt_sigaction newfstatat newfstatat ppoll preadv2 sendto
+	[ "$(wc -l <calls)" -le 28 ]
+}
