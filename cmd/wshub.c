@@ -528,6 +528,7 @@ client_overflow(struct client *c)
 		message_release(close);
 }
 
+static void client_flush(struct client *c);
 static void clients_flush(void);
 
 static void
@@ -535,6 +536,9 @@ client_send(struct client *c, struct message *message)
 {
 	if (c->stage != STAGE_OPEN)
 		return;
+	/* What it would take now does not count against it. */
+	if (c->out.held + message->size > options.queue)
+		client_flush(c);
 	if (c->out.held + message->size > options.queue || !client_queue(c, message))
 		client_overflow(c);
 	if (++server.undelivered >= FLUSH_AFTER)
@@ -868,10 +872,15 @@ client_feed(struct client *c, unsigned char *bytes, size_t n, bool asked)
 static void
 client_eof(struct client *c)
 {
-	if (c->stage == STAGE_HEAD && c->kept_size != 0)
+	if (c->stage == STAGE_HEAD && c->kept_size != 0) {
 		client_refuse(c, HTTP_BAD_REQUEST, "a request that ends in its head");
-	else
+	} else if (c->stage == STAGE_OPEN) {
+		client_forget(c, CLOSE_ABNORMAL, span_of(""));
+		(void)client_queue_once(c, message_close(CLOSE_NORMAL, ""));
+		client_leave(c, &server.closes);
+	} else {
 		client_end(c);
+	}
 }
 
 static void

@@ -1,0 +1,379 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154,SC2314 # helper.bash sets them; inner shells expand them
+# wshub: all WebSocket clients in one process, one program behind them.
+load helper
+
+# A client in the background: client NAME PATH [wsframe's option...]. What is written to its fifo
+# $BATS_TEST_TMPDIR/NAME.in it says; NAME.out is what it hears.
+client() {
+	local name=$1 path=$2
+	shift 2
+	mkfifo "$BATS_TEST_TMPDIR/$name.in"
+	start "$name" sh -c 'exec "$@" <"$0"' "$BATS_TEST_TMPDIR/$name.in" \
+		portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port$path" wsframe -c -q never "$@"
+	exec {fd}>"$BATS_TEST_TMPDIR/$name.in"
+	eval "$name=$fd"
+}
+
+# tell NAME LINE: the client says it.
+tell() {
+	printf '%s\n' "$2" >&"${!1}"
+}
+
+hears() {
+	await "$BATS_TEST_TMPDIR/$1.out" "$2"
+}
+
+server_says() {
+	await "$BATS_TEST_TMPDIR/server.err" "$1"
+}
+
+# The program behind: writes what it is told to stderr, and does what is in the file `orders'.
+recorder() {
+	: >"$BATS_TEST_TMPDIR/orders"
+	cat >"$BATS_TEST_TMPDIR/recorder" <<-'END'
+		#!/bin/sh
+		tail -n +1 -f "$1" & trap 'kill $!' EXIT
+		while IFS= read -r line; do printf 'got %s\n' "$line" >&2; done
+	END
+	chmod +x "$BATS_TEST_TMPDIR/recorder"
+}
+
+order() {
+	printf '%s\n' "$@" >>"$BATS_TEST_TMPDIR/orders"
+}
+
+@test "a client's coming, words and going are records, and the answers reach it" {
+	recorder
+	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	client a '/room?x=1'
+	server_says '^got 1 open 127\.0\.0\.1 [0-9]+ /room\?x=1$'
+	tell a 'hello there'
+	server_says '^got 1 text hello there$'
+	order '1 text welcome'
+	hears a '^welcome$'
+	exec {a}>&-
+	kill "$pid"
+	server_says '^got 1 close 1001 $|^got 1 close 1006 $'
+}
+
+@test "numbers go up and are never used again" {
+	recorder
+	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	for n in 1 2 3; do
+		portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+		server_says "^got $n close 1000 \$"
+	done
+}
+
+@test "a payload's newline, CR, NUL and backslash stay on one line, and come back as they were" {
+	serve wshub grep -a --line-buffered '^[0-9]* text '
+	printf '9:a\nb\rc\0d\\e,' >"$BATS_TEST_TMPDIR/want"
+	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -n -m 1 \
+		<"$BATS_TEST_TMPDIR/want" >"$BATS_TEST_TMPDIR/got"
+	cmp "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/want"
+}
+
+@test "all, all but one, a list, a room, and a room but one are told apart" {
+	recorder
+	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	for name in a b c; do
+		client $name /
+		server_says "^got [0-9]+ open .*"
+	done
+	server_says '^got 3 open '
+	order '* text all' '*-1 text not-a' '1,3 text a-and-c' '1 join r' '2 join r' '#r text room' \
+		'#r-2 text room-not-b' '1 part r' '#r text only-b' '* text end'
+	for name in a b c; do hears $name '^end$'; done
+	same "$BATS_TEST_TMPDIR/a.out" all a-and-c room room-not-b end
+	same "$BATS_TEST_TMPDIR/b.out" all not-a room only-b end
+	same "$BATS_TEST_TMPDIR/c.out" all not-a a-and-c end
+}
+
+@test "an order to close closes with that code and reason, behind what was said before" {
+	recorder
+	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	client a /
+	server_says '^got 1 open '
+	order '1 text first' '1 close 4001 not welcome\n'
+	ended "$pid"
+	[ "$status" = 1 ]
+	same "$BATS_TEST_TMPDIR/a.out" first
+	grep -q '4001.*not welcome' "$BATS_TEST_TMPDIR/a.err"
+	server_says '^got 1 close 4001 '
+}
+
+@test "a malformed record is said with its number and dropped, the next one counts" {
+	recorder
+	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	client a /
+	server_says '^got 1 open '
+	order '' 'x text no' '1 shout no' '1, text no' '1 text bad \x' '1 binary no' '1 close 1005 no' \
+		'# text no' '1 join' '1 join a b' '1 join r-12' '* join r' '0 text no' '1 text good'
+	hears a '^good$'
+	for n in 1 2 3 4 5 6 7 8 9 10 11 12 13; do
+		grep -q "record $n of " "$BATS_TEST_TMPDIR/server.err" || { echo "record $n passed"; false; }
+	done
+	same "$BATS_TEST_TMPDIR/a.out" good
+}
+
+@test "a record for a client that is gone is dropped without a word" {
+	recorder
+	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	client a /
+	server_says '^got 1 open '
+	order '7 text nobody' '7 close 1000 ' '7 join r' '1 text still here'
+	hears a '^still here$'
+	! grep -q 'record' "$BATS_TEST_TMPDIR/server.err"
+}
+
+@test "a record that is not UTF-8 closes those it is for with 1011" {
+	serve wshub sh -c 'read -r line; printf "1 text \377\n"; cat >/dev/null'
+	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	[ "$status" = 1 ]
+	[[ $stderr == *1011* ]]
+	server_says 'record 1 of .*UTF-8'
+}
+
+@test "netstring records carry binary messages exactly" {
+	serve wshub -n hubecho
+	printf '7:t\na\0b\r\\,5:b\n\377\0\1,' >"$BATS_TEST_TMPDIR/want"
+	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -n -T -m 2 \
+		<"$BATS_TEST_TMPDIR/want" >"$BATS_TEST_TMPDIR/got"
+	cmp "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/want"
+}
+
+@test "binary in lines is refused with 1003" {
+	serve wshub cat
+	printf '2:bx,' >"$BATS_TEST_TMPDIR/in"
+	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -n -T -q never <"$BATS_TEST_TMPDIR/in"
+	[ "$status" = 1 ]
+	[[ $stderr == *1003* ]]
+}
+
+@test "malformed netstrings from prog end it all with 1011 and status 1" {
+	serve wshub -n sh -c 'head -c 10 >/dev/null; printf "x:1 text no,"; cat >/dev/null'
+	server=$pid
+	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	[ "$status" = 1 ]
+	[[ $stderr == *1011* ]]
+	ended "$server"
+	[ "$status" = 1 ]
+}
+
+@test "headers are told behind open, where asked" {
+	recorder
+	serve wshub --headers "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	portscan-connect -q -p "$port" wsupgrade -H 'X-One: two\three' -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+	server_says '^got 1 header Host: localhost:'
+	server_says '^got 1 header X-One: two\\\\three$'
+	server_says '^got 1 close 1000 $'
+}
+
+@test "the subprotocol chosen is told" {
+	recorder
+	serve wshub -s v1 -s v2 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	portscan-connect -q -p "$port" wsupgrade -s v2 -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+	server_says '^got 1 open 127\.0\.0\.1 [0-9]+ / v2$'
+}
+
+@test "fan-out: all others in the same path hear it, the sender and other paths do not" {
+	serve wshub --fan-out
+	client a /x
+	client b '/x?q'
+	client c /y
+	# Each hears a second client of its path, so it is in.
+	client d /y
+	until grep -qs in "$BATS_TEST_TMPDIR/b.out"; do tell a in; sleep 0.02; done
+	until grep -qs in "$BATS_TEST_TMPDIR/c.out"; do tell d in; sleep 0.02; done
+	tell a last
+	hears b '^last$'
+	tell d end
+	hears c '^end$'
+	! grep -q last "$BATS_TEST_TMPDIR/c.out"
+	[ ! -s "$BATS_TEST_TMPDIR/a.out" ]
+}
+
+@test "prog's exit 0 closes all with 1000, what it wrote is sent, its status is ours" {
+	serve wshub sh -c 'read -r line; echo "1 text bye"'
+	server=$pid
+	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	[ "$status" = 0 ]
+	[ "$output" = bye ]
+	ended "$server"
+	[ "$status" = 0 ]
+}
+
+@test "prog's failure closes all with 1011 and is our status" {
+	serve wshub sh -c 'read -r line; printf "1 text last words without newline"; exit 7'
+	server=$pid
+	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	[ "$status" = 1 ]
+	[ "$output" = 'last words without newline' ]
+	[[ $stderr == *1011* ]]
+	ended "$server"
+	[ "$status" = 7 ]
+}
+
+@test "prog's end by a signal is 128 and its number" {
+	serve wshub sh -c 'read -r line; kill -9 $$'
+	server=$pid
+	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null 2>/dev/null || true
+	ended "$server"
+	[ "$status" = 137 ]
+}
+
+@test "SIGTERM: what prog has said is sent, all get 1001, prog's stdin ends, exit 0" {
+	serve wshub sh -c 'read -r line; echo "1 text ready"; cat >/dev/null; echo done >&2'
+	server=$pid
+	client a /
+	a_pid=$pid
+	hears a '^ready$'
+	kill -TERM "$server"
+	ended "$a_pid"
+	[ "$status" = 0 ]
+	ended "$server"
+	[ "$status" = 0 ]
+	grep -q '^done$' "$BATS_TEST_TMPDIR/server.err"
+}
+
+@test "at most max clients at once, the next one waits and is served in its turn" {
+	recorder
+	serve wshub -c 1 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	client a /
+	server_says '^got 1 open '
+	client b /
+	tell a x
+	server_says '^got 1 text x$'
+	! grep -q '^got 2' "$BATS_TEST_TMPDIR/server.err"
+	order '1 close 1000 '
+	server_says '^got 2 open '
+}
+
+@test "the client over max-per-address is closed" {
+	recorder
+	serve wshub -C 1 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	client a /
+	server_says '^got 1 open '
+	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
+	[ "$status" = 1 ]
+	order '1 close 1000 '
+	server_says '^got 1 close '
+	until portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null 2>/dev/null; do sleep 0.02; done
+}
+
+@test "a message over the limit is refused with 1009, one of just its size passes" {
+	serve wshub -M 10 grep --line-buffered '^[0-9]* text '
+	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 <<<0123456789
+	[ "$output" = 0123456789 ]
+	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never <<<01234567890
+	[ "$status" = 1 ]
+	[[ $stderr == *1009* ]]
+}
+
+@test "a client that does not take what it is told is closed, the others go on" {
+	recorder
+	serve wshub -v -q 2M "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	client a /
+	server_says '^got 1 open '
+	kill -STOP "$pid"
+	stopped=$pid
+	client b /
+	server_says '^got 2 open '
+	{ printf '* text '; head -c 1000000 /dev/zero | tr '\0' x; echo; } >"$BATS_TEST_TMPDIR/long"
+	for n in $(seq 30); do
+		cat "$BATS_TEST_TMPDIR/long" >>"$BATS_TEST_TMPDIR/orders"
+		order "2 text heard $n"
+		hears b "^heard $n\$"
+	done
+	[ "$(grep -c '^xxx' "$BATS_TEST_TMPDIR/b.out")" = 30 ]
+	server_says 'more than the queue holds'
+	server_says '^got 1 close 1006 '
+	kill -CONT "$stopped"
+}
+
+@test "when prog does not read, clients wait and nothing is dropped" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	serve wshub sh -c 'read -r go <"$0"; grep -c " text " >&2; echo' "$BATS_TEST_TMPDIR/go"
+	server=$pid
+	seq 200000 | sed 's/$/ and some more so that pipes and buffers are full/' >"$BATS_TEST_TMPDIR/lines"
+	start feed sh -c 'portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q 0 <"$2"' sh "$port" "$BATS_TEST_TMPDIR/lines"
+	feed=$pid
+	await_that test -s "$BATS_TEST_TMPDIR/server.err"
+	echo go >"$BATS_TEST_TMPDIR/go"
+	ended "$feed"
+	kill "$server"
+	ended "$server"
+	server_says '^200000$'
+}
+
+@test "a silent client is pinged, and gone when it does not answer" {
+	recorder
+	serve wshub -k 100ms "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	client a /
+	server_says '^got 1 open '
+	kill -STOP "$pid"
+	server_says '^got 1 close 1006 '
+	kill -CONT "$pid"
+}
+
+@test "authorize: only whom the program lets in comes in" {
+	recorder
+	cat >"$BATS_TEST_TMPDIR/may" <<-'END'
+		#!/bin/sh
+		[ "$QUERY_STRING" = open-sesame ] && [ "$REMOTE_ADDR" = 127.0.0.1 ]
+	END
+	chmod +x "$BATS_TEST_TMPDIR/may"
+	serve wshub -a "$BATS_TEST_TMPDIR/may" "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
+	[ "$status" = 1 ]
+	[[ $stderr == *403* ]]
+	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/?open-sesame" wsframe -c -q 0 </dev/null
+	server_says '^got 1 close 1000 $'
+}
+
+@test "authorize: one that does not end in time is killed, 500" {
+	printf '#!/bin/sh\necho $$ >"%s/pid"\nexec tail -f /dev/null\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/may"
+	chmod +x "$BATS_TEST_TMPDIR/may"
+	serve wshub -t 300ms -a "$BATS_TEST_TMPDIR/may" cat
+	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
+	[ "$status" = 1 ]
+	[[ $stderr == *500* ]]
+	await_that gone "$(cat "$BATS_TEST_TMPDIR/pid")"
+}
+
+@test "prog sees neither LISTEN_ nor NOTIFY_SOCKET, and has only 0, 1 and 2" {
+	serve env NOTIFY_SOCKET=/nowhere sh -c 'exec wshub sh -c "env >&2; ls -l /proc/self/fd >&2; echo ready >&2; cat >/dev/null"'
+	server_says '^ready$'
+	! grep -qE '^(LISTEN_|NOTIFY)' "$BATS_TEST_TMPDIR/server.err"
+	! grep -qE 'socket:' "$BATS_TEST_TMPDIR/server.err"
+}
+
+@test "a program that is missing is 127, before anybody is let in" {
+	run -127 portscan-bind -q wshub no-such-program
+	run -126 portscan-bind -q wshub /dev/null
+}
+
+@test "wrong usage is 2" {
+	run wshub cat
+	[ "$status" = 2 ]
+	run portscan-bind -q wshub
+	[ "$status" = 2 ]
+	run portscan-bind -q wshub --fan-out cat
+	[ "$status" = 2 ]
+	run portscan-bind -q wshub -c 0 cat
+	[ "$status" = 2 ]
+	run portscan-bind -q wshub -o nonsense cat
+	[ "$status" = 2 ]
+}
+
+@test "a thousand clients that vanish at once leave nothing behind" {
+	ulimit -n 4096 || skip "needs 4096 descriptors"
+	serve wshub -c 2000 sh -c 'grep -c " close " >&2'
+	server=$pid
+	before=$(ls "/proc/$server/fd" | wc -l)
+	tcppeer "connect:$port" "crowd:1000" >/dev/null
+	fds_back() { [ "$(ls "/proc/$server/fd" | wc -l)" = "$before" ]; }
+	await_that fds_back
+	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+}
