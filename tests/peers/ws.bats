@@ -1,0 +1,276 @@
+# The WebSocket programs with clients and servers that others wrote.
+load ../helper
+
+here=$BATS_TEST_DIRNAME
+python=/usr/bin/python3
+
+need_python() {
+	"$python" -c 'import websockets' 2>/dev/null || skip "Python websockets is missing: apt-get install python3-websockets"
+}
+
+need_node() {
+	NODE_PATH=${NODE_PATH:-/usr/share/nodejs} node -e 'require("ws")' 2>/dev/null || skip "node ws is missing: apt-get install node-ws"
+	export NODE_PATH=${NODE_PATH:-/usr/share/nodejs}
+}
+
+echo_server() {
+	serve tcpaccept wsupgrade "$@" wsframe -n -T cat
+}
+
+python_client() {
+	"$python" "$here/ws_client.py" "ws://127.0.0.1:$port/" "$1"
+}
+
+node_client() {
+	node "$here/ws_client.js" "ws://127.0.0.1:$port/" "$1"
+}
+
+# their_server CMD...: a foreign server that says `Bound to PORT` on stdout.
+their_server() {
+	start their "$@"
+	await "$BATS_TEST_TMPDIR/their.out" '^Bound to '
+	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/their.out")
+}
+
+# client PATH [OPTION...]: wsframe -c to the foreign server; stdout and stderr in files.
+client() {
+	local path=$1
+	shift
+	portscan-connect -q -p "$port" wsupgrade -c "ws://127.0.0.1:$port$path" wsframe -c "$@" \
+		>"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+}
+
+@test "Python websockets: every message comes back as what it was" {
+	need_python
+	echo_server
+	python_client echo
+}
+
+@test "Python websockets: messages of 16 MiB come back" {
+	need_python
+	echo_server
+	python_client large
+}
+
+@test "Python websockets: fragments come back whole" {
+	need_python
+	echo_server
+	python_client fragments
+}
+
+@test "Python websockets: pings are answered" {
+	need_python
+	echo_server
+	python_client pings
+}
+
+@test "Python websockets: the close code comes back" {
+	need_python
+	echo_server
+	python_client closing
+}
+
+@test "Python websockets: fifty clients at once" {
+	need_python
+	echo_server
+	python_client many
+}
+
+@test "Python websockets: the subprotocol both speak is chosen" {
+	need_python
+	echo_server -s v3x -s v2
+	python_client subprotocol
+}
+
+@test "Python websockets: a foreign origin is refused with 403" {
+	need_python
+	echo_server
+	python_client foreign
+}
+
+@test "Python websockets: messages are lines of a shell program" {
+	need_python
+	serve tcpaccept wsupgrade wsframe sh -c 'echo ready; exec cat'
+	python_client lines
+}
+
+@test "Python websockets: a line without newline is sent, an exit status of 7 is close code 1011" {
+	need_python
+	serve tcpaccept wsupgrade wsframe sh -c 'printf last; exit 7'
+	python_client ended
+}
+
+@test "Python websockets: a binary message is refused in lines" {
+	need_python
+	serve tcpaccept wsupgrade wsframe cat
+	python_client binary
+}
+
+@test "node ws: every message comes back as what it was" {
+	need_node
+	echo_server
+	node_client echo
+}
+
+@test "node ws: messages of 16 MiB come back" {
+	need_node
+	echo_server
+	node_client large
+}
+
+@test "node ws: pings inside a message of 5001 fragments are answered before it" {
+	need_node
+	echo_server
+	node_client fragments
+}
+
+@test "node ws: pings are answered" {
+	need_node
+	echo_server
+	node_client pings
+}
+
+@test "node ws: every close code that may be sent comes back" {
+	need_node
+	echo_server
+	node_client closing
+}
+
+@test "node ws: 16 MiB both ways at once" {
+	need_node
+	echo_server
+	node_client both
+}
+
+@test "node ws: a foreign origin and an old version are refused" {
+	need_node
+	echo_server
+	node_client foreign
+	node_client version
+}
+
+@test "our client talks to Python websockets in lines" {
+	need_python
+	their_server "$python" "$here/ws_server.py"
+	printf 'one\ntwo \342\230\203\n\nlast' >"$BATS_TEST_TMPDIR/in"
+	client /echo -q 200ms <"$BATS_TEST_TMPDIR/in"
+	cmp "$BATS_TEST_TMPDIR/out" <(printf 'one\ntwo \342\230\203\n\nlast\n')
+	[ ! -s "$BATS_TEST_TMPDIR/err" ]
+}
+
+@test "our client takes what Python websockets says right behind its 101, in fragments, with pings between" {
+	need_python
+	their_server "$python" "$here/ws_server.py"
+	client /talk -q never </dev/null
+	{
+		printf 'first, behind the 101\nin fragments\ntwo\nlines\n'
+		"$python" -c 'import sys; sys.stdout.buffer.write(("\u2603" * 100000 + "\n").encode())'
+	} >"$BATS_TEST_TMPDIR/want"
+	cmp "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/want"
+}
+
+@test "our client brings 16 MiB through Python websockets and back" {
+	need_python
+	their_server "$python" "$here/ws_server.py"
+	head -c 16777215 /dev/zero | tr '\0' z >"$BATS_TEST_TMPDIR/in"
+	echo >>"$BATS_TEST_TMPDIR/in"
+	client /echo -m 1 <"$BATS_TEST_TMPDIR/in"
+	cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
+}
+
+@test "our client takes a message of 16 MiB, and refuses it where the limit is lower" {
+	need_python
+	their_server "$python" "$here/ws_server.py"
+	client /large -q never </dev/null
+	[ "$(wc -c <"$BATS_TEST_TMPDIR/out")" = 16777217 ]
+	run -1 client /large -M 1M -q never </dev/null
+	grep -q 1009 "$BATS_TEST_TMPDIR/err"
+}
+
+@test "our client refuses a binary message in lines and takes it in bytes" {
+	need_python
+	their_server "$python" "$here/ws_server.py"
+	run -1 client /binary -q never </dev/null
+	grep -q 1003 "$BATS_TEST_TMPDIR/err"
+	client /binary -b -q never </dev/null
+	cmp "$BATS_TEST_TMPDIR/out" <(printf '\0\1\377')
+	client /binary -n -T -q never </dev/null
+	cmp "$BATS_TEST_TMPDIR/out" <(printf '4:b\0\1\377,')
+}
+
+@test "our client tells code and reason of Python websockets' Close, and ends with 1" {
+	need_python
+	their_server "$python" "$here/ws_server.py"
+	run -1 client /4000 -q never </dev/null
+	same "$BATS_TEST_TMPDIR/out" x
+	grep -q '4000.*no more' "$BATS_TEST_TMPDIR/err"
+	client /1001 -q never </dev/null
+	[ ! -s "$BATS_TEST_TMPDIR/err" ]
+}
+
+@test "our client asks Python websockets for a subprotocol, an origin and a header" {
+	need_python
+	their_server "$python" "$here/ws_server.py"
+	portscan-connect -q -p "$port" wsupgrade -c "ws://127.0.0.1:$port/protocol" -s v1 -s v2 \
+		wsframe -c -q never </dev/null >"$BATS_TEST_TMPDIR/out"
+	same "$BATS_TEST_TMPDIR/out" "protocol v2"
+	portscan-connect -q -p "$port" wsupgrade -c "ws://127.0.0.1:$port/headers" -o http://here.example -H 'X-Token: 12 3' \
+		wsframe -c -q never </dev/null >"$BATS_TEST_TMPDIR/out"
+	same "$BATS_TEST_TMPDIR/out" "http://here.example 12 3"
+}
+
+@test "our client answers the pings of Python websockets and node ws" {
+	need_python
+	their_server "$python" "$here/ws_server.py"
+	client /ping -q never </dev/null
+	same "$BATS_TEST_TMPDIR/out" "pong came"
+	need_node
+	their_server node "$here/ws_server.js"
+	client /pong -q never -m 1 </dev/null
+	same "$BATS_TEST_TMPDIR/out" "pong hello"
+}
+
+@test "our client with a program of its own talks to node ws, 16 MiB both ways" {
+	need_node
+	their_server node "$here/ws_server.js"
+	head -c 12582912 /dev/urandom | base64 -w 1022 >"$BATS_TEST_TMPDIR/in"
+	lines=$(wc -l <"$BATS_TEST_TMPDIR/in")
+	client /echo -m "$lines" <"$BATS_TEST_TMPDIR/in"
+	cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
+	portscan-connect -q -p "$port" wsupgrade -c "ws://127.0.0.1:$port/echo" \
+		wsframe -c sh -c 'cat "$1" & head -n "$2" >"$3"' sh "$BATS_TEST_TMPDIR/in" "$lines" "$BATS_TEST_TMPDIR/out2"
+	cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out2"
+}
+
+@test "our client puts node ws's 5001 fragments together" {
+	need_node
+	their_server node "$here/ws_server.js"
+	client /fragments -q never </dev/null
+	[ "$(sha256sum <"$BATS_TEST_TMPDIR/out")" = "$({ for ((i = 0; i < 500; i++)); do printf 0123456789; done; echo .; } | sha256sum)" ]
+}
+
+@test "our client delivers what came before node ws cuts the connection, and ends with 1" {
+	need_node
+	their_server node "$here/ws_server.js"
+	run -1 client /terminate -q never </dev/null
+	same "$BATS_TEST_TMPDIR/out" x
+}
+
+@test "our client talks to websocketd" {
+	command -v websocketd >/dev/null || skip "websocketd is missing: apt-get install websocketd"
+	start theirs portscan-bind -p 0 true
+	await "$BATS_TEST_TMPDIR/theirs.err" '^Bound to '
+	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/theirs.err")
+	start theirs websocketd --port="$port" --address=127.0.0.1 cat
+	await "$BATS_TEST_TMPDIR/theirs.out" 'Starting WebSocket server'
+	seq 1000 | client / -m 1000
+	cmp "$BATS_TEST_TMPDIR/out" <(seq 1000)
+}
+
+@test "the prober's cases hold for pieces of every kind of size" {
+	echo_server
+	for chunk in 2 5 64 4096 65536; do
+		"$TOOLS/wsprobe" --chunk "$chunk" --groups handshake,origin,framing,pings,reserved,fragments,utf8,close,limits \
+			"127.0.0.1:$port" >"$BATS_TEST_TMPDIR/tap" || { grep -A 1 '^not ok' "$BATS_TEST_TMPDIR/tap"; return 1; }
+	done
+}

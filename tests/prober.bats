@@ -1,0 +1,54 @@
+# The WebSocket server and client as a peer sees them that shares no code with
+# them: tests/tools/wsprobe.c has the cases and says what is right.
+load helper
+
+# probe ARG...: every case must pass; the others are shown.
+probe() {
+	"$TOOLS/wsprobe" "$@" >"$BATS_TEST_TMPDIR/tap" || {
+		grep -A 1 '^not ok' "$BATS_TEST_TMPDIR/tap" || cat "$BATS_TEST_TMPDIR/tap"
+		return 1
+	}
+}
+
+# Everything but what moves much.
+small=handshake,origin,framing,pings,reserved,fragments,utf8,close
+
+@test "the server answers every case as the RFCs ask" {
+	serve tcpaccept wsupgrade wsframe -n -T cat
+	probe "127.0.0.1:$port"
+}
+
+@test "the same for what comes byte by byte" {
+	serve tcpaccept wsupgrade wsframe -n -T cat
+	probe --chunk 1 --groups "$small" "127.0.0.1:$port"
+}
+
+@test "the same for what comes in pieces of 1000 bytes" {
+	serve tcpaccept wsupgrade wsframe -n -T cat
+	probe --chunk 1000 "127.0.0.1:$port"
+}
+
+@test "the same where every piece ends inside a frame's header" {
+	serve tcpaccept wsupgrade wsframe -n -T cat
+	probe --chunk 3 --groups "$small" "127.0.0.1:$port"
+}
+
+@test "only the listed hosts are served, whatever the origin" {
+	serve tcpaccept wsupgrade --host localhost wsframe -n -T cat
+	probe --groups hosts "127.0.0.1:$port"
+}
+
+@test "a client that takes its time over the head is refused in time" {
+	serve tcpaccept wsupgrade -t 1 wsframe -n -T cat
+	probe --groups slow "127.0.0.1:$port"
+}
+
+client='exec portscan-connect -q -p "$PORT" wsupgrade -c ws://localhost/ wsframe -c -n -T cat'
+
+@test "the client answers every case as the RFCs ask, and says so in its exit status" {
+	probe --fake sh -c "$client"
+}
+
+@test "the same for what a server sends byte by byte" {
+	probe --chunk 1 --groups "answers,${small#handshake,origin,}" --fake sh -c "$client"
+}
