@@ -229,6 +229,7 @@ static struct {
 	size_t chunk;
 	int timeout_ms;
 	bool list;
+	bool mute; /* the peer takes messages and sends none */
 	char **prog; /* what the fake server runs for each case */
 	int listener;
 } settings = {.timeout_ms = 10000, .listener = -1};
@@ -658,6 +659,8 @@ expect(struct play *p, unsigned op, const char *word)
 	snprintf(what, sizeof what, "%s %s", op_name(op), word);
 	if (!link_flush(p->link))
 		return false;
+	if (settings.mute && (op == OP_TEXT || op == OP_BINARY))
+		return true;
 	good = next_event(&p->reader, what, &event) && compare(&event, op, word);
 	if (event.op == OP_CLOSE)
 		p->answer = event.payload.size < 2 ? NO_CODE : event.payload.at[0] << 8 | event.payload.at[1];
@@ -1585,7 +1588,7 @@ listen_as_server(void)
 		say("Listening on %s", port);
 }
 
-enum { FAKE = OPTION_LONG, LIST };
+enum { FAKE = OPTION_LONG, LIST, MUTE };
 
 static const struct option_row rows[] = {
 	{'c', "chunk", "BYTES", "send at most so many bytes at once"},
@@ -1593,6 +1596,7 @@ static const struct option_row rows[] = {
 	{'k', "names", "PATTERN", "only cases whose name matches, * is anything"},
 	{'t', "timeout", "TIME", "how long an answer may take (10s)"},
 	{FAKE, "fake", NULL, "play the server"},
+	{MUTE, "mute", NULL, "the peer does not echo messages"},
 	{LIST, "list", NULL, "only say which cases there are"},
 };
 
@@ -1625,6 +1629,9 @@ main(int argc, char **argv)
 			break;
 		case FAKE:
 			fake = true;
+			break;
+		case MUTE:
+			settings.mute = true;
 			break;
 		case LIST:
 			settings.list = true;
