@@ -524,6 +524,14 @@ cause_set(struct session *s, enum cause cause, unsigned code)
 	s->code = code;
 }
 
+/* Whether what the peer does now is what ends the session. A client without a
+ * program goes on receiving when its stdin has ended. */
+static bool
+cause_open(const struct session *s)
+{
+	return s->cause == CAUSE_NONE || (s->cause == CAUSE_PROGRAM && s->set.program == NULL && !s->close_put);
+}
+
 /* As cause_set(), also where so far only the program's output has ended. */
 static void
 cause_overrule(struct session *s, enum cause cause, unsigned code)
@@ -542,7 +550,10 @@ peer_end(struct session *s, enum cause cause, unsigned code)
 	s->peer_over = true;
 	s->peer_in.paused = true;
 	s->unread_at = s->now;
-	cause_set(s, cause, code);
+	if (cause_open(s)) {
+		s->cause = cause;
+		s->code = code;
+	}
 }
 
 /* Nothing more can be sent; what came before can still be read, a Close perhaps. */
@@ -566,9 +577,9 @@ peer_ended(struct session *s)
 {
 	enum cause cause = s->lost ? CAUSE_LOST : CAUSE_ENDED;
 
-	if (s->cause == CAUSE_NONE && s->lost)
+	if (cause_open(s) && s->lost)
 		complain("peer: %s", s->lost_why);
-	else if (s->cause == CAUSE_NONE)
+	else if (cause_open(s))
 		complain("peer: ended without a Close");
 	peer_end(s, cause, CLOSE_NORMAL);
 }
@@ -599,7 +610,7 @@ peer_closes(struct session *s, const struct reader_event *e)
 static void
 peer_fails(struct session *s, unsigned code, const char *why)
 {
-	if (s->cause == CAUSE_NONE || s->set.verbose)
+	if (cause_open(s) || s->set.verbose)
 		complain("peer: %s (%u)", why, code);
 	peer_end(s, CAUSE_WRONG, code);
 }
