@@ -52,3 +52,8 @@ client='exec portscan-connect -q -p "$PORT" wsupgrade -c ws://localhost/ wsframe
 @test "the same for what a server sends byte by byte" {
 	probe --chunk 1 --groups "answers,${small#handshake,origin,}" --fake sh -c "$client"
 }
+
+@test "a client whose stdin has ended answers every case as the RFCs ask" {
+	probe --mute --fake sh -c 'exec portscan-connect -q -p "$PORT" wsupgrade -c ws://localhost/ \
+		wsframe -c -n -T -q never </dev/null >/dev/null'
+}

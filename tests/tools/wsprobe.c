@@ -1188,7 +1188,7 @@ accept_client(struct link *l)
 
 	*l = (struct link){.fd = -1};
 	if (poll(&p, 1, settings.prog != NULL ? settings.timeout_ms : -1) <= 0)
-		return wrong("no client connected");
+		die(STATUS_FAILED, "no client connected");
 	l->fd = accept4(settings.listener, NULL, NULL, SOCK_CLOEXEC);
 	if (l->fd < 0)
 		return wrong("accept: %s", strerror(errno));
