@@ -31,12 +31,18 @@ const browser = spawn(process.env.CHROMIUM || "chromium", [
 	"--remote-debugging-pipe",
 ], { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
 
+/* Its helpers may still write for a moment: not being able to tidy up is no failure. */
 function leave(status) {
 	browser.on("exit", () => {
-		fs.rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+		try {
+			fs.rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+		} catch (e) {
+			console.error(`page.js: ${e.message}`);
+		}
 		process.exit(status);
 	});
-	browser.kill("SIGKILL");
+	call("Browser.close", {}).catch(() => {});
+	setTimeout(() => browser.kill("SIGKILL"), 2000);
 }
 
 function fail(what) {

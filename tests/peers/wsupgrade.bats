@@ -1,0 +1,113 @@
+# wsupgrade seen by curl, and its console in a real browser.
+load ../helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+need() {
+	command -v "$1" >/dev/null || skip "no $1"
+}
+
+# In the page: what stands in the log, without the times.
+rows="Array.from(log.children, row => row.innerText.replace(/[0-9:.]{12}/, 'TIME').trim())"
+
+# browse ARG...: page.js, its answers a line each in $lines.
+browse() {
+	need node
+	need chromium
+	run --separate-stderr node "$BATS_TEST_DIRNAME/../browser/page.js" "$@"
+	[ "$status" = 0 ] || { echo "$stderr" && return 1; }
+}
+
+@test "curl gets the page, whole" {
+	need curl
+	serve tcpaccept wsupgrade --console --host localhost wsframe cat
+	curl -sS -D head -o page "http://localhost:$port/"
+	grep -q $'^HTTP/1.1 200 OK\r$' head
+	cmp page "$BATS_TEST_DIRNAME/../../lib/codec/console.html"
+	curl -sS -I "http://localhost:$port/" | grep -q "^Content-Length: $(wc -c <page)"
+	# HTTP/2 is offered by Upgrade, and not taken.
+	curl -sS --http2 "http://localhost:$port/" | cmp - page
+}
+
+@test "curl gets each refusal as a whole answer, on a connection that ends in order" {
+	need curl
+	serve tcpaccept wsupgrade --host localhost -P /chat wsframe cat
+	refusal() {
+		local expected=$1
+		shift
+		run curl -sS -w '\n%{http_code}' "$@"
+		[ "$status" = 0 ]
+		[ "${lines[-1]}" = "$expected" ]
+		[ "${#lines[@]}" = 2 ]
+	}
+	local url="http://localhost:$port"
+	refusal 426 "$url/chat"
+	refusal 404 "$url/other"
+	refusal 405 -d body "$url/chat"
+	refusal 405 -X DELETE "$url/chat"
+	refusal 505 --http1.0 "$url/chat"
+	refusal 403 -H 'Host: evil' "$url/chat"
+	refusal 400 -H 'Host:' "$url/chat"
+	refusal 400 "$url/%zz"
+	refusal 431 -H "A: $(printf 'a%.0s' {1..20000})" "$url/chat"
+	refusal 414 "$url/$(printf 'a%.0s' {1..20000})"
+	local upgrade=(-H 'Connection: Upgrade' -H 'Upgrade: websocket')
+	refusal 426 "${upgrade[@]}" -H 'Sec-WebSocket-Version: 8' "$url/chat"
+	upgrade+=(-H 'Sec-WebSocket-Version: 13')
+	refusal 400 "${upgrade[@]}" "$url/chat"
+	upgrade+=(-H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==')
+	refusal 403 "${upgrade[@]}" -H 'Origin: http://evil' "$url/chat"
+	# What is sent behind a refused head does not destroy the answer.
+	head -c 1000000 /dev/zero >big
+	refusal 405 -H 'Expect:' --data-binary @big "$url/chat"
+}
+
+@test "the console in a browser: it connects, sends, receives, and closes with code and reason" {
+	serve tcpaccept wsupgrade --console --host localhost -s chat wsframe -n -T sh -c 'exec cat'
+	browse "http://localhost:$port/" \
+		'until(() => document.querySelector("#state.open"))' \
+		'$("text").value = "Grüße"; $("send").click(); until(() => document.querySelectorAll(".message").length === 2)' \
+		'$("hex").checked = true; $("text").value = "00 ff 41"; $("send").click(); until(() => document.querySelectorAll(".message").length === 4)' \
+		'$("code").value = "3001"; $("reason").value = "enough"; $("hangup").click(); until(() => !socket)' \
+		"$rows"
+	grep -qF '"TIME connected to ws://localhost:'"$port"'/","Grüße\n→ sent TIME · text, 7 bytes","Grüße\n← received TIME · text, 7 bytes"' <<<"${lines[-1]}"
+	[[ ${lines[-1]} == *'0000  00 ff 41'*'..A\n→ sent TIME · binary, 3 bytes"'*'0000  00 ff 41'*'..A\n← received TIME · binary, 3 bytes"'* ]]
+	echo "${lines[-1]}"
+	[[ ${lines[-1]} == *'"TIME closed: code 3001"]' ]]
+}
+
+@test "the console in a browser: a subprotocol, a message with markup as text, and the service's own close" {
+	serve tcpaccept wsupgrade --console --host localhost -s chat \
+		wsframe sh -c 'echo "<b>$WEBSOCKET_PROTOCOL</b>"; read line; exit 3'
+	browse "http://localhost:$port/" \
+		'until(() => document.querySelector("#state.open"))' \
+		'$("dial").click(); until(() => !socket)' '$("clear").click()' \
+		'$("protocols").value = "other, chat"; $("dial").click(); until(() => document.querySelector(".message"))' \
+		'$("text").value = "bye"; $("send").click(); until(() => !socket)' \
+		"$rows"
+	[[ ${lines[-1]} == *'subprotocol chat","<b>chat</b>\n'* ]]
+	[[ ${lines[-1]} == *'"TIME closed: code 1011'*'"]' ]]
+}
+
+@test "the console in a browser: a page of a foreign origin is not let in" {
+	serve tcpaccept wsupgrade --host localhost wsframe cat
+	local service=$port
+	serve tcpaccept wsupgrade --console --host localhost wsframe cat
+	browse "http://localhost:$port/" \
+		'until(() => document.querySelector("#state.open"))' \
+		'$("dial").click(); until(() => !socket)' \
+		"\$(\"url\").value = 'ws://localhost:$service/'; \$(\"dial\").click(); until(() => document.querySelector(\"#state.lost\"))" \
+		"$rows"
+	[[ ${lines[-1]} == *'"TIME closed: code 1006 (refused or lost'*'"]' ]]
+}
+
+@test "a page of the user's own in a browser" {
+	echo '<!doctype html><title>mine</title><p id=p>hello' >mine.html
+	serve tcpaccept wsupgrade --host localhost --page mine.html wsframe cat
+	browse "http://localhost:$port/" 'document.title + document.getElementById("p").textContent.trim()' \
+		'new Promise(r => { const s = new WebSocket(`ws://${location.host}`); s.onopen = () => s.send("x"); s.onmessage = e => r(e.data); })'
+	[ "${lines[0]}" = '"minehello"' ]
+	[ "${lines[1]}" = '"x"' ]
+}
