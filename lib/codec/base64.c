@@ -35,7 +35,7 @@ value_of(char c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-ssize_t
+ptrdiff_t
 base64_decode(struct span text, void *out)
 {
 	unsigned char *to = out;
@@ -56,5 +56,5 @@ base64_decode(struct span text, void *out)
 		if (i % 4 != 0)
 			to[used++] = (unsigned char)(group >> (6 - 2 * (i % 4)));
 	}
-	return (ssize_t)used;
+	return (ptrdiff_t)used;
 }

@@ -3,7 +3,6 @@
 #define FITTINGS_BASE64_H
 
 #include <stddef.h>
-#include <sys/types.h>
 
 #include "ground/span.h"
 
@@ -23,6 +22,6 @@ base64_size(size_t n)
  * padding elsewhere than at the end. Pad bits that are not zero pass, as
  * nearly every decoder lets them (section 3.5 leaves it open).
  */
-ssize_t base64_decode(struct span text, void *out);
+ptrdiff_t base64_decode(struct span text, void *out);
 
 #endif
