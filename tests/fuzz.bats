@@ -37,3 +37,15 @@ replays() {
 @test "fuzz: UTF-8, on every path, is what the naive reading says" {
 	replays utf8
 }
+
+@test "fuzz: HTTP heads end where the rules say at any cuts, and every policy's answer is whole" {
+	replays http
+}
+
+@test "fuzz: hosts, origins, URLs and paths are what regular expressions say" {
+	replays origin
+}
+
+@test "fuzz: base64 and SHA-1 are what the slow readings say" {
+	replays base64
+}
