@@ -114,10 +114,14 @@ unit: $(UNITS:%=$(B)/unit/%)
 lint:
 	tests/lint
 
-# The codecs' speed on this machine.
-.PHONY: bench
-bench: $(BENCHES:%=$(B)/bench/%)
-	@set -e; for bench in $^; do $$bench; done
+# How fast ours is beside what is installed, each claim with its figures; FULL=1
+# for the long form. The figures as TSV are left in $(B)/bench.tsv.
+.PHONY: bench bench-peers
+bench: programs $(BENCHES:%=$(B)/bench/%)
+	@rm -f $(B)/bench.tsv
+	@BENCH_BUILD=$(abspath $(B)) BENCH_TSV=$(abspath $(B))/bench.tsv BENCH_LIBC=$(LIBC) CC=$(CC) tests/bench/run $(CLAIMS)
+bench-peers:
+	apt-get install -y --no-install-recommends $$(cut -f2 tests/bench/peers)
 
 # The main job: any filter as a WebSocket service, with a page to try it in a browser.
 .PHONY: run

@@ -2,7 +2,7 @@
 load helper
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || exit
 }
 
 # Who came last goes first: a client that hangs would hold up its server's end.
@@ -36,6 +36,10 @@ rests() {
 	before=$(ticks)
 	sleep 1
 	(($(ticks) - before <= 5))
+}
+
+descriptors() {
+	find "/proc/$server/fd" -type l | wc -l
 }
 
 memory() {
@@ -90,10 +94,10 @@ echo_server() {
 @test "resets at any moment end that connection only, and leave nothing behind" {
 	echo_server
 	echoes before
-	fds=$(ls "/proc/$server/fd" | wc -l)
+	fds=$(descriptors)
 	tcppeer "connect:$port" churn:3000 close
 	echoes after
-	await_that test "$(ls "/proc/$server/fd" | wc -l)" = "$fds"
+	await_that eval '[ "$(descriptors)" = "$fds" ]'
 	rests
 }
 
@@ -147,7 +151,7 @@ echo_server() {
 	peer three send:3 recv hold
 	await three.out '^sent 1$'
 	rests
-	! grep recv three.out
+	run ! grep recv three.out
 	touch leave
 	await three.out '^recv 3$'
 }
@@ -224,7 +228,7 @@ echo_server() {
 	echo_server -v -F ,
 	peer evil send:'\x1b]0;x\x07\r\nFAKE,\xc2\x9b' fin rest
 	await server.err ' disconnected$'
-	! LC_ALL=C grep -q '[^ -~]' server.err
+	LC_ALL=C run ! grep '[^ -~]' server.err
 	grep -qE '^Received \\x1b\]0;x\\x07\\x0d\\x0aFAKE from 127' server.err
 	grep -qE '^Received \\xc2\\x9b from 127' server.err
 }
@@ -266,7 +270,7 @@ echo_server() {
 	kill "$server"
 	await_that refused
 	sleep 1.5 # longer than the silent second, but what is pending is no silence
-	! gone "$server"
+	run ! gone "$server"
 	touch go
 	await busy.out '^rest '
 	[ "$(sed -n 's/^pushed //p' busy.out)" = "$(sed -n 's/^rest //p' busy.out)" ]
@@ -296,7 +300,7 @@ refused() {
 	await stuck.out '^pushed '
 	kill "$server"
 	await_that refused
-	! gone "$server"
+	run ! gone "$server"
 	kill "$server"
 	ended "$server"
 	[ "$status" = 0 ]
@@ -369,7 +373,7 @@ refused() {
 	all=$(pgrep -P "$server")
 	kill "$server"
 	await_that refused
-	! gone "$server"
+	run ! gone "$server"
 	kill "$server"
 	ended "$server"
 	[ "$status" = 0 ]

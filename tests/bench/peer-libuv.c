@@ -1,5 +1,6 @@
 /* An echo server on libuv, as its users write one: argv[1] is the port. One
  * buffer for all reads; written at once where the socket takes it. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -81,6 +82,7 @@ main(int argc, char **argv)
 	struct sockaddr_in at;
 	uv_tcp_t listener;
 
+	signal(SIGPIPE, SIG_IGN);
 	uv_tcp_init(loop, &listener);
 	uv_ip4_addr("127.0.0.1", atoi(argc > 1 ? argv[1] : "0"), &at);
 	if (uv_tcp_bind(&listener, (struct sockaddr *)&at, 0) != 0
