@@ -55,10 +55,12 @@ ended() {
 	wait "$1" || status=$?
 }
 
-# Ends what start began, whatever the test did: TERM, and KILL where that is not enough.
+# Ends what start began, the last one first, for a server waits for its clients:
+# TERM, and KILL where that is not enough.
 stop_all() {
-	local p
-	for p in "${pids[@]}"; do
+	local i p
+	for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
+		p=${pids[i]}
 		kill "$p" 2>/dev/null || continue
 		await_that gone "$p" || kill -KILL "$p" 2>/dev/null
 		wait "$p" 2>/dev/null || :

@@ -71,8 +71,8 @@ static void
 add(struct listeners *l, int fd)
 {
 	l->flags[l->count] = fcntl(fd, F_GETFL);
-	l->keepalive[l->count] = socket_option(fd, SO_KEEPALIVE);
 	l->nodelay[l->count] = option_get(fd, IPPROTO_TCP, TCP_NODELAY);
+	l->keepalive[l->count] = l->nodelay[l->count] < 0 ? -1 : socket_option(fd, SO_KEEPALIVE);
 	l->fds[l->count++] = fd;
 }
 
@@ -142,9 +142,10 @@ listeners_open(const struct listeners *l)
 	for (size_t i = 0; i < l->count; i++) {
 		(void)fcntl(l->fds[i], F_SETFD, FD_CLOEXEC);
 		(void)fcntl(l->fds[i], F_SETFL, l->flags[i] | O_NONBLOCK);
-		option_set(l->fds[i], SOL_SOCKET, SO_KEEPALIVE, 1);
-		if (l->nodelay[i] >= 0)
+		if (l->nodelay[i] >= 0) {
+			option_set(l->fds[i], SOL_SOCKET, SO_KEEPALIVE, 1);
 			option_set(l->fds[i], IPPROTO_TCP, TCP_NODELAY, 1);
+		}
 	}
 }
 

@@ -12,9 +12,9 @@ enum { LISTEN_FIRST = 3, LISTEN_MAX = 64 };
 
 struct listeners {
 	int fds[LISTEN_MAX];
-	int flags[LISTEN_MAX];      /* F_GETFL as inherited, */
-	int keepalive[LISTEN_MAX];  /* and SO_KEEPALIVE, */
-	int nodelay[LISTEN_MAX];    /* and TCP_NODELAY; -1 where it has none */
+	int flags[LISTEN_MAX];     /* F_GETFL as inherited, */
+	int keepalive[LISTEN_MAX]; /* and SO_KEEPALIVE, */
+	int nodelay[LISTEN_MAX];   /* and TCP_NODELAY; -1 for a UNIX socket */
 	size_t count;
 	char why[200]; /* after 0: what else was there; after -1: what is wrong with it */
 };
@@ -31,7 +31,7 @@ int listeners_take(struct listeners *l);
 
 /*
  * Makes them non-blocking and close-on-exec: several processes may share them.
- * Sets SO_KEEPALIVE and TCP_NODELAY, which what is accepted inherits.
+ * Over TCP sets SO_KEEPALIVE and TCP_NODELAY, which what is accepted inherits.
  */
 void listeners_open(const struct listeners *l);
 

@@ -1,8 +1,10 @@
 /*
  * usage: notified PATH
  * Is what a service manager is to its services: takes datagrams at a UNIX
- * socket (NOTIFY_SOCKET=PATH), and prints each as a line.
+ * socket (NOTIFY_SOCKET=PATH), and prints each as a line. A PATH that begins
+ * with `@` is in the abstract namespace.
  */
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,7 +21,9 @@ main(int argc, char **argv)
 	if (argc != 2 || strlen(argv[1]) >= sizeof at.sun_path)
 		return 2;
 	memcpy(at.sun_path, argv[1], strlen(argv[1]));
-	if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0) {
+	if (at.sun_path[0] == '@')
+		at.sun_path[0] = '\0';
+	if (bind(fd, (struct sockaddr *)&at, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(argv[1]))) != 0) {
 		perror("notified");
 		return 1;
 	}

@@ -1,0 +1,537 @@
+#!/usr/bin/env bats
+# tcpaccept: run a program for each connection.
+load helper
+
+setup() {
+	err=$BATS_TEST_TMPDIR/server.err
+	out=$BATS_TEST_TMPDIR/server.out
+}
+
+# listen KIND... -- CMD...: like serve, behind handover; $port is the first port.
+listen() {
+	start server handover "$@"
+	await "$out" '^(port|path) '
+	port=$(sed -n 's/^port //p' "$out" | head -n 1)
+}
+
+# The program prints a variable for its client.
+call() {
+	caller "$port" open:1 "$@" rest | sed 1d
+}
+
+# spinless PID: it takes less than a tenth of the processor for a second.
+spinless() {
+	local before after
+	before=$(awk '{ print $14 + $15 }' "/proc/$1/stat")
+	read -rt 1 <> <(:) || true
+	after=$(awk '{ print $14 + $15 }' "/proc/$1/stat")
+	((after - before <= 10)) || {
+		echo "$((after - before)) ticks in a second"
+		return 1
+	}
+}
+
+# with_child PID: it has a child, be it a dead one.
+with_child() {
+	pgrep -P "$1" >/dev/null
+}
+
+childless() {
+	! with_child "$1"
+}
+
+refused() {
+	! caller "$1" open:1
+}
+
+@test "a connection is on fds 0 and 1 of the program" {
+	serve tcpaccept cat
+	run -0 call "send:a line\n" line fin
+	[ "$output" = "a line" ]
+}
+
+@test "the program runs with its arguments as they are, options too" {
+	serve tcpaccept printf '%s|' -v --max 'two words' ''
+	run -0 call
+	[ "$output" = '-v|--max|two words||' ]
+}
+
+@test "without a program the usage is wrong" {
+	run -2 --separate-stderr handover tcp -- tcpaccept -v
+	[ "$stderr" = "tcpaccept: no program to run (tcpaccept --help tells more)" ]
+}
+
+@test "limits out of range are wrong usage that names the option and the range" {
+	local args
+	for args in '-c 0' '-c 1000001' '-c 10k' '-C 0' '-C x' '-t 25h' '-t -1' '-c +1' '-c '; do
+		IFS=' ' read -r option value <<<"$args"
+		run -2 --separate-stderr handover tcp -- tcpaccept "$option" "$value" cat
+		[[ $stderr =~ ^"tcpaccept: --"(max|max-per-address|drain)": $value: not a "(number|duration)" from "[0-9hms]+" to "[0-9hms]+$ ]]
+	done
+}
+
+@test "what is no listening socket is told by its kind" {
+	local kind why
+	while IFS='|' read -r kind why; do
+		run -2 --separate-stderr handover "$kind" -- tcpaccept cat
+		[ "$stderr" = "tcpaccept: fd 3 of LISTEN_FDS $why" ]
+	done <<-END
+		closed|is not open
+		file|is not a socket
+		pipe|is not a socket
+		connected|is a socket that does not listen
+		bound|is a socket that does not listen
+		udp|is not a stream socket
+		packet:$BATS_TEST_TMPDIR/p|is not a stream socket
+	END
+}
+
+@test "nothing inherited at all is told too" {
+	run -2 --separate-stderr tcpaccept cat </dev/null
+	[ "$stderr" = "tcpaccept: no listening socket: no LISTEN_FDS, and fd 0 is not a socket" ]
+	run -2 --separate-stderr handover -0 connected -- tcpaccept cat
+	[ "$stderr" = "tcpaccept: no listening socket: no LISTEN_FDS, and fd 0 is a socket that does not listen" ]
+}
+
+@test "sockets that LISTEN_PID says are another's are not taken, and that is said" {
+	run -2 --separate-stderr handover -p 1 tcp -- tcpaccept cat </dev/null
+	[ "$stderr" = "tcpaccept: no listening socket: LISTEN_PID is 1, not us: its sockets are not taken" ]
+}
+
+@test "a foreign LISTEN_PID is nothing to say where fd 0 listens" {
+	LISTEN_PID=1 LISTEN_FDS=1 listen -0 tcp -- tcpaccept echo hello
+	run -0 call
+	[ "$output" = hello ]
+	[ ! -s "$err" ]
+}
+
+@test "LISTEN_PID and LISTEN_FDS that are no numbers are refused" {
+	local value
+	for value in '' x 1x -1 0x1 ' 1' 0 2147483648 18446744073709551616; do
+		run -2 --separate-stderr handover -p "$value" tcp -- tcpaccept cat
+		[ "$stderr" = "tcpaccept: LISTEN_PID: $value: not a process number" ]
+	done
+	for value in '' x 1x -1 65 2147483645 18446744073709551616; do
+		run -2 --separate-stderr handover -n "$value" tcp -- tcpaccept cat
+		[ "$stderr" = "tcpaccept: LISTEN_FDS: $value: not a number from 0 to 64" ]
+	done
+}
+
+@test "more LISTEN_FDS than there are is told at the first that is missing" {
+	run -2 --separate-stderr handover -n 2 tcp closed -- tcpaccept cat
+	[ "$stderr" = "tcpaccept: fd 4 of LISTEN_FDS is not open" ]
+}
+
+@test "every listening socket is served: IPv4, IPv6, UNIX" {
+	listen tcp tcp6 unix:"$BATS_TEST_TMPDIR/sock" tcp -- tcpaccept sh -c 'echo "$PROTO $TCPREMOTEIP"'
+	await "$out" ^path
+	mapfile -t ports < <(sed -n 's/^port //p' "$out")
+	run -0 caller "${ports[0]}" open:1 rest "say:then" to:"$BATS_TEST_TMPDIR/sock" open:1 rest
+	[ "${lines[1]}" = "TCP 127.0.0.1" ]
+	[ "${lines[4]}" = "IPC " ]
+	run -0 caller "${ports[1]}" to:::1 open:1 rest
+	[ "${lines[1]}" = "TCP ::1" ]
+	run -0 caller "${ports[2]}" open:1 rest
+	[ "${lines[1]}" = "TCP 127.0.0.1" ]
+}
+
+@test "one listening socket on fd 0 is served, as inetd hands it over with wait" {
+	listen -0 tcp -- tcpaccept echo hello
+	run -0 call
+	[ "$output" = hello ]
+}
+
+@test "a stderr that is the listening socket is replaced by /dev/null" {
+	listen -012 tcp closed closed -- tcpaccept -v sh -c 'readlink /proc/$$/fd/2; echo lost >&2'
+	run -0 call
+	[ "$output" = /dev/null ]
+}
+
+@test "the environment tells of the connection" {
+	serve tcpaccept env
+	run -0 caller "$port" from:127.0.0.5 open:1 rest
+	[[ $output == *$'\n'PROTO=TCP$'\n'* ]]
+	[[ $output == *$'\n'TCPLOCALIP=127.0.0.1$'\n'* ]]
+	[[ $output == *$'\n'TCPLOCALPORT=$port$'\n'* ]]
+	[[ $output == *$'\n'TCPREMOTEIP=127.0.0.5$'\n'* ]]
+	[[ $output == *$'\n'TCPCONNNUM=1$'\n'* ]]
+	[[ $output == *$'\n'REMOTE_ADDR=127.0.0.5$'\n'* ]]
+	[[ $output =~ $'\n'TCPREMOTEPORT=([0-9]+)$'\n' ]]
+	[[ $output == *$'\n'REMOTE_PORT=${BASH_REMATCH[1]}$'\n'* ]]
+	[[ $output == *$'\n'PORT=$port* ]]
+}
+
+@test "what was inherited of another connection is replaced or gone, never doubled" {
+	export PROTO=SSL TCPLOCALIP=9.9.9.9 TCPLOCALPORT=9 TCPLOCALHOST=evil TCPREMOTEIP=9.9.9.9 TCPREMOTEPORT=9 \
+		TCPREMOTEHOST=evil TCPREMOTEINFO=evil TCPCONNNUM=99 REMOTE_ADDR=9.9.9.9 REMOTE_PORT=9 \
+		REMOTE_HOST=evil TCPLOCALIPX=kept PROT=kept
+	listen tcp unix:"$BATS_TEST_TMPDIR/sock" -- tcpaccept env
+	run -0 call
+	[ "$(grep -cE '^(PROTO|TCP(LOCAL|REMOTE)(IP|PORT|HOST|INFO)|TCPCONNNUM|REMOTE_(ADDR|PORT|HOST))=' <<<"$output")" = 8 ]
+	! grep -E '9\.9\.9\.9|evil|=9$|=99$|SSL' <<<"$output"
+	[ "$(grep -c '=kept$' <<<"$output")" = 2 ]
+	run -0 caller 0 to:"$BATS_TEST_TMPDIR/sock" open:1 rest
+	[ "$(grep -E '^(PROTO|TCP(LOCAL|REMOTE)(IP|PORT|HOST|INFO)|TCPCONNNUM|REMOTE_(ADDR|PORT|HOST))=' <<<"$output")" = PROTO=IPC ]
+}
+
+@test "LISTEN_*, NOTIFY_SOCKET and WATCHDOG_* do not reach the program" {
+	export NOTIFY_SOCKET=/nowhere/at/all WATCHDOG_PID=1 WATCHDOG_USEC=1 LISTEN_FDNAMES=web
+	listen tcp -- tcpaccept env
+	run -0 call
+	[ -n "$output" ]
+	! grep -E '^(LISTEN_|NOTIFY_|WATCHDOG_)' <<<"$output"
+}
+
+@test "TCPLOCALIP is the connection's own, not the listener's" {
+	listen any -- tcpaccept sh -c 'echo "$TCPLOCALIP"'
+	run -0 call to:127.0.0.1
+	[ "$output" = 127.0.0.1 ]
+	run -0 caller "$port" to:127.0.0.7 open:1 rest
+	[ "${lines[1]}" = 127.0.0.7 ]
+}
+
+@test "an IPv4 address mapped into IPv6 is written as IPv4" {
+	listen dual -- tcpaccept -v sh -c 'echo "$TCPLOCALIP $TCPREMOTEIP $REMOTE_ADDR"'
+	run -0 call
+	[ "$output" = "127.0.0.1 127.0.0.1 127.0.0.1" ]
+	await "$err" '^Connected by 127.0.0.1:'
+}
+
+@test "TCPCONNNUM counts the connections that an address has" {
+	serve tcpaccept sh -c 'echo $TCPCONNNUM; cat'
+	run -0 caller "$port" open:1 last line open:1 last line open:1 last line \
+		from:127.0.0.2 open:1 last line open:1 last line
+	[ "${lines[*]}" = "open 1 1 open 2 2 open 3 3 open 4 1 open 5 2" ]
+	await_that childless "$pid"
+	run -0 call last line close
+	[ "$output" = 1 ]
+}
+
+@test "a program gets fds 0, 1 and 2 only, whatever else is open" {
+	exec 50</etc/passwd 51>/dev/null
+	serve tcpaccept ls /proc/self/fd
+	exec 50<&- 51>&-
+	caller "$port" open:3 hold >/dev/null 3>&- &
+	pids+=("$!")
+	run -0 call
+	# ls's own look at the directory is the fourth.
+	[ "${lines[*]}" = "0 1 2 3" ]
+}
+
+@test "a program starts with no signal blocked, SIGPIPE and SIGCHLD at default, others as inherited" {
+	start server env --block-signal --ignore-signal=CHLD --ignore-signal=PIPE --ignore-signal=USR1 \
+		--default-signal=INT portscan-bind tcpaccept grep -E '^Sig(Blk|Ign)' /proc/self/status
+	await "$err" '^Bound to'
+	port=$(sed -n 's/^Bound to //p' "$err")
+	run -0 call
+	[ "${lines[0]}" = $'SigBlk:\t0000000000000000' ]
+	ignored=$((16#${lines[1]#*$'\t'}))
+	(((ignored >> 12 & 1) == 0 && (ignored >> 16 & 1) == 0 && (ignored >> 9 & 1) == 1 && (ignored >> 1 & 1) == 0))
+}
+
+@test "signals blocked or SIGCHLD ignored at the start do no harm" {
+	start server env --block-signal --ignore-signal=CHLD portscan-bind tcpaccept -c 1 echo hello
+	await "$err" '^Bound to'
+	port=$(sed -n 's/^Bound to //p' "$err")
+	for _ in 1 2 3; do
+		run -0 call
+		[ "$output" = hello ]
+	done
+	kill "$pid"
+	ended "$pid"
+	[ "$status" = 0 ]
+}
+
+@test "a program stays in our process group" {
+	serve tcpaccept sh -c 'cut -d" " -f5 /proc/$$/stat'
+	run -0 call
+	[ "$output" = "$(cut -d' ' -f5 "/proc/$pid/stat")" ]
+}
+
+@test "TCP_NODELAY and SO_KEEPALIVE are on" {
+	listen tcp tcp6 unix:"$BATS_TEST_TMPDIR/sock" -- tcpaccept "$TOOLS/sockstate"
+	await "$out" ^path
+	run -0 call
+	[ "$output" = "nodelay 1 keepalive 1 nonblock 0" ]
+	run -0 caller "$(sed -n '2s/port //p' "$out")" to:::1 open:1 rest
+	[ "${lines[1]}" = "nodelay 1 keepalive 1 nonblock 0" ]
+	run -0 caller 0 to:"$BATS_TEST_TMPDIR/sock" open:1 rest
+	[ "${lines[1]}" = "nodelay -1 keepalive 0 nonblock 0" ]
+}
+
+@test "the listening socket is left as it was" {
+	listen -0 tcp -- sh -c '"$0" 0 >&2; exec 5<&0; tcpaccept -v cat <&5 5<&- & echo $! >"$1"; wait; "$0" 0 >&2' \
+		"$TOOLS/sockstate" "$BATS_TEST_TMPDIR/pid"
+	run -0 call close
+	await "$err" disconnected
+	kill "$(cat "$BATS_TEST_TMPDIR/pid")"
+	ended "$pid"
+	[ "$(grep -c '^nodelay 0 keepalive 0 nonblock 0 ' "$err")" = 2 ]
+}
+
+@test "a program that is missing or not executable is told before anything is served" {
+	run -127 --separate-stderr handover tcp -- tcpaccept no-such-program
+	[ "$stderr" = "tcpaccept: no-such-program: No such file or directory" ]
+	run -126 --separate-stderr handover tcp -- tcpaccept /etc/passwd
+	[ "$stderr" = "tcpaccept: /etc/passwd: Permission denied" ]
+	run -126 --separate-stderr handover tcp -- tcpaccept /etc
+	[ "$stderr" = "tcpaccept: /etc: Permission denied" ]
+}
+
+@test "a program that has gone closes the connection, is said, and is served again when it is back" {
+	printf '#!/bin/sh\necho hello\n' >"$BATS_TEST_TMPDIR/prog"
+	chmod +x "$BATS_TEST_TMPDIR/prog"
+	serve tcpaccept "$BATS_TEST_TMPDIR/prog"
+	mv "$BATS_TEST_TMPDIR/prog" "$BATS_TEST_TMPDIR/away"
+	for _ in 1 2 3; do
+		run -0 call
+		[ "$output" = "" ]
+	done
+	same "$err" "Bound to $port" "tcpaccept: $BATS_TEST_TMPDIR/prog: No such file or directory, the connection is closed"
+	mv "$BATS_TEST_TMPDIR/away" "$BATS_TEST_TMPDIR/prog"
+	run -0 call
+	[ "$output" = hello ]
+	await_that childless "$pid"
+}
+
+@test "-v says who connects and disconnects, with pid, count, status and time" {
+	serve tcpaccept -v -c 7 sh -c 'read -r n; case $n in k*) kill -9 $$ ;; esac; exit "$n"'
+	caller "$port" open:2 hold >/dev/null 3>&- &
+	pids+=("$!")
+	await "$err" ', 2 of 7\)$'
+	run -0 call 'send:3\n'
+	run -0 call 'send:k\n'
+	await_that grep -q 'signal 9' "$err"
+	tail -n +4 "$err" >"$BATS_TEST_TMPDIR/tail"
+	mapfile -t lines <"$BATS_TEST_TMPDIR/tail"
+	[ "${#lines[@]}" = 4 ]
+	[[ ${lines[0]} =~ ^"Connected by 127.0.0.1:"([0-9]+)" (pid "[0-9]+", 3 of 7)"$ ]]
+	[[ ${lines[1]} =~ ^"127.0.0.1:${BASH_REMATCH[1]} disconnected (exit 3, "[0-9]+\.[0-9]{3}" s)"$ ]]
+	[[ ${lines[2]} =~ ^"Connected by 127.0.0.1:"([0-9]+)" (pid "[0-9]+", 3 of 7)"$ ]]
+	[[ ${lines[3]} =~ ^"127.0.0.1:${BASH_REMATCH[1]} disconnected (signal 9, "[0-9]+\.[0-9]{3}" s)"$ ]]
+}
+
+@test "-v writes an IPv6 address in brackets, and unix for a UNIX socket" {
+	listen tcp6 unix:"$BATS_TEST_TMPDIR/sock" -- tcpaccept -v true
+	await "$out" ^path
+	caller "$port" to:::1 open:1 rest to:"$BATS_TEST_TMPDIR/sock" open:1 rest
+	await "$err" '^Connected by \[::1\]:[0-9]+ \(pid'
+	await "$err" '^Connected by unix \(pid'
+	await "$err" '^unix disconnected'
+}
+
+@test "without -v nothing is said" {
+	serve tcpaccept true
+	run -0 call
+	[ "$(cat "$err")" = "Bound to $port" ]
+}
+
+@test "five clients of a service for two are all served, in order" {
+	serve tcpaccept -v -c 2 sh -c 'read -r line; echo "$line"'
+	run -0 caller "$port" open:5 'send:hello\n' rest
+	[ "$output" = "$(printf 'open 5\nhello\nhello\nhello\nhello\nhello')" ]
+	! grep -q ' [3-9] of 2' "$err"
+	[ "$(grep -c ' of 2)$' "$err")" = 5 ]
+}
+
+@test "over -C a connection is closed, other addresses are served" {
+	serve tcpaccept -v -C 2 sh -c 'echo welcome; read -r line'
+	run -0 caller "$port" open:2 line open:1 last rest from:127.0.0.2 open:1 last line
+	[ "${lines[*]}" = "open 2 welcome welcome open 3 open 3 welcome" ]
+	await "$err" '^127\.0\.0\.1:[0-9]+ closed: its address has 2 connections'
+	await_that childless "$pid"
+	run -0 call last line close
+	[ "$output" = welcome ]
+}
+
+@test "-C does not count UNIX connections" {
+	listen unix:"$BATS_TEST_TMPDIR/sock" -- tcpaccept -C 1 sh -c 'echo welcome; read -r line'
+	run -0 caller 0 to:"$BATS_TEST_TMPDIR/sock" open:3 line
+	[ "${lines[*]}" = "open 3 welcome welcome welcome" ]
+}
+
+@test "2000 short connections leave no zombie, no descriptor and the right count" {
+	serve tcpaccept -v -c 50 true
+	fds=$(ls "/proc/$pid/fd" | wc -l)
+	# No more at once than a backlog of 128 takes.
+	for _ in {1..20}; do
+		caller "$port" open:100 rest
+	done
+	await_that childless "$pid"
+	[ "$(ls "/proc/$pid/fd" | wc -l)" = "$fds" ]
+	[ "$(grep -c disconnected "$err")" = 2000 ]
+	: >"$err"
+	run -0 call
+	await "$err" '1 of 50\)'
+}
+
+@test "clients that reset at once do no harm" {
+	serve tcpaccept echo hello
+	for _ in {1..10}; do
+		caller "$port" resets:100
+		run -0 call
+		[ "$output" = hello ]
+	done
+	await_that childless "$pid"
+}
+
+@test "a grandchild that keeps the connection takes no place" {
+	serve tcpaccept -c 1 sh -c 'echo $$; cat <&0 & exit'
+	run -0 caller "$port" open:1 last line open:1 last line
+	[ "${#lines[@]}" = 4 ]
+}
+
+@test "without descriptors it says so, waits without spinning, and serves when they are back" {
+	serve tcpaccept -v echo hello
+	prlimit --pid "$pid" --nofile=4:1024
+	caller "$port" open:3 rest >"$BATS_TEST_TMPDIR/callers.out" 3>&- &
+	client=$!
+	pids+=("$client")
+	await "$err" '^tcpaccept: accept: .*, the next connection waits'
+	spinless "$pid"
+	(($(grep -c 'accept:' "$err") <= 3))
+	prlimit --pid "$pid" --nofile=1024:1024
+	ended "$client"
+	[ "$status" = 0 ]
+	same "$BATS_TEST_TMPDIR/callers.out" "open 3" hello hello hello
+}
+
+as_other() {
+	setpriv --reuid=64999 --regid=64999 --clear-groups "$@"
+}
+
+# As another user, for root may always start processes.
+@test "without processes it says so, keeps the connection, and serves when they are back" {
+	[ "$(id -u)" = 0 ] || skip "needs root to become another user"
+	chmod 711 "$BATS_TEST_TMPDIR"
+	cp "$BIN/tcpaccept" "$BATS_TEST_TMPDIR/accept"
+	start server handover tcp -- setpriv --reuid=64999 --regid=64999 --clear-groups "$BATS_TEST_TMPDIR/accept" /bin/echo hello
+	await "$out" ^port
+	port=$(sed -n 's/^port //p' "$out")
+	await_that caught "$pid"
+	as_other prlimit --pid "$pid" --nproc=1:1024
+	caller "$port" open:3 rest >"$BATS_TEST_TMPDIR/callers.out" 3>&- &
+	client=$!
+	pids+=("$client")
+	await "$err" '/bin/echo: Resource temporarily unavailable, the next connection waits$'
+	spinless "$pid"
+	(($(grep -c 'Resource' "$err") <= 3))
+	as_other prlimit --pid "$pid" --nproc=1024:1024
+	ended "$client"
+	[ "$status" = 0 ]
+	same "$BATS_TEST_TMPDIR/callers.out" "open 3" hello hello hello
+}
+
+# caught PID: it catches SIGTERM by now.
+caught() {
+	local mask
+	mask=$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status")
+	((0x$mask >> 14 & 1))
+}
+
+@test "SIGTERM refuses new connections at once, lets those there are finish, and ends with 0" {
+	serve tcpaccept sh -c 'read -r line; echo "$line"'
+	start client caller "$port" open:1 "await:$BATS_TEST_TMPDIR/go" 'send:bye\n' rest
+	client=$pid
+	await_that with_child "${pids[0]}"
+	kill "${pids[0]}"
+	await_that refused "$port"
+	! gone "${pids[0]}"
+	touch "$BATS_TEST_TMPDIR/go"
+	ended "$client"
+	same "$BATS_TEST_TMPDIR/client.out" "open 1" bye
+	ended "${pids[0]}"
+	[ "$status" = 0 ]
+}
+
+@test "SIGINT ends it as SIGTERM does" {
+	serve tcpaccept cat
+	kill -INT "$pid"
+	ended "$pid"
+	[ "$status" = 0 ]
+}
+
+@test "after -t what is left gets SIGTERM" {
+	serve tcpaccept -v -t 1ms sh -c 'trap "echo told; exit 5" TERM; echo here; while :; do read -r line; done'
+	start client caller "$port" open:1 line rest
+	await "$BATS_TEST_TMPDIR/client.out" here
+	kill "${pids[0]}"
+	ended "${pids[0]}"
+	[ "$status" = 0 ]
+	await "$err" 'disconnected \((exit 5|signal 15),'
+}
+
+@test "what ignores SIGTERM gets SIGKILL 5 s later" {
+	serve tcpaccept -v -t 0 sh -c 'trap "" TERM; echo here; while read -r line; do :; done'
+	start client caller "$port" open:1 line hold
+	await "$BATS_TEST_TMPDIR/client.out" here
+	SECONDS=0
+	kill "${pids[0]}"
+	ended "${pids[0]}"
+	[ "$status" = 0 ]
+	((SECONDS >= 4))
+	grep -q 'disconnected (signal 9,' "$err"
+}
+
+@test "a second signal ends the drain at once, a third one kills" {
+	serve tcpaccept -v -t 1h sh -c 'trap "echo told" TERM; echo here; while :; do read -r line; done'
+	start client caller "$port" open:1 line line hold
+	await "$BATS_TEST_TMPDIR/client.out" here
+	kill "${pids[0]}"
+	await_that refused "$port"
+	kill -INT "${pids[0]}"
+	await "$BATS_TEST_TMPDIR/client.out" told
+	kill "${pids[0]}"
+	ended "${pids[0]}"
+	[ "$status" = 0 ]
+	grep -q 'disconnected (signal 9,' "$err"
+}
+
+@test "SIGTERM is seen in the middle of a flood of connections" {
+	serve tcpaccept -v true
+	start flood caller "$port" open:20000
+	await "$err" '^Connected'
+	kill "${pids[0]}"
+	ended "${pids[0]}"
+	[ "$status" = 0 ]
+}
+
+@test "READY=1 is sent once it serves, STOPPING=1 when it stops" {
+	local path
+	for path in "$BATS_TEST_TMPDIR/manager" "@fittings-test-$$"; do
+		start manager notified "$path"
+		await "$BATS_TEST_TMPDIR/manager.out" '^listening'
+		NOTIFY_SOCKET=$path start server handover tcp -- tcpaccept cat
+		await "$BATS_TEST_TMPDIR/manager.out" '^READY=1$'
+		kill "$pid"
+		await "$BATS_TEST_TMPDIR/manager.out" '^STOPPING=1$'
+		ended "$pid"
+		[ "$status" = 0 ]
+	done
+}
+
+@test "several that share one listening socket serve it together" {
+	start server portscan-bind sh -c 'LISTEN_PID=; for i in 1 2; do
+		sh -c '\''LISTEN_PID=$$ exec tcpaccept sh -c "echo hello"'\'' & done; wait'
+	await "$err" '^Bound to'
+	port=$(sed -n 's/^Bound to //p' "$err")
+	await_that test "$(pgrep -P "$pid" -x tcpaccept | wc -l)" = 2
+	run -0 caller "$port" open:50 rest
+	[ "$(grep -c hello <<<"$output")" = 50 ]
+	pkill -P "$pid" -x tcpaccept
+	ended "$pid"
+}
+
+@test "log lines that nobody reads do not stop the service" {
+	mkfifo "$BATS_TEST_TMPDIR/log"
+	exec 9<>"$BATS_TEST_TMPDIR/log"
+	start server sh -c 'exec "$@" 2>&9' _ handover tcp -- tcpaccept -v true
+	await "$out" ^port
+	port=$(sed -n 's/^port //p' "$out")
+	for _ in {1..15}; do
+		caller "$port" open:100 rest
+	done
+	await_that childless "$pid"
+	[ "$(timeout 1 cat <&9 | wc -c)" -gt 60000 ]
+	exec 9>&-
+}

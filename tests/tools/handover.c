@@ -1,0 +1,207 @@
+/*
+ * Hands a program descriptors of all kinds, as a service manager would:
+ *
+ *     handover [-0] [-n COUNT] [-p PID] KIND... -- prog [arg...]
+ *
+ * The kinds go from fd 3 up, in order, with LISTEN_PID and LISTEN_FDS; with -0
+ * the first goes to fd 0 (and, as some inetds do, with -01 and -012 to fd 1 and
+ * 2 too) and neither is set. -n and -p give LISTEN_FDS and LISTEN_PID another
+ * value, as it is typed. What can be connected to is said first, a line each
+ * on stdout: `port N` or `path P`.
+ *
+ *     tcp  tcp6     a listening socket on 127.0.0.1, ::1
+ *     any  dual     on 0.0.0.0, on :: for IPv4 too
+ *     unix:PATH     a listening UNIX socket
+ *     packet:PATH   a listening UNIX socket of type SEQPACKET
+ *     bound         a TCP socket that does not listen
+ *     connected     one end of a TCP connection
+ *     udp           a UDP socket
+ *     file  pipe    /etc/passwd, the reading end of a pipe
+ *     closed        nothing
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { FDS_MAX = 64, FIRST = 3, APART = 100 };
+
+static void
+fail(const char *what)
+{
+	fprintf(stderr, "handover: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int
+checked(int result, const char *what)
+{
+	if (result < 0)
+		fail(what);
+	return result;
+}
+
+static void
+say_port(int fd)
+{
+	struct sockaddr_in6 at;
+	socklen_t size = sizeof at;
+
+	checked(getsockname(fd, (struct sockaddr *)&at, &size), "getsockname");
+	/* The port is at the same place in both families. */
+	printf("port %u\n", ntohs(at.sin6_port));
+}
+
+static int
+bound4(int type, in_addr_t to)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(to)};
+	int fd = checked(socket(AF_INET, type, 0), "socket");
+
+	checked(bind(fd, (struct sockaddr *)&at, sizeof at), "bind");
+	return fd;
+}
+
+static int
+bound6(struct in6_addr to, int only)
+{
+	struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_addr = to};
+	int fd = checked(socket(AF_INET6, SOCK_STREAM, 0), "socket");
+
+	checked(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only), "IPV6_V6ONLY");
+	checked(bind(fd, (struct sockaddr *)&at, sizeof at), "bind");
+	return fd;
+}
+
+static int
+listening(int fd)
+{
+	checked(listen(fd, SOMAXCONN), "listen");
+	say_port(fd);
+	return fd;
+}
+
+static int
+listening_local(int type, const char *path)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd = checked(socket(AF_UNIX, type, 0), "socket");
+
+	(void)snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+	checked(bind(fd, (struct sockaddr *)&at, sizeof at), path);
+	checked(listen(fd, SOMAXCONN), "listen");
+	printf("path %s\n", path);
+	return fd;
+}
+
+static int
+connected(void)
+{
+	struct sockaddr_in at;
+	socklen_t size = sizeof at;
+	int listener = bound4(SOCK_STREAM, INADDR_LOOPBACK), fd;
+
+	checked(listen(listener, 1), "listen");
+	checked(getsockname(listener, (struct sockaddr *)&at, &size), "getsockname");
+	fd = checked(socket(AF_INET, SOCK_STREAM, 0), "socket");
+	checked(connect(fd, (struct sockaddr *)&at, size), "connect");
+	return fd;
+}
+
+static int
+piped(void)
+{
+	int ends[2];
+
+	checked(pipe(ends), "pipe");
+	return ends[0];
+}
+
+/* -1 for a descriptor that is to be closed. */
+static int
+of_kind(const char *kind)
+{
+	if (strcmp(kind, "tcp") == 0)
+		return listening(bound4(SOCK_STREAM, INADDR_LOOPBACK));
+	if (strcmp(kind, "any") == 0)
+		return listening(bound4(SOCK_STREAM, INADDR_ANY));
+	if (strcmp(kind, "tcp6") == 0)
+		return listening(bound6(in6addr_loopback, 1));
+	if (strcmp(kind, "dual") == 0)
+		return listening(bound6(in6addr_any, 0));
+	if (strncmp(kind, "unix:", 5) == 0)
+		return listening_local(SOCK_STREAM, kind + 5);
+	if (strncmp(kind, "packet:", 7) == 0)
+		return listening_local(SOCK_SEQPACKET, kind + 7);
+	if (strcmp(kind, "bound") == 0)
+		return bound4(SOCK_STREAM, INADDR_LOOPBACK);
+	if (strcmp(kind, "connected") == 0)
+		return connected();
+	if (strcmp(kind, "udp") == 0)
+		return bound4(SOCK_DGRAM, INADDR_LOOPBACK);
+	if (strcmp(kind, "file") == 0)
+		return checked(open("/etc/passwd", O_RDONLY), "/etc/passwd");
+	if (strcmp(kind, "pipe") == 0)
+		return piped();
+	if (strcmp(kind, "closed") == 0)
+		return -1;
+	errno = EINVAL;
+	fail(kind);
+	return -1;
+}
+
+static void
+place(int fd, int at)
+{
+	if (fd < 0)
+		(void)close(at);
+	else
+		checked(dup2(fd, at), "dup2");
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *pid = NULL, *count = NULL;
+	int zero = 0, one = 0, two = 0, fds[FDS_MAX], n = 0;
+	char number[24];
+
+	for (int key; (key = getopt(argc, argv, "+012n:p:")) != -1;) {
+		zero |= key == '0';
+		one |= key == '1';
+		two |= key == '2';
+		count = key == 'n' ? optarg : count;
+		pid = key == 'p' ? optarg : pid;
+	}
+	for (argv += optind; *argv != NULL && strcmp(*argv, "--") != 0 && n < FDS_MAX; argv++, n++) {
+		int fd = of_kind(*argv);
+
+		fds[n] = fd < 0 ? -1 : checked(fcntl(fd, F_DUPFD_CLOEXEC, APART), "dup");
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	if (*argv == NULL || argv[1] == NULL || fflush(stdout) != 0) {
+		fprintf(stderr, "usage: handover [-012] [-n COUNT] [-p PID] KIND... -- prog [arg...]\n");
+		return 2;
+	}
+	for (int i = 0; i < n; i++)
+		place(fds[i], zero ? i : FIRST + i);
+	if (one)
+		place(fds[0], STDOUT_FILENO);
+	if (two)
+		place(fds[0], STDERR_FILENO);
+	(void)snprintf(number, sizeof number, "%d", n);
+	if (!zero)
+		(void)setenv("LISTEN_FDS", count == NULL ? number : count, 1);
+	(void)snprintf(number, sizeof number, "%ld", (long)getpid());
+	if (!zero)
+		(void)setenv("LISTEN_PID", pid == NULL ? number : pid, 1);
+	(void)execvp(argv[1], argv + 1);
+	fail(argv[1]);
+}
