@@ -334,6 +334,14 @@ refused() {
 	[ "$(grep -c ' of 2)$' "$err")" = 5 ]
 }
 
+@test "a connection that waits for a place does not make it spin" {
+	serve tcpaccept -v -c 1 sh -c 'echo welcome; read -r line'
+	start callers caller "$port" open:2 hold
+	await "$err" ', 1 of 1\)'
+	spinless "${pids[0]}"
+	[ "$(grep -c ^Connected "$err")" = 1 ]
+}
+
 @test "over -C a connection is closed, other addresses are served" {
 	serve tcpaccept -v -C 2 sh -c 'echo welcome; read -r line'
 	run -0 caller "$port" open:2 line open:1 last rest from:127.0.0.2 open:1 last line
@@ -487,13 +495,16 @@ caught() {
 	grep -q 'disconnected (signal 9,' "$err"
 }
 
-@test "SIGTERM is seen in the middle of a flood of connections" {
+@test "children that end are noticed while more connections wait all the time" {
 	serve tcpaccept -v true
-	start flood caller "$port" open:20000
-	await "$err" '^Connected'
-	kill "${pids[0]}"
-	ended "${pids[0]}"
-	[ "$status" = 0 ]
+	kill -STOP "$pid"
+	start flood caller "$port" open:100 rest
+	flood=$pid
+	await "$BATS_TEST_TMPDIR/flood.out" '^open 100'
+	kill -CONT "${pids[0]}"
+	ended "$flood"
+	[ "$(grep -c ^Connected "$err")" = 100 ]
+	! grep -q ', 100 of 1024)' "$err"
 }
 
 @test "READY=1 is sent once it serves, STOPPING=1 when it stops" {
@@ -510,12 +521,16 @@ caught() {
 	done
 }
 
+two_acceptors() {
+	[ "$(pgrep -P "$1" -x tcpaccept | wc -l)" = 2 ]
+}
+
 @test "several that share one listening socket serve it together" {
 	start server portscan-bind sh -c 'LISTEN_PID=; for i in 1 2; do
 		sh -c '\''LISTEN_PID=$$ exec tcpaccept sh -c "echo hello"'\'' & done; wait'
 	await "$err" '^Bound to'
 	port=$(sed -n 's/^Bound to //p' "$err")
-	await_that test "$(pgrep -P "$pid" -x tcpaccept | wc -l)" = 2
+	await_that two_acceptors "$pid"
 	run -0 caller "$port" open:50 rest
 	[ "$(grep -c hello <<<"$output")" = 50 ]
 	pkill -P "$pid" -x tcpaccept
