@@ -16,7 +16,7 @@ listen() {
 
 # The program prints a variable for its client.
 call() {
-	caller "$port" open:1 "$@" rest | sed 1d
+	tcpcall "$port" open:1 "$@" rest | sed 1d
 }
 
 # spinless PID: it takes less than a tenth of the processor for a second.
@@ -41,7 +41,7 @@ childless() {
 }
 
 refused() {
-	! caller "$1" open:1
+	! tcpcall "$1" open:1
 }
 
 @test "a connection is on fds 0 and 1 of the program" {
@@ -54,6 +54,15 @@ refused() {
 	serve tcpaccept printf '%s|' -v --max 'two words' ''
 	run -0 call
 	[ "$output" = '-v|--max|two words||' ]
+}
+
+@test "the examples of the manual do what they say" {
+	serve tcpaccept sh -c 'echo "you are $TCPREMOTEIP"'
+	run -0 call
+	[ "$output" = "you are 127.0.0.1" ]
+	serve tcpaccept -v -c 100 -C 4 timeout 1h cat
+	run -0 call 'send:hello\n' fin
+	[ "$output" = hello ]
 }
 
 @test "without a program the usage is wrong" {
@@ -126,12 +135,12 @@ refused() {
 	listen tcp tcp6 unix:"$BATS_TEST_TMPDIR/sock" tcp -- tcpaccept sh -c 'echo "$PROTO $TCPREMOTEIP"'
 	await "$out" ^path
 	mapfile -t ports < <(sed -n 's/^port //p' "$out")
-	run -0 caller "${ports[0]}" open:1 rest "say:then" to:"$BATS_TEST_TMPDIR/sock" open:1 rest
+	run -0 tcpcall "${ports[0]}" open:1 rest "say:then" to:"$BATS_TEST_TMPDIR/sock" open:1 rest
 	[ "${lines[1]}" = "TCP 127.0.0.1" ]
 	[ "${lines[4]}" = "IPC " ]
-	run -0 caller "${ports[1]}" to:::1 open:1 rest
+	run -0 tcpcall "${ports[1]}" to:::1 open:1 rest
 	[ "${lines[1]}" = "TCP ::1" ]
-	run -0 caller "${ports[2]}" open:1 rest
+	run -0 tcpcall "${ports[2]}" open:1 rest
 	[ "${lines[1]}" = "TCP 127.0.0.1" ]
 }
 
@@ -149,7 +158,7 @@ refused() {
 
 @test "the environment tells of the connection" {
 	serve tcpaccept env
-	run -0 caller "$port" from:127.0.0.5 open:1 rest
+	run -0 tcpcall "$port" from:127.0.0.5 open:1 rest
 	[[ $output == *$'\n'PROTO=TCP$'\n'* ]]
 	[[ $output == *$'\n'TCPLOCALIP=127.0.0.1$'\n'* ]]
 	[[ $output == *$'\n'TCPLOCALPORT=$port$'\n'* ]]
@@ -170,7 +179,7 @@ refused() {
 	[ "$(grep -cE '^(PROTO|TCP(LOCAL|REMOTE)(IP|PORT|HOST|INFO)|TCPCONNNUM|REMOTE_(ADDR|PORT|HOST))=' <<<"$output")" = 8 ]
 	! grep -E '9\.9\.9\.9|evil|=9$|=99$|SSL' <<<"$output"
 	[ "$(grep -c '=kept$' <<<"$output")" = 2 ]
-	run -0 caller 0 to:"$BATS_TEST_TMPDIR/sock" open:1 rest
+	run -0 tcpcall 0 to:"$BATS_TEST_TMPDIR/sock" open:1 rest
 	[ "$(grep -E '^(PROTO|TCP(LOCAL|REMOTE)(IP|PORT|HOST|INFO)|TCPCONNNUM|REMOTE_(ADDR|PORT|HOST))=' <<<"$output")" = PROTO=IPC ]
 }
 
@@ -186,7 +195,7 @@ refused() {
 	listen any -- tcpaccept sh -c 'echo "$TCPLOCALIP"'
 	run -0 call to:127.0.0.1
 	[ "$output" = 127.0.0.1 ]
-	run -0 caller "$port" to:127.0.0.7 open:1 rest
+	run -0 tcpcall "$port" to:127.0.0.7 open:1 rest
 	[ "${lines[1]}" = 127.0.0.7 ]
 }
 
@@ -199,7 +208,7 @@ refused() {
 
 @test "TCPCONNNUM counts the connections that an address has" {
 	serve tcpaccept sh -c 'echo $TCPCONNNUM; cat'
-	run -0 caller "$port" open:1 last line open:1 last line open:1 last line \
+	run -0 tcpcall "$port" open:1 last line open:1 last line open:1 last line \
 		from:127.0.0.2 open:1 last line open:1 last line
 	[ "${lines[*]}" = "open 1 1 open 2 2 open 3 3 open 4 1 open 5 2" ]
 	await_that childless "$pid"
@@ -211,7 +220,7 @@ refused() {
 	exec 50</etc/passwd 51>/dev/null
 	serve tcpaccept ls /proc/self/fd
 	exec 50<&- 51>&-
-	caller "$port" open:3 hold >/dev/null 3>&- &
+	tcpcall "$port" open:3 hold >/dev/null 3>&- &
 	pids+=("$!")
 	run -0 call
 	# ls's own look at the directory is the fourth.
@@ -253,9 +262,9 @@ refused() {
 	await "$out" ^path
 	run -0 call
 	[ "$output" = "nodelay 1 keepalive 1 nonblock 0" ]
-	run -0 caller "$(sed -n '2s/port //p' "$out")" to:::1 open:1 rest
+	run -0 tcpcall "$(sed -n '2s/port //p' "$out")" to:::1 open:1 rest
 	[ "${lines[1]}" = "nodelay 1 keepalive 1 nonblock 0" ]
-	run -0 caller 0 to:"$BATS_TEST_TMPDIR/sock" open:1 rest
+	run -0 tcpcall 0 to:"$BATS_TEST_TMPDIR/sock" open:1 rest
 	[ "${lines[1]}" = "nodelay -1 keepalive 0 nonblock 0" ]
 }
 
@@ -296,7 +305,7 @@ refused() {
 
 @test "-v says who connects and disconnects, with pid, count, status and time" {
 	serve tcpaccept -v -c 7 sh -c 'read -r n; case $n in k*) kill -9 $$ ;; esac; exit "$n"'
-	caller "$port" open:2 hold >/dev/null 3>&- &
+	tcpcall "$port" open:2 hold >/dev/null 3>&- &
 	pids+=("$!")
 	await "$err" ', 2 of 7\)$'
 	run -0 call 'send:3\n'
@@ -314,7 +323,7 @@ refused() {
 @test "-v writes an IPv6 address in brackets, and unix for a UNIX socket" {
 	listen tcp6 unix:"$BATS_TEST_TMPDIR/sock" -- tcpaccept -v true
 	await "$out" ^path
-	caller "$port" to:::1 open:1 rest to:"$BATS_TEST_TMPDIR/sock" open:1 rest
+	tcpcall "$port" to:::1 open:1 rest to:"$BATS_TEST_TMPDIR/sock" open:1 rest
 	await "$err" '^Connected by \[::1\]:[0-9]+ \(pid'
 	await "$err" '^Connected by unix \(pid'
 	await "$err" '^unix disconnected'
@@ -328,7 +337,7 @@ refused() {
 
 @test "five clients of a service for two are all served, in order" {
 	serve tcpaccept -v -c 2 sh -c 'read -r line; echo "$line"'
-	run -0 caller "$port" open:5 'send:hello\n' rest
+	run -0 tcpcall "$port" open:5 'send:hello\n' rest
 	[ "$output" = "$(printf 'open 5\nhello\nhello\nhello\nhello\nhello')" ]
 	! grep -q ' [3-9] of 2' "$err"
 	[ "$(grep -c ' of 2)$' "$err")" = 5 ]
@@ -336,7 +345,7 @@ refused() {
 
 @test "a connection that waits for a place does not make it spin" {
 	serve tcpaccept -v -c 1 sh -c 'echo welcome; read -r line'
-	start callers caller "$port" open:2 hold
+	start callers tcpcall "$port" open:2 hold
 	await "$err" ', 1 of 1\)'
 	spinless "${pids[0]}"
 	[ "$(grep -c ^Connected "$err")" = 1 ]
@@ -344,7 +353,7 @@ refused() {
 
 @test "over -C a connection is closed, other addresses are served" {
 	serve tcpaccept -v -C 2 sh -c 'echo welcome; read -r line'
-	run -0 caller "$port" open:2 line open:1 last rest from:127.0.0.2 open:1 last line
+	run -0 tcpcall "$port" open:2 line open:1 last rest from:127.0.0.2 open:1 last line
 	[ "${lines[*]}" = "open 2 welcome welcome open 3 open 3 welcome" ]
 	await "$err" '^127\.0\.0\.1:[0-9]+ closed: its address has 2 connections'
 	await_that childless "$pid"
@@ -354,7 +363,7 @@ refused() {
 
 @test "-C does not count UNIX connections" {
 	listen unix:"$BATS_TEST_TMPDIR/sock" -- tcpaccept -C 1 sh -c 'echo welcome; read -r line'
-	run -0 caller 0 to:"$BATS_TEST_TMPDIR/sock" open:3 line
+	run -0 tcpcall 0 to:"$BATS_TEST_TMPDIR/sock" open:3 line
 	[ "${lines[*]}" = "open 3 welcome welcome welcome" ]
 }
 
@@ -363,7 +372,7 @@ refused() {
 	fds=$(ls "/proc/$pid/fd" | wc -l)
 	# No more at once than a backlog of 128 takes.
 	for _ in {1..20}; do
-		caller "$port" open:100 rest
+		tcpcall "$port" open:100 rest
 	done
 	await_that childless "$pid"
 	[ "$(ls "/proc/$pid/fd" | wc -l)" = "$fds" ]
@@ -376,7 +385,7 @@ refused() {
 @test "clients that reset at once do no harm" {
 	serve tcpaccept echo hello
 	for _ in {1..10}; do
-		caller "$port" resets:100
+		tcpcall "$port" resets:100
 		run -0 call
 		[ "$output" = hello ]
 	done
@@ -385,14 +394,14 @@ refused() {
 
 @test "a grandchild that keeps the connection takes no place" {
 	serve tcpaccept -c 1 sh -c 'echo $$; cat <&0 & exit'
-	run -0 caller "$port" open:1 last line open:1 last line
+	run -0 tcpcall "$port" open:1 last line open:1 last line
 	[ "${#lines[@]}" = 4 ]
 }
 
 @test "without descriptors it says so, waits without spinning, and serves when they are back" {
 	serve tcpaccept -v echo hello
 	prlimit --pid "$pid" --nofile=4:1024
-	caller "$port" open:3 rest >"$BATS_TEST_TMPDIR/callers.out" 3>&- &
+	tcpcall "$port" open:3 rest >"$BATS_TEST_TMPDIR/callers.out" 3>&- &
 	client=$!
 	pids+=("$client")
 	await "$err" '^tcpaccept: accept: .*, the next connection waits'
@@ -418,7 +427,7 @@ as_other() {
 	port=$(sed -n 's/^port //p' "$out")
 	await_that caught "$pid"
 	as_other prlimit --pid "$pid" --nproc=1:1024
-	caller "$port" open:3 rest >"$BATS_TEST_TMPDIR/callers.out" 3>&- &
+	tcpcall "$port" open:3 rest >"$BATS_TEST_TMPDIR/callers.out" 3>&- &
 	client=$!
 	pids+=("$client")
 	await "$err" '/bin/echo: Resource temporarily unavailable, the next connection waits$'
@@ -439,7 +448,7 @@ caught() {
 
 @test "SIGTERM refuses new connections at once, lets those there are finish, and ends with 0" {
 	serve tcpaccept sh -c 'read -r line; echo "$line"'
-	start client caller "$port" open:1 "await:$BATS_TEST_TMPDIR/go" 'send:bye\n' rest
+	start client tcpcall "$port" open:1 "await:$BATS_TEST_TMPDIR/go" 'send:bye\n' rest
 	client=$pid
 	await_that with_child "${pids[0]}"
 	kill "${pids[0]}"
@@ -461,7 +470,7 @@ caught() {
 
 @test "after -t what is left gets SIGTERM" {
 	serve tcpaccept -v -t 1ms sh -c 'trap "echo told; exit 5" TERM; echo here; while :; do read -r line; done'
-	start client caller "$port" open:1 line rest
+	start client tcpcall "$port" open:1 line rest
 	await "$BATS_TEST_TMPDIR/client.out" here
 	kill "${pids[0]}"
 	ended "${pids[0]}"
@@ -471,7 +480,7 @@ caught() {
 
 @test "what ignores SIGTERM gets SIGKILL 5 s later" {
 	serve tcpaccept -v -t 0 sh -c 'trap "" TERM; echo here; while read -r line; do :; done'
-	start client caller "$port" open:1 line hold
+	start client tcpcall "$port" open:1 line hold
 	await "$BATS_TEST_TMPDIR/client.out" here
 	SECONDS=0
 	kill "${pids[0]}"
@@ -483,7 +492,7 @@ caught() {
 
 @test "a second signal ends the drain at once, a third one kills" {
 	serve tcpaccept -v -t 1h sh -c 'trap "echo told" TERM; echo here; while :; do read -r line; done'
-	start client caller "$port" open:1 line line hold
+	start client tcpcall "$port" open:1 line line hold
 	await "$BATS_TEST_TMPDIR/client.out" here
 	kill "${pids[0]}"
 	await_that refused "$port"
@@ -498,7 +507,7 @@ caught() {
 @test "children that end are noticed while more connections wait all the time" {
 	serve tcpaccept -v true
 	kill -STOP "$pid"
-	start flood caller "$port" open:100 rest
+	start flood tcpcall "$port" open:100 rest
 	flood=$pid
 	await "$BATS_TEST_TMPDIR/flood.out" '^open 100'
 	kill -CONT "${pids[0]}"
@@ -531,7 +540,7 @@ two_acceptors() {
 	await "$err" '^Bound to'
 	port=$(sed -n 's/^Bound to //p' "$err")
 	await_that two_acceptors "$pid"
-	run -0 caller "$port" open:50 rest
+	run -0 tcpcall "$port" open:50 rest
 	[ "$(grep -c hello <<<"$output")" = 50 ]
 	pkill -P "$pid" -x tcpaccept
 	ended "$pid"
@@ -544,7 +553,7 @@ two_acceptors() {
 	await "$out" ^port
 	port=$(sed -n 's/^port //p' "$out")
 	for _ in {1..15}; do
-		caller "$port" open:100 rest
+		tcpcall "$port" open:100 rest
 	done
 	await_that childless "$pid"
 	[ "$(timeout 1 cat <&9 | wc -c)" -gt 60000 ]

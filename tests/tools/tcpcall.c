@@ -1,7 +1,7 @@
 /*
  * A client that does as it is told, with as many connections as it likes:
  *
- *     caller PORT open:3 send:'hello\n' fin rest
+ *     tcpcall PORT open:3 send:'hello\n' fin rest
  *
  * It does its steps in order, those below `open` on every connection that is
  * open, in the order in which they were opened. A server that does not answer
@@ -50,7 +50,7 @@ static union {
 static void
 fail(const char *what)
 {
-	fprintf(stderr, "caller: %s: %s\n", what, strerror(errno));
+	fprintf(stderr, "tcpcall: %s: %s\n", what, strerror(errno));
 	exit(1);
 }
 

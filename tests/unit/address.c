@@ -1,0 +1,94 @@
+#include "system/address.h"
+
+#include <arpa/inet.h>
+
+#include "unit.h"
+
+static bool
+shows(const char *text, uint16_t port, const char *ip, const char *whole)
+{
+	char got_ip[ADDRESS_IP_SIZE], got[ADDRESS_TEXT_SIZE];
+	struct address address;
+
+	if (!address_parse(text, &address))
+		return false;
+	address_set_port(&address, port);
+	address_ip(&address, got_ip);
+	address_text(&address, got);
+	return strcmp(got_ip, ip) == 0 && strcmp(got, whole) == 0 && address_port(&address) == port;
+}
+
+static void
+addresses_are_written_as_people_do(void)
+{
+	CHECK(shows("127.0.0.1", 9000, "127.0.0.1", "127.0.0.1:9000"));
+	CHECK(shows("::1", 1, "::1", "[::1]:1"));
+	CHECK(shows("2001:0db8:0:0::0001", 65535, "2001:db8::1", "[2001:db8::1]:65535"));
+	CHECK(shows("::ffff:192.0.2.7", 80, "192.0.2.7", "192.0.2.7:80"));
+	CHECK(shows("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+	    "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"));
+}
+
+static void
+what_is_no_numeric_address_is_refused(void)
+{
+	static const char *const texts[] = {
+		"", " ", "localhost", "127.1", "127.0.0.1 ", " 127.0.0.1", "127.0.0.256", "127.0.0.01", "0x7f.0.0.1",
+		"1.2.3.4.5", "::1%lo", "[::1]", ":::", "1::2::3", "12345::", "127.0.0.1:80",
+	};
+	struct address address;
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		CHECK(!address_parse(texts[i], &address));
+}
+
+static void
+a_scope_is_left_out(void)
+{
+	char ip[ADDRESS_IP_SIZE];
+	struct address address;
+
+	CHECK(address_parse("fe80::1", &address));
+	address.v6.sin6_scope_id = 2;
+	address_ip(&address, ip);
+	CHECK(strcmp(ip, "fe80::1") == 0);
+}
+
+static void
+a_unix_socket_has_neither_address_nor_port(void)
+{
+	struct address address = {.any.sa_family = AF_UNIX};
+	char ip[ADDRESS_IP_SIZE], text[ADDRESS_TEXT_SIZE];
+
+	address_ip(&address, ip);
+	address_text(&address, text);
+	CHECK(ip[0] == '\0' && strcmp(text, "unix") == 0 && address_port(&address) == 0);
+}
+
+static void
+both_ends_of_a_connection_are_read(void)
+{
+	int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+	struct address at, local, remote;
+
+	CHECK(address_parse("127.0.0.1", &at));
+	CHECK(bind(listener, &at.any, at.size) == 0 && listen(listener, 1) == 0);
+	CHECK(address_local(listener, &at) == 0 && address_port(&at) != 0);
+	CHECK(connect(client, &at.any, at.size) == 0);
+	CHECK(address_local(client, &local) == 0 && address_remote(client, &remote) == 0);
+	CHECK(address_port(&remote) == address_port(&at) && address_port(&local) != 0);
+	CHECK(address_remote(listener, &remote) == -1);
+	(void)close(listener);
+	(void)close(client);
+}
+
+int
+main(void)
+{
+	TEST(addresses_are_written_as_people_do);
+	TEST(what_is_no_numeric_address_is_refused);
+	TEST(a_scope_is_left_out);
+	TEST(a_unix_socket_has_neither_address_nor_port);
+	TEST(both_ends_of_a_connection_are_read);
+	return unit_done();
+}

@@ -1,0 +1,134 @@
+#include "ground/say.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "unit.h"
+
+static int ends[2];
+static char heard[100000];
+
+/* From here on stderr is a pipe. */
+static void
+listen_in(void)
+{
+	CHECK(pipe2(ends, O_NONBLOCK) == 0 && dup2(ends[1], STDERR_FILENO) >= 0);
+}
+
+static void
+hang_up(void)
+{
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
+static const char *
+hear(void)
+{
+	size_t size = 0;
+
+	for (ssize_t n; (n = read(ends[0], heard + size, sizeof heard - 1 - size)) > 0;)
+		size += (size_t)n;
+	heard[size] = '\0';
+	return heard;
+}
+
+static void
+a_complaint_begins_with_the_program(void)
+{
+	listen_in();
+	complain("%s: %s", "what", "why");
+	CHECK(strcmp(hear(), "prog: what: why\n") == 0);
+	say("Bound to %d", 9000);
+	CHECK(strcmp(hear(), "Bound to 9000\n") == 0);
+	hang_up();
+}
+
+static void
+every_line_is_one_line_of_printable_ascii(void)
+{
+	listen_in();
+	say("a\nb\r\x1b[31m\x7f\xc2\x9b\xe2\x80\xae %s", "\t");
+	CHECK(strcmp(hear(), "a\\x0ab\\x0d\\x1b[31m\\x7f\\xc2\\x9b\\xe2\\x80\\xae \\x09\n") == 0);
+	hang_up();
+}
+
+static void
+foreign_text_is_escaped_once_and_cut_at_256_bytes(void)
+{
+	char text[300], want[300];
+
+	memset(text, 'x', sizeof text);
+	text[256] = '\0';
+	CHECK(strcmp(quoted(text), text) == 0);
+	text[256] = 'x';
+	text[299] = '\0';
+	memset(want, 'x', 256);
+	memcpy(want + 256, "...", 4);
+	CHECK(strcmp(quoted(text), want) == 0);
+	CHECK(strcmp(quoted_bytes("a\0b", 3), "a\\x00b") == 0);
+	CHECK(strcmp(quoted_bytes("", 0), "") == 0);
+	CHECK(strcmp(quoted("back\\slash"), "back\\slash") == 0);
+	memset(text, 1, sizeof text);
+	CHECK(strlen(quoted_bytes(text, 256)) == 4 * 256 && strlen(quoted_bytes(text, 257)) == 4 * 256 + 3);
+}
+
+static void
+a_line_that_is_too_long_is_cut_and_still_ends(void)
+{
+	static char text[20000];
+	const char *got;
+
+	memset(text, '\n', sizeof text - 1);
+	listen_in();
+	say("%s", text);
+	got = hear();
+	CHECK(strlen(got) <= 4096 && got[strlen(got) - 1] == '\n' && strchr(got, '\n') == got + strlen(got) - 1);
+	hang_up();
+}
+
+static void
+a_full_stderr_loses_lines_and_counts_them(void)
+{
+	int lines = 0;
+
+	listen_in();
+	for (int i = 0; i < 10000; i++)
+		say("%0100d", i);
+	for (const char *at = hear(); (at = strchr(at, '\n')) != NULL; at++)
+		lines++;
+	CHECK(lines > 100 && lines < 10000);
+	say("again");
+	(void)snprintf(heard + 50000, 100, "prog: %d lines lost: stderr was full\nagain\n", 10000 - lines);
+	CHECK(strcmp(hear(), heard + 50000) == 0);
+	say("and again");
+	CHECK(strcmp(hear(), "and again\n") == 0);
+	hang_up();
+}
+
+static void
+a_closed_stderr_is_no_failure_and_errno_is_left_alone(void)
+{
+	(void)close(STDERR_FILENO);
+	errno = ENOENT;
+	say("lost");
+	CHECK(errno == ENOENT);
+	CHECK(open("/dev/null", O_WRONLY) == STDERR_FILENO);
+	listen_in();
+	say("heard");
+	CHECK(strcmp(hear(), "prog: 1 lines lost: stderr was full\nheard\n") == 0);
+	hang_up();
+}
+
+int
+main(void)
+{
+	say_as("prog");
+	TEST(a_complaint_begins_with_the_program);
+	TEST(every_line_is_one_line_of_printable_ascii);
+	TEST(foreign_text_is_escaped_once_and_cut_at_256_bytes);
+	TEST(a_line_that_is_too_long_is_cut_and_still_ends);
+	TEST(a_full_stderr_loses_lines_and_counts_them);
+	TEST(a_closed_stderr_is_no_failure_and_errno_is_left_alone);
+	return unit_done();
+}
