@@ -748,7 +748,7 @@ client_answer(struct client *c, const struct http_request *request, struct hands
 	}
 	gate_log(client_name(c), d, request, options.verbose && d->status == HTTP_OK);
 	size = handshake_answer(&options.gate.policy, request, d, page.size, head);
-	if (d->status != HTTP_OK || !span_equal(request->method, span_of("GET")))
+	if (d->status != HTTP_OK || request == NULL || !span_equal(request->method, span_of("GET")))
 		page.size = 0;
 	answer = message_new(size + page.size);
 	if (answer != NULL) {

@@ -118,7 +118,7 @@ data_begin(struct reader *r, const struct frame *f, struct reader_event *e)
 static void
 key_turn(struct reader *r, size_t by)
 {
-	unsigned char turned[FRAME_KEY_SIZE];
+	unsigned char turned[FRAME_KEY_SIZE] = {0};
 
 	for (size_t i = 0; i < sizeof turned; i++)
 		turned[i] = r->key[(i + by) % FRAME_KEY_SIZE];
