@@ -1,9 +1,6 @@
 /* tcpecho: send back what comes. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -310,7 +307,6 @@ static void
 client_enter(struct loop *loop, struct doors *doors, int fd, const struct address *remote)
 {
 	char name[ADDRESS_TEXT_SIZE] = "";
-	int on = 1;
 	struct client *c;
 
 	if (options.verbose)
@@ -323,10 +319,6 @@ client_enter(struct loop *loop, struct doors *doors, int fd, const struct addres
 		free(c);
 		(void)close(fd);
 		return;
-	}
-	if (remote->any.sa_family != AF_UNIX) {
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-		(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	}
 	if (options.verbose) {
 		memcpy(c->name, name, strlen(name) + 1);
