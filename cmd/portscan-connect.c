@@ -21,6 +21,7 @@
 #include "system/exec.h"
 #include "system/fds.h"
 #include "system/ports.h"
+#include "system/sandbox.h"
 
 enum {
 	RANGES_MAX = 1024,
@@ -333,7 +334,7 @@ relay_status(const struct relay *r)
 }
 
 static int
-relay_run(int fd)
+relay_run(int fd, bool verbose)
 {
 	static unsigned char up_bytes[RELAY_SIZE], down_bytes[RELAY_SIZE];
 	struct buffer up = buffer_over(up_bytes, sizeof up_bytes);
@@ -347,6 +348,8 @@ relay_run(int fd)
 	struct port *const ports[] = {&r.in, &r.out, &r.from_server, &r.to_server};
 
 	r.one_socket = r.out.kind == PORT_SOCKET && fds_same(STDIN_FILENO, STDOUT_FILENO);
+	if (sandbox_enter(false) != 0 && verbose)
+		complain("no sandbox: %s", strerror(errno));
 	for (;;) {
 		int status, moved;
 
@@ -452,5 +455,5 @@ main(int argc, char **argv)
 		return program_run(&scan, fd, argv + optind);
 	/* A reader of stdout that has gone ends us with 1, whether a write found it or poll. */
 	(void)signal(SIGPIPE, SIG_IGN);
-	return scan.lockstep ? lockstep_run(fd) : relay_run(fd);
+	return scan.lockstep ? lockstep_run(fd) : relay_run(fd, scan.verbose);
 }

@@ -482,6 +482,22 @@ stalled() {
 	[ "$(cat far.got)" = late ]
 }
 
+@test "the relay is confined, what the program runs is not" {
+	run "$TOOLS/caged" nothing
+	[ "$status" != 99 ] || skip "built without the sandbox"
+	[ -e /proc/sys/kernel/seccomp ] || skip "this kernel has no seccomp filters"
+	mkfifo in
+	exec 8<>in
+	peer server accept hold
+	start confined portscan-connect -q -p "$port" <&8
+	await "/proc/$pid/status" '^Seccomp:[[:blank:]]2$'
+	grep -q '^NoNewPrivs:[[:blank:]]1$' "/proc/$pid/status"
+	exec 8>&-
+	peer server accept rest
+	run portscan-connect -q -p "$port" grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status
+	[ "$output" = "$(grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status)" ]
+}
+
 # lockstep
 
 @test "-l sends a line without its newline and prints the reply, one at a time" {
@@ -579,4 +595,82 @@ stalled() {
 	# Three answers to one message: how many one recv brings is the network's choice.
 	printf a,b,c | portscan-connect -q -p "$port" >out
 	[ "$(cat out)" = 'Echo from serverEcho from serverEcho from server' ]
+}
+
+# the manual's examples, as they stand there
+
+# The text of the Nth example.
+example() {
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$BATS_TEST_DIRNAME/../man/portscan-connect.1" \
+		| sed -n '/^\.Bd/,/^\.Ed/p' | awk -v n="$1" '/^\.Bd/ { i++; next } /^\.Ed/ { next } i == n' | sed 's/\\e/\\/g'
+}
+
+# Runs the Nth example where this server listens.
+# example_run N PORT SERVER...
+example_run() {
+	example "$1" >this
+	[ -s this ]
+	cat >script <<-END
+		portscan-bind -a 127.0.0.1 -a ::1 -p $2 ${*:3} >/dev/null 2>bound & server=\$!
+		until grep -qs ^Bound bound; do sleep 0.01; done
+		. ./this; status=\$?
+		kill \$server 2>/dev/null
+		exit \$status
+	END
+	alone_run $'127.0.0.1 localhost\n::1 localhost' '. ./script'
+}
+
+@test "examples: an echo service, at once, by turns and as a check" {
+	example_run 1 9000 tcpecho
+	[ "$status" = 0 ] && [ "$output" = hello ] && [ "$stderr" = "Bound to 9000" ]
+	example_run 2 9001 tcpecho
+	[ "$status" = 0 ] && [ "$output" = $'Received one from server\nReceived two from server' ]
+	head -c 1M /dev/urandom >file
+	example_run 7 9002 tcpecho
+	[ "$status" = 0 ] && [ "$output$stderr" = "" ]
+}
+
+@test "examples: wait for a server, and look for open ports" {
+	example_run 3 9000 tcpecho
+	[ "$status" = 0 ] && [ "$output$stderr" = "" ]
+	example_run 4 443,80 tcpecho
+	[ "$output" = 443 ] && [ "$stderr" = "" ]
+}
+
+@test "examples: fetch a page" {
+	printf 'HTTP/1.0 200 OK\r\n\r\nhello' >page
+	example_run 5 8080 "tcpaccept sh -c 'head -c 18 >/dev/null; cat page'"
+	[ "$status" = 0 ] && [ "$output" = $'HTTP/1.0 200 OK\r\n\r\nhello' ]
+}
+
+@test "examples: a conversation in a shell" {
+	example_run 6 9000 tcpecho
+	[ "$status" = 0 ] && [ "$output" = ping ]
+}
+
+@test "examples: hand a port on" {
+	example 8 >forward
+	[ -s forward ]
+	cat >script <<-'END'
+		portscan-bind -q -a ::1 -p 9000 tcpecho & server=$!
+		bash -c "exec $(cat forward)" 2>forward.err & forward=$!
+		until grep -qs ^Bound forward.err; do sleep 0.01; done
+		head -c 1M /dev/urandom >file
+		portscan-connect -p 8000 <file | cmp - file && echo same
+		kill $server $forward
+	END
+	alone_run $'127.0.0.1 localhost\n::1 localhost' '. ./script'
+	[ "$output" = same ]
+}
+
+@test "examples: a WebSocket client" {
+	example 9 >client
+	cat >script <<-'END'
+		portscan-bind -p 9000 tcpaccept wsupgrade wsframe cat 2>bound & server=$!
+		until grep -qs ^Bound bound; do sleep 0.01; done
+		printf 'one\ntwo\n' | bash ./client
+		kill $server
+	END
+	alone_run '127.0.0.1 localhost' '. ./script'
+	[ "$output" = $'one\ntwo' ]
 }

@@ -187,8 +187,8 @@ listening() {
 	serve tcppeer accept echo
 	echo hi | strace -o trace portscan-connect -q -p "$port" | cat >out
 	grep -q hi out
-	# From the first look at the standard descriptors on: the loader is not ours.
-	sed -n '/^fcntl(0, F_GETFD/,$s/(.*//p' trace | grep -vE '^(brk|getrandom|mmap)$' >calls
+	# From the first look at the standard descriptors on (the loader is not ours), without the sandbox's.
+	sed -n '/^fcntl(0, F_GETFD/,$s/(.*//p' trace | grep -vE '^(brk|getrandom|mmap|prctl|seccomp|landlock_.*|close)$' >calls
 	# After the first bytes how poll slices the rest is the kernel's choice.
 	same <(head -n 17 calls) fcntl fcntl fcntl socket connect poll getsockopt getsockname getpeername fcntl setsockopt \
 		rt_sigaction newfstatat newfstatat ppoll preadv2 sendto
