@@ -319,6 +319,8 @@ session_end(struct session *s)
 		s->status = s->status != 0 ? s->status : STATUS_FAILED;
 	else if (sent && span_equal(s->request.method, span_of("GET")))
 		sent = session_send(s, page);
+	if (page.size != 0 && s->job->gate.page != NULL)
+		free((char *)(uintptr_t)page.at);
 	talk_leave(STDIN_FILENO, STDOUT_FILENO, &limit);
 	return sent ? s->status : STATUS_FAILED;
 }

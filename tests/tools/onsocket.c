@@ -19,8 +19,8 @@
  *     -x          half-closes: the program sees EOF
  *     -r          resets the connection (-T) or closes it
  *
- * Then it prints what comes until the program's side is closed, and closes. Exits
- * with the program's status, 128 + n for signal n.
+ * Then it prints what comes until the program's side is closed, and closes; a
+ * a server's reset it complains about. Exits with the program's status, 128 + n for signal n.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -128,12 +128,14 @@ program_start(char **argv)
 	_exit(127);
 }
 
-/* Reads once what the program sends; false at its end. */
+/* Reads once what the program sends; false at its end, which a reset is no good one of. */
 static bool
 receive(void)
 {
 	ssize_t n = read(ours_in, seen + seen_size, sizeof seen - seen_size);
 
+	if (n < 0 && !as_client)
+		perror("onsocket: read");
 	if (n <= 0)
 		return false;
 	seen_size += (size_t)n;
