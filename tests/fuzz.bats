@@ -49,3 +49,19 @@ replays() {
 @test "fuzz: base64 and SHA-1 are what the slow readings say" {
 	replays base64
 }
+
+@test "fuzz: a request is let in where a plain reading of the RFC lets it in, and only there" {
+	replays http_request
+}
+
+@test "fuzz: a server's answer is one to us where a plain reading says so, and only there" {
+	replays http_response
+}
+
+@test "fuzz: CSV is what a recursive descent reads, on every path and at any cuts" {
+	replays csv
+}
+
+@test "fuzz: CSV fields come out of every format as they went in, held or streamed" {
+	replays csv_fields
+}

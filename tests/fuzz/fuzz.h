@@ -66,26 +66,35 @@ fuzz_cut(struct fuzz *f, size_t left)
 	return cut < left ? cut : left;
 }
 
+enum { FUZZ_ROOM = FUZZ_MAX * 2 };
+
 /*
- * A copy of n bytes (at most FUZZ_MAX * 2) that ends at an unreadable page. There are two,
- * 0 and 1; each lives until its next use.
+ * Room for n bytes (at most FUZZ_ROOM) that ends at an unreadable page. There
+ * are two, 0 and 1; each lives until its next use.
  */
+static inline unsigned char *
+fuzz_room(unsigned which, size_t n)
+{
+	enum { PAGE = 4096 };
+	static unsigned char *maps[2];
+
+	if (maps[which] == NULL) {
+		maps[which] = mmap(NULL, FUZZ_ROOM + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		FUZZ_CHECK(maps[which] != MAP_FAILED && mprotect(maps[which] + FUZZ_ROOM, PAGE, PROT_NONE) == 0);
+	}
+	FUZZ_CHECK(n <= FUZZ_ROOM);
+	return maps[which] + FUZZ_ROOM - n;
+}
+
+/* A copy there. */
 static inline unsigned char *
 fuzz_edge(unsigned which, const void *bytes, size_t n)
 {
-	enum { ROOM = FUZZ_MAX * 2, PAGE = 4096 };
-	static unsigned char *maps[2];
-	unsigned char *end;
+	unsigned char *room = fuzz_room(which, n);
 
-	if (maps[which] == NULL) {
-		maps[which] = mmap(NULL, ROOM + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		FUZZ_CHECK(maps[which] != MAP_FAILED && mprotect(maps[which] + ROOM, PAGE, PROT_NONE) == 0);
-	}
-	FUZZ_CHECK(n <= ROOM);
-	end = maps[which] + ROOM;
 	if (n != 0)
-		memcpy(end - n, bytes, n);
-	return end - n;
+		memcpy(room, bytes, n);
+	return room;
 }
 
 /* What happened, in bytes, to compare two ways of it. */

@@ -1,0 +1,126 @@
+/*
+ * The CSV scanner: both ways to ask it, on every path and at any cuts, give
+ * what a reading by recursive descent gives.
+ */
+#include "codec/csv.h"
+
+#include "fuzz.h"
+#include "naive_csv.h"
+
+static void
+tell_end(struct account *a, enum csv_problem problem, uint64_t line, uint64_t column, bool unclosed, uint64_t quote_line)
+{
+	account_number(a, " problem ", problem);
+	account_number(a, " line ", line);
+	account_number(a, " column ", problem == CSV_FINE ? 0 : column);
+	account_number(a, " open quote ", unclosed ? quote_line : 0);
+}
+
+/* Takes what it can of a piece; returns how many bytes. */
+typedef size_t take_piece(struct csv *csv, const unsigned char *in, size_t n, bool last, struct account *a);
+
+static size_t
+take_index(struct csv *csv, const unsigned char *in, size_t n, bool last, struct account *a)
+{
+	static struct csv_index index;
+	size_t used = csv_index_make(csv, in, n, last, &index);
+	struct csv_cursor cursor;
+
+	FUZZ_CHECK(used <= n && used == index.end);
+	if (used == 0)
+		return 0;
+	cursor = csv_cursor_at(&index, 0);
+	for (size_t at = 0; at < used; at++) {
+		size_t stop = csv_cursor_next(&cursor, CSV_STOP_ANY);
+
+		FUZZ_CHECK(stop <= used);
+		for (; at < stop; at++)
+			tell(a, in[at]);
+		if (at < used && !csv_cursor_at_drop(&cursor))
+			tell(a, csv_cursor_at_record(&cursor) ? END_RECORD : END_FIELD);
+	}
+	return used;
+}
+
+/* Its terminators do not tell a record's end from a field's. */
+static size_t
+take_flat(struct csv *csv, const unsigned char *in, size_t n, bool last, struct account *a)
+{
+	unsigned char *out = fuzz_room(1, n + CSV_SLACK);
+	size_t written, used = csv_flatten(csv, in, n, last, '\n', out, &written);
+
+	FUZZ_CHECK(used <= n && written <= used);
+	account_put(a, out, used == 0 ? 0 : written);
+	return used;
+}
+
+static void
+read_cut(struct csv csv, struct fuzz f, take_piece *take, struct account *a)
+{
+	size_t held = 0;
+
+	for (bool last = f.size == 0; !last;) {
+		size_t used;
+
+		held += fuzz_cut(&f, f.size - held);
+		last = held == f.size;
+		do {
+			used = take(&csv, fuzz_edge(0, f.at, held), held, last, a);
+			f.at += used;
+			f.size -= used;
+			held -= used;
+		} while (used != 0);
+		FUZZ_CHECK(csv.problem != CSV_FINE || held <= (last ? 0U : 2U));
+		if (csv.problem != CSV_FINE)
+			break;
+	}
+	tell_end(a, csv.problem, csv.line, csv.column, csv_unclosed(&csv), csv.quote_line);
+}
+
+/* As take_flat() tells it. */
+static void
+flatten(const struct account *in, size_t events, struct account *out)
+{
+	for (size_t i = 0; i < events; i += 2)
+		account_put(out, in->bytes[i] != 0 ? "\n" : (const char *)&in->bytes[i + 1], 1);
+	account_put(out, in->bytes + events, in->size - events);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	static struct account want, want_flat, got;
+	struct fuzz f = fuzz_over(bytes, size);
+	unsigned choice = fuzz_byte(&f);
+	struct csv_dialect d = {
+		.delimiter = choice & 4 ? (unsigned char)fuzz_byte(&f) : ',',
+		.quote = choice & 8 ? (unsigned char)fuzz_byte(&f) : '"',
+		.quoting = (choice & 1) == 0, .strict = (choice & 2) != 0,
+	};
+	struct naive_csv v = {.d = d, .a = &want};
+	size_t events;
+
+	if (d.delimiter == d.quote || memchr("\r\n", d.delimiter, 2) != NULL || memchr("\r\n", d.quote, 2) != NULL)
+		return 0;
+	if (f.size > 8192)
+		f.size = 8192;
+	v.in = f.at;
+	v.n = f.size;
+	want.size = want_flat.size = 0;
+	naive_csv_read(&v);
+	events = want.size;
+	tell_end(&want, v.problem, v.line, v.at - v.line_at + 1, v.unclosed, v.quote_line);
+	flatten(&want, events, &want_flat);
+	for (enum csv_path path = CSV_PORTABLE; path <= csv_best_path(); path++) {
+		struct csv csv;
+
+		csv_start(&csv, &d, path);
+		got.size = 0;
+		read_cut(csv, f, take_index, &got);
+		accounts_equal(&got, &want);
+		got.size = 0;
+		read_cut(csv, f, take_flat, &got);
+		accounts_equal(&got, &want_flat);
+	}
+	return 0;
+}
