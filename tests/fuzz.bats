@@ -12,9 +12,12 @@ replays() {
 	[ "${lines[-1]}" != "0 files" ]
 }
 
-@test "fuzz: every target has seeds" {
-	for target in "$BUILD"/fuzz/*; do
-		[ "$(ls "$SEEDS/${target##*/}" | wc -l)" -ge 5 ] || { echo "${target##*/}"; return 1; }
+@test "fuzz: every target has seeds, and is replayed here" {
+	for target in "$BATS_TEST_DIRNAME"/fuzz/*.c; do
+		target=$(basename "$target" .c)
+		[ "$target" = replay ] && continue
+		[ "$(ls "$SEEDS/$target" | wc -l)" -ge 5 ] || { echo "$target"; return 1; }
+		grep -qx "	replays $target" "$BATS_TEST_FILENAME" || { echo "$target"; return 1; }
 	done
 }
 
