@@ -1,0 +1,290 @@
+#!/usr/bin/env bats
+# portscan-bind: bind the first free port, hand the listening socket on.
+load helper
+
+# An address of the loopback that no other test uses, so that its ports are free.
+setup() {
+	ip=127.$((RANDOM % 250 + 2)).$((RANDOM % 250 + 2)).$((RANDOM % 250 + 2))
+}
+
+# occupied [-b] ADDR FIRST LAST: these ports are busy from now on.
+occupied() {
+	start occupier occupy "$@"
+	await "$BATS_TEST_TMPDIR/occupier.out" occupied
+}
+
+scan() {
+	run --separate-stderr portscan-bind -a "$ip" "$@"
+}
+
+@test "the first free port is taken, said, and handed on" {
+	scan -p 9000-9998 env
+	[ "$status" = 0 ]
+	[ "$stderr" = "Bound to 9000" ]
+	occupied "$ip" 9000 9002
+	scan -p 9000-9998 env
+	[ "$stderr" = "Bound to 9003" ]
+	[[ $'\n'$output$'\n' == *$'\n'TCPLOCALPORT=9003$'\n'* ]]
+}
+
+@test "the ports are 9000-9998 of 127.0.0.1 where nothing else is said" {
+	run --separate-stderr portscan-bind sh -c 'echo "$TCPLOCALIP $TCPLOCALPORT"'
+	[ "$status" = 0 ]
+	[[ $output =~ ^127.0.0.1\ 9[0-9]{3}$ ]]
+	run --separate-stderr portscan-bind --help
+	[[ $output == *"(9000-9998)"* ]]
+}
+
+@test "a list is tried in the order that it has" {
+	occupied "$ip" 20001 20002
+	scan -p 20002,20005,20000 true
+	[ "$stderr" = "Bound to 20005" ]
+	scan -p 20002,20001-20003,20000 true
+	[ "$stderr" = "Bound to 20003" ]
+}
+
+@test "no free port is told with the address and the ports as they were given, exit 1" {
+	occupied "$ip" 20000 20002
+	scan -p 20000-20001,20002 echo no
+	[ "$status" = 1 ]
+	[ "$stderr" = "portscan-bind: $ip: no free port in 20000-20001,20002" ]
+	[ -z "$output" ]
+}
+
+@test "65535 is the last port: the scan ends there" {
+	occupied "$ip" 65534 65535
+	run -1 --separate-stderr timeout 10 portscan-bind -a "$ip" -p 65534-65535
+	[ "$stderr" = "portscan-bind: $ip: no free port in 65534-65535" ]
+	run -1 --separate-stderr timeout 10 portscan-bind -a "$ip" -p 65535
+	[ "$stderr" = "portscan-bind: $ip: no free port in 65535" ]
+}
+
+@test "999 busy ports are passed within a second" {
+	occupied "$ip" 9000 9997
+	# Not the time on the clock, which belongs to all who run here: its own.
+	run -0 --separate-stderr bash -c 'TIMEFORMAT="%U %S"; { time portscan-bind -q -a "$1" true; } 2>&1' _ "$ip"
+	awk '{ exit !($1 + $2 < 1) }' <<<"$output"
+}
+
+@test "tens of thousands of busy ports are scanned with one descriptor, to the end" {
+	(($(ulimit -Hn) > 15000)) || skip "needs more descriptors than this user may have"
+	occupied "$ip" 10000 24999
+	run -1 --separate-stderr bash -c 'exec 3>&-; ulimit -n 4; exec portscan-bind -a "$1" -p 10000-24999' _ "$ip"
+	[ "$stderr" = "portscan-bind: $ip: no free port in 10000-24999" ]
+}
+
+@test "a port that another has bound but does not listen on is free: only one can listen, and that is us" {
+	occupied -b "$ip" 20000 20000
+	scan -p 20000-20001 sockstate 3
+	[ "$stderr" = "Bound to 20000" ]
+	[[ $output == *backlog* ]]
+}
+
+@test "two scanners that race never end up on one port" {
+	mkfifo "$BATS_TEST_TMPDIR/hold"
+	for i in 1 2 3 4 5 6 7 8; do
+		portscan-bind -a "$ip" -p 20000-20099 sh -c 'echo "$PORT"; exec cat <"$0/hold"' "$BATS_TEST_TMPDIR" \
+			>"$BATS_TEST_TMPDIR/port.$i" 2>/dev/null 3>&- &
+		pids+=("$!")
+	done
+	for i in 1 2 3 4 5 6 7 8; do
+		await "$BATS_TEST_TMPDIR/port.$i" .
+	done
+	[ "$(cat "$BATS_TEST_TMPDIR"/port.* | sort -u | wc -l)" = 8 ]
+}
+
+@test "wrong lists of ports are wrong usage, and nothing is bound" {
+	local list
+	for list in '' , 1, ,1 1,,2 9000-8000 8000- -8000 -1 0-70000 0-5 65536 1-65536 +1 ' 1' 0x50 1e3 \
+		4294967297 18446744073709551617 99999999999999999999 http; do
+		scan -p "$list" echo no
+		[ "$status" = 2 ]
+		[ "$stderr" = "portscan-bind: --ports: $list: not a list of ports and ranges from 1 to 65535, as 8080,9000-9998" ]
+		[ -z "$output" ]
+	done
+}
+
+@test "wrong addresses and backlogs are wrong usage" {
+	local a b
+	for a in '' localhost 127.1 127.0.0.256 ::1%lo '[::1]' 127.0.0.1:80; do
+		run -2 --separate-stderr portscan-bind -a "$a" echo no
+		[ "$stderr" = "portscan-bind: --address: $a: not a numeric IPv4 or IPv6 address" ]
+	done
+	for b in '' 0 -1 x 2147483648; do
+		scan -b "$b" echo no
+		[ "$status" = 2 ]
+		[ "$stderr" = "portscan-bind: --backlog: $b: not a number from 1 to 2147483647" ]
+	done
+}
+
+@test "port 0 is a port of the kernel's choice, and the real one is told" {
+	scan -1 -p 0 sh -c 'echo "$PORT $TCPLOCALPORT"'
+	[ "$status" = 0 ]
+	port=${stderr#Bound to }
+	((port > 0))
+	[ "$output" = "$port"$'\n'"$port $port" ]
+}
+
+@test "port 0 is one port for several addresses" {
+	run -0 --separate-stderr portscan-bind -p 0 -a "$ip" -a 127.1.1.1 -a ::1 sh -c 'echo "$PORT $LISTEN_FDS"'
+	[ "$output" = "${stderr#Bound to } 3" ]
+}
+
+@test "a port above the privileged ones is found without privilege" {
+	[ "$(id -u)" = 0 ] || skip "needs root to become another user"
+	(($(cat /proc/sys/net/ipv4/ip_unprivileged_port_start) > 90)) || skip "no port is privileged here"
+	cp "$BIN/portscan-bind" "$BATS_TEST_TMPDIR/bind"
+	chmod 711 "$BATS_TEST_TMPDIR"
+	run -0 --separate-stderr setpriv --reuid=64999 --regid=64999 --clear-groups \
+		"$BATS_TEST_TMPDIR/bind" -a "$ip" -p 80-90,20000
+	[ "$output" = 20000 ]
+	run -1 --separate-stderr setpriv --reuid=64999 --regid=64999 --clear-groups \
+		"$BATS_TEST_TMPDIR/bind" -a "$ip" -p 80-90
+	[ "$stderr" = "portscan-bind: $ip: no free port in 80-90: Permission denied" ]
+}
+
+@test "an address that is not ours ends the scan at the first port" {
+	run -1 --separate-stderr portscan-bind -a 192.0.2.1 -p 20000-60000
+	[[ $stderr =~ ^portscan-bind:\ 192.0.2.1\ port\ 20000:\ (Address not available|Cannot assign requested address)$ ]]
+}
+
+@test "no descriptor left ends the scan at once" {
+	run -1 --separate-stderr bash -c 'exec 3>&-; ulimit -n 3; exec portscan-bind -a "$1" -p 20000-60000' _ "$ip"
+	[[ $stderr =~ ^"portscan-bind: $ip port 20000: "(Too many open files|No file descriptors available)$ ]]
+}
+
+@test "a port that only old connections hold is free" {
+	start server portscan-bind -a "$ip" -p 20000 tcpaccept true
+	await "$BATS_TEST_TMPDIR/server.err" Bound
+	tcpcall 20000 to:"$ip" open:3 rest
+	kill "$pid"
+	ended "$pid"
+	scan -p 20000 true
+	[ "$stderr" = "Bound to 20000" ]
+}
+
+@test "a port of 0.0.0.0 is busy for each address, and the other way round" {
+	occupied 0.0.0.0 21987 21987
+	scan -p 21987,21988 true
+	[ "$stderr" = "Bound to 21988" ]
+	occupied "$ip" 21989 21989
+	run -0 --separate-stderr portscan-bind -a 0.0.0.0 -p 21989,21990 true
+	[ "$stderr" = "Bound to 21990" ]
+}
+
+@test ":: is IPv6 only, so that it goes beside 0.0.0.0" {
+	run -0 --separate-stderr portscan-bind -a :: -a 0.0.0.0 -p 21970-21980 sh -c 'echo "$LISTEN_FDS $TCPLOCALIP"'
+	[ "$output" = "2 ::" ]
+}
+
+@test "several addresses get one port, free at all of them" {
+	occupied "$ip" 20001 20001
+	run -0 --separate-stderr portscan-bind -a ::1 -a 127.1.1.1 -a "$ip" -p 20001-20010 \
+		sh -c 'echo "$LISTEN_FDS $TCPLOCALIP"; sockstate 3; sockstate 4; sockstate 5; sockstate 6'
+	[[ $stderr == "Bound to "2000[2-9] ]]
+	[ "${lines[0]}" = "3 ::1" ]
+	[[ ${lines[1]} == *backlog* && ${lines[2]} == *backlog* && ${lines[3]} == *backlog* ]]
+	[[ ${lines[4]} != *backlog* ]]
+}
+
+@test "where one of several addresses is busy at all ports it is the one that is named" {
+	occupied "$ip" 20001 20003
+	run -1 --separate-stderr portscan-bind -a 127.1.1.2 -a "$ip" -p 20001-20003
+	[ "$stderr" = "portscan-bind: $ip: no free port in 20001-20003" ]
+}
+
+@test "a port that is busy at one address leaves nothing open at the others" {
+	occupied "$ip" 20001 20100
+	run -1 --separate-stderr bash -c 'exec 3>&-; ulimit -n 20; exec portscan-bind -a 127.1.1.3 -a "$1" -p 20001-20100' _ "$ip"
+	[ "$stderr" = "portscan-bind: $ip: no free port in 20001-20100" ]
+}
+
+@test "descriptor 3 is the socket, whether it was open before or not" {
+	run -0 bash -c 'exec 3</etc/passwd 4>&- 9</etc/group; portscan-bind -a "$1" -p 20000-20009 sh -c "sockstate 3; sockstate 4; readlink /proc/\$\$/fd/9"' _ "$ip"
+	[[ $output == *"backlog"*$'\n'*"-1"*$'\n'"/etc/group" ]]
+	run -0 --separate-stderr bash -c 'exec 3>&-; portscan-bind -a "$1" -p 20000-20009 sockstate 3' _ "$ip"
+	[[ $output == *"backlog"* ]]
+}
+
+@test "the socket blocks, and its backlog is as told" {
+	scan -p 20000 -b 7 sockstate 3
+	[ "$output" = "nodelay 0 keepalive 0 nonblock 0 backlog 7" ]
+	scan -p 20000 sockstate 3
+	[ "$output" = "nodelay 0 keepalive 0 nonblock 0 backlog $(cat /proc/sys/net/core/somaxconn)" ]
+}
+
+@test "the environment has one of each variable, whatever was inherited" {
+	export LISTEN_PID=1 LISTEN_FDS=9 LISTEN_FDNAMES=old PROTO=old TCPLOCALIP=old TCPLOCALPORT=old PORT=old
+	scan -p 20000 sh -c 'echo $$; env'
+	[ "$(grep -cE '^LISTEN_' <<<"$output")" = 2 ]
+	[[ $output == *LISTEN_PID=${lines[0]}$'\n'* || $output == *LISTEN_PID=${lines[0]} ]]
+	[ "$(grep -E '^(LISTEN_FDS|PROTO|TCP.*|PORT)=' <<<"$output" | sort)" = \
+		"$(printf '%s\n' LISTEN_FDS=1 PORT=20000 PROTO=TCP TCPLOCALIP="$ip" TCPLOCALPORT=20000)" ]
+}
+
+@test "NOTIFY_SOCKET is handed on, for it is prog that is ready" {
+	NOTIFY_SOCKET=/nowhere scan -p 20000 sh -c 'echo "$NOTIFY_SOCKET"'
+	[ "$output" = /nowhere ]
+}
+
+@test "-q says nothing, -1 prints the port alone on stdout before prog runs" {
+	scan -q -p 20000 true
+	[ -z "$stderr$output" ]
+	scan -1 -p 20000 echo then
+	[ "$stderr" = "Bound to 20000" ]
+	[ "${lines[*]}" = "20000 then" ]
+	scan --quiet --print-port --ports 20000 true
+	[ -z "$stderr" ]
+	[ "$output" = 20000 ]
+}
+
+@test "without prog it is a finder: the port on stdout, and exit 0" {
+	scan -q -p 20000-20010
+	[ "$status" = 0 ]
+	[ "$output" = 20000 ]
+}
+
+@test "-r shares a port among those that want to share it" {
+	start one portscan-bind -r -a "$ip" -p 20000 tcpecho
+	await "$BATS_TEST_TMPDIR/one.err" "Bound to 20000"
+	scan -r -p 20000 true
+	[ "$stderr" = "Bound to 20000" ]
+	scan -p 20000-20001 true
+	[ "$stderr" = "Bound to 20001" ]
+}
+
+@test "a missing prog is 127, one that may not run 126, and both are named" {
+	run -127 --separate-stderr portscan-bind -q -a "$ip" -p 20000 no-such-program
+	[ "$stderr" = "portscan-bind: no-such-program: No such file or directory" ]
+	scan -q -p 20000 /etc/passwd
+	[ "$status" = 126 ]
+	[ "$stderr" = "portscan-bind: /etc/passwd: Permission denied" ]
+}
+
+@test "prog keeps its options, and the process" {
+	start server portscan-bind -a "$ip" -p 20000 sh -c 'echo "$$ $0 $*"' -q -p 1
+	mine=$pid
+	ended "$pid"
+	[ "$(cat "$BATS_TEST_TMPDIR/server.out")" = "$mine -q -p 1" ]
+}
+
+@test "a wrapper that forks is told by the server, for LISTEN_PID names the process" {
+	run -2 --separate-stderr portscan-bind -q -a "$ip" -p 20000 sh -c 'tcpaccept cat </dev/null; exit $?'
+	[[ $stderr =~ ^"tcpaccept: no listening socket: LISTEN_PID is "[0-9]+", not us: its sockets are not taken"$ ]]
+}
+
+@test "the examples of the manual do what they say" {
+	cd "$BATS_TEST_TMPDIR"
+	start one portscan-bind -1 tcpecho
+	await one.out '^[0-9]+$'
+	run -0 --separate-stderr portscan-connect -p "$(cat one.out)" <<<hello
+	[ "$output" = hello ]
+	start two portscan-bind -a 0.0.0.0 -a :: -p 8080-8180 tcpaccept echo hello
+	await two.err Bound
+	run -0 --separate-stderr portscan-connect -a ::1 -p "$(sed 's/Bound to //' two.err)"
+	[ "$output" = hello ]
+	printf '#!/bin/sh\nexec portscan-bind -p "$2" tcpecho\n' >server
+	chmod +x server
+	start three portscan-bind -q sh -c 'exec 3>&-; exec ./server --port "$PORT"'
+	await three.err '^Bound to 9'
+}

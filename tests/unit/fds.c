@@ -1,0 +1,120 @@
+#include "system/fds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "unit.h"
+
+/* A file of its own at this descriptor; returns which one it is. */
+static ino_t
+file_at(int fd)
+{
+	int ends[2];
+	struct stat s;
+
+	CHECK(pipe2(ends, O_CLOEXEC) == 0 && dup3(ends[0], fd, O_CLOEXEC) == fd && fstat(fd, &s) == 0);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	return s.st_ino;
+}
+
+static bool
+is_at(int fd, ino_t file)
+{
+	struct stat s;
+
+	return fstat(fd, &s) == 0 && s.st_ino == file;
+}
+
+static bool
+is_closed(int fd)
+{
+	return fcntl(fd, F_GETFD) < 0 && errno == EBADF;
+}
+
+/* Files at these descriptors, moved from first on. */
+static bool
+places(const int *fds, size_t count, int first)
+{
+	ino_t files[FDS_PLACE_MAX];
+	bool right = true;
+
+	for (size_t i = 0; i < count; i++)
+		files[i] = file_at(fds[i]);
+	right = fds_place(fds, count, first) == 0;
+	for (size_t i = 0; i < count; i++) {
+		int target = first + (int)i;
+
+		right = right && is_at(target, files[i]) && fcntl(target, F_GETFD) == 0;
+	}
+	for (size_t i = 0; i < count; i++)
+		right = right && (is_closed(fds[i]) || (fds[i] >= first && fds[i] < first + (int)count));
+	fds_close_from(100);
+	return right;
+}
+
+static void
+descriptors_are_placed_however_they_overlap(void)
+{
+	CHECK(places((int[]){100}, 1, 100));
+	CHECK(places((int[]){200}, 1, 100));
+	CHECK(places((int[]){110, 111}, 2, 100));
+	CHECK(places((int[]){100, 101}, 2, 100));
+	CHECK(places((int[]){101, 100}, 2, 100));
+	CHECK(places((int[]){101, 102}, 2, 100));
+	CHECK(places((int[]){102, 100, 101}, 3, 100));
+	CHECK(places((int[]){103, 200, 100, 102}, 4, 100));
+}
+
+static void
+what_stood_there_gives_way(void)
+{
+	ino_t stood = file_at(100);
+	int from = 120;
+
+	CHECK(places(&from, 1, 100) && !is_at(100, stood));
+}
+
+static void
+a_descriptor_that_is_closed_cannot_be_placed(void)
+{
+	int closed = 130;
+
+	CHECK(fds_place(&closed, 1, 100) == -1 && errno == EBADF);
+}
+
+static void
+closing_and_keeping_go_from_one_descriptor_up(void)
+{
+	(void)file_at(100);
+	(void)file_at(101);
+	(void)file_at(500);
+	CHECK(fcntl(100, F_SETFD, 0) == 0 && fcntl(500, F_SETFD, 0) == 0);
+	fds_keep_from(101);
+	CHECK(fcntl(100, F_GETFD) == 0 && fcntl(101, F_GETFD) == FD_CLOEXEC && fcntl(500, F_GETFD) == FD_CLOEXEC);
+	fds_close_from(101);
+	CHECK(!is_closed(100) && is_closed(101) && is_closed(500));
+	(void)close(100);
+}
+
+static void
+the_same_file_is_known_by_any_descriptor(void)
+{
+	(void)file_at(100);
+	(void)file_at(101);
+	CHECK(dup2(100, 102) == 102);
+	CHECK(fds_same(100, 102) && fds_same(100, 100) && !fds_same(100, 101) && !fds_same(100, 103));
+	fds_close_from(100);
+}
+
+int
+main(void)
+{
+	TEST(descriptors_are_placed_however_they_overlap);
+	TEST(what_stood_there_gives_way);
+	TEST(a_descriptor_that_is_closed_cannot_be_placed);
+	TEST(closing_and_keeping_go_from_one_descriptor_up);
+	TEST(the_same_file_is_known_by_any_descriptor);
+	return unit_done();
+}
