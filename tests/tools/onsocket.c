@@ -20,7 +20,8 @@
  *     -r          resets the connection (-T) or closes it
  *
  * Then it prints what comes until the program's side is closed, and closes; a
- * a server's reset it complains about. Exits with the program's status, 128 + n for signal n.
+ * server's reset it complains about. Exits with the program's status, 128 + n
+ * for signal n.
  */
 #include <arpa/inet.h>
 #include <errno.h>
