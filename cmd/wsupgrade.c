@@ -158,13 +158,13 @@ client_name(const struct connection *c)
  * the other: a page touched costs more than all that is done here.
  */
 struct session {
-	const struct job *job;
 	struct talk_limit limit; /* for the head, and what is left of it for -a */
 	struct connection connection;
 	struct head head;
 	struct handshake decision;
 	int status; /* ours, at the end */
 	bool whole; /* request is one */
+	struct job job;
 	struct http_request request;
 	size_t used;
 	char arena[ARENA_SIZE];
@@ -226,7 +226,7 @@ session_decide(struct session *s, int found)
 		return;
 	}
 	s->whole = true;
-	handshake_check(&s->job->gate.policy, &s->request, &s->decision);
+	handshake_check(&s->job.gate.policy, &s->request, &s->decision);
 }
 
 /* The end of a program within the time limit: its wait status, or -1 where it had to be killed. */
@@ -261,7 +261,7 @@ session_authorize(struct session *s)
 	int status;
 
 	signals_catch(&child_signal, 1);
-	pid = gate_ask(&s->job->gate, environ);
+	pid = gate_ask(&s->job.gate, environ);
 	if (pid < 0) {
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
 		return;
@@ -279,7 +279,7 @@ session_send(const struct session *s, struct span bytes)
 {
 	while (bytes.size != 0) {
 		size_t piece = bytes.size < PAGE_PIECE ? bytes.size : PAGE_PIECE;
-		struct talk_limit limit = {.limit_ms = s->job->gate.limit_ms};
+		struct talk_limit limit = {.limit_ms = s->job.gate.limit_ms};
 
 		if (talk_write(STDOUT_FILENO, bytes.at, piece, &limit) != 0) {
 			complain("%s: write: %s", client_name(&s->connection), strerror(errno));
@@ -294,10 +294,10 @@ static bool
 session_answer(struct session *s, size_t page_size)
 {
 	char *answer = session_room(s);
-	size_t n = handshake_answer(&s->job->gate.policy, s->whole ? &s->request : NULL,
+	size_t n = handshake_answer(&s->job.gate.policy, s->whole ? &s->request : NULL,
 	    &s->decision, page_size, answer);
 
-	if (s->job->verbose || s->decision.status >= HTTP_BAD_REQUEST)
+	if (s->job.verbose || s->decision.status >= HTTP_BAD_REQUEST)
 		gate_log(client_name(&s->connection), &s->decision, &s->request, true);
 	return session_send(s, (struct span){answer, n});
 }
@@ -310,8 +310,8 @@ session_end(struct session *s)
 	struct span page = {"", 0};
 	bool sent;
 
-	if (s->decision.status == HTTP_OK && !gate_page(&s->job->gate, &page)) {
-		complain("%s: %s", quoted(s->job->gate.page), strerror(errno));
+	if (s->decision.status == HTTP_OK && !gate_page(&s->job.gate, &page)) {
+		complain("%s: %s", quoted(s->job.gate.page), strerror(errno));
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "cannot read the page");
 	}
 	sent = session_answer(s, page.size);
@@ -319,7 +319,7 @@ session_end(struct session *s)
 		s->status = s->status != 0 ? s->status : STATUS_FAILED;
 	else if (sent && span_equal(s->request.method, span_of("GET")))
 		sent = session_send(s, page);
-	if (page.size != 0 && s->job->gate.page != NULL)
+	if (page.size != 0 && s->job.gate.page != NULL)
 		free((char *)(uintptr_t)page.at);
 	talk_leave(STDIN_FILENO, STDOUT_FILENO, &limit);
 	return sent ? s->status : STATUS_FAILED;
@@ -342,7 +342,7 @@ close_unstarted(int fd, int status, const unsigned char *key)
 static int
 session_hand_over(struct session *s)
 {
-	char *path = session_room(s), **next = s->job->next;
+	char *path = session_room(s), **next = s->job.next;
 	int error = exec_find(next[0], path, PATH_MAX);
 
 	if (error != 0) {
@@ -365,39 +365,37 @@ session_without_request(const struct session *s, int error)
 
 	if (error != 0 && error != ETIMEDOUT && error != ECONNRESET)
 		complain("%s: read: %s", who, strerror(error));
-	else if (s->head.size != 0 || s->job->verbose)
+	else if (s->head.size != 0 || s->job.verbose)
 		complain("%s: no request: %s", who, error == 0 ? "end of file" : strerror(error));
 	return STATUS_FAILED;
 }
 
 static int
-serve(const struct job *job)
+serve(struct session *s)
 {
-	static struct session s;
 	int found, error;
 
-	s.job = job;
-	s.limit.limit_ms = job->gate.limit_ms;
-	s.head.bytes = s.arena;
+	s->limit.limit_ms = s->job.gate.limit_ms;
+	s->head.bytes = s->arena;
 	fds_guard_stderr();
-	found = head_read(&s.head, STDIN_FILENO, &s.limit);
+	found = head_read(&s->head, STDIN_FILENO, &s->limit);
 	error = errno;
-	session_take(&s, s.head.size);
-	connection_learn(&s.connection);
-	if (found == 0 && (s.head.size == 0 || (error != 0 && error != ETIMEDOUT)))
-		return session_without_request(&s, error);
+	session_take(s, s->head.size);
+	connection_learn(&s->connection);
+	if (found == 0 && (s->head.size == 0 || (error != 0 && error != ETIMEDOUT)))
+		return session_without_request(s, error);
 	errno = error;
-	session_decide(&s, found);
-	if (s.decision.status == HTTP_SWITCHING_PROTOCOLS || s.decision.status == HTTP_OK) {
+	session_decide(s, found);
+	if (s->decision.status == HTTP_SWITCHING_PROTOCOLS || s->decision.status == HTTP_OK) {
 		listeners_forget();
-		if (!session_environment(&s))
-			handshake_refuse(&s.decision, HTTP_INTERNAL_ERROR, "no memory");
-		else if (job->gate.authorize != NULL)
-			session_authorize(&s);
+		if (!session_environment(s))
+			handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "no memory");
+		else if (s->job.gate.authorize != NULL)
+			session_authorize(s);
 	}
-	if (s.decision.status == HTTP_SWITCHING_PROTOCOLS)
-		return session_hand_over(&s);
-	return session_end(&s);
+	if (s->decision.status == HTTP_SWITCHING_PROTOCOLS)
+		return session_hand_over(s);
+	return session_end(s);
 }
 
 static void
@@ -512,9 +510,10 @@ options_read(struct job *job, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	static struct job job = {.gate.limit_ms = GATE_HEAD_MS};
+	static struct session s __attribute__((aligned(4096)));
 
 	fds_open_standard();
-	options_read(&job, argc, argv);
-	return job.url == NULL ? serve(&job) : ask(&job);
+	s.job.gate.limit_ms = GATE_HEAD_MS;
+	options_read(&s.job, argc, argv);
+	return s.job.url == NULL ? serve(&s) : ask(&s.job);
 }

@@ -86,7 +86,7 @@ policy_add(struct policy *policy, enum policy_kind kind, const char *text)
 	if (why != NULL)
 		return why;
 	if (policy->count == POLICY_RULES_MAX)
-		return "more than 256 origins, hosts, protocols, paths and fields";
+		return "more than 100 origins, hosts, protocols, paths and fields";
 	if (own > POLICY_OWN_MAX - policy->own)
 		return "more than 8 KiB of fields and protocols";
 	policy->own += own;

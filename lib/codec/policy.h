@@ -22,7 +22,7 @@ enum policy_kind {
 };
 
 enum {
-	POLICY_RULES_MAX = 256,
+	POLICY_RULES_MAX = 100,
 	POLICY_OWN_MAX = 8 * 1024, /* bytes of fields and of protocols */
 };
 
