@@ -149,7 +149,7 @@ install: programs
 	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(MANDIR)/man1
 	install -m 644 $(wildcard man/*.7) $(DESTDIR)$(MANDIR)/man7
 	for unit in $(wildcard lib/systemd/*); do \
-		sed 's|/usr/local/bin/|$(BINDIR)/|' "$$unit" >"$(DESTDIR)$(UNITDIR)/$${unit##*/}" || exit; done
+		sed 's|/usr/local/bin/|$(BINDIR)/|g' "$$unit" >"$(DESTDIR)$(UNITDIR)/$${unit##*/}" || exit; done
 	for name in $(PROGRAMS); do install -m 644 completions/fittings.bash "$(DESTDIR)$(BASHDIR)/$$name" || exit; done
 	install -m 644 completions/_fittings $(DESTDIR)$(ZSHDIR)
 	install -m 644 completions/fittings.fish $(DESTDIR)$(FISHDIR)
