@@ -57,3 +57,11 @@ client='exec portscan-connect -q -p "$PORT" wsupgrade -c ws://localhost/ wsframe
 	probe --mute --fake sh -c 'exec portscan-connect -q -p "$PORT" wsupgrade -c ws://localhost/ \
 		wsframe -c -n -T -q never </dev/null >/dev/null'
 }
+
+# One program stands behind all clients of wshub, so a client's end does not wait
+# for what the program might still say.
+@test "wshub answers every case as the RFCs ask" {
+	serve wshub -n -M 16M -q 64M cat
+	probe --early-close "127.0.0.1:$port"
+	probe --early-close --chunk 1 --groups "$small" "127.0.0.1:$port"
+}

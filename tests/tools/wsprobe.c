@@ -229,7 +229,8 @@ static struct {
 	size_t chunk;
 	int timeout_ms;
 	bool list;
-	bool mute; /* the peer takes messages and sends none */
+	bool mute;  /* the peer takes messages and sends none */
+	bool early; /* the peer's Close need not wait for echoes */
 	char **prog; /* what the fake server runs for each case */
 	int listener;
 } settings = {.timeout_ms = 10000, .listener = -1};
@@ -592,6 +593,7 @@ struct play {
 	size_t turns; /* of turns=N */
 	bool over;    /* the connection has ended as it should */
 	bool closing; /* we sent a Close first */
+	struct event early; /* a Close that came instead of an echo */
 	int answer;   /* the code of the peer's Close, ANY_CODE before there is one */
 };
 
@@ -659,9 +661,19 @@ expect(struct play *p, unsigned op, const char *word)
 	snprintf(what, sizeof what, "%s %s", op_name(op), word);
 	if (!link_flush(p->link))
 		return false;
-	if (settings.mute && (op == OP_TEXT || op == OP_BINARY))
+	if ((settings.mute || p->early.op != 0) && (op == OP_TEXT || op == OP_BINARY))
 		return true;
-	good = next_event(&p->reader, what, &event) && compare(&event, op, word);
+	if (p->early.op != 0) {
+		event = p->early;
+		p->early = (struct event){0};
+	} else if (!next_event(&p->reader, what, &event)) {
+		return false;
+	}
+	if (settings.early && event.op == OP_CLOSE && (op == OP_TEXT || op == OP_BINARY)) {
+		p->early = event;
+		return true;
+	}
+	good = compare(&event, op, word);
 	if (event.op == OP_CLOSE)
 		p->answer = event.payload.size < 2 ? NO_CODE : event.payload.at[0] << 8 | event.payload.at[1];
 	bytes_free(&event.payload);
@@ -821,6 +833,7 @@ play_script(struct link *l, const char *script, bool *orderly)
 	bool good = play_words(&p, script) && (p.over || play_words(&p, "close 1000 =close 1000"));
 
 	bytes_free(&p.reader.message);
+	bytes_free(&p.early.payload);
 	*orderly = p.closing && (p.answer == NO_CODE || p.answer == 1000 || p.answer == 1001);
 	return good;
 }
@@ -1588,7 +1601,7 @@ listen_as_server(void)
 		say("Listening on %s", port);
 }
 
-enum { FAKE = OPTION_LONG, LIST, MUTE };
+enum { FAKE = OPTION_LONG, LIST, MUTE, EARLY };
 
 static const struct option_row rows[] = {
 	{'c', "chunk", "BYTES", "send at most so many bytes at once"},
@@ -1597,6 +1610,7 @@ static const struct option_row rows[] = {
 	{'t', "timeout", "TIME", "how long an answer may take (10s)"},
 	{FAKE, "fake", NULL, "play the server"},
 	{MUTE, "mute", NULL, "the peer does not echo messages"},
+	{EARLY, "early-close", NULL, "the peer may close before it has echoed all"},
 	{LIST, "list", NULL, "only say which cases there are"},
 };
 
@@ -1632,6 +1646,9 @@ main(int argc, char **argv)
 			break;
 		case MUTE:
 			settings.mute = true;
+			break;
+		case EARLY:
+			settings.early = true;
 			break;
 		case LIST:
 			settings.list = true;
