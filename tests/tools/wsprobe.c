@@ -1409,6 +1409,8 @@ run_bad_text(const struct text_case *t)
 		return;
 	run_made("utf8", "Bad UTF-8 fails before the frame is whole: %s | declare=1000 text %s =close 1007", t->name, head);
 	run_made("utf8", "Bad UTF-8 fails before the message is whole: %s | text+ %s =close 1007", t->name, head);
+	run_made("utf8", "Bad UTF-8 in one-byte fragments fails before the message is whole: %s | cut=1 text+ %s =close 1007",
+	         t->name, head);
 }
 
 static void

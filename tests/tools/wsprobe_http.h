@@ -127,6 +127,10 @@ static const struct request_case requests[] = {
 		GET "Host: [::1]:9000\r\n" UPGRADE CONNECTION KEY VERSION END, "101", NULL},
 	{"handshake", "An IPv6 address without its bracket is refused",
 		GET "Host: [::1\r\n" UPGRADE CONNECTION KEY VERSION END, "400", NULL},
+	{"handshake", "An IPv6 address without its bracket before a port is refused",
+		GET "Host: [::1:9000\r\n" UPGRADE CONNECTION KEY VERSION END, "400", NULL},
+	{"handshake", "A Host with a sign that no name has is refused",
+		GET "Host: a^b\r\n" UPGRADE CONNECTION KEY VERSION END, "400", NULL},
 
 	{"handshake", "A plain GET is told to upgrade", GET HOST END, "426", "Upgrade: websocket"},
 	{"handshake", "A GET without Upgrade is told to upgrade",
@@ -301,6 +305,7 @@ static const struct answer_case answers[] = {
 		SWITCHING UPGRADE CONNECTION "Sec-WebSocket-Accept:\t {ACCEPT} \t\r\n" END, true},
 	{"Unknown fields of the answer are passed over",
 		SWITCHING "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nServer: x/1\r\n" UPGRADE CONNECTION ACCEPT "X: \xff\r\n" END, true},
+	{"An answer without the blank behind its status fails", "HTTP/1.1 101\r\n" UPGRADE CONNECTION ACCEPT END, false},
 	{"A 100 Continue before the answer fails or is passed over", "HTTP/1.1 100 Continue\r\n\r\n", false},
 	{"Status 200 fails", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi\n", false},
 	{"Status 200 with all the right fields fails", "HTTP/1.1 200 OK\r\n" UPGRADE CONNECTION ACCEPT END, false},
