@@ -8,7 +8,6 @@
  */
 #include "codec/utf8.h"
 
-#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -162,20 +161,6 @@ utf8_check_by(enum utf8_path path, struct utf8 *text, const void *bytes, size_t 
 		}
 	}
 	return i + check_portable(text, p + i, n - i);
-}
-
-/* The one variable of the codecs: what the CPU said, the same whoever asks and however often. */
-enum utf8_path
-utf8_best_path(void)
-{
-	static atomic_uchar known;
-	unsigned char path = atomic_load_explicit(&known, memory_order_relaxed);
-
-	if (path == 0) {
-		path = (unsigned char)(utf8_vector_path() + 1);
-		atomic_store_explicit(&known, path, memory_order_relaxed);
-	}
-	return (enum utf8_path)(path - 1);
 }
 
 size_t

@@ -40,7 +40,7 @@ enum utf8_path {
 	UTF8_PATHS,
 };
 
-/* The best way that this CPU has; every lesser one works as well. */
+/* The best way that this CPU has; every lesser one works as well. Asks cpu_vectors(). */
 enum utf8_path utf8_best_path(void);
 
 size_t utf8_check_by(enum utf8_path path, struct utf8 *text, const void *bytes, size_t n);

@@ -190,7 +190,7 @@ utf8_vector_scan(enum utf8_path path, const unsigned char *bytes, size_t n)
 #endif
 
 enum utf8_path
-utf8_vector_path(void)
+utf8_best_path(void)
 {
 	switch (cpu_vectors()) {
 	case CPU_AVX2:

@@ -6,9 +6,6 @@
 
 #include "codec/utf8.h"
 
-/* What the CPU has. It costs some 10 us where a hypervisor answers for the CPU. */
-enum utf8_path utf8_vector_path(void);
-
 /*
  * Reads whole blocks of 64 bytes of a text that starts with a character.
  * Returns the size of the blocks before the first one that shows an error;

@@ -1,5 +1,7 @@
 #include "ground/cpu.h"
 
+#include <stdatomic.h>
+
 #if defined(__x86_64__) || defined(__i386__)
 
 #include <cpuid.h>
@@ -16,8 +18,8 @@ wide_registers_kept(void)
 
 /* Not by __builtin_cpu_supports(): the compiler's library then asks at every
  * program's start, three times as much, whether or not there will be much work. */
-enum cpu_vectors
-cpu_vectors(void)
+static enum cpu_vectors
+cpu_ask(void)
 {
 	const unsigned wide = bit_OSXSAVE | bit_AVX | bit_POPCNT;
 	unsigned a, b, c, d;
@@ -35,10 +37,23 @@ cpu_vectors(void)
 
 #else
 
-enum cpu_vectors
-cpu_vectors(void)
+static enum cpu_vectors
+cpu_ask(void)
 {
 	return CPU_BASE;
 }
 
 #endif
+
+enum cpu_vectors
+cpu_vectors(void)
+{
+	static atomic_uint known; /* one more than the answer, 0 before there is one */
+	unsigned answer = atomic_load_explicit(&known, memory_order_relaxed);
+
+	if (answer == 0) {
+		answer = (unsigned)cpu_ask() + 1;
+		atomic_store_explicit(&known, answer, memory_order_relaxed);
+	}
+	return (enum cpu_vectors)(answer - 1);
+}

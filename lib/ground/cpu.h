@@ -8,7 +8,7 @@ enum cpu_vectors {
 	CPU_AVX2,  /* and POPCNT, BMI1 */
 };
 
-/* It costs some 10 us where a hypervisor answers for the CPU: ask once, and only for much work. */
+/* The first call costs some 10 us where a hypervisor answers for the CPU: only for much work. */
 enum cpu_vectors cpu_vectors(void);
 
 #endif
