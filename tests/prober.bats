@@ -25,7 +25,7 @@ small=handshake,origin,framing,pings,reserved,fragments,utf8,close
 
 @test "the same for what comes in pieces of 1000 bytes" {
 	serve tcpaccept wsupgrade wsframe -n -T cat
-	probe --chunk 1000 "127.0.0.1:$port"
+	probe --chunk 1000 --groups "$small,limits" "127.0.0.1:$port"
 }
 
 @test "the same where every piece ends inside a frame's header" {
