@@ -111,6 +111,7 @@ lacks_variable() {
 
 @test "what is no HTTP is 400" {
 	refused 400 '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'
+	[ "$stderr" = 'wsupgrade: client: 400 TLS instead of HTTP' ]
 	refused 400 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 	refused 400 'hello\r\n\r\n'
 	refused 400 '\n'

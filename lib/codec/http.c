@@ -34,6 +34,9 @@ enum {
 	AT_END,
 };
 
+/* What a client sends first that takes us for a server of https: or wss:. */
+enum { TLS_HANDSHAKE = 0x16 };
+
 static bool
 is_control(unsigned char c)
 {
@@ -54,6 +57,8 @@ scan_fault(unsigned state, unsigned char c)
 		return state == AT_FIRST_LINE ? "empty lines instead of a request" : NULL;
 	if (state == AT_NEXT_LINE && (c == ' ' || c == '\t'))
 		return "a line begins with a blank";
+	if (state == AT_START && c == TLS_HANDSHAKE)
+		return "TLS instead of HTTP";
 	return is_control(c) ? "a control byte in the head" : NULL;
 }
 
