@@ -115,11 +115,13 @@ lint:
 	tests/lint
 
 # How fast ours is beside what is installed, each claim with its figures; FULL=1
-# for the long form. The figures as TSV are left in $(B)/bench.tsv.
+# for the long form. The figures as TSV are left in $(B)/bench.tsv, pictures of
+# them in $(B)/bench-plots.
 .PHONY: bench bench-peers
 bench: programs $(BENCHES:%=$(B)/bench/%)
 	@rm -f $(B)/bench.tsv
 	@BENCH_BUILD=$(abspath $(B)) BENCH_TSV=$(abspath $(B))/bench.tsv BENCH_LIBC=$(LIBC) CC=$(CC) tests/bench/run $(CLAIMS)
+	@tests/bench/plot $(B)/bench.tsv $(B)/bench-plots
 bench-peers:
 	apt-get install -y --no-install-recommends $$(cut -f2 tests/bench/peers)
 

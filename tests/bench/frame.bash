@@ -9,8 +9,9 @@
 # processor for one. The first is ours. A function that fails (what came back
 # was wrong, or nothing did) is reported as failed: a figure that is not
 # verified does not count. Printed: median, smallest, largest, and the ratio of
-# ours to each, above 1 where ours is better, whether more or less is good.
-# GOAL is the smallest ratio that makes the claim true, - for none.
+# ours to each, above 1 where ours is better, whether more or less is good: the
+# median of the ratios of neighbouring runs, for what else the machine does
+# changes from run to run; the same for the processor's time. GOAL is the smallest ratio that makes the claim true, - for none.
 #
 # The same as TSV, claim what ours peer unit ratio, goes to $BENCH_TSV.
 set -u
@@ -102,6 +103,13 @@ listening() {
 	done
 }
 
+# ratio_of PEER COLUMN more|less: the median of the runs' ratios, nothing where there are none.
+ratio_of() {
+	paste -d' ' <(cut -d' ' -f"$2" -s "$bench_tmp/run.ours") <(cut -d' ' -f"$2" -s "$bench_tmp/run.$1") |
+		awk -v better="$3" '$1 > 0 && $2 > 0 {print better == "more" ? $1 / $2 : $2 / $1}' | sort -g |
+		awk '{v[NR] = $1} END {if (NR) printf "%.2f", v[int((NR + 1) / 2)]}'
+}
+
 # Of the numbers on stdin: median smallest largest.
 spread() {
 	sort -g | awk '{v[NR] = $1} END {if (NR) print v[int((NR + 1) / 2)], v[1], v[NR]}'
@@ -122,6 +130,7 @@ row() {
 
 contest() {
 	local what=$1 better=$2 goal=$3 unit=${1%%,*} entry run name median low high cpu ours='' ratio mark
+	local lean
 	shift 3
 	rm -f "$bench_tmp"/run.*
 	for ((run = 0; run < RUNS; run++)); do
@@ -146,18 +155,21 @@ contest() {
 		read -r median low high < <(cut -d' ' -f1 "$bench_tmp/run.$name" | spread)
 		cpu=$(awk 'NF > 1 && $2 > 0 {print $2}' "$bench_tmp/run.$name" | spread)
 		cpu=${cpu%% *}
-		ratio='' mark=''
+		ratio='' mark='' lean=''
 		if [ -z "$ours" ]; then
 			ours=$median
+			# Each line gets a second field, so that there is always something to cut.
+			sed 's/^[^ ]*$/& 0/' "$bench_tmp/run.$name" >"$bench_tmp/run.ours"
 			row "$bench_claim" "$what" "$ours" '' "$unit" ''
 		else
-			ratio=$(awk -v a="$ours" -v b="$median" -v better="$better" \
-				'BEGIN {r = better == "more" ? (b ? a / b : 0) : (a ? b / a : 0); printf "%.2f", r}')
+			sed -i 's/^[^ ]*$/& 0/' "$bench_tmp/run.$name"
+			ratio=$(ratio_of "$name" 1 "$better")
+			lean=$(ratio_of "$name" 2 less)
 			mark=$(awk -v r="$ratio" -v g="$goal" 'BEGIN {if (g != "-" && r < g) print "  short of " g}')
 			row "$bench_claim" "$what, beside $name" "$ours" "$median" "$unit" "$ratio"
 		fi
 		printf '   %-26s %10s   (%s to %s)%s%s%s\n' "$name" "$(figure "$median")" "$(figure "$low")" \
-			"$(figure "$high")" "${cpu:+   $(figure "$cpu") us of CPU each}" "${ratio:+   ours is ${ratio}x}" "$mark"
+			"$(figure "$high")" "${cpu:+   $(figure "$cpu") us of CPU each}" "${ratio:+   ours is ${ratio}x}${lean:+, ${lean}x in CPU}" "$mark"
 	done
 }
 
