@@ -805,7 +805,19 @@ net_close(struct session *s)
 	s->net_over = true;
 	s->peer_in.ended = s->peer_out.ended = true;
 	(void)close(s->peer_in.fd);
-	(void)close(s->peer_out.fd);
+	if (s->peer_out.fd >= 0)
+		(void)close(s->peer_out.fd);
+}
+
+static void
+net_half_close(struct session *s)
+{
+	if (s->peer_out.kind == PORT_SOCKET) {
+		(void)shutdown(s->peer_out.fd, SHUT_WR);
+	} else {
+		(void)close(s->peer_out.fd);
+		s->peer_out.fd = -1;
+	}
 }
 
 /* Both Closes are through. Closing with bytes unread would reset the connection
@@ -817,8 +829,8 @@ net_drain(struct session *s)
 		s->draining = true;
 		s->drain_at = s->now;
 		s->peer_in.paused = false;
-		if (!s->set.client && s->peer_out.kind == PORT_SOCKET)
-			(void)shutdown(s->peer_out.fd, SHUT_WR);
+		if (!s->set.client)
+			net_half_close(s);
 		s->peer_out.ended = true;
 	}
 	if (s->peer_in.ended || due(s, s->drain_at + s->set.wait_ms))

@@ -19,8 +19,8 @@
  *     big:N           one text of N bytes; head:N  only its header
  *     get  get:N      read and tell N frames (1)
  *     until:WORD      read frames until one of the kind `WORD`, and tell that one
- *     rest            read and tell until the end
- *     count           read until the end, tell `N frames M bytes` before it
+ *     rest            read and tell until the end, then close
+ *     count           read until the end, tell `N frames M bytes`, then close
  *     push            send texts until no more is taken for 300 ms
  *     fin             shut our way down
  *     drop            close
@@ -271,11 +271,20 @@ step_until(const char *arg)
 }
 
 static void
-step_rest(const char *arg)
+step_drop(const char *arg)
 {
 	(void)arg;
+	(void)close(from);
+	if (to != from)
+		(void)close(to);
+}
+
+static void
+step_rest(const char *arg)
+{
 	while (get(true, NULL, NULL))
 		;
+	step_drop(arg);
 }
 
 static void
@@ -283,10 +292,10 @@ step_count(const char *arg)
 {
 	size_t frames = 0, bytes = 0;
 
-	(void)arg;
 	while (get(false, NULL, &bytes))
 		frames++;
 	printf("%zu frames %zu bytes\n", frames, bytes);
+	step_drop(arg);
 }
 
 static void
@@ -385,15 +394,6 @@ step_fin(const char *arg)
 	if (from == to)
 		(void)shutdown(to, SHUT_WR);
 	else
-		(void)close(to);
-}
-
-static void
-step_drop(const char *arg)
-{
-	(void)arg;
-	(void)close(from);
-	if (to != from)
 		(void)close(to);
 }
 

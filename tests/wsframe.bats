@@ -1,0 +1,904 @@
+# shellcheck disable=SC2016,SC2034,SC2154
+# The network's other end is wspeer, which knows nothing of our codec, or bytes written out here.
+load helper
+
+setup() {
+	PATH=$TOOLS:$PATH
+	cd "$BATS_TEST_TMPDIR" || exit 1
+}
+
+# peer STEP... -- CMD...: runs both; what the peer saw is in $output.
+peer() {
+	run --separate-stderr timeout 30 wspeer "$@"
+	[ "$status" = 0 ]
+}
+
+# told LINE...: the peer saw just this.
+told() {
+	diff <(printf '%s\n' "$@") <(printf '%s\n' "$output")
+}
+
+said() {
+	diff <(printf '%s\n' "$1") <(printf '%s\n' "$stderr")
+}
+
+# bytes FORMAT: the last output file holds just these.
+holds() {
+	cmp <(printf "$2") "$1"
+}
+
+# usage ARG...: wrong usage, one line that begins with our name.
+misused() {
+	run --separate-stderr wsframe "$@"
+	[ "$status" = 2 ]
+	[ "$output" = "" ]
+	[[ "$stderr" == "wsframe: "* ]]
+	[ "${#stderr_lines[@]}" = 1 ]
+}
+
+# ---- the filters ----
+
+@test "-d reads the text frames of RFC 6455 section 5.7" {
+	printf '\x81\x05Hello\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x01\x03Hel\x80\x02lo' | wsframe -d >out
+	holds out 'Hello\nHello\nHello\n'
+}
+
+@test "-d drops pings and pongs, also between fragments" {
+	printf '\x89\x05Hello\x01\x03Hel\x89\x00\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x80\x02lo' | wsframe -d >out
+	holds out 'Hello\n'
+}
+
+@test "-d reads the binary frames of section 5.7 with -b" {
+	{ printf '\x82\x7e\x01\x00'; head -c 256 /dev/zero; printf '\x82\x7f\0\0\0\0\0\1\0\0'; head -c 65536 /dev/zero; } |
+		wsframe -d -b >out
+	cmp out <(head -c 65792 /dev/zero)
+}
+
+@test "-d ends at a Close, whatever comes behind it" {
+	printf '\x81\x01x\x88\x02\x03\xe8\x81\x01y\xff\xff' | wsframe -d >out
+	holds out 'x\n'
+}
+
+@test "-d -0 ends records with NUL, -n writes netstrings, -n -T with their type" {
+	printf '\x81\x03a\nb\x81\x00' | wsframe -d -0 >out
+	holds out 'a\nb\0\0'
+	printf '\x81\x03a\nb\x81\x00' | wsframe -d -n >out
+	holds out '3:a\nb,0:,'
+	printf '\x81\x03a\nb\x82\x02\xff\0\x01\x01x\x80\x01y' | wsframe -d -n -T >out
+	holds out '4:ta\nb,3:b\xff\0,3:txy,'
+}
+
+@test "-d tells the byte of a protocol error, after all messages before it" {
+	run --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x01y\xc1\x01z')
+	[ "$status" = 1 ]
+	[ "$output" = $'x\ny' ]
+	said 'wsframe: byte 6: a reserved bit is set'
+}
+
+@test "-d tells the first byte that is not UTF-8" {
+	run --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x04abc\xff')
+	[ "$status" = 1 ]
+	[ "$output" = x ]
+	said 'wsframe: byte 8: a text that is not UTF-8'
+}
+
+@test "-d ends with 1 where its input ends inside a message, and lets through what the mode does" {
+	run --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x05Hel')
+	[ "$status" = 1 ]
+	[ "$output" = x ]
+	said 'wsframe: byte 8: the end inside a message'
+	run --separate-stderr wsframe -d -b < <(printf '\x81\x01x\x82\x05Hel')
+	[ "$status" = 1 ]
+	[ "$output" = xHel ]
+	run --separate-stderr wsframe -d < <(printf '\x01\x03Hel')
+	[ "$status" = 1 ]
+	run --separate-stderr wsframe -d < <(printf '\x81')
+	[ "$status" = 1 ]
+}
+
+@test "-d refuses binary messages in lines, -M counts inclusively over fragments" {
+	run --separate-stderr wsframe -d < <(printf '\x82\x01x')
+	[ "$status" = 1 ]
+	said 'wsframe: byte 0: a binary message'
+	run --separate-stderr wsframe -d -M 5 < <(printf '\x81\x05Hello\x01\x03Hel\x80\x03lo!')
+	[ "$status" = 1 ]
+	[ "$output" = Hello ]
+	said 'wsframe: byte 12: a message over the limit'
+	run --separate-stderr wsframe -d < <(printf '\x81\x7f\0\0\0\0\1\0\0\1')
+	[ "$status" = 1 ]
+	said 'wsframe: byte 0: a message over the limit'
+}
+
+@test "-e writes unmasked text frames, the length in the fewest bytes" {
+	printf 'Hello\n\nlast' | wsframe -e >out
+	holds out '\x81\x05Hello\x81\x00\x81\x04last'
+	head -c 125 /dev/zero | tr '\0' x | wsframe -e | head -c 3 >out
+	holds out '\x81\x7dx'
+	head -c 126 /dev/zero | tr '\0' x | wsframe -e | head -c 5 >out
+	holds out '\x81\x7e\0\x7ex'
+	head -c 65536 /dev/zero | tr '\0' x | wsframe -e | head -c 11 >out
+	holds out '\x81\x7f\0\0\0\0\0\1\0\0x'
+}
+
+@test "-e -0, -n, -n -T and -b: the records of each mode" {
+	printf 'a\nb\0c' | wsframe -e -0 >out
+	holds out '\x81\x03a\nb\x81\x01c'
+	printf '5:Hello,0:,' | wsframe -e -n >out
+	holds out '\x81\x05Hello\x81\x00'
+	printf '6:tHello,3:b\xff\0,' | wsframe -e -n -T >out
+	holds out '\x81\x05Hello\x82\x02\xff\0'
+	printf 'a\n\xff' | wsframe -e -b >out
+	holds out '\x82\x03a\n\xff'
+}
+
+@test "-e -c masks each frame with a key of its own" {
+	printf 'Hello\nHello\n' | wsframe -e -c >out
+	[ "$(stat -c %s out)" = 22 ]
+	cmp <(head -c 2 out) <(printf '\x81\x85')
+	! cmp -s <(tail -c +3 out | head -c 4) <(tail -c +14 out | head -c 4)
+	wsframe -d <out >back
+	holds back 'Hello\nHello\n'
+	yes x | head -n 1000 | wsframe -e -c | od -An -v -w7 -tx1 | cut -c7-18 | sort | uniq -d >twice
+	[ ! -s twice ]
+}
+
+@test "-e says which line is not UTF-8, after the frames before it" {
+	run --separate-stderr bash -c 'printf "one\n\xfftwo\n" | wsframe -e >out'
+	[ "$status" = 1 ]
+	said 'wsframe: stdin: line 2: not UTF-8'
+	holds out '\x81\x03one'
+	run --separate-stderr bash -c 'printf "one\ntw\xc3" | wsframe -e >out'
+	[ "$status" = 1 ]
+	said 'wsframe: stdin: line 2: not UTF-8'
+}
+
+@test "-e --replace puts U+FFFD for what is not UTF-8" {
+	printf 'a\xffb\n\xe2\x82\nok\xc3\xa9\n\xf0\x9f\x98' | wsframe -e --replace >out
+	holds out '\x81\x05a\xef\xbf\xbdb\x81\x03\xef\xbf\xbd\x81\x04ok\xc3\xa9\x81\x03\xef\xbf\xbd'
+}
+
+@test "--replace gives what Python's decoder gives, for any bytes and a line of any size" {
+	[ -x /usr/bin/python3 ] || skip "needs /usr/bin/python3"
+	head -c 400000 /dev/urandom | tr -d '\n' >junk
+	wsframe -e --replace <junk | wsframe -d | head -c -1 >out
+	/usr/bin/python3 -c 'import sys; sys.stdout.buffer.write(open("junk", "rb").read().decode("utf-8", "replace").encode())' >want
+	cmp out want
+}
+
+@test "-e: a malformed netstring and an unknown type end it with 1" {
+	run --separate-stderr bash -c 'printf "1:a,5:hello." | wsframe -e -n >out'
+	[ "$status" = 1 ]
+	said 'wsframe: stdin: record 2: a netstring does not end with a comma'
+	holds out '\x81\x01a'
+	run --separate-stderr bash -c 'printf "2:xa," | wsframe -e -n -T'
+	[ "$status" = 1 ]
+	said 'wsframe: stdin: record 1: a netstring whose type is neither t nor b'
+	run --separate-stderr bash -c 'printf "5:hel" | wsframe -e -n'
+	[ "$status" = 1 ]
+	said 'wsframe: stdin: record 1: the end inside a netstring'
+}
+
+@test "-e -M limits records where it is given" {
+	run --separate-stderr bash -c 'printf "abc\nabcd\n" | wsframe -e -M 3 >out'
+	[ "$status" = 1 ]
+	said 'wsframe: stdin: line 2: over the limit of --max'
+	holds out '\x81\x03abc'
+}
+
+@test "a line longer than any buffer leaves as fragments and comes back as one line" {
+	head -c 3000000 /dev/zero | tr '\0' x >line
+	wsframe -e <line | head -c 1 >first
+	holds first '\x01'
+	wsframe -e <line | wsframe -d | head -c -1 | cmp - line
+	wsframe -e -c <line | wsframe -d | head -c -1 | cmp - line
+}
+
+@test "-e and -d are inverse for records of all sizes, masked or not, in each mode" {
+	for n in 0 1 2 124 125 126 127 235 236 237 511 512 513 16383 16384 16385 65535 65536 65537 131071 131072 131073 200000; do
+		head -c "$n" /dev/zero | tr '\0' y
+		echo
+	done >lines
+	for mask in '' -c; do
+		wsframe -e $mask <lines | wsframe -d | cmp - lines
+		tr '\n' '\0' <lines | wsframe -e $mask -0 | wsframe -d -0 | tr '\0' '\n' | cmp - lines
+		wsframe -e $mask <lines | wsframe -d -n | wsframe -e $mask -n | wsframe -d | cmp - lines
+		wsframe -e $mask <lines | wsframe -d -n -T | wsframe -e $mask -n -T | wsframe -d | cmp - lines
+	done
+}
+
+@test "any bytes go through -n -T and come back" {
+	head -c 300000 /dev/urandom >random
+	{ printf '300001:b'; cat random; printf ','; } >string
+	wsframe -e -n -T <string | wsframe -d -n -T | cmp - string
+}
+
+@test "a filter writes what it has before it waits for more" {
+	mkfifo in out
+	wsframe -d <in >out 3>&- &
+	pids+=("$!")
+	exec 5>in 6<out
+	printf '\x81\x05Hello' >&5
+	read -r -u 6 line
+	[ "$line" = Hello ]
+	exec 5>&- 6<&-
+}
+
+@test "filters die of SIGPIPE, and tell a stdout that is full" {
+	run bash -c 'yes | wsframe -e | head -c 10 >/dev/null; echo "${PIPESTATUS[1]}"'
+	[ "$output" = 141 ]
+	run --separate-stderr bash -c 'echo x | wsframe -e >/dev/full'
+	[ "$status" = 1 ]
+	said 'wsframe: stdout: No space left on device'
+	run --separate-stderr wsframe -e </
+	[ "$status" = 1 ]
+	said 'wsframe: stdin: Is a directory'
+}
+
+# ---- wrong usage ----
+
+@test "options that do not go together" {
+	misused
+	misused -b -0 cat
+	misused -b -n cat
+	misused -0 -n cat
+	misused -T cat
+	misused -b -T cat
+	misused -d -e
+	misused -d cat
+	misused -e cat
+	misused -d -k 1
+	misused -e -w 1
+	misused -d -c -q 1
+	misused -e -c -m 1
+	misused -q 1 cat
+	misused -m 1 cat
+	misused -c -q 1 cat
+	misused -c -m 1 cat
+	misused -n -M 0 cat
+	misused -d --replace
+	misused -b --replace cat
+}
+
+@test "values out of range, each with its option's name" {
+	for o in '-M 1T' '-M -1' '-M x' '-k 1d' '-k' '-w 0' '-w x' '-m 0' '-m 1k' '-q -1' '-q nevermore' '--bad'; do
+		# shellcheck disable=SC2086
+		misused -c $o
+	done
+	misused -c -M 1T
+	[ "$stderr" = 'wsframe: --max: 1T: not a size from 0 to 9223372036854775807' ] || [[ "$stderr" == 'wsframe: --max: 1T: '* ]]
+}
+
+@test "a client without its connection on 6 and 7 is wrong usage" {
+	run --separate-stderr bash -c 'wsframe -c 6<&- 7>&-'
+	[ "$status" = 2 ]
+	[[ "$stderr" == 'wsframe: fd 6: Bad file descriptor'* ]]
+}
+
+@test "--help shows every form and option, --version the version" {
+	run wsframe --help
+	[ "$status" = 0 ]
+	for o in -v -b -0 -n -T -M -k -w --replace -c -q -m -d -e; do
+		[[ "$output" == *"$o"* ]]
+	done
+	run wsframe --version
+	[ "$status" = 0 ]
+	[[ "$output" == 'wsframe (fittings) '* ]]
+}
+
+@test "options end at the program, whose own are left to it" {
+	peer get close:1000 rest wait -- wsframe -w 1s echo -n -c --help
+	told 'text -c --help' 'close 1000' end 'exit 0'
+}
+
+# ---- messages and records, as a server ----
+
+@test "each text message is a line for the program, each line of its a message" {
+	for how in '' -t -p; do
+		# shellcheck disable=SC2086
+		peer $how text:hello 'text:' 'text:caf\xc3\xa9' get:3 close:1000 rest wait -- wsframe cat
+		told 'text hello' text 'text caf\xc3\xa9' 'close 1000' end 'exit 0'
+	done
+}
+
+@test "the program has its records on 0 and 1 and its own process group" {
+	peer get:2 close:1000 rest wait -- \
+		wsframe sh -c 'echo "$(cut -d" " -f5 /proc/$$/stat | grep -cx $$)"; grep -c . /proc/self/fdinfo/0'
+	told 'text 1' 'text 4' 'close 1000' end 'exit 0'
+}
+
+@test "CR is data, a NUL too, and an empty line is an empty message" {
+	peer get:3 close:1000 rest wait -- wsframe printf 'a\r\n\nb\0c\n'
+	told 'text a\x0d' 'text' 'text b\x00c' 'close 1000' end 'exit 0'
+}
+
+@test "a newline inside a message passes: two lines; -0 and -n are exact" {
+	peer 'text:a\nb' get:2 close:1000 rest wait -- wsframe cat
+	told 'text a' 'text b' 'close 1000' end 'exit 0'
+	peer 'text:a\nb' get close:1000 rest wait -- wsframe -0 cat
+	told 'text a\x0ab' 'close 1000' end 'exit 0'
+	peer 'text:a\nb' get close:1000 rest wait -- wsframe -n cat
+	told 'text a\x0ab' 'close 1000' end 'exit 0'
+}
+
+@test "-n -T cat is a perfect echo" {
+	peer 'binary:\xff\x00' text:hi 'binary:' 'text:' get:4 close:1000 rest wait -- wsframe -n -T cat
+	told 'binary \xff\x00' 'text hi' 'binary' 'text' 'close 1000' end 'exit 0'
+}
+
+@test "-b passes the bytes of either type; what the program writes is binary" {
+	peer 'text:a' get 'binary:\xff' get close:1000 rest wait -- wsframe -b cat
+	told 'binary a' 'binary \xff' 'close 1000' end 'exit 0'
+	peer '+binary:ab' get more:c get close:1000 rest wait -- wsframe -b cat
+	told 'binary ab' 'binary c' 'close 1000' end 'exit 0'
+}
+
+@test "-b still checks that text is UTF-8" {
+	peer 'text:a\xff' rest wait -- wsframe -b cat
+	told 'binary a' 'close 1007' end 'exit 1'
+}
+
+@test "a binary message in lines, -0 and -n is refused with 1003 at its header" {
+	for mode in '' -0 -n; do
+		# shellcheck disable=SC2086
+		peer text:a get 'raw:\x02\x85\x00\x00\x00\x00' rest wait -- wsframe $mode cat
+		if [ -z "$mode" ]; then
+			told 'text a' 'close 1003' end 'exit 1'
+			said 'wsframe: peer: a binary message (1003)'
+		fi
+		[[ "$output" == *$'\nexit 1' ]]
+	done
+}
+
+@test "fragments become one message, control frames come between them" {
+	peer '+text:Hel' ping:p '+more:l' pong: more:o get:2 close:1000 rest wait -- wsframe cat
+	told 'pong p' 'text Hello' 'close 1000' end 'exit 0'
+	peer '+text:\xc3' ping:p 'more:\xa9' get:2 close:1000 rest wait -- wsframe cat
+	told 'pong p' 'text \xc3\xa9' 'close 1000' end 'exit 0'
+}
+
+@test "each ping of a burst is answered, in order, while the way out is free" {
+	peer pings:10 get:10 close:1000 rest wait -- wsframe cat
+	told 'pong 0' 'pong 1' 'pong 2' 'pong 3' 'pong 4' 'pong 5' 'pong 6' 'pong 7' 'pong 8' 'pong 9' \
+		'close 1000' end 'exit 0'
+}
+
+@test "a flood of pings behind a blocked way costs no memory: the newest pong remains" {
+	peer -t pings:200000 peak fin count wait -- wsframe cat
+	[[ "$output" =~ peak\ ([0-9]+) ]]
+	((BASH_REMATCH[1] < 1200))
+	[[ "$output" =~ ([0-9]+)\ frames ]]
+	((BASH_REMATCH[1] > 1))
+}
+
+@test "messages of each length of header" {
+	for n in 0 1 125 126 127 65535 65536; do
+		peer big:$n close:1000 count wait -- wsframe -n cat
+		told "2 frames $((n + 2)) bytes" 'exit 0'
+	done
+}
+
+@test "a line of the program's longer than the buffer leaves as fragments" {
+	peer until:more close:1000 until:close rest wait -- wsframe sh -c 'head -c 1000000 /dev/zero | tr "\0" x; echo; read x'
+	[[ "$output" == more*$'\nclose 1000\nend\nexit 0' ]]
+}
+
+@test "a message of up to 64 KiB reaches the program only when it is whole and valid" {
+	{ printf '\x01\x7f\0\0\0\0\0\0\xff\xff'; head -c 65535 /dev/zero | tr '\0' x; printf '\x80\x01\xff'; } >bad
+	run --separate-stderr wsframe -d <bad
+	[ "$output" = "" ]
+	{ printf '\x01\x7f\0\0\0\0\0\1\0\0'; head -c 65536 /dev/zero | tr '\0' x; printf '\x80\x02y\xff'; } >bad
+	wsframe -d <bad 2>/dev/null | cmp - <(head -c 65536 /dev/zero | tr '\0' x; printf y)
+}
+
+# ---- what the peer does wrong ----
+
+@test "a frame that is wrong: what came before is answered, then 1002" {
+	while read -r bytes; do
+		peer text:a "raw:$bytes" rest wait -- wsframe cat
+		told 'text a' 'close 1002' end 'exit 1'
+		[[ "$stderr" == 'wsframe: peer: '*' (1002)' ]]
+	done <<-'EOF'
+		\xc1\x80\x01\x02\x03\x04
+		\x83\x80\x01\x02\x03\x04
+		\x8b\x80\x01\x02\x03\x04
+		\x09\x80\x01\x02\x03\x04
+		\x89\xfe\x00\x7e
+		\x81\x01x
+		\x81\xfe\x00\x7d
+		\x81\xff\x00\x00\x00\x00\x00\x00\xff\xff
+		\x81\xff\x80\x00\x00\x00\x00\x00\x00\x00
+		\x80\x80\x01\x02\x03\x04
+		\x88\x81\x00\x00\x00\x00\x03
+		\x88\x82\x00\x00\x00\x00\x03\xed
+		\x88\x82\x00\x00\x00\x00\x03\xe7
+	EOF
+}
+
+@test "text that is not UTF-8 is failed at its first bad byte, not at the end of the frame" {
+	peer 'raw:\x81\xfe\x10\x00\x00\x00\x00\x00ab\xff' rest wait -- wsframe cat
+	told 'close 1007' end 'exit 1'
+	said 'wsframe: peer: a text that is not UTF-8 (1007)'
+	peer '+text:\xed' 'raw:\x00\x85\x00\x00\x00\x00\xa0' rest wait -- wsframe cat
+	told 'close 1007' end 'exit 1'
+	peer 'raw:\x88\x83\x00\x00\x00\x00\x03\xe8\xff' rest wait -- wsframe cat
+	told 'close 1007' end 'exit 1'
+}
+
+@test "-M refuses at the header; it is inclusive, and counts fragments together" {
+	peer text:abc text:abcd rest wait -- wsframe -M 3 cat
+	told 'text abc' 'close 1009' end 'exit 1'
+	said 'wsframe: peer: a message over the limit (1009)'
+	peer head:16777217 rest wait -- wsframe cat
+	told 'close 1009' end 'exit 1'
+	peer +text:ab +more:c head:0 rest wait -- wsframe -M 3 cat
+	told 'close 1002' end 'exit 1'
+	peer +text:ab more:cd rest wait -- wsframe -M 3 cat
+	told 'close 1009' end 'exit 1'
+	peer 'raw:\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00' rest wait -- wsframe -b cat
+	told 'close 1009' end 'exit 1'
+}
+
+@test "-M 0 takes a message of any size, in constant memory" {
+	peer big:50000000 peak close:1000 rest wait -- wsframe -M 0 sh -c 'wc -c >size'
+	[[ "$output" =~ peak\ ([0-9]+) ]]
+	((BASH_REMATCH[1] < 1000))
+	[ "$(cat size)" = 50000001 ]
+}
+
+@test "the codes of a Close: echoed where they may be sent" {
+	for code in 1000 1001 1002 1003 1007 1008 1009 1010 1011 1012 1013 1014 3000 3999 4000 4999; do
+		peer "close:$code,why" rest wait -- wsframe cat
+		told "close $code" end 'exit 0'
+	done
+	for code in 0 999 1004 1005 1006 1015 1016 2000 2999 5000 65535; do
+		peer "close:$code" rest wait -- wsframe cat
+		told 'close 1002' end 'exit 1'
+	done
+	peer close rest wait -- wsframe cat
+	told close end 'exit 0'
+}
+
+@test "data and a second Close behind a Close are ignored" {
+	peer text:a close:1000 text:b close:1001 'raw:\xff' rest wait -- wsframe cat
+	told 'text a' 'close 1000' end 'exit 0'
+	[ "$stderr" = "" ]
+}
+
+# ---- what the program does wrong ----
+
+@test "a line that is not UTF-8 ends the session with 1011 and says which" {
+	peer get:2 close:1011 rest wait -- wsframe -w 50ms sh -c 'echo ok; printf "\377\n"; sleep 30'
+	told 'text ok' 'close 1011' end 'exit 1'
+	said 'wsframe: sh: line 2: not UTF-8'
+}
+
+@test "--replace sends U+FFFD instead" {
+	peer get:2 close:1000 rest wait -- wsframe --replace sh -c 'echo ok; printf "a\377\n"'
+	told 'text ok' 'text a\xef\xbf\xbd' 'close 1000' end 'exit 0'
+	peer get close:1000 rest wait -- wsframe --replace -n printf '3:a\377b,'
+	told 'text a\xef\xbf\xbdb' 'close 1000' end 'exit 0'
+	peer get close:1000 rest wait -- wsframe --replace -n -T printf '4:ba\377b,'
+	told 'binary a\xffb' 'close 1000' end 'exit 0'
+}
+
+@test "a malformed netstring or an unknown type ends the session with 1011" {
+	peer get:2 close:1011 rest wait -- wsframe -w 100ms -n sh -c 'printf "2:ok,hello\n"; exec cat >&2'
+	told 'text ok' 'close 1011' end 'exit 1'
+	said 'wsframe: sh: record 2: a netstring does not begin with its length and a colon'
+	peer get close:1011 rest wait -- wsframe -n -T printf '2:xa,'
+	told 'close 1011' end 'exit 1'
+}
+
+# ---- the end, from the program ----
+
+@test "its exit status decides about the Close: 1000 or 1011; it is ours" {
+	peer get:2 close:1000 rest wait -- wsframe sh -c 'echo bye'
+	told 'text bye' 'close 1000' end 'exit 0'
+	peer get:2 close:1011 rest wait -- wsframe sh -c 'echo bye; exit 7'
+	told 'text bye' 'close 1011' end 'exit 7'
+	peer get:2 close:1011 rest wait -- wsframe sh -c 'echo bye; kill -KILL $$'
+	told 'text bye' 'close 1011' end 'exit 137'
+}
+
+@test "a last line without newline is sent; so is a last record of the other modes" {
+	peer get:2 close:1000 rest wait -- wsframe printf 'a\nb'
+	told 'text a' 'text b' 'close 1000' end 'exit 0'
+	peer get close:1000 rest wait -- wsframe -0 printf 'a\nb'
+	told 'text a\x0ab' 'close 1000' end 'exit 0'
+}
+
+@test "what the pipe holds at its exit is sent, however slowly it is taken" {
+	peer -t await:done until:close close:1000 rest wait -- \
+		wsframe sh -c 'yes 0123456789 | head -c 60000; touch done'
+	told 'close 1000' end 'exit 0'
+	peer -t await:done count -- wsframe -w 200ms sh -c 'yes 0123456789 | head -c 55000; touch done'
+	told '5001 frames 50002 bytes'
+}
+
+@test "after its exit nobody else's output is waited for, and its group gets SIGTERM" {
+	peer until:close close:1000 rest wait -- wsframe sh -c '(trap "touch termed; exit" TERM; touch up; while :; do sleep 0.1; done) & while [ ! -e up ]; do sleep 0.02; done; exit 0'
+	told 'close 1000' end 'exit 0'
+	await_that test -e termed
+}
+
+@test "EOF of its stdout: its status is waited for, up to -w; none is 1000" {
+	peer get close:1011 rest wait -- wsframe -w 20s sh -c 'exec >&-; sleep 0.1; exit 3'
+	told 'close 1011' end 'exit 3'
+	peer get close:1000 rest wait -- wsframe -w 100ms sh -c 'exec >&-; trap "" TERM; sleep 30 & wait; wait'
+	told 'close 1000' end 'exit 0'
+}
+
+@test "a program that closes its stdin is no reason to stop" {
+	peer text:a text:b get close:1000 until:close rest wait -- wsframe sh -c 'read x; exec <&-; echo "got $x"; while [ ! -e gone ]; do sleep 0.02; done' &
+	pid=$!
+	touch gone
+	wait "$pid"
+}
+
+@test "a program that does not read loses nothing of its own, and megabytes for it vanish after its end" {
+	peer -t big:16000000 -- wsframe -w 200ms sh -c 'exec <&-; sleep 1'
+	peer many:1000,0123456789 get close:1000 rest wait -- wsframe sh -c 'exec <&-; echo hi'
+	told 'text hi' 'close 1000' end 'exit 0'
+}
+
+@test "no answer to our Close: after -w the connection ends, with 1 where the program's status is 0" {
+	peer rest wait -- wsframe -w 100ms true
+	told 'close 1000' end 'exit 1'
+	said 'wsframe: peer: no answer to our Close'
+	peer rest wait -- wsframe -w 100ms false
+	told 'close 1011' end 'exit 1'
+	[ "$stderr" = "" ]
+	peer rest wait -- wsframe -w 100ms sh -c 'exit 9'
+	told 'close 1011' end 'exit 9'
+}
+
+@test "a program that cannot be started: 1011 and 127 or 126" {
+	peer get close:1011 rest wait -- wsframe nosuchprogram
+	told 'close 1011' end 'exit 127'
+	said 'wsframe: nosuchprogram: No such file or directory'
+	peer get close:1011 rest wait -- wsframe /etc/passwd
+	told 'close 1011' end 'exit 126'
+	said 'wsframe: /etc/passwd: Permission denied'
+	PATH=$PATH:$(printf '/%0600d' 0) peer get close:1011 rest wait -- wsframe nosuchprogram
+	told 'close 1011' end 'exit 127'
+}
+
+# ---- the end, from the peer ----
+
+@test "its Close: what came before reaches the program, then EOF; what it still says is sent" {
+	peer text:a text:b close:1001 rest wait -- wsframe sh -c 'cat >got; echo last'
+	told 'text last' 'close 1001' end 'exit 0'
+	holds got 'a\nb\n'
+}
+
+@test "a program that goes on after the peer's Close is cut off after -w, then TERM, then KILL" {
+	peer close:1000 until:close rest wait -- wsframe -w 100ms sh -c 'trap "echo termed >said" TERM; while :; do echo tick; sleep 0.02; done'
+	told 'close 1000' end 'exit 0'
+	holds said 'termed\n'
+}
+
+@test "-w counts only once the program has read its pipe empty" {
+	peer many:2000,x close:1000 until:close rest wait -- \
+		wsframe -w 50ms sh -c 'i=0; while read -r x; do i=$((i + 1)); [ $((i % 200)) = 0 ] && sleep 0.03; done; echo $i >count'
+	told 'close 1000' end 'exit 0'
+	holds count '2000\n'
+}
+
+@test "a half-close without Close: the rest is sent, Close 1000, exit 1" {
+	for how in '' -t -p; do
+		# shellcheck disable=SC2086
+		peer $how text:a fin rest wait -- wsframe sh -c 'cat; echo last'
+		told 'text a' 'text last' 'close 1000' end 'exit 1'
+		said 'wsframe: peer: ended without a Close'
+	done
+}
+
+@test "the end inside a message: what was held of it does not reach the program" {
+	peer text:a +text:b fin rest wait -- wsframe cat
+	told 'text a' 'close 1000' end 'exit 1'
+}
+
+@test "a reset: the program gets EOF, then TERM and KILL; 1" {
+	peer -t text:a get reset wait -- wsframe -w 100ms sh -c 'trap "" TERM; cat; sleep 30; sleep 30'
+	told 'text a' 'exit 1'
+	said 'wsframe: peer: Connection reset by peer'
+	peer text:a get drop wait -- wsframe -w 100ms sh -c 'cat; echo over >said'
+	told 'text a' 'exit 1'
+	said 'wsframe: peer: ended without a Close'
+	holds said 'over\n'
+}
+
+@test "a reset is noticed even while the program does not read" {
+	peer -t push reset wait -- wsframe -w 100ms sleep 30
+	told pushed 'exit 1'
+}
+
+@test "a FIN while the program does not read ends nothing; when it never reads again the peer is gone after -k" {
+	peer push fin wait -- wsframe -k 200ms -w 100ms sleep 30
+	told pushed 'exit 1'
+	said 'wsframe: peer: gone'
+	peer push fin await:counted rest wait -- wsframe -k 10s -w 5s sh -c 'sleep 1; wc -c >counted'
+	[[ "$output" == $'pushed\nclose 1000\nend\nexit 1' ]]
+	(($(cat counted) > 100000))
+}
+
+@test "a Close that a reset follows is a Close" {
+	peer -t text:a get close:1000 reset wait -- wsframe cat
+	[[ "$output" == *'exit 0' ]]
+}
+
+# ---- signals ----
+
+@test "SIGTERM, SIGINT, SIGHUP: what was written is sent, Close 1001, TERM to the group, exit 0" {
+	for s in TERM INT HUP; do
+		rm -f termed up
+		peer await:up kill:$s get:3 close:1001 rest wait -- \
+			wsframe -w 5s sh -c 'trap "touch termed; exit 3" TERM; echo a; echo b; printf c; touch up; while :; do sleep 0.1; done'
+		told 'text a' 'text b' 'close 1001' end 'exit 0'
+		[ -e termed ]
+	done
+}
+
+@test "SIGTERM: a program that ignores it is killed after -w" {
+	peer text:a get kill:TERM until:close close:1001 rest wait -- wsframe -w 100ms sh -c 'trap "" TERM; cat; sleep 30; sleep 30'
+	told 'text a' 'close 1001' end 'exit 0'
+}
+
+@test "SIGTERM: a peer that does not answer does not hold us for longer than -w" {
+	peer text:a get kill:TERM rest wait -- wsframe -w 100ms cat
+	told 'text a' 'close 1001' end 'exit 0'
+}
+
+@test "a second signal ends it at once" {
+	peer text:a get kill:TERM get kill:TERM wait -- wsframe -w 1h sh -c 'trap "" TERM; cat; sleep 30'
+	told 'text a' 'close 1001' 'exit 0'
+}
+
+@test "the program starts with SIGPIPE at default and nothing blocked, whatever we do" {
+	peer get:2 close:1000 rest wait -- env --ignore-signal=PIPE wsframe grep -E '^Sig(Blk|Ign)' /proc/self/status
+	told 'text SigBlk:\x090000000000000000' 'text SigIgn:\x090000000000000000' 'close 1000' end 'exit 0'
+}
+
+@test "when we are killed the program gets SIGTERM" {
+	peer text:a get kill:KILL wait -- wsframe sh -c 'trap "touch termed; exit" TERM; read x; echo "$x"; while :; do sleep 0.1; done'
+	told 'text a' 'signal 9'
+	await_that test -e termed
+}
+
+# ---- keepalive, backpressure, memory ----
+
+@test "-k pings who is silent, and gives up on who does not answer" {
+	peer get:2 wait -- wsframe -k 100ms cat
+	told ping end 'exit 1'
+	said 'wsframe: peer: gone: nothing came, no answer to our Ping'
+	peer get pong: get pong: get text:a get close:1000 until:close drop wait -- wsframe -k 100ms cat
+	[[ "$output" == *'text a'* ]]
+	[[ "$output" == *'exit 0' ]]
+}
+
+@test "-k 0 never pings" {
+	peer silent:400 close:1000 rest wait -- wsframe -k 0 cat
+	told 'close 1000' end 'exit 0'
+	peer silent:300 close:1000 rest wait -- wsframe cat
+	told 'close 1000' end 'exit 0'
+}
+
+@test "memory is bounded with every buffer full: at most 640 KiB" {
+	for mode in '' -0 -b; do
+		# shellcheck disable=SC2086
+		peer -t get memory push memory -- wsframe -w 100ms $mode sh -c 'echo x; yes 0123456789 | tr -d "\n"'
+		readarray -t seen < <(printf '%s\n' "$output" | sed -n 's/^private \([0-9]*\) k$/\1/p')
+		((seen[1] > 200 && seen[1] <= 640))
+	done
+}
+
+@test "an idle connection costs at most 24 KiB of its own, or one page more where the stack begins badly" {
+	readelf -lW "$BIN/wsframe" 2>/dev/null | grep -q INTERP && skip "dynamic: the libc's own data is on top"
+	peer text:x get memory close:1000 rest -- env -i PATH="$PATH" wsframe cat
+	[[ "$output" =~ private\ ([0-9]+) ]]
+	((BASH_REMATCH[1] <= 28))
+}
+
+@test "16 MiB in both directions at once: neither waits for the other" {
+	head -c 16000000 /dev/zero | tr '\0' y | fold -w 1000 >lines
+	echo >>lines
+	wsframe -e -c <lines >frames
+	mkfifo to from
+	wsframe -w 20s cat <to >from 2>err 3>&- &
+	pid=$!
+	wsframe -d <from >back 3>&- &
+	reader=$!
+	{ cat frames; printf '\x88\x80\x00\x00\x00\x00'; } >to
+	wait "$reader"
+	cmp back lines
+	ended "$pid"
+	[ "$status" = 0 ]
+}
+
+@test "a slow reader stops the program, and pongs still come between its messages" {
+	peer -t await:up ping:now until:pong -- wsframe sh -c 'touch up; yes 0123456789'
+	told 'pong now'
+}
+
+@test "borrowed descriptors stay as they were: no O_NONBLOCK is left on a pipe or a socket" {
+	peer -p text:a get close:1000 rest wait -- sh -c 'wsframe cat; grep flags: /proc/self/fdinfo/0 /proc/self/fdinfo/1 >flags'
+	! grep -E '[4-7][0-7]{3}$' flags
+}
+
+@test "diagnostics go nowhere where stderr is the connection" {
+	peer rest wait -- sh -c 'exec 2>&0; exec wsframe -w 100ms nosuchprogram'
+	told 'close 1011' end 'exit 127'
+}
+
+@test "a stdin that is closed at the start is said, 1" {
+	run --separate-stderr bash -c 'wsframe -w 100ms cat <&- >/dev/null'
+	[ "$status" = 1 ]
+	[[ "$stderr" == 'wsframe: peer: '* ]]
+}
+
+@test "-v says how it ends" {
+	peer close:4000,bye rest wait -- wsframe -v cat
+	told 'close 4000' end 'exit 0'
+	[[ "$stderr" == *'wsframe: peer: closed with 4000: bye'* ]]
+	[[ "$stderr" == *'wsframe: cat: exit 0'* ]]
+}
+
+@test "what the peer says is escaped" {
+	peer 'close:4000,\x1b]0;x\x07\nFAKE' rest wait -- wsframe -v cat
+	! grep -qP '[^\x20-\x7e\n]' <<<"$stderr"
+	[[ "$stderr" == *'\x1b]0;x\x07\x0aFAKE'* ]]
+}
+
+# ---- the client ----
+
+@test "a client masks its frames and takes only unmasked ones" {
+	peer -c get text:hi get close:1000 get drop wait -- wsframe -c sh -c 'echo hello; read x; echo "got $x"; read x'
+	told 'text hello' 'text got hi' 'close 1000' 'exit 0'
+	peer -c 'raw:\x81\x81\x01\x02\x03\x04x' get drop wait -- wsframe -c cat
+	told 'close 1002' 'exit 1'
+	said "wsframe: peer: a server's frame is masked (1002)"
+}
+
+@test "its program has not its connection" {
+	peer -c get:2 close:1000 get drop wait -- wsframe -c sh -c 'for i in 6 7; do [ -e /proc/$$/fd/$i ] && echo yes || echo no; done; cat'
+	told 'text no' 'text no' 'close 1000' 'exit 0'
+}
+
+# client STEP... -- ARG...: a client without program, its stdin in `in`, its stdout in `out`.
+client() {
+	local steps=()
+	while [ "$1" != -- ]; do
+		steps+=("$1")
+		shift
+	done
+	peer -c "${steps[@]}" -- sh -c 'exec wsframe -c "$@" <in >out' - "${@:2}"
+}
+
+@test "without program: stdin goes out, what comes goes to stdout; it closes when nothing came for -q" {
+	printf 'one\ntwo' >in
+	client get:2 text:reply get close:1000 drop wait -- -q 200ms
+	told 'text one' 'text two' 'close 1000' 'exit 0'
+	holds out 'reply\n'
+}
+
+@test "-q 0 closes at once when stdin has ended; what comes before the peer's Close is delivered" {
+	echo one >in
+	client get:2 text:late close:1000 drop wait -- -q 0
+	told 'text one' 'close 1000' 'exit 0'
+	holds out 'late\n'
+}
+
+@test "-q counts from the last message" {
+	: >in
+	client silent:100 text:a silent:100 text:b silent:100 text:c get close:1000 drop wait -- -q 500ms
+	told 'close 1000' 'exit 0'
+	holds out 'a\nb\nc\n'
+}
+
+@test "-q never leaves the end to the peer" {
+	: >in
+	client text:a silent:300 close:1000 get drop wait -- -q never
+	told 'close 1000' 'exit 0'
+	holds out 'a\n'
+}
+
+@test "-m closes after so many messages" {
+	: >in
+	client text:a text:b get close:1000 drop wait -- -q never -m 2
+	told 'close 1000' 'exit 0'
+	holds out 'a\nb\n'
+	mkfifo in2
+	exec 5<>in2
+	peer -c text:a get close:1000 drop wait -- sh -c 'exec wsframe -c -m 1 <in2 >out'
+	exec 5>&-
+	told 'close 1000' 'exit 0'
+	holds out 'a\n'
+}
+
+@test "the peer's Close as a client: 1000, 1001, none are good, others are said" {
+	: >in
+	for code in close:1000 close:1001 close; do
+		client "$code" get drop wait -- -q never
+		[[ "$output" == *$'\nexit 0' ]]
+		[ "$stderr" = "" ]
+	done
+	client close:1008,policy get drop wait -- -q never
+	told 'close 1008' 'exit 1'
+	said 'wsframe: peer: closed with 1008: policy'
+}
+
+@test "as a client: an end without a Close, and no answer to ours, are 1" {
+	: >in
+	client text:a drop wait -- -q never
+	told 'exit 1'
+	holds out 'a\n'
+	client rest wait -- -q 0 -w 100ms
+	told 'close 1000' end 'exit 1'
+	said 'wsframe: peer: no answer to our Close'
+}
+
+@test "the server ends the connection first" {
+	: >in
+	client get close:1000 silent:200 fin rest wait -- -q 0 -w 20s
+	told 'close 1000' end 'exit 0'
+}
+
+@test "bad UTF-8 on stdin: 1011 and the line" {
+	printf 'ok\n\377\n' >in
+	client get:2 close:1011 drop wait -- -q never
+	told 'text ok' 'close 1011' 'exit 1'
+	said 'wsframe: stdin: line 2: not UTF-8'
+}
+
+@test "SIGTERM to a client: Close 1001, 0" {
+	: >in
+	client ping: get kill:TERM get close:1001 drop wait -- -q never
+	told pong 'close 1001' 'exit 0'
+}
+
+@test "stdout that is full, or gone: said, or not, and 1" {
+	peer -c text:a get close:1011 drop wait -- sh -c 'exec wsframe -c -q never </dev/null >/dev/full'
+	told 'close 1011' 'exit 1'
+	said 'wsframe: stdout: No space left on device'
+	mkfifo gone
+	peer -c get close:1001 drop wait -- sh -c 'head -c 0 <gone & exec wsframe -c -q never </dev/null >gone'
+	told 'close 1001' 'exit 1'
+	[ "$stderr" = "" ]
+}
+
+@test "what goes to a slow stdout is cut by neither -q nor -w" {
+	mkfifo slow
+	(sleep 0.7; cat <slow >all) 3>&- &
+	reader=$!
+	peer -c many:100000,0123456789 until:close close:1000 fin wait -- sh -c 'exec wsframe -c -q 50ms -w 50ms </dev/null >slow'
+	told 'close 1000' 'exit 0'
+	wait "$reader"
+	[ "$(wc -l <all)" = 100000 ]
+}
+
+@test "a ping is answered by a client too, masked" {
+	: >in
+	client ping:p get close:1000 get drop wait -- -q never
+	told 'pong p' 'close 1000' 'exit 0'
+}
+
+# ---- the system gets in the way ----
+
+@test "a start that the system refuses: 1011, 1" {
+	command -v strace >/dev/null || skip "needs strace"
+	peer get close:1011 rest wait -- strace -qq -o /dev/null -e trace=vfork,clone,fork -e inject=vfork,clone,fork:error=EAGAIN wsframe cat
+	told 'close 1011' end 'exit 1'
+	said 'wsframe: cat: Resource temporarily unavailable'
+	peer get close:1011 rest wait -- strace -qq -o /dev/null -e trace=pipe2 -e inject=pipe2:error=EMFILE wsframe cat
+	told 'close 1011' end 'exit 1'
+}
+
+@test "interrupted calls change nothing" {
+	command -v strace >/dev/null || skip "needs strace"
+	for i in 1 2 3 4 5 6 7 8 9; do
+		echo "message $i"
+	done >in
+	peer -c count -- sh -c 'exec strace -qq -o /dev/null -e trace=read,write,recvfrom,sendto,ppoll \
+		-e inject=read,write,recvfrom,sendto,ppoll:error=EINTR:when=1+2 wsframe -c -q 0 -w 200ms <in >out'
+	told '10 frames 83 bytes'
+}
