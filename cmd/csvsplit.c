@@ -179,6 +179,20 @@ data_put(struct job *job, struct span data, const struct csv_record *record)
 	}
 }
 
+static void
+field_put(struct job *job, struct span data, const struct csv_record *record)
+{
+	const unsigned char *at = (const unsigned char *)data.at;
+
+	if (data.size > FIT_MIN) {
+		csv_write_field(&job->writer, &job->out);
+		data_put(job, data, record);
+		csv_write_field_end(&job->writer, &job->out);
+	} else if (csv_write_whole(&job->writer, &job->out, at, data.size, csv_record_readable(record, data)) < data.size) {
+		line_die(job, csv_record_line(record, &job->index), nul_refused);
+	}
+}
+
 /* A field's key is its name, or where the header has none its number (~5: from the end). */
 static void
 key_put(struct job *job, int64_t position)
@@ -234,9 +248,7 @@ record_put(struct job *job, const struct csv_record *record)
 		out_reserve(job);
 		if (job->writer.keyed)
 			key_put(job, position);
-		csv_write_field(&job->writer, &job->out);
-		data_put(job, csv_record_field(record, position), record);
-		csv_write_field_end(&job->writer, &job->out);
+		field_put(job, csv_record_field(record, position), record);
 	}
 	out_reserve(job);
 	csv_write_record_end(&job->writer, &job->out);

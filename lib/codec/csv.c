@@ -77,7 +77,8 @@ csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, si
 				*carry = (struct csv_carry){.closed = 1};
 			}
 		} else if (p[i] == csv->dialect.delimiter || p[i] == '\n') {
-			*(p[i] == '\n' ? &m->record : &m->field) |= bit;
+			m->record |= p[i] == '\n' ? bit : 0;
+			m->stop |= bit;
 			*carry = (struct csv_carry){.starting = 1};
 		} else if (p[i] == '\r' && (i + 1 < n ? p[i + 1] == '\n' : newline_next)) {
 			m->drop |= bit;
@@ -90,10 +91,11 @@ csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, si
 			}
 			if (problem != CSV_FINE && csv->dialect.strict) {
 				csv->problem = problem;
-				return i;
+				n = i;
 			}
 		}
 	}
+	m->stop |= m->drop;
 	return n;
 }
 
@@ -175,13 +177,15 @@ csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last, st
 		return 0;
 	csv->begun = true;
 	if (mark > 0) {
-		index->marks[0] = (struct csv_marks){.drop = csv_below((size_t)mark)};
-		return index->end = (size_t)mark;
+		index->marks[0] = (struct csv_marks){.stop = csv_below(MARK_SIZE), .drop = csv_below(MARK_SIZE)};
+		index->marks[1] = (struct csv_marks){0};
+		return index->end = MARK_SIZE;
 	}
 	size = certain_size(csv, in, n, last);
 	if (size > CSV_WINDOW)
 		size = CSV_WINDOW;
 	index->end = kernel_of(csv)->index(csv, in, size, size < n && in[size] == '\n', index->marks);
+	index->marks[(index->end + 63) / 64] = (struct csv_marks){0};
 	position_keep(csv, in, index->end, index->line);
 	return index->end;
 }

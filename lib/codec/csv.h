@@ -85,7 +85,7 @@ size_t csv_flatten(struct csv *csv, const unsigned char *in, size_t n, bool last
 
 /* The marks of 64 bytes, the first byte's in the lowest bit. */
 struct csv_marks {
-	uint64_t field;   /* delimiters that end a field */
+	uint64_t stop;    /* all that is no data: delimiters that end a field, and: */
 	uint64_t record;  /* LFs that end a record */
 	uint64_t drop;    /* quotes that are no data, CRs of CRLF */
 	uint64_t newline; /* every LF */
@@ -97,7 +97,7 @@ enum { CSV_WINDOW = 16384 };
 struct csv_index {
 	size_t end;
 	uint64_t line; /* the first byte's */
-	struct csv_marks marks[CSV_WINDOW / 64];
+	struct csv_marks marks[CSV_WINDOW / 64 + 1]; /* behind the last block one without marks */
 };
 
 /* Marks up to CSV_WINDOW bytes. Returns how many, index->end; call again as csv_flatten(). */
@@ -112,51 +112,61 @@ enum csv_stop {
 	CSV_STOP_ANY,    /* or a byte to drop */
 };
 
-/* Walks over the marks of a window. */
+/*
+ * Walks over the marks of a window. It sees 64 bytes from anywhere, not from a
+ * block's beginning: then few steps must go on to the next ones, which is a
+ * branch that no CPU can foretell.
+ */
 struct csv_cursor {
 	const struct csv_index *index;
-	size_t block;
-	uint64_t stops; /* in the block, not walked over yet */
-	uint64_t found; /* the last one */
+	size_t base;     /* the first byte in sight; the marks are shifted by it */
+	uint64_t stop;   /* not walked over yet */
+	uint64_t record;
+	uint64_t drop;
+	uint64_t found;  /* the last one */
 };
 
-static inline uint64_t
-csv_stops(const struct csv_marks *m)
+static inline void
+csv_cursor_move(struct csv_cursor *cursor, size_t to)
 {
-	return m->field | m->record | m->drop;
+	const struct csv_marks *m = &cursor->index->marks[to / 64];
+	unsigned shift = to % 64, back = 63 - shift;
+
+	cursor->base = to;
+	cursor->stop = m[0].stop >> shift | m[1].stop << 1 << back;
+	cursor->record = m[0].record >> shift | m[1].record << 1 << back;
+	cursor->drop = m[0].drop >> shift | m[1].drop << 1 << back;
 }
 
 /* `at` is before index->end. */
 static inline struct csv_cursor
 csv_cursor_at(const struct csv_index *index, size_t at)
 {
-	uint64_t from = ~(uint64_t)0 << at % 64;
+	struct csv_cursor cursor = {.index = index};
 
-	return (struct csv_cursor){.index = index, .block = at / 64, .stops = csv_stops(&index->marks[at / 64]) & from};
+	csv_cursor_move(&cursor, at);
+	return cursor;
 }
 
 /* The next byte with such a mark, or index->end. */
 static inline size_t
 csv_cursor_next(struct csv_cursor *cursor, enum csv_stop stop)
 {
-	const struct csv_marks *m = &cursor->index->marks[cursor->block];
-
 	for (;;) {
-		uint64_t found = cursor->stops;
+		uint64_t found = cursor->stop;
 
 		if (stop == CSV_STOP_RECORD)
-			found &= m->record;
+			found &= cursor->record;
 		else if (stop == CSV_STOP_FIELD)
-			found &= ~m->drop;
+			found &= ~cursor->drop;
 		if (found != 0) {
 			cursor->found = found & (0 - found);
-			cursor->stops &= ~(found ^ (found - 1)); /* up to that one */
-			return cursor->block * 64 + (size_t)__builtin_ctzll(found);
+			cursor->stop &= ~(found ^ (found - 1)); /* up to that one */
+			return cursor->base + (size_t)__builtin_ctzll(found);
 		}
-		if ((cursor->block + 1) * 64 >= cursor->index->end)
+		if (cursor->base + 64 >= cursor->index->end)
 			return cursor->index->end;
-		cursor->block++;
-		cursor->stops = csv_stops(++m);
+		csv_cursor_move(cursor, cursor->base + 64);
 	}
 }
 
@@ -164,13 +174,20 @@ csv_cursor_next(struct csv_cursor *cursor, enum csv_stop stop)
 static inline bool
 csv_cursor_at_record(const struct csv_cursor *cursor)
 {
-	return (cursor->index->marks[cursor->block].record & cursor->found) != 0;
+	return (cursor->record & cursor->found) != 0;
 }
 
 static inline bool
 csv_cursor_at_drop(const struct csv_cursor *cursor)
 {
-	return (cursor->index->marks[cursor->block].drop & cursor->found) != 0;
+	return (cursor->drop & cursor->found) != 0;
+}
+
+/* Whether the byte behind it, if that is in sight, ends the field. */
+static inline bool
+csv_cursor_end_follows(const struct csv_cursor *cursor)
+{
+	return (cursor->found << 1 & cursor->stop & ~cursor->drop) != 0;
 }
 
 #endif

@@ -62,9 +62,9 @@ marks_make(struct csv_carry *carry, const struct csv *csv, const struct csv_bits
 	if (objections(csv, b, inside, opening & ~starts & ~after_close, after_close, crlf) != 0)
 		return false;
 	*opened = opening & starts;
-	m->field = b->delimiter & ~inside;
 	m->record = b->newline & ~inside;
 	m->drop = closing | *opened | crlf;
+	m->stop = ends | m->drop;
 	m->newline = b->newline;
 	carry->quoted = 0 - (inside >> (n - 1) & 1);
 	carry->starting = ends >> (n - 1) & 1;
@@ -94,7 +94,7 @@ block_mark(struct csv *csv, struct csv_carry *carry, const struct needles *needl
 	bits.cr &= mine;
 	if (!marks_make(carry, csv, &bits, n, newline_next, m, &opened))
 		n = csv_machine(csv, carry, p, n, newline_next, m, &opened);
-	*nul = bits.nul & mine & ~(m->field | m->drop);
+	*nul = bits.nul & mine & ~m->stop;
 	if (opened != 0)
 		csv->quote_line = csv->line + csv_ones(m->newline & csv_below(csv_last_one(opened)));
 	return n;
@@ -109,7 +109,9 @@ run_plain_marks(struct csv *csv, const struct needles *needles, const unsigned c
 	size_t at = 0;
 
 	for (; n - at >= 64 && block_plain_bits(needles, in + at, &bits); at += 64) {
-		*marks++ = (struct csv_marks){.field = bits.delimiter, .record = bits.newline, .newline = bits.newline};
+		*marks++ = (struct csv_marks){
+			.stop = bits.delimiter | bits.newline, .record = bits.newline, .newline = bits.newline,
+		};
 		csv->line += csv_ones(bits.newline);
 	}
 	return at;
@@ -196,7 +198,7 @@ kernel_flatten(struct csv *csv, const unsigned char *in, size_t n, bool newline_
 			size = csv_first_one(nul);
 			csv->problem = CSV_NUL_IN_FIELD;
 		}
-		to += block_squeeze(&needles, p, m.field | m.record, m.drop | ~csv_below(size), to);
+		to += block_squeeze(&needles, p, m.stop & ~m.drop, m.drop | ~csv_below(size), to);
 		csv->line += csv_ones(m.newline & csv_below(size));
 		at += size;
 	}

@@ -3,6 +3,9 @@
 enum {
 	PIECE_SHORT = 64,
 	PICK_ROOM = CSV_WRITE_GROWTH * PIECE_SHORT + 4 * CSV_WRITE_ROOM, /* for a short piece and what ends a record */
+	EARLY_MAX = 16,
+	EARLY_ROOM = EARLY_MAX * PICK_ROOM,
+	SIGHT = 64, /* of a cursor */
 };
 
 /*
@@ -13,32 +16,100 @@ enum {
 
 /* What to do with the field at pick->position. */
 ALWAYS static inline void
-choose(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
+choose(struct csv_pick *pick)
 {
 	while (pick->range < pick->count && pick->position > pick->ranges[pick->range].to)
 		pick->range++;
-	if (pick->range == pick->count) {
+	if (pick->range == pick->count)
 		pick->want = CSV_WANT_NO_MORE;
-	} else if (pick->position < pick->ranges[pick->range].from) {
-		pick->want = CSV_WANT_LATER;
-	} else {
-		pick->want = CSV_WANT_FIELD;
-		csv_write_field(writer, out);
-	}
+	else
+		pick->want = pick->position < pick->ranges[pick->range].from ? CSV_WANT_LATER : CSV_WANT_FIELD;
 }
 
 ALWAYS static inline void
-record_start(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
+record_start(struct csv_pick *pick)
 {
 	pick->range = 0;
 	pick->position = 1;
-	choose(pick, writer, out);
+	choose(pick);
 }
 
 void
 csv_pick_start(struct csv_pick *pick, const struct csv_range *ranges, size_t count, bool fill)
 {
 	*pick = (struct csv_pick){.ranges = ranges, .count = count, .fill = fill};
+	if (count == 0 || ranges[count - 1].to > EARLY_MAX)
+		return;
+	pick->early_count = (unsigned)ranges[count - 1].to;
+	for (size_t i = 0; i < count; i++)
+		for (uint64_t k = ranges[i].from; k <= ranges[i].to; k++)
+			pick->early |= (uint32_t)1 << (k - 1);
+}
+
+/*
+ * What ends the first `count` fields, where all of them are in sight, have
+ * bytes to drop only at their beginnings and ends, and none but the last one
+ * ends the record; else 0. *last is the last one.
+ */
+ALWAYS static inline uint64_t
+early_ends(const struct csv_cursor *cursor, unsigned count, uint64_t *last)
+{
+	uint64_t ends = cursor->stop & ~cursor->drop, rest = ends, inner;
+
+	for (unsigned k = 1; k < count; k++)
+		rest &= rest - 1;
+	*last = rest & (0 - rest);
+	ends ^= rest & (rest - 1);
+	inner = cursor->drop & ~(ends << 1 | 1) & ~(ends >> 1);
+	return *last == 0 || ((inner | (cursor->record & ends)) & (*last - 1)) != 0 ? 0 : ends;
+}
+
+/* The byte behind the record's end, where that is within 64 bytes from the cursor or the next 64; else 0. */
+ALWAYS static inline size_t
+record_end_near(struct csv_cursor *cursor, uint64_t last)
+{
+	uint64_t here = cursor->record & (0 - last), next;
+	size_t base = cursor->base;
+
+	csv_cursor_move(cursor, base + SIGHT);
+	next = cursor->record;
+	if ((here | next) == 0)
+		return 0;
+	return base + 1 + (size_t)(here != 0 ? __builtin_ctzll(here) : SIGHT + __builtin_ctzll(next));
+}
+
+/*
+ * Records of which little is wanted and that are simple there, with as few
+ * branches that depend on the data as can be. Returns where it stopped: before
+ * a record, and before the window's end.
+ */
+ALWAYS static inline size_t
+run_early(const struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
+          struct csv_writer *writer, struct buffer *out, bool *refused)
+{
+	while (at + 3 * SIGHT <= index->end && buffer_room(out) >= EARLY_ROOM) {
+		struct csv_cursor cursor = csv_cursor_at(index, at);
+		uint64_t last, ends = early_ends(&cursor, pick->early_count, &last), drop = cursor.drop;
+		size_t from = 0, end;
+
+		if (ends == 0 || (end = record_end_near(&cursor, last)) == 0)
+			break;
+		for (uint32_t wanted = pick->early; ends != 0; wanted >>= 1, ends &= ends - 1) {
+			size_t stop = (size_t)__builtin_ctzll(ends), n;
+
+			if ((wanted & 1) != 0) {
+				from += drop >> from & 1;
+				n = stop - from - (stop != from ? drop >> (stop - 1) & 1 : 0);
+				*refused = csv_write_whole(writer, out, in + at + from, n, SIGHT) < n;
+				if (*refused)
+					return at + from;
+			}
+			from = stop + 1;
+		}
+		csv_write_record_end(writer, out);
+		at = end;
+	}
+	return at;
 }
 
 /* The fields that the record lacks, as many as there is room for. True when all are there. */
@@ -71,65 +142,114 @@ record_end(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
 	pick->want = CSV_WANT_RECORD;
 }
 
+/* A field is behind us, and written where it was wanted. */
 ALWAYS static inline void
-field_end(struct csv_pick *pick, bool ends_record, struct csv_writer *writer, struct buffer *out)
+field_pass(struct csv_pick *pick, bool ends_record, struct csv_writer *writer, struct buffer *out)
 {
-	if (pick->want == CSV_WANT_FIELD)
-		csv_write_field_end(writer, out);
 	pick->position++;
 	if (ends_record) {
 		pick->want = CSV_WANT_MISSING;
 		record_end(pick, writer, out);
 	} else {
-		choose(pick, writer, out);
+		choose(pick);
 	}
 }
 
-/* Data up to a stop, as much as there is room for. Returns how much is done. */
+/* As much of a field's data as there is room for. Returns how much. */
 ALWAYS static inline size_t
-put_piece(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n, size_t readable,
-          bool *refused)
+put_part(struct csv_pick *pick, const unsigned char *data, size_t n, size_t readable, struct csv_writer *writer,
+         struct buffer *out, bool *refused)
 {
-	size_t fit = n <= PIECE_SHORT ? n : csv_write_fit(out), taken;
+	size_t fit = csv_write_fit(out), part = n < fit ? n : fit, taken;
 
-	if (n > fit)
-		n = fit;
-	taken = csv_write_data(writer, out, data, n, readable);
-	*refused = taken < n;
+	if (pick->want == CSV_WANT_FIELD)
+		csv_write_field(writer, out);
+	pick->want = CSV_WANT_REST;
+	taken = csv_write_data(writer, out, data, part, readable);
+	*refused = taken < part;
 	return taken;
 }
 
+/*
+ * A wanted field, or what is there of it up to a byte to drop; it passes the
+ * field at its end. Returns where it stopped.
+ */
+ALWAYS static inline size_t
+put_field(struct csv_pick *pick, struct csv_cursor *cursor, const unsigned char *in, size_t at,
+          struct csv_writer *writer, struct buffer *out, bool *refused)
+{
+	size_t end = cursor->index->end, stop = csv_cursor_next(cursor, CSV_STOP_ANY), n = stop - at, taken;
+	bool drops = stop < end && csv_cursor_at_drop(cursor);
+
+	if (drops && n == 0)
+		return stop + 1;
+	if (drops && csv_cursor_end_follows(cursor)) {
+		stop = csv_cursor_next(cursor, CSV_STOP_ANY);
+		drops = false;
+	}
+	if (!drops && stop < end && pick->want == CSV_WANT_FIELD && n <= PIECE_SHORT) {
+		taken = csv_write_whole(writer, out, in + at, n, end - at);
+		*refused = taken < n;
+	} else {
+		taken = put_part(pick, in + at, n, end - at, writer, out, refused);
+		if (taken == n && !drops && stop < end)
+			csv_write_field_end(writer, out);
+	}
+	if (taken < n) {
+		csv_cursor_move(cursor, at + taken);
+		return at + taken;
+	}
+	if (stop == end)
+		return end;
+	if (!drops)
+		field_pass(pick, csv_cursor_at_record(cursor), writer, out);
+	return stop + 1;
+}
+
+/* Past an unwanted field, or the rest of the record. */
+ALWAYS static inline size_t
+skip(struct csv_pick *pick, struct csv_cursor *cursor, struct csv_writer *writer, struct buffer *out)
+{
+	size_t end = cursor->index->end;
+	size_t stop = pick->want == CSV_WANT_LATER ? csv_cursor_next(cursor, CSV_STOP_FIELD)
+	                                           : csv_cursor_next(cursor, CSV_STOP_RECORD);
+
+	if (stop == end)
+		return end;
+	field_pass(pick, csv_cursor_at_record(cursor), writer, out);
+	return stop + 1;
+}
+
+/* Up to where a record ends, the window does, or room does. */
 ALWAYS static inline size_t
 walk(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
      struct csv_writer *writer, struct buffer *out, bool *refused)
 {
 	struct csv_cursor cursor = csv_cursor_at(index, at);
 
-	*refused = false;
-	while (at < index->end && buffer_room(out) >= PICK_ROOM) {
-		size_t stop;
-
+	do {
 		if (pick->want == CSV_WANT_RECORD)
-			record_start(pick, writer, out);
-		if (pick->want == CSV_WANT_FIELD) {
-			stop = csv_cursor_next(&cursor, CSV_STOP_ANY);
-			at += put_piece(writer, out, in + at, stop - at, index->end - at, refused);
-			if (at < stop)
-				break;
-		} else if (pick->want == CSV_WANT_LATER) {
-			stop = csv_cursor_next(&cursor, CSV_STOP_FIELD);
-		} else if (pick->want == CSV_WANT_NO_MORE) {
-			stop = csv_cursor_next(&cursor, CSV_STOP_RECORD);
-		} else {
+			record_start(pick);
+		if (pick->want == CSV_WANT_FIELD || pick->want == CSV_WANT_REST)
+			at = put_field(pick, &cursor, in, at, writer, out, refused);
+		else if (pick->want != CSV_WANT_MISSING)
+			at = skip(pick, &cursor, writer, out);
+		else
 			record_end(pick, writer, out);
-			continue;
-		}
-		at = stop;
-		if (at == index->end)
-			break;
-		if (pick->want != CSV_WANT_FIELD || !csv_cursor_at_drop(&cursor))
-			field_end(pick, csv_cursor_at_record(&cursor), writer, out);
-		at++;
+	} while (at < index->end && buffer_room(out) >= PICK_ROOM && !*refused
+	         && (pick->want != CSV_WANT_RECORD || pick->early_count == 0));
+	return at;
+}
+
+ALWAYS static inline size_t
+pick_window(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
+            struct csv_writer *writer, struct buffer *out, bool *refused)
+{
+	while (at < index->end && buffer_room(out) >= PICK_ROOM && !*refused) {
+		if (pick->want == CSV_WANT_RECORD && pick->early_count != 0)
+			at = run_early(pick, index, in, at, writer, out, refused);
+		if (!*refused)
+			at = walk(pick, index, in, at, writer, out, refused);
 	}
 	return at;
 }
@@ -142,9 +262,10 @@ csv_pick_window(struct csv_pick *pick, const struct csv_index *index, const unsi
 	struct csv_pick mine = *pick;
 	struct buffer to = *out;
 
+	*refused = false;
 	if (writer->format != CSV_LINES)
-		return walk(pick, index, in, at, writer, out, refused);
-	at = walk(&mine, index, in, at, &lines, &to, refused);
+		return pick_window(pick, index, in, at, writer, out, refused);
+	at = pick_window(&mine, index, in, at, &lines, &to, refused);
 	*pick = mine;
 	*out = to;
 	return at;
@@ -155,9 +276,13 @@ csv_pick_end(struct csv_pick *pick, struct csv_writer *writer, struct buffer *ou
 {
 	if (buffer_room(out) < PICK_ROOM)
 		return false;
+	if (pick->want == CSV_WANT_FIELD)
+		csv_write_field(writer, out);
+	if (pick->want == CSV_WANT_FIELD || pick->want == CSV_WANT_REST)
+		csv_write_field_end(writer, out);
 	if (pick->want == CSV_WANT_MISSING)
 		record_end(pick, writer, out);
 	else
-		field_end(pick, true, writer, out);
+		field_pass(pick, true, writer, out);
 	return pick->want == CSV_WANT_RECORD;
 }

@@ -9,6 +9,7 @@
 enum csv_want {
 	CSV_WANT_RECORD,  /* the next one */
 	CSV_WANT_FIELD,   /* this one */
+	CSV_WANT_REST,    /* this one, of which some is written */
 	CSV_WANT_LATER,   /* not this one */
 	CSV_WANT_NO_MORE, /* none of the rest of the record */
 	CSV_WANT_MISSING, /* what the record, which has ended, lacks */
@@ -18,6 +19,9 @@ struct csv_pick {
 	const struct csv_range *ranges;
 	size_t count;
 	bool fill; /* positions that a record lacks are empty fields */
+	/* Where all that is wanted is among the first few fields: bit 0 is position 1. */
+	uint32_t early;
+	unsigned early_count; /* fields up to the last one wanted, 0: too many */
 	/* within a record */
 	enum csv_want want;
 	size_t range;

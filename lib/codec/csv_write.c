@@ -23,6 +23,9 @@ static const unsigned char special[256] = {
 	['\\'] = IN_TSV | IN_JSON,
 };
 
+/* Else the set of bytes to look for is no constant where it is used. */
+#define ALWAYS __attribute__((always_inline))
+
 #ifdef __SSE2__
 
 static inline __m128i
@@ -37,7 +40,7 @@ equal_16(__m128i bytes, char needle)
 	return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(needle));
 }
 
-static inline __m128i
+ALWAYS static inline __m128i
 special_16(__m128i bytes, unsigned in)
 {
 	__m128i quote = equal_16(bytes, '"'), breaks = _mm_or_si128(equal_16(bytes, '\n'), equal_16(bytes, '\r'));
@@ -56,7 +59,7 @@ special_16(__m128i bytes, unsigned in)
 }
 
 /* Which of 32 bytes are special. */
-static inline uint32_t
+ALWAYS static inline uint32_t
 special_32(const unsigned char *p, unsigned in)
 {
 	uint32_t low = (uint32_t)_mm_movemask_epi8(special_16(load_16(p), in));
@@ -67,7 +70,7 @@ special_32(const unsigned char *p, unsigned in)
 
 #else
 
-static inline uint32_t
+ALWAYS static inline uint32_t
 special_32(const unsigned char *p, unsigned in)
 {
 	uint32_t found = 0;
@@ -80,7 +83,7 @@ special_32(const unsigned char *p, unsigned in)
 #endif
 
 /* How many of n bytes come before the first special one. */
-static inline size_t
+ALWAYS static inline size_t
 plain_run(const unsigned char *data, size_t n, size_t readable, unsigned in)
 {
 	size_t i = 0;
@@ -321,6 +324,43 @@ csv_write_field_end_formatted(struct csv_writer *w, struct buffer *out)
 	default:
 		break;
 	}
+}
+
+/* A short field of TSV or CSV that needs nothing but its separator. False where it needs more. */
+ALWAYS static inline bool
+put_simple(struct csv_writer *w, struct buffer *out, const unsigned char *data, size_t n, unsigned char separator,
+           unsigned in)
+{
+	unsigned char *to = buffer_tail(out);
+
+	if ((special_32(data, in) & (((uint64_t)1 << n) - 1)) != 0)
+		return false;
+	*to = separator;
+	to += w->fields++ != 0;
+	memcpy(to, data, 16);
+	memcpy(to + 16, data + 16, 16);
+	out->end = (size_t)(to + n - out->bytes);
+	w->length = n;
+	return true;
+}
+
+size_t
+csv_write_whole_formatted(struct csv_writer *w, struct buffer *out, const unsigned char *data, size_t n,
+                          size_t readable)
+{
+	size_t taken;
+
+	if (n <= 32 && readable >= 32) {
+		if (w->format == CSV_TSV && put_simple(w, out, data, n, '\t', IN_TSV))
+			return n;
+		if (w->format == CSV_CSV && w->begun && put_simple(w, out, data, n, ',', IN_CSV))
+			return n;
+	}
+	csv_write_field_formatted(w, out);
+	taken = csv_write_data_formatted(w, out, data, n, readable);
+	if (taken == n)
+		csv_write_field_end_formatted(w, out);
+	return taken;
 }
 
 void

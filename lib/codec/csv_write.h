@@ -99,6 +99,20 @@ csv_write_field_end(struct csv_writer *writer, struct buffer *out)
 		out->bytes[out->end++] = '\n';
 }
 
+size_t csv_write_whole_formatted(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n,
+                                 size_t readable);
+
+/* A field, its data and its end in one: csv_write_field(), csv_write_data(), csv_write_field_end(). */
+static inline size_t
+csv_write_whole(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n, size_t readable)
+{
+	if (writer->format != CSV_LINES)
+		return csv_write_whole_formatted(writer, out, data, n, readable);
+	(void)csv_write_data(writer, out, data, n, readable);
+	csv_write_field_end(writer, out);
+	return n;
+}
+
 static inline void
 csv_write_record_end(struct csv_writer *writer, struct buffer *out)
 {

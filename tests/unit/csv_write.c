@@ -196,6 +196,8 @@ csv_keeps_a_byte_order_mark_that_is_data(void)
 {
 	CHECK(gives("\xef\xbb\xbf" "a\n", CSV_CSV, "a\n"));
 	CHECK(gives("\xef\xbb\xbf\xef\xbb\xbf" "a\nb\n", CSV_CSV, "\"\xef\xbb\xbf" "a\"\nb\n"));
+	CHECK(gives("\xef\xbb\xbf\xef\xbb\xbf" "a,bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n", CSV_CSV,
+	    "\"\xef\xbb\xbf" "a\",bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n"));
 	CHECK(gives("a\n\xef\xbb\xbf" "b\n", CSV_CSV, "a\n\xef\xbb\xbf" "b\n"));
 }
 
@@ -279,15 +281,44 @@ random_text(unsigned char *text, size_t n)
 	return n < from ? n : from;
 }
 
+/* Records as programs write them: mostly whole and short, now and then a long field. */
+static size_t
+tidy_text(unsigned char *text, size_t n)
+{
+	static const char inner[] = "abcdefghij,\n";
+	size_t at = 0;
+
+	while (at + 400 < n) {
+		bool quoted = roll(3) == 0;
+
+		if (quoted)
+			text[at++] = '"';
+		for (size_t size = roll(30) == 0 ? roll(150) : roll(14); size > 0; size--)
+			text[at++] = (unsigned char)inner[roll(quoted ? 12 : 10)];
+		if (quoted && roll(8) == 0)
+			text[at++] = '"', text[at++] = '"';
+		if (quoted)
+			text[at++] = '"';
+		if (roll(7) != 0)
+			text[at++] = ',';
+		else if (roll(2) == 0)
+			text[at++] = '\n';
+		else
+			text[at++] = '\r', text[at++] = '\n';
+	}
+	return at;
+}
+
 static void
 streamed_and_held_are_the_same_on_random_text(void)
 {
 	static const enum csv_format formats[] = {CSV_LINES, CSV_NUL, CSV_TSV, CSV_CSV};
-	static unsigned char text[20000 + 1];
+	static unsigned char text[20000 + 501];
 	struct csv_range ranges[2];
 
-	for (unsigned turn = 0; turn < 300; turn++) {
-		size_t n = random_text(text, turn % 10 == 0 ? 20000 : 1 + roll(800)), count = 1 + roll(2);
+	for (unsigned turn = 0; turn < 600; turn++) {
+		size_t size = turn % 10 == 0 ? 20000 : 1 + roll(800), count = 1 + roll(2);
+		size_t n = turn % 3 == 0 ? tidy_text(text, size + 500) : random_text(text, size);
 		enum csv_format format = formats[turn % 4];
 
 		ranges[0].from = 1 + roll(3);
