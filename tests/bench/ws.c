@@ -1,0 +1,471 @@
+/*
+ * A load generator for WebSocket servers on 127.0.0.1 that echo text. Every
+ * message that comes back is compared; a wrong one, or a lost connection, is
+ * exit 1.
+ *
+ *     ws rr       -p port [-n connections] [-s size] [-d depth] [-t seconds] [-u]
+ *     ws sessions -p port [-n parallel] [-t seconds]
+ *     ws idle     -p port [-n connections] -P pid
+ *     ws fan      -p port [-n receivers] [-s size] [-d depth] [-t seconds]
+ *
+ * rr: each connection always has depth messages under way; -u: of two-byte
+ * characters. sessions: connect, handshake, one message there and back, Close both
+ * ways. fan: one more connection sends depth messages, which all the others
+ * receive, and so on. Prints what tcp.c prints: RATE CPU P50 P99 P999, with
+ * deliveries a second for fan; idle prints bytes of Pss a connection.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "load.h"
+
+enum { HEAD_MAX = 14, CHUNK = 256 * 1024, BATCH = 256 };
+
+static struct {
+	const char *mode;
+	uint16_t port;
+	size_t connections, size, depth;
+	double seconds;
+	long pid;
+	bool wide;
+} options = {.connections = 1, .size = 64, .depth = 1, .seconds = 1};
+
+struct connection {
+	int fd;
+	char *payload;     /* of each of its messages */
+	char *window;      /* depth of them, framed and masked */
+	size_t window_size, sent;
+	unsigned char head[HEAD_MAX]; /* of the frame that comes in */
+	size_t head_size;
+	uint64_t left;     /* of its payload */
+	bool fin;
+	size_t at;         /* within the message */
+	size_t received;   /* messages of this window */
+	uint64_t sent_at;
+};
+
+static struct connection *all;
+static size_t count;
+static char taken[CHUNK];
+static int epoll;
+static uint64_t done;
+static bool stopping;
+
+static void
+fail(const char *what)
+{
+	fprintf(stderr, "ws %s: %s: %s\n", options.mode, what, strerror(errno));
+	exit(1);
+}
+
+static void
+wrong(const char *what)
+{
+	errno = EBADMSG;
+	fail(what);
+}
+
+static size_t
+frame_head(unsigned char *head, unsigned opcode, size_t n)
+{
+	size_t size = n < 126 ? 2 : n < 65536 ? 4 : 10;
+
+	head[0] = (unsigned char)(0x80 | opcode);
+	head[1] = (unsigned char)(0x80 | (n < 126 ? n : n < 65536 ? 126 : 127));
+	for (size_t i = 2; i < size; i++)
+		head[i] = (unsigned char)(n >> 8 * (size - 1 - i));
+	memcpy(head + size, "\x11\x22\x33\x44", 4);
+	return size + 4;
+}
+
+/* Each connection says its own words, so that a mix-up shows. */
+static void
+message_make(struct connection *c, size_t number)
+{
+	unsigned char head[HEAD_MAX];
+	size_t size = frame_head(head, 1, options.size), frame = size + options.size;
+
+	c->payload = malloc(options.size + 16);
+	c->window_size = options.depth * frame;
+	c->window = malloc(c->window_size);
+	if (c->payload == NULL || c->window == NULL)
+		fail("memory");
+	for (size_t i = 0; i < options.size; i++)
+		c->payload[i] = options.wide ? "\xc3\xa9"[i % 2] : (char)('a' + (i * 7 + number) % 26);
+	if (options.wide && options.size % 2 != 0)
+		c->payload[options.size - 1] = 'x';
+	for (size_t i = 0; i < options.depth; i++) {
+		memcpy(c->window + i * frame, head, size);
+		for (size_t k = 0; k < options.size; k++)
+			c->window[i * frame + size + k] = (char)(c->payload[k] ^ "\x11\x22\x33\x44"[k % 4]);
+	}
+}
+
+/* A blocking connection, past the handshake. */
+static int
+connected(void)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(options.port)};
+	int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+	char answer[4096];
+	size_t size = 0;
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0)
+		fail("connect");
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (send(fd, request, sizeof request - 1, MSG_NOSIGNAL) != sizeof request - 1)
+		fail("send");
+	/* Byte by byte at its end, so that no frame is taken with it. */
+	while (size < 4 || memcmp(answer + size - 4, "\r\n\r\n", 4) != 0) {
+		ssize_t n = recv(fd, answer + size, 1, 0);
+
+		if (n <= 0 || (size += (size_t)n) == sizeof answer)
+			fail("handshake");
+	}
+	if (memcmp(answer, "HTTP/1.1 101", 12) != 0 || memmem(answer, size, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", 28) == NULL)
+		wrong("handshake");
+	return fd;
+}
+
+static void
+watch(struct connection *c, int what, uint32_t events)
+{
+	struct epoll_event e = {.events = events, .data.ptr = c};
+
+	if (epoll_ctl(epoll, what, c->fd, &e) != 0)
+		fail("epoll_ctl");
+}
+
+static void
+send_some(struct connection *c)
+{
+	ssize_t n = send(c->fd, c->window + c->sent, c->window_size - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN)
+		fail("send");
+	c->sent += n < 0 ? 0 : (size_t)n;
+}
+
+/* A header that has come whole: false while it has not. */
+static bool
+head_take(struct connection *c, const char **at, size_t *n)
+{
+	size_t need = c->head_size < 2 ? 2 : (c->head[1] & 127) == 126 ? 4 : (c->head[1] & 127) == 127 ? 10 : 2;
+
+	while (*n > 0 && c->head_size < need) {
+		c->head[c->head_size++] = (unsigned char)*(*at)++;
+		(*n)--;
+		if (c->head_size == 2)
+			need = (c->head[1] & 127) == 126 ? 4 : (c->head[1] & 127) == 127 ? 10 : 2;
+	}
+	if (c->head_size < need)
+		return false;
+	c->left = need == 2 ? c->head[1] & 127 : 0;
+	for (size_t i = 2; i < need; i++)
+		c->left = c->left << 8 | c->head[i];
+	c->fin = (c->head[0] & 0x80) != 0;
+	if ((c->head[1] & 0x80) != 0 || (c->head[0] & 0x0f) != (c->at == 0 ? 1 : 0))
+		wrong("frame");
+	return true;
+}
+
+/* What comes must be just the message of `from`, again and again. */
+static void
+take(struct connection *c, const struct connection *from, const char *at, size_t n)
+{
+	while (n > 0 || (c->head_size > 0 && c->left == 0)) {
+		size_t part;
+
+		if (c->left == 0 && !head_take(c, &at, &n))
+			return;
+		part = n < c->left ? n : (size_t)c->left;
+		if (c->at + part > options.size || memcmp(at, from->payload + c->at, part) != 0)
+			wrong("message");
+		c->at += part;
+		c->left -= part;
+		at += part;
+		n -= part;
+		if (c->left > 0)
+			return;
+		c->head_size = 0;
+		if (!c->fin)
+			continue;
+		if (c->at != options.size)
+			wrong("message");
+		c->at = 0;
+		c->received++;
+		done++;
+	}
+}
+
+static bool
+receive(struct connection *c, const struct connection *from)
+{
+	ssize_t n = recv(c->fd, taken, CHUNK, MSG_DONTWAIT);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN))
+		fail("closed by the server");
+	if (n > 0)
+		take(c, from, taken, (size_t)n);
+	return n > 0;
+}
+
+static void
+window_begin(struct connection *c)
+{
+	c->sent = c->received = 0;
+	c->sent_at = now_ns();
+	send_some(c);
+	watch(c, EPOLL_CTL_MOD, c->sent < c->window_size ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+static void
+rr_ready(struct connection *c, uint32_t events)
+{
+	if ((events & EPOLLOUT) != 0 && c->sent < c->window_size) {
+		send_some(c);
+		if (c->sent == c->window_size)
+			watch(c, EPOLL_CTL_MOD, EPOLLIN);
+	}
+	if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0)
+		(void)receive(c, c);
+	if (c->received < options.depth)
+		return;
+	note_time(now_ns() - c->sent_at);
+	if (!stopping)
+		window_begin(c);
+	else
+		c->received = 0;
+}
+
+static void
+turns(void (*ready)(struct connection *, uint32_t), uint64_t end, uint64_t enough)
+{
+	struct epoll_event batch[BATCH];
+
+	while (now_ns() < end && done < enough) {
+		int n = epoll_wait(epoll, batch, BATCH, 10000);
+
+		if (n == 0) {
+			errno = ETIMEDOUT;
+			fail("nothing came for 10 s");
+		}
+		for (int i = 0; i < n; i++)
+			ready(batch[i].data.ptr, batch[i].events);
+	}
+}
+
+static uint64_t
+in_seconds(double seconds)
+{
+	return now_ns() + (uint64_t)(seconds * 1e9);
+}
+
+static void
+connect_all(size_t n)
+{
+	count = n;
+	all = calloc(n, sizeof *all);
+	if (all == NULL)
+		fail("memory");
+	for (size_t i = 0; i < n; i++) {
+		all[i].fd = connected();
+		message_make(&all[i], i);
+		watch(&all[i], EPOLL_CTL_ADD, EPOLLIN);
+	}
+}
+
+static void
+report(uint64_t from, double cpu)
+{
+	double took = (double)(now_ns() - from) / 1e9;
+
+	if (done == 0)
+		fail("nothing was done");
+	printf("%.1f %.2f", (double)done / took, (processor_us(options.pid) - cpu) / (double)done);
+	print_times();
+}
+
+static void
+rr(void)
+{
+	uint64_t from;
+	double cpu;
+
+	connect_all(options.connections);
+	for (size_t i = 0; i < count; i++)
+		window_begin(&all[i]);
+	turns(rr_ready, in_seconds(options.seconds / 10), UINT64_MAX);
+	memset(histogram, 0, sizeof histogram);
+	timed = done = 0;
+	from = now_ns();
+	cpu = processor_us(options.pid);
+	turns(rr_ready, in_seconds(options.seconds), UINT64_MAX);
+	report(from, cpu);
+}
+
+static void
+idle(void)
+{
+	double before = memory_of(options.pid);
+
+	connect_all(options.connections);
+	stopping = true;
+	for (int round = 0; round < 2; round++) {
+		memset(histogram, 0, sizeof histogram);
+		timed = done = 0;
+		for (size_t i = 0; i < count; i++)
+			window_begin(&all[i]);
+		turns(rr_ready, in_seconds(60), count);
+	}
+	printf("%.0f 0", (memory_of(options.pid) - before) / (double)count);
+	print_times();
+}
+
+/* The last of all is the sender. */
+static void
+fan_ready(struct connection *c, uint32_t events)
+{
+	struct connection *sender = &all[count - 1];
+
+	if (c == sender && (events & EPOLLOUT) != 0) {
+		send_some(c);
+		if (c->sent == c->window_size)
+			watch(c, EPOLL_CTL_MOD, 0);
+	}
+	if (c != sender)
+		(void)receive(c, sender);
+}
+
+static void
+fan(void)
+{
+	uint64_t end, from, total = 0;
+	double cpu = processor_us(options.pid);
+
+	connect_all(options.connections + 1);
+	from = now_ns();
+	for (end = in_seconds(options.seconds); now_ns() < end;) {
+		done = 0;
+		window_begin(&all[count - 1]);
+		turns(fan_ready, in_seconds(60), options.depth * (count - 1));
+		note_time(now_ns() - all[count - 1].sent_at);
+		total += done;
+	}
+	done = total;
+	report(from, cpu);
+}
+
+/* One session after the other, blocking, until it is time. */
+static void
+sessions_one(uint64_t end, uint64_t *sessions)
+{
+	struct connection c = {0};
+	char closing[64];
+	ssize_t n;
+
+	message_make(&c, 0);
+	while (now_ns() < end) {
+		c.fd = connected();
+		c.received = 0;
+		if (send(c.fd, c.window, c.window_size, MSG_NOSIGNAL) != (ssize_t)c.window_size)
+			fail("send");
+		while (c.received < 1) {
+			n = recv(c.fd, taken, CHUNK, 0);
+			if (n <= 0)
+				fail("closed by the server");
+			take(&c, &c, taken, (size_t)n);
+		}
+		if (send(c.fd, "\x88\x82\x11\x22\x33\x44\x12\xca", 8, MSG_NOSIGNAL) != 8)
+			fail("send");
+		for (size_t got = 0; (n = recv(c.fd, closing + got, sizeof closing - got, 0)) > 0;)
+			if ((got += (size_t)n) >= 2 && closing[0] != '\x88')
+				wrong("Close");
+		(void)close(c.fd);
+		(*sessions)++;
+	}
+}
+
+static void
+sessions(void)
+{
+	uint64_t *each = mmap(NULL, options.connections * sizeof *each, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t end = in_seconds(options.seconds), from = now_ns();
+	double cpu = processor_us(options.pid);
+	int status;
+
+	if (each == MAP_FAILED)
+		fail("memory");
+	for (size_t i = 0; i < options.connections; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			fail("fork");
+		if (pid == 0) {
+			sessions_one(end, &each[i]);
+			_exit(0);
+		}
+	}
+	while (wait(&status) > 0)
+		if (status != 0)
+			exit(1);
+	for (size_t i = 0; i < options.connections; i++)
+		done += each[i];
+	report(from, cpu);
+}
+
+static void
+arguments(int argc, char **argv)
+{
+	options.mode = argc > 1 ? argv[1] : "";
+	for (int key; (key = getopt(argc - 1, argv + 1, "p:n:s:d:t:P:u")) != -1;) {
+		double value = optarg == NULL ? 0 : strtod(optarg, NULL);
+
+		switch (key) {
+		case 'p': options.port = (uint16_t)value; break;
+		case 'n': options.connections = (size_t)value; break;
+		case 's': options.size = (size_t)value; break;
+		case 'd': options.depth = (size_t)value; break;
+		case 't': options.seconds = value; break;
+		case 'P': options.pid = (long)value; break;
+		case 'u': options.wide = true; break;
+		default: exit(2);
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct rlimit limit;
+
+	arguments(argc, argv);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (strcmp(options.mode, "rr") == 0)
+		rr();
+	else if (strcmp(options.mode, "sessions") == 0)
+		sessions();
+	else if (strcmp(options.mode, "idle") == 0)
+		idle();
+	else if (strcmp(options.mode, "fan") == 0)
+		fan();
+	else
+		return fprintf(stderr, "usage: ws rr|sessions|idle|fan -p port [option...]\n"), 2;
+	return 0;
+}
