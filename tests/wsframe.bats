@@ -902,3 +902,37 @@ client() {
 		-e inject=read,write,recvfrom,sendto,ppoll:error=EINTR:when=1+2 wsframe -c -q 0 -w 200ms <in >out'
 	told '10 frames 83 bytes'
 }
+
+# ---- the manual's examples ----
+
+@test "example: a service that counts bytes" {
+	serve tcpaccept wsupgrade wsframe sh -c 'while read -r line; do echo "${#line}"; done'
+	run --separate-stderr bash -c "printf 'hello\n\nyou\n' | portscan-connect -q -p $port wsupgrade -c ws://localhost/ wsframe -c"
+	[ "$status" = 0 ]
+	[ "$output" = $'5\n0\n3' ]
+}
+
+@test "example: a perfect echo" {
+	serve tcpaccept wsupgrade wsframe -n -T cat
+	printf '6:thello,3:b\xff\0,1:t,' >strings
+	portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -n -T <strings >back
+	cmp strings back
+}
+
+@test "example: the first answer" {
+	serve tcpaccept wsupgrade wsframe cat
+	run --separate-stderr bash -c "echo hello | portscan-connect -p $port wsupgrade -c ws://localhost/ wsframe -c -m 1"
+	[ "$status" = 0 ]
+	[ "$output" = hello ]
+}
+
+@test "example: the Hello of RFC 6455" {
+	run bash -c "printf '\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58' | wsframe -d"
+	[ "$output" = Hello ]
+}
+
+@test "example: to a file of frames, and back" {
+	printf 'one\ntwo\n' | wsframe -e >frames
+	run wsframe -d <frames
+	[ "$output" = $'one\ntwo' ]
+}
