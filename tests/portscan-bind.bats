@@ -95,7 +95,7 @@ scan() {
 
 @test "wrong lists of ports are wrong usage, and nothing is bound" {
 	local list
-	for list in '' , 1, ,1 1,,2 9000-8000 8000- -8000 -1 0-70000 0-5 65536 1-65536 +1 ' 1' 0x50 1e3 \
+	for list in '' ',' '1,' ',1' '1,,2' 9000-8000 8000- -8000 -1 0-70000 0-5 65536 1-65536 +1 ' 1' 0x50 1e3 \
 		4294967297 18446744073709551617 99999999999999999999 http; do
 		scan -p "$list" echo no
 		[ "$status" = 2 ]
@@ -149,7 +149,8 @@ scan() {
 }
 
 @test "no descriptor left ends the scan at once" {
-	run -1 --separate-stderr bash -c 'exec 3>&-; ulimit -n 3; exec portscan-bind -a "$1" -p 20000-60000' _ "$ip"
+	run -1 --separate-stderr bash -c 'exec 3>&- 4>&-; ulimit -n 5
+		exec portscan-bind -a 127.1.1.5 -a 127.1.1.6 -a "$1" -p 20000-60000' _ "$ip"
 	[[ $stderr =~ ^"portscan-bind: $ip port 20000: "(Too many open files|No file descriptors available)$ ]]
 }
 
@@ -230,9 +231,9 @@ scan() {
 @test "-q says nothing, -1 prints the port alone on stdout before prog runs" {
 	scan -q -p 20000 true
 	[ -z "$stderr$output" ]
-	scan -1 -p 20000 echo then
+	scan -1 -p 20000 echo next
 	[ "$stderr" = "Bound to 20000" ]
-	[ "${lines[*]}" = "20000 then" ]
+	[ "${lines[*]}" = "20000 next" ]
 	scan --quiet --print-port --ports 20000 true
 	[ -z "$stderr" ]
 	[ "$output" = 20000 ]

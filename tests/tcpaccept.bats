@@ -165,8 +165,9 @@ refused() {
 	[[ $output == *$'\n'TCPREMOTEIP=127.0.0.5$'\n'* ]]
 	[[ $output == *$'\n'TCPCONNNUM=1$'\n'* ]]
 	[[ $output == *$'\n'REMOTE_ADDR=127.0.0.5$'\n'* ]]
-	[[ $output =~ $'\n'TCPREMOTEPORT=([0-9]+)$'\n' ]]
-	[[ $output == *$'\n'REMOTE_PORT=${BASH_REMATCH[1]}$'\n'* ]]
+	remote=$(sed -n 's/^TCPREMOTEPORT=//p' <<<"$output")
+	((remote > 0))
+	[[ $output == *$'\n'REMOTE_PORT=$remote$'\n'* ]]
 	[[ $output == *$'\n'PORT=$port* ]]
 }
 

@@ -1,0 +1,326 @@
+#!/usr/bin/env bats
+# What holds for every program: options, numbers, diagnostics, closed and
+# inherited descriptors, limits, and the programs that they run.
+load helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	mapfile -t programs < <(ls "$BIN")
+	[ "${#programs[@]}" -ge 8 ]
+}
+
+# says LINE: stderr is just this line.
+says() {
+	[ "$stderr" = "$1" ] || {
+		printf 'instead of: %s\nit said: %s\n' "$1" "$stderr"
+		return 1
+	}
+}
+
+# The options of a program that take such a value in --help, e.g.: options_of csvsplit SIZE
+options_of() {
+	"$1" --help | sed -n "s/^ .* --\([a-z0-9-]*\) $2 .*/\1/p"
+}
+
+@test "--help tells the usage on stdout, with every option, and is no failure" {
+	local p
+	for p in "${programs[@]}"; do
+		run -0 --separate-stderr "$p" --help
+		[ -z "$stderr" ]
+		[[ ${lines[0]} == "usage: $p "* ]]
+		[[ $output == *$'\n'"      --help "* && $output == *$'\n'"      --version "* ]]
+		[ "$(grep -c '^ .* --[a-z]' <<<"$output")" -ge 5 ]
+	done
+}
+
+@test "--version tells the program and the version on stdout" {
+	local p
+	for p in "${programs[@]}"; do
+		run -0 --separate-stderr "$p" --version
+		[ -z "$stderr" ]
+		[[ $output =~ ^"$p (fittings) "[0-9]+\.[0-9]+\.[0-9]+$ ]]
+	done
+}
+
+@test "an unknown option is wrong usage, and named" {
+	local p
+	for p in "${programs[@]}"; do
+		run -2 --separate-stderr "$p" --no-such-option
+		says "$p: --no-such-option: no such option ($p --help tells more)"
+		run -2 --separate-stderr "$p" -Z
+		says "$p: -Z: no such option ($p --help tells more)"
+		run -2 --separate-stderr "$p" -v9 -Z
+		[ -n "$stderr" ]
+		run -2 --separate-stderr "$p" --help=yes
+		says "$p: --help=yes: takes no value ($p --help tells more)"
+	done
+}
+
+@test "an option without its value is wrong usage, by its long and its short name" {
+	local p row
+	for p in "${programs[@]}"; do
+		while read -r row; do
+			run -2 --separate-stderr "$p" "--$row"
+			says "$p: --$row: needs a value ($p --help tells more)"
+		done < <("$p" --help | sed -n 's/^ .* --\([a-z0-9-]*\) [A-Z]\{1,\}  .*/\1/p')
+		while read -r letter row; do
+			run -2 --separate-stderr "$p" "$letter"
+			says "$p: --$row: needs a value ($p --help tells more)"
+		done < <("$p" --help | sed -n 's/^  \(-.\), --\([a-z0-9-]*\) [A-Z]\{1,\}  .*/\1 \2/p')
+	done
+}
+
+@test "what is printed of an odd argument is one line of printable ASCII, cut at 256 bytes" {
+	local p odd
+	for p in "${programs[@]}"; do
+		for odd in $'--\e]0;x\a\r\nFAKE' $'--\xff\xfe\x9b' $'--a\xe2\x80\xaeb'; do
+			run -2 --separate-stderr "$p" "$odd"
+			[ "${#stderr_lines[@]}" = 1 ]
+			! grep -qaP '[^\x20-\x7e]' <<<"$stderr"
+			[[ $stderr == *\\x* ]]
+		done
+		run -2 --separate-stderr "$p" "--$(head -c 100000 /dev/zero | tr '\0' x)"
+		[ "${#stderr_lines[@]}" = 1 ]
+		[[ $stderr == "$p: --xxx"*"xxx...: no such option ($p --help tells more)" ]]
+		((${#stderr} < 400))
+	done
+}
+
+# ends CMD...: by itself, and with a status of its own making.
+ends() {
+	status=0
+	timeout 10 "$@" </dev/null >out 2>err || status=$?
+	[[ $status == [0-9] || $status == 12[67] ]]
+}
+
+@test "an empty argument, - and -- are no options" {
+	local p
+	for p in "${programs[@]}"; do
+		ends "$p" ''
+		ends "$p" --
+		[[ $status == [012] ]]
+		ends "$p" -- --help
+		! grep -q ^usage out
+	done
+}
+
+@test "numbers, sizes and times are strict: anything else is refused by name with its range" {
+	local p kind option value count=0
+	for p in "${programs[@]}"; do
+		for kind in N COUNT SIZE TIME; do
+			for option in $(options_of "$p" "$kind"); do
+				count=$((count + 1))
+				for value in '' ' 1' '1 ' +1 -1 0x10 1e3 1.5 1_000 ١ 18446744073709551615 18446744073709551616 99999999999999999999 1kk x; do
+					run -2 --separate-stderr "$p" "--$option" "$value" cat
+					[[ $stderr == "$p: --$option: "*": not a "*" from "*" to "* ]] || {
+						echo "$p --$option '$value': $stderr"
+						return 1
+					}
+					[ "${#stderr_lines[@]}" = 1 ]
+				done
+			done
+		done
+	done
+	((count >= 15))
+}
+
+@test "a number may have zeros in front, for it is only ever decimal" {
+	run -0 --separate-stderr portscan-bind -b 08 -q -p 0 true
+	[ -z "$stderr" ]
+}
+
+# job_of PROGRAM: in $job what it can do with nothing but stdin and stdout, and no other to talk to.
+job_of() {
+	case $1 in
+	portscan-bind) job=(timeout 10 portscan-bind -q -p 0) ;;
+	csvsplit | tcpecho) job=(timeout 10 "$1") ;;
+	wsframe) job=(timeout 10 wsframe -e) ;;
+	*) job=(timeout 10 "$1" --version) ;;
+	esac
+}
+
+@test "a full disk behind stdout is a failure that is said" {
+	local p
+	for p in "${programs[@]}"; do
+		job_of "$p"
+		run -1 --separate-stderr full "${job[@]}"
+		[[ $stderr =~ ^"$p: "(write|stdout)": No space left on device"$ ]]
+		run -1 --separate-stderr full "$p" --help
+		says "$p: write: No space left on device"
+	done
+}
+
+full() {
+	echo a,b | "$@" >/dev/full
+}
+
+@test "a stdout whose reader has gone ends every program" {
+	local p
+	mkfifo gone
+	for p in "${programs[@]}"; do
+		for how in --help --version; do
+			run --separate-stderr readerless "$p" "$how"
+			[ "$status" = 141 ] || [ "$status" = 1 ]
+		done
+		job_of "$p"
+		run --separate-stderr readerless "${job[@]}"
+		[ "$status" = 141 ] || [ "$status" = 1 ]
+	done
+}
+
+# A pipe that was open for reading, and no longer is.
+readerless() {
+	exec 8<>gone
+	exec 9>gone
+	exec 8<&-
+	yes a,b | head -n 100000 | "$@" >&9
+	local status=${PIPESTATUS[2]}
+	exec 9>&-
+	return "$status"
+}
+
+@test "closed stdin, stdout and stderr are survived, in all combinations" {
+	local p closed n
+	for p in "${programs[@]}"; do
+		for n in {1..7}; do
+			closed=
+			((n & 1)) && closed+=' <&-'
+			((n & 2)) && closed+=' >&-'
+			((n & 4)) && closed+=' 2>&-'
+			status=0
+			eval "timeout 10 $p </dev/null >out 2>err $closed" || status=$?
+			[[ $status == [012] ]] || {
+				echo "$p $closed: $status"
+				return 1
+			}
+			# Where it failed and could say so, it did.
+			((status == 0 || n >= 4)) || [ -s err ] || {
+				echo "$p $closed: $status"
+				cat err
+				return 1
+			}
+			status=0
+			job_of "$p"
+			eval "\"\${job[@]}\" </dev/null >out 2>err $closed" || status=$?
+			[[ $status == [01] ]]
+			# What needs the stdout or the stdin that it has not, fails.
+			case $p in
+			csvsplit | tcpecho | wsframe) ((!(n & 1))) || [ "$status" = 1 ] ;;
+			*) ((!(n & 2))) || [ "$status" = 1 ] ;;
+			esac
+		done
+	done
+}
+
+@test "a socket never lands on a closed 0, 1 or 2" {
+	run -0 --separate-stderr sh -c 'exec portscan-bind -p 0 sh -c "
+		readlink /proc/\$\$/fd/0 /proc/\$\$/fd/1 /proc/\$\$/fd/2 /proc/\$\$/fd/3 >seen" <&- >&- 2>&-'
+	mapfile -t seen <seen
+	[ "${seen[0]} ${seen[1]} ${seen[2]}" = "/dev/null $PWD/seen /dev/null" ]
+	[[ ${seen[3]} == socket:* ]]
+	local server
+	for server in 'tcpaccept cat' tcpecho 'wshub cat'; do
+		rm -f announced
+		start server sh -c "exec handover tcp -- $server 2>&- <&-"
+		# SIGTERM is caught only once it serves.
+		await_that catches "$pid" 15
+		for fd in 0 1 2; do
+			[[ $(readlink "/proc/$pid/fd/$fd") != socket:* ]]
+		done
+		stop_all
+	done
+}
+
+# catches PID SIGNAL
+catches() {
+	local mask
+	mask=$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status")
+	((0x$mask >> ($2 - 1) & 1))
+}
+
+@test "inherited descriptors are left alone, and our own do not get through" {
+	exec 50</etc/passwd
+	run -0 --separate-stderr portscan-bind -p 0 ls -l /proc/self/fd 3>&- 4>&-
+	open=$(grep -oE ' [0-9]+ -> [^ ]*' <<<"$output")
+	[[ $open == *" 50 -> /etc/passwd"* && $open == *" 3 -> socket:"* ]]
+	[ "$(grep -c socket: <<<"$open")" = 1 ]
+	serve tcpecho
+	run -0 --separate-stderr portscan-connect -p "$port" ls -l /proc/self/fd 3>&- 4>&-
+	open=$(grep -oE ' [0-9]+ -> [^ ]*' <<<"$output")
+	[[ $open == *" 50 -> /etc/passwd"* && $open == *" 6 -> socket:"* && $open == *" 7 -> socket:"* ]]
+	[ "$(grep -c socket: <<<"$open")" = 2 ]
+	exec 50<&-
+}
+
+# Whatever runs a program starts it so; the program tells of itself.
+chains() {
+	serve tcpecho
+	cat <<-END
+		portscan-bind -q -p 0
+		portscan-connect -q -p $port
+	END
+}
+
+@test "a program is started with no signal blocked, SIGPIPE and SIGCHLD at default, others as inherited" {
+	chains >list
+	while read -r -a chain; do
+		run -0 --separate-stderr env --block-signal=HUP,USR1 --ignore-signal=PIPE,CHLD,USR2 \
+			"${chain[@]}" grep -E '^Sig(Blk|Ign)' /proc/self/status
+		[ "${lines[0]}" = $'SigBlk:\t0000000000000000' ]
+		ignored=$((16#${lines[1]#*$'\t'}))
+		(((ignored >> 12 & 1) == 0 && (ignored >> 16 & 1) == 0 && (ignored >> 11 & 1) == 1))
+	done <list
+}
+
+@test "a program that is missing is 127, one that cannot be run 126, and it is named" {
+	chains >list
+	echo "handover tcp -- tcpaccept" >>list
+	while read -r -a chain; do
+		p=${chain[0]/handover/tcpaccept}
+		run -127 --separate-stderr "${chain[@]}" no-such-program </dev/null
+		says "$p: no-such-program: No such file or directory"
+		run -127 --separate-stderr "${chain[@]}" ./none/prog </dev/null
+		says "$p: ./none/prog: No such file or directory"
+		run -126 --separate-stderr "${chain[@]}" /etc </dev/null
+		says "$p: /etc: Permission denied"
+		run -126 --separate-stderr "${chain[@]}" /etc/passwd </dev/null
+		says "$p: /etc/passwd: Permission denied"
+		run -127 --separate-stderr "${chain[@]}" $'no\nsuch' </dev/null
+		says "$p: no\\x0asuch: No such file or directory"
+		run -127 --separate-stderr "${chain[@]}" '' </dev/null
+		says "$p: : No such file or directory"
+	done <list
+}
+
+@test "a stderr that nobody empties does not hold a program up" {
+	local p
+	mkfifo full
+	exec 8<>full
+	# A pipe takes whole pages: fill it, the last page too.
+	timeout 1 dd if=/dev/zero of=full bs=4096 oflag=nonblock status=none || true
+	for p in "${programs[@]}"; do
+		status=0
+		timeout 10 "$p" --no-such-option 2>&8 || status=$?
+		[ "$status" = 2 ]
+	done
+	exec 8>&-
+}
+
+@test "small limits for memory, stack and files end in a message and 1, or do no harm" {
+	[[ $BUILD != */asan ]] || skip "the sanitizer needs its memory"
+	local p limit
+	for p in "${programs[@]}"; do
+		job_of "$p"
+		for limit in as=4000000 as=16000000 data=2000000 stack=131072 nofile=3 nofile=4 nproc=1 fsize=0; do
+			status=0
+			err=$({ echo a,b | prlimit "--$limit" "${job[@]:2}" >out; } 2>&1) || status=$?
+			# The loader itself may lack something, and a file that may not grow is a signal (SIGXFSZ).
+			[[ $status == [01] || $err == *"error while loading shared libraries"* || ($limit == fsize=* && $status == 153) ]] || {
+				echo "$p $limit: $status"
+				echo "$err"
+				return 1
+			}
+			[ "$status" != 1 ] || [[ $err == "$p: "* ]]
+		done
+	done
+}
