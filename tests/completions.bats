@@ -1,0 +1,293 @@
+# The completions in the three shells themselves.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2046,SC2154
+load helper
+
+programs=(csvsplit portscan-bind portscan-connect tcpaccept tcpecho wsframe wshub wsupgrade)
+completions=$BATS_TEST_DIRNAME/../completions
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit 1
+	: >page.html
+	: >people.csv
+}
+
+need() {
+	command -v "$1" >/dev/null || skip "$1 is not installed"
+}
+
+# What --help says of a program's options, one a line: short, long, value, help.
+# (@ where there is none)
+rows() {
+	"$1" --help | sed -nE -e 's/^  (-.), --/\1 --/p' -e 's/^ {6}--/@ --/p' \
+		| sed -E -e 's/^(..?) (--[a-z0-9-]+) ([A-Z]+)  +/\1 \2 \3 /' -e t -e 's/^(..?) (--[a-z0-9-]+)  +/\1 \2 @ /'
+}
+
+# just WORD...: they are the lines of stdin, in any order.
+just() {
+	diff <(printf '%s\n' "$@" | sort -u) <(sort -u | grep . || echo)
+}
+
+@test "every program has a table that the tests can read" {
+	for program in "${programs[@]}"; do
+		rows "$program" | grep -q '^@ --help @ print this'
+		[ "$(rows "$program" | wc -l)" = "$("$program" --help | grep -cE '^ +(-., )?--[a-z]')" ]
+	done
+	same <(basename -a "$BIN"/* | sort) "${programs[@]}"
+}
+
+# bash
+
+# What bash would put in for each LINE, split into words as readline does it.
+# in_bash LINE...
+in_bash() {
+	bash --norc --noprofile -c '
+		. "$0/fittings.bash"
+		others() { COMPREPLY=("$COMP_CWORD:${COMP_WORDS[*]}:$2:$3"); }
+		complete -F others theirs
+		for line; do
+			rest=$line COMP_WORDS=() COMP_LINE=$line COMP_POINT=${#line} COMP_TYPE=${TYPE-9}
+			while [[ $rest =~ ^[[:blank:]]*([^[:blank:]=:]+|[=:]+)(.*)$ ]]; do
+				COMP_WORDS+=("${BASH_REMATCH[1]}")
+				rest=${BASH_REMATCH[2]}
+			done
+			[[ $line != *" " ]] || COMP_WORDS+=("")
+			COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+			_fittings "${COMP_WORDS[0]}"
+			printf "%s\n" "${COMPREPLY[@]}"
+		done' "$completions" "$@"
+}
+
+# gives 'LINE' WORD...: just these are offered.
+gives() {
+	in_bash "$1" | just "${@:2}" || { echo "for $1" && return 1; }
+}
+
+@test "bash: each option of each program, long and short, is offered" {
+	for program in "${programs[@]}"; do
+		gives "$program -" $(rows "$program" | awk '{ if ($1 != "@") print $1; print $2 }')
+		gives "$program --" $(rows "$program" | awk '{ print $2 }')
+	done
+}
+
+@test "bash: where it lists the options, it says what they do" {
+	for program in "${programs[@]}"; do
+		COLUMNS=1000 TYPE=63 in_bash "$program --" | sed -E 's/ +\(/ (/' | sort >listed
+		rows "$program" | sed -E 's/^[^ ]+ ([^ ]+) @ (.*)/\1 (\2)/; t; s/^[^ ]+ ([^ ]+) ([^ ]+) (.*)/\1 (\2: \3)/' | sort >wanted
+		diff wanted listed
+	done
+	[ "$(TYPE=63 in_bash 'csvsplit --prog')" = --progress ]
+	COLUMNS=40 TYPE=63 in_bash 'wsframe --' >listed
+	[ "$(awk '{ if (length() > n) n = length() } END { print n }' listed)" = 40 ]
+}
+
+@test "bash: the next program is completed with its options, however long the chain is" {
+	gives 'portscan-bind -p 9000 tcpaccept --m' --max --max-per-address
+	gives 'portscan-bind -qp 9000 tcpaccept -C 3 --max=7 wsupgrade --console --host localhost wsframe --enc' --encode
+	gives 'portscan-connect --ports=9000 wsupgrade -c ws://localhost/ wsframe -c --mess' --messages
+	gives 'portscan-bind -- tcpaccept --dr' --drain
+	gives "portscan-bind $BIN/tcpaccept --dr" --drain
+	gives "$BIN/portscan-bind --pr" --print-port
+	gives 'portscan-bind --nosuch tcpaccept --dr' --drain
+	gives 'portscan-bind tcpacc' tcpaccept
+	gives 'portscan-bind -- tcpacc' tcpaccept
+	gives "portscan-bind $BIN/tcpa" "$BIN/tcpaccept"
+	# After the next program our options are none of ours.
+	gives 'portscan-bind tcpecho --rep' --reply
+	gives 'portscan-bind -- --rep' ''
+}
+
+@test "bash: a program that is not ours completes as it does by itself" {
+	gives 'portscan-bind -p 9000 cat peop' people.csv
+	[ "$(in_bash 'portscan-bind -p 9000 tcpaccept theirs --x=1 y')" = '4:theirs --x = 1 y:y:1' ]
+	[ "$(in_bash 'portscan-bind theirs ')" = '1:theirs ::theirs' ]
+}
+
+@test "bash: values" {
+	gives 'csvsplit -O ' lines nul tsv csv json
+	gives 'csvsplit -HO j' json
+	gives 'csvsplit -Ot' -Otsv
+	gives 'csvsplit --format ts' tsv
+	gives 'csvsplit --format=ts' tsv
+	gives 'csvsplit --format=' lines nul tsv csv json
+	gives 'csvsplit peo' people.csv
+	gives 'csvsplit -H page.html peo' people.csv
+	gives 'tcpecho ' ''
+	gives 'portscan-bind tcpaccept wsupgrade --page pag' page.html
+	gives 'wshub --page=pag' page.html
+	gives 'wsupgrade -a tcpech' tcpecho
+	gives 'wsframe -c -q n' never
+	gives 'portscan-bind -a 1' 127.0.0.1
+	gives 'portscan-bind -p ' 9000-9998 8080 0
+	gives 'portscan-connect -t ' ''
+	# Readline replaces only what stands behind a colon.
+	gives 'wsupgrade -c ws:/' //localhost/
+	gives 'wsupgrade -c w' ws://localhost/
+}
+
+@test "bash: the completion changes nothing in a shell with strict options" {
+	run --separate-stderr bash --norc -c '
+		set -u
+		. "$0/fittings.bash"
+		before=$(set -o; shopt; compgen -v)
+		COMP_WORDS=(portscan-bind tcpaccept --m) COMP_CWORD=2 COMP_LINE="portscan-bind tcpaccept --m" COMP_POINT=27
+		_fittings
+		echo "${COMPREPLY[*]}"
+		unset COMP_WORDS COMP_CWORD COMP_LINE COMP_POINT COMPREPLY
+		diff <(echo "$before") <(set -o; shopt; compgen -v | grep -vx before)' "$completions"
+	echo "$output$stderr"
+	[ "${lines[0]}" = "--max --max-per-address" ]
+	[ "$stderr" = "" ]
+	for name in COMP_LINE COMP_POINT COMP_WORDS COMP_CWORD COMPREPLY COMP_TYPE BASH_REMATCH MAPFILE before; do
+		output=$(grep -vE "^[<>] $name\$" <<<"$output" || :)
+	done
+	[ "$(grep -c '^[<>]' <<<"$output")" = 0 ]
+}
+
+# fish
+
+# What fish offers for each LINE: word TAB description.
+in_fish() {
+	HOME=$PWD XDG_CONFIG_HOME=$PWD XDG_DATA_HOME=$PWD fish -c '
+		source $argv[1]/fittings.fish
+		for line in $argv[2..]
+			complete "-C$line"
+		end' "$completions" "$@"
+}
+
+# offers 'LINE' WORD...: just these are offered.
+offers() {
+	in_fish "$1" | cut -f 1 | just "${@:2}" || { echo "for $1" && return 1; }
+}
+
+@test "fish: each option of each program, long and short, with what it does" {
+	need fish
+	for program in "${programs[@]}"; do
+		in_fish "$program -" "$program --" | sort -u >listed
+		rows "$program" | while read -r short long value help; do
+			[ "$value" = @ ] || help="$value: $help"
+			[ "$short" = @ ] || printf '%s\t%s\n' "$short" "$help"
+			printf '%s\t%s\n' "$long" "$help"
+		done | sort -u >wanted
+		diff wanted listed
+	done
+}
+
+@test "fish: the next program is completed with its options, however long the chain is" {
+	need fish
+	offers 'portscan-bind -p 9000 tcpaccept --m' --max --max-per-address
+	offers 'portscan-bind -qp 9000 tcpaccept -C 3 --max=7 wsupgrade --console --host localhost wsframe --enc' --encode
+	offers 'portscan-connect --ports=9000 wsupgrade -c ws://localhost/ wsframe -c --mess' --messages
+	offers 'portscan-bind -- tcpaccept --dr' --drain
+	offers "portscan-bind $BIN/tcpaccept --dr" --drain
+	offers "$BIN/portscan-bind --pr" --print-port
+	offers 'portscan-bind --nosuch tcpaccept --dr' --drain
+	offers 'portscan-bind tcpacc' tcpaccept
+	offers 'portscan-bind -- tcpacc' tcpaccept
+	offers 'portscan-bind tcpecho --rep' --reply
+}
+
+@test "fish: a program that is not ours completes as it does by itself, and the other way round" {
+	need fish
+	offers 'portscan-bind -p 9000 cat peop' people.csv
+	[ "$(in_fish 'portscan-bind -p 9000 tcpaccept cat --')" = "$(in_fish 'cat --')" ]
+	offers 'env portscan-bind -q tcpaccept --m' --max --max-per-address
+	offers 'portscan-bind env tcpaccept --m' --max --max-per-address
+}
+
+@test "fish: values" {
+	need fish
+	offers 'csvsplit -O ' lines nul tsv csv json
+	offers 'csvsplit -HO j' json
+	offers 'csvsplit -Ot' -Otsv
+	offers 'csvsplit --format ts' tsv
+	offers 'csvsplit --format=ts' --format=tsv
+	offers 'csvsplit peo' people.csv
+	offers 'tcpecho ' ''
+	offers 'portscan-bind tcpaccept wsupgrade --page pag' page.html
+	offers 'wshub --page=pag' --page=page.html
+	offers 'wsupgrade -a tcpech' tcpecho
+	offers 'wsframe -c -q n' never
+	offers 'portscan-bind -a 1' 127.0.0.1
+	offers 'wsupgrade -c w' ws://localhost/
+	offers 'portscan-connect -t ' ''
+}
+
+# zsh
+
+# What zsh lists for each LINE.
+in_zsh() {
+	HOME=$PWD zsh -f "$BATS_TEST_DIRNAME/completions.zsh" "$completions" "$@" >zsh.out
+}
+
+# listed 'LINE': what was listed for it, without the line itself.
+listed() {
+	awk -v line="== $1" '/^== / { on = $0 == line; next } on' zsh.out | grep -vF "${1% }" | sed 's/ *$//' || :
+}
+
+# lists 'LINE' WORD...: just these are.
+lists() {
+	listed "$1" | tr -s ' ' '\n' | just "${@:2}" || { cat zsh.out && echo "for $1" && return 1; }
+}
+
+@test "zsh: each option of each program, long and short, with what it does" {
+	need zsh
+	in_zsh "${programs[@]/%/ -}"
+	for program in "${programs[@]}"; do
+		rows "$program" | while read -r short long value help; do
+			[ "$short" = @ ] && short=
+			printf '%s\n' "$long${short:+ $short} -- $help"
+		done | sort >wanted
+		listed "$program -" | grep -v '^-$' | sed -E 's/^([^ ]+) +/\1 /; s/^([^ ]+ -[^- ]) +--/\1 --/' | grep . | sort >got
+		diff wanted got
+	done
+}
+
+@test "zsh: the next program is completed with its options, however long the chain is" {
+	need zsh
+	lines=(
+		'portscan-bind -p 9000 tcpaccept --dr'
+		'portscan-bind -qp 9000 tcpaccept -C 3 --max=7 wsupgrade --console --host localhost wsframe --enc'
+		'portscan-connect --ports=9000 wsupgrade -c ws://localhost/ wsframe -c --mess'
+		'portscan-bind -- tcpaccept --dr'
+		"$BIN/portscan-bind --pr"
+		'portscan-bind tcpacc'
+		'portscan-bind -- tcpacc'
+		'portscan-bind tcpecho --rep'
+		'env portscan-bind -q tcpaccept --dr'
+		'portscan-bind env tcpaccept --dr'
+		'portscan-bind cat peop'
+		'portscan-bind tcpaccept cat --squee'
+	)
+	in_zsh "${lines[@]}"
+	for i in 0 3 8 9; do
+		[[ "$(listed "${lines[i]}")" == *"--drain"*"-- how long connections may last"* ]]
+	done
+	[[ "$(listed "${lines[1]}")" == *"--encode"*"-- filter: records"* ]]
+	[[ "$(listed "${lines[2]}")" == *"--messages"*"-- client: close"* ]]
+	[[ "$(listed "${lines[4]}")" == *"--print-port"*"-- print the port"* ]]
+	lists "${lines[5]}" tcpaccept
+	lists "${lines[6]}" tcpaccept
+	[[ "$(listed "${lines[7]}")" == *"--reply"*"-- answer with"* ]]
+	lists "${lines[10]}" people.csv
+	[[ "$(listed "${lines[11]}")" == *"--squeeze-blank"* ]]
+}
+
+@test "zsh: values" {
+	need zsh
+	in_zsh 'csvsplit -O ' 'csvsplit -HO j' 'csvsplit -Ot' 'csvsplit --format ts' 'csvsplit --format=ts' 'csvsplit peo' \
+		'portscan-bind tcpaccept wsupgrade --page pag' 'wshub --page=pag' 'wsupgrade -a tcpech' \
+		'wsframe -c -q n' 'portscan-bind -a 1' 'wsupgrade -c w' 'portscan-connect -t '
+	lists 'csvsplit -O ' lines nul tsv csv json
+	lists 'csvsplit -HO j' json
+	lists 'csvsplit -Ot' tsv
+	lists 'csvsplit --format ts' tsv
+	lists 'csvsplit --format=ts' tsv
+	lists 'csvsplit peo' people.csv
+	lists 'portscan-bind tcpaccept wsupgrade --page pag' page.html
+	lists 'wshub --page=pag' page.html
+	lists 'wsupgrade -a tcpech' tcpecho
+	lists 'wsframe -c -q n' never
+	lists 'portscan-bind -a 1' 127.0.0.1
+	lists 'wsupgrade -c w' ws://localhost/
+	lists 'portscan-connect -t ' ''
+}
