@@ -141,7 +141,7 @@ EXAMPLEDIR = $(PREFIX)/share/doc/fittings/examples
 INSTALLED = $(PROGRAMS:%=$(BINDIR)/%) \
 	$(patsubst man/%.1,$(MANDIR)/man1/%.1,$(wildcard man/*.1)) $(patsubst man/%.7,$(MANDIR)/man7/%.7,$(wildcard man/*.7)) \
 	$(patsubst lib/systemd/%,$(UNITDIR)/%,$(wildcard lib/systemd/*)) \
-	$(PROGRAMS:%=$(BASHDIR)/%) $(ZSHDIR)/_fittings $(FISHDIR)/fittings.fish \
+	$(PROGRAMS:%=$(BASHDIR)/%) $(ZSHDIR)/_fittings $(PROGRAMS:%=$(FISHDIR)/%.fish) \
 	$(patsubst lib/examples/%,$(EXAMPLEDIR)/%,$(wildcard lib/examples/*))
 
 .PHONY: install uninstall
@@ -152,9 +152,9 @@ install: programs
 	install -m 644 $(wildcard man/*.7) $(DESTDIR)$(MANDIR)/man7
 	for unit in $(wildcard lib/systemd/*); do \
 		sed 's|/usr/local/bin/|$(BINDIR)/|g' "$$unit" >"$(DESTDIR)$(UNITDIR)/$${unit##*/}" || exit; done
-	for name in $(PROGRAMS); do install -m 644 completions/fittings.bash "$(DESTDIR)$(BASHDIR)/$$name" || exit; done
+	for name in $(PROGRAMS); do install -m 644 completions/fittings.bash "$(DESTDIR)$(BASHDIR)/$$name" \
+		&& install -m 644 completions/fittings.fish "$(DESTDIR)$(FISHDIR)/$$name.fish" || exit; done
 	install -m 644 completions/_fittings $(DESTDIR)$(ZSHDIR)
-	install -m 644 completions/fittings.fish $(DESTDIR)$(FISHDIR)
 	install $(wildcard lib/examples/*) $(DESTDIR)$(EXAMPLEDIR)
 uninstall:
 	rm -f $(INSTALLED:%=$(DESTDIR)%)
