@@ -1,0 +1,48 @@
+# portscan-bind beside errors that strace makes, and sockets of other programs.
+load ../helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit
+	command -v strace >/dev/null || skip "strace is not installed"
+	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
+	ip=127.$((RANDOM % 250 + 2)).$((RANDOM % 250 + 2)).$((RANDOM % 250 + 2))
+}
+
+traced() {
+	run --separate-stderr strace -qq -o calls "$@"
+}
+
+@test "a port that another began to listen on after our bind is passed over" {
+	traced -e trace=listen -e inject=listen:error=EADDRINUSE:when=1 portscan-bind -a "$ip" -p 9000-9010 true
+	[ "$status" = 0 ]
+	[ "$stderr" = "Bound to 9001" ]
+}
+
+@test "each port is tried once" {
+	start occupier occupy "$ip" 9000 9002
+	await occupier.out occupied
+	traced -e trace=bind portscan-bind -a "$ip" -p 9000-9002
+	[ "$status" = 1 ]
+	[ "$(grep -c '^bind' calls)" = 3 ]
+}
+
+@test "a refusal that is neither EADDRINUSE nor EACCES ends the scan, whichever call makes it" {
+	local call
+	for call in socket:error=ENFILE bind:error=ENOBUFS listen:error=ENOMEM setsockopt:error=ENOPROTOOPT; do
+		traced -e "trace=${call%%:*}" -e "inject=$call:when=1" portscan-bind -a "$ip" -p 9000-9998 true
+		[ "$status" = 1 ]
+		[[ $stderr == "portscan-bind: $ip port 9000: "* ]]
+	done
+}
+
+@test "a kernel's choice that is taken at the second address is another one" {
+	traced -e trace=bind -e inject=bind:error=EADDRINUSE:when=2 portscan-bind -a "$ip" -a 127.1.1.8 -p 0 sh -c 'echo $LISTEN_FDS'
+	[ "$status" = 0 ]
+	[ "$output" = 2 ]
+}
+
+@test "the sockets cannot be handed on: said, exit 1" {
+	traced -e trace=dup2 -e inject=dup2:error=EMFILE:when=1 portscan-bind -q -a "$ip" -p 9000-9998 true
+	[ "$status" = 1 ]
+	[[ $stderr == "portscan-bind: cannot hand the sockets on: "* ]]
+}

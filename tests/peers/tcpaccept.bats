@@ -1,0 +1,183 @@
+# tcpaccept beside programs that are not ours: those that start it, those that call it, and errors that strace makes.
+load ../helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit
+	err=$BATS_TEST_TMPDIR/server.err
+}
+
+needs() {
+	local tool
+	for tool; do
+		command -v "$tool" >/dev/null || skip "$tool is not installed"
+	done
+}
+
+needs_strace() {
+	needs strace
+	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
+}
+
+free_port() {
+	port=$(portscan-bind -q -p 9400-9998)
+}
+
+# greeted: a new connection to $port is told hello.
+greeted() {
+	[ "$(timeout 20 portscan-connect -q -p "$port" </dev/null)" = hello ]
+}
+
+# serve_injected CALL:WHAT CMD...: tcpaccept with errors injected into a call of its own.
+serve_injected() {
+	local what=$1
+	shift
+	start server strace -qq -o calls -e "trace=${what%%:*}" -e "inject=$what" portscan-bind -p 9000-9998 tcpaccept "$@"
+	await "$err" '^Bound to '
+	port=$(sed -n 's/^Bound to //p' "$err" | head -n 1)
+}
+
+# strace passes no signal on: what it traces is ended, then it ends.
+stop_injected() {
+	pkill -P "$pid" || true
+	ended "$pid"
+	pids=()
+}
+
+@test "systemd-socket-activate hands its sockets over, TCP and UNIX" {
+	needs systemd-socket-activate
+	free_port
+	start server systemd-socket-activate -l "127.0.0.1:$port" -l "$PWD/sock" tcpaccept sh -c 'echo "$PROTO $TCPREMOTEIP"'
+	await "$err" '^Listening on'
+	await "$err" '/sock'
+	[ "$(portscan-connect -q -p "$port" </dev/null)" = "TCP 127.0.0.1" ]
+	run -0 tcpcall 0 to:"$PWD/sock" open:1 rest
+	[ "${lines[1]}" = "IPC " ]
+}
+
+@test "systemd-socket-activate --inetd hands the listening socket over on fd 0" {
+	needs systemd-socket-activate
+	free_port
+	start server systemd-socket-activate --inetd -l "127.0.0.1:$port" tcpaccept echo hello
+	await "$err" '^Listening on'
+	greeted
+	greeted
+}
+
+@test "inetd wait hands the listening socket over on fd 0, and takes it back" {
+	needs inetd
+	free_port
+	echo "$port stream tcp4 wait root $BIN/tcpaccept tcpaccept -t 1s /bin/echo hello" >inetd.conf
+	start inetd inetd -i "$PWD/inetd.conf"
+	await_that greeted
+	greeted
+	acceptor=$(pgrep -P "$pid" -x tcpaccept)
+	kill "$acceptor"
+	await_that gone "$acceptor"
+	await_that greeted
+	# What inetd has started outlives it.
+	successor=$(pgrep -P "$pid" -x tcpaccept)
+	pids+=("$successor")
+	[ "$successor" != "$acceptor" ]
+}
+
+@test "tcpclient, nc, ncat, socat, curl and bash call it" {
+	serve tcpaccept sh -c 'read -r line; echo "hello $line"'
+	exec 8<>"/dev/tcp/127.0.0.1/$port"
+	echo bash >&8
+	[ "$(cat <&8)" = "hello bash" ]
+	exec 8>&-
+	needs tcpclient nc ncat socat curl
+	[ "$(tcpclient -RHl0 127.0.0.1 "$port" sh -c 'echo tcpclient >&7; cat <&6')" = "hello tcpclient" ]
+	[ "$(echo nc | nc -N 127.0.0.1 "$port")" = "hello nc" ]
+	[ "$(echo ncat | ncat 127.0.0.1 "$port")" = "hello ncat" ]
+	[ "$(echo socat | socat - "TCP:127.0.0.1:$port")" = "hello socat" ]
+	[ "$(echo curl | curl -s "telnet://127.0.0.1:$port")" = "hello curl" ]
+}
+
+@test "a program of tcpserver's finds the same variables here" {
+	needs tcpserver
+	program='env | sort | grep -E "^(PROTO|TCP(LOCAL|REMOTE)IP)=" >$0; cat'
+	serve tcpaccept sh -c "$program" "$PWD/ours"
+	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+	start theirs tcpserver -RHl0 127.0.0.1 0 sh -c "$program" "$PWD/theirs"
+	await_that listening "$pid"
+	[ "$(echo hello | portscan-connect -q -p "$(listening "$pid")")" = hello ]
+	diff ours theirs
+}
+
+# listening PID: the port on which it listens.
+listening() {
+	ss -Hltnp | grep "pid=$1," | sed 's/.*127.0.0.1:\([0-9]*\) .*/\1/' | grep .
+}
+
+@test "errors of the connection that accept hands over cost that connection at most" {
+	needs_strace
+	local error
+	for error in ECONNABORTED EPROTO ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH EOPNOTSUPP ENETUNREACH \
+		EAGAIN EINTR; do
+		serve_injected "accept4:error=$error:when=1" echo hello
+		greeted
+		greeted
+		grep -q INJECTED calls
+		! grep -q tcpaccept "$err"
+		stop_injected
+	done
+}
+
+@test "a shortage in accept is said, and the connection served when it is over" {
+	needs_strace
+	local error
+	for error in EMFILE ENFILE ENOBUFS ENOMEM EPERM; do
+		serve_injected "accept4:error=$error:when=1..3" echo hello
+		greeted
+		greeted
+		[ "$(grep -c INJECTED calls)" = 3 ]
+		[ "$(grep -c '^tcpaccept: accept: .*, the next connection waits$' "$err")" = 1 ]
+		stop_injected
+	done
+}
+
+@test "a shortage of processes is said, and the connection kept and served" {
+	needs_strace
+	local error
+	for error in EAGAIN ENOMEM; do
+		serve_injected "vfork:error=$error:when=1..3" echo hello
+		greeted
+		greeted
+		[ "$(grep -c INJECTED calls)" = 3 ]
+		[ "$(grep -c '^tcpaccept: echo: .*, the next connection waits$' "$err")" = 1 ]
+		stop_injected
+	done
+}
+
+@test "an address that cannot be read costs that connection alone" {
+	needs_strace
+	serve_injected "getsockname:error=ENOTCONN:when=1" echo hello
+	[ -z "$(portscan-connect -q -p "$port" </dev/null)" ]
+	greeted
+	stop_injected
+}
+
+@test "interrupted waits are begun again" {
+	needs_strace
+	serve_injected "ppoll:error=EINTR:when=1..40" echo hello
+	greeted
+	greeted
+	stop_injected
+}
+
+@test "a connection takes no more system calls than it needs" {
+	needs_strace
+	start server strace -f -qq -o calls portscan-bind -p 9000-9998 tcpaccept "$BIN/tcpecho"
+	await "$err" '^Bound to '
+	port=$(sed -n 's/^Bound to //p' "$err")
+	for _ in 1 2 3; do
+		[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+	done
+	stop_injected
+	# Of the third connection: from its acceptance to the program.
+	awk '/accept4\(.*\) = [0-9]+$/ { n++ } n == 3 { print } n == 3 && /execve\(/ { exit }' calls |
+		sed 's/^[0-9]* *//; s/(.*//' | grep -v '^<' >names
+	same names accept4 getsockname vfork dup2 dup2 \
+		rt_sigaction rt_sigaction rt_sigaction rt_sigaction rt_sigprocmask execve
+}
