@@ -12,7 +12,8 @@ struct needles {
 	__m256i delimiter;
 	__m256i newline;
 	__m256i cr;
-	__m256i special; /* what else is never in a plain block: NUL, or CR once more */
+	__m256i special; /* what else is in no bare block: NUL, or the quote once more */
+	__m256i watched; /* all bits, or none where neither matters */
 	__m256i terminator;
 	uint64_t quoting; /* all bits or none */
 };
@@ -20,12 +21,15 @@ struct needles {
 KERNEL static inline struct needles
 needles_make(const struct csv *csv, unsigned char terminator)
 {
+	char quote = csv->dialect.quoting ? (char)csv->dialect.quote : '\0';
+
 	return (struct needles){
-		.quote = _mm256_set1_epi8(csv->dialect.quoting ? (char)csv->dialect.quote : '\r'),
+		.quote = _mm256_set1_epi8(quote),
 		.delimiter = _mm256_set1_epi8((char)csv->dialect.delimiter),
 		.newline = _mm256_set1_epi8('\n'),
 		.cr = _mm256_set1_epi8('\r'),
-		.special = _mm256_set1_epi8(terminator == '\0' ? '\0' : '\r'),
+		.special = _mm256_set1_epi8(terminator == '\0' ? '\0' : quote),
+		.watched = _mm256_set1_epi8(csv->dialect.quoting || terminator == '\0' ? -1 : 0),
 		.terminator = _mm256_set1_epi8((char)terminator),
 		.quoting = csv->dialect.quoting ? ~(uint64_t)0 : 0,
 	};
@@ -64,49 +68,39 @@ block_bits(const struct needles *needles, const unsigned char *p, struct csv_bit
 	bits->nul = equal_bits(low, high, _mm256_setzero_si256());
 }
 
+KERNEL static inline bool
+block_bare_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
+{
+	block_bits(needles, p, bits);
+	return (bits->quote & needles->quoting) == 0;
+}
+
 KERNEL static inline __m256i
 special_in(const struct needles *needles, __m256i bytes)
 {
-	__m256i quote = _mm256_cmpeq_epi8(bytes, needles->quote);
-	__m256i cr = _mm256_cmpeq_epi8(bytes, needles->cr);
-
-	return _mm256_or_si256(_mm256_or_si256(quote, cr), _mm256_cmpeq_epi8(bytes, needles->special));
-}
-
-KERNEL static inline bool
-block_plain_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
-{
-	__m256i low = load(p), high = load(p + 32);
-	__m256i special = _mm256_or_si256(special_in(needles, low), special_in(needles, high));
-
-	bits->delimiter = equal_bits(low, high, needles->delimiter);
-	bits->newline = equal_bits(low, high, needles->newline);
-	return _mm256_testz_si256(special, special) != 0;
+	return _mm256_or_si256(_mm256_cmpeq_epi8(bytes, needles->quote), _mm256_cmpeq_epi8(bytes, needles->special));
 }
 
 KERNEL static inline __m256i
-terminated(const struct needles *needles, __m256i bytes, __m256i newline)
+terminated(const struct needles *needles, __m256i bytes)
 {
+	__m256i newline = _mm256_cmpeq_epi8(bytes, needles->newline);
 	__m256i ends = _mm256_or_si256(_mm256_cmpeq_epi8(bytes, needles->delimiter), newline);
 
 	return _mm256_blendv_epi8(bytes, needles->terminator, ends);
 }
 
 KERNEL static inline bool
-block_plain(const struct needles *needles, const unsigned char *p, unsigned char *out, uint64_t *lines)
+block_bare(const struct needles *needles, const unsigned char *p, unsigned char *out, struct csv_bits *bits)
 {
 	__m256i low = load(p), high = load(p + 32);
 	__m256i special = _mm256_or_si256(special_in(needles, low), special_in(needles, high));
-	__m256i low_newline = _mm256_cmpeq_epi8(low, needles->newline);
-	__m256i high_newline = _mm256_cmpeq_epi8(high, needles->newline);
 
-	if (!_mm256_testz_si256(special, special))
-		return false;
-	store(out, terminated(needles, low, low_newline));
-	store(out + 32, terminated(needles, high, high_newline));
-	*lines += csv_ones((unsigned)_mm256_movemask_epi8(low_newline))
-	          + csv_ones((unsigned)_mm256_movemask_epi8(high_newline));
-	return true;
+	store(out, terminated(needles, low));
+	store(out + 32, terminated(needles, high));
+	bits->newline = equal_bits(low, high, needles->newline);
+	bits->cr = equal_bits(low, high, needles->cr);
+	return _mm256_testz_si256(special, needles->watched) != 0;
 }
 
 /* The numbers of the bytes to keep of eight whose dropped ones are the bits of d. */

@@ -5,8 +5,9 @@
  *     KERNEL                 the attribute of every function here (its target)
  *     struct needles         the bytes to look for, as needles_make() spreads them
  *     block_bits()           which bytes of a block are what
- *     block_plain_bits()     delimiters and newlines of a block without quote and CR, or false
- *     block_plain()          a block without quote and CR, flattened, or false
+ *     block_bare_bits()      the same, but false where there is a quote
+ *     block_bare()           a block with its ends replaced, its newlines and CRs;
+ *                            false where there is a quote, or a NUL that matters
  *     block_squeeze()        a block with replaced and dropped bytes
  *
  * A block's quotes become "within quotes" by a prefix XOR: each quote turns it
@@ -100,24 +101,38 @@ block_mark(struct csv *csv, struct csv_carry *carry, const struct needles *needl
 	return n;
 }
 
-/* As many blocks as are plain. */
+/* The CRs that an LF follows; *bits are of a block with a byte behind it. */
+KERNEL static inline uint64_t
+crlf_in(const struct csv_bits *bits, const unsigned char *block)
+{
+	return bits->cr & (bits->newline >> 1 | (uint64_t)(block[64] == '\n') << 63);
+}
+
+/* Marks as many blocks as have no quote, nor anything else that needs a closer look. */
 KERNEL static inline size_t
-run_plain_marks(struct csv *csv, const struct needles *needles, const unsigned char *in, size_t n,
-                struct csv_marks *marks)
+run_bare_marks(struct csv *csv, const struct needles *needles, const unsigned char *in, size_t n,
+               struct csv_marks *marks)
 {
 	struct csv_bits bits;
 	size_t at = 0;
 
-	for (; n - at >= 64 && block_plain_bits(needles, in + at, &bits); at += 64) {
+	for (; n - at > 64 && block_bare_bits(needles, in + at, &bits); at += 64) {
+		uint64_t crlf = crlf_in(&bits, in + at);
+
+		if (csv->dialect.strict && bits.cr != crlf)
+			break;
 		*marks++ = (struct csv_marks){
-			.stop = bits.delimiter | bits.newline, .record = bits.newline, .newline = bits.newline,
+			.stop = bits.delimiter | bits.newline | crlf,
+			.record = bits.newline,
+			.drop = crlf,
+			.newline = bits.newline,
 		};
 		csv->line += csv_ones(bits.newline);
 	}
 	return at;
 }
 
-/* After a run of plain blocks, where only the last byte matters. */
+/* After a run of blocks without quotes, where only the last byte matters. */
 KERNEL static inline bool
 starts_behind(const struct csv *csv, unsigned char last)
 {
@@ -133,7 +148,7 @@ kernel_index(struct csv *csv, const unsigned char *in, size_t n, bool newline_ne
 
 	while (at < n && csv->problem == CSV_FINE) {
 		if ((carry.quoted | carry.closed) == 0) {
-			size_t ran = run_plain_marks(csv, &needles, in + at, n - at, marks);
+			size_t ran = run_bare_marks(csv, &needles, in + at, n - at, marks);
 
 			at += ran;
 			marks += ran / 64;
@@ -153,16 +168,35 @@ kernel_index(struct csv *csv, const unsigned char *in, size_t n, bool newline_ne
 	return at;
 }
 
-/* As many blocks as are plain. */
+/*
+ * Flattens as many blocks as have no quote, nor anything else that needs a
+ * closer look. Few bytes are dropped there, so what is behind each of them is
+ * written once more, a byte earlier; for that 64 bytes more must be readable.
+ */
 KERNEL static inline size_t
-run_plain(struct csv *csv, const struct needles *needles, const unsigned char *in, size_t n, unsigned char *out)
+run_bare(struct csv *csv, const struct needles *needles, const unsigned char *in, size_t n, unsigned char **out)
 {
+	unsigned char *to = *out;
+	struct csv_bits bits, ignored;
 	uint64_t lines = 0;
 	size_t at = 0;
 
-	while (n - at >= 64 && block_plain(needles, in + at, out + at, &lines))
-		at += 64;
+	for (; n - at >= 128 && block_bare(needles, in + at, to, &bits); at += 64) {
+		uint64_t crlf = crlf_in(&bits, in + at);
+
+		if (csv->dialect.strict && bits.cr != crlf)
+			break;
+		lines += csv_ones(bits.newline);
+		for (; crlf != 0; crlf &= crlf - 1) {
+			size_t place = csv_first_one(crlf);
+
+			(void)block_bare(needles, in + at + place + 1, to + place, &ignored);
+			to--;
+		}
+		to += 64;
+	}
 	csv->line += lines;
+	*out = to;
 	return at;
 }
 
@@ -177,10 +211,9 @@ kernel_flatten(struct csv *csv, const unsigned char *in, size_t n, bool newline_
 
 	while (at < n && csv->problem == CSV_FINE) {
 		if ((carry.quoted | carry.closed) == 0) {
-			size_t ran = run_plain(csv, &needles, in + at, n - at, to);
+			size_t ran = run_bare(csv, &needles, in + at, n - at, &to);
 
 			at += ran;
-			to += ran;
 			if (ran != 0)
 				carry.starting = starts_behind(csv, in[at - 1]);
 			if (at == n)

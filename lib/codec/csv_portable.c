@@ -8,7 +8,8 @@ static const uint64_t low_bits = 0x0101010101010101;
 struct needles {
 	uint64_t quote;
 	uint64_t delimiter;
-	uint64_t special; /* what else is never in a plain block: NUL, or CR once more */
+	uint64_t special; /* what else is in no bare block: NUL, or the quote once more */
+	uint64_t watched; /* all bits, or none where neither matters */
 	uint64_t quoting; /* all bits or none */
 	unsigned char terminator;
 };
@@ -16,10 +17,13 @@ struct needles {
 static inline struct needles
 needles_make(const struct csv *csv, unsigned char terminator)
 {
+	uint64_t quote = csv->dialect.quoting ? low_bits * csv->dialect.quote : 0;
+
 	return (struct needles){
-		.quote = low_bits * (csv->dialect.quoting ? csv->dialect.quote : '\r'),
+		.quote = quote,
 		.delimiter = low_bits * csv->dialect.delimiter,
-		.special = low_bits * (terminator == '\0' ? '\0' : '\r'),
+		.special = terminator == '\0' ? 0 : quote,
+		.watched = csv->dialect.quoting || terminator == '\0' ? ~(uint64_t)0 : 0,
 		.quoting = csv->dialect.quoting ? ~(uint64_t)0 : 0,
 		.terminator = terminator,
 	};
@@ -71,24 +75,25 @@ block_bits(const struct needles *needles, const unsigned char *p, struct csv_bit
 }
 
 static inline bool
-block_plain_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
+block_bare_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
 {
 	block_bits(needles, p, bits);
-	return (bits->quote | bits->cr) == 0;
+	return (bits->quote & needles->quoting) == 0;
 }
 
 static inline bool
-block_plain(const struct needles *needles, const unsigned char *p, unsigned char *out, uint64_t *lines)
+block_bare(const struct needles *needles, const unsigned char *p, unsigned char *out, struct csv_bits *bits)
 {
-	uint64_t special = 0, newlines = 0;
+	uint64_t special = 0;
 
+	bits->newline = bits->cr = 0;
 	for (unsigned i = 0; i < 64; i += 8) {
 		uint64_t word = word_load(p + i), newline = word_equal(word, low_bits * '\n');
 		uint64_t ends = word_equal(word, needles->delimiter) | newline;
 
-		special |= word_equal(word, needles->quote) | word_equal(word, low_bits * '\r')
-		           | word_equal(word, needles->special);
-		newlines += newline >> 7;
+		special |= word_equal(word, needles->quote) | word_equal(word, needles->special);
+		bits->newline |= word_gather(newline) << i;
+		bits->cr |= word_gather(word_equal(word, low_bits * '\r')) << i;
 		ends = (ends >> 7) * 0xff;
 		word = (word & ~ends) | (low_bits * needles->terminator & ends);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -96,10 +101,7 @@ block_plain(const struct needles *needles, const unsigned char *p, unsigned char
 #endif
 		memcpy(out + i, &word, sizeof word);
 	}
-	if (special != 0)
-		return false;
-	*lines += newlines * low_bits >> 56;
-	return true;
+	return (special & needles->watched) == 0;
 }
 
 static inline size_t

@@ -12,7 +12,8 @@ struct needles {
 	__m128i delimiter;
 	__m128i newline;
 	__m128i cr;
-	__m128i special; /* what else is never in a plain block: NUL, or CR once more */
+	__m128i special; /* what else is in no bare block: NUL, or the quote once more */
+	__m128i watched; /* all bits, or none where neither matters */
 	__m128i terminator;
 	uint64_t quoting; /* all bits or none */
 	unsigned char terminator_byte;
@@ -21,12 +22,15 @@ struct needles {
 static inline struct needles
 needles_make(const struct csv *csv, unsigned char terminator)
 {
+	char quote = csv->dialect.quoting ? (char)csv->dialect.quote : '\0';
+
 	return (struct needles){
-		.quote = _mm_set1_epi8(csv->dialect.quoting ? (char)csv->dialect.quote : '\r'),
+		.quote = _mm_set1_epi8(quote),
 		.delimiter = _mm_set1_epi8((char)csv->dialect.delimiter),
 		.newline = _mm_set1_epi8('\n'),
 		.cr = _mm_set1_epi8('\r'),
-		.special = _mm_set1_epi8(terminator == '\0' ? '\0' : '\r'),
+		.special = _mm_set1_epi8(terminator == '\0' ? '\0' : quote),
+		.watched = _mm_set1_epi8(csv->dialect.quoting || terminator == '\0' ? -1 : 0),
 		.terminator = _mm_set1_epi8((char)terminator),
 		.quoting = csv->dialect.quoting ? ~(uint64_t)0 : 0,
 		.terminator_byte = terminator,
@@ -61,35 +65,30 @@ block_bits(const struct needles *needles, const unsigned char *p, struct csv_bit
 }
 
 static inline bool
-block_plain_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
+block_bare_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
 {
 	block_bits(needles, p, bits);
-	return (bits->quote | bits->cr) == 0;
+	return (bits->quote & needles->quoting) == 0;
 }
 
 static inline bool
-block_plain(const struct needles *needles, const unsigned char *p, unsigned char *out, uint64_t *lines)
+block_bare(const struct needles *needles, const unsigned char *p, unsigned char *out, struct csv_bits *bits)
 {
 	__m128i special = _mm_setzero_si128();
-	__m128i newlines = _mm_setzero_si128();
 
+	bits->newline = bits->cr = 0;
 	for (unsigned i = 0; i < 64; i += 16) {
 		__m128i bytes = load(p + i), newline = _mm_cmpeq_epi8(bytes, needles->newline);
 		__m128i ends = _mm_or_si128(_mm_cmpeq_epi8(bytes, needles->delimiter), newline);
 
 		special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, needles->quote));
-		special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, needles->cr));
 		special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, needles->special));
-		newlines = _mm_sub_epi8(newlines, newline);
+		bits->newline |= (uint64_t)(unsigned)_mm_movemask_epi8(newline) << i;
+		bits->cr |= equal_bits(bytes, needles->cr) << i;
 		bytes = _mm_or_si128(_mm_andnot_si128(ends, bytes), _mm_and_si128(ends, needles->terminator));
 		_mm_storeu_si128((__m128i *)(void *)(out + i), bytes);
 	}
-	if (_mm_movemask_epi8(special) != 0)
-		return false;
-	newlines = _mm_sad_epu8(newlines, _mm_setzero_si128());
-	*lines += (uint64_t)_mm_cvtsi128_si64(newlines)
-	          + (uint64_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(newlines, newlines));
-	return true;
+	return _mm_movemask_epi8(_mm_and_si128(special, needles->watched)) == 0;
 }
 
 static inline size_t
