@@ -234,11 +234,13 @@ client() {
 	need_node
 	their_server node "$here/ws_server.js"
 	head -c 12582912 /dev/urandom | base64 -w 1022 >"$BATS_TEST_TMPDIR/in"
-	lines=$(wc -l <"$BATS_TEST_TMPDIR/in")
-	client /echo -m "$lines" <"$BATS_TEST_TMPDIR/in"
+	local count
+	count=$(wc -l <"$BATS_TEST_TMPDIR/in")
+	client /echo -m "$count" <"$BATS_TEST_TMPDIR/in"
 	cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
+	# shellcheck disable=SC2016
 	portscan-connect -q -p "$port" wsupgrade -c "ws://127.0.0.1:$port/echo" \
-		wsframe -c sh -c 'cat "$1" & head -n "$2" >"$3"' sh "$BATS_TEST_TMPDIR/in" "$lines" "$BATS_TEST_TMPDIR/out2"
+		wsframe -c sh -c 'cat "$1" & head -n "$2" >"$3"' sh "$BATS_TEST_TMPDIR/in" "$count" "$BATS_TEST_TMPDIR/out2"
 	cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out2"
 }
 
@@ -272,5 +274,20 @@ client() {
 	for chunk in 2 5 64 4096 65536; do
 		"$TOOLS/wsprobe" --chunk "$chunk" --groups handshake,origin,framing,pings,reserved,fragments,utf8,close,limits \
 			"127.0.0.1:$port" >"$BATS_TEST_TMPDIR/tap" || { grep -A 1 '^not ok' "$BATS_TEST_TMPDIR/tap"; return 1; }
+	done
+}
+
+# Without the pings: where a send takes less than all, only the newest pong is kept.
+@test "the prober's cases hold in bad weather: short reads and writes, interrupted calls" {
+	command -v "${CC:=cc}" >/dev/null || skip "no C compiler"
+	ldd "$BIN/wsframe" 2>/dev/null | grep -q libc || skip "wsframe is static: nothing can be preloaded"
+	! grep -q __asan "$BIN/wsframe" || skip "a sanitizer's build preloads its own"
+	local shim=$BATS_TEST_TMPDIR/shortio.so seed
+	"$CC" -O2 -shared -fPIC -o "$shim" "$here/shortio.c" -ldl
+	for seed in 1 2; do
+		serve tcpaccept env SHORTIO="$seed $((seed * 7))" LD_PRELOAD="$shim" wsupgrade wsframe -n -T cat
+		"$TOOLS/wsprobe" --timeout 1m --groups handshake,origin,framing,reserved,fragments,utf8,close \
+			"127.0.0.1:$port" >"$BATS_TEST_TMPDIR/tap" || { grep -A 1 '^not ok' "$BATS_TEST_TMPDIR/tap"; return 1; }
+		stop_all
 	done
 }
