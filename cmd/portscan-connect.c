@@ -455,5 +455,7 @@ main(int argc, char **argv)
 		return program_run(&scan, fd, argv + optind);
 	/* A reader of stdout that has gone ends us with 1, whether a write found it or poll. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* And a file that may not grow is told as an error. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	return scan.lockstep ? lockstep_run(fd) : relay_run(fd, scan.verbose);
 }

@@ -42,7 +42,7 @@ closed=2-4
 	[ "${stderr_lines[1]}" = "portscan-connect: 127.0.0.1:2: Connection refused" ]
 	[ "${stderr_lines[2]}" = "portscan-connect: 127.0.0.1:3: Connection refused" ]
 	[ "${stderr_lines[3]}" = "Bound to $port" ]
-	[ "${#stderr_lines[@]}" = 4 ]
+	[ "$(grep -cv ': no sandbox: ' <<<"$stderr")" = 4 ]
 }
 
 @test "no port that accepts is 1 and one line" {
@@ -254,14 +254,6 @@ closed=2-4
 	[ "$stderr" = "portscan-connect: /: Permission denied" ]
 }
 
-@test "an environment too large for the program is 1" {
-	peer server accept rest
-	# One string of more than 128 KiB is refused by exec.
-	run --separate-stderr bash -c "ulimit -s 256; exec portscan-connect -q -p $port echo \"\$(head -c 60000 /dev/zero | tr '\0' x)\""
-	[[ "$status" = 1 || "$status" = 0 ]]
-	[ "$status" = 0 ] || [ "$stderr" = "portscan-connect: echo: Argument list too long" ]
-}
-
 # the relay
 
 @test "every byte passes as it is, both ways" {
@@ -418,6 +410,17 @@ stalled() {
 	run --separate-stderr bash -c "portscan-connect -q -p $port </dev/null >/dev/full"
 	[ "$status" = 1 ]
 	[ "$stderr" = "portscan-connect: stdout: No space left on device" ]
+}
+
+@test "a file that may not grow is 1 and told, and holds what it could" {
+	for mode in -q -l; do
+		peer server accept recv send:"$(printf 'x%.0s' {1..3000})" rest
+		run --separate-stderr bash -c "ulimit -f 1; echo hi | portscan-connect $mode -q -p $port >out"
+		[ "$status" = 1 ]
+		[[ "$stderr" == "portscan-connect: "*": File too large" ]]
+		[ "$(wc -c <out)" = 1024 ]
+		stop_all
+	done
 }
 
 @test "a stdin that cannot be read is 1 and told, and the answer still comes" {
