@@ -66,7 +66,7 @@ stop_injected() {
 @test "inetd wait hands the listening socket over on fd 0, and takes it back" {
 	needs inetd
 	free_port
-	echo "$port stream tcp4 wait root $BIN/tcpaccept tcpaccept -t 1s /bin/echo hello" >inetd.conf
+	echo "127.0.0.1:$port stream tcp wait root $BIN/tcpaccept tcpaccept -t 1s /bin/echo hello" >inetd.conf
 	start inetd inetd -i "$PWD/inetd.conf"
 	await_that greeted
 	greeted
