@@ -686,6 +686,7 @@ stdout_need(void)
 int
 main(int argc, char **argv)
 {
+	static _Alignas(64) unsigned char in[IN_SIZE], out[OUT_SIZE];
 	static char *no_files[] = {"-", NULL};
 	static struct job job = {
 		.dialect = {.delimiter = ',', .quote = '"', .quoting = true},
@@ -697,8 +698,8 @@ main(int argc, char **argv)
 	options_read(&job, argc, argv);
 	stdout_need();
 	job.path = csv_best_path();
-	job.in = buffer_over(storage(NULL, IN_SIZE, 1), IN_SIZE);
-	job.out = buffer_over(storage(NULL, OUT_SIZE, 1), OUT_SIZE);
+	job.in = buffer_over(in, sizeof in);
+	job.out = buffer_over(out, sizeof out);
 	job.ranges = storage(NULL, job.select.count + 1, sizeof *job.ranges);
 	files = optind < argc ? argv + optind : no_files;
 	job.progress.start_ms = clock_ms();

@@ -392,6 +392,36 @@ random_text_in_bulk_gives_what_the_machine_gives(void)
 }
 
 static void
+nothing_is_read_past_the_input_or_written_past_the_slack(void)
+{
+	static const char *const units[] = {"a,b\r\n", "\r\n", "\"a\"\"b\",c\n", "abcdefgh,", "a\"b,"};
+	static unsigned char text[400];
+	static struct csv_index index;
+
+	for (size_t u = 0; u < 5; u++)
+		for (size_t n = 1; n < sizeof text; n++)
+			for (enum csv_path path = 0; path < CSV_PATHS; path++) {
+				unsigned char *in, *out;
+				struct csv csv;
+				size_t written;
+
+				if (!path_works(path))
+					continue;
+				for (size_t i = 0; i < n; i++)
+					text[i] = (unsigned char)units[u][i % strlen(units[u])];
+				in = unit_at_edge(text, n);
+				out = unit_at_edge(text, n + CSV_SLACK <= sizeof text ? n + CSV_SLACK : n);
+				csv_start(&csv, &dialects[0], path);
+				if (n + CSV_SLACK <= sizeof text)
+					CHECK(csv_flatten(&csv, in, n, true, '\n', out, &written) == n);
+				csv_start(&csv, &dialects[0], path);
+				CHECK(csv_index_make(&csv, in, n, true, &index) == n);
+				unit_drop(in, n);
+				unit_drop(out, n + CSV_SLACK <= sizeof text ? n + CSV_SLACK : n);
+			}
+}
+
+static void
 a_delimiter_and_a_quote_may_be_any_bytes(void)
 {
 	static const struct csv_dialect odd[] = {
@@ -479,6 +509,7 @@ main(void)
 	TEST(every_short_text_gives_what_the_machine_gives);
 	TEST(every_edge_at_every_place_of_a_block);
 	TEST(random_text_in_bulk_gives_what_the_machine_gives);
+	TEST(nothing_is_read_past_the_input_or_written_past_the_slack);
 	TEST(a_delimiter_and_a_quote_may_be_any_bytes);
 	TEST(a_NUL_in_a_field_stops_NUL_terminated_output);
 	TEST(a_NUL_that_delimits_is_no_data);
