@@ -18,6 +18,7 @@
 #include "codec/csv_write.h"
 #include "codec/utf8.h"
 #include "ground/buffer.h"
+#include "ground/number.h"
 #include "ground/option.h"
 #include "ground/say.h"
 #include "ground/status.h"
@@ -188,7 +189,8 @@ field_put(struct job *job, struct span data, const struct csv_record *record)
 		csv_write_field(&job->writer, &job->out);
 		data_put(job, data, record);
 		csv_write_field_end(&job->writer, &job->out);
-	} else if (csv_write_whole(&job->writer, &job->out, at, data.size, csv_record_readable(record, data)) < data.size) {
+	} else if (csv_write_whole(&job->writer, &job->out, at, data.size, csv_record_readable(record, data))
+	           < data.size) {
 		line_die(job, csv_record_line(record, &job->index), nul_refused);
 	}
 }
@@ -219,7 +221,8 @@ utf8_need(struct job *job, const struct csv_record *record, int64_t position)
 	struct utf8 state = {0};
 
 	if (utf8_check(&state, text.at, text.size) != text.size || !utf8_whole(&state))
-		line_die(job, csv_record_line(record, &job->index), "not UTF-8, which JSON must be (--replace puts U+FFFD)");
+		line_die(job, csv_record_line(record, &job->index),
+		    "not UTF-8, which JSON must be (--replace puts U+FFFD)");
 }
 
 /* JSON goes out only once all of its record is known to be good. */
@@ -263,7 +266,8 @@ record_grow(struct job *job, struct csv_record *record)
 	if (cost >= job->record_max) {
 		char why[80];
 
-		(void)snprintf(why, sizeof why, "record of more than %" PRIu64 " bytes (--max-record)", job->record_max);
+		(void)snprintf(why, sizeof why, "record of more than %" PRIu64 " bytes (--max-record)",
+		    job->record_max);
 		line_die(job, csv_record_line(record, &job->index), why);
 	}
 	if (record->count == record->room) {
@@ -395,8 +399,10 @@ scan(struct job *job, bool last)
 		if (job->stage == STAGE_FLATTEN) {
 			used = flatten(job, last);
 		} else {
-			used = csv_index_make(&job->csv, buffer_head(&job->in), buffer_held(&job->in), last, &job->index);
-			walk_window(job, buffer_head(&job->in));
+			const unsigned char *in = buffer_head(&job->in);
+
+			used = csv_index_make(&job->csv, in, buffer_held(&job->in), last, &job->index);
+			walk_window(job, in);
 		}
 		buffer_take(&job->in, used);
 	} while (used != 0);
@@ -446,8 +452,8 @@ scan_end(struct job *job)
 static void
 progress_say(struct progress *p, bool last)
 {
-	int64_t now = clock_ms(), spent = now - p->start_ms;
-	double mib = (double)p->done / (1 << 20);
+	int64_t now = clock_ms(), spent = now > p->start_ms ? now - p->start_ms : 1;
+	double mib = (double)p->done / (1 << 20), rate = mib * 1000 / (double)spent;
 	char line[128], share[16] = "";
 
 	if (!p->asked || (!last && now < p->next_ms))
@@ -455,7 +461,7 @@ progress_say(struct progress *p, bool last)
 	p->next_ms = now + PROGRESS_MS;
 	if (p->total != 0)
 		(void)snprintf(share, sizeof share, ", %.0f%%", 100 * (double)p->done / (double)p->total);
-	(void)snprintf(line, sizeof line, "%.1f MiB%s, %.1f MiB/s", mib, share, mib * 1000 / (double)(spent > 0 ? spent : 1));
+	(void)snprintf(line, sizeof line, "%.1f MiB%s, %.1f MiB/s", mib, share, rate);
 	if (isatty(STDERR_FILENO))
 		(void)dprintf(STDERR_FILENO, "\r%s: %s\x1b[K%s", usage.program, line, last ? "\n" : "");
 	else
@@ -546,27 +552,13 @@ total_size(char *const *files)
  * Options
  */
 
-static int
-hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static unsigned char
 char_option(const char *text)
 {
-	int byte = -1;
+	char byte;
 
-	if (text[0] != '\0' && text[1] == '\0')
-		byte = (unsigned char)text[0];
-	else if (strcmp(text, "\\t") == 0)
-		byte = '\t';
-	else if (strcmp(text, "\\0") == 0)
-		byte = '\0';
-	else if (strlen(text) == 4 && text[0] == '\\' && text[1] == 'x' && hex_digit(text[2]) >= 0 && hex_digit(text[3]) >= 0)
-		byte = hex_digit(text[2]) * 16 + hex_digit(text[3]);
-	if (byte < 0)
-		option_refuse("not one byte, \\t, \\0 or \\xHH");
+	if (!byte_parse(span_of(text), &byte))
+		option_refuse("not one byte, \\t, \\0, \\\\ or \\xHH");
 	if (byte == '\n' || byte == '\r')
 		option_refuse("CR and LF end records");
 	return (unsigned char)byte;
@@ -588,8 +580,9 @@ static void
 list_hold(struct job *job, const char *list)
 {
 	static const struct csv_dialect plain = {.delimiter = ',', .quote = '"', .quoting = true};
+	const unsigned char *in = (const unsigned char *)list;
 	struct csv_record *record = &job->list;
-	size_t size = strlen(list), done = 0, used;
+	size_t size = strlen(list), done = 0, used, at;
 	bool whole = false;
 
 	*record = (struct csv_record){
@@ -597,11 +590,9 @@ list_hold(struct job *job, const char *list)
 		.ends = storage(record->ends, size + 1, sizeof *record->ends), .room = size + 1,
 	};
 	csv_start(&job->csv, &plain, CSV_PORTABLE);
-	while (!whole
-	       && (used = csv_index_make(&job->csv, (const unsigned char *)list + done, size - done, true, &job->index)) != 0) {
-		size_t at = 0;
-
-		whole = csv_record_take(record, &job->index, (const unsigned char *)list + done, &at) == CSV_TAKEN_RECORD;
+	while (!whole && (used = csv_index_make(&job->csv, in + done, size - done, true, &job->index)) != 0) {
+		at = 0;
+		whole = csv_record_take(record, &job->index, in + done, &at) == CSV_TAKEN_RECORD;
 		done += whole ? at : used;
 	}
 	if (!whole && job->csv.open)
@@ -623,8 +614,8 @@ list_option(struct job *job, const char *list)
 		case CSV_ITEM_NOT_A_RANGE:
 			usage_refuse("--fields: %s: not a position or a range", quoted_bytes(text.at, text.size));
 		case CSV_ITEM_OUT_OF_RANGE:
-			usage_refuse("--fields: %s: not a position from 1 to %" PRIu32, quoted_bytes(text.at, text.size),
-			    CSV_POSITION_MAX);
+			usage_refuse("--fields: %s: not a position from 1 to %" PRIu32,
+			    quoted_bytes(text.at, text.size), CSV_POSITION_MAX);
 		case CSV_ITEM_GOOD:
 			job->named |= job->items[i].named;
 		}

@@ -288,11 +288,11 @@ refuses() {
 
 @test "wrong usage is exit 2" {
 	refuses '--format: xml: not lines, nul, tsv, csv or json' -O xml
-	refuses '--delimiter: ab: not one byte, \t, \0 or \xHH' -d ab
-	refuses '--delimiter: : not one byte, \t, \0 or \xHH' -d ''
+	refuses '--delimiter: ab: not one byte, \t, \0, \\ or \xHH' -d ab
+	refuses '--delimiter: : not one byte, \t, \0, \\ or \xHH' -d ''
 	refuses '--delimiter: \x0a: CR and LF end records' -d $'\n'
 	refuses '--delimiter: \x0d: CR and LF end records' -d '\x0d'
-	refuses '--quote: \xg1: not one byte, \t, \0 or \xHH' -q '\xg1'
+	refuses '--quote: \xg1: not one byte, \t, \0, \\ or \xHH' -q '\xg1'
 	refuses 'delimiter and quote are the same (csvsplit --help tells more)' -d '"'
 	refuses '--complement: needs --fields (csvsplit --help tells more)' -x
 	refuses '--replace: only JSON needs it (--format json) (csvsplit --help tells more)' --replace

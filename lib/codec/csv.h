@@ -101,7 +101,8 @@ struct csv_index {
 };
 
 /* Marks up to CSV_WINDOW bytes. Returns how many, index->end; call again as csv_flatten(). */
-size_t csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last, struct csv_index *index);
+size_t csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last,
+                      struct csv_index *index);
 
 /* The line of a byte of the window. */
 uint64_t csv_index_line(const struct csv_index *index, size_t at);

@@ -78,7 +78,9 @@ block_bare_bits(const struct needles *needles, const unsigned char *p, struct cs
 KERNEL static inline __m256i
 special_in(const struct needles *needles, __m256i bytes)
 {
-	return _mm256_or_si256(_mm256_cmpeq_epi8(bytes, needles->quote), _mm256_cmpeq_epi8(bytes, needles->special));
+	__m256i quote = _mm256_cmpeq_epi8(bytes, needles->quote);
+
+	return _mm256_or_si256(quote, _mm256_cmpeq_epi8(bytes, needles->special));
 }
 
 KERNEL static inline __m256i
@@ -144,7 +146,8 @@ squeeze_16(__m128i bytes, unsigned drop, unsigned char *out)
 }
 
 KERNEL static inline size_t
-block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop, unsigned char *out)
+block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
+              unsigned char *out)
 {
 	__m256i low = _mm256_blendv_epi8(load(p), needles->terminator, spread((uint32_t)ends));
 	__m256i high = _mm256_blendv_epi8(load(p + 32), needles->terminator, spread((uint32_t)(ends >> 32)));

@@ -69,9 +69,10 @@ csv_last_one(uint64_t bits)
 	return 63 - (size_t)__builtin_clzll(bits);
 }
 
-/* Where there is no shuffle: a block's bytes but the dropped ones, the ends replaced. Returns how many. */
+/* Where there is no shuffle: a block without its dropped bytes, the ends replaced. Returns its size. */
 static inline size_t
-csv_squeeze(const unsigned char *p, unsigned char terminator, uint64_t ends, uint64_t drop, unsigned char *out)
+csv_squeeze(const unsigned char *p, unsigned char terminator, uint64_t ends, uint64_t drop,
+            unsigned char *out)
 {
 	unsigned char block[64];
 	size_t used = 0;

@@ -174,7 +174,8 @@ kernel_index(struct csv *csv, const unsigned char *in, size_t n, bool newline_ne
  * written once more, a byte earlier; for that 64 bytes more must be readable.
  */
 KERNEL static inline size_t
-run_bare(struct csv *csv, const struct needles *needles, const unsigned char *in, size_t n, unsigned char **out)
+run_bare(struct csv *csv, const struct needles *needles, const unsigned char *in, size_t n,
+         unsigned char **out)
 {
 	unsigned char *to = *out;
 	struct csv_bits bits, ignored;

@@ -2,7 +2,8 @@
 
 enum {
 	PIECE_SHORT = 64,
-	PICK_ROOM = CSV_WRITE_GROWTH * PIECE_SHORT + 4 * CSV_WRITE_ROOM, /* for a short piece and what ends a record */
+	/* For a short piece and what ends a record. */
+	PICK_ROOM = CSV_WRITE_GROWTH * PIECE_SHORT + 4 * CSV_WRITE_ROOM,
 	EARLY_MAX = 16,
 	EARLY_ROOM = EARLY_MAX * PICK_ROOM,
 	SIGHT = 64, /* of a cursor */
@@ -64,7 +65,7 @@ early_ends(const struct csv_cursor *cursor, unsigned count, uint64_t *last)
 	return *last == 0 || ((inner | (cursor->record & ends)) & (*last - 1)) != 0 ? 0 : ends;
 }
 
-/* The byte behind the record's end, where that is within 64 bytes from the cursor or the next 64; else 0. */
+/* The byte behind the record's end, where that is in the cursor's sight or the next one; else 0. */
 ALWAYS static inline size_t
 record_end_near(struct csv_cursor *cursor, uint64_t last)
 {
@@ -157,8 +158,8 @@ field_pass(struct csv_pick *pick, bool ends_record, struct csv_writer *writer, s
 
 /* As much of a field's data as there is room for. Returns how much. */
 ALWAYS static inline size_t
-put_part(struct csv_pick *pick, const unsigned char *data, size_t n, size_t readable, struct csv_writer *writer,
-         struct buffer *out, bool *refused)
+put_part(struct csv_pick *pick, const unsigned char *data, size_t n, size_t readable,
+         struct csv_writer *writer, struct buffer *out, bool *refused)
 {
 	size_t fit = csv_write_fit(out), part = n < fit ? n : fit, taken;
 

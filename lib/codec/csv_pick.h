@@ -35,8 +35,8 @@ void csv_pick_start(struct csv_pick *pick, const struct csv_range *ranges, size_
  * or before it where out has too little room, or at a byte that the format
  * cannot have (then *refused).
  */
-size_t csv_pick_window(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
-                       struct csv_writer *writer, struct buffer *out, bool *refused);
+size_t csv_pick_window(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in,
+                       size_t at, struct csv_writer *writer, struct buffer *out, bool *refused);
 
 /* The input ended within a record: so does that. False where out has too little room; call again. */
 bool csv_pick_end(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out);

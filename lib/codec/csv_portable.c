@@ -105,7 +105,8 @@ block_bare(const struct needles *needles, const unsigned char *p, unsigned char 
 }
 
 static inline size_t
-block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop, unsigned char *out)
+block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
+              unsigned char *out)
 {
 	return csv_squeeze(p, needles->terminator, ends, drop, out);
 }

@@ -73,7 +73,8 @@ take(struct csv_record *record, const struct csv_index *index, const unsigned ch
 }
 
 enum csv_taken
-csv_record_take(struct csv_record *record, const struct csv_index *index, const unsigned char *in, size_t *at)
+csv_record_take(struct csv_record *record, const struct csv_index *index, const unsigned char *in,
+                size_t *at)
 {
 	enum csv_taken taken;
 

@@ -31,8 +31,8 @@ enum csv_taken {
 void csv_record_clear(struct csv_record *record);
 
 /* Takes what the window has from *at on, up to the record's end, and moves *at behind it. */
-enum csv_taken csv_record_take(struct csv_record *record, const struct csv_index *index, const unsigned char *in,
-                               size_t *at);
+enum csv_taken csv_record_take(struct csv_record *record, const struct csv_index *index,
+                               const unsigned char *in, size_t *at);
 
 /* The line that the record begins in; index is the window that csv_record_take() saw last. */
 uint64_t csv_record_line(const struct csv_record *record, const struct csv_index *index);
@@ -43,7 +43,7 @@ bool csv_record_end(struct csv_record *record);
 /* A field, from 1; one that the record lacks is empty. */
 struct span csv_record_field(const struct csv_record *record, int64_t position);
 
-/* How many bytes can be read from a text's beginning: more than its own where it is one of the record's fields. */
+/* How many bytes can be read from a text's beginning: more than its own where it is in the record. */
 static inline size_t
 csv_record_readable(const struct csv_record *record, struct span text)
 {

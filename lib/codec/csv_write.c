@@ -43,7 +43,8 @@ equal_16(__m128i bytes, char needle)
 ALWAYS static inline __m128i
 special_16(__m128i bytes, unsigned in)
 {
-	__m128i quote = equal_16(bytes, '"'), breaks = _mm_or_si128(equal_16(bytes, '\n'), equal_16(bytes, '\r'));
+	__m128i quote = equal_16(bytes, '"');
+	__m128i breaks = _mm_or_si128(equal_16(bytes, '\n'), equal_16(bytes, '\r'));
 	__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
 
 	switch (in) {
@@ -328,8 +329,8 @@ csv_write_field_end_formatted(struct csv_writer *w, struct buffer *out)
 
 /* A short field of TSV or CSV that needs nothing but its separator. False where it needs more. */
 ALWAYS static inline bool
-put_simple(struct csv_writer *w, struct buffer *out, const unsigned char *data, size_t n, unsigned char separator,
-           unsigned in)
+put_simple(struct csv_writer *w, struct buffer *out, const unsigned char *data, size_t n,
+           unsigned char separator, unsigned in)
 {
 	unsigned char *to = buffer_tail(out);
 

@@ -60,8 +60,8 @@ csv_write_fit(const struct buffer *out)
 
 /* The formats that do more than put bytes down. */
 void csv_write_field_formatted(struct csv_writer *writer, struct buffer *out);
-size_t csv_write_data_formatted(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n,
-                                size_t readable);
+size_t csv_write_data_formatted(struct csv_writer *writer, struct buffer *out,
+                                const unsigned char *data, size_t n, size_t readable);
 void csv_write_field_end_formatted(struct csv_writer *writer, struct buffer *out);
 void csv_write_record_end_formatted(struct csv_writer *writer, struct buffer *out);
 
@@ -78,7 +78,8 @@ csv_write_field(struct csv_writer *writer, struct buffer *out)
  * NUL in CSV_NUL). With `replace` a piece must not end within a character.
  */
 static inline size_t
-csv_write_data(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n, size_t readable)
+csv_write_data(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n,
+               size_t readable)
 {
 	if (writer->format != CSV_LINES)
 		return csv_write_data_formatted(writer, out, data, n, readable);
@@ -99,12 +100,13 @@ csv_write_field_end(struct csv_writer *writer, struct buffer *out)
 		out->bytes[out->end++] = '\n';
 }
 
-size_t csv_write_whole_formatted(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n,
-                                 size_t readable);
+size_t csv_write_whole_formatted(struct csv_writer *writer, struct buffer *out,
+                                 const unsigned char *data, size_t n, size_t readable);
 
 /* A field, its data and its end in one: csv_write_field(), csv_write_data(), csv_write_field_end(). */
 static inline size_t
-csv_write_whole(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n, size_t readable)
+csv_write_whole(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n,
+                size_t readable)
 {
 	if (writer->format != CSV_LINES)
 		return csv_write_whole_formatted(writer, out, data, n, readable);
