@@ -1237,10 +1237,11 @@ program_status(void)
 static void
 all_close(unsigned code, int status)
 {
-	struct message *close = message_close(code, "");
+	struct message *close;
 
 	if (ending.begun)
 		return;
+	close = message_close(code, "");
 	ending.begun = true;
 	ending.status = status;
 	notify_send("STOPPING=1");
