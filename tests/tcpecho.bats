@@ -17,7 +17,7 @@ teardown() {
 
 # echoes TEXT: a new connection to $port gets it back.
 echoes() {
-	[ "$(printf %s "$1" | portscan-connect -q -p "$port" -T 20)" = "$1" ]
+	[ "$(printf %s "$1" | timeout 20 portscan-connect -q -p "$port")" = "$1" ]
 }
 
 # peer NAME STEP...: a client that does as it is told, in the background.
@@ -438,6 +438,13 @@ refused() {
 	run --separate-stderr onsocket -T -s abc -r tcpecho
 	[ "$status" = 0 ]
 	[ -z "$stderr" ]
+	# Here it is writing when the reset comes.
+	commas=$(head -c 998 /dev/zero | tr '\0' ,) text=$(head -c 100000 /dev/zero | tr '\0' t)
+	for over in -T ''; do
+		run --separate-stderr onsocket $over -s "$commas" -r tcpecho -F , -r "$text"
+		[ "$status" = 0 ]
+		[ -z "$stderr" ]
+	done
 	run ! --separate-stderr sh -c 'echo x | tcpecho >/dev/full'
 	[ "$stderr" = 'tcpecho: write: No space left on device' ]
 	run -1 --separate-stderr sh -c 'tcpecho <&-'

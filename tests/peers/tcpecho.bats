@@ -43,7 +43,7 @@ listens() {
 
 # echoes TEXT: a new connection to $port gets it back.
 echoes() {
-	[ "$(printf %s "$1" | portscan-connect -q -p "$port" -T 20)" = "$1" ]
+	[ "$(printf %s "$1" | timeout 20 portscan-connect -q -p "$port")" = "$1" ]
 }
 
 # A server that takes 999 bytes at a time, splits at commas, and answers each field.
