@@ -19,7 +19,7 @@ make_here() {
 	[ -f share/zsh/site-functions/_fittings ]
 	[ -x share/doc/fittings/examples/chat ]
 	grep -q '^ExecStart=/opt/it/bin/tcpecho$' lib/systemd/system/tcpecho.service
-	! grep -rq /usr/local/bin lib/systemd/system
+	! grep -rq /usr/local/bin lib/systemd/system || false
 	cd "$BATS_TEST_TMPDIR"
 	make_here uninstall >/dev/null
 	[ -z "$(find root -type f)" ]

@@ -363,6 +363,7 @@ misused() {
 }
 
 @test "a flood of pings behind a blocked way costs no memory: the newest pong remains" {
+	not_sanitized
 	peer -t pings:200000 peak fin count wait -- wsframe cat
 	[[ "$output" =~ peak\ ([0-9]+) ]]
 	((BASH_REMATCH[1] < 1200))
@@ -439,6 +440,7 @@ misused() {
 }
 
 @test "-M 0 takes a message of any size, in constant memory" {
+	not_sanitized
 	peer big:50000000 peak close:1000 rest wait -- wsframe -M 0 sh -c 'wc -c >size'
 	[[ "$output" =~ peak\ ([0-9]+) ]]
 	((BASH_REMATCH[1] < 1000))
@@ -686,6 +688,7 @@ misused() {
 }
 
 @test "memory is bounded with every buffer full: at most 640 KiB" {
+	not_sanitized
 	for mode in '' -0 -b; do
 		# shellcheck disable=SC2086
 		peer -t get memory push memory -- wsframe -w 100ms $mode sh -c 'echo x; yes 0123456789 | tr -d "\n"'
@@ -887,6 +890,7 @@ client() {
 # ---- the system gets in the way ----
 
 @test "a start that the system refuses: 1011, 1" {
+	not_sanitized
 	command -v strace >/dev/null || skip "needs strace"
 	peer get close:1011 rest wait -- strace -qq -o /dev/null -e trace=vfork,clone,fork -e inject=vfork,clone,fork:error=EAGAIN wsframe cat
 	told 'close 1011' end 'exit 1'
@@ -896,6 +900,7 @@ client() {
 }
 
 @test "interrupted calls change nothing" {
+	not_sanitized
 	command -v strace >/dev/null || skip "needs strace"
 	for i in 1 2 3 4 5 6 7 8 9; do
 		echo "message $i"
