@@ -145,7 +145,7 @@ listening() {
 @test "each error of each call is told with 1 or changes nothing" {
 	need_strace
 	head -c 200000 /dev/urandom >in
-	start server portscan-bind -p 9000-9998 bash -c 'while :; do tcppeer accept echo; done'
+	start server portscan-bind -p 9000-9998 tcpecho
 	await server.err '^Bound to '
 	port=$(sed -n 's/^Bound to //p' server.err)
 	for call in ppoll sendto recvfrom pread64 preadv2 pwritev2 read write close getsockname fcntl; do
@@ -167,7 +167,7 @@ listening() {
 	! grep -q __asan "$BIN/portscan-connect" || skip "a sanitizer's build preloads its own"
 	"$CC" -O2 -shared -fPIC -o shortio.so "$here/shortio.c" -ldl
 	head -c 100000 /dev/urandom >in
-	start server portscan-bind -p 9000-9998 bash -c 'while :; do tcppeer accept echo; done'
+	start server portscan-bind -p 9000-9998 tcpecho
 	await server.err '^Bound to '
 	port=$(sed -n 's/^Bound to //p' server.err)
 	for seed in {1..8}; do
