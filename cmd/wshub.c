@@ -635,7 +635,7 @@ piece_take(struct client *c, const struct piece *p)
 		message_take(c, p->binary, p->at, p->size);
 		return;
 	}
-	if (!room_make(&c->message, p->size)) {
+	if (!room_make(&c->message, p->size + 1)) { /* also for an empty piece */
 		client_fail(c, CLOSE_INTERNAL_ERROR, "no memory");
 		return;
 	}
