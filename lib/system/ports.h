@@ -31,7 +31,7 @@ struct port {
 	bool ended;            /* source: EOF or error; sink: nobody reads it any more */
 	bool nowait_unknown;   /* this kernel has no RWF_NOWAIT for such a pipe */
 	bool blocked;          /* sink: it did not take all that it was last given */
-	bool paused;           /* source: leave it alone for now */
+	bool paused;           /* source: not read while this is set */
 	bool watched;          /* source: notice its other end's end also while it is not read */
 	bool hung;             /* such an end was seen: only its loss can follow */
 	bool mute;             /* and poll(2) would tell of it for ever */
