@@ -102,7 +102,7 @@ check-asan check-musl check-shared:
 	$(MAKE) $(variant_$(@:check-%=%)) check
 
 .PHONY: check check-peers unit lint
-tested: programs $(UNITS:%=$(B)/unit/%) $(TOOLS:%=$(B)/tools/%) fuzzers
+tested: programs $(UNITS:%=$(B)/unit/%) $(TOOLS:%=$(B)/tools/%) fuzzers faulty
 .PHONY: tested
 check: tested
 	tests/run $(B) $(UNITS:%=$(B)/unit/%) $(wildcard tests/*.bats)
@@ -189,6 +189,19 @@ fuzz:
 afl:
 	AFL_QUIET=1 $(MAKE) $(variant_afl) fuzzers
 	tests/fuzz/run-afl build/afl/fuzz $(FUZZ_S) $(FUZZ)
+
+# Faults: the programs linked dynamically, whatever LIBC is, for the preload that
+# makes calls short, interrupted or unready; and every system call failing in
+# turn. The long forms; `check` has short ones.
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(B)/dynamic/$p,cmd/$p,shared)))
+$(B)/faults/shortio.so: tests/faults/shortio.c Makefile
+	@mkdir -p $(@D)
+	$(call run,LD,$(CC)) $(filter-out -Wpedantic,$(WARN)) -D_GNU_SOURCE -O2 -shared -fPIC -o $@ $<
+faulty: $(PROGRAMS:%=$(B)/dynamic/%) $(B)/faults/shortio.so
+.PHONY: faulty faults
+faults: tested
+	tests/faults/weather $(B) 200
+	tests/faults/syscalls $(B)
 
 .PHONY: clean
 clean:

@@ -73,6 +73,15 @@ listener_open(const struct scan *scan, const struct address *address)
 	return -1;
 }
 
+/* The port that the kernel chose, 0 with errno where it does not tell. */
+static unsigned
+port_chosen(int fd)
+{
+	struct address bound;
+
+	return address_local(fd, &bound) == 0 ? address_port(&bound) : 0;
+}
+
 /*
  * Listens at this port on every address, or on none: then errno tells why, and
  * *failed is the address that it was. Returns the port, 0 where it is not free.
@@ -81,21 +90,20 @@ static unsigned
 port_take(struct scan *scan, unsigned port, size_t *failed)
 {
 	for (size_t i = 0; i < scan->count; i++) {
-		struct address bound;
+		int *fd = &scan->sockets[i], error;
 
+		*failed = i;
 		address_set_port(&scan->addresses[i], (uint16_t)port);
-		scan->sockets[i] = listener_open(scan, &scan->addresses[i]);
-		if (scan->sockets[i] < 0) {
-			int error = errno;
-
-			while (i > 0)
-				(void)close(scan->sockets[--i]);
-			errno = error;
-			return 0;
-		}
-		*failed = i + 1;
-		if (port == 0 && address_local(scan->sockets[i], &bound) == 0)
-			port = address_port(&bound);
+		*fd = listener_open(scan, &scan->addresses[i]);
+		if (*fd >= 0 && port == 0)
+			port = port_chosen(*fd);
+		if (*fd >= 0 && port != 0)
+			continue;
+		error = errno;
+		for (size_t open = i + (*fd >= 0); open > 0;)
+			(void)close(scan->sockets[--open]);
+		errno = error;
+		return 0;
 	}
 	return port;
 }
@@ -107,7 +115,6 @@ port_try(struct scan *scan, unsigned port, size_t *failed)
 	unsigned taken = 0;
 
 	for (int turn = 0; taken == 0 && turn < (port == 0 ? KERNEL_CHOICES : 1); turn++) {
-		*failed = 0;
 		taken = port_take(scan, port, failed);
 		if (taken == 0 && errno != EADDRINUSE)
 			break;

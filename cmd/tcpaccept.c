@@ -357,10 +357,14 @@ turn(struct service *s)
 	int64_t until = paused && s->shortage.until < s->deadline ? s->shortage.until : s->deadline;
 	int ms = clock_until(until);
 	struct timespec limit = {ms / 1000, ms % 1000 * 1000000L};
+	int ready;
 
 	for (size_t i = 0; i < count; i++)
 		polls[i] = (struct pollfd){.fd = s->listeners.fds[i], .events = POLLIN};
-	if (ppoll(polls, count, ms < 0 ? NULL : &limit, signals_wait_mask()) <= 0)
+	ready = ppoll(polls, count, ms < 0 ? NULL : &limit, signals_wait_mask());
+	if (ready < 0 && errno != EINTR)
+		die(STATUS_FAILED, "poll: %s", strerror(errno));
+	if (ready <= 0)
 		return;
 	for (size_t i = 0; i < count; i++)
 		if (polls[i].revents != 0 && s->shortage.until == 0 && s->running < s->max)

@@ -416,7 +416,8 @@ serve_alone(struct listeners *listeners)
 	notify_send("READY=1");
 	sandbox_begin();
 	while (!server.done && !(server.draining && server.clients == 0)) {
-		loop_turn(&server.loop);
+		if (loop_turn(&server.loop) != 0)
+			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
 		if (!stop_asked())
 			continue;
 		if (server.draining)
@@ -456,7 +457,8 @@ serve_as_worker(const struct listeners *listeners, const struct workers *w, unsi
 	server_begin(listeners, share);
 	sandbox_begin();
 	while (!server.done && !(server.draining && server.clients == 0)) {
-		loop_turn(&server.loop);
+		if (loop_turn(&server.loop) != 0)
+			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
 		if (!signals_take(SIGTERM) || server.draining)
 			continue;
 		drain_begin(&server.loop);
@@ -540,7 +542,11 @@ workers_wait(struct listeners *listeners, const struct workers *w)
 	struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
 	struct pollfd p = {.fd = w->open[0]};
 
-	if (ppoll(&p, w->stopping && listeners->count != 0, ms < 0 ? NULL : &limit, signals_wait_mask()) == 1)
+	int ready = ppoll(&p, w->stopping && listeners->count != 0, ms < 0 ? NULL : &limit, signals_wait_mask());
+
+	if (ready < 0 && errno != EINTR)
+		die(STATUS_FAILED, "poll: %s", strerror(errno));
+	if (ready == 1)
 		listeners_close(listeners);
 }
 

@@ -348,6 +348,17 @@ direct_settle(struct session *s)
 	s->peer_out.behind_sent = 0;
 }
 
+/* A wait that fails for good would make a turn of nothing, over and over. */
+static int
+wait_for(struct port *const *ports, size_t count, int timeout_ms, const sigset_t *mask)
+{
+	int moved = ports_wait(ports, count, timeout_ms, mask);
+
+	if (moved < 0 && errno != EINTR)
+		die(STATUS_FAILED, "poll: %s", strerror(errno));
+	return moved;
+}
+
 /* The filters: one flow from stdin to stdout, each end of which may wait. */
 static void
 filter_write(struct port *to)
@@ -355,7 +366,7 @@ filter_write(struct port *to)
 	struct port *const ports[] = {to};
 
 	while (port_pending(to) && !to->ended)
-		(void)ports_wait(ports, 1, -1, NULL);
+		(void)wait_for(ports, 1, -1, NULL);
 	if (to->ended && to->error == EPIPE)
 		exit(STATUS_FAILED);
 	if (to->ended)
@@ -369,7 +380,7 @@ filter_read(struct port *from)
 	uint64_t before = from->moved;
 
 	while (!from->ended && from->moved == before)
-		(void)ports_wait(ports, 1, -1, NULL);
+		(void)wait_for(ports, 1, -1, NULL);
 	if (from->error != 0)
 		die(STATUS_FAILED, "stdin: %s", strerror(from->error));
 }
@@ -655,8 +666,9 @@ output_end(struct session *s)
 {
 	s->output_over = true;
 	s->output_at = s->now;
-	if (s->prog.out.error != 0 && s->cause == CAUSE_NONE) {
-		complain("stdin: %s", strerror(s->prog.out.error));
+	if (s->prog.out.error != 0) {
+		complain("%s: %s", s->set.program == NULL ? "stdin" : "the program's stdout", strerror(s->prog.out.error));
+		s->failed = true;
 		cause_set(s, CAUSE_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
 	}
 	cause_set(s, CAUSE_PROGRAM, CLOSE_NORMAL);
@@ -702,6 +714,15 @@ stdout_failed(struct session *s)
 	}
 }
 
+/* That it is not read (EPIPE) is the program's own affair. */
+static void
+program_stdin_failed(struct session *s)
+{
+	complain("the program's stdin: %s", strerror(s->prog.in.error));
+	s->failed = true;
+	cause_set(s, CAUSE_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
+}
+
 /* A lost sink becomes a bottomless one, or what it does not take would stop us. */
 static void
 drop_undeliverable(struct session *s)
@@ -715,6 +736,8 @@ drop_undeliverable(struct session *s)
 		s->in.records.held = s->prog.in.kept = 0;
 		if (s->set.program == NULL)
 			stdout_failed(s);
+		else if (s->prog.in.error != 0 && s->prog.in.error != EPIPE)
+			program_stdin_failed(s);
 	}
 	if (s->in.discard)
 		buffer_take(&s->down, buffer_held(&s->down));
@@ -1064,7 +1087,7 @@ turn_wait(struct session *s)
 	/* Each read is a message of its own in plain bytes. */
 	s->prog.out.paused = (s->set.mode == RECORD_BYTES && buffer_held(&s->up) > 0)
 	    || (s->set.program == NULL && s->output_over) || (s->set.program == NULL && s->signal_at != 0);
-	moved = ports_wait(ports, sizeof ports / sizeof *ports, left > INT_MAX ? INT_MAX : (int)left,
+	moved = wait_for(ports, sizeof ports / sizeof *ports, left > INT_MAX ? INT_MAX : (int)left,
 	    signals_wait_mask());
 	direct_settle(s);
 	buffers_open(s);

@@ -270,6 +270,15 @@ clients_resume(void)
 		client_interest(server.clients[i]);
 }
 
+/* That the program does not read (EPIPE) is its own affair. */
+static void
+program_in_fail(void)
+{
+	if (errno != EPIPE)
+		complain("the program's stdin: %s", strerror(errno));
+	program_in_close();
+}
+
 static void
 program_flush(void)
 {
@@ -283,7 +292,7 @@ program_flush(void)
 		else if (n < 0 && errno == EAGAIN)
 			break;
 		else if (n < 0 && errno != EINTR)
-			program_in_close();
+			program_in_fail();
 	}
 	if (ending.begun && buffer_held(b) == 0)
 		program_in_close();
@@ -1202,8 +1211,11 @@ program_read(void)
 		orders_take(SPLITTER_WHOLE);
 		return true;
 	}
-	if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		program_out_close();
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n < 0)
+		complain("the program's stdout: %s", strerror(errno));
+	program_out_close();
 	return false;
 }
 
@@ -1489,7 +1501,8 @@ serve(void)
 		clients_flush();
 		if (ending.begun && server.count == 0 && program.pid == 0)
 			break;
-		loop_turn(&server.loop);
+		if (loop_turn(&server.loop) != 0)
+			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
 		signals_see();
 	}
 	listeners_close(&server.listeners);

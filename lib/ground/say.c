@@ -71,14 +71,24 @@ static bool
 stderr_takes_it(int wait_ms)
 {
 	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+	int ready;
 
-	return poll(&p, 1, wait_ms) == 1 && (p.revents & (POLLERR | POLLNVAL)) == 0;
+	do
+		ready = poll(&p, 1, wait_ms);
+	while (ready < 0 && errno == EINTR);
+	return ready == 1 && (p.revents & (POLLERR | POLLNVAL)) == 0;
 }
 
 static void
 put_line(const char *line, size_t size, int wait_ms)
 {
-	if (!stderr_takes_it(wait_ms) || write(STDERR_FILENO, line, size) < 0)
+	ssize_t n = -1;
+
+	if (stderr_takes_it(wait_ms))
+		do
+			n = write(STDERR_FILENO, line, size);
+		while (n < 0 && errno == EINTR);
+	if (n < 0)
 		lost++;
 }
 

@@ -143,10 +143,12 @@ signals_now_and_then(struct loop *loop)
 	signals_let_in();
 }
 
-void
+int
 loop_turn(struct loop *loop)
 {
 	loop->count = epoll_pwait(loop->fd, loop->batch, LOOP_BATCH, wait_ms(loop), signals_wait_mask());
+	if (loop->count < 0 && errno != EINTR)
+		return -1;
 	loop->now = clock_ms();
 	for (loop->next = 0; loop->next < loop->count;) {
 		struct epoll_event *event = &loop->batch[loop->next++];
@@ -159,4 +161,5 @@ loop_turn(struct loop *loop)
 		signals_now_and_then(loop);
 	loop->count = 0;
 	deadlines_tell(loop);
+	return 0;
 }

@@ -72,9 +72,10 @@ int loop_open(struct loop *loop);
 /*
  * Waits for events, deadlines or a signal (let in only here: signals.h), and
  * tells whom they concern. Returns after at most LOOP_BATCH events, so that the
- * caller sees signals and its own state often.
+ * caller sees signals and its own state often. Returns 0, or -1 with errno where
+ * waiting itself failed: trying again would only spin.
  */
-void loop_turn(struct loop *loop);
+int loop_turn(struct loop *loop);
 
 /* watch->ready is set already. -1 with errno (ENOMEM, ENOSPC). */
 int watch_begin(struct loop *loop, struct watch *watch, int fd, uint32_t wanted);

@@ -124,7 +124,8 @@ program_reap(struct program *p)
 {
 	siginfo_t info = {0};
 
-	if (p->pid == 0 || waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
+	/* An error (ECHILD) means that there is nobody to wait for any more. */
+	if (p->pid == 0 || (waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0))
 		return false;
 	program_cut_output(p);
 	(void)kill(-p->pid, SIGTERM);

@@ -49,12 +49,12 @@ try_again(int fd, short events, struct talk_limit *limit)
 
 /* Takes n bytes off the socket that were peeked at. */
 static bool
-take_peeked(int fd, char *bytes, size_t n)
+take_peeked(int fd, char *bytes, size_t n, struct talk_limit *limit)
 {
 	while (n != 0) {
 		ssize_t got = recv(fd, bytes, n, MSG_DONTWAIT);
 
-		if (got < 0 && errno == EINTR)
+		if (got < 0 && try_again(fd, POLLIN, limit))
 			continue;
 		if (got <= 0)
 			return false;
@@ -85,7 +85,7 @@ read_socket(int fd, const struct talk_end *end, char *bytes, size_t room, size_t
 		if (found < 0)
 			return found;
 		ours = found > 0 ? (size_t)found - *got : (size_t)n;
-		if (!take_peeked(fd, bytes + *got, ours))
+		if (!take_peeked(fd, bytes + *got, ours, limit))
 			return 0;
 		*got += ours;
 		if (found > 0)

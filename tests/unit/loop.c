@@ -71,15 +71,15 @@ what_is_left_is_told_again(void)
 
 	pair(&ends[0], &ends[1]);
 	say_to(&ends[0]);
-	loop_turn(&loop);
-	loop_turn(&loop);
+	CHECK(loop_turn(&loop) == 0);
+	CHECK(loop_turn(&loop) == 0);
 	CHECK(ends[1].heard == 2 && ends[1].events == EPOLLIN && ends[0].heard == 0);
 	CHECK(read(ends[1].watch.fd, &byte, 1) == 1);
 	watch_want(&loop, &ends[0].watch, EPOLLOUT);
-	loop_turn(&loop);
+	CHECK(loop_turn(&loop) == 0);
 	CHECK(ends[1].heard == 2 && ends[0].heard == 1 && ends[0].events == EPOLLOUT);
 	watch_close(&loop, &ends[0].watch);
-	loop_turn(&loop);
+	CHECK(loop_turn(&loop) == 0);
 	CHECK((ends[1].events & EPOLLHUP) != 0);
 	watch_close(&loop, &ends[1].watch);
 }
@@ -95,7 +95,7 @@ one_that_has_ended_hears_nothing_more_of_the_same_turn(void)
 	say_to(&ends[2]);
 	ends[1].other = &ends[3];
 	ends[3].other = &ends[1];
-	loop_turn(&loop);
+	CHECK(loop_turn(&loop) == 0);
 	CHECK(ends[1].heard + ends[3].heard == 1);
 	CHECK(ends[1].watch.fd == -1 && ends[3].watch.fd == -1);
 	watch_close(&loop, &ends[0].watch);
@@ -106,7 +106,7 @@ one_that_has_ended_hears_nothing_more_of_the_same_turn(void)
 	watch_end(&loop, &ends[1].watch);
 	CHECK(read(ends[1].watch.fd, &byte, 1) == 1);
 	watch_want(&loop, &ends[0].watch, EPOLLOUT);
-	loop_turn(&loop);
+	CHECK(loop_turn(&loop) == 0);
 	CHECK(ends[1].heard == 0 && ends[0].heard == 1);
 	close(ends[1].watch.fd);
 	watch_close(&loop, &ends[0].watch);
@@ -122,7 +122,7 @@ who_was_told_stands_behind_who_was_not(void)
 		say_to(&ends[i]);
 	}
 	for (int turn = 0; turn < 2; turn++)
-		loop_turn(&loop);
+		CHECK(loop_turn(&loop) == 0);
 	for (size_t i = 0; i < ENDS; i++)
 		told += ends[i].heard > 0;
 	CHECK(told == ENDS / 2);
@@ -152,7 +152,7 @@ deadlines_pass_in_their_order_and_not_before(void)
 	deadline_set(&loop, &shorter, &ends[1].deadline); /* moved behind the last */
 	passed_count = 0;
 	while (passed_count < 3)
-		loop_turn(&loop);
+		CHECK(loop_turn(&loop) == 0);
 	CHECK(passed[0] == &ends[3] && passed[1] == &ends[1] && passed[2] == &ends[0]);
 	CHECK(clock_ms() - began >= 60);
 	CHECK(ends[0].deadline.next == NULL && longer.ring.next == &longer.ring && shorter.ring.next == &shorter.ring);
@@ -167,15 +167,15 @@ a_signal_ends_the_wait_and_is_let_in_even_when_there_is_always_something(void)
 	signals_catch(numbers, 1);
 	(void)raise(SIGUSR1);
 	CHECK(!signals_take(SIGUSR1));
-	loop_turn(&loop);
+	CHECK(loop_turn(&loop) == 0);
 	CHECK(signals_take(SIGUSR1));
 
 	pair(&ends[0], &ends[1]);
 	say_to(&ends[0]);
-	loop_turn(&loop);
+	CHECK(loop_turn(&loop) == 0);
 	(void)raise(SIGUSR1);
 	while (!signals_take(SIGUSR1) && turns++ < 10000000)
-		loop_turn(&loop);
+		CHECK(loop_turn(&loop) == 0);
 	CHECK(turns < 10000000);
 	watch_close(&loop, &ends[0].watch);
 	watch_close(&loop, &ends[1].watch);

@@ -1,0 +1,52 @@
+# Short forms of the fault campaigns (`make faults` runs the long ones).
+load helper
+
+setup_file() {
+	bats_require_minimum_version 1.5.0
+	export FAULTS=$BATS_TEST_DIRNAME/faults
+}
+
+# A sanitizer must be loaded first, and its allocator dies where memory is short.
+sane() {
+	if nm -D "$BUILD/dynamic/csvsplit" | grep -q __asan; then skip "with a sanitizer it is another program"; fi
+}
+
+# campaign NAME ARG...: every line of it is ok.
+campaign() {
+	run "$FAULTS/$1" "${@:2}"
+	echo "$output"
+	[ "$status" = 0 ]
+	! grep '^not ok' <<<"$output"
+}
+
+@test "faults: the weather is in force: reads are cut and interrupted" {
+	sane
+	run -0 --separate-stderr env SHORTIO='1 100 0 0' LD_PRELOAD="$BUILD/faults/shortio.so" dd if=/dev/zero of=/dev/null bs=4096 count=3
+	[[ $stderr == *"0+3 records in"* ]]
+}
+
+@test "faults: short reads and writes, EINTR and EAGAIN change no byte of csvsplit's output" {
+	sane
+	campaign weather "$BUILD" 4 csv_lines csv_tsv csv_json
+}
+
+@test "faults: nor of what is echoed, relayed and served by tcpaccept" {
+	sane
+	campaign weather "$BUILD" 3 echo_pipe echo_socket accept_echo
+}
+
+@test "faults: nor of what wsframe and wsupgrade make of frames and handshakes" {
+	sane
+	campaign weather "$BUILD" 3 frame_encode frame_decode frame_session frame_bytes upgrade_session
+}
+
+@test "faults: nor of the whole chain and of wshub" {
+	sane
+	campaign weather "$BUILD" 2 chain hub
+}
+
+@test "faults: the first system call of each name failing is said, or changes nothing" {
+	command -v strace >/dev/null || skip "no strace"
+	sane
+	MOST=1 campaign syscalls "$BUILD" csv_json bind_chain connect_relay echo_pipe upgrade frame
+}
