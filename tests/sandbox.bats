@@ -2,7 +2,7 @@
 load helper
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 	run "$TOOLS/caged" nothing
 	if [ "$status" = 99 ]; then skip "built with -DSANDBOX=0, or for an architecture without it"; fi
 	[ -e /proc/sys/kernel/seccomp ] || skip "this kernel has no seccomp filters"
