@@ -162,22 +162,20 @@ listening() {
 }
 
 @test "short reads and writes, with interruptions, change nothing" {
-	command -v "${CC:=cc}" >/dev/null || skip "no C compiler"
-	ldd "$BIN/portscan-connect" 2>&1 | grep -q libc.so || skip "portscan-connect is static: nothing can be preloaded"
 	! grep -q __asan "$BIN/portscan-connect" || skip "a sanitizer's build preloads its own"
-	"$CC" -O2 -shared -fPIC -o shortio.so "$here/shortio.c" -ldl
+	relay=$BUILD/dynamic/portscan-connect shim=$BUILD/faults/shortio.so
 	head -c 100000 /dev/urandom >in
 	start server portscan-bind -p 9000-9998 tcpecho
 	await server.err '^Bound to '
 	port=$(sed -n 's/^Bound to //p' server.err)
 	for seed in {1..8}; do
-		SHORTIO="$seed $((seed * seed * seed))" LD_PRELOAD=./shortio.so portscan-connect -q -p "$port" <in >out
+		SHORTIO="$seed $((seed * seed * seed)) 10 0" LD_PRELOAD=$shim "$relay" -q -p "$port" <in >out
 		cmp in out
 		# By pipes, and in lockstep.
 		# shellcheck disable=SC2002
-		cat in | SHORTIO="$seed 9" LD_PRELOAD=./shortio.so portscan-connect -q -p "$port" | cat >out
+		cat in | SHORTIO="$seed 9 10 0" LD_PRELOAD=$shim "$relay" -q -p "$port" | cat >out
 		cmp in out
-		printf 'a line\n' | SHORTIO="$seed 9" LD_PRELOAD=./shortio.so portscan-connect -l -q -p "$port" >out
+		printf 'a line\n' | SHORTIO="$seed 9 10 0" LD_PRELOAD=$shim "$relay" -l -q -p "$port" >out
 		grep -q '^Received a' out
 	done
 }
