@@ -76,7 +76,7 @@ options_of() {
 		for odd in $'--\e]0;x\a\r\nFAKE' $'--\xff\xfe\x9b' $'--a\xe2\x80\xaeb'; do
 			run -2 --separate-stderr "$p" "$odd"
 			[ "${#stderr_lines[@]}" = 1 ]
-			! grep -qaP '[^\x20-\x7e]' <<<"$stderr"
+			! grep -qaP '[^\x20-\x7e]' <<<"$stderr" || false
 			[[ $stderr == *\\x* ]]
 		done
 		run -2 --separate-stderr "$p" "--$(head -c 100000 /dev/zero | tr '\0' x)"
@@ -100,7 +100,7 @@ ends() {
 		ends "$p" --
 		[[ $status == [012] ]]
 		ends "$p" -- --help
-		! grep -q ^usage out
+		! grep -q ^usage out || false
 	done
 }
 

@@ -119,7 +119,7 @@ listening() {
 		greeted
 		greeted
 		grep -q INJECTED calls
-		! grep -q tcpaccept "$err"
+		! grep -q tcpaccept "$err" || false
 		stop_injected
 	done
 }
