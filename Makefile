@@ -50,7 +50,8 @@ LDFLAGS_static = -static-pie
 CC_shared = $(CC)
 CFLAGS_shared = -fPIE $(FORTIFY)
 LDFLAGS_shared = -pie -Wl,--as-needed
-FORTIFY ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+# glibc can check only where the compiler optimizes.
+FORTIFY ?= -U_FORTIFY_SOURCE $(if $(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS)))),-D_FORTIFY_SOURCE=3)
 
 .PHONY: all
 all: programs
@@ -113,6 +114,10 @@ unit: $(UNITS:%=$(B)/unit/%)
 	tests/run $(B) $^
 lint:
 	tests/lint
+# What the compiler and the linker are asked for, seen on what they made.
+.PHONY: check-hardening
+check-hardening: programs faulty
+	tests/hardening $(B) $(foreach p,$(PROGRAMS),$(if $(filter shared,$(call libc_of,$p)),,$(B)/bin/$p))
 
 # How fast ours is beside what is installed, each claim with its figures; FULL=1
 # for the long form. The figures as TSV are left in $(B)/bench.tsv, pictures of

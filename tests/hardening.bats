@@ -1,0 +1,70 @@
+#!/usr/bin/env bats
+# The hardening of what make builds, and that its check sees what lacks it.
+load helper
+
+setup_file() {
+	export own=$BATS_FILE_TMPDIR/build
+}
+
+# One program in a build of its own, whatever `make check' was given.
+make_own() {
+	rm -f "$own/bin/tcpecho"
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -C "$BATS_TEST_DIRNAME/.." B="$own" LIBC=shared CFLAGS=-O0 "$@" \
+		"$own/bin/tcpecho" >/dev/null
+}
+
+own_check() {
+	run "$BATS_TEST_DIRNAME/hardening" "$own" "$@"
+	echo "$output"
+}
+
+# told WORDS: they are said of it.
+told() {
+	[[ $status == 1 && $output == *"$1"* ]] || { echo "not told: $1"; return 1; }
+}
+
+@test "hardening: every program is a PIE, RELRO, bound at start, fortified, its stack protected" {
+	not_sanitized
+	run make -s -C "$BATS_TEST_DIRNAME/.." B="$BUILD" check-hardening
+	echo "$output"
+	[ "$status" = 0 ]
+}
+
+@test "hardening: the user's CFLAGS and LDFLAGS are added to ours, and -O0 makes no warning" {
+	run make_own LDFLAGS=-Wl,-O1
+	echo "$output"
+	[ "$status" = 0 ] && [ -z "$output" ]
+	own_check
+	[ "$status" = 0 ]
+}
+
+# without WORDS MAKE-ARGUMENT
+without() {
+	make_own "$2"
+	own_check
+	told "$1"
+}
+
+@test "hardening: a program linked without is told" {
+	without 'is no PIE' LDFLAGS_shared=-no-pie
+	without 'has no RELRO' LDFLAGS=-Wl,-z,norelro
+	without 'not bound at its start' LDFLAGS=-Wl,-z,lazy
+	without 'executable stack' LDFLAGS=-Wl,-z,execstack
+	without 'where to look for libraries' LDFLAGS=-Wl,-rpath,/tmp
+	without 'more than a libc' 'LDFLAGS_shared=-pie -Wl,--no-as-needed -lm'
+	own_check "$own/bin/tcpecho"
+	told 'linked dynamically'
+}
+
+@test "hardening: objects compiled without are told" {
+	own=$BATS_TEST_TMPDIR/build
+	make_own CFLAGS='-O0 -fno-stack-protector -fcf-protection=none -fno-stack-clash-protection'
+	mkdir "$own/dynamic"
+	mv "$own/bin/tcpecho" "$own/dynamic"
+	own_check
+	told 'no stack protector'
+	told 'not fortified'
+	[ "$(uname -m)" = x86_64 ] || return 0
+	told 'no CET note'
+	told 'jump over the guard page'
+}
