@@ -208,6 +208,13 @@ faults: tested
 	tests/faults/weather $(B) 200
 	tests/faults/syscalls $(B)
 
+# Good and bad clients for so long, and nothing left of them: make soak SOAK_S=1800 SEED=2
+SOAK_S ?= 60
+SEED ?= 6455
+.PHONY: soak
+soak: programs $(B)/tools/soaker $(B)/tools/hubecho
+	tests/soak $(B) $(SOAK_S) $(SEED)
+
 .PHONY: clean
 clean:
 	rm -rf build
