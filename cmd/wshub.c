@@ -41,6 +41,7 @@
 #include "system/rooms.h"
 #include "system/sandbox.h"
 #include "system/signals.h"
+#include "system/stock.h"
 #include "system/tally.h"
 
 enum {
@@ -55,6 +56,7 @@ enum {
 	TAKEN_SIZE = 64 << 10,     /* read from a client in one go */
 	PROGRAM_SIZE = 256 << 10,  /* read from the program in one go */
 	PIPE_SIZE = 1 << 20,
+	SLICE = 64 << 10,          /* of a long record, written in one go */
 	STALL_AT = 1 << 20,        /* waiting for the program: no client is read */
 	RESUME_AT = 256 << 10,
 	FLUSH_AFTER = 64 << 10,    /* deliveries that wait before some are sent */
@@ -171,44 +173,34 @@ static struct {
 	int status;
 } ending;
 
-/* Room for n more bytes in storage of its own, which moves; false without memory. */
-static bool
-room_make(struct buffer *b, size_t n)
-{
-	size_t size = b->size == 0 ? 4096 : b->size;
-	unsigned char *larger;
-
-	if (buffer_room(b) >= n)
-		return true;
-	buffer_pack(b);
-	if (buffer_room(b) >= n)
-		return true;
-	while (size - b->end < n)
-		size *= 2;
-	larger = realloc(b->bytes, size);
-	if (larger == NULL)
-		return false;
-	b->bytes = larger;
-	b->size = size;
-	return true;
-}
-
-static void
-room_free(struct buffer *b)
-{
-	free(b->bytes);
-	*b = (struct buffer){0};
-}
-
 /*
- * Records for prog. What is written here leaves at the turn's end.
+ * Records for prog. What is written here leaves at the turn's end, a long one
+ * in slices before it is all written, so that prog has something to do meanwhile.
  */
+static void program_write(void);
+
 static void
-program_put(const void *bytes, size_t n)
+program_put(const char *bytes, size_t n, bool escaped)
 {
-	if (!room_make(&program.to, n))
+	struct buffer *b = &program.to;
+
+	if (!stock_room(b, escaped ? 2 * n : n))
 		die(STATUS_FAILED, "no memory for what prog is to read");
-	buffer_put(&program.to, bytes, n);
+	if (escaped)
+		buffer_grow(b, order_escape((char *)buffer_tail(b), bytes, n));
+	else if (n != 0)
+		buffer_put(b, bytes, n);
+}
+
+static void
+program_put_long(const char *bytes, size_t n, bool escaped)
+{
+	for (; n > SLICE && program.in_open; bytes += SLICE, n -= SLICE) {
+		program_put(bytes, SLICE, escaped);
+		program_write();
+	}
+	if (program.in_open)
+		program_put(bytes, n, escaped);
 }
 
 /* `ID WORD REST`, the rest with escapes, or as it is in a netstring. */
@@ -223,17 +215,12 @@ program_tell(const struct client *c, const char *word, const void *rest, size_t 
 	if (options.exact) {
 		int digits = snprintf(length, sizeof length, "%zu:", (size_t)size + n);
 
-		program_put(length, (size_t)digits);
-		program_put(head, (size_t)size);
-		program_put(rest, n);
-		program_put(",", 1);
-		return;
+		program_put(length, (size_t)digits, false);
 	}
-	program_put(head, (size_t)size);
-	if (!room_make(&program.to, 2 * n + 1))
-		die(STATUS_FAILED, "no memory for what prog is to read");
-	buffer_grow(&program.to, order_escape((char *)buffer_tail(&program.to), rest, n));
-	program_put("\n", 1);
+	program_put(head, (size_t)size, false);
+	program_put_long(rest, n, !options.exact);
+	if (program.in_open)
+		program_put(options.exact ? "," : "\n", 1, false);
 }
 
 static struct text
@@ -256,7 +243,7 @@ program_in_close(void)
 		return;
 	program.in_open = false;
 	watch_close(&server.loop, &program.in);
-	room_free(&program.to);
+	stock_drop(&program.to);
 }
 
 /* The order of clients is the order in which they were stopped, by the loop's own. */
@@ -279,8 +266,9 @@ program_in_fail(void)
 	program_in_close();
 }
 
+/* As much as the pipe takes. */
 static void
-program_flush(void)
+program_write(void)
 {
 	struct buffer *b = &program.to;
 
@@ -294,6 +282,14 @@ program_flush(void)
 		else if (n < 0 && errno != EINTR)
 			program_in_fail();
 	}
+}
+
+static void
+program_flush(void)
+{
+	struct buffer *b = &program.to;
+
+	program_write();
 	if (ending.begun && buffer_held(b) == 0)
 		program_in_close();
 	if (program.in_open)
@@ -436,7 +432,7 @@ client_end(struct client *c)
 		(void)kill(-c->asked, SIGKILL);
 	deadline_drop(&c->deadline);
 	outbox_clear(&c->out);
-	room_free(&c->message);
+	stock_drop(&c->message);
 	free(c->kept);
 	watch_close(&server.loop, &c->watch);
 	if (options.max_per_address != 0)
@@ -494,7 +490,7 @@ static void
 client_leave(struct client *c, struct deadlines *queue)
 {
 	c->stage = STAGE_LEAVING;
-	room_free(&c->message);
+	stock_drop(&c->message);
 	client_clock(c, queue);
 	client_mark(c);
 }
@@ -644,7 +640,7 @@ piece_take(struct client *c, const struct piece *p)
 		message_take(c, p->binary, p->at, p->size);
 		return;
 	}
-	if (!room_make(&c->message, p->size + 1)) { /* also for an empty piece */
+	if (!stock_room(&c->message, p->size + 1)) { /* also for an empty piece */
 		client_fail(c, CLOSE_INTERNAL_ERROR, "no memory");
 		return;
 	}
@@ -653,7 +649,7 @@ piece_take(struct client *c, const struct piece *p)
 	if (!p->last)
 		return;
 	message_take(c, p->binary, buffer_head(&c->message), buffer_held(&c->message));
-	room_free(&c->message);
+	stock_drop(&c->message);
 }
 
 static void
@@ -1191,7 +1187,7 @@ program_out_close(void)
 	program.out_open = false;
 	watch_close(&server.loop, &program.out);
 	orders_take(SPLITTER_END);
-	room_free(&program.from);
+	stock_drop(&program.from);
 }
 
 /* One read. False where nothing came, now or ever. */
@@ -1203,7 +1199,7 @@ program_read(void)
 
 	if (!program.out_open)
 		return false;
-	if (!room_make(b, PROGRAM_SIZE))
+	if (!stock_room(b, PROGRAM_SIZE))
 		die(STATUS_FAILED, "no memory for what prog says");
 	n = read(program.out.fd, buffer_tail(b), PROGRAM_SIZE);
 	if (n > 0) {

@@ -3,7 +3,11 @@
 #include <string.h>
 
 #include "codec/frame.h"
+#include "ground/copy.h"
 #include "ground/number.h"
+
+/* Sixteen bytes, in whatever vectors the CPU has. */
+typedef unsigned char vector __attribute__((vector_size(16)));
 
 /* Takes what stands before the next blank off text. False where nothing does. */
 static bool
@@ -149,23 +153,54 @@ order_parse(struct span record, bool exact, struct order *order)
 	return "not text, binary, close, join or part";
 }
 
+static inline bool
+is_special(unsigned char byte, bool written)
+{
+	return byte == '\\' || (!written && (byte == '\n' || byte == '\r' || byte == '\0'));
+}
+
+/* How many bytes stand for themselves, up to the first that does not: in what is written
+ * only the backslash. Most have no such byte, so they are looked at in blocks. */
+static inline size_t
+plain_size(const char *p, size_t n, bool written)
+{
+	size_t i = 0;
+
+	for (; n - i >= sizeof(vector); i += sizeof(vector)) {
+		vector word, hits;
+		uint64_t halves[2];
+
+		memcpy(&word, p + i, sizeof word);
+		hits = (vector)(word == '\\');
+		if (!written)
+			hits |= (vector)((word == '\n') | (word == '\r') | (word == '\0'));
+		memcpy(halves, &hits, sizeof halves);
+		if ((halves[0] | halves[1]) != 0)
+			break;
+	}
+	while (i < n && !is_special((unsigned char)p[i], written))
+		i++;
+	return i;
+}
+
 size_t
 order_escape(char *out, const void *bytes, size_t n)
 {
 	const char *in = bytes;
 	size_t size = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		char plain = in[i] == '\n' ? 'n' : in[i] == '\r' ? 'r' : in[i] == '\0' ? '0' : '\\';
+	for (;;) {
+		size_t plain = plain_size(in, n, false);
 
-		if (plain != '\\' || in[i] == '\\') {
-			out[size++] = '\\';
-			out[size++] = plain;
-		} else {
-			out[size++] = in[i];
-		}
+		copy_bytes((unsigned char *)out + size, (const unsigned char *)in, plain);
+		size += plain;
+		if (plain == n)
+			return size;
+		out[size++] = '\\';
+		out[size++] = in[plain] == '\n' ? 'n' : in[plain] == '\r' ? 'r' : in[plain] == '\0' ? '0' : '\\';
+		in += plain + 1;
+		n -= plain + 1;
 	}
-	return size;
 }
 
 ptrdiff_t
@@ -174,17 +209,20 @@ order_unescape(char *out, const char *text, size_t n)
 	static const char names[] = "nr0\\", bytes[] = "\n\r\0\\";
 	ptrdiff_t size = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (;;) {
+		size_t plain = plain_size(text, n, true);
 		const char *name;
 
-		if (text[i] != '\\') {
-			out[size++] = text[i];
-			continue;
-		}
-		name = ++i < n ? memchr(names, text[i], 4) : NULL;
+		if (out + size != text)
+			memmove(out + size, text, plain);
+		size += (ptrdiff_t)plain;
+		if (plain == n)
+			return size;
+		name = n - plain > 1 ? memchr(names, text[plain + 1], 4) : NULL;
 		if (name == NULL)
 			return -1;
 		out[size++] = bytes[name - names];
+		text += plain + 2;
+		n -= plain + 2;
 	}
-	return size;
 }

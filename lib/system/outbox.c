@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <sys/uio.h>
 
+#include "system/stock.h"
+
 enum { PIECES_MAX = 256 };
 
 struct parcel {
@@ -19,10 +21,11 @@ enum { SPARE_MAX = 4096 };
 struct message *
 message_new(size_t size)
 {
-	struct message *message = malloc(sizeof *message + size);
+	size_t room;
+	struct message *message = stock_take(sizeof *message + size, &room);
 
 	if (message != NULL)
-		*message = (struct message){.users = 1, .size = size};
+		*message = (struct message){.users = 1, .room = room, .size = size};
 	return message;
 }
 
@@ -30,7 +33,7 @@ void
 message_release(struct message *message)
 {
 	if (--message->users == 0)
-		free(message);
+		stock_give(message, message->room);
 }
 
 static size_t

@@ -11,6 +11,7 @@
 
 struct message {
 	unsigned users;
+	size_t room; /* of its block */
 	size_t size;
 	unsigned char bytes[];
 };

@@ -126,9 +126,9 @@ connected(void)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (send(fd, request, sizeof request - 1, MSG_NOSIGNAL) != sizeof request - 1)
 		fail("send");
-	/* Byte by byte at its end, so that no frame is taken with it. */
+	/* Nobody has spoken yet, so nothing stands behind it. */
 	while (size < 4 || memcmp(answer + size - 4, "\r\n\r\n", 4) != 0) {
-		ssize_t n = recv(fd, answer + size, 1, 0);
+		ssize_t n = recv(fd, answer + size, sizeof answer - size, 0);
 
 		if (n <= 0 || (size += (size_t)n) == sizeof answer)
 			fail("handshake");

@@ -1,0 +1,75 @@
+#include "system/stock.h"
+
+#include <stdlib.h>
+
+enum { SMALLEST = 4096 };
+
+static struct {
+	void *block;
+	size_t room;
+} kept[STOCK_KEPT];
+
+void *
+stock_take(size_t size, size_t *room)
+{
+	for (int i = 0; size >= STOCK_LARGE && i < STOCK_KEPT; i++) {
+		void *block = kept[i].block;
+
+		if (kept[i].room < size)
+			continue;
+		*room = kept[i].room;
+		kept[i].block = NULL;
+		kept[i].room = 0;
+		return block;
+	}
+	*room = size;
+	return malloc(size);
+}
+
+/* Of many the larger ones are kept: they serve everyone. */
+void
+stock_give(void *block, size_t room)
+{
+	for (int i = 0; room >= STOCK_LARGE && room <= STOCK_LARGEST && i < STOCK_KEPT; i++) {
+		void *smaller = kept[i].block;
+
+		if (kept[i].room >= room)
+			continue;
+		kept[i].block = block;
+		kept[i].room = room;
+		free(smaller);
+		return;
+	}
+	free(block);
+}
+
+bool
+stock_room(struct buffer *b, size_t n)
+{
+	size_t held = buffer_held(b), size = b->size == 0 ? SMALLEST : b->size;
+	void *larger;
+
+	if (buffer_room(b) >= n)
+		return true;
+	while (size - held < n)
+		size *= 2;
+	if (size == b->size) {
+		buffer_pack(b);
+		return true;
+	}
+	larger = stock_take(size, &size);
+	if (larger == NULL)
+		return false;
+	if (held != 0)
+		memcpy(larger, buffer_head(b), held);
+	stock_give(b->bytes, b->size);
+	*b = (struct buffer){.bytes = larger, .size = size, .end = held};
+	return true;
+}
+
+void
+stock_drop(struct buffer *b)
+{
+	stock_give(b->bytes, b->size);
+	*b = (struct buffer){0};
+}

@@ -1,0 +1,29 @@
+/*
+ * Memory in blocks that come and go with messages. Fresh pages cost more than
+ * the bytes that go through them, so a few large blocks that were given back
+ * are kept for those who ask next.
+ */
+#ifndef FITTINGS_STOCK_H
+#define FITTINGS_STOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ground/buffer.h"
+
+enum { STOCK_LARGE = 64 << 10, STOCK_LARGEST = 2 << 20, STOCK_KEPT = 4 };
+
+/* A block of at least size bytes; *room is how many there are. NULL where there is no memory. */
+void *stock_take(size_t size, size_t *room);
+
+/* Gives it back, with the room that it has; NULL is nothing. */
+void stock_give(void *block, size_t room);
+
+/* Room for n more bytes behind what a buffer holds, which may move. All zero is an empty
+ * buffer without a block. False where there is no memory; then it is as it was. */
+bool stock_room(struct buffer *buffer, size_t n);
+
+/* Gives back the buffer's block. */
+void stock_drop(struct buffer *buffer);
+
+#endif
