@@ -22,7 +22,6 @@
 #include "codec/order.h"
 #include "codec/reader.h"
 #include "codec/record.h"
-#include "codec/utf8.h"
 #include "gate.h"
 #include "ground/buffer.h"
 #include "ground/option.h"
@@ -1086,14 +1085,6 @@ order_message(const struct order *order)
 	return order_send(order, message_frame(opcode, order->payload.at, order->payload.size), false);
 }
 
-static bool
-is_utf8(struct span text)
-{
-	struct utf8 state = {0};
-
-	return utf8_check(&state, text.at, text.size) == text.size && utf8_whole(&state);
-}
-
 static const char *
 order_room(const struct order *order)
 {
@@ -1111,36 +1102,17 @@ order_room(const struct order *order)
 	return NULL;
 }
 
-/* Undoes the escapes of its payload, in place. */
-static bool
-order_unfold(struct order *order, char *record)
-{
-	char *payload = record + (order->payload.at - record);
-	ptrdiff_t size;
-
-	if (options.exact || order->payload.size == 0)
-		return true;
-	size = order_unescape(payload, payload, order->payload.size);
-	if (size >= 0)
-		order->payload.size = (size_t)size;
-	return size >= 0;
-}
-
 /* Returns NULL, or what is wrong with it. */
 static const char *
 order_do(char *record, size_t n)
 {
 	struct order order;
-	const char *why = order_parse((struct span){record, n}, options.exact, &order);
+	const char *why = order_read(record, n, options.exact, &order);
 
+	if (why != NULL && order.not_text)
+		(void)order_send(&order, message_close(CLOSE_INTERNAL_ERROR, ""), true);
 	if (why != NULL)
 		return why;
-	if (!order_unfold(&order, record))
-		return "a backslash that escapes nothing";
-	if (order.verb != ORDER_BINARY && !is_utf8(order.payload)) {
-		(void)order_send(&order, message_close(CLOSE_INTERNAL_ERROR, ""), true);
-		return "not UTF-8";
-	}
 	switch (order.verb) {
 	case ORDER_CLOSE: return order_close(&order);
 	case ORDER_JOIN:

@@ -68,3 +68,7 @@ replays() {
 @test "fuzz: CSV fields come out of every format as they went in, held or streamed" {
 	replays csv_fields
 }
+
+@test "fuzz: a program's orders, in lines or netstrings, are what a plain reading says, at any cuts" {
+	replays order
+}

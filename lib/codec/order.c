@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "codec/frame.h"
+#include "codec/utf8.h"
 #include "ground/copy.h"
 #include "ground/number.h"
 
@@ -119,8 +120,8 @@ room_parse(struct order *order)
 	return order_room_valid(order->room) ? NULL : "not a room";
 }
 
-const char *
-order_parse(struct span record, bool exact, struct order *order)
+static const char *
+parse(struct span record, bool exact, struct order *order)
 {
 	static const struct {
 		const char *name;
@@ -225,4 +226,30 @@ order_unescape(char *out, const char *text, size_t n)
 		text += plain + 2;
 		n -= plain + 2;
 	}
+}
+
+static bool
+is_text(struct span payload)
+{
+	struct utf8 state = {0};
+
+	return utf8_check(&state, payload.at, payload.size) == payload.size && utf8_whole(&state);
+}
+
+const char *
+order_read(char *record, size_t n, bool exact, struct order *order)
+{
+	const char *why = parse((struct span){record, n}, exact, order);
+	char *payload;
+	ptrdiff_t size;
+
+	if (why != NULL || order->verb >= ORDER_JOIN)
+		return why;
+	payload = record + (order->payload.at - record);
+	size = exact ? (ptrdiff_t)order->payload.size : order_unescape(payload, payload, order->payload.size);
+	if (size < 0)
+		return "a backslash that escapes nothing";
+	order->payload.size = (size_t)size;
+	order->not_text = order->verb != ORDER_BINARY && !is_text(order->payload);
+	return order->not_text ? "not UTF-8" : NULL;
 }

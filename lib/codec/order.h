@@ -25,17 +25,20 @@ struct order {
 	enum order_verb verb;
 	enum order_to to;
 	struct span ids;     /* ORDER_IDS: for order_id_next() */
-	struct span room;    /* ORDER_ROOM, and the room of join and part */
+	struct span room;    /* ORDER_ROOM, and the room of join and part: bytes, without escapes */
 	uint64_t except;     /* the one that is left out, 0 for none */
-	struct span payload; /* text, binary: as it was written; close: the reason */
+	struct span payload; /* of text and binary; of close the reason */
 	unsigned code;       /* close */
+	bool not_text;       /* the payload is not UTF-8 */
 };
 
 /*
- * Takes a record apart into slices of it. exact: the payload is as it is (in
- * lines it has escapes, and there is no binary). Returns NULL, or what is wrong.
+ * Takes a record apart into slices of it, the escapes of its payload undone in
+ * place. exact: the payload is as it is (in lines it has escapes, and there is
+ * no binary). Returns NULL, or what is wrong; where that is only not_text, all
+ * the rest of the order holds.
  */
-const char *order_parse(struct span record, bool exact, struct order *order);
+const char *order_read(char *record, size_t n, bool exact, struct order *order);
 
 /* Takes the next of the list's numbers. False at its end. */
 bool order_id_next(struct span *ids, uint64_t *id);

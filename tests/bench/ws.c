@@ -40,6 +40,7 @@ static struct {
 
 struct connection {
 	int fd;
+	uint32_t watched;  /* what it waits for */
 	char *payload;     /* of each of its messages */
 	char *window;      /* depth of them, framed and masked */
 	size_t window_size, sent;
@@ -143,6 +144,9 @@ watch(struct connection *c, int what, uint32_t events)
 {
 	struct epoll_event e = {.events = events, .data.ptr = c};
 
+	if (what == EPOLL_CTL_MOD && events == c->watched)
+		return;
+	c->watched = events;
 	if (epoll_ctl(epoll, what, c->fd, &e) != 0)
 		fail("epoll_ctl");
 }

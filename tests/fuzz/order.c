@@ -1,0 +1,319 @@
+/*
+ * What a program behind wshub writes, in lines and in netstrings, cut as it
+ * likes: the orders are those of a plain reading of the whole, up to what is
+ * wrong with its netstrings, and nothing behind that. And what a client says
+ * stays on one line, and comes back as it was.
+ */
+#include "codec/order.h"
+#include "codec/record.h"
+#include "fuzz.h"
+#include "ground/buffer.h"
+#include "naive.h"
+
+__extension__ typedef unsigned __int128 wide;
+
+static void
+account_bytes(struct account *a, const char *before, struct span bytes)
+{
+	account_text(a, before);
+	account_put(a, bytes.at, bytes.size);
+}
+
+/*
+ * The codec's account.
+ */
+static void
+order_account(char *record, size_t n, bool exact, struct account *a)
+{
+	struct order order;
+	const char *why = order_read(record, n, exact, &order);
+	uint64_t id;
+
+	if (why != NULL && !order.not_text) {
+		account_text(a, "\nwrong");
+		return;
+	}
+	account_number(a, "\n", order.verb);
+	if (order.to == ORDER_ALL)
+		account_text(a, " all");
+	if (order.to == ORDER_ROOM)
+		account_bytes(a, " room ", order.room);
+	while (order.to == ORDER_IDS && order_id_next(&order.ids, &id))
+		account_number(a, " ", id);
+	account_number(a, " but ", order.except);
+	if (order.verb >= ORDER_JOIN)
+		account_bytes(a, " into ", order.room);
+	if (order.verb == ORDER_CLOSE)
+		account_number(a, " code ", order.code);
+	if (order.verb < ORDER_JOIN)
+		account_bytes(a, order.not_text ? " bad " : " says ", order.payload);
+}
+
+/* The whole records that are there. False where the netstrings are wrong. */
+static bool
+take(struct splitter *s, struct buffer *from, enum splitter_want want, bool exact, struct account *a)
+{
+	struct splitter_find find;
+
+	for (;;) {
+		splitter_look(s, buffer_head(from), buffer_held(from), want, &find);
+		if (find.kind != SPLITTER_PIECE)
+			break;
+		/* A copy, so that reading beyond it is seen. */
+		order_account((char *)fuzz_edge(0, find.piece.at, find.piece.size), find.piece.size, exact, a);
+		splitter_take(s, &find);
+		buffer_take(from, find.before + find.piece.size + find.after);
+	}
+	if (find.kind == SPLITTER_BAD)
+		account_text(a, "\nbad");
+	return find.kind != SPLITTER_BAD;
+}
+
+static void
+read_cut(struct fuzz f, bool exact, struct account *a)
+{
+	static unsigned char storage[FUZZ_MAX];
+	struct buffer from = buffer_over(storage, sizeof storage);
+	struct splitter s = {.mode = exact ? RECORD_NETSTRING : RECORD_LINE};
+	bool good = true;
+
+	while (good && f.size > 0) {
+		size_t n = fuzz_cut(&f, f.size);
+
+		buffer_pack(&from);
+		buffer_put(&from, f.at, n);
+		f.at += n;
+		f.size -= n;
+		good = take(&s, &from, SPLITTER_WHOLE, exact, a);
+	}
+	if (good)
+		(void)take(&s, &from, SPLITTER_END, exact, a);
+}
+
+/*
+ * The plain reading.
+ */
+static struct span
+before_blank(struct span *rest)
+{
+	struct span word = {rest->at, 0};
+
+	while (word.size < rest->size && word.at[word.size] != ' ')
+		word.size++;
+	*rest = span_behind(*rest, word.size + (word.size < rest->size));
+	return word;
+}
+
+static bool
+naive_id(struct span digits, uint64_t *id)
+{
+	char text[32];
+	wide value = 0;
+
+	while (digits.size > 1 && digits.at[0] == '0')
+		digits = span_behind(digits, 1);
+	if (digits.size == 0 || digits.size >= sizeof text)
+		return false;
+	for (size_t i = 0; i < digits.size; i++) {
+		if (strchr("0123456789", digits.at[i]) == NULL || digits.at[i] == '\0')
+			return false;
+		value = value * 10 + (unsigned)(digits.at[i] - '0');
+	}
+	*id = (uint64_t)value;
+	return value != 0 && value <= UINT64_MAX;
+}
+
+/* `-ID` at the end of text; *before is what stands before that. */
+static bool
+naive_but(struct span text, struct span *before, uint64_t *id)
+{
+	size_t dash = text.size;
+
+	while (dash > 0 && text.at[dash - 1] != '-')
+		dash--;
+	*before = (struct span){text.at, dash == 0 ? 0 : dash - 1};
+	return dash != 0 && naive_id(span_behind(text, dash), id);
+}
+
+static bool
+naive_room(struct span room)
+{
+	struct span before;
+	uint64_t id;
+
+	return room.size > 0 && room.size < 256 && memchr(room.at, ' ', room.size) == NULL && !naive_but(room, &before, &id);
+}
+
+/* Whom it is for, into the account. */
+static bool
+naive_to(struct span to, struct account *a, bool *ids)
+{
+	uint64_t but = 0, id;
+	struct span name = to;
+
+	*ids = false;
+	if (to.size > 0 && (to.at[0] == '*' || to.at[0] == '#')) {
+		name = span_behind(to, 1);
+		if (!naive_but(name, &name, &but)) {
+			name = span_behind(to, 1);
+			but = 0;
+		}
+		if (to.at[0] == '*' ? name.size != 0 : !naive_room(name))
+			return false;
+		if (to.at[0] == '*')
+			account_text(a, " all");
+		else
+			account_bytes(a, " room ", name);
+	} else {
+		*ids = true;
+		for (size_t i = 0, from = 0; i <= to.size; i++) {
+			if (i < to.size && to.at[i] != ',')
+				continue;
+			if (!naive_id((struct span){to.at + from, i - from}, &id))
+				return false;
+			account_number(a, " ", id);
+			from = i + 1;
+		}
+	}
+	account_number(a, " but ", but);
+	return true;
+}
+
+static bool
+naive_code(struct span text, uint64_t *code)
+{
+	return naive_id(text, code) && *code <= 4999 && *code >= 1000 && (*code < 1004 || *code > 1006)
+	    && (*code <= 1014 || *code >= 3000);
+}
+
+/* The payload as the client hears it. False for an escape that is none. */
+static bool
+naive_says(struct span payload, bool exact, bool binary, struct account *a)
+{
+	static char plain[FUZZ_MAX];
+	size_t n = 0, good;
+	bool whole;
+
+	for (size_t i = 0; i < payload.size; i++) {
+		char c = payload.at[i];
+
+		if (c == '\\' && !exact) {
+			if (++i == payload.size)
+				return false;
+			switch (payload.at[i]) {
+			case 'n': c = '\n'; break;
+			case 'r': c = '\r'; break;
+			case '0': c = '\0'; break;
+			case '\\': c = '\\'; break;
+			default: return false;
+			}
+		}
+		plain[n++] = c;
+	}
+	good = naive_utf8((const unsigned char *)plain, n, &whole);
+	account_bytes(a, binary || (good == n && whole) ? " says " : " bad ", (struct span){plain, n});
+	return true;
+}
+
+static bool
+naive_order(struct span record, bool exact, struct account *a)
+{
+	static const char *const verbs[] = {"text", "binary", "close", "join", "part"};
+	struct span to = before_blank(&record), word = before_blank(&record);
+	uint64_t code = 0;
+	unsigned verb = 0;
+	bool ids;
+
+	while (verb < 5 && !span_equal(word, span_of(verbs[verb])))
+		verb++;
+	account_number(a, "\n", verb);
+	if (!naive_to(to, a, &ids) || verb == 5 || (verb == ORDER_BINARY && !exact))
+		return false;
+	if (verb >= ORDER_JOIN) {
+		account_bytes(a, " into ", record);
+		return ids && naive_room(record);
+	}
+	if (verb == ORDER_CLOSE) {
+		if (!naive_code(before_blank(&record), &code))
+			return false;
+		account_number(a, " code ", code);
+	}
+	return naive_says(record, exact, verb == ORDER_BINARY, a);
+}
+
+static void
+naive_record(struct span record, bool exact, struct account *a)
+{
+	size_t before = a->size;
+
+	if (naive_order(record, exact, a))
+		return;
+	a->size = before;
+	account_text(a, "\nwrong");
+}
+
+static void
+naive_lines(struct span text, struct account *a)
+{
+	while (text.size > 0) {
+		const char *end = memchr(text.at, '\n', text.size);
+		size_t n = end == NULL ? text.size : (size_t)(end - text.at);
+
+		naive_record((struct span){text.at, n}, false, a);
+		text = span_behind(text, n + (end != NULL));
+	}
+}
+
+static void
+naive_netstrings(struct span text, struct account *a)
+{
+	while (text.size > 0) {
+		wide n = 0;
+		size_t i = 0;
+
+		for (; i < text.size && text.at[i] >= '0' && text.at[i] <= '9' && i < 20; i++)
+			n = n * 10 + (unsigned)(text.at[i] - '0');
+		if (i == 0 || i == text.size || text.at[i] != ':' || (i > 1 && text.at[0] == '0') || n > INT64_MAX
+		    || n >= text.size - i - 1 || text.at[i + 1 + (size_t)n] != ',') {
+			account_text(a, "\nbad");
+			return;
+		}
+		naive_record((struct span){text.at + i + 1, (size_t)n}, true, a);
+		text = span_behind(text, i + 1 + (size_t)n + 1);
+	}
+}
+
+/* Out and in again. */
+static void
+escapes(const uint8_t *bytes, size_t n)
+{
+	static char back[FUZZ_MAX];
+	char *line = (char *)fuzz_room(0, 2 * n);
+	size_t size = order_escape(line, fuzz_edge(1, bytes, n), n), want = 0;
+
+	for (size_t i = 0; i < n; i++)
+		want += bytes[i] == '\n' || bytes[i] == '\r' || bytes[i] == '\0' || bytes[i] == '\\' ? 2 : 1;
+	FUZZ_CHECK(size == want);
+	FUZZ_CHECK(memchr(line, '\n', size) == NULL && memchr(line, '\r', size) == NULL && memchr(line, '\0', size) == NULL);
+	FUZZ_CHECK(order_unescape(back, line, size) == (ptrdiff_t)n && memcmp(back, bytes, n) == 0);
+	FUZZ_CHECK(order_unescape(line, line, size) == (ptrdiff_t)n && memcmp(line, bytes, n) == 0);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	static struct account got, want;
+	struct fuzz f = fuzz_over(bytes, size);
+	bool exact = fuzz_byte(&f) % 2 != 0;
+	struct span all = {(const char *)f.at, f.size};
+
+	got.size = want.size = 0;
+	read_cut(f, exact, &got);
+	if (exact)
+		naive_netstrings(all, &want);
+	else
+		naive_lines(all, &want);
+	accounts_equal(&got, &want);
+	escapes(f.at, f.size);
+	return 0;
+}
