@@ -233,10 +233,8 @@ walk(struct csv_pick *pick, const struct csv_index *index, const unsigned char *
 			record_start(pick);
 		if (pick->want == CSV_WANT_FIELD || pick->want == CSV_WANT_REST)
 			at = put_field(pick, &cursor, in, at, writer, out, refused);
-		else if (pick->want != CSV_WANT_MISSING)
-			at = skip(pick, &cursor, writer, out);
 		else
-			record_end(pick, writer, out);
+			at = skip(pick, &cursor, writer, out);
 	} while (at < index->end && buffer_room(out) >= PICK_ROOM && !*refused
 	         && (pick->want != CSV_WANT_RECORD || pick->early_count == 0));
 	return at;
@@ -246,13 +244,18 @@ ALWAYS static inline size_t
 pick_window(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
             struct csv_writer *writer, struct buffer *out, bool *refused)
 {
+	if (pick->want == CSV_WANT_MISSING) {
+		record_end(pick, writer, out);
+		at++;
+	}
 	while (at < index->end && buffer_room(out) >= PICK_ROOM && !*refused) {
 		if (pick->want == CSV_WANT_RECORD && pick->early_count != 0)
 			at = run_early(pick, index, in, at, writer, out, refused);
 		if (!*refused)
 			at = walk(pick, index, in, at, writer, out, refused);
 	}
-	return at;
+	/* A record that still lacks fields keeps its last byte, or the window would seem used up. */
+	return at - (pick->want == CSV_WANT_MISSING);
 }
 
 size_t

@@ -254,6 +254,37 @@ nul_refuses_a_NUL(void)
 	CHECK(is_text(&streamed, "ab", 3));
 }
 
+/* Where many records are taken at once, each of them simple. */
+static void
+nul_refuses_a_NUL_among_simple_records_where_it_is_wanted(void)
+{
+	static unsigned char text[600];
+
+	for (size_t i = 0; i < sizeof text; i += 4)
+		memcpy(text + i, "a,b\n", 4);
+	text[302] = '\0';
+	CHECK(stream(text, sizeof text, sizeof text, CSV_NUL, some, 1, &streamed) && streamed.size == sizeof text / 2);
+	text[300] = '\0';
+	CHECK(!stream(text, sizeof text, sizeof text, CSV_NUL, some, 1, &streamed) && streamed.size == 300 / 2);
+}
+
+static void
+more_missing_fields_than_fit_are_all_written(void)
+{
+	enum { FIELDS = 2 * OUT_SIZE };
+	static const struct csv_range many[] = {{1, FIELDS}};
+	static const char *const texts[] = {"a\n", "a"};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		const unsigned char *text = (const unsigned char *)texts[i];
+		size_t n = strlen(texts[i]);
+
+		CHECK(stream(text, n, n, CSV_LINES, many, 1, &streamed) && streamed.size == FIELDS + 1);
+		CHECK(stream(text, n, n, CSV_CSV, many, 1, &streamed) && streamed.size == FIELDS + 1);
+		CHECK(memcmp(streamed.bytes, "a,,,", 4) == 0 && memcmp(streamed.bytes + FIELDS - 3, ",,,\n", 4) == 0);
+	}
+}
+
 static uint64_t seed = 88172645463325252;
 
 static unsigned
@@ -399,6 +430,8 @@ main(void)
 	TEST(json_replaces_what_is_no_utf8);
 	TEST(a_cut_is_never_within_a_character);
 	TEST(nul_refuses_a_NUL);
+	TEST(nul_refuses_a_NUL_among_simple_records_where_it_is_wanted);
+	TEST(more_missing_fields_than_fit_are_all_written);
 	TEST(streamed_and_held_are_the_same_on_random_text);
 	TEST(csv_written_again_is_the_same);
 	TEST(a_long_field_is_quoted_whatever_is_in_it);
