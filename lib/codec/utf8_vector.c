@@ -168,14 +168,7 @@ scan_avx2(const unsigned char *p, size_t n)
 size_t
 utf8_vector_scan(enum utf8_path path, const unsigned char *bytes, size_t n)
 {
-	switch (path) {
-	case UTF8_AVX2:
-		return scan_avx2(bytes, n);
-	case UTF8_SSSE3:
-		return scan_ssse3(bytes, n);
-	default:
-		return 0;
-	}
+	return path == UTF8_AVX2 ? scan_avx2(bytes, n) : scan_ssse3(bytes, n);
 }
 
 #else
@@ -192,12 +185,9 @@ utf8_vector_scan(enum utf8_path path, const unsigned char *bytes, size_t n)
 enum utf8_path
 utf8_best_path(void)
 {
-	switch (cpu_vectors()) {
-	case CPU_AVX2:
-		return UTF8_AVX2;
-	case CPU_SSSE3:
-		return UTF8_SSSE3;
-	default:
-		return UTF8_PORTABLE;
-	}
+	static const enum utf8_path best[] = {
+		[CPU_BASE] = UTF8_PORTABLE, [CPU_SSSE3] = UTF8_SSSE3, [CPU_AVX2] = UTF8_AVX2,
+	};
+
+	return best[cpu_vectors()];
 }

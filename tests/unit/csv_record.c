@@ -1,0 +1,185 @@
+/* A record held whole, in storage that is too small at first. */
+#include "codec/csv_record.h"
+
+#include "unit.h"
+
+#define BYTES(text) (text), sizeof(text) - 1
+
+enum { SIZE = 256, ENDS = 16 };
+
+static const struct csv_dialect dialect = {.delimiter = ',', .quote = '"', .quoting = true};
+static struct csv_index csv_index;
+static struct csv csv;
+static unsigned char storage[SIZE];
+static size_t storage_ends[ENDS];
+
+static struct csv_record
+record_of(size_t size, size_t room, uint64_t limit)
+{
+	return (struct csv_record){
+		.bytes = storage, .size = size, .ends = storage_ends, .room = room, .limit = limit,
+	};
+}
+
+/* Takes a text in windows of `step` bytes at most. Returns what it said last; *at is in the last window. */
+static enum csv_taken
+take(struct csv_record *record, const char *text, size_t n, size_t step, size_t *at)
+{
+	enum csv_taken taken = CSV_TAKEN_WINDOW;
+
+	csv_start(&csv, &dialect, CSV_PORTABLE);
+	for (size_t done = 0, end = 0; done < n && taken == CSV_TAKEN_WINDOW; done += csv_index.end) {
+		const unsigned char *window = (const unsigned char *)text + done;
+
+		end = n - end < step ? n : end + step;
+		*at = 0;
+		(void)csv_index_make(&csv, window, end - done, end == n, &csv_index);
+		taken = csv_record_take(record, &csv_index, window, at);
+		while (taken == CSV_TAKEN_FULL && record->size < SIZE) {
+			record->size *= 2;
+			record->room *= 2;
+			taken = csv_record_take(record, &csv_index, window, at);
+		}
+	}
+	return taken;
+}
+
+static bool
+field_is(const struct csv_record *record, int64_t position, const char *text)
+{
+	struct span field = csv_record_field(record, position);
+
+	return field.size == strlen(text) && memcmp(field.at, text, field.size) == 0;
+}
+
+static void
+its_fields_are_the_data_without_the_quotes_at_any_cut_and_from_any_storage(void)
+{
+	static const char text[] = "one,\"two \"\"2\"\"\",,\"th\nree\"\nnext";
+
+	for (size_t step = 1; step <= sizeof text; step++)
+		for (size_t size = 1; size < SIZE; size *= 4) {
+			struct csv_record record = record_of(size, 1, 0);
+			size_t at;
+
+			CHECK(take(&record, BYTES(text), step, &at) == CSV_TAKEN_RECORD && record.count == 4);
+			CHECK(field_is(&record, 1, "one") && field_is(&record, 2, "two \"2\""));
+			CHECK(field_is(&record, 3, "") && field_is(&record, 4, "th\nree"));
+			CHECK(csv_record_line(&record, &csv_index) == 1);
+		}
+}
+
+static void
+a_field_that_it_lacks_is_empty(void)
+{
+	struct csv_record record = record_of(SIZE, ENDS, 0);
+	size_t at;
+
+	CHECK(take(&record, BYTES("a,b\n"), 9, &at) == CSV_TAKEN_RECORD);
+	CHECK(field_is(&record, 0, "") && field_is(&record, -1, "") && field_is(&record, 3, ""));
+	CHECK(field_is(&record, INT64_MAX, "") && field_is(&record, INT64_MIN, ""));
+}
+
+static void
+fields_past_the_limit_are_skipped(void)
+{
+	for (size_t step = 1; step <= 16; step++) {
+		struct csv_record record = record_of(3, 2, 2);
+		size_t at;
+
+		CHECK(take(&record, BYTES("ab,c,\"d,\ne\",f\nz"), step, &at) == CSV_TAKEN_RECORD);
+		CHECK(record.count == 2 && record.used == 3 && record.size == 3);
+		CHECK(field_is(&record, 1, "ab") && field_is(&record, 2, "c") && field_is(&record, 3, ""));
+	}
+}
+
+static void
+an_input_that_ends_within_it_ends_it(void)
+{
+	struct csv_record record = record_of(SIZE, 1, 0);
+	size_t at;
+
+	CHECK(take(&record, BYTES("a,b"), 3, &at) == CSV_TAKEN_FULL || record.count == 1);
+	record = record_of(SIZE, 1, 0);
+	CHECK(take(&record, BYTES("ab"), 2, &at) == CSV_TAKEN_WINDOW && record.count == 0);
+	CHECK(csv_record_end(&record) && field_is(&record, 1, "ab"));
+	CHECK(!csv_record_end(&record)); /* no room for a second */
+	record = record_of(SIZE, 1, 1);
+	CHECK(take(&record, BYTES("ab,cd"), 5, &at) == CSV_TAKEN_WINDOW);
+	CHECK(csv_record_end(&record) && record.count == 1 && field_is(&record, 1, "ab"));
+}
+
+static void
+a_window_that_is_used_up_gives_nothing_more(void)
+{
+	struct csv_record record = record_of(SIZE, ENDS, 0);
+	size_t at;
+
+	CHECK(take(&record, BYTES("a\n"), 2, &at) == CSV_TAKEN_RECORD && at == csv_index.end);
+	csv_record_clear(&record);
+	CHECK(csv_record_take(&record, &csv_index, (const unsigned char *)"", &at) == CSV_TAKEN_WINDOW);
+	CHECK(!record.begun && record.count == 0);
+}
+
+static void
+its_line_is_where_it_began_even_windows_ago(void)
+{
+	struct csv_record record = record_of(SIZE, ENDS, 0);
+	size_t at;
+
+	CHECK(take(&record, BYTES("\"a\n\nb\",c\nd"), 2, &at) == CSV_TAKEN_RECORD);
+	CHECK(csv_record_line(&record, &csv_index) == 1 && field_is(&record, 1, "a\n\nb"));
+}
+
+static void
+it_is_UTF8_where_each_of_its_fields_is(void)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} cases[] = {
+		{"a,b\n", true},
+		{"\n", true},
+		{"\xe2\x82\xac,\xf0\x9f\x98\x80\n", true},
+		{"\xff,a\n", false},
+		{"a,\xe2\x82\n", false},
+		/* A character whose bytes are in two fields is in neither. */
+		{"\xe2\x82,\xac\n", false},
+		{"\xe2,\x82\xac\n", false},
+		{"a\xc3,\xa9,b\n", false},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct csv_record record = record_of(SIZE, ENDS, 0);
+		size_t at;
+
+		CHECK(take(&record, cases[i].text, strlen(cases[i].text), 99, &at) == CSV_TAKEN_RECORD);
+		CHECK(csv_record_is_utf8(&record) == cases[i].good);
+	}
+}
+
+static void
+what_can_be_read_from_a_text_in_it_goes_on_to_the_end_of_its_storage(void)
+{
+	struct csv_record record = record_of(SIZE, ENDS, 0);
+	size_t at;
+
+	CHECK(take(&record, BYTES("ab,c\n"), 9, &at) == CSV_TAKEN_RECORD);
+	CHECK(csv_record_readable(&record, csv_record_field(&record, 1)) == SIZE);
+	CHECK(csv_record_readable(&record, csv_record_field(&record, 2)) == SIZE - 2);
+	CHECK(csv_record_readable(&record, (struct span){"else", 4}) == 4);
+}
+
+int
+main(void)
+{
+	TEST(its_fields_are_the_data_without_the_quotes_at_any_cut_and_from_any_storage);
+	TEST(a_field_that_it_lacks_is_empty);
+	TEST(fields_past_the_limit_are_skipped);
+	TEST(an_input_that_ends_within_it_ends_it);
+	TEST(a_window_that_is_used_up_gives_nothing_more);
+	TEST(its_line_is_where_it_began_even_windows_ago);
+	TEST(it_is_UTF8_where_each_of_its_fields_is);
+	TEST(what_can_be_read_from_a_text_in_it_goes_on_to_the_end_of_its_storage);
+	return unit_done();
+}

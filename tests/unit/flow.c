@@ -1,0 +1,373 @@
+/* Frames to records (inflow) and records to frames (outflow), through small buffers. */
+#include "codec/inflow.h"
+#include "codec/outflow.h"
+
+#include "unit.h"
+
+#define BYTES(text) (text), sizeof(text) - 1
+
+enum { ROOM = 256 };
+
+/* A server's frames to records, in chunks; the kind of the event that ended it. */
+struct in {
+	struct inflow flow;
+	struct buffer from, to;
+	unsigned char from_bytes[ROOM], to_bytes[ROOM];
+	struct reader_event last;
+};
+
+static void
+in_start(struct in *in, enum record_mode mode, size_t room)
+{
+	*in = (struct in){.flow = {.reader.peer = READER_OF_SERVER, .records.mode = mode}};
+	in->from = buffer_over(in->from_bytes, sizeof in->from_bytes);
+	in->to = buffer_over(in->to_bytes, room);
+}
+
+static enum reader_kind
+in_feed(struct in *in, const char *bytes, size_t n, size_t chunk)
+{
+	enum reader_kind kind = READER_MORE;
+
+	for (size_t at = 0; at < n && kind == READER_MORE; at += chunk) {
+		buffer_put(&in->from, bytes + at, n - at < chunk ? n - at : chunk);
+		kind = inflow_step(&in->flow, &in->from, &in->to, &in->last);
+	}
+	return kind;
+}
+
+static bool
+in_holds(const struct in *in, const char *bytes, size_t n)
+{
+	return buffer_held(&in->to) == n && memcmp(buffer_head(&in->to), bytes, n) == 0;
+}
+
+static void
+what_was_held_of_a_message_that_is_cut_off_is_taken_back(void)
+{
+	static const struct {
+		enum record_mode mode;
+		const char *records;
+		size_t size;
+	} modes[] = {
+		{RECORD_LINE, BYTES("hi\n")},
+		{RECORD_NUL, BYTES("hi\0")},
+		{RECORD_NETSTRING, BYTES("2:hi,")},
+		{RECORD_TYPED, BYTES("3:thi,")},
+		{RECORD_BYTES, BYTES("hiabc")}, /* nothing is held: bytes pass as they come */
+	};
+	static const struct {
+		const char *bytes;
+		size_t size;
+		enum reader_kind kind;
+		unsigned code;
+	} ends[] = {
+		{BYTES("\x81\x02hi\x01\x03" "abc\x88\x02\x03\xe8"), READER_CLOSE, CLOSE_NORMAL},
+		{BYTES("\x81\x02hi\x01\x03" "abc\x88\x00"), READER_CLOSE, CLOSE_NO_CODE},
+		{BYTES("\x81\x02hi\x01\x03" "abc\x83\x00"), READER_FAIL, CLOSE_PROTOCOL_ERROR},
+		{BYTES("\x81\x02hi\x01\x03" "abc\x80\x01\xff"), READER_FAIL, CLOSE_BAD_TEXT},
+	};
+	static struct in in;
+
+	for (size_t m = 0; m < sizeof modes / sizeof *modes; m++)
+		for (size_t e = 0; e < sizeof ends / sizeof *ends; e++)
+			for (size_t chunk = 1; chunk <= ends[e].size; chunk++) {
+				in_start(&in, modes[m].mode, ROOM);
+				CHECK(in_feed(&in, ends[e].bytes, ends[e].size, chunk) == ends[e].kind);
+				CHECK(in.last.code == ends[e].code && in.flow.messages == 1);
+				CHECK(in_holds(&in, modes[m].records, modes[m].size));
+			}
+}
+
+static void
+what_is_discarded_goes_nowhere_and_is_checked_all_the_same(void)
+{
+	static const char good[] = "\x81\x02hi\x02\x01\xff\x80\x01\xfe\x88\x02\x03\xe8";
+	static const char bad[] = "\x81\x02hi\x81\x02\xc0\x80";
+	static struct in in;
+
+	in_start(&in, RECORD_NETSTRING, 1);
+	in.flow.discard = true;
+	CHECK(in_feed(&in, BYTES(good), 3) == READER_CLOSE);
+	CHECK(in.flow.messages == 2 && in.flow.taken == sizeof good - 1 && buffer_held(&in.to) == 0);
+	in_start(&in, RECORD_NETSTRING, 1);
+	in.flow.discard = true;
+	CHECK(in_feed(&in, BYTES(bad), 3) == READER_FAIL && in.last.code == CLOSE_BAD_TEXT);
+	CHECK(in.flow.messages == 1 && buffer_held(&in.to) == 0);
+}
+
+static void
+the_peer_is_inside_a_frame_or_a_message_until_that_is_whole(void)
+{
+	static const char frames[] = "\x01\x02hi\x80\x01!\x82\x00";
+	static const bool inside[] = {false, true, true, true, true, true, true, false, true, false};
+	static struct in in;
+
+	in_start(&in, RECORD_LINE, ROOM);
+	for (size_t n = 0; n < sizeof frames; n++) {
+		CHECK(inflow_inside(&in.flow, &in.from) == inside[n]);
+		if (n + 1 < sizeof frames)
+			CHECK(in_feed(&in, frames + n, 1, 1) == READER_MORE);
+	}
+	CHECK(in_holds(&in, BYTES("hi!\n\n")));
+}
+
+static void
+a_message_that_must_be_whole_and_fills_the_buffer_needs_a_larger_one(void)
+{
+	static const char fragment[] = "\x01\x10" "0123456789abcdef", next[] = "\x00\x10" "0123456789abcdef";
+	static struct in in;
+
+	in_start(&in, RECORD_NETSTRING, 2 + RECORD_HEAD_MAX + 1 + 20);
+	CHECK(in_feed(&in, BYTES("\x81\x05vwxyz"), 7) == READER_MORE);
+	CHECK(in_holds(&in, BYTES("5:vwxyz,")) && !inflow_needs_more(&in.flow, &in.to));
+	CHECK(in_feed(&in, BYTES(fragment), 18) == READER_FULL);
+	CHECK(!inflow_needs_more(&in.flow, &in.to)); /* what comes before is to leave first */
+	buffer_take(&in.to, 8);
+	CHECK(inflow_step(&in.flow, &in.from, &in.to, &in.last) == READER_MORE);
+	CHECK(in_feed(&in, BYTES(next), 18) == READER_FULL);
+	CHECK(inflow_needs_more(&in.flow, &in.to));
+	in.to.size = ROOM;
+	CHECK(inflow_step(&in.flow, &in.from, &in.to, &in.last) == READER_MORE);
+	CHECK(in_feed(&in, BYTES("\x80\x00"), 2) == READER_MORE);
+	CHECK(in_holds(&in, BYTES("32:0123456789abcdef0123456789abcdef,")));
+	CHECK(!inflow_needs_more(&in.flow, &in.to));
+}
+
+static void
+room_is_made_where_little_is_to_be_moved_for_it(void)
+{
+	static struct in in;
+
+	in_start(&in, RECORD_LINE, 16);
+	CHECK(in_feed(&in, BYTES("\x81\x07" "1234567\x81\x02" "ab"), 32) == READER_MORE);
+	buffer_take(&in.to, 8);
+	CHECK(in_feed(&in, BYTES("\x81\x08" "ABCDEFGH"), 32) == READER_MORE);
+	CHECK(in.to.begin == 0 && in_holds(&in, BYTES("ab\nABCDEFGH\n")));
+	in_start(&in, RECORD_LINE, 16);
+	CHECK(in_feed(&in, BYTES("\x81\x01" "1\x81\x07" "abcdefg"), 32) == READER_MORE);
+	buffer_take(&in.to, 2);
+	CHECK(in_feed(&in, BYTES("\x81\x08" "ABCDEFGH"), 32) == READER_FULL && in.to.begin == 2);
+}
+
+/* Records to frames. */
+struct out {
+	struct outflow flow;
+	struct buffer from, to;
+	unsigned char from_bytes[3 * OUTFLOW_COPY_MAX], to_bytes[2 * OUTFLOW_COPY_MAX];
+	const char *why;
+};
+
+static void
+out_start(struct out *out, struct outflow flow, const char *bytes, size_t n)
+{
+	out->flow = flow;
+	out->from = buffer_over(out->from_bytes, sizeof out->from_bytes);
+	out->to = buffer_over(out->to_bytes, sizeof out->to_bytes);
+	buffer_put(&out->from, bytes, n);
+}
+
+static enum outflow_kind
+out_step(struct out *out, enum splitter_want want)
+{
+	return outflow_step(&out->flow, &out->from, want, &out->to, (const unsigned char *)"\x37\xfa\x21\x3d", &out->why);
+}
+
+static enum outflow_kind
+out_all(struct out *out, enum splitter_want want)
+{
+	enum outflow_kind kind;
+
+	do
+		kind = out_step(out, want);
+	while (kind == OUTFLOW_FRAMED);
+	return kind;
+}
+
+static bool
+out_holds(const struct out *out, const char *bytes, size_t n)
+{
+	return buffer_held(&out->to) == n && memcmp(buffer_head(&out->to), bytes, n) == 0;
+}
+
+static struct out out;
+
+static void
+records_of_each_mode_become_the_frames_of_the_RFC(void)
+{
+	static const struct {
+		enum record_mode mode;
+		const char *records;
+		size_t records_size;
+		const char *frames;
+		size_t size;
+	} cases[] = {
+		{RECORD_LINE, BYTES("Hello\n\n"), BYTES("\x81\x05Hello\x81\x00")},
+		{RECORD_LINE, BYTES("Hello"), BYTES("\x81\x05Hello")},
+		{RECORD_NUL, BYTES("a\nb\0"), BYTES("\x81\x03" "a\nb")},
+		{RECORD_NETSTRING, BYTES("5:Hello,0:,"), BYTES("\x81\x05Hello\x81\x00")},
+		{RECORD_TYPED, BYTES("2:b\xff,2:tx,"), BYTES("\x82\x01\xff\x81\x01x")},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		out_start(&out, (struct outflow){.records.mode = cases[i].mode}, cases[i].records, cases[i].records_size);
+		CHECK(out_all(&out, SPLITTER_END) == OUTFLOW_MORE);
+		CHECK(out_holds(&out, cases[i].frames, cases[i].size) && buffer_held(&out.from) == 0);
+	}
+	/* Section 5.7: a single-frame masked text message. */
+	out_start(&out, (struct outflow){.masked = true}, BYTES("Hello\n"));
+	CHECK(out_all(&out, SPLITTER_WHOLE) == OUTFLOW_MORE);
+	CHECK(out_holds(&out, BYTES("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58")));
+}
+
+static void
+what_is_wrong_with_a_record_is_told_before_it_leaves(void)
+{
+	static const struct {
+		struct outflow flow;
+		const char *records;
+		size_t size;
+		enum outflow_kind kind;
+	} cases[] = {
+		{{.records.mode = RECORD_LINE}, BYTES("a\xff\n"), OUTFLOW_BAD_TEXT},
+		{{.records.mode = RECORD_LINE}, BYTES("\xe2\x82\n"), OUTFLOW_BAD_TEXT},
+		{{.records.mode = RECORD_LINE}, BYTES("\xed\xa0\x80\n"), OUTFLOW_BAD_TEXT},
+		{{.records.mode = RECORD_LINE, .limit = 3}, BYTES("abcd\n"), OUTFLOW_TOO_BIG},
+		{{.records.mode = RECORD_LINE, .limit = 3}, BYTES("abc\n"), OUTFLOW_MORE},
+		{{.records.mode = RECORD_NETSTRING}, BYTES("05:Hello,"), OUTFLOW_BAD_RECORD},
+		{{.records.mode = RECORD_TYPED}, BYTES("2:xy,"), OUTFLOW_BAD_RECORD},
+		{{.records.mode = RECORD_TYPED}, BYTES("0:,"), OUTFLOW_BAD_RECORD},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		out_start(&out, cases[i].flow, cases[i].records, cases[i].size);
+		CHECK(out_all(&out, SPLITTER_WHOLE) == cases[i].kind);
+		CHECK((buffer_held(&out.to) == 0) == (cases[i].kind != OUTFLOW_MORE));
+		CHECK((out.why != NULL) == (cases[i].kind == OUTFLOW_BAD_RECORD));
+	}
+}
+
+static void
+what_is_no_UTF8_is_replaced_byte_by_byte_and_half_a_character_once(void)
+{
+	static const struct {
+		const char *record;
+		size_t record_size;
+		const char *frame;
+		size_t size;
+	} cases[] = {
+		{BYTES("a\xff" "b\n"), BYTES("\x81\x05" "a\xef\xbf\xbd" "b")},
+		{BYTES("\xe2\x82\n"), BYTES("\x81\x03\xef\xbf\xbd")},
+		{BYTES("\xf0\x9f\x98" "a\n"), BYTES("\x81\x04\xef\xbf\xbd" "a")},
+		{BYTES("\xc0\x80\n"), BYTES("\x81\x06\xef\xbf\xbd\xef\xbf\xbd")},
+		{BYTES("\xe2\x82\xac\n"), BYTES("\x81\x03\xe2\x82\xac")},
+	};
+	struct outflow masked = {.replace = true, .masked = true};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		out_start(&out, (struct outflow){.replace = true}, cases[i].record, cases[i].record_size);
+		CHECK(out_all(&out, SPLITTER_WHOLE) == OUTFLOW_MORE);
+		CHECK(out_holds(&out, cases[i].frame, cases[i].size));
+	}
+	out_start(&out, masked, BYTES("\xff\n"));
+	CHECK(out_all(&out, SPLITTER_WHOLE) == OUTFLOW_MORE);
+	CHECK(out_holds(&out, BYTES("\x81\x83\x37\xfa\x21\x3d\xd8\x45\x9c")));
+}
+
+static void
+half_a_character_of_a_record_that_goes_on_waits_for_the_rest(void)
+{
+	out_start(&out, (struct outflow){.replace = true}, BYTES("\xe2\x82"));
+	CHECK(out_all(&out, SPLITTER_ALL) == OUTFLOW_MORE && buffer_held(&out.to) == 0);
+	buffer_put(&out.from, BYTES("\xac!"));
+	CHECK(out_all(&out, SPLITTER_ALL) == OUTFLOW_MORE);
+	buffer_put(&out.from, BYTES("\n"));
+	CHECK(out_all(&out, SPLITTER_WHOLE) == OUTFLOW_MORE);
+	CHECK(out_holds(&out, BYTES("\x01\x04\xe2\x82\xac!\x80\x00")));
+	/* Unreplaced, a fragment may end within a character, and the next go on. */
+	out_start(&out, (struct outflow){.replace = false}, BYTES("\xe2\x82"));
+	CHECK(out_step(&out, SPLITTER_ALL) == OUTFLOW_FRAMED);
+	buffer_put(&out.from, BYTES("\xac\n"));
+	CHECK(out_all(&out, SPLITTER_WHOLE) == OUTFLOW_MORE);
+	CHECK(out_holds(&out, BYTES("\x01\x02\xe2\x82\x80\x01\xac")));
+}
+
+static void
+a_replaced_text_that_does_not_fit_leaves_in_fragments(void)
+{
+	enum { BAD = 3000, FITS = 1500 };
+	static char record[BAD + 1];
+	size_t room = OUTFLOW_RESERVE + 2 * FRAME_HEAD_MAX + 3 * FITS, text = 0, frames = 0;
+
+	memset(record, 0xff, BAD);
+	record[BAD] = '\n';
+	out_start(&out, (struct outflow){.replace = true}, record, sizeof record);
+	out.to.size = 2 * OUTFLOW_RESERVE;
+	CHECK(out_step(&out, SPLITTER_WHOLE) == OUTFLOW_FULL && buffer_held(&out.to) == 0);
+	for (out.to.size = room; buffer_held(&out.from) > 0; buffer_take(&out.to, buffer_held(&out.to))) {
+		struct frame frame;
+		int head;
+
+		CHECK(out_step(&out, SPLITTER_WHOLE) == OUTFLOW_FRAMED && buffer_room(&out.to) >= OUTFLOW_RESERVE);
+		head = frame_decode(&frame, buffer_head(&out.to), buffer_held(&out.to));
+		CHECK(head > 0 && (size_t)head + frame.length == buffer_held(&out.to) && frame.length % 3 == 0);
+		CHECK(frame.opcode == (frames++ == 0 ? OPCODE_TEXT : OPCODE_CONTINUATION));
+		CHECK(frame.fin == (buffer_held(&out.from) == 0));
+		text += frame.length;
+	}
+	CHECK(text == (size_t)3 * BAD && frames > 1 && out.flow.records.number == 1);
+}
+
+static void
+a_long_payload_stays_where_it_is_and_follows_its_header(void)
+{
+	enum { LONG = OUTFLOW_COPY_MAX + 1 };
+	static char record[LONG + 3];
+
+	memset(record, 'x', LONG);
+	memcpy(record + LONG, "\ny\n", 3);
+	out_start(&out, (struct outflow){.records.mode = RECORD_LINE}, record, sizeof record);
+	CHECK(out_step(&out, SPLITTER_WHOLE) == OUTFLOW_FRAMED);
+	CHECK(out_holds(&out, BYTES("\x81\x7e\x40\x01")) && out.flow.direct == LONG);
+	CHECK(out_step(&out, SPLITTER_WHOLE) == OUTFLOW_FULL);
+	outflow_sent(&out.flow, &out.from, 1);
+	CHECK(out.flow.direct == LONG - 1 && buffer_held(&out.from) == LONG + 2);
+	outflow_sent(&out.flow, &out.from, LONG - 1);
+	CHECK(out.flow.direct == 0 && buffer_held(&out.from) == 2);
+	CHECK(out_all(&out, SPLITTER_WHOLE) == OUTFLOW_MORE);
+	CHECK(out_holds(&out, BYTES("\x81\x7e\x40\x01\x81\x01y")));
+}
+
+static void
+a_short_payload_waits_for_room_behind_what_control_frames_may_need(void)
+{
+	static char record[101];
+
+	memset(record, 'x', 100);
+	record[100] = '\n';
+	out_start(&out, (struct outflow){.records.mode = RECORD_LINE}, record, sizeof record);
+	out.to.size = OUTFLOW_RESERVE + FRAME_HEAD_MAX - 1;
+	CHECK(out_step(&out, SPLITTER_WHOLE) == OUTFLOW_FULL);
+	out.to.size = OUTFLOW_RESERVE + FRAME_HEAD_MAX + 99;
+	CHECK(out_step(&out, SPLITTER_WHOLE) == OUTFLOW_FULL && buffer_held(&out.from) == sizeof record);
+	out.to.size++;
+	CHECK(out_step(&out, SPLITTER_WHOLE) == OUTFLOW_FRAMED && buffer_held(&out.to) == 102);
+}
+
+int
+main(void)
+{
+	TEST(what_was_held_of_a_message_that_is_cut_off_is_taken_back);
+	TEST(what_is_discarded_goes_nowhere_and_is_checked_all_the_same);
+	TEST(the_peer_is_inside_a_frame_or_a_message_until_that_is_whole);
+	TEST(a_message_that_must_be_whole_and_fills_the_buffer_needs_a_larger_one);
+	TEST(room_is_made_where_little_is_to_be_moved_for_it);
+	TEST(records_of_each_mode_become_the_frames_of_the_RFC);
+	TEST(what_is_wrong_with_a_record_is_told_before_it_leaves);
+	TEST(what_is_no_UTF8_is_replaced_byte_by_byte_and_half_a_character_once);
+	TEST(half_a_character_of_a_record_that_goes_on_waits_for_the_rest);
+	TEST(a_replaced_text_that_does_not_fit_leaves_in_fragments);
+	TEST(a_long_payload_stays_where_it_is_and_follows_its_header);
+	TEST(a_short_payload_waits_for_room_behind_what_control_frames_may_need);
+	return unit_done();
+}
