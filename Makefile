@@ -96,6 +96,14 @@ variant_asan := B=build/asan LIBC=shared FORTIFY=-U_FORTIFY_SOURCE \
 	CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DSANDBOX=0'
 variant_musl := B=build/musl LIBC=musl RESOLVER_LIBC=musl
 variant_shared := B=build/shared LIBC=shared
+# What the codecs' tests reach; MISSED=1 tells what they do not.
+variant_cov := B=build/cov CC=gcc LIBC=shared FORTIFY=-U_FORTIFY_SOURCE CFLAGS='-O0 -g --coverage -DSANDBOX=0'
+.PHONY: cov
+cov:
+	$(MAKE) $(variant_cov) covered
+	tests/cov build/cov
+covered: $(UNITS:%=$(B)/unit/%) fuzzers
+.PHONY: covered
 .PHONY: asan musl shared check-asan check-musl check-shared
 asan musl shared:
 	$(MAKE) $(variant_$@) all
