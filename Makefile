@@ -21,7 +21,7 @@ UNITS := $(basename $(notdir $(wildcard tests/unit/*.c)))
 TOOLS := $(basename $(notdir $(wildcard tests/tools/*.c)))
 # tests/bench/peer-X.c is what ours is measured beside; it needs X's header.
 header_of = $(wildcard $(addsuffix /$1,/usr/include /usr/local/include))
-BENCHES := $(filter-out peer-%,$(basename $(notdir $(wildcard tests/bench/*.c)))) \
+BENCHES := $(filter-out load peer-%,$(basename $(notdir $(wildcard tests/bench/*.c)))) \
 	$(if $(call header_of,ev.h),peer-libev) $(if $(call header_of,uv.h),peer-libuv)
 LIBS_peer-libev := -lev
 LIBS_peer-libuv := -luv
@@ -86,6 +86,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(B)/bin/$p,cmd/$p,$(call libc_of,
 $(foreach p,$(UNITS),$(eval $(call program,$(B)/unit/$p,tests/unit/$p,$(LIBC))))
 $(foreach p,$(TOOLS),$(eval $(call program,$(B)/tools/$p,tests/tools/$p,$(LIBC))))
 $(foreach p,$(BENCHES),$(eval $(call program,$(B)/bench/$p,tests/bench/$p,shared)))
+$(B)/bench/tcp $(B)/bench/ws: $(B)/shared/tests/bench/load.o
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 # The assembler's .incbin tells the compiler nothing.
 $(foreach libc,musl static shared,$(B)/$(libc)/lib/codec/console.o): lib/codec/console.html

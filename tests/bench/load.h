@@ -1,23 +1,42 @@
-/* What the load generators share: times, and what a server costs. */
+/* What the load generators share: options, connections, the wait, times, and what a server costs. */
 #ifndef FITTINGS_LOAD_H
 #define FITTINGS_LOAD_H
 
-#include <dirent.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-enum {
-	SUB_BUCKETS = 32, /* histogram: so many to each doubling */
-	BUCKETS = 40 * SUB_BUCKETS,
+enum { CHUNK = 256 * 1024, ANSWER_S = 10 };
+
+/* Of the command line: NAME MODE [-p port] [-n connections] [-s size] [-d depth]
+ * [-b MiB] [-t seconds] [-P pid] [-u]. */
+struct load_options {
+	const char *name, *mode;
+	uint16_t port;
+	size_t connections, size, depth, bulk;
+	double seconds;
+	long pid; /* of the server, 0 if it is not told */
+	bool wide;
 };
 
-static uint64_t histogram[BUCKETS], timed;
+struct load_mode {
+	const char *name;
+	void (*run)(void);
+};
 
-static uint64_t
+extern struct load_options options;
+extern uint64_t done; /* messages, bytes or sessions so far */
+extern char taken[CHUNK];
+
+/* What main() is: runs the mode that is asked for. */
+int load_main(int argc, char **argv, const struct load_mode *modes);
+
+/* Exit 1 with errno's reason; wrong() when the peer sent what it should not. */
+_Noreturn void fail(const char *what);
+_Noreturn void wrong(const char *what);
+
+static inline uint64_t
 now_ns(void)
 {
 	struct timespec t;
@@ -26,107 +45,39 @@ now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static void
-note_time(uint64_t ns)
+static inline uint64_t
+in_seconds(double seconds)
 {
-	unsigned log = 0;
-	uint64_t n = ns + SUB_BUCKETS;
-	size_t bucket;
-
-	while (n >> log >= 2 * SUB_BUCKETS)
-		log++;
-	bucket = log * SUB_BUCKETS + (size_t)(n >> log) - SUB_BUCKETS;
-	histogram[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
-	timed++;
+	return now_ns() + (uint64_t)(seconds * 1e9);
 }
 
-static double
-percentile_us(double share)
-{
-	uint64_t want = (uint64_t)((double)timed * share), seen = 0;
+/* A socket on its way to the port; wait: when it is there. */
+int load_connect(bool wait);
 
-	for (size_t i = 0; i < BUCKETS; i++) {
-		seen += histogram[i];
-		if (seen > want)
-			return (double)(((i % SUB_BUCKETS) + SUB_BUCKETS) << (i / SUB_BUCKETS)) / 1e3;
-	}
-	return 0;
-}
+/* EPOLL_CTL_* of fd, which means `whose`. */
+void watch(int what, int fd, void *whose, uint32_t events);
 
-/* Microseconds that pid and its reaped children have run. */
-static double
-processor_us(long pid)
-{
-	char path[64], text[1024], *at;
-	unsigned long t[4] = {0};
-	FILE *f;
+/* One wait, at most ANSWER_S, and a call for each that is ready. */
+void turn(void (*ready)(void *whose, uint32_t events));
 
-	(void)snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-	f = pid == 0 ? NULL : fopen(path, "r");
-	if (f == NULL)
-		return 0;
-	if (fgets(text, sizeof text, f) != NULL && (at = strrchr(text, ')')) != NULL)
-		(void)sscanf(at + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu", &t[0], &t[1],
-		    &t[2], &t[3]);
-	(void)fclose(f);
-	return (double)(t[0] + t[1] + t[2] + t[3]) * 1e6 / (double)sysconf(_SC_CLK_TCK);
-}
+/* The time of one message or session. */
+void note_time(uint64_t ns);
 
-static double
-pss_of(long pid)
-{
-	char path[64], line[256];
-	double kib = 0;
-	FILE *f;
+/* All that was measured so far is forgotten: what follows counts. */
+void measure_begin(void);
 
-	(void)snprintf(path, sizeof path, "/proc/%ld/smaps_rollup", pid);
-	f = fopen(path, "r");
-	while (f != NULL && fgets(line, sizeof line, f) != NULL)
-		(void)sscanf(line, "Pss: %lf", &kib);
-	if (f != NULL)
-		(void)fclose(f);
-	return kib * 1024;
-}
+/* How many of unit (1 MiB, say) were `done` a second since measure_begin(). */
+double measure_rate(double unit);
 
-static long
-parent_of(long pid)
-{
-	char path[64], text[1024], *at;
-	long parent = 0;
-	FILE *f;
+/* Prints the line: the rate, or another figure, then the costs and times, as the
+ * head of tcp.c tells. */
+void measure_end(double unit);
+void measure_end_with(double figure);
 
-	(void)snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-	f = fopen(path, "r");
-	if (f == NULL)
-		return 0;
-	if (fgets(text, sizeof text, f) != NULL && (at = strrchr(text, ')')) != NULL)
-		(void)sscanf(at + 2, "%*c %ld", &parent);
-	(void)fclose(f);
-	return parent;
-}
+/* Bytes of memory (Pss) of the server and its descendants. */
+double server_memory(void);
 
-/* Pss of pid and its children. */
-static double
-memory_of(long pid)
-{
-	DIR *proc = opendir("/proc");
-	double sum = pss_of(pid);
-
-	for (struct dirent *e; proc != NULL && (e = readdir(proc)) != NULL;) {
-		long other = strtol(e->d_name, NULL, 10);
-
-		if (other > 0 && other != pid && parent_of(other) == pid)
-			sum += pss_of(other);
-	}
-	if (proc != NULL)
-		(void)closedir(proc);
-	return sum;
-}
-
-static void
-print_times(void)
-{
-	printf(" %.0f %.0f %.0f\n", percentile_us(0.5), percentile_us(0.99), percentile_us(0.999));
-}
+/* Waits until the server has as many descendants as when load_main() began. */
+void server_settle(void);
 
 #endif

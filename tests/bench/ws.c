@@ -3,44 +3,33 @@
  * message that comes back is compared; a wrong one, or a lost connection, is
  * exit 1.
  *
- *     ws rr       -p port [-n connections] [-s size] [-d depth] [-t seconds] [-u]
- *     ws sessions -p port [-n parallel] [-t seconds]
+ *     ws rr       -p port [-n connections] [-s size] [-d depth] [-t seconds] [-P pid] [-u]
+ *     ws sessions -p port [-n parallel] [-t seconds] [-P pid]
  *     ws idle     -p port [-n connections] -P pid
- *     ws fan      -p port [-n receivers] [-s size] [-d depth] [-t seconds]
+ *     ws fan      -p port [-n receivers] [-s size] [-d depth] [-t seconds] [-P pid]
  *
  * rr: each connection always has depth messages under way; -u: of two-byte
  * characters. sessions: connect, handshake, one message there and back, Close both
  * ways. fan: one more connection sends depth messages, which all the others
- * receive, and so on. Prints what tcp.c prints: RATE CPU P50 P99 P999, with
- * deliveries a second for fan; idle prints bytes of Pss a connection.
+ * receive, and so on. Prints what tcp.c prints, with deliveries a second for fan.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
-#include <signal.h>
-#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "load.h"
 
-enum { HEAD_MAX = 14, CHUNK = 256 * 1024, BATCH = 256 };
-
-static struct {
-	const char *mode;
-	uint16_t port;
-	size_t connections, size, depth;
-	double seconds;
-	long pid;
-	bool wide;
-} options = {.connections = 1, .size = 64, .depth = 1, .seconds = 1};
+enum { HEAD_MAX = 14 };
 
 struct connection {
 	int fd;
-	uint32_t watched;  /* what it waits for */
+	uint32_t wanted;
 	char *payload;     /* of each of its messages */
 	char *window;      /* depth of them, framed and masked */
 	size_t window_size, sent;
@@ -55,24 +44,7 @@ struct connection {
 
 static struct connection *all;
 static size_t count;
-static char taken[CHUNK];
-static int epoll;
-static uint64_t done;
 static bool stopping;
-
-static void
-fail(const char *what)
-{
-	fprintf(stderr, "ws %s: %s: %s\n", options.mode, what, strerror(errno));
-	exit(1);
-}
-
-static void
-wrong(const char *what)
-{
-	errno = EBADMSG;
-	fail(what);
-}
 
 static size_t
 frame_head(unsigned char *head, unsigned opcode, size_t n)
@@ -116,15 +88,10 @@ connected(void)
 {
 	static const char request[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(options.port)};
-	int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = load_connect(true);
 	char answer[4096];
 	size_t size = 0;
 
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0)
-		fail("connect");
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (send(fd, request, sizeof request - 1, MSG_NOSIGNAL) != sizeof request - 1)
 		fail("send");
 	/* Nobody has spoken yet, so nothing stands behind it. */
@@ -140,15 +107,12 @@ connected(void)
 }
 
 static void
-watch(struct connection *c, int what, uint32_t events)
+want(struct connection *c, uint32_t events)
 {
-	struct epoll_event e = {.events = events, .data.ptr = c};
-
-	if (what == EPOLL_CTL_MOD && events == c->watched)
+	if (c->wanted == events)
 		return;
-	c->watched = events;
-	if (epoll_ctl(epoll, what, c->fd, &e) != 0)
-		fail("epoll_ctl");
+	watch(c->wanted == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, c->fd, c, events);
+	c->wanted = events;
 }
 
 static void
@@ -213,7 +177,7 @@ take(struct connection *c, const struct connection *from, const char *at, size_t
 	}
 }
 
-static bool
+static void
 receive(struct connection *c, const struct connection *from)
 {
 	ssize_t n = recv(c->fd, taken, CHUNK, MSG_DONTWAIT);
@@ -222,7 +186,6 @@ receive(struct connection *c, const struct connection *from)
 		fail("closed by the server");
 	if (n > 0)
 		take(c, from, taken, (size_t)n);
-	return n > 0;
 }
 
 static void
@@ -231,19 +194,21 @@ window_begin(struct connection *c)
 	c->sent = c->received = 0;
 	c->sent_at = now_ns();
 	send_some(c);
-	watch(c, EPOLL_CTL_MOD, c->sent < c->window_size ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	want(c, c->sent < c->window_size ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 static void
-rr_ready(struct connection *c, uint32_t events)
+rr_ready(void *whose, uint32_t events)
 {
+	struct connection *c = whose;
+
 	if ((events & EPOLLOUT) != 0 && c->sent < c->window_size) {
 		send_some(c);
 		if (c->sent == c->window_size)
-			watch(c, EPOLL_CTL_MOD, EPOLLIN);
+			want(c, EPOLLIN);
 	}
 	if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0)
-		(void)receive(c, c);
+		receive(c, c);
 	if (c->received < options.depth)
 		return;
 	note_time(now_ns() - c->sent_at);
@@ -254,26 +219,10 @@ rr_ready(struct connection *c, uint32_t events)
 }
 
 static void
-turns(void (*ready)(struct connection *, uint32_t), uint64_t end, uint64_t enough)
+turns(void (*ready)(void *, uint32_t), uint64_t end, uint64_t enough)
 {
-	struct epoll_event batch[BATCH];
-
-	while (now_ns() < end && done < enough) {
-		int n = epoll_wait(epoll, batch, BATCH, 10000);
-
-		if (n == 0) {
-			errno = ETIMEDOUT;
-			fail("nothing came for 10 s");
-		}
-		for (int i = 0; i < n; i++)
-			ready(batch[i].data.ptr, batch[i].events);
-	}
-}
-
-static uint64_t
-in_seconds(double seconds)
-{
-	return now_ns() + (uint64_t)(seconds * 1e9);
+	while (now_ns() < end && done < enough)
+		turn(ready);
 }
 
 static void
@@ -286,80 +235,73 @@ connect_all(size_t n)
 	for (size_t i = 0; i < n; i++) {
 		all[i].fd = connected();
 		message_make(&all[i], i);
-		watch(&all[i], EPOLL_CTL_ADD, EPOLLIN);
+		want(&all[i], EPOLLIN);
 	}
 }
 
+/* A server that runs a program for each client has as many to end: what comes
+ * after is not to run beside that. */
 static void
-report(uint64_t from, double cpu)
+close_all(void)
 {
-	double took = (double)(now_ns() - from) / 1e9;
-
-	if (done == 0)
-		fail("nothing was done");
-	printf("%.1f %.2f", (double)done / took, (processor_us(options.pid) - cpu) / (double)done);
-	print_times();
+	for (size_t i = 0; i < count; i++)
+		(void)close(all[i].fd);
+	server_settle();
 }
 
 static void
 rr(void)
 {
-	uint64_t from;
-	double cpu;
-
 	connect_all(options.connections);
 	for (size_t i = 0; i < count; i++)
 		window_begin(&all[i]);
 	turns(rr_ready, in_seconds(options.seconds / 10), UINT64_MAX);
-	memset(histogram, 0, sizeof histogram);
-	timed = done = 0;
-	from = now_ns();
-	cpu = processor_us(options.pid);
+	measure_begin();
 	turns(rr_ready, in_seconds(options.seconds), UINT64_MAX);
-	report(from, cpu);
+	measure_end(1);
+	close_all();
 }
 
 static void
 idle(void)
 {
-	double before = memory_of(options.pid);
+	double before = server_memory();
 
 	connect_all(options.connections);
 	stopping = true;
 	for (int round = 0; round < 2; round++) {
-		memset(histogram, 0, sizeof histogram);
-		timed = done = 0;
+		measure_begin();
 		for (size_t i = 0; i < count; i++)
 			window_begin(&all[i]);
 		turns(rr_ready, in_seconds(60), count);
 	}
-	printf("%.0f 0", (memory_of(options.pid) - before) / (double)count);
-	print_times();
+	measure_end_with((server_memory() - before) / (double)count);
+	close_all();
 }
 
 /* The last of all is the sender. */
 static void
-fan_ready(struct connection *c, uint32_t events)
+fan_ready(void *whose, uint32_t events)
 {
+	struct connection *c = whose;
 	struct connection *sender = &all[count - 1];
 
 	if (c == sender && (events & EPOLLOUT) != 0) {
 		send_some(c);
 		if (c->sent == c->window_size)
-			watch(c, EPOLL_CTL_MOD, 0);
+			want(c, EPOLLRDHUP);
 	}
 	if (c != sender)
-		(void)receive(c, sender);
+		receive(c, sender);
 }
 
 static void
 fan(void)
 {
-	uint64_t end, from, total = 0;
-	double cpu = processor_us(options.pid);
+	uint64_t end, total = 0;
 
 	connect_all(options.connections + 1);
-	from = now_ns();
+	measure_begin();
 	for (end = in_seconds(options.seconds); now_ns() < end;) {
 		done = 0;
 		window_begin(&all[count - 1]);
@@ -368,7 +310,8 @@ fan(void)
 		total += done;
 	}
 	done = total;
-	report(from, cpu);
+	measure_end(1);
+	close_all();
 }
 
 /* One session after the other, blocking, until it is time. */
@@ -406,12 +349,13 @@ sessions(void)
 {
 	uint64_t *each = mmap(NULL, options.connections * sizeof *each, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	uint64_t end = in_seconds(options.seconds), from = now_ns();
-	double cpu = processor_us(options.pid);
+	uint64_t end = in_seconds(options.seconds);
+	double rate;
 	int status;
 
 	if (each == MAP_FAILED)
 		fail("memory");
+	measure_begin();
 	for (size_t i = 0; i < options.connections; i++) {
 		pid_t pid = fork();
 
@@ -427,49 +371,17 @@ sessions(void)
 			exit(1);
 	for (size_t i = 0; i < options.connections; i++)
 		done += each[i];
-	report(from, cpu);
-}
-
-static void
-arguments(int argc, char **argv)
-{
-	options.mode = argc > 1 ? argv[1] : "";
-	for (int key; (key = getopt(argc - 1, argv + 1, "p:n:s:d:t:P:u")) != -1;) {
-		double value = optarg == NULL ? 0 : strtod(optarg, NULL);
-
-		switch (key) {
-		case 'p': options.port = (uint16_t)value; break;
-		case 'n': options.connections = (size_t)value; break;
-		case 's': options.size = (size_t)value; break;
-		case 'd': options.depth = (size_t)value; break;
-		case 't': options.seconds = value; break;
-		case 'P': options.pid = (long)value; break;
-		case 'u': options.wide = true; break;
-		default: exit(2);
-		}
-	}
+	rate = measure_rate(1);
+	server_settle(); /* what they cost is known when they have ended */
+	measure_end_with(rate);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct rlimit limit;
+	static const struct load_mode modes[] = {
+		{"rr", rr}, {"sessions", sessions}, {"idle", idle}, {"fan", fan}, {0},
+	};
 
-	arguments(argc, argv);
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (strcmp(options.mode, "rr") == 0)
-		rr();
-	else if (strcmp(options.mode, "sessions") == 0)
-		sessions();
-	else if (strcmp(options.mode, "idle") == 0)
-		idle();
-	else if (strcmp(options.mode, "fan") == 0)
-		fan();
-	else
-		return fprintf(stderr, "usage: ws rr|sessions|idle|fan -p port [option...]\n"), 2;
-	return 0;
+	return load_main(argc, argv, modes);
 }
