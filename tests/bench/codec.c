@@ -1,70 +1,77 @@
-/* How fast the codecs are on this machine: the best of several runs, in GB/s. */
+/*
+ * How fast the codecs are in memory, in GB/s, the best of several rounds:
+ *
+ *     codec unmask | codec memcpy | codec utf8 PATH TEXT
+ *     codec paths             the ways to check UTF-8 that this CPU has, the best first
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "codec/mask.h"
 #include "codec/utf8.h"
+#include "load.h"
 
-enum { SIZE = 64 * 1024, REPEATS = 2000, RUNS = 7 };
+enum { SIZE = 64 * 1024, REPEATS = 1000, ROUNDS = 5 };
 
 static const char *const path_names[UTF8_PATHS] = {"portable", "ssse3", "avx2"};
 
-static double
-now(void)
-{
-	struct timespec t;
+static const struct {
+	const char *name, *text;
+} texts[] = {
+	{"ASCII", "The quick brown fox jumps. "},
+	{"2-byte", "\xd0\xa1\xd1\x8a\xd0\xb5\xd1\x88\xd1\x8c\xd0\xb6\xd0\xb5"},
+	{"3-byte", "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e"},
+	{"4-byte", "\xf0\x9f\x98\x80\xf0\x9f\x9a\x80"},
+	{"mixed", "Gr\xc3\xbc\xc3\x9f Gott, 5 \xe2\x82\xac f\xc3\xbcr \xf0\x9f\x98\x80 und \xe6\x97\xa5\xe6\x9c\xac! "},
+};
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void
-report(const char *what, const char *how, double seconds, size_t size)
-{
-	printf("%-28s %-9s %7.2f GB/s\n", what, how, (double)size * REPEATS / seconds / 1e9);
-}
+static unsigned char bytes[SIZE], copy[SIZE];
+static enum utf8_path path;
 
 static void
-bench_mask(unsigned char *bytes)
+unmask(size_t size)
 {
 	static const unsigned char key[4] = {0x37, 0xfa, 0x21, 0x3d};
-	double best = 1e9;
 
-	for (int run = 0; run < RUNS; run++) {
-		double start = now();
-
-		for (int i = 0; i < REPEATS; i++)
-			mask_apply(bytes, SIZE, key, 0);
-		if (now() - start < best)
-			best = now() - start;
-	}
-	report("unmask", "", best, SIZE);
+	mask_apply(bytes, size, key, 0);
 }
 
 static void
-bench_utf8(enum utf8_path path, const char *what, const unsigned char *bytes, size_t size)
+move(size_t size)
 {
-	double best = 1e9;
+	memcpy(copy, bytes, size);
+	__asm__ volatile("" : : "r"(copy) : "memory"); /* or it would be left out */
+}
 
-	for (int run = 0; run < RUNS; run++) {
-		double start = now();
+static void
+check(size_t size)
+{
+	struct utf8 text = {0};
 
-		for (int i = 0; i < REPEATS; i++) {
-			struct utf8 text = {0};
+	if (utf8_check_by(path, &text, bytes, size) != size || !utf8_whole(&text))
+		abort();
+}
 
-			if (utf8_check_by(path, &text, bytes, size) != size || !utf8_whole(&text))
-				abort();
-		}
-		if (now() - start < best)
-			best = now() - start;
+static int
+report(void (*work)(size_t), size_t size)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		uint64_t start = now_ns(), took;
+
+		for (int i = 0; i < REPEATS; i++)
+			work(size);
+		took = now_ns() - start;
+		best = took < best ? took : best;
 	}
-	report(what, path_names[path], best, size);
+	printf("%.2f\n", (double)size * REPEATS / (double)best);
+	return 0;
 }
 
 static size_t
-fill(unsigned char *bytes, const char *with)
+fill(const char *with)
 {
 	size_t each = strlen(with), size = 0;
 
@@ -73,27 +80,32 @@ fill(unsigned char *bytes, const char *with)
 	return size;
 }
 
-int
-main(void)
+static int
+report_utf8(const char *path_name, const char *text)
 {
-	static const struct {
-		const char *what, *text;
-	} texts[] = {
-		{"utf-8, ASCII", "The quick brown fox jumps. "},
-		{"utf-8, 2-byte", "\xd0\xa1\xd1\x8a\xd0\xb5\xd1\x88\xd1\x8c\xd0\xb6\xd0\xb5"},
-		{"utf-8, 3-byte", "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e"},
-		{"utf-8, 4-byte", "\xf0\x9f\x98\x80\xf0\x9f\x9a\x80"},
-		{"utf-8, mixed", "Gr\xc3\xbc\xc3\x9f Gott, 5 \xe2\x82\xac f\xc3\xbcr \xf0\x9f\x98\x80 und \xe6\x97\xa5\xe6\x9c\xac! "},
-	};
-	static unsigned char bytes[SIZE];
+	while (path < UTF8_PATHS && strcmp(path_names[path], path_name) != 0)
+		path++;
+	for (size_t i = 0; path <= utf8_best_path() && i < sizeof texts / sizeof texts[0]; i++)
+		if (strcmp(texts[i].name, text) == 0)
+			return report(check, fill(texts[i].text));
+	fprintf(stderr, "codec: no such path or text\n");
+	return 2;
+}
 
-	fill(bytes, texts[0].text);
-	bench_mask(bytes);
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-		size_t size = fill(bytes, texts[i].text);
+int
+main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
 
-		for (enum utf8_path path = UTF8_PORTABLE; path <= utf8_best_path(); path++)
-			bench_utf8(path, texts[i].what, bytes, size);
+	if (strcmp(what, "utf8") == 0 && argc == 4)
+		return report_utf8(argv[2], argv[3]);
+	if (strcmp(what, "unmask") == 0)
+		return report(unmask, SIZE);
+	if (strcmp(what, "memcpy") == 0)
+		return report(move, SIZE);
+	for (path = utf8_best_path();; path--) {
+		puts(path_names[path]);
+		if (path == UTF8_PORTABLE)
+			return 0;
 	}
-	return 0;
 }

@@ -3,30 +3,46 @@
 #
 #     claim echo 'tcpecho is as fast as what libuv and libev give'
 #     contest 'messages/s, 64 connections' more 0.95 tcpecho=rr_ours libuv=rr_libuv
+#     also 'us, 99 of 100 messages are faster' less 1 p99
 #
-# contest WHAT more|less GOAL NAME=FUNCTION...: the functions run in turn, RUNS
-# times. Each prints one line: the figure, then if it likes the microseconds of
-# processor for one. The first is ours. A function that fails (what came back
-# was wrong, or nothing did) is reported as failed: a figure that is not
-# verified does not count. Printed: median, smallest, largest, and the ratio of
-# ours to each, above 1 where ours is better, whether more or less is good: the
-# median of the ratios of neighbouring runs, for what else the machine does
-# changes from run to run; the same for the processor's time. GOAL is the smallest ratio that makes the claim true, - for none.
+# contest WHAT more|less GOAL NAME[@GOAL]=COMMAND...: the commands run in turn, RUNS
+# times; more is better, or less. Each prints one line,
 #
-# The same as TSV, claim what ours peer unit ratio, goes to $BENCH_TSV.
+#     FIGURE [CPU P50 P99 P999 FAULTS]
+#
+# where CPU is microseconds of processor for one, P50 and so on microseconds. The
+# first is ours. One that fails (what came back was wrong, or nothing did) is
+# reported as failed: a figure that is not verified does not count. Printed:
+# median, smallest, largest, and the ratio of ours to each, above 1 where ours is
+# better: the median of the ratios of neighbouring runs, for what else the machine
+# does changes from run to run; the same for the processor's time.
+#
+# GOAL is the smallest ratio that makes the claim true, - for none; a contestant may
+# have one of its own. That of ours is a figure, to be reached without any peer.
+#
+# also WHAT more|less GOAL FIELD [GOAL-OF-OURS]: the same runs once more, by another
+# of the fields: cpu, p50, p99, p999, faults.
+# point: a contest of fewer and shorter runs, for a curve. What is measured with
+# curve=NAME and x=NUMBER set is a point of that curve.
+#
+# All of it as TSV, the names at its top, goes to $BENCH_TSV.
 set -u
 
 BENCH_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BENCH_BUILD=$(realpath -- "${BENCH_BUILD:-$BENCH_DIR/../../build}")
 RUNS=${RUNS:-3}
-SECONDS_EACH=${SECONDS_EACH:-0.5}
+SECONDS_EACH=${SECONDS_EACH:-0.2}
+point_runs=$((RUNS < 7 ? 1 : 3)) point_seconds=$(awk "BEGIN {print $SECONDS_EACH / 2}")
 BENCH_TSV=${BENCH_TSV:-/dev/null}
-PATH=$BENCH_BUILD/bin:$BENCH_BUILD/bench:$PATH
+PATH=$BENCH_BUILD/bin:$BENCH_BUILD/bench:$BENCH_BUILD/tools:$PATH
+export LC_ALL=C
 ulimit -Sn "$(ulimit -Hn)"
 
 bench_tmp=$(mktemp -d)
-bench_pids=()
-bench_claim=
+bench_pids=() bench_dirs=()
+bench_claim='' bench_header=1
+bench_status=0
+declare -A at pid_of # of the servers: port and process
 
 # Ends the one that was started last.
 background_end() {
@@ -55,7 +71,7 @@ bench_family() {
 	done
 	echo "$1"
 }
-trap 'bench_end; rm -rf "$bench_tmp"' EXIT
+trap 'bench_status=$((bench_status | $?)); bench_end; rm -rf "$bench_tmp" "${bench_dirs[@]}"; exit $bench_status' EXIT
 trap 'exit 130' INT TERM
 
 have() {
@@ -68,7 +84,7 @@ full() {
 }
 
 claim() {
-	bench_claim=$1
+	bench_claim=$1 bench_header=1
 	printf '\n== %s: %s\n' "$1" "$2"
 }
 
@@ -76,16 +92,13 @@ note() {
 	printf '   %s\n' "$*"
 }
 
-# background CMD...: it ends with the script; its pid is in $pid. The first of
-# its name is noted, so that the report tells how each peer was run.
+# background CMD...: it ends with the script; its pid is in $pid.
 background() {
-	note "\$ $*"
 	"$@" >/dev/null 2>"$bench_tmp/err" </dev/null &
 	pid=$!
 	bench_pids+=("$pid")
 }
 
-# shellcheck disable=SC2034 # the caller's
 # free_port: one that nobody has now, in $port.
 free_port() {
 	port=$(portscan-bind -q -p 9000-9998)
@@ -103,74 +116,72 @@ listening() {
 	done
 }
 
-# ratio_of PEER COLUMN more|less: the median of the runs' ratios, nothing where there are none.
-ratio_of() {
-	paste -d' ' <(cut -d' ' -f"$2" -s "$bench_tmp/run.ours") <(cut -d' ' -f"$2" -s "$bench_tmp/run.$1") |
-		awk -v better="$3" '$1 > 0 && $2 > 0 {print better == "more" ? $1 / $2 : $2 / $1}' | sort -g |
-		awk '{v[NR] = $1} END {if (NR) printf "%.2f", v[int((NR + 1) / 2)]}'
+# server NAME CMD...: runs it, at the $port of free_port; the report tells how. It
+# is passed over where CMD is not there.
+server() {
+	local name=$1
+	shift
+	have "$1" || return 0
+	note "\$ $*"
+	background "$@"
+	at[$name]=$port pid_of[$name]=$pid
+	listening "$port" || unset "at[$name]" "pid_of[$name]"
 }
 
-# Of the numbers on stdin: median smallest largest.
-spread() {
-	sort -g | awk '{v[NR] = $1} END {if (NR) print v[int((NR + 1) / 2)], v[1], v[NR]}'
-}
-
-# A number as a person reads it.
-figure() {
-	awk -v n="$1" 'BEGIN {
-		if (n >= 100) printf "%.0f", n; else if (n >= 10) printf "%.1f", n; else printf "%.2f", n
-	}'
-}
-
-# row CLAIM WHAT OURS PEER UNIT RATIO
-row() {
-	local IFS=$'\t'
-	printf '%s\n' "$*" >>"$BENCH_TSV"
+# entries COMMAND NAME...: in the list, `NAME=COMMAND NAME` for each server that is
+# there; NAME@GOAL where it has a goal of its own.
+entries() {
+	local command=$1 name
+	shift
+	list=()
+	for name; do
+		[ -n "${at[${name%@*}]:-}" ] && list+=("$name=$command ${name%@*}")
+	done
 }
 
 contest() {
-	local what=$1 better=$2 goal=$3 unit=${1%%,*} entry run name median low high cpu ours='' ratio mark
-	local lean
-	shift 3
-	rm -f "$bench_tmp"/run.*
+	local run i entry
+	rm -f "$bench_tmp"/run* "$bench_tmp"/names
+	for entry in "${@:4}"; do
+		printf '%s\n' "${entry%%=*}" >>"$bench_tmp/names"
+	done
 	for ((run = 0; run < RUNS; run++)); do
-		for entry; do
-			name=${entry%%=*}
-			[ -e "$bench_tmp/run.$name.failed" ] && continue
-			${entry#*=} >"$bench_tmp/line" 2>"$bench_tmp/err" || {
-				cp "$bench_tmp/err" "$bench_tmp/run.$name.failed"
+		i=0
+		for entry in "${@:4}"; do
+			i=$((i + 1))
+			[ -e "$bench_tmp/run$i.failed" ] && continue
+			if ! ${entry#*=} >"$bench_tmp/line" 2>"$bench_tmp/err" || [ ! -s "$bench_tmp/line" ]; then
+				{ cat "$bench_tmp/err" && echo; } | grep -m 1 . >"$bench_tmp/run$i.failed" ||
+					echo 'no figure' >"$bench_tmp/run$i.failed"
 				continue
-			}
-			cat "$bench_tmp/line" >>"$bench_tmp/run.$name"
+			fi
+			sed "s/^/$i $run /" "$bench_tmp/line" >>"$bench_tmp/runs"
 		done
 	done
-	printf '%s\n' "$what"
-	for entry; do
-		name=${entry%%=*}
-		if [ -e "$bench_tmp/run.$name.failed" ]; then
-			printf '   %-26s failed: %s\n' "$name" "$(tail -n 1 "$bench_tmp/run.$name.failed")"
-			row "$bench_claim" "$what, beside $name" "$ours" failed "$unit" ''
-			continue
-		fi
-		read -r median low high < <(cut -d' ' -f1 "$bench_tmp/run.$name" | spread)
-		cpu=$(awk 'NF > 1 && $2 > 0 {print $2}' "$bench_tmp/run.$name" | spread)
-		cpu=${cpu%% *}
-		ratio='' mark='' lean=''
-		if [ -z "$ours" ]; then
-			ours=$median
-			# Each line gets a second field, so that there is always something to cut.
-			sed 's/^[^ ]*$/& 0/' "$bench_tmp/run.$name" >"$bench_tmp/run.ours"
-			row "$bench_claim" "$what" "$ours" '' "$unit" ''
-		else
-			sed -i 's/^[^ ]*$/& 0/' "$bench_tmp/run.$name"
-			ratio=$(ratio_of "$name" 1 "$better")
-			lean=$(ratio_of "$name" 2 less)
-			mark=$(awk -v r="$ratio" -v g="$goal" 'BEGIN {if (g != "-" && r < g) print "  short of " g}')
-			row "$bench_claim" "$what, beside $name" "$ours" "$median" "$unit" "$ratio"
-		fi
-		printf '   %-26s %10s   (%s to %s)%s%s%s\n' "$name" "$(figure "$median")" "$(figure "$low")" \
-			"$(figure "$high")" "${cpu:+   $(figure "$cpu") us of CPU each}" "${ratio:+   ours is ${ratio}x}${lean:+, ${lean}x in CPU}" "$mark"
-	done
+	bench_report "$1" "$2" "$3" 1 "$bench_tmp/names"
+}
+
+also() {
+	local -A fields=([cpu]=2 [p50]=3 [p99]=4 [p999]=5 [faults]=6)
+	sed "s/@[^@]*\$//; 1s/\$/@${5:--}/" "$bench_tmp/names" >"$bench_tmp/names.also"
+	bench_report "$1" "$2" "$3" "${fields[$4]}" "$bench_tmp/names.also"
+}
+
+point() {
+	local RUNS=$point_runs SECONDS_EACH=$point_seconds
+	contest "$@"
+}
+
+# bench_report WHAT more|less GOAL FIELD NAMES: of what contest left.
+bench_report() {
+	local failed
+	for failed in "$bench_tmp"/run*.failed; do
+		[ -e "$failed" ] && sed "s/^/$(basename "${failed##*/run}" .failed) failed /" "$failed"
+	done | cat "$bench_tmp/runs" - 2>/dev/null |
+		awk -v claim="$bench_claim" -v what="$1" -v better="$2" -v goal="$3" -v field="$4" \
+			-v header="$bench_header" -v curve="${curve:-}" -v x="${x:-}" -v names="$5" -v tsv="$BENCH_TSV" \
+			-f "$BENCH_DIR/report.awk" || bench_status=1
+	bench_header=0
 }
 
 # machine: what all figures hang on.
@@ -178,6 +189,7 @@ machine() {
 	printf 'machine   %s, %s cores, %s\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
 		"$(nproc)" "$(awk '/^MemTotal/ {printf "%.1f GiB", $2 / 1048576}' /proc/meminfo)"
 	printf 'kernel    %s\n' "$(uname -srm)"
+	printf 'system    %s\n' "$(sed -n 's/^PRETTY_NAME="\(.*\)"$/\1/p' /etc/os-release)"
 	printf 'compiler  %s%s\n' "$("${CC:-cc}" --version | head -n 1)" "${BENCH_LIBC:+, programs linked with $BENCH_LIBC}"
 	printf 'runs      %s of each in turn, %s s each; load average %s\n' "$RUNS" "$SECONDS_EACH" \
 		"$(cut -d' ' -f1-3 /proc/loadavg)"

@@ -13,6 +13,7 @@
 #include "load.h"
 
 enum {
+	LIMIT_S = 120, /* for all: a server that stalls is a failure, not a wait */
 	SUB_BUCKETS = 32, /* histogram: so many to each doubling */
 	BUCKETS = 40 * SUB_BUCKETS,
 	BATCH = 256,
@@ -299,6 +300,7 @@ load_main(int argc, char **argv, const struct load_mode *modes)
 	struct rlimit limit;
 
 	arguments(argc, argv);
+	(void)alarm(LIMIT_S);
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);

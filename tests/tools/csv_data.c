@@ -1,14 +1,14 @@
 /*
- * usage: csv_data plain|crlf|mixed|quoted MIB
+ * usage: csv_data plain|crlf|mixed|quoted MIB [COLUMNS]
  * CSV such as a database exports: ten fields a record, six of text and four of
- * numbers; no quotes, one field in 20 quoted, or every field of text quoted.
+ * numbers, or so many columns; no quotes, one field in 20 quoted, or every field of text quoted.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIELDS = 10, LINE_MAX_SIZE = 512 };
+enum { FIELDS = 10, FIELDS_MAX = 1000, FIELD_MAX_SIZE = 32 };
 
 static uint64_t seed = 88172645463325252;
 
@@ -58,17 +58,18 @@ put_field(char *to, unsigned i, const char *kind)
 int
 main(int argc, char **argv)
 {
-	uint64_t left = argc == 3 ? strtoull(argv[2], NULL, 10) << 20 : 0;
-	char line[LINE_MAX_SIZE];
+	static char line[FIELDS_MAX * FIELD_MAX_SIZE];
+	uint64_t left = argc >= 3 ? strtoull(argv[2], NULL, 10) << 20 : 0;
+	unsigned long fields = argc == 4 ? strtoul(argv[3], NULL, 10) : FIELDS;
 
-	if (left == 0) {
-		fputs("usage: csv_data plain|crlf|mixed|quoted MIB\n", stderr);
+	if (left == 0 || fields == 0 || fields > FIELDS_MAX) {
+		fputs("usage: csv_data plain|crlf|mixed|quoted MIB [COLUMNS]\n", stderr);
 		return 2;
 	}
 	for (;;) {
 		char *to = line;
 
-		for (unsigned i = 0; i < FIELDS; i++) {
+		for (unsigned i = 0; i < fields; i++) {
 			to = put_field(to, i, argv[1]);
 			*to++ = ',';
 		}
