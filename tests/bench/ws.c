@@ -258,6 +258,7 @@ rr(void)
 	turns(rr_ready, in_seconds(options.seconds / 10), UINT64_MAX);
 	measure_begin();
 	turns(rr_ready, in_seconds(options.seconds), UINT64_MAX);
+	turns(rr_ready, in_seconds(60), 1); /* a large message may take longer */
 	measure_end(1);
 	close_all();
 }
