@@ -13,7 +13,7 @@ B ?= build
 MUSL_CC ?= musl-gcc
 LIBC ?= $(if $(shell command -v $(MUSL_CC)),musl,static)
 RESOLVER_LIBC ?= shared
-RESOLVERS := portscan-connect
+RESOLVERS := portscan-connect wsprobe
 
 LIB := $(wildcard lib/ground/*.c lib/codec/*.c lib/system/*.c)
 PROGRAMS := $(basename $(notdir $(wildcard cmd/*.c)))
@@ -58,7 +58,7 @@ all: programs
 
 .PHONY: programs
 programs: $(PROGRAMS:%=$(B)/bin/%)
-	@echo "$(B)/bin: $(LIBC)$(if $(filter $(RESOLVERS),$(PROGRAMS)),; $(RESOLVERS): $(RESOLVER_LIBC))"
+	@echo "$(B)/bin: $(LIBC)$(if $(filter $(RESOLVERS),$(PROGRAMS)),; $(filter $(PROGRAMS),$(RESOLVERS)): $(RESOLVER_LIBC))"
 
 # Commands are shown short; V=1 shows them whole.
 run = $(if $(V),,@printf '  %-3s %s\n' $1 $@; )$2
@@ -84,7 +84,7 @@ libc_of = $(if $(filter $(RESOLVERS),$1),$(RESOLVER_LIBC),$(LIBC))
 $(foreach libc,musl static shared,$(eval $(call objects,$(libc))))
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(B)/bin/$p,cmd/$p,$(call libc_of,$p))))
 $(foreach p,$(UNITS),$(eval $(call program,$(B)/unit/$p,tests/unit/$p,$(LIBC))))
-$(foreach p,$(TOOLS),$(eval $(call program,$(B)/tools/$p,tests/tools/$p,$(LIBC))))
+$(foreach p,$(TOOLS),$(eval $(call program,$(B)/tools/$p,tests/tools/$p,$(call libc_of,$p))))
 $(foreach p,$(BENCHES),$(eval $(call program,$(B)/bench/$p,tests/bench/$p,shared)))
 $(B)/bench/tcp $(B)/bench/ws: $(B)/shared/tests/bench/load.o
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -82,7 +82,7 @@ while True:
 
 @test "sandbox: tcpecho -j: every process that serves is in it" {
 	serve tcpecho -j 2
-	workers=$(pgrep -P "$pid")
+	workers=$(children "$pid")
 	[ "$(wc -w <<<"$workers")" = 2 ]
 	for w in $workers; do await_that in_it "$w"; done
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
@@ -93,8 +93,8 @@ while True:
 
 # child_of PID: its one child, as soon as there is one, in $child.
 child_of() {
-	await_that pgrep -P "$1"
-	child=$(pgrep -P "$1")
+	await_that children "$1"
+	child=$(children "$1")
 }
 
 @test "sandbox: wsframe is in it, its program is not" {

@@ -33,7 +33,7 @@ spinless() {
 
 # with_child PID: it has a child, be it a dead one.
 with_child() {
-	pgrep -P "$1" >/dev/null
+	children "$1" >/dev/null
 }
 
 childless() {
@@ -534,7 +534,7 @@ caught() {
 }
 
 two_acceptors() {
-	[ "$(pgrep -P "$1" -x tcpaccept | wc -l)" = 2 ]
+	[ "$(children "$1" tcpaccept | wc -l)" = 2 ]
 }
 
 @test "several that share one listening socket serve it together" {
@@ -545,7 +545,7 @@ two_acceptors() {
 	await_that two_acceptors "$pid"
 	run -0 tcpcall "$port" open:50 rest
 	[ "$(grep -c hello <<<"$output")" = 50 ]
-	pkill -P "$pid" -x tcpaccept
+	children "$pid" tcpaccept | xargs kill
 	ended "$pid"
 }
 

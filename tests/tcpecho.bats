@@ -335,19 +335,19 @@ refused() {
 
 @test "-j: several processes serve, one that dies is replaced, all end together" {
 	echo_server -j 3 -v
-	children() {
-		[ "$(pgrep -c -P "$server")" = 3 ]
+	three() {
+		[ "$(children "$server" | wc -l)" = 3 ]
 	}
-	await_that children
+	await_that three
 	echoes one
-	victim=$(pgrep -P "$server" | head -n 1)
+	victim=$(children "$server" | head -n 1)
 	kill -KILL "$victim"
 	await server.err "^tcpecho: process $victim ended \(signal 9\), another takes its place$"
-	await_that children
+	await_that three
 	for i in 1 2 3 4 5 6; do
 		echoes "$i"
 	done
-	all=$(pgrep -P "$server")
+	all=$(children "$server")
 	kill "$server"
 	ended "$server"
 	[ "$status" = 0 ]
@@ -359,7 +359,7 @@ refused() {
 @test "-j: when the parent is killed its processes end too" {
 	echo_server -j 2
 	echoes x
-	all=$(pgrep -P "$server")
+	all=$(children "$server")
 	kill -KILL "$server"
 	for one in $all; do
 		await_that gone "$one"
@@ -370,7 +370,7 @@ refused() {
 	echo_server -j 2
 	peer stuck push hold
 	await stuck.out '^pushed '
-	all=$(pgrep -P "$server")
+	all=$(children "$server")
 	kill "$server"
 	await_that refused
 	run ! gone "$server"
@@ -393,8 +393,8 @@ refused() {
 		await server.err '^Bound to'
 		port=$(sed -n 's/^Bound to //p' server.err | head -n 1)
 		echoes x
-		await_that pgrep -P "$pid"
-		kill "$(pgrep -P "$pid")"
+		await_that children "$pid"
+		kill "$(children "$pid")"
 		ended "$pid"
 		[ "$(grep flags server.out | sort -u | wc -l)" = 1 ]
 		[ "$(grep -c flags server.out)" = 2 ]

@@ -443,7 +443,7 @@ misused() {
 	not_sanitized
 	peer big:50000000 peak close:1000 rest wait -- wsframe -M 0 sh -c 'wc -c >size'
 	[[ "$output" =~ peak\ ([0-9]+) ]]
-	((BASH_REMATCH[1] < 1000))
+	((BASH_REMATCH[1] < 2000))
 	[ "$(cat size)" = 50000001 ]
 }
 
@@ -697,11 +697,13 @@ misused() {
 	done
 }
 
-@test "an idle connection costs at most 24 KiB of its own, or one page more where the stack begins badly" {
+@test "an idle connection costs at most 24 KiB of its own (64 with glibc), or a page or two more where the stack begins badly" {
 	readelf -lW "$BIN/wsframe" 2>/dev/null | grep -q INTERP && skip "dynamic: the libc's own data is on top"
 	peer text:x get memory close:1000 rest -- env -i PATH="$PATH" wsframe cat
 	[[ "$output" =~ private\ ([0-9]+) ]]
-	((BASH_REMATCH[1] <= 28))
+	most=28
+	! grep -q GLIBC_TUNABLES "$BIN/wsframe" || most=72 # glibc takes more for itself
+	((BASH_REMATCH[1] <= most))
 }
 
 @test "16 MiB in both directions at once: neither waits for the other" {

@@ -236,7 +236,7 @@ three_meet() {
 	client b "$port"
 	await "$BATS_TEST_TMPDIR/a.out" '[0-9] +[0-9]+$'
 	await "$BATS_TEST_TMPDIR/b.out" '[0-9] +[0-9]+$'
-	[ "$(pgrep -c -P "$(pgrep -P "$server" -x sh)" -x vmstat)" = 1 ]
+	[ "$(children "$(children "$server" sh)" vmstat | wc -l)" = 1 ]
 }
 
 @test "two tabs of a browser meet in the chat, on its page" {

@@ -38,7 +38,7 @@ serve_injected() {
 
 # strace passes no signal on: what it traces is ended, then it ends.
 stop_injected() {
-	pkill -P "$pid" || true
+	children "$pid" | xargs -r kill || true
 	ended "$pid"
 	pids=()
 }
@@ -70,12 +70,12 @@ stop_injected() {
 	start inetd inetd -i "$PWD/inetd.conf"
 	await_that greeted
 	greeted
-	acceptor=$(pgrep -P "$pid" -x tcpaccept)
+	acceptor=$(children "$pid" tcpaccept)
 	kill "$acceptor"
 	await_that gone "$acceptor"
 	await_that greeted
 	# What inetd has started outlives it.
-	successor=$(pgrep -P "$pid" -x tcpaccept)
+	successor=$(children "$pid" tcpaccept)
 	pids+=("$successor")
 	[ "$successor" != "$acceptor" ]
 }

@@ -27,7 +27,7 @@ serve_injected() {
 
 # strace passes no signal on: what it traces is ended, then it ends.
 stop_injected() {
-	kill "$(pgrep -P "$pid")"
+	kill "$(children "$pid")"
 	wait "$pid"
 	pids=()
 }
@@ -244,7 +244,7 @@ tutorial_client() {
 		echoes one
 		echoes two
 		# What inetd started for `wait' outlives it.
-		echo_pid=$(pgrep -P "$pid" tcpecho) || true
+		echo_pid=$(children "$pid" tcpecho) || true
 		stop_all
 		if [ -n "$echo_pid" ]; then
 			kill "$echo_pid"
