@@ -1,0 +1,196 @@
+#!/usr/bin/env bats
+# Every example of the manual is a test: those of tcpecho(1), wshub(1) and fittings(7) here, the
+# others beside their program's tests.
+load helper
+
+man=$BATS_TEST_DIRNAME/../man
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit 1
+}
+
+# The lines of a page's examples, as they are read.
+lines_of() {
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh \(SEE\|DIAG\)/p' "$man/$1" |
+		awk '/^\.Bd/ { on = 1; next } /^\.Ed/ { on = 0 } on { print }
+			/^\.Dl / { print substr($0, 5) } /^\.Li portscan|^\.Li csvsplit/ { print substr($0, 5) }' |
+		sed 's/\\(dq/"/g; s/\\(aq/'\''/g; s/\\e/\\/g; s/\\&//g'
+}
+
+# How a line stands in a test: without what `serve' puts in front of it and what is the line's end.
+bare() {
+	sed -E 's/^portscan-bind( -1)?( -p 8080)? (tcp|ws|sh )/\3/; s/^[^|]*[|] portscan-connect( -q)? //; s/^portscan-connect( -q)?( -p 8080)? wsupgrade/wsupgrade/
+		s/^(tail|printf|echo) .*[|] //; s/ (>|[|]|&).*$//; s/ [.]\/app( &)?$//; s/ \\$//; s/^[[:blank:]]+//' | sed '/^$/d'
+}
+
+@test "each line of each example is in a test" {
+	local missing=0 page line
+	for page in "$man"/*.[17]; do
+		page=${page##*/}
+		# These take the lines out of the page itself.
+		case $page in csvsplit.1|portscan-connect.1) continue ;; esac
+		while IFS= read -r line; do
+			line=$(bare <<<"$line")
+			[ -n "$line" ] || continue
+			sed "s/'\\\\''/'/g" "$BATS_TEST_DIRNAME"/*.bats "$BATS_TEST_DIRNAME"/peers/*.bats | grep -qF -- "$line" && continue
+			echo "$page: not in any test: $line"
+			missing=$((missing + 1))
+		done < <(lines_of "$page")
+	done
+	[ "$missing" = 0 ]
+	grep -q 'examples >expected' "$BATS_TEST_DIRNAME/csvsplit.bats"
+	for n in $(seq "$(sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$man/portscan-connect.1" | grep -c '^\.Bd')"); do
+		grep -qE "example(_run)? $n( |\$)" "$BATS_TEST_DIRNAME/portscan-connect.bats"
+	done
+}
+
+# run_line PAGE LINE: it stands there, and is started, on a free port in place of 8080 or 9000.
+run_line() {
+	grep -qxF -- "$2" <(lines_of "$1")
+	start server sh -c "exec ${2/-p [89]0[80]0/-p 9000-9998}"
+	await server.err '^Bound to '
+	port=$(sed -n 's/^Bound to //p' server.err | head -n 1)
+}
+
+# ask WORDS [PATH]: a message to that service, its answer.
+ask() {
+	printf '%s\n' "$1" | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port${2-/}" wsframe -c -m 1
+}
+
+# app SCRIPT: ./app is this.
+app() {
+	printf '#!/bin/sh\n%s\n' "$1" >app
+	chmod +x app
+}
+
+@test "tcpecho(1): its examples" {
+	run_line tcpecho.1 "portscan-bind tcpecho"
+	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+	run_line tcpecho.1 "portscan-bind tcpecho -v -F , -r 'Echo from server'"
+	run portscan-connect -l -q -p "$port" <<<'a,b'
+	[[ $output == *'Received Echo from server'* ]]
+	await server.err '^Received b from 127'
+	run_line tcpecho.1 "portscan-bind tcpecho -r ''"
+	[ -z "$(echo hello | portscan-connect -q -p "$port")" ]
+	run_line tcpecho.1 'portscan-bind -a 0.0.0.0 -a :: -p 9000 tcpecho -j 0 -i 5m'
+	[ "$(echo hello | portscan-connect -q -a ::1 -p "$port")" = hello ]
+	run_line tcpecho.1 'portscan-bind tcpaccept tcpecho'
+	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+}
+
+# hears NAME PATH: a client in the background that says nothing, in when it hears what it is told.
+hears() {
+	mkfifo "$1.in"
+	start "$1" sh -c 'exec "$@" <"$0"' "$1.in" \
+		portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port$2" wsframe -c -q never
+	exec {fd}>"$1.in"
+}
+
+@test "wshub(1): its examples" {
+	run_line wshub.1 'portscan-bind wshub --console --fan-out'
+	hears a /x
+	end=$((SECONDS + 20))
+	until grep -qs hello a.out; do
+		[ $SECONDS -lt $end ]
+		echo hello | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/x" wsframe -c -q 0
+	done
+	printf '#!/bin/sh\necho counted; exec sleep 60\n' >vmstat
+	chmod +x vmstat
+	PATH=$PWD:$PATH
+	run_line wshub.1 "portscan-bind wshub --console sh -c 'vmstat -n 1 | sed -u \"s/^/* text /\"'"
+	await_that portscan-connect -q -p "$port" true
+	run_line wshub.1 "portscan-bind wshub grep --line-buffered '^[0-9]* text '"
+	[ "$(ask hello)" = hello ]
+	cp "$BATS_TEST_DIRNAME"/../lib/examples/chat* .
+	run_line wshub.1 'portscan-bind wshub --page chat.html -P / -P /kitchen ./chat'
+	[[ $(ask hello /kitchen) == 'Welcome. What is your name?'* ]]
+}
+
+@test "fittings(7): an echo server and a client that finds it" {
+	run_line fittings.7 'portscan-bind tcpecho'
+	grep -qxF 'echo hello | portscan-connect' <(lines_of fittings.7)
+	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+}
+
+@test "fittings(7): what to type in place of websocketd and websocat" {
+	app 'while read -r line; do echo "<$line>"; done'
+	run_line fittings.7 'portscan-bind -p 8080 tcpaccept wsupgrade wsframe ./app'
+	[ "$(ask hello)" = '<hello>' ]
+	# websocat ws://127.0.0.1:8080/
+	line='portscan-connect -p 8080 wsupgrade -c ws://127.0.0.1:8080/ wsframe -c'
+	grep -qxF "$line" <(lines_of fittings.7)
+	[ "$(echo hello | sh -c "exec ${line//8080/$port}")" = '<hello>' ]
+	run_line fittings.7 'portscan-bind -p 8080 tcpaccept wsupgrade --console wsframe ./app'
+	printf 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' | portscan-connect -q -p "$port" | grep -q '<title>'
+	app 'exec head -c 3'
+	run_line fittings.7 'portscan-bind -p 8080 tcpaccept wsupgrade wsframe -b ./app'
+	[ "$(echo hello | portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -b -m 1)" = hel ]
+	run_line fittings.7 'portscan-bind -p 8080 tcpaccept wsupgrade wsframe cat'
+	[ "$(ask hello)" = hello ]
+}
+
+@test "fittings(7): what to type in place of tcpserver, tcpclient, socat and systemd-socket-activate" {
+	app 'exec cat'
+	run_line fittings.7 'portscan-bind -p 8080 tcpaccept ./app'
+	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+	mkdir client
+	(cd client && app 'echo hello >&7; read -r answer <&6; echo "$answer"')
+	for line in 'portscan-connect -p 8080' 'portscan-connect -p 8080 ./app'; do
+		grep -qxF "$line" <(lines_of fittings.7)
+		[ "$(cd client && echo hello | sh -c "exec ${line/8080/"$port"}")" = hello ]
+	done
+	app 'echo "$LISTEN_FDS" >given; exec tcpecho'
+	run_line fittings.7 'portscan-bind -p 8080 ./app'
+	await given '^1$'
+	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+}
+
+@test "fittings(7): what to type in place of xsv and cut" {
+	printf 'name,age,city\n"Doe, Ann",7,Rome\n' >people.csv
+	for line in 'csvsplit -O csv -f 1,3 people.csv' 'csvsplit -f 2 people.csv'; do
+		grep -qxF "$line" <(lines_of fittings.7)
+		sh -c "$line"
+	done >got
+	same got name,city '"Doe, Ann",Rome' age 7
+}
+
+@test "fittings(7): the lines of inetd.conf, as inetd runs them" {
+	grep -qxF '9001 stream tcp nowait nobody /usr/local/bin/wsupgrade wsupgrade wsframe /usr/local/bin/app' <(lines_of fittings.7)
+	request='GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n'
+	onsocket -T -s "$request" -s '\x81\x82\0\0\0\0hi\x88\x80\0\0\0\0' wsupgrade wsframe cat >out
+	grep -aq '^HTTP/1.1 101' out
+	grep -aq "$(printf '\x81\x02hi')" out
+	grep -qxF '9002 stream tcp wait   nobody /usr/local/bin/tcpecho tcpecho' <(lines_of fittings.7)
+	start server handover -0 tcp -- tcpecho
+	await server.out '^port '
+	port=$(sed -n 's/^port //p' server.out)
+	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+}
+
+@test "fittings(7): the run file of s6 and its like" {
+	command -v setpriv >/dev/null || skip "setpriv is not installed"
+	app 'while read -r line; do echo "<$line>"; done'
+	lines_of fittings.7 | sed -n '/^#!\/bin\/sh$/,$p' >run
+	grep -qx 'exec 2>&1' run
+	grep -q 'exec portscan-bind -p 8080 setpriv --reuid nobody --regid nogroup --clear-groups' run
+	grep -q 'tcpaccept -v wsupgrade --host www.example.org wsframe /usr/local/bin/app' run
+	sed -i "s|-p 8080|-p 9000-9998|; s|/usr/local/bin/app|$PWD/app|" run
+	# Without the right to become somebody else, it stays who it is.
+	[ "$(id -u)" = 0 ] && setpriv --reuid nobody --regid nogroup --clear-groups "$PWD/app" </dev/null ||
+		sed -i 's/setpriv .*groups //' run
+	chmod 755 run
+	start server ./run
+	await server.out '^Bound to '
+	port=$(sed -n 's/^Bound to //p' server.out | head -n 1)
+	[ "$(printf 'hello\n' | portscan-connect -q -p "$port" wsupgrade -c ws://www.example.org/ wsframe -c -m 1)" = '<hello>' ]
+	run -1 portscan-connect -q -p "$port" wsupgrade -c ws://evil.example/ wsframe -c
+}
+
+@test "wsupgrade(1): a client through a program that speaks TLS" {
+	line='s6-tlsclient www.example.org 443 wsupgrade -c ws://www.example.org/ wsframe -c'
+	grep -qxF "$line" <(lines_of wsupgrade.1)
+	serve tcpaccept wsupgrade --host www.example.org wsframe cat
+	printf '#!/bin/sh\nshift 2\nexec portscan-connect -q -p %s "$@"\n' "$port" >s6-tlsclient
+	chmod +x s6-tlsclient
+	[ "$(echo hello | PATH=$PWD:$PATH sh -c "exec $line -m 1")" = hello ]
+}
