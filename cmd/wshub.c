@@ -147,7 +147,8 @@ static struct {
 	struct rooms rooms;
 	struct client *dirty;
 	size_t undelivered; /* deliveries since the last flush */
-	unsigned asked;     /* authorization programs that run */
+	unsigned asked;     /* authorization programs that run: */
+	pid_t asked_pids[ASKED_MAX];
 	bool stalled;       /* prog does not take what there is */
 	struct deadlines heads, pings, pongs, closes, leaves, ends;
 	struct deadline end;
@@ -797,7 +798,7 @@ client_ask(struct client *c, const struct handshake *d)
 	free(environment);
 	if (c->asked > 0) {
 		c->stage = STAGE_ASKED;
-		server.asked++;
+		server.asked_pids[server.asked++] = c->asked;
 		return;
 	}
 	c->asked = 0;
@@ -1288,6 +1289,18 @@ asked_ended(struct client *c, int status)
 	client_mark(c);
 }
 
+/* Whether it was among the asked: who became us may have left children of its own. */
+static bool
+asked_forget(pid_t pid)
+{
+	for (unsigned i = 0; i < server.asked; i++)
+		if (server.asked_pids[i] == pid) {
+			server.asked_pids[i] = server.asked_pids[--server.asked];
+			return true;
+		}
+	return false;
+}
+
 /* Those that wait for a place among the asked. */
 static void
 asked_next(void)
@@ -1319,9 +1332,10 @@ children_reap(void)
 			program_ended(status);
 			continue;
 		}
+		if (!asked_forget(pid))
+			continue;
 		while (i < server.count && server.clients[i]->asked != pid)
 			i++;
-		server.asked--;
 		if (i < server.count)
 			asked_ended(server.clients[i], status);
 	}

@@ -342,6 +342,14 @@ order() {
 	await_that gone "$(cat "$BATS_TEST_TMPDIR/pid")"
 }
 
+@test "authorize: a child of who became us is none of the programs asked" {
+	serve sh -c ': & exec wshub -a true sh -c "sed -u \"s/^[0-9]* open.*/* text hello/;t;d\""'
+	client a /
+	hears a '^hello$'
+	client b /
+	hears b '^hello$'
+}
+
 @test "prog sees neither LISTEN_ nor NOTIFY_SOCKET, and has only 0, 1 and 2" {
 	serve env NOTIFY_SOCKET=/nowhere sh -c 'exec wshub sh -c "env >&2; ls -l /proc/self/fd >&2; echo ready >&2; cat >/dev/null"'
 	server_says '^ready$'
