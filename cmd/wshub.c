@@ -366,13 +366,20 @@ client_name(const struct client *c)
 	return name;
 }
 
-/* A client is read while somebody takes what it says, and while it takes what is
- * said to it. The clock of a keepalive stands meanwhile. */
+/* A client is read while somebody takes what it says, and while it takes what is said to it. */
+static bool
+client_reads(const struct client *c)
+{
+	return c->stage == STAGE_LEAVING
+	    || (c->stage != STAGE_ASKED && !server.stalled && c->out.held <= options.queue / 2);
+}
+
+/* The clock of a keepalive stands while it is not read. A UNIX socket that was closed
+ * tells so before what it said is read, then once and not for ever (EPOLLET). */
 static void
 client_interest(struct client *c)
 {
-	bool reads = c->stage == STAGE_LEAVING
-	    || (c->stage != STAGE_ASKED && !server.stalled && c->out.held <= options.queue / 2);
+	bool reads = client_reads(c), sends = c->out.first != NULL;
 
 	if (c->stage == STAGE_DEAD)
 		return;
@@ -383,7 +390,7 @@ client_interest(struct client *c)
 			deadline_set(&server.loop, &server.pings, &c->deadline);
 	}
 	c->paused = !reads;
-	watch_want(&server.loop, &c->watch, (reads ? EPOLLIN : 0) | (c->out.first != NULL ? EPOLLOUT : 0));
+	watch_want(&server.loop, &c->watch, (reads ? EPOLLIN : sends ? 0 : EPOLLET) | (sends ? EPOLLOUT : 0));
 }
 
 /* Another deadline than it had. */
@@ -778,8 +785,8 @@ client_refuse(struct client *c, enum http_status status, const char *why)
 	client_answer(c, NULL, &d);
 }
 
-/* Starts its authorization program. */
-static void
+/* Starts its authorization program. False where there is none, and it is refused. */
+static bool
 client_ask(struct client *c, const struct handshake *d)
 {
 	struct address local;
@@ -797,12 +804,12 @@ client_ask(struct client *c, const struct handshake *d)
 	c->asked = environment == NULL ? -1 : gate_ask(&options.gate, environment);
 	free(environment);
 	if (c->asked > 0) {
-		c->stage = STAGE_ASKED;
 		server.asked_pids[server.asked++] = c->asked;
-		return;
+		return true;
 	}
 	c->asked = 0;
 	client_refuse(c, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
+	return false;
 }
 
 /* The head stands in bytes. asked: the authorization program has let it in. Returns how
@@ -830,10 +837,10 @@ head_take(struct client *c, const char *bytes, size_t n, bool asked)
 	    && (d.status == HTTP_SWITCHING_PROTOCOLS || d.status == HTTP_OK)) {
 		c->scan = (struct http_scan){0};
 		/* Not too many at once: it is looked at again when one has ended. */
-		if (server.asked < ASKED_MAX)
-			client_ask(c, &d);
-		else
+		if (server.asked == ASKED_MAX || client_ask(c, &d)) {
 			c->stage = STAGE_ASKED;
+			client_interest(c); /* what it says meanwhile waits in the kernel */
+		}
 		return 0;
 	}
 	client_answer(c, &server.request, &d);
@@ -917,17 +924,14 @@ client_ready(struct loop *loop, struct watch *watch, uint32_t events)
 {
 	struct client *c = (struct client *)watch;
 
-	/* What it sent before it hung up in order (a UNIX socket tells so at once) still counts. */
-	bool hung_up = (events & (EPOLLERR | EPOLLHUP)) == EPOLLHUP;
-
 	(void)loop;
 	if (events & EPOLLOUT)
 		client_mark(c);
-	if ((events & EPOLLIN) && (!server.stalled || c->stage == STAGE_LEAVING || hung_up))
+	if ((events & EPOLLIN) && client_reads(c))
 		client_receive(c);
-	else if (events & (EPOLLERR | EPOLLHUP))
+	else if ((events & EPOLLERR) || ((events & EPOLLHUP) && client_reads(c)))
 		client_end(c);
-	else if (events & EPOLLIN)
+	else if (events & (EPOLLIN | EPOLLHUP))
 		client_interest(c);
 }
 

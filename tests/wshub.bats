@@ -350,6 +350,43 @@ order() {
 	hears b '^hello$'
 }
 
+# What a client says first.
+request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+
+@test "authorize: what a client sends before it is let in waits in the kernel" {
+	printf '#!/bin/sh\nuntil [ -e "%s/go" ]; do sleep 0.05; done\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/may"
+	chmod +x "$BATS_TEST_TMPDIR/may"
+	serve wshub -a "$BATS_TEST_TMPDIR/may" cat
+	printf "$request" >"$BATS_TEST_TMPDIR/request"
+	start flood tcppeer "connect:$port" "file:$BATS_TEST_TMPDIR/request" push "await:$BATS_TEST_TMPDIR/go" recv
+	await "$BATS_TEST_TMPDIR/flood.out" '^(pushed|failed)'
+	: >"$BATS_TEST_TMPDIR/go"
+	await "$BATS_TEST_TMPDIR/flood.out" '^recv HTTP/1.1 101 '
+}
+
+@test "what a client of a UNIX socket said last counts, also where prog reads it later" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	start server handover tcp unix:"$BATS_TEST_TMPDIR/sock" -- \
+		wshub sh -c 'read -r go <"$0"; grep -m 1 " last words$" >&2' "$BATS_TEST_TMPDIR/go"
+	server=$pid
+	await "$BATS_TEST_TMPDIR/server.out" '^port '
+	start b tcpcall 1 to:"$BATS_TEST_TMPDIR/sock" open:1 send:"$request" line line line line line say:in \
+		await:"$BATS_TEST_TMPDIR/full" send:'\x81\x8a\0\0\0\0last words' say:said \
+		await:"$BATS_TEST_TMPDIR/seen" close say:out
+	await "$BATS_TEST_TMPDIR/b.out" '^in$'
+	start feed wspeer "raw:$request" push "await:$BATS_TEST_TMPDIR/gone" drop -- \
+		portscan-connect -q -p "$(sed -n 's/^port //p' "$BATS_TEST_TMPDIR/server.out")"
+	await "$BATS_TEST_TMPDIR/feed.out" '^pushed'
+	: >"$BATS_TEST_TMPDIR/full"
+	await "$BATS_TEST_TMPDIR/b.out" '^said$'
+	await_that grep -q '^State:.S' "/proc/$server/status"
+	: >"$BATS_TEST_TMPDIR/seen"
+	await "$BATS_TEST_TMPDIR/b.out" '^out$'
+	: >"$BATS_TEST_TMPDIR/gone"
+	echo go >"$BATS_TEST_TMPDIR/go"
+	server_says ' text last words$'
+}
+
 @test "prog sees neither LISTEN_ nor NOTIFY_SOCKET, and has only 0, 1 and 2" {
 	serve env NOTIFY_SOCKET=/nowhere sh -c 'exec wshub sh -c "env >&2; ls -l /proc/self/fd >&2; echo ready >&2; cat >/dev/null"'
 	server_says '^ready$'
