@@ -939,12 +939,14 @@ static void
 client_enter(struct loop *loop, struct doors *doors, int fd, const struct address *remote)
 {
 	char peer[ADDRESS_TEXT_SIZE], ip[ADDRESS_IP_SIZE];
-	struct tally_key network = tally_network(remote);
+	struct tally_key network = {0}; /* over a UNIX socket: of no address */
 	int on = 1;
 	struct client *c;
 
 	address_ip(remote, ip);
 	(void)snprintf(peer, sizeof peer, "%s %u", ip[0] == '\0' ? "unix" : ip, (unsigned)address_port(remote));
+	if (ip[0] != '\0')
+		network = tally_network(remote);
 	if (options.max_per_address != 0 && ip[0] != '\0'
 	    && tally_count(&server.networks, network) >= options.max_per_address) {
 		if (options.verbose)

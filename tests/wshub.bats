@@ -357,7 +357,7 @@ request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: 
 	printf '#!/bin/sh\nuntil [ -e "%s/go" ]; do sleep 0.05; done\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/may"
 	chmod +x "$BATS_TEST_TMPDIR/may"
 	serve wshub -a "$BATS_TEST_TMPDIR/may" cat
-	printf "$request" >"$BATS_TEST_TMPDIR/request"
+	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
 	start flood tcppeer "connect:$port" "file:$BATS_TEST_TMPDIR/request" push "await:$BATS_TEST_TMPDIR/go" recv
 	await "$BATS_TEST_TMPDIR/flood.out" '^(pushed|failed)'
 	: >"$BATS_TEST_TMPDIR/go"
