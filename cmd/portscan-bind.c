@@ -1,6 +1,7 @@
 /* portscan-bind: bind the first free port, hand the listening socket on. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,11 +201,17 @@ environment_set(const struct scan *scan, unsigned port)
 	    && setenv("TCPLOCALPORT", number, 1) == 0 && setenv("PORT", number, 1) == 0;
 }
 
+/* A file that may not grow is an error, and no death. */
 static void
-port_print(unsigned port)
+port_tell(unsigned port, bool say_it, bool print_it)
 {
-	if (printf("%u\n", port) < 0 || fflush(stdout) != 0)
+	void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+
+	if (say_it)
+		say("Bound to %u", port);
+	if (print_it && (printf("%u\n", port) < 0 || fflush(stdout) != 0))
 		die(STATUS_FAILED, "write: %s", strerror(errno));
+	(void)signal(SIGXFSZ, before);
 }
 
 int
@@ -221,10 +228,7 @@ main(int argc, char **argv)
 	port = ports_scan(&scan);
 	if (port == 0)
 		return STATUS_FAILED;
-	if (!scan.quiet)
-		say("Bound to %u", port);
-	if (scan.print_port || argv[optind] == NULL)
-		port_print(port);
+	port_tell(port, !scan.quiet, scan.print_port || argv[optind] == NULL);
 	if (argv[optind] == NULL)
 		return STATUS_OK;
 	if (listeners_give(scan.sockets, scan.count) != 0 || !environment_set(&scan, port))

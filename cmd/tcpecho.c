@@ -723,6 +723,7 @@ main(int argc, char **argv)
 
 	fds_open_standard();
 	options_read(argc, argv);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to tell */
 	if (options.jobs == 0)
 		options.jobs = cores();
 	if (options.max != 0 && options.jobs > options.max)

@@ -98,6 +98,8 @@ refused() {
 @test "nothing inherited at all is told too" {
 	run -2 --separate-stderr tcpaccept cat </dev/null
 	[ "$stderr" = "tcpaccept: no listening socket: no LISTEN_FDS, and fd 0 is not a socket" ]
+	run -2 --separate-stderr handover -n 0 tcp -- tcpaccept cat </dev/null
+	[ "$stderr" = "tcpaccept: no listening socket: no LISTEN_FDS, and fd 0 is not a socket" ]
 	run -2 --separate-stderr handover -0 connected -- tcpaccept cat
 	[ "$stderr" = "tcpaccept: no listening socket: no LISTEN_FDS, and fd 0 is a socket that does not listen" ]
 }
@@ -385,6 +387,28 @@ refused() {
 	await "$err" '1 of 50\)'
 }
 
+# A child's end that were missed would hold up the next connection for ever.
+@test "one after the other, a thousand times: no child's end is missed between the look and the wait" {
+	listen tcp -- tcpaccept -c 1 true
+	for _ in {1..10}; do
+		timeout 60 tcpcall "$port" open:100 rest
+	done
+	await_that childless "$pid"
+}
+
+@test "hundreds of silent connections cost it next to nothing" {
+	not_sanitized
+	listen tcp -- tcpaccept -t 0 sleep 1000
+	start first tcpcall "$port" open:1 hold
+	await_that with_child "${pids[0]}"
+	before=$(awk '/^VmRSS:/ { print $2 }' "/proc/${pids[0]}/status")
+	start crowd tcpcall "$port" open:300 hold
+	await_that eval '[ "$(pgrep -c -P "${pids[0]}")" = 301 ]'
+	after=$(awk '/^VmRSS:/ { print $2 }' "/proc/${pids[0]}/status")
+	echo "$before kB, with 300 more $after kB"
+	((after - before <= 128))
+}
+
 @test "clients that reset at once do no harm" {
 	serve tcpaccept echo hello
 	for _ in {1..10}; do
@@ -561,4 +585,13 @@ two_acceptors() {
 	await_that childless "$pid"
 	[ "$(timeout 1 cat <&9 | wc -c)" -gt 60000 ]
 	exec 9>&-
+}
+
+@test "a log that may not grow any more does not end the service, and is no concern of the program's" {
+	listen tcp -- prlimit --fsize=1000 tcpaccept -v sh -c 'grep ^SigIgn /proc/self/status'
+	for _ in {1..30}; do
+		run -0 call
+		(((0x${output#*:?} >> 24 & 1) == 0))
+	done
+	[ "$(wc -c <"$err")" = 1000 ]
 }

@@ -129,6 +129,33 @@ echo_server() {
 	(((after - before) * 1024 <= 1000 * 256))
 }
 
+@test "a thousand clients that dribble byte by byte each get their own back" {
+	[ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -gt 2200 ] || skip "this needs 2200 descriptors"
+	echo_server
+	peer crowd crowd:1000 greet greet greet greet greet greet greet greet greet greet hold
+	await crowd.out '^holding'
+	[ "$(grep -c '^greeted 1000$' crowd.out)" = 10 ]
+	rests
+}
+
+@test "a client that floods keeps nobody waiting" {
+	echo_server
+	start flood sh -c "yes | portscan-connect -q -p $port >/dev/null"
+	await_that busy
+	peer other send:x take:1 send:x take:1 send:x take:1 send:x take:1 send:x take:1 close hold
+	await other.out '^holding'
+	[ "$(grep -c '^took 1$' other.out)" = 5 ]
+	busy
+}
+
+# It has worked for some hundredths of a second since it was last asked.
+busy() {
+	local before
+	before=$(ticks)
+	sleep 0.3
+	(($(ticks) - before >= 3))
+}
+
 @test "out of descriptors: it says so, waits without a spin, and serves who waited" {
 	serve sh -c 'ulimit -n 12; LISTEN_PID=$$ exec tcpecho'
 	server=$pid
@@ -505,4 +532,18 @@ refused() {
 	[ "$stderr" = 'tcpecho: prog: runs no program (tcpecho --help tells more)' ]
 	run -0 --separate-stderr tcpecho --help
 	[[ $output == *--reply* ]]
+}
+
+@test "a log or an output that may not grow any more is no death" {
+	start server bash -c 'ulimit -f 1; exec portscan-bind -1 -p 0 tcpecho -v 2>log'
+	await_that test -s server.out
+	port=$(cat server.out)
+	for _ in {1..30}; do
+		echoes hello
+	done
+	[ "$(wc -c <log)" = 1024 ]
+	head -c 5000 /dev/zero >in
+	run -1 --separate-stderr bash -c 'ulimit -f 1; tcpecho <in >out'
+	[ "$stderr" = 'tcpecho: write: File too large' ]
+	[ "$(wc -c <out)" = 1024 ]
 }

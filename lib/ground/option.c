@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,8 @@ option_next(const struct usage *usage, int argc, char **argv)
 	if (argc == 0)
 		return -1;
 	key = getopt_long(argc, argv, letters, longs, NULL);
+	if (key == KEY_HELP || key == KEY_VERSION)
+		(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to tell */
 	if (key == KEY_HELP)
 		print_help(usage);
 	if (key == KEY_VERSION)
