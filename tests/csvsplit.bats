@@ -65,6 +65,22 @@ refuses() {
 	same got a b
 }
 
+@test "any other byte is data, in a quoted field every byte but the quote" {
+	for ((i = 0; i < 256; i++)); do
+		[ "$i" = 34 ] || printf "\\x$(printf %x $i)"
+	done >all
+	tr -d '\n\r,' <all >bare
+	{ cat bare; printf ',"'; cat all; printf '"\n'; } >in
+	{ cat bare; echo; cat all; echo; } >expected
+	csvsplit in | cmp - expected
+	csvsplit -O csv in | csvsplit | cmp - expected
+}
+
+@test "what a spreadsheet would take for a formula is data like any other" {
+	gives '=cmd,@x,-1+2,|y\n' '=cmd\n@x\n-1+2\n|y\n'
+	gives '=cmd,@x\n' '=cmd,@x\n' -O csv
+}
+
 @test "lenient: quotes in bare fields and text after a closing quote are data" {
 	gives 'a"b,c"d"\n' 'a"b\nc"d"\n'
 	gives '"a"b"c,d\n' 'ab"c\nd\n'
@@ -438,6 +454,22 @@ refuses() {
 	run --separate-stderr prlimit --as=67108864 csvsplit -O json < <(head -c 200000000 /dev/zero | tr '\0' x)
 	[ "$status" = 1 ]
 	[ -z "$output" ]
+}
+
+# The processor's time, not the clock's: with the square of the size it would be sixteen times as much.
+@test "four times the input takes four times the work, whatever the quotes" {
+	local pattern n took=()
+	for pattern in '"' '","' '"a"b,' '""",'; do
+		yes "$pattern" | tr -d '\n' | head -c 64000000 >long
+		took=()
+		for n in 16000000 64000000; do
+			TIMEFORMAT='%U %S'
+			{ time head -c "$n" long | csvsplit >/dev/null 2>&1; } 2>time || true
+			took+=("$(awk '{ print int(($1 + $2) * 1000) }' time)")
+		done
+		echo "$pattern: ${took[*]} ms"
+		((took[1] <= 8 * took[0] + 100))
+	done
 }
 
 @test "memory that there is not: said, exit 1" {

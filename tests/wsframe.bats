@@ -466,6 +466,29 @@ misused() {
 	[ "$stderr" = "" ]
 }
 
+@test "a million fragments, empty or of a byte: one message, in memory that does not grow with them" {
+	not_sanitized
+	{
+		printf '\x01\x80\0\0\0\0'
+		yes "$(printf '\\0\\x80\\0\\0\\0\\0%.0s' {1..1000})" | head -n 1000 | while read -r some; do printf '%b' "$some"; done
+		yes "$(printf '\\0\\x81\\0\\0\\0\\0x%.0s' {1..1000})" | head -n 100 | while read -r some; do printf '%b' "$some"; done
+		printf '\x80\x80\0\0\0\0\x88\x80\0\0\0\0'
+	} >frames
+	[ "$(wc -c <frames)" = 6700018 ]
+	for mode in '' -0 -n; do
+		# shellcheck disable=SC2086
+		prlimit --as=33554432 wsframe $mode sh -c 'wc -c >size' <frames >/dev/null
+		(($(cat size) >= 100000 && $(cat size) < 100010))
+	done
+}
+
+@test "both sides close at once: one Close each, and that is the end" {
+	for _ in 1 2 3 4 5 6; do
+		peer close:1001 rest wait -- wsframe true
+		[[ "$output" == @('close 1000'|'close 1001')$'\nend\nexit 0' ]]
+	done
+}
+
 # ---- what the program does wrong ----
 
 @test "a line that is not UTF-8 ends the session with 1011 and says which" {
@@ -899,6 +922,17 @@ client() {
 	said 'wsframe: cat: Resource temporarily unavailable'
 	peer get close:1011 rest wait -- strace -qq -o /dev/null -e trace=pipe2 -e inject=pipe2:error=EMFILE wsframe cat
 	told 'close 1011' end 'exit 1'
+}
+
+@test "when a frame could be sent only in part, nothing is sent behind it" {
+	not_sanitized
+	command -v strace >/dev/null || skip "needs strace"
+	for error in EIO ENOMEM ECONNRESET; do
+		peer -t await:up count wait -- strace -qq -o calls -e trace=sendto,write,writev,sendmsg \
+			-e inject=sendto,write,writev,sendmsg:error=$error:when=4 wsframe -w 100ms sh -c 'touch up; yes 0123456789'
+		grep -A 100 INJECTED calls | tail -n +2 | grep -vE '^(write\(2,|\+\+\+|---|write\(2)' && false
+		[[ "$output" == *'exit 1' ]]
+	done
 }
 
 @test "interrupted calls change nothing" {

@@ -492,6 +492,29 @@ lacks_variable() {
 	has_variable 'HTTP_X_Q=$(id) `id` "'
 }
 
+@test "a value of many KiB reaches the program as it is" {
+	local value
+	value=$(head -c 6000 /dev/urandom | base64 -w 0)
+	environment "$(request "${good}X-Long: $value\r\n")"
+	has_variable "HTTP_X_LONG=$value"
+}
+
+@test "what a client proves itself with reaches the program, and no log" {
+	local secrets='Authorization: Basic c2VzYW1l\r\nCookie: session=c2VzYW1l\r\n'
+	environment "$(request "$good$secrets")" -v
+	has_variable 'HTTP_AUTHORIZATION=Basic c2VzYW1l'
+	has_variable 'HTTP_COOKIE=session=c2VzYW1l'
+	[ -n "$stderr" ]
+	[[ $stderr != *c2VzYW1l* ]]
+	for head in "$(request "$host$secrets")" "$(request "$good${secrets}Origin: http://evil\r\n")" \
+		"$(request "$good${secrets}A : b\r\n")" "$(request "$good$secrets" 'GET / HTTP/1.0')"; do
+		run --separate-stderr onsocket -s "$head" wsupgrade -v true
+		[ "$status" = 1 ]
+		[ -n "$stderr" ]
+		[[ $stderr$output != *c2VzYW1l* ]]
+	done
+}
+
 @test "what is for the accepting program does not reach the next" {
 	LISTEN_PID=1 LISTEN_FDS=1 LISTEN_FDNAMES=x NOTIFY_SOCKET=/x WATCHDOG_PID=1 WATCHDOG_USEC=1 KEPT=1 \
 		environment "$(request "$good")"
@@ -627,6 +650,17 @@ client_refuses() {
 	done
 	[ -s key1 ]
 	run ! cmp -s key1 key2
+}
+
+@test "without randomness there is no key: nothing is asked, 1" {
+	command -v strace >/dev/null || skip "no strace"
+	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
+	run -1 --separate-stderr onsocket -c -x strace -qq -o calls -e trace=getrandom -e inject=getrandom:error=ENOSYS \
+		wsupgrade -c ws://h touch started
+	grep -q INJECTED calls
+	[ "$output" = "" ]
+	[[ $stderr == 'wsupgrade: '*': Function not implemented' ]]
+	[ ! -e started ]
 }
 
 @test "-o, -s and -H are sent, the subprotocol chosen is the program's" {
