@@ -519,12 +519,15 @@ workers_reap(struct workers *w)
 	int status;
 
 	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-		for (unsigned i = 0; i < options.jobs; i++) {
-			if (w->pids[i] != pid)
-				continue;
-			w->pids[i] = 0;
-			w->alive--;
-		}
+		unsigned i = 0;
+
+		while (i < options.jobs && w->pids[i] != pid)
+			i++;
+		/* Who became us may have left children of its own. */
+		if (i == options.jobs)
+			continue;
+		w->pids[i] = 0;
+		w->alive--;
 		if (w->stopping)
 			continue;
 		complain("process %ld ended (%s %d), another takes its place", (long)pid,

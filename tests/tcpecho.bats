@@ -358,6 +358,18 @@ refused() {
 	done
 }
 
+@test "-j: a child of who became us is none of the processes that serve" {
+	serve sh -c ': & exec tcpecho -j 2'
+	server=$pid
+	both() {
+		[ "$(children "$server" | wc -l)" -ge 2 ]
+	}
+	await_that both
+	kill -KILL "$(children "$server" | tail -n 1)"
+	await server.err 'ended \(signal 9\), another takes its place$'
+	! grep -q 'ended (exit 0)' server.err || false
+}
+
 @test "-j: several processes serve, one that dies is replaced, all end together" {
 	echo_server -j 3 -v
 	three() {
