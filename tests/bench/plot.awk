@@ -27,7 +27,7 @@ function finish() {
 	print file
 }
 function short(n) {
-	return n >= 999999 ? sprintf("%.3gM", n / 1e6) : n >= 9999 ? sprintf("%.3gk", n / 1e3) : sprintf("%.3g", n)
+	return n >= 999999 ? sprintf("%.3gM", n / 1e6) : n >= 1000 ? sprintf("%.3gk", n / 1e3) : sprintf("%.3g", n)
 }
 function log2(x) {
 	return log(x) / log(2)
@@ -36,19 +36,19 @@ function color(j) {
 	return j == 1 ? "#06c" : sprintf("hsl(%d,60%%,45%%)", (j * 97) % 360)
 }
 
-# How many times the goal was reached, as bars of its logarithm: 1 is the goal.
+# How far each goal was reached, as bars of the logarithm: the line is the goal.
 function ratios(   i, y, x, width) {
-	begin("ratios", 860, 56 + 16 * goals)
-	text(12, 20, "start", 14, "What was reached, the goal being 1 (how many times better than the peer: both behind the bar)")
-	line(500, 34, 500, 44 + 16 * goals, "black")
+	begin("ratios", 880, 56 + 16 * goals)
+	text(12, 20, "start", 14, "What was reached: the line is the goal; behind the bar the figure or its ratio to the peer (and the goal)")
+	line(510, 34, 510, 44 + 16 * goals, "black")
 	for (i = 1; i <= goals; i++) {
 		y = 36 + 16 * i
 		x = log2(reach[i]) * 48
-		x = x > 220 ? 220 : x < -90 ? -90 : x
+		x = x > 200 ? 200 : x < -90 ? -90 : x
 		width = x < 0 ? -x : x
-		text(400, y, "end", 11, label[i])
-		box(x < 0 ? 500 + x : 500, y - 9, width < 1 ? 1 : width, 11, reach[i] < 1 ? "#c44" : "#48a")
-		text(x < 0 ? 504 : 504 + x, y, "start", 11, told[i])
+		text(405, y, "end", 11, label[i])
+		box(x < 0 ? 510 + x : 510, y - 9, width < 1 ? 1 : width, 11, reach[i] < 1 ? "#c44" : "#48a")
+		text(x < 0 ? 514 : 514 + x, y, "start", 11, told[i])
 	}
 	finish()
 }
@@ -90,8 +90,22 @@ function panel(key, title,   i, j, x, y, path, span) {
 			box(x - 2, y - 2, 4, 4, color(j))
 		}
 		printf "<path d=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"%d\"/>\n", path, color(j), j == 1 ? 3 : 1.5 > file
-		box(left + 60 + (j - 1) * 115, top + 232, 9, 9, color(j))
-		text(left + 72 + (j - 1) * 115, top + 241, "start", 11, series[key, j])
+	}
+	legend(key)
+}
+
+function legend(key,   j, x, y, width) {
+	x = left + 60
+	y = top + 241
+	for (j = 1; j <= names[key]; j++) {
+		width = 24 + 6 * length(series[key, j])
+		if (x + width > left + 415) {
+			x = left + 60
+			y += 15
+		}
+		box(x, y - 9, 9, 9, color(j))
+		text(x + 12, y, "start", 11, series[key, j])
+		x += width
 	}
 }
 
@@ -100,14 +114,14 @@ function curves(picture,   k, n, parts) {
 		n += drawn(key_of[k], picture)
 	if (n == 0)
 		return
-	begin(picture, 840, 260 * int((n + 1) / 2) + 10)
+	begin(picture, 840, 275 * int((n + 1) / 2))
 	n = 0
 	for (k = 1; k <= keys; k++) {
 		if (!drawn(key_of[k], picture))
 			continue
 		split(key_of[k], parts, SUBSEP)
 		left = n % 2 * 420
-		top = int(n / 2) * 260
+		top = int(n / 2) * 275
 		n++
 		floor_of[key_of[k]] = tallest[key_of[k]] > 50 * smallest[key_of[k]] ? smallest[key_of[k]] : 0
 		panel(key_of[k], parts[2])
@@ -167,14 +181,20 @@ $3 != "" && $7 + 0 > 0 {
 		point(picture_of($1) SUBSEP $3 ": p99, us", named($5), $4 + 0, $12 + 0)
 }
 
+# Of the peers of one figure the one that is hardest to reach.
 $17 == "met" || $17 == "SHORT" {
 	wanted = $16
 	gsub(/[^0-9.]/, "", wanted)
 	reached = $14 == "" ? $7 : $14
-	goals++
-	reach[goals] = $14 == "" && $6 == "less" ? wanted / reached : reached / wanted
-	label[goals] = $2 ($14 == "" ? "" : " / " $5)
-	told[goals] = short(reached) ($14 == "" ? "" : "x") "  (" $16 ")"
+	share = $14 == "" && $6 == "less" ? wanted / reached : reached / wanted
+	if ($1 SUBSEP $2 != key)
+		goals++
+	else if (share >= reach[goals])
+		next
+	key = $1 SUBSEP $2
+	reach[goals] = share
+	label[goals] = $1 ": " $2
+	told[goals] = short(reached) ($14 == "" ? "" : "x " named($5)) "  (" $16 ")"
 }
 
 END {

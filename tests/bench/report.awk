@@ -109,7 +109,10 @@ END {
 	if (header)
 		print columns("", "median", "spread", "ratio", "CPU us", "ratio", "p50/p99/p999 us", "goal")
 	print what
-	for (i = 1; i <= contestants; i++)
+	for (i = 1; i <= contestants; i++) {
+		if (middle(i, field) == "" && !(i in failure))
+			failure[i] = "no figure"
 		put(i)
+	}
 	exit (1 in failure)
 }
