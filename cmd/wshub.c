@@ -29,14 +29,16 @@
 #include "ground/status.h"
 #include "ground/text.h"
 #include "system/address.h"
+#include "system/asked.h"
 #include "system/child.h"
 #include "system/doors.h"
-#include "system/exec.h"
 #include "system/fds.h"
+#include "system/ids.h"
 #include "system/listen.h"
 #include "system/loop.h"
 #include "system/notify.h"
 #include "system/outbox.h"
+#include "system/program.h"
 #include "system/rooms.h"
 #include "system/sandbox.h"
 #include "system/signals.h"
@@ -59,7 +61,6 @@ enum {
 	STALL_AT = 1 << 20,        /* waiting for the program: no client is read */
 	RESUME_AT = 256 << 10,
 	FLUSH_AFTER = 64 << 10,    /* deliveries that wait before some are sent */
-	ASKED_MAX = 64,            /* authorization programs at once */
 	LAST_READS = 64,           /* of the program's pipe, when it has ended */
 };
 
@@ -102,7 +103,8 @@ static struct {
 
 enum stage {
 	STAGE_HEAD,    /* its request comes in */
-	STAGE_ASKED,   /* the authorization program is asked */
+	STAGE_WAITING, /* for its turn to have the authorization program asked */
+	STAGE_ASKED,
 	STAGE_OPEN,
 	STAGE_CLOSING, /* our Close is on its way, the client's is awaited */
 	STAGE_LEAVING, /* all is said: what waits is sent, what comes is forgotten */
@@ -125,7 +127,6 @@ struct client {
 	struct client *next_dirty;
 	struct tally_key network;
 	size_t place; /* in server.clients */
-	pid_t asked;  /* its authorization program, 0 for none */
 	unsigned char stage;
 	bool dirty;   /* something is to be sent, or it is to be freed */
 	bool known;   /* prog was told of it, and not of its end */
@@ -140,15 +141,12 @@ static struct {
 	struct listeners listeners;
 	struct client **clients; /* all connections */
 	size_t count;
-	struct client **by_id; /* a hash table with open addressing */
-	size_t by_id_mask;
-	uint64_t last_id;
+	struct ids ids;
+	struct asked asked; /* the authorization programs that run */
 	struct tally networks;
 	struct rooms rooms;
 	struct client *dirty;
 	size_t undelivered; /* deliveries since the last flush */
-	unsigned asked;     /* authorization programs that run: */
-	pid_t asked_pids[ASKED_MAX];
 	bool stalled;       /* prog does not take what there is */
 	struct deadlines heads, pings, pongs, closes, leaves, ends;
 	struct deadline end;
@@ -170,6 +168,7 @@ static struct {
 /* The end of all: why, and what it comes to. */
 static struct {
 	bool begun, over;
+	bool asks_prog; /* its stdout ended first: its own status is what it comes to, if it comes in time */
 	int status;
 } ending;
 
@@ -312,43 +311,6 @@ program_in_ready(struct loop *loop, struct watch *watch, uint32_t events)
 		program_flush();
 }
 
-/*
- * Clients by number.
- */
-static size_t
-id_slot(uint64_t id)
-{
-	size_t slot = id & server.by_id_mask;
-
-	while (server.by_id[slot] != NULL && server.by_id[slot]->id != id)
-		slot = (slot + 1) & server.by_id_mask;
-	return slot;
-}
-
-static struct client *
-client_find(uint64_t id)
-{
-	return server.by_id[id_slot(id)];
-}
-
-/* What stands behind a freed slot moves up, or a search would end too early. */
-static void
-id_free(uint64_t id)
-{
-	size_t hole = id_slot(id), mask = server.by_id_mask;
-
-	server.by_id[hole] = NULL;
-	for (size_t slot = (hole + 1) & mask; server.by_id[slot] != NULL; slot = (slot + 1) & mask) {
-		size_t home = server.by_id[slot]->id & mask;
-
-		if (((slot - home) & mask) < ((slot - hole) & mask))
-			continue;
-		server.by_id[hole] = server.by_id[slot];
-		server.by_id[slot] = NULL;
-		hole = slot;
-	}
-}
-
 /* `127.0.0.1:52344`, for the log. */
 static const char *
 client_name(const struct client *c)
@@ -371,7 +333,7 @@ static bool
 client_reads(const struct client *c)
 {
 	return c->stage == STAGE_LEAVING
-	    || (c->stage != STAGE_ASKED && !server.stalled && c->out.held <= options.queue / 2);
+	    || (c->stage != STAGE_ASKED && c->stage != STAGE_WAITING && !server.stalled && c->out.held <= options.queue / 2);
 }
 
 /* The clock of a keepalive stands while it is not read. A UNIX socket that was closed
@@ -425,7 +387,7 @@ client_forget(struct client *c, unsigned code, struct span reason)
 	text_put(&text, reason);
 	program_tell_text(c, "close", &text);
 	rooms_part_all(&server.rooms, &c->rooms);
-	id_free(c->id);
+	ids_end(&server.ids, c->id);
 	if (options.verbose)
 		say("%s disconnected (%llu, %u%s%s)", client_name(c), (unsigned long long)c->id, code,
 		    reason.size == 0 ? "" : " ", quoted_bytes(reason.at, reason.size));
@@ -435,8 +397,7 @@ static void
 client_end(struct client *c)
 {
 	client_forget(c, CLOSE_ABNORMAL, span_of(""));
-	if (c->asked != 0)
-		(void)kill(-c->asked, SIGKILL);
+	asked_drop(&server.asked, c);
 	deadline_drop(&c->deadline);
 	outbox_clear(&c->out);
 	stock_drop(&c->message);
@@ -719,13 +680,12 @@ client_open(struct client *c, const struct http_request *request, const struct h
 	struct text text = scratch_text();
 
 	c->stage = STAGE_OPEN;
-	c->id = ++server.last_id;
+	c->id = ids_give(&server.ids, c);
 	c->known = true;
 	c->reader = (struct reader){
 		.peer = READER_OF_CLIENT, .limit = options.message,
 		.refuse_binary = !options.exact && !options.fan_out,
 	};
-	server.by_id[id_slot(c->id)] = c;
 	if (options.ping_ms != 0)
 		client_clock(c, &server.pings);
 	else
@@ -785,8 +745,8 @@ client_refuse(struct client *c, enum http_status status, const char *why)
 	client_answer(c, NULL, &d);
 }
 
-/* Starts its authorization program. False where there is none, and it is refused. */
-static bool
+/* Starts its authorization program, or refuses it where there is none. */
+static void
 client_ask(struct client *c, const struct handshake *d)
 {
 	struct address local;
@@ -796,20 +756,20 @@ client_ask(struct client *c, const struct handshake *d)
 		.remote_address = {c->peer, (size_t)(blank - c->peer)}, .remote_port = span_of(blank + 1),
 	};
 	char **environment;
+	pid_t pid;
 
 	if (address_local(c->watch.fd, &local) == 0 && local.any.sa_family != AF_UNIX)
 		(void)snprintf(port, sizeof port, "%u", (unsigned)address_port(&local));
 	ends.local_port = span_of(port);
 	environment = gate_environment(&server.request, d, &ends);
-	c->asked = environment == NULL ? -1 : gate_ask(&options.gate, environment);
+	pid = environment == NULL ? -1 : gate_ask(&options.gate, environment);
 	free(environment);
-	if (c->asked > 0) {
-		server.asked_pids[server.asked++] = c->asked;
-		return true;
+	if (pid < 0) {
+		client_refuse(c, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
+		return;
 	}
-	c->asked = 0;
-	client_refuse(c, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
-	return false;
+	asked_add(&server.asked, pid, c);
+	c->stage = STAGE_ASKED;
 }
 
 /* The head stands in bytes. asked: the authorization program has let it in. Returns how
@@ -837,10 +797,11 @@ head_take(struct client *c, const char *bytes, size_t n, bool asked)
 	    && (d.status == HTTP_SWITCHING_PROTOCOLS || d.status == HTTP_OK)) {
 		c->scan = (struct http_scan){0};
 		/* Not too many at once: it is looked at again when one has ended. */
-		if (server.asked == ASKED_MAX || client_ask(c, &d)) {
-			c->stage = STAGE_ASKED;
-			client_interest(c); /* what it says meanwhile waits in the kernel */
-		}
+		if (asked_full(&server.asked))
+			c->stage = STAGE_WAITING;
+		else
+			client_ask(c, &d);
+		client_interest(c); /* what it says meanwhile waits in the kernel */
 		return 0;
 	}
 	client_answer(c, &server.request, &d);
@@ -987,14 +948,13 @@ head_late(struct loop *loop, struct deadline *deadline)
 	struct client *c = client_of(deadline);
 
 	(void)loop;
+	asked_drop(&server.asked, c);
 	if (c->stage == STAGE_HEAD && c->kept_size != 0)
 		client_refuse(c, HTTP_REQUEST_TIMEOUT, "a request that takes too long");
-	else if (c->stage == STAGE_ASKED)
+	else if (c->stage == STAGE_ASKED || c->stage == STAGE_WAITING)
 		client_refuse(c, HTTP_INTERNAL_ERROR, "not known in time who is let in");
 	else
 		client_end(c);
-	if (c->asked != 0)
-		(void)kill(-c->asked, SIGKILL);
 }
 
 static void
@@ -1053,7 +1013,7 @@ order_deliver(const struct order *order, const struct delivery *delivery)
 		if (server.clients[i]->id != order->except)
 			deliver(delivery, server.clients[i]);
 	while (order->to == ORDER_IDS && order_id_next(&ids, &id)) {
-		struct client *c = client_find(id);
+		struct client *c = ids_find(&server.ids, id);
 
 		if (c != NULL)
 			deliver(delivery, c);
@@ -1099,7 +1059,7 @@ order_room(const struct order *order)
 	uint64_t id;
 
 	while (order_id_next(&ids, &id)) {
-		struct client *c = client_find(id);
+		struct client *c = ids_find(&server.ids, id);
 
 		if (c != NULL && order->verb == ORDER_PART)
 			rooms_part(&server.rooms, order->room, &c->rooms);
@@ -1239,7 +1199,7 @@ all_close(unsigned code, int status)
 
 		if (c->stage == STAGE_OPEN && close != NULL)
 			client_close(c, close);
-		else if (c->stage == STAGE_HEAD || c->stage == STAGE_ASKED || close == NULL)
+		else if (c->stage < STAGE_OPEN || close == NULL)
 			client_end(c);
 	}
 	if (close != NULL)
@@ -1254,10 +1214,12 @@ end_due(struct loop *loop, struct deadline *deadline)
 {
 	(void)loop;
 	(void)deadline;
-	if (ending.begun)
+	if (ending.begun) {
 		ending.over = true;
-	else
-		all_close(CLOSE_NORMAL, STATUS_OK);
+		return;
+	}
+	ending.asks_prog = true;
+	all_close(CLOSE_NORMAL, STATUS_OK);
 }
 
 static void
@@ -1271,58 +1233,44 @@ program_ended(int status)
 	program_in_close();
 	if (server.stalled)
 		clients_resume();
+	if (ending.asks_prog)
+		ending.status = program_status();
 	all_close(program_status() == 0 ? CLOSE_NORMAL : CLOSE_INTERNAL_ERROR, program_status());
 }
 
-/* An authorization program has ended: its client's head is taken up again. */
+/* Its head is taken up again. asked: the authorization program has let it in. */
 static void
-asked_ended(struct client *c, int status)
+head_again(struct client *c, bool asked)
 {
 	unsigned char *kept = c->kept;
 	size_t n = c->kept_size;
 
-	c->asked = 0;
-	if (c->stage != STAGE_ASKED)
-		return;
 	c->kept = NULL;
 	c->kept_size = 0;
 	c->stage = STAGE_HEAD;
-	if (child_status(status) == 0)
-		client_feed(c, kept, n, true);
-	else
-		client_refuse(c, HTTP_FORBIDDEN, "not let in");
+	client_feed(c, kept, n, asked);
 	free(kept);
 	client_mark(c);
 }
 
-/* Whether it was among the asked: who became us may have left children of its own. */
-static bool
-asked_forget(pid_t pid)
+/* An authorization program has ended. */
+static void
+asked_answer(struct client *c, int status)
 {
-	for (unsigned i = 0; i < server.asked; i++)
-		if (server.asked_pids[i] == pid) {
-			server.asked_pids[i] = server.asked_pids[--server.asked];
-			return true;
-		}
-	return false;
+	if (child_status(status) == 0) {
+		head_again(c, true);
+		return;
+	}
+	client_refuse(c, HTTP_FORBIDDEN, "not let in");
+	client_mark(c);
 }
 
-/* Those that wait for a place among the asked. */
 static void
 asked_next(void)
 {
-	for (size_t i = 0; i < server.count && server.asked < ASKED_MAX; i++) {
-		struct client *c = server.clients[i];
-		unsigned char *kept = c->kept;
-
-		if (c->stage != STAGE_ASKED || c->asked != 0)
-			continue;
-		c->stage = STAGE_HEAD;
-		c->kept = NULL;
-		client_feed(c, kept, c->kept_size, false);
-		free(kept);
-		client_mark(c);
-	}
+	for (size_t i = 0; i < server.count && !asked_full(&server.asked); i++)
+		if (server.clients[i]->stage == STAGE_WAITING)
+			head_again(server.clients[i], false);
 }
 
 static void
@@ -1331,19 +1279,14 @@ children_reap(void)
 	int status;
 
 	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-		size_t i = 0;
+		void *client;
 
 		if (pid == program.pid) {
 			(void)kill(-pid, SIGTERM); /* the rest of its group */
 			program_ended(status);
-			continue;
+		} else if (asked_end(&server.asked, pid, &client) && client != NULL) {
+			asked_answer(client, status);
 		}
-		if (!asked_forget(pid))
-			continue;
-		while (i < server.count && server.clients[i]->asked != pid)
-			i++;
-		if (i < server.count)
-			asked_ended(server.clients[i], status);
 	}
 	asked_next();
 }
@@ -1376,50 +1319,29 @@ signals_see(void)
  * The beginning.
  */
 static void
-pipe_make(int ends[2])
-{
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		die(STATUS_FAILED, "pipe: %s", strerror(errno));
-	(void)fcntl(ends[0], F_SETPIPE_SZ, PIPE_SIZE); /* fewer, larger reads and writes */
-}
-
-static void
 pipe_watch(struct watch *watch, int fd, uint32_t wanted)
 {
+	(void)fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE); /* fewer, larger reads and writes */
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || watch_begin(&server.loop, watch, fd, wanted) != 0)
 		die(STATUS_FAILED, "pipe: %s", strerror(errno));
 }
 
 static void
-program_begin(void)
+prog_begin(void)
 {
-	extern char **environ;
-	char path[PATH_MAX];
-	int error = exec_find(options.next[0], path, sizeof path), in[2], out[2];
-	struct child_start start = {
-		.path = path, .argv = options.next, .own_group = true, .death_signal = SIGTERM,
-	};
-	bool exec_failed;
+	struct program_ends ends;
+	int status;
 
-	pipe_make(in);
-	pipe_make(out);
 	listeners_forget();
-	start.envp = environ;
-	start.in = in[0];
-	start.out = out[1];
-	if (error == 0) {
-		program.pid = child_begin(&start, &exec_failed);
-		error = program.pid < 0 ? errno : 0;
-	}
-	if (error != 0)
-		die(exec_status(error), "%s: %s", quoted(options.next[0]), strerror(error));
-	(void)close(in[0]);
-	(void)close(out[1]);
+	status = program_spawn(options.next, &ends);
+	if (status != 0)
+		exit(status);
+	program.pid = ends.pid;
 	program.records.mode = options.exact ? RECORD_NETSTRING : RECORD_LINE;
 	program.in.ready = program_in_ready;
 	program.out.ready = program_out_ready;
-	pipe_watch(&program.in, in[1], 0);
-	pipe_watch(&program.out, out[0], EPOLLIN);
+	pipe_watch(&program.in, ends.to, 0);
+	pipe_watch(&program.out, ends.from, EPOLLIN);
 	program.in_open = program.out_open = true;
 }
 
@@ -1433,14 +1355,8 @@ queue_begin(struct deadlines *queue, int64_t ms, void (*passed)(struct loop *, s
 static void
 server_begin(void)
 {
-	size_t slots = 1;
-
-	while (slots < 2 * options.max)
-		slots *= 2;
-	server.by_id_mask = slots - 1;
-	server.by_id = calloc(slots, sizeof(struct client *));
 	server.clients = calloc(options.max, sizeof(struct client *));
-	if (server.by_id == NULL || server.clients == NULL
+	if (server.clients == NULL || !ids_begin(&server.ids, options.max)
 	    || (options.max_per_address != 0 && !tally_begin(&server.networks, options.max)))
 		die(STATUS_FAILED, "no memory for %llu clients", (unsigned long long)options.max);
 	if (getrandom(&server.rooms.secret, sizeof server.rooms.secret, 0) < 0)
@@ -1480,7 +1396,7 @@ serve(void)
 	server_begin();
 	notify_send("STATUS=starting"); /* while our environment still says where to */
 	if (!options.fan_out)
-		program_begin();
+		prog_begin();
 	doors_open(&server.loop, &server.doors);
 	notify_send("READY=1");
 	sandbox_begin();

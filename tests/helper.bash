@@ -25,6 +25,19 @@ serve() {
 	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/server.err" | head -n 1)
 }
 
+# Steps of the processor clock that $server has run.
+ticks() {
+	awk '{print $14 + $15}' "/proc/$server/stat"
+}
+
+# It waits, and does not turn in circles: at most 5 hundredths of a second of work in one.
+rests() {
+	local before
+	before=$(ticks)
+	sleep 1
+	(($(ticks) - before <= 5))
+}
+
 # await FILE REGEX: until a line of it matches, at most 20 s.
 await() {
 	local end=$((SECONDS + 20))

@@ -25,19 +25,6 @@ peer() {
 	start "$1" tcppeer "connect:$port" "${@:2}"
 }
 
-# Steps of the processor clock that the server has run.
-ticks() {
-	awk '{print $14 + $15}' "/proc/$server/stat"
-}
-
-# It waits, and does not turn in circles: at most 5 hundredths of a second of work in one.
-rests() {
-	local before
-	before=$(ticks)
-	sleep 1
-	(($(ticks) - before <= 5))
-}
-
 descriptors() {
 	find "/proc/$server/fd" -type l | wc -l
 }

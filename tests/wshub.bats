@@ -271,22 +271,22 @@ order() {
 	[[ $stderr == *1009* ]]
 }
 
-@test "a client that does not take what it is told is closed, the others go on" {
+@test "one client of many that takes nothing is closed, and nobody waits for it" {
 	recorder
 	serve wshub -v -q 2M "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	client a /
 	server_says '^got 1 open '
 	kill -STOP "$pid"
 	stopped=$pid
-	client b /
-	server_says '^got 2 open '
+	for name in b c d e f; do client $name /; done
+	server_says '^got 6 open '
 	{ printf '* text '; head -c 1000000 /dev/zero | tr '\0' x; echo; } >"$BATS_TEST_TMPDIR/long"
 	for n in $(seq 30); do
 		cat "$BATS_TEST_TMPDIR/long" >>"$BATS_TEST_TMPDIR/orders"
-		order "2 text heard $n"
-		hears b "^heard $n\$"
+		order "* text heard $n"
+		for name in b c d e f; do hears $name "^heard $n\$"; done
 	done
-	[ "$(grep -c '^xxx' "$BATS_TEST_TMPDIR/b.out")" = 30 ]
+	for name in b c d e f; do [ "$(grep -c '^xxx' "$BATS_TEST_TMPDIR/$name.out")" = 30 ]; done
 	server_says 'more than the queue holds'
 	server_says '^got 1 close 1006 '
 	kill -CONT "$stopped"
@@ -412,13 +412,106 @@ request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: 
 	[ "$status" = 2 ]
 }
 
-@test "a thousand clients that vanish at once leave nothing behind" {
+descriptors() {
+	find "/proc/$server/fd" -type l | wc -l
+}
+
+handshake='GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+
+@test "a thousand clients that vanish at once are told of one by one, and leave nothing behind" {
 	ulimit -n 4096 || skip "needs 4096 descriptors"
-	serve wshub -c 2000 sh -c 'grep -c " close " >&2'
+	serve wshub -c 2000 tee "$BATS_TEST_TMPDIR/records"
 	server=$pid
-	before=$(ls "/proc/$server/fd" | wc -l)
-	tcppeer "connect:$port" "crowd:1000" >/dev/null
-	fds_back() { [ "$(ls "/proc/$server/fd" | wc -l)" = "$before" ]; }
-	await_that fds_back
+	before=$(descriptors)
+	start crowd tcppeer "connect:$port" close crowd:1000 "shout:$handshake" "await:$BATS_TEST_TMPDIR/go"
+	await "$BATS_TEST_TMPDIR/records" '^1000 open '
+	touch "$BATS_TEST_TMPDIR/go"
+	all_told() { [ "$(grep -c '^[0-9]* close 1006 $' "$BATS_TEST_TMPDIR/records")" = 1000 ]; }
+	await_that all_told
+	all_back() { [ "$(descriptors)" = "$before" ]; }
+	await_that all_back
+	[ "$(grep -c ' open ' "$BATS_TEST_TMPDIR/records")" = 1000 ]
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+}
+
+@test "out of descriptors: it says so, waits without a spin, and serves who waited" {
+	recorder
+	serve sh -c 'ulimit -n 16; LISTEN_PID=$$ exec wshub "$@"' sh "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	server=$pid
+	start crowd tcppeer "connect:$port" close crowd:20 "await:$BATS_TEST_TMPDIR/go"
+	crowd=$pid
+	server_says '^wshub: accept: '
+	client a /
+	rests
+	! grep -q '^got 1 open' "$BATS_TEST_TMPDIR/server.err" || false
+	touch "$BATS_TEST_TMPDIR/go"
+	ended "$crowd"
+	server_says '^got 1 open '
+	order '1 text your turn'
+	hears a '^your turn$'
+	# Said once a second at most, however long it lasted.
+	(($(grep -c 'wshub: accept' "$BATS_TEST_TMPDIR/server.err") <= 4))
+}
+
+@test "a program that floods: clients come in and hear it, and SIGTERM is heard" {
+	serve wshub yes '* text flood'
+	server=$pid
+	for n in 1 2; do
+		[ "$(portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never -m 3 </dev/null | uniq)" = flood ]
+	done
+	kill "$server"
+	ended "$server"
+	[ "$status" = 0 ]
+}
+
+@test "a program that reads nothing any more: clients go on to hear it, what they say is dropped" {
+	: >"$BATS_TEST_TMPDIR/orders"
+	serve wshub sh -c 'exec <&-; tail -n +1 -f "$0"' "$BATS_TEST_TMPDIR/orders"
+	server=$pid
+	client a /
+	until grep -qs in "$BATS_TEST_TMPDIR/a.out"; do order '* text in'; sleep 0.02; done
+	seq 100000 >&"$a"
+	order '* text still there'
+	hears a '^still there$'
+	rests
+}
+
+@test "a program that ends its stdout alone: all get what it said and 1000, its stdin ends, its status is ours" {
+	serve wshub -w 200ms sh -c 'read -r open; echo "1 text last"; exec >&-; cat >/dev/null; exit 3'
+	server=$pid
+	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	[ "$status" = 0 ]
+	[ "$output" = last ]
+	ended "$server"
+	[ "$status" = 3 ]
+}
+
+@test "a program that is killed while it stalls: clients that could not be read are closed with 1011" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	serve wshub sh -c 'echo $$ >&2; read -r go <"$0"; echo' "$BATS_TEST_TMPDIR/go"
+	server=$pid
+	server_says '^[0-9]+$'
+	yes 'words that fill the pipe and what is behind it' | head -c 8M >"$BATS_TEST_TMPDIR/words"
+	start feed sh -c 'exec portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q never <"$2"' sh "$port" "$BATS_TEST_TMPDIR/words"
+	feed=$pid
+	rests
+	kill -KILL "$(grep -xE '[0-9]+' "$BATS_TEST_TMPDIR/server.err")"
+	ended "$feed"
+	[ "$status" = 1 ]
+	grep -q 1011 "$BATS_TEST_TMPDIR/feed.err"
+	ended "$server"
+	[ "$status" = 137 ]
+}
+
+@test "one client that floods does not keep another's words" {
+	serve wshub grep -a --line-buffered '^[0-9]* text '
+	start flood sh -c 'yes flood | portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q never | tail -n 1' sh "$port"
+	flood=$pid
+	client a /
+	for n in 1 2 3; do
+		tell a "word $n"
+		hears a "^word $n\$"
+	done
+	! gone "$flood"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/a.out")" = 3 ]
 }

@@ -69,53 +69,64 @@ begin_piped(struct child_start *start, int *to, int *from, bool *exec_failed)
 
 /* path is room to find the program in. */
 static int
-begin_with(struct program *p, char **argv, struct buffer *down, struct buffer *up, char *path, size_t size)
+spawn_with(char **argv, struct program_ends *ends, char *path, size_t size)
 {
 	extern char **environ;
 	struct child_start start = {
 		.path = path, .argv = argv, .envp = environ, .own_group = true, .death_signal = SIGTERM,
 	};
-	int error = exec_find(argv[0], path, size), to = -1, from = -1;
+	int error = exec_find(argv[0], path, size);
 	bool exec_failed = error != 0;
 
-	*p = (struct program){.watch = -1};
 	if (error == 0)
-		p->pid = begin_piped(&start, &to, &from, &exec_failed);
-	if (error == 0 && p->pid < 0)
+		ends->pid = begin_piped(&start, &ends->to, &ends->from, &exec_failed);
+	if (error == 0 && ends->pid < 0)
 		error = errno;
-	if (error == 0) {
-		p->in = own_port(to, true, down);
-		p->out = own_port(from, false, up);
+	if (error == 0)
 		return 0;
-	}
-	*p = (struct program){
-		.in = {.fd = -1, .sink = true, .ended = true, .buffer = down},
-		.out = {.fd = -1, .ended = true, .buffer = up},
-		.watch = -1,
-	};
 	complain("%s: %s", quoted(argv[0]), strerror(error));
 	return exec_failed ? exec_status(error) : STATUS_FAILED;
 }
 
 __attribute__((noinline)) static int
-begin_with_long_path(struct program *p, char **argv, struct buffer *down, struct buffer *up)
+spawn_with_long_path(char **argv, struct program_ends *ends)
 {
 	char path[PATH_MAX];
 
-	return begin_with(p, argv, down, up, path, sizeof path);
+	return spawn_with(argv, ends, path, sizeof path);
 }
 
 /* What the stack once used stays ours for as long as we live, so a long path
  * gets its page only where the search could come by one. */
 int
-program_begin(struct program *p, char **argv, struct buffer *down, struct buffer *up)
+program_spawn(char **argv, struct program_ends *ends)
 {
 	const char *dirs = getenv("PATH");
 	char path[PATH_SHORT];
 
 	if (strlen(argv[0]) + (dirs == NULL ? 32 : strlen(dirs)) + 2 > sizeof path)
-		return begin_with_long_path(p, argv, down, up);
-	return begin_with(p, argv, down, up, path, sizeof path);
+		return spawn_with_long_path(argv, ends);
+	return spawn_with(argv, ends, path, sizeof path);
+}
+
+int
+program_begin(struct program *p, char **argv, struct buffer *down, struct buffer *up)
+{
+	struct program_ends ends;
+	int status = program_spawn(argv, &ends);
+
+	if (status == 0)
+		*p = (struct program){
+			.pid = ends.pid, .in = own_port(ends.to, true, down), .out = own_port(ends.from, false, up),
+			.watch = -1,
+		};
+	else
+		*p = (struct program){
+			.in = {.fd = -1, .sink = true, .ended = true, .buffer = down},
+			.out = {.fd = -1, .ended = true, .buffer = up},
+			.watch = -1,
+		};
+	return status;
 }
 
 /* While it is not reaped, nobody else can have its number as a process group. */

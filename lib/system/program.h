@@ -18,12 +18,20 @@ struct program {
 	int watch;       /* reads the pipe to its stdin, when that is closed; -1 for none */
 };
 
+struct program_ends {
+	pid_t pid;
+	int to;   /* what it reads: ours to write, */
+	int from; /* and the other way; both blocking, and closed by exec */
+};
+
 /*
  * Starts argv[0], found by PATH, in a process group of its own that gets
- * SIGTERM when we die; the ports are over our ends of the pipes, non-blocking
- * and closed by exec. Returns 0; else it has complained, and returns the exit
- * status for it (126, 127, 1), and both ports have ended.
+ * SIGTERM when we die. Returns 0; else it has complained, and returns the exit
+ * status for it (126, 127, 1).
  */
+int program_spawn(char **argv, struct program_ends *ends);
+
+/* The same with ports over our ends, which are non-blocking; where it could not be started both have ended. */
 int program_begin(struct program *program, char **argv, struct buffer *down, struct buffer *up);
 
 /*

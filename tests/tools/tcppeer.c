@@ -12,6 +12,7 @@
  *     connect:PORT connect to PORT of 127.0.0.1 (closes the one before)
  *     crowd:N      N more connections to that port, which stay open
  *     greet        each of the crowd sends a byte and takes one: `greeted N`
+ *     shout:TEXT   each of the crowd sends TEXT
  *     churn:N      N connections, one after the other, that send and reset
  *     fill         fill the backlog, so that the next client's SYN is dropped
  *     unlisten     close the listening socket
@@ -197,8 +198,9 @@ write_all(int fd, const char *from, size_t n)
 	}
 }
 
-static void
-step_send(const char *text)
+/* What TEXT means, into bytes. */
+static size_t
+read_text(const char *text)
 {
 	size_t n = 0;
 
@@ -214,8 +216,26 @@ step_send(const char *text)
 			bytes[n++] = *text == 'n' ? '\n' : *text == 'r' ? '\r' : *text == '0' ? '\0' : '\\';
 		}
 	}
+	return n;
+}
+
+static void
+step_send(const char *text)
+{
+	size_t n = read_text(text);
+
 	write_all(conn, bytes, n);
 	printf("sent %zu\n", n);
+}
+
+static void
+step_shout(const char *text)
+{
+	size_t n = read_text(text);
+
+	for (size_t i = 0; i < crowd_count; i++)
+		write_all(crowd[i], bytes, n);
+	printf("shouted %zu\n", crowd_count);
 }
 
 static void
@@ -376,6 +396,7 @@ static const struct step {
 	bool argument;
 } steps[] = {
 	{"connect", step_connect, true}, {"crowd", step_crowd, true},    {"greet", step_greet, false},
+	{"shout", step_shout, true},
 	{"churn", step_churn, true},
 	{"accept", step_accept, false}, {"fill", step_fill, false},     {"unlisten", step_unlisten, false},
 	{"into", step_into, true},      {"send", step_send, true},      {"file", step_file, true},

@@ -1,0 +1,29 @@
+/* Programs that are asked something, whose exit status is the answer: which is asked for whom. */
+#ifndef FITTINGS_ASKED_H
+#define FITTINGS_ASKED_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { ASKED_MAX = 64 }; /* at once */
+
+struct asked {
+	struct {
+		pid_t pid;
+		void *owner; /* who waits for the answer; NULL for nobody any more */
+	} each[ASKED_MAX];
+	int count;
+};
+
+bool asked_full(const struct asked *asked);
+
+/* There is room; pid leads a process group. */
+void asked_add(struct asked *asked, pid_t pid, void *owner);
+
+/* The owner waits no more: what is asked for it, if anything is, is killed. */
+void asked_drop(struct asked *asked, const void *owner);
+
+/* A child has ended: *owner, or NULL, waits for it. False where it is none of these. */
+bool asked_end(struct asked *asked, pid_t pid, void **owner);
+
+#endif

@@ -1,0 +1,68 @@
+#include "system/ids.h"
+
+#include "unit.h"
+
+static void
+numbers_go_up_and_are_never_given_again(void)
+{
+	struct ids ids;
+	int owner;
+
+	CHECK(ids_begin(&ids, 1));
+	for (uint64_t want = 1; want <= 1000; want++) {
+		CHECK(ids_give(&ids, &owner) == want);
+		ids_end(&ids, want);
+	}
+}
+
+static void
+nobody_has_a_number_that_was_not_given(void)
+{
+	struct ids ids;
+
+	CHECK(ids_begin(&ids, 4));
+	CHECK(ids_find(&ids, 0) == NULL);
+	CHECK(ids_find(&ids, 1) == NULL);
+	CHECK(ids_find(&ids, UINT64_MAX) == NULL);
+}
+
+/* Beside a plain list: owners come and go in a scrambled order, the table as full as it may be at times. */
+static void
+it_finds_whom_a_plain_list_finds(void)
+{
+	enum { MAX = 37, TURNS = 100000 };
+	static char owners[TURNS];
+	uint64_t held[MAX], id, random = 12345;
+	size_t count = 0;
+	struct ids ids;
+	bool right = true;
+
+	CHECK(ids_begin(&ids, MAX));
+	for (size_t turn = 0; turn < TURNS && right; turn++) {
+		random = random * 6364136223846793005 + 1442695040888963407;
+		if (count < MAX && (random >> 33) % 5 < 3) {
+			id = ids_give(&ids, &owners[turn]);
+			held[count++] = id;
+			right = ids_find(&ids, id) == &owners[turn];
+		} else if (count > 0) {
+			size_t i = (size_t)(random >> 40) % count;
+
+			id = held[i];
+			ids_end(&ids, id);
+			held[i] = held[--count];
+			right = ids_find(&ids, id) == NULL;
+		}
+		for (size_t i = 0; i < count; i++)
+			right = right && ids_find(&ids, held[i]) != NULL;
+	}
+	CHECK(right);
+}
+
+int
+main(void)
+{
+	TEST(numbers_go_up_and_are_never_given_again);
+	TEST(nobody_has_a_number_that_was_not_given);
+	TEST(it_finds_whom_a_plain_list_finds);
+	return unit_done();
+}
