@@ -674,6 +674,13 @@ output_end(struct session *s)
 	cause_set(s, CAUSE_PROGRAM, CLOSE_NORMAL);
 }
 
+/* After a signal a user's stdin is not read on, nor can a program's record that fills the buffer. */
+static bool
+no_more_read(const struct session *s)
+{
+	return s->set.program == NULL || buffer_room(&s->up) == 0;
+}
+
 static void
 prog_to_frames(struct session *s)
 {
@@ -693,7 +700,7 @@ prog_to_frames(struct session *s)
 		return;
 	if (kind == OUTFLOW_MORE)
 		up_pack(s);
-	if (kind == OUTFLOW_MORE && (s->prog.out.ended || (s->cause == CAUSE_SIGNAL && buffer_room(&s->up) == 0)))
+	if (kind == OUTFLOW_MORE && (s->prog.out.ended || (s->cause == CAUSE_SIGNAL && no_more_read(s))))
 		output_end(s);
 	if (kind == OUTFLOW_MORE || kind == OUTFLOW_FULL)
 		return;
@@ -1016,10 +1023,7 @@ session_stop(struct session *s)
 
 	s->signal_at = s->now;
 	cause_overrule(s, CAUSE_SIGNAL, CLOSE_GOING_AWAY);
-	if (s->set.program == NULL) {
-		s->prog.out.paused = true;
-		s->output_over = buffer_held(&s->up) == 0;
-	} else {
+	if (s->set.program != NULL) {
 		program_cut_output(&s->prog);
 		if (!s->prog.in.ended)
 			program_close_stdin(&s->prog);

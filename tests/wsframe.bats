@@ -886,6 +886,15 @@ client() {
 	told pong 'close 1001' 'exit 0'
 }
 
+@test "SIGTERM to a client inside a line of stdin: the whole lines were sent, Close 1001 at once" {
+	mkfifo in
+	exec {hold}<>in
+	printf 'one\ntwo' >&$hold
+	client get kill:TERM get close:1001 drop wait -- -q never -w 1h
+	exec {hold}>&-
+	told 'text one' 'close 1001' 'exit 0'
+}
+
 @test "stdout that is full, or gone: said, or not, and 1" {
 	peer -c text:a get close:1011 drop wait -- sh -c 'exec wsframe -c -q never </dev/null >/dev/full'
 	told 'close 1011' 'exit 1'
