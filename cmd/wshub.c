@@ -608,7 +608,7 @@ piece_take(struct client *c, const struct piece *p)
 		message_take(c, p->binary, p->at, p->size);
 		return;
 	}
-	if (!stock_room(&c->message, p->size + 1)) { /* also for an empty piece */
+	if (!stock_room(&c->message, p->size == 0 ? 1 : p->size)) { /* also for an empty piece */
 		client_fail(c, CLOSE_INTERNAL_ERROR, "no memory");
 		return;
 	}
