@@ -403,7 +403,7 @@ refused() {
 	await_that with_child "${pids[0]}"
 	before=$(awk '/^VmRSS:/ { print $2 }' "/proc/${pids[0]}/status")
 	start crowd tcpcall "$port" open:300 hold
-	await_that eval '[ "$(pgrep -c -P "${pids[0]}")" = 301 ]'
+	await_that eval '[ "$(children "${pids[0]}" | wc -l)" = 301 ]'
 	after=$(awk '/^VmRSS:/ { print $2 }' "/proc/${pids[0]}/status")
 	echo "$before kB, with 300 more $after kB"
 	((after - before <= 128))

@@ -482,6 +482,11 @@ misused() {
 	done
 }
 
+@test "a message that dribbles in is waited for, as long as something comes within -k" {
+	peer +text:a silent:1300 +more:b silent:1300 +more:c silent:1300 +more:d silent:1300 more:e until:text close:1000 rest wait -- wsframe -k 2s cat
+	[[ "$output" == *$'text abcde\nclose 1000\nend\nexit 0' ]]
+}
+
 @test "both sides close at once: one Close each, and that is the end" {
 	for _ in 1 2 3 4 5 6; do
 		peer close:1001 rest wait -- wsframe true
