@@ -684,6 +684,13 @@ misused() {
 	told 'text a' 'close 1001' 'exit 0'
 }
 
+@test "SIGTERM while the pipe holds a line of a program that goes on: it is sent, Close 1001 at once" {
+	peer get kill:STOP await:wrote kill:TERM kill:CONT get:2 kill:TERM wait -- wsframe -w 1h sh -c 'trap "" TERM; echo up
+		until grep -q "^State:.T" /proc/$PPID/status; do sleep 0.05; done
+		echo a; : >wrote; sleep 30; sleep 30'
+	told 'text up' 'text a' 'close 1001' 'exit 0'
+}
+
 @test "the program starts with SIGPIPE at default and nothing blocked, whatever we do" {
 	# Of what is ignored only SIGPIPE's bit: the rest is as it was inherited.
 	peer get:2 close:1000 rest wait -- env --ignore-signal=PIPE wsframe sh -c '

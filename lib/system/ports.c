@@ -100,6 +100,7 @@ moved_on(struct port *port, size_t n)
 	if (!port->sink) {
 		buffer_grow(b, n);
 		port->most -= port->limited ? n : 0;
+		port->ended = port->limited && port->most == 0;
 		return;
 	}
 	buffer_take(b, n - behind);
@@ -119,7 +120,7 @@ port_move(struct port *port)
 {
 	struct iovec pieces[2];
 	size_t count = pieces_of(port, pieces);
-	ssize_t n = port->limited && port->most == 0 ? 0 : move(port, pieces, count);
+	ssize_t n = move(port, pieces, count);
 
 	if (n > 0) {
 		moved_on(port, (size_t)n);
