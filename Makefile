@@ -105,6 +105,10 @@ cov:
 	tests/cov build/cov
 covered: $(UNITS:%=$(B)/unit/%) fuzzers
 .PHONY: covered
+# Whether the tests see small bugs put in on purpose.
+.PHONY: mutations
+mutations:
+	tests/mutations
 .PHONY: asan musl shared check-asan check-musl check-shared
 asan musl shared:
 	$(MAKE) $(variant_$@) all
@@ -123,6 +127,10 @@ unit: $(UNITS:%=$(B)/unit/%)
 	tests/run $(B) $^
 lint:
 	tests/lint
+# gcc's and clang's analyzers: slower than the rest of lint, so apart.
+.PHONY: analyze
+analyze:
+	tests/lint analyzers
 # What the compiler and the linker are asked for, seen on what they made.
 .PHONY: check-hardening
 check-hardening: programs faulty

@@ -306,12 +306,12 @@ static void
 header_take(struct job *job)
 {
 	enum csv_format format = job->writer.format;
-	size_t done = csv_select_resolve(job->items, job->select.count, &job->keys);
+	const struct csv_item *missing = csv_select_resolve(job->items, job->select.count, &job->keys);
 
-	if (done < job->select.count) {
+	if (missing != NULL) {
 		out_flush(job, true);
 		die(STATUS_FAILED, "%s: no field is named `%s'", quoted(job->name),
-		    quoted_bytes(job->items[done].name.at, job->items[done].name.size));
+		    quoted_bytes(missing->name.at, missing->name.size));
 	}
 	if ((format == CSV_CSV || format == CSV_TSV) && !job->header_written)
 		record_put(job, &job->keys);

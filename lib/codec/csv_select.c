@@ -58,7 +58,7 @@ csv_item_parse(struct span text, struct csv_item *item)
 	return point_parse((struct span){dash + 1, (size_t)(text.at + text.size - dash - 1)}, end, &item->last);
 }
 
-size_t
+const struct csv_item *
 csv_select_resolve(struct csv_item *items, size_t count, const struct csv_record *header)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -69,10 +69,10 @@ csv_select_resolve(struct csv_item *items, size_t count, const struct csv_record
 		while (position <= end && !span_equal(csv_record_field(header, position), items[i].name))
 			position++;
 		if (position > end || position > CSV_POSITION_MAX)
-			return i;
+			return &items[i];
 		items[i].first = items[i].last = (struct csv_point){(uint32_t)position, false};
 	}
-	return count;
+	return NULL;
 }
 
 /* May be 0 or below. */

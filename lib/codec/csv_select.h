@@ -45,9 +45,10 @@ enum csv_item_kind csv_item_parse(struct span text, struct csv_item *item);
 
 /*
  * Finds the named items in the header (the first field of that name). Returns
- * how many items were done: fewer than count where items[that] is not there.
+ * the first item that is not there, NULL where all are.
  */
-size_t csv_select_resolve(struct csv_item *items, size_t count, const struct csv_record *header);
+const struct csv_item *csv_select_resolve(struct csv_item *items, size_t count,
+                                          const struct csv_record *header);
 
 /* Where a walk over the fields of one record stands; all zero at the start. */
 struct csv_walk {

@@ -143,6 +143,13 @@ control_frames_come_between_fragments_and_inside_a_character(void)
 }
 
 static void
+a_character_that_one_fragment_begins_only_its_own_bytes_in_the_next_go_on(void)
+{
+	READS(from_client, "\x01\x81\0\0\0\0\xe2\x80\x82\0\0\0\0\x82\xac", "T(\xe2\x82\xac)");
+	READS(from_client, "\x01\x81\0\0\0\0\xe2\x00\x81\0\0\0\0a\x80\x82\0\0\0\0\x82\xac", "T(\xe2!1007@13");
+}
+
+static void
 the_role_decides_about_masks(void)
 {
 	READS(from_client, "\x81\x05Hello", "!1002@0");
@@ -316,6 +323,7 @@ main(void)
 	TEST(the_examples_of_the_rfc);
 	TEST(messages_follow_each_other);
 	TEST(control_frames_come_between_fragments_and_inside_a_character);
+	TEST(a_character_that_one_fragment_begins_only_its_own_bytes_in_the_next_go_on);
 	TEST(the_role_decides_about_masks);
 	TEST(headers_that_are_wrong_end_it);
 	TEST(wrong_order_is_known_at_the_first_byte);
