@@ -313,6 +313,7 @@ too_large() {
 }
 
 @test "a program that cannot be executed for the size of its environment is named" {
+	not_sanitized
 	command -v strace >/dev/null || skip "no strace"
 	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
 	local p before=()

@@ -653,6 +653,7 @@ client_refuses() {
 }
 
 @test "without randomness there is no key: nothing is asked, 1" {
+	not_sanitized
 	command -v strace >/dev/null || skip "no strace"
 	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
 	run -1 --separate-stderr onsocket -c -x strace -qq -o calls -e trace=getrandom -e inject=getrandom:error=ENOSYS \
