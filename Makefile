@@ -216,18 +216,21 @@ afl:
 	AFL_QUIET=1 $(MAKE) $(variant_afl) fuzzers
 	tests/fuzz/run-afl build/afl/fuzz $(FUZZ_S) $(FUZZ)
 
-# Faults: the programs linked dynamically, whatever LIBC is, for the preload that
-# makes calls short, interrupted or unready; and every system call failing in
-# turn. The long forms; `check` has short ones.
+# Faults: the programs linked dynamically, whatever LIBC is, for the preloads that
+# make calls short, interrupted or unready and take memory away; every system call
+# failing in turn; disks that are full; limits reached while serving. The long
+# forms; `check` has short ones.
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(B)/dynamic/$p,cmd/$p,shared)))
-$(B)/faults/shortio.so: tests/faults/shortio.c Makefile
+$(B)/faults/%.so: tests/faults/%.c Makefile
 	@mkdir -p $(@D)
 	$(call run,LD,$(CC)) $(filter-out -Wpedantic,$(WARN)) -D_GNU_SOURCE -O2 -shared -fPIC -o $@ $<
-faulty: $(PROGRAMS:%=$(B)/dynamic/%) $(B)/faults/shortio.so
+faulty: $(PROGRAMS:%=$(B)/dynamic/%) $(B)/faults/shortio.so $(B)/faults/nomem.so
 .PHONY: faulty faults
 faults: tested
 	tests/faults/weather $(B) 200
 	tests/faults/syscalls $(B)
+	tests/faults/disk $(B)
+	tests/faults/limits $(B)
 
 # Good and bad clients for so long, and nothing left of them: make soak SOAK_S=1800 SEED=2
 SOAK_S ?= 60

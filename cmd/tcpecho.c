@@ -315,7 +315,7 @@ client_enter(struct loop *loop, struct doors *doors, int fd, const struct addres
 	if (c != NULL)
 		*c = (struct client){.watch.ready = client_ready};
 	if (c == NULL || watch_begin(loop, &c->watch, fd, EPOLLIN) != 0) {
-		complain("a connection is closed unserved: %s", strerror(errno));
+		doors_pause(loop, doors, "a connection is closed unserved");
 		free(c);
 		(void)close(fd);
 		return;

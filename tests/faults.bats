@@ -45,6 +45,23 @@ campaign() {
 	campaign weather "$BUILD" 2 chain hub
 }
 
+@test "faults: the first allocation that fails, and all from it on, are said, or change nothing" {
+	command -v strace >/dev/null || skip "no strace"
+	sane
+	CALLS=malloc MOST=2 campaign syscalls "$BUILD" csv_json bind_chain connect_chain echo_server accept_server hub_server
+}
+
+@test "faults: no room for what is written, on a device, in a file and on a small disk, ends in one line and 1" {
+	not_sanitized
+	campaign disk "$BUILD" csv_json encode echo_pipe client port_found log
+}
+
+@test "faults: out of descriptors, processes and memory while serving: said, waited out, and served again" {
+	not_sanitized
+	[ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || skip "no setpriv to be another user by"
+	campaign limits "$BUILD" tcpecho_descriptors tcpecho_memory wshub_descriptors wshub_processes wsframe_descriptors wsframe_processes
+}
+
 @test "faults: the first system call of each name failing is said, or changes nothing" {
 	command -v strace >/dev/null || skip "no strace"
 	sane

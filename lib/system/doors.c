@@ -20,8 +20,8 @@ unwatch(struct loop *loop, struct doors *doors)
 	doors->watched = false;
 }
 
-static void
-wait_out(struct loop *loop, struct doors *doors, const char *what)
+void
+doors_pause(struct loop *loop, struct doors *doors, const char *what)
 {
 	int error = errno;
 
@@ -44,7 +44,7 @@ knocked(struct loop *loop, struct watch *watch, uint32_t events)
 		if (fd >= 0)
 			doors->enter(loop, doors, fd, &remote);
 		else if (fd == ACCEPT_SHORTAGE)
-			wait_out(loop, doors, "accept");
+			doors_pause(loop, doors, "accept");
 		else if (fd == ACCEPT_NOTHING)
 			return;
 	}
@@ -58,7 +58,7 @@ watch_all(struct loop *loop, struct doors *doors)
 	for (size_t i = 0; i < doors->listeners->count; i++) {
 		if (watch_begin(loop, &doors->each[i].watch, doors->listeners->fds[i], EPOLLIN | EPOLLEXCLUSIVE) == 0)
 			continue;
-		wait_out(loop, doors, "epoll_ctl");
+		doors_pause(loop, doors, "epoll_ctl");
 		return;
 	}
 }
