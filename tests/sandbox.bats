@@ -103,7 +103,7 @@ child_of() {
 	server=$pid
 	await_that test -s "$BATS_TEST_TMPDIR/server.out"
 	port=$(cat "$BATS_TEST_TMPDIR/server.out")
-	start client portscan-connect -q -p "$port"
+	start client tcppeer "connect:$port" hold
 	child_of "$server"
 	frame=$child
 	await_that in_it "$frame"
