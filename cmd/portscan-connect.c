@@ -348,7 +348,7 @@ relay_run(int fd, bool verbose)
 	struct port *const ports[] = {&r.in, &r.out, &r.from_server, &r.to_server};
 
 	r.one_socket = r.out.kind == PORT_SOCKET && fds_same(STDIN_FILENO, STDOUT_FILENO);
-	if (sandbox_enter(false) != 0 && verbose)
+	if (sandbox_enter(0) != 0 && verbose)
 		complain("no sandbox: %s", strerror(errno));
 	for (;;) {
 		int status, moved;

@@ -384,7 +384,7 @@ server_begin(const struct listeners *listeners, uint64_t max)
 static void
 sandbox_begin(void)
 {
-	if (sandbox_enter(false) != 0 && options.verbose)
+	if (sandbox_enter(SANDBOX_SERVES) != 0 && options.verbose)
 		complain("no sandbox: %s", strerror(errno));
 }
 

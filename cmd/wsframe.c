@@ -1209,7 +1209,7 @@ main(int argc, char **argv)
 	net_guard(&s);
 	session_begin(&s);
 	/* The program runs, or never will: from here on we only move bytes. */
-	if (sandbox_enter(true) != 0 && s.set.verbose)
+	if (sandbox_enter(SANDBOX_PARENT | SANDBOX_REOPENS) != 0 && s.set.verbose)
 		complain("no sandbox: %s", strerror(errno));
 	session_run(&s);
 	return s.failed ? STATUS_FAILED : session_status(&s);

@@ -1380,7 +1380,7 @@ sandbox_begin(void)
 {
 	if (options.gate.authorize != NULL || options.gate.page != NULL)
 		return;
-	if (sandbox_enter(false) != 0 && options.verbose)
+	if (sandbox_enter(SANDBOX_SERVES | SANDBOX_PARENT) != 0 && options.verbose)
 		complain("no sandbox: %s", strerror(errno));
 }
 

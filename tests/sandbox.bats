@@ -48,6 +48,14 @@ keeps() {
 	dies_of_it reopen-to-write
 }
 
+@test "sandbox: what was not asked for is not kept: serving, a child, a pipe opened again" {
+	for deed in serve child ioctl reopen; do
+		status=0
+		("$TOOLS/caged" "$deed" unasked) 2>/dev/null || status=$?
+		[ "$status" = 159 ] || { echo "$deed: $status"; return 1; }
+	done
+}
+
 @test "sandbox: abort() still ends with SIGABRT" {
 	status=0
 	("$TOOLS/caged" abort) 2>/dev/null || status=$?

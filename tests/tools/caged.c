@@ -1,7 +1,8 @@
 /*
- * usage: caged DEED
+ * usage: caged DEED [unasked]
  * Enters the sandbox and does one thing. What the sandbox forbids ends it with
- * SIGSYS, what it keeps with 0; 99 where none was built in.
+ * SIGSYS, what it keeps with 0; 99 where none was built in. What it keeps only
+ * where asked is asked for, but with `unasked'.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -167,7 +168,7 @@ do_serve(void)
 	return epoll_ctl(loop, EPOLL_CTL_ADD, listener, &e) == 0 && epoll_wait(loop, &e, 1, 0) == 0
 	    && accept4(listener, NULL, NULL, SOCK_CLOEXEC) < 0 && errno == EAGAIN
 	    && getrandom(key, sizeof key, 0) == sizeof key && clock_gettime(CLOCK_MONOTONIC, &now) == 0
-	    && nanosleep(&(struct timespec){.tv_nsec = 1}, NULL) == 0 && write(STDOUT_FILENO, "", 0) == 0;
+	    && write(STDOUT_FILENO, "", 0) == 0;
 }
 
 /* It ran before, and is as free as it was: opens a file when we say so. */
@@ -189,13 +190,31 @@ do_abort(void)
 static const struct {
 	const char *name;
 	bool (*deed)(void);
+	unsigned keeps;
 } deeds[] = {
-	{"nothing", do_nothing}, {"open", do_open}, {"reopen", do_reopen}, {"reopen-file", do_reopen_file},
-	{"reopen-to-write", do_reopen_to_write}, {"ioctl", do_ioctl}, {"terminal", do_terminal}, {"socket", do_socket}, {"connect", do_connect},
-	{"fork", do_fork}, {"exec", do_exec}, {"ptrace", do_ptrace}, {"unlink", do_unlink},
-	{"code", do_code}, {"make-code", do_make_code}, {"x32", do_x32}, {"memory", do_memory},
-	{"serve", do_serve}, {"child", do_child}, {"abort", do_abort},
+	{"nothing", do_nothing, 0},
+	{"open", do_open, 0},
+	{"reopen", do_reopen, SANDBOX_REOPENS},
+	{"reopen-file", do_reopen_file, SANDBOX_REOPENS},
+	{"reopen-to-write", do_reopen_to_write, SANDBOX_REOPENS},
+	{"ioctl", do_ioctl, SANDBOX_PARENT},
+	{"terminal", do_terminal, SANDBOX_PARENT},
+	{"socket", do_socket, SANDBOX_SERVES},
+	{"connect", do_connect, SANDBOX_SERVES},
+	{"fork", do_fork, 0},
+	{"exec", do_exec, 0},
+	{"ptrace", do_ptrace, 0},
+	{"unlink", do_unlink, 0},
+	{"code", do_code, 0},
+	{"make-code", do_make_code, 0},
+	{"x32", do_x32, 0},
+	{"memory", do_memory, 0},
+	{"serve", do_serve, SANDBOX_SERVES},
+	{"child", do_child, SANDBOX_PARENT},
+	{"abort", do_abort, 0},
 };
+
+enum { DEEDS = sizeof deeds / sizeof *deeds };
 
 static pid_t
 child_start(void)
@@ -231,16 +250,19 @@ prepare(void)
 int
 main(int argc, char **argv)
 {
+	size_t i = 0;
+
+	while (i < DEEDS && (argc < 2 || strcmp(argv[1], deeds[i].name) != 0))
+		i++;
+	if (i == DEEDS)
+		return 2;
 	if (!prepare())
 		return 1;
-	if (sandbox_enter(argc == 2 && strncmp(argv[1], "reopen", 6) == 0) != 0) {
+	if (sandbox_enter(argc == 2 ? deeds[i].keeps : 0) != 0) {
 		if (errno == ENOSYS)
 			return NO_SANDBOX;
 		perror("caged: sandbox_enter");
 		return 3;
 	}
-	for (size_t i = 0; i < sizeof deeds / sizeof *deeds; i++)
-		if (argc == 2 && strcmp(argv[1], deeds[i].name) == 0)
-			return deeds[i].deed() ? 0 : 1;
-	return 2;
+	return deeds[i].deed() ? 0 : 1;
 }
