@@ -34,22 +34,25 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
 ALL_CFLAGS = $(WARN) -D_GNU_SOURCE -DFITTINGS_VERSION='"$(VERSION)"' -Ilib -ffunction-sections -fdata-sections \
 	$(HARDEN) $(CFLAGS)
 # Sorted by alignment, small variables come to stand together: fewer pages to touch.
-ALL_LDFLAGS = -Wl,--gc-sections -Wl,--sort-section=alignment -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,-z,separate-code $(LDFLAGS)
+ALL_LDFLAGS = -Wl,--gc-sections -Wl,--sort-section=alignment -Wl,-z,now -Wl,-z,noexecstack
+RELRO = -Wl,-z,relro -Wl,-z,separate-code
 
 # musl-gcc hides the kernel's headers; -idirafter brings them back behind musl's
 # own. Its -static-pie silently makes a dynamic program, so the static PIE is
-# linked from musl's own start file, rcrt1.o.
+# linked from musl's own start file, rcrt1.o. That protects nothing after it has
+# relocated, so a RELRO header would be words without deeds, and cost two page
+# faults at each start; two more go with code and constants in one segment.
 MUSL_DIR := $(shell sed -n 's|.*-specs "\(.*\)/[^/]*".*|\1|p' "$$(command -v $(MUSL_CC))" 2>/dev/null)
 CC_musl = $(MUSL_CC)
 CFLAGS_musl = -fPIE -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -dumpmachine)
-LDFLAGS_musl = -static -nostartfiles -Wl,-pie,--no-dynamic-linker $(MUSL_DIR)/rcrt1.o $(MUSL_DIR)/crti.o
+LDFLAGS_musl = -static -nostartfiles -Wl,-pie,--no-dynamic-linker -Wl,-z,norelro -Wl,-z,noseparate-code $(MUSL_DIR)/rcrt1.o $(MUSL_DIR)/crti.o
 END_musl = $(MUSL_DIR)/crtn.o
 CC_static = $(CC)
 CFLAGS_static = -fPIE $(FORTIFY)
-LDFLAGS_static = -static-pie
+LDFLAGS_static = -static-pie $(RELRO)
 CC_shared = $(CC)
 CFLAGS_shared = -fPIE $(FORTIFY)
-LDFLAGS_shared = -pie -Wl,--as-needed
+LDFLAGS_shared = -pie -Wl,--as-needed $(RELRO)
 # glibc can check only where the compiler optimizes.
 FORTIFY ?= -U_FORTIFY_SOURCE $(if $(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS)))),-D_FORTIFY_SOURCE=3)
 
@@ -77,7 +80,7 @@ endef
 define program
 $1: $(B)/$3/$2.o $(B)/$3/fittings.a
 	@mkdir -p $$(@D)
-	$$(call run,LD,$$(CC_$3)) $$(CFLAGS) $$(ALL_LDFLAGS) $$(LDFLAGS_$3) -o $$@ $$^ $$(LIBS_$(notdir $2)) $$(END_$3)
+	$$(call run,LD,$$(CC_$3)) $$(CFLAGS) $$(ALL_LDFLAGS) $$(LDFLAGS_$3) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_$(notdir $2)) $$(END_$3)
 endef
 
 libc_of = $(if $(filter $(RESOLVERS),$1),$(RESOLVER_LIBC),$(LIBC))
@@ -206,7 +209,7 @@ variant_afl := B=build/afl CC=afl-clang-fast LIBC=shared FORTIFY=-U_FORTIFY_SOUR
 	CFLAGS='-O2 -g -DSANDBOX=0' LDFLAGS=-fsanitize=fuzzer
 $(FUZZERS:%=$(B)/fuzz/%): $(B)/fuzz/%: $(B)/shared/tests/fuzz/%.o $(B)/shared/fittings.a $(FUZZ_MAIN)
 	@mkdir -p $(@D)
-	$(call run,LD,$(CC)) $(CFLAGS) $(ALL_LDFLAGS) $(LDFLAGS_shared) -o $@ $(filter %.o,$^) $(filter %.a,$^)
+	$(call run,LD,$(CC)) $(CFLAGS) $(ALL_LDFLAGS) $(LDFLAGS_shared) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 .PHONY: fuzzers fuzz afl
 fuzzers: $(FUZZERS:%=$(B)/fuzz/%)
 fuzz:

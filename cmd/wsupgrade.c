@@ -170,6 +170,8 @@ struct session {
 	char arena[ARENA_SIZE];
 };
 
+_Static_assert(ARENA_SIZE >= PATH_MAX + CLIENT_REQUEST_SIZE + HTTP_HEAD_MAX, "room for a client's needs, too");
+
 /* What is left of the arena. */
 static char *
 session_room(struct session *s)
@@ -437,7 +439,7 @@ client_receive(const struct job *job, struct head *head, struct talk_limit *limi
 static void
 client_check(const struct job *job, const struct head *head, const unsigned char *nonce)
 {
-	static struct http_response response;
+	struct http_response response;
 	struct span protocol, culprit;
 	const char *why = http_response_parse(head->bytes, head->size, &response), *chosen;
 
@@ -458,25 +460,29 @@ client_check(const struct job *job, const struct head *head, const unsigned char
 }
 
 static int
-ask(const struct job *job)
+ask(struct session *s)
 {
-	static char bytes[HTTP_HEAD_MAX], request[CLIENT_REQUEST_SIZE], path[PATH_MAX];
-	struct head head = {.bytes = bytes};
+	const struct job *job = &s->job;
 	unsigned char nonce[CLIENT_NONCE_SIZE], key[FRAME_KEY_SIZE];
 	struct talk_limit limit = {.limit_ms = job->gate.limit_ms};
+	char *path = session_room(s), *request;
 	size_t n;
-	int error = exec_find(job->next[0], path, sizeof path);
+	int error = exec_find(job->next[0], path, PATH_MAX);
 
 	if (error != 0)
 		die(exec_status(error), "%s: %s", quoted(job->next[0]), strerror(error));
+	session_take(s, PATH_MAX);
+	request = session_room(s);
+	session_take(s, CLIENT_REQUEST_SIZE);
+	s->head.bytes = session_room(s);
 	random_fill(nonce, sizeof nonce);
 	random_fill(key, sizeof key);
 	n = client_request(&job->gate.policy, &job->target, nonce, request);
 	if (n == 0)
 		usage_refuse("the request would be longer than 16 KiB");
 	client_send(job, request, n, &limit);
-	client_receive(job, &head, &limit);
-	client_check(job, &head, nonce);
+	client_receive(job, &s->head, &limit);
+	client_check(job, &s->head, nonce);
 	return close_unstarted(CLIENT_OUT, exec_found(path, job->next), key);
 }
 
@@ -507,13 +513,16 @@ options_read(struct job *job, int argc, char **argv)
 		usage_refuse("no program to run");
 }
 
+/* Common: behind all other variables, which so stand together on one page. */
+__attribute__((common)) struct session session;
+
 int
 main(int argc, char **argv)
 {
-	static struct session s __attribute__((aligned(4096)));
+	struct session *s = &session;
 
 	fds_open_standard();
-	s.job.gate.limit_ms = GATE_HEAD_MS;
-	options_read(&s.job, argc, argv);
-	return s.job.url == NULL ? serve(&s) : ask(&s.job);
+	s->job.gate.limit_ms = GATE_HEAD_MS;
+	options_read(&s->job, argc, argv);
+	return s->job.url == NULL ? serve(s) : ask(s);
 }

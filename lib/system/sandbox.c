@@ -70,7 +70,7 @@ static const struct call allowed[] = {
 #endif
 	{.number = __NR_close}, {.number = __NR_shutdown}, {.number = __NR_fcntl}, {.number = __NR_fstat},
 	{.number = __NR_getsockopt},
-	{.number = __NR_clock_gettime}, {.number = __NR_gettimeofday},
+	{.number = __NR_clock_gettime},
 	{.number = __NR_brk}, {.number = __NR_munmap}, {.number = __NR_mremap}, {.number = __NR_madvise},
 	{.number = __NR_mmap, .test = NO_BITS, .argument = 2, .value = PROT_EXEC},
 	{.number = __NR_mprotect, .test = NO_BITS, .argument = 2, .value = PROT_EXEC},
