@@ -109,7 +109,7 @@ storage(void *old, size_t count, size_t size)
 	void *grown = reallocarray(old, count, size);
 
 	if (grown == NULL)
-		die(STATUS_FAILED, "memory: %s", strerror(errno));
+		die(STATUS_FAILED, "no memory for a record: %s", strerror(errno));
 	return grown;
 }
 
@@ -122,7 +122,7 @@ out_flush(struct job *job, bool all)
 	size_t n = buffer_held(&job->out) - (all ? 0 : job->writer.held);
 
 	if (stream_write(STDOUT_FILENO, buffer_head(&job->out), n) != 0)
-		die(STATUS_FAILED, "write: %s", strerror(errno));
+		die(STATUS_FAILED, "stdout: %s", strerror(errno));
 	buffer_take(&job->out, n);
 	buffer_pack(&job->out);
 }
@@ -701,6 +701,6 @@ main(int argc, char **argv)
 	out_flush(&job, true);
 	progress_say(&job.progress, true);
 	if (close(STDOUT_FILENO) != 0)
-		die(STATUS_FAILED, "write: %s", strerror(errno));
+		die(STATUS_FAILED, "stdout: %s", strerror(errno));
 	return job.status;
 }

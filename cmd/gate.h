@@ -215,6 +215,7 @@ gate_page(const struct gate *gate, struct span *page)
 	if (n == 0 && size <= GATE_PAGE_MAX)
 		return true;
 	free(bytes);
+	*page = (struct span){"", 0};
 	return false;
 }
 

@@ -153,7 +153,7 @@ static void
 address_add(struct scan *scan, const char *name)
 {
 	if (scan->count == LISTEN_MAX)
-		option_refuse("too many addresses");
+		option_refuse("more than 64 addresses");
 	if (!address_parse(name, &scan->addresses[scan->count]))
 		option_refuse("not a numeric IPv4 or IPv6 address");
 	scan->names[scan->count++] = name;
@@ -210,7 +210,7 @@ port_tell(unsigned port, bool say_it, bool print_it)
 	if (say_it)
 		say("Bound to %u", port);
 	if (print_it && (printf("%u\n", port) < 0 || fflush(stdout) != 0))
-		die(STATUS_FAILED, "write: %s", strerror(errno));
+		die(STATUS_FAILED, "stdout: %s", strerror(errno));
 	(void)signal(SIGXFSZ, before);
 }
 

@@ -373,7 +373,7 @@ lockstep_print(const char *reply, size_t size)
 {
 	if (printf("Received ") < 0 || fwrite(reply, 1, size, stdout) != size || printf(" from server\n") < 0
 	    || fflush(stdout) != 0)
-		die(STATUS_FAILED, "write: %s", strerror(errno));
+		die(STATUS_FAILED, "stdout: %s", strerror(errno));
 }
 
 static bool
@@ -430,7 +430,7 @@ lockstep_run(int fd)
 	if (got > 0)
 		return STATUS_OK;
 	if (puts("server disconnected") < 0 || fflush(stdout) != 0)
-		die(STATUS_FAILED, "write: %s", strerror(errno));
+		die(STATUS_FAILED, "stdout: %s", strerror(errno));
 	return STATUS_FAILED;
 }
 

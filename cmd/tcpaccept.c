@@ -114,7 +114,8 @@ listeners_find(struct service *s)
 	if (found == 0 && s->listeners.why[0] != '\0')
 		die(STATUS_USAGE, "no listening socket: %s", s->listeners.why);
 	if (found == 0)
-		die(STATUS_USAGE, "no listening socket: no LISTEN_FDS, and fd 0 %s", listener_fault(STDIN_FILENO));
+		die(STATUS_USAGE, "no listening socket: no LISTEN_FDS, and fd 0 %s (portscan-bind gives one)",
+		    listener_fault(STDIN_FILENO));
 }
 
 static void

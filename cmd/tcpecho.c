@@ -624,7 +624,7 @@ ends_write(const struct ends *ends, struct answers *a)
 		} else if (errno != EINTR) {
 			if (hung_up(ends))
 				return MOVED_END;
-			complain("write: %s", strerror(errno));
+			complain("stdout: %s", strerror(errno));
 			return MOVED_FAILED;
 		}
 	}
@@ -645,7 +645,7 @@ ends_move(const struct ends *ends)
 	if (n < 0 && (errno == EINTR || (errno == EAGAIN && end_wait(STDIN_FILENO, POLLIN))))
 		return MOVED;
 	if (n < 0) {
-		complain("read: %s", strerror(errno));
+		complain("stdin: %s", strerror(errno));
 		return MOVED_FAILED;
 	}
 	if (options.verbose)
@@ -707,7 +707,7 @@ options_read(int argc, char **argv)
 		}
 	}
 	if (argv[optind] != NULL)
-		usage_refuse("%s: runs no program", quoted(argv[optind]));
+		usage_refuse("%s: tcpecho runs no program", quoted(argv[optind]));
 }
 
 static unsigned

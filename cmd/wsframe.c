@@ -134,7 +134,7 @@ options_check(const struct settings *set)
 	if (filter && set->program != NULL)
 		usage_refuse("filters take no program");
 	if (!filter && !set->client && set->program == NULL)
-		usage_refuse("no program given");
+		usage_refuse("no program to run");
 	if (set->prog_less != NULL && (!set->client || set->program != NULL))
 		usage_refuse("%s is for a client without a program", set->prog_less);
 }
@@ -261,7 +261,7 @@ buffer_open(struct buffer *b, unsigned char *first)
 	if (b->size >= BUFFER_SIZE)
 		return false;
 	if (!pages_grow(b, first, BUFFER_SIZE))
-		die(STATUS_FAILED, "%s", strerror(ENOMEM));
+		die(STATUS_FAILED, "no memory for the connection: %s", strerror(ENOMEM));
 	return true;
 }
 
@@ -1187,7 +1187,7 @@ net_guard(const struct session *s)
 	}
 	for (int fd = CLIENT_IN; fd <= CLIENT_OUT; fd++)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
-			die(STATUS_USAGE, "fd %d: %s: a client has its connection on fds 6 and 7", fd, strerror(errno));
+			usage_refuse("no connection on fds 6 and 7: portscan-connect makes one");
 }
 
 int

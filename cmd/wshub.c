@@ -184,7 +184,7 @@ program_put(const char *bytes, size_t n, bool escaped)
 	struct buffer *b = &program.to;
 
 	if (!stock_room(b, escaped ? 2 * n : n))
-		die(STATUS_FAILED, "no memory for what prog is to read");
+		die(STATUS_FAILED, "no memory for what the program is to read");
 	if (escaped)
 		buffer_grow(b, order_escape((char *)buffer_tail(b), bytes, n));
 	else if (n != 0)
@@ -1139,7 +1139,7 @@ program_read(void)
 	if (!program.out_open)
 		return false;
 	if (!stock_room(b, PROGRAM_SIZE))
-		die(STATUS_FAILED, "no memory for what prog says");
+		die(STATUS_FAILED, "no memory for what the program says");
 	n = read(program.out.fd, buffer_tail(b), PROGRAM_SIZE);
 	if (n > 0) {
 		buffer_grow(b, (size_t)n);
@@ -1457,7 +1457,7 @@ main(int argc, char **argv)
 	options_read(argc, argv);
 	taken = listeners_take(&server.listeners);
 	if (taken <= 0)
-		die(STATUS_USAGE, "%s", server.listeners.why[0] != '\0' ? server.listeners.why
-		    : "no listening socket: portscan-bind gives one");
+		die(STATUS_USAGE, "%s%s", taken == 0 ? "no listening socket: " : "",
+		    server.listeners.why[0] != '\0' ? server.listeners.why : "portscan-bind gives one");
 	return serve();
 }

@@ -146,7 +146,7 @@ job_of() {
 		run -1 --separate-stderr full "${job[@]}"
 		[[ $stderr =~ ^"$p: "(write|stdout)": No space left on device"$ ]]
 		run -1 --separate-stderr full "$p" --help
-		says "$p: write: No space left on device"
+		says "$p: stdout: No space left on device"
 	done
 }
 

@@ -345,12 +345,12 @@ refuses() {
 	for options in "" "-O csv" "-O json" "-f 2,1"; do
 		run --separate-stderr bash -c "csvsplit $options in >/dev/full"
 		[ "$status" = 1 ]
-		[ "$stderr" = 'csvsplit: write: No space left on device' ]
+		[ "$stderr" = 'csvsplit: stdout: No space left on device' ]
 	done
 	head -c 100000 /dev/zero | tr '\0' , >in
 	run --separate-stderr bash -c 'ulimit -f 8; csvsplit in >out'
 	[ "$status" = 1 ]
-	[ "$stderr" = 'csvsplit: write: File too large' ]
+	[ "$stderr" = 'csvsplit: stdout: File too large' ]
 }
 
 @test "it ends when nobody reads" {
@@ -358,7 +358,7 @@ refuses() {
 	[ "$output" = a ]
 	run bash -c 'trap "" PIPE; yes a,b,c 2>/dev/null | timeout 20 csvsplit 2>err | head -n 1; echo "${PIPESTATUS[1]}"'
 	[ "$output" = $'a\n1' ]
-	same err 'csvsplit: write: Broken pipe'
+	same err 'csvsplit: stdout: Broken pipe'
 }
 
 @test "nothing is held while it waits for input" {
@@ -477,7 +477,7 @@ refuses() {
 	head -c 50000000 /dev/zero | tr '\0' x >long
 	run --separate-stderr prlimit --as=33554432 csvsplit -O json --max-record 1G long
 	[ "$status" = 1 ]
-	[[ $stderr == 'csvsplit: memory: '* ]]
+	[[ $stderr == 'csvsplit: no memory for a record: '* ]]
 }
 
 @test "long: a field of 5 GB under 64 MiB of address space" {

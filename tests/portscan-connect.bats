@@ -168,7 +168,7 @@ closed=2-4
 	[[ "$output" == "portscan-connect (fittings) "* ]]
 	run --separate-stderr bash -c 'portscan-connect --help >/dev/full'
 	[ "$status" = 1 ]
-	[ "$stderr" = "portscan-connect: write: No space left on device" ]
+	[ "$stderr" = "portscan-connect: stdout: No space left on device" ]
 }
 
 @test "a stderr that nobody reads does not hold up the scan" {
@@ -580,7 +580,7 @@ stalled() {
 	peer server accept recv send:yes rest
 	run --separate-stderr bash -c "echo hi | portscan-connect -l -q -p $port >/dev/full"
 	[ "$status" = 1 ]
-	[ "$stderr" = "portscan-connect: write: No space left on device" ]
+	[ "$stderr" = "portscan-connect: stdout: No space left on device" ]
 	stop_all
 	peer server accept rest
 	run --separate-stderr bash -c "portscan-connect -l -q -p $port </"

@@ -97,11 +97,11 @@ refused() {
 
 @test "nothing inherited at all is told too" {
 	run -2 --separate-stderr tcpaccept cat </dev/null
-	[ "$stderr" = "tcpaccept: no listening socket: no LISTEN_FDS, and fd 0 is not a socket" ]
+	[ "$stderr" = "tcpaccept: no listening socket: no LISTEN_FDS, and fd 0 is not a socket (portscan-bind gives one)" ]
 	run -2 --separate-stderr handover -n 0 tcp -- tcpaccept cat </dev/null
-	[ "$stderr" = "tcpaccept: no listening socket: no LISTEN_FDS, and fd 0 is not a socket" ]
+	[ "$stderr" = "tcpaccept: no listening socket: no LISTEN_FDS, and fd 0 is not a socket (portscan-bind gives one)" ]
 	run -2 --separate-stderr handover -0 connected -- tcpaccept cat
-	[ "$stderr" = "tcpaccept: no listening socket: no LISTEN_FDS, and fd 0 is a socket that does not listen" ]
+	[ "$stderr" = "tcpaccept: no listening socket: no LISTEN_FDS, and fd 0 is a socket that does not listen (portscan-bind gives one)" ]
 }
 
 @test "sockets that LISTEN_PID says are another's are not taken, and that is said" {

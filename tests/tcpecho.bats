@@ -470,11 +470,11 @@ refused() {
 		[ -z "$stderr" ]
 	done
 	run ! --separate-stderr sh -c 'echo x | tcpecho >/dev/full'
-	[ "$stderr" = 'tcpecho: write: No space left on device' ]
+	[ "$stderr" = 'tcpecho: stdout: No space left on device' ]
 	run -1 --separate-stderr sh -c 'tcpecho <&-'
-	[ "$stderr" = 'tcpecho: read: Bad file descriptor' ]
+	[ "$stderr" = 'tcpecho: stdin: Bad file descriptor' ]
 	run -1 --separate-stderr sh -c 'echo x | tcpecho >&-'
-	[ "$stderr" = 'tcpecho: write: Bad file descriptor' ]
+	[ "$stderr" = 'tcpecho: stdout: Bad file descriptor' ]
 }
 
 @test "-i ends a silent fd 0 in order" {
@@ -526,7 +526,7 @@ refused() {
 	run -2 --separate-stderr tcpecho -i 0
 	run -2 --separate-stderr tcpecho -i 1x
 	run -2 --separate-stderr tcpecho prog
-	[ "$stderr" = 'tcpecho: prog: runs no program (tcpecho --help tells more)' ]
+	[ "$stderr" = 'tcpecho: prog: tcpecho runs no program (tcpecho --help tells more)' ]
 	run -0 --separate-stderr tcpecho --help
 	[[ $output == *--reply* ]]
 }

@@ -271,7 +271,7 @@ misused() {
 @test "a client without its connection on 6 and 7 is wrong usage" {
 	run --separate-stderr bash -c 'wsframe -c 6<&- 7>&-'
 	[ "$status" = 2 ]
-	[[ "$stderr" == 'wsframe: fd 6: Bad file descriptor'* ]]
+	[[ "$stderr" == 'wsframe: no connection on fds 6 and 7: '* ]]
 }
 
 @test "--help shows every form and option, --version the version" {

@@ -132,13 +132,13 @@ policy_fault(const struct policy *policy, bool client, struct span *culprit)
 		    && field_reserved(field.name, client))
 			return "a field that the handshake writes itself";
 		if (client && (rule->kind == POLICY_HOST || rule->kind == POLICY_PATH))
-			return "for a server only";
+			return "--host and --path are for a server";
 		if (!client || rule->kind != POLICY_ORIGIN)
 			continue;
 		if (span_equal(rule->text, span_of("*")))
-			return "a client has one origin";
+			return "a client has one --origin";
 		if (++origins > 1)
-			return "a second origin";
+			return "a client has one --origin";
 	}
 	return NULL;
 }

@@ -21,7 +21,7 @@ static void
 usage_line_ends(void)
 {
 	if (fflush(stdout) != 0 || ferror(stdout))
-		die(STATUS_FAILED, "write: %s", strerror(errno));
+		die(STATUS_FAILED, "stdout: %s", strerror(errno));
 	exit(STATUS_OK);
 }
 
