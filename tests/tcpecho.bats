@@ -541,6 +541,6 @@ refused() {
 	[ "$(wc -c <log)" = 1024 ]
 	head -c 5000 /dev/zero >in
 	run -1 --separate-stderr bash -c 'ulimit -f 1; tcpecho <in >out'
-	[ "$stderr" = 'tcpecho: write: File too large' ]
+	[ "$stderr" = 'tcpecho: stdout: File too large' ]
 	[ "$(wc -c <out)" = 1024 ]
 }
