@@ -207,16 +207,20 @@ static void
 program_tell(const struct client *c, const char *word, const void *rest, size_t n)
 {
 	char head[64], length[32];
-	int size = snprintf(head, sizeof head, "%llu %s ", (unsigned long long)c->id, word);
+	struct text t = {.at = head, .room = sizeof head}, size = {.at = length, .room = sizeof length};
 
 	if (!program.in_open)
 		return;
+	text_put_number(&t, c->id);
+	text_put_char(&t, ' ');
+	text_put_string(&t, word);
+	text_put_char(&t, ' ');
 	if (options.exact) {
-		int digits = snprintf(length, sizeof length, "%zu:", (size_t)size + n);
-
-		program_put(length, (size_t)digits, false);
+		text_put_number(&size, t.size + n);
+		text_put_char(&size, ':');
+		program_put(length, size.size, false);
 	}
-	program_put(head, (size_t)size, false);
+	program_put(head, t.size, false);
 	program_put_long(rest, n, !options.exact);
 	if (program.in_open)
 		program_put(options.exact ? "," : "\n", 1, false);
