@@ -8,7 +8,7 @@ setup() {
 # A tcppeer that does STEP...; its port is in $port, what it does in NAME.out.
 # peer NAME STEP...
 peer() {
-	start "$1" portscan-bind -p 9000-9998 tcppeer "${@:2}"
+	start "$1" portscan-bind -p 0 tcppeer "${@:2}"
 	await "$1.err" '^Bound to '
 	port=$(sed -n 's/^Bound to //p' "$1.err")
 }
@@ -589,7 +589,7 @@ stalled() {
 }
 
 @test "-l with our own server in the tutorial's mode: each field of a line is answered" {
-	start server portscan-bind -p 9000-9998 tcpecho -v -F , -r 'Echo from server'
+	start server portscan-bind -p 0 tcpecho -v -F , -r 'Echo from server'
 	await server.err '^Bound to '
 	port=$(sed -n 's/^Bound to //p' server.err)
 	run --separate-stderr portscan-connect -l -p "$port" < <(printf 'hello\n')

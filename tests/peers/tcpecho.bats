@@ -90,7 +90,9 @@ tutorial_client() {
 @test "a client as the tutorial has it is answered as by the tutorial's server" {
 	needs /usr/bin/python3
 	tutorial_client
-	serve tcpecho -v -F , -r 'Echo from server'
+	start server portscan-bind tcpecho -v -F , -r 'Echo from server'
+	await server.err '^Bound to '
+	port=$(sed -n 's/^Bound to //p' server.err)
 	run -0 --separate-stderr /usr/bin/python3 client.py "$port" a,b,c a, , hello
 	one='Echo from server'
 	same <(printf '%s\n' "$output") "Received $one$one$one from server" "Received $one$one from server" \
