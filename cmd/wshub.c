@@ -1391,7 +1391,7 @@ sandbox_begin(void)
 static int
 serve(void)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGXFSZ};
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);

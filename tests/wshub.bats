@@ -451,6 +451,17 @@ descriptors() {
 	(($(grep -c 'wshub: accept' "$BATS_TEST_TMPDIR/server.err") <= 4))
 }
 
+@test "a log that may not grow any more is no death" {
+	cd "$BATS_TEST_TMPDIR" || return
+	start server bash -c 'ulimit -f 1; exec portscan-bind -1 -p 0 wshub -v --fan-out 2>log'
+	await_that test -s server.out
+	port=$(cat server.out)
+	while [ "$(wc -c <log)" -lt 1024 ]; do
+		portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+	done
+	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+}
+
 @test "a program that floods: clients come in and hear it, and SIGTERM is heard" {
 	serve wshub yes '* text flood'
 	server=$pid
