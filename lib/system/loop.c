@@ -63,11 +63,12 @@ watch_end(struct loop *loop, struct watch *watch)
 	(void)control(loop, EPOLL_CTL_DEL, watch);
 }
 
-/* The last close of a file takes it out of epoll. */
+/* The last close of a file takes it out of epoll, but ours need not be the last: a vforked child
+ * goes on beside us when it has its new memory, and closes what is close-on-exec only then. */
 void
 watch_close(struct loop *loop, struct watch *watch)
 {
-	forget(loop, watch);
+	watch_end(loop, watch);
 	(void)close(watch->fd);
 	watch->fd = -1;
 }
