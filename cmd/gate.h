@@ -181,42 +181,46 @@ gate_ask(const struct gate *gate, char *const *environment)
 }
 
 /* The page's bytes: the console, or all of the user's file, which may be a
- * pipe (then *page is to be freed). False with errno where it cannot be read. */
+ * pipe. *room is then to be freed, NULL for the console's. False with errno
+ * where it cannot be read. */
 static inline bool
-gate_page(const struct gate *gate, struct span *page)
+gate_page(const struct gate *gate, struct span *page, char **room)
 {
 	char *bytes = NULL;
-	size_t size = 0, room = 0;
+	size_t size = 0, most = 0;
 	ssize_t n = 1;
 	int fd;
 
 	*page = console_page();
+	*room = NULL;
 	if (gate->page == NULL)
 		return true;
 	fd = open(gate->page, O_RDONLY | O_CLOEXEC);
 	while (fd >= 0 && n != 0 && size <= GATE_PAGE_MAX) {
-		if (size == room) {
-			char *larger = realloc(bytes, room = room == 0 ? 64 * 1024 : 2 * room);
+		if (size == most) {
+			char *larger = realloc(bytes, most = most == 0 ? 64 * 1024 : 2 * most);
 
 			if (larger == NULL)
 				break;
 			bytes = larger;
 		}
-		n = read(fd, bytes + size, room - size);
+		n = read(fd, bytes + size, most - size);
 		if (n < 0 && errno != EINTR)
 			break;
 		size += n > 0 ? (size_t)n : 0;
 	}
 	if (size > GATE_PAGE_MAX)
 		errno = EFBIG;
-	*page = (struct span){bytes, size};
 	if (fd >= 0)
 		(void)close(fd);
-	if (n == 0 && size <= GATE_PAGE_MAX)
-		return true;
-	free(bytes);
-	*page = (struct span){"", 0};
-	return false;
+	if (n != 0 || size > GATE_PAGE_MAX) {
+		free(bytes);
+		*page = (struct span){"", 0};
+		return false;
+	}
+	*room = bytes;
+	*page = (struct span){bytes, size};
+	return true;
 }
 
 /* The log line of an answer: a refusal always, the others where verbose. */

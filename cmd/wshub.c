@@ -151,7 +151,7 @@ static struct {
 	struct deadlines heads, pings, pongs, closes, leaves, ends;
 	struct deadline end;
 	unsigned char taken[HTTP_HEAD_MAX + TAKEN_SIZE + TAKEN_SIZE];
-	struct http_request request;
+	struct http_request request; /* that is looked at; all zero where none was whole */
 	char scratch[2 * HTTP_HEAD_MAX];
 } server;
 
@@ -320,15 +320,15 @@ static const char *
 client_name(const struct client *c)
 {
 	static char name[ADDRESS_TEXT_SIZE];
-	const char *blank = strchr(c->peer, ' ');
-	int ip = (int)(blank - c->peer);
+	int ip = (int)strcspn(c->peer, " ");
+	const char *port = c->peer + ip + 1;
 
 	if (memchr(c->peer, ':', (size_t)ip) != NULL)
-		(void)snprintf(name, sizeof name, "[%.*s]:%s", ip, c->peer, blank + 1);
-	else if (strcmp(blank, " 0") == 0)
+		(void)snprintf(name, sizeof name, "[%.*s]:%s", ip, c->peer, port);
+	else if (strcmp(port, "0") == 0)
 		(void)snprintf(name, sizeof name, "%.*s", ip, c->peer);
 	else
-		(void)snprintf(name, sizeof name, "%.*s:%s", ip, c->peer, blank + 1);
+		(void)snprintf(name, sizeof name, "%.*s:%s", ip, c->peer, port);
 	return name;
 }
 
@@ -666,20 +666,22 @@ frames_take(struct client *c, unsigned char *bytes, size_t n)
  * The handshake.
  */
 static void
-headers_tell(const struct client *c, const struct http_request *request)
+headers_tell(const struct client *c)
 {
-	for (size_t i = 0; options.headers && i < request->fields.count; i++) {
+	const struct http_fields *fields = &server.request.fields;
+
+	for (size_t i = 0; options.headers && i < fields->count; i++) {
 		struct text text = scratch_text();
 
-		text_put(&text, request->fields.all[i].name);
+		text_put(&text, fields->all[i].name);
 		text_put_string(&text, ": ");
-		text_put(&text, request->fields.all[i].value);
+		text_put(&text, fields->all[i].value);
 		program_tell_text(c, "header", &text);
 	}
 }
 
 static void
-client_open(struct client *c, const struct http_request *request, const struct handshake *d)
+client_open(struct client *c, const struct handshake *d)
 {
 	struct text text = scratch_text();
 
@@ -694,37 +696,38 @@ client_open(struct client *c, const struct http_request *request, const struct h
 		client_clock(c, &server.pings);
 	else
 		deadline_drop(&c->deadline);
-	if (options.fan_out && !rooms_join(&server.rooms, request->path, c, &c->rooms))
+	if (options.fan_out && !rooms_join(&server.rooms, server.request.path, c, &c->rooms))
 		client_fail(c, CLOSE_INTERNAL_ERROR, "no memory");
 	text_put_string(&text, c->peer);
 	text_put_char(&text, ' ');
-	text_put(&text, request->target);
+	text_put(&text, server.request.target);
 	if (d->protocol.size != 0)
 		text_put_char(&text, ' ');
 	text_put(&text, d->protocol);
 	program_tell_text(c, "open", &text);
-	headers_tell(c, request);
+	headers_tell(c);
 	if (options.verbose)
 		say("Connected by %s (%llu, %zu of %llu)", client_name(c), (unsigned long long)c->id, server.count,
 		    (unsigned long long)options.max);
 }
 
-/* Refuses, serves the page, or opens. request is NULL where none was whole. */
+/* Refuses the server's request, serves it the page, or opens. */
 static void
-client_answer(struct client *c, const struct http_request *request, struct handshake *d)
+client_answer(struct client *c, struct handshake *d)
 {
 	char head[HANDSHAKE_ANSWER_SIZE];
 	struct span page = {"", 0};
+	char *room = NULL;
 	struct message *answer;
 	size_t size;
 
-	if (d->status == HTTP_OK && !gate_page(&options.gate, &page)) {
+	if (d->status == HTTP_OK && !gate_page(&options.gate, &page, &room)) {
 		complain("%s: %s", quoted(options.gate.page), strerror(errno));
 		handshake_refuse(d, HTTP_INTERNAL_ERROR, "cannot read the page");
 	}
-	gate_log(client_name(c), d, request, options.verbose && d->status == HTTP_OK);
-	size = handshake_answer(&options.gate.policy, request, d, page.size, head);
-	if (d->status != HTTP_OK || request == NULL || !span_equal(request->method, span_of("GET")))
+	gate_log(client_name(c), d, &server.request, options.verbose && d->status == HTTP_OK);
+	size = handshake_answer(&options.gate.policy, &server.request, d, page.size, head);
+	if (d->status != HTTP_OK || !span_equal(server.request.method, span_of("GET")))
 		page.size = 0;
 	answer = message_new(size + page.size);
 	if (answer != NULL) {
@@ -732,10 +735,9 @@ client_answer(struct client *c, const struct http_request *request, struct hands
 		if (page.size != 0)
 			memcpy(answer->bytes + size, page.at, page.size);
 	}
-	if (options.gate.page != NULL && d->status == HTTP_OK)
-		free((char *)(uintptr_t)page.at);
+	free(room);
 	if (client_queue_once(c, answer) && d->status == HTTP_SWITCHING_PROTOCOLS)
-		client_open(c, request, d);
+		client_open(c, d);
 	else
 		client_leave(c, &server.heads);
 }
@@ -745,8 +747,9 @@ client_refuse(struct client *c, enum http_status status, const char *why)
 {
 	struct handshake d = {0};
 
+	server.request = (struct http_request){0};
 	handshake_refuse(&d, status, why);
-	client_answer(c, NULL, &d);
+	client_answer(c, &d);
 }
 
 /* Starts its authorization program, or refuses it where there is none. */
@@ -755,9 +758,9 @@ client_ask(struct client *c, const struct handshake *d)
 {
 	struct address local;
 	char port[8] = "";
-	const char *blank = strchr(c->peer, ' ');
+	size_t ip = strcspn(c->peer, " ");
 	struct cgi_connection ends = {
-		.remote_address = {c->peer, (size_t)(blank - c->peer)}, .remote_port = span_of(blank + 1),
+		.remote_address = {c->peer, ip}, .remote_port = span_of(c->peer + ip + 1),
 	};
 	char **environment;
 	pid_t pid;
@@ -808,7 +811,7 @@ head_take(struct client *c, const char *bytes, size_t n, bool asked)
 		client_interest(c); /* what it says meanwhile waits in the kernel */
 		return 0;
 	}
-	client_answer(c, &server.request, &d);
+	client_answer(c, &d);
 	return (size_t)size;
 }
 

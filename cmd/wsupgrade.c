@@ -310,9 +310,10 @@ session_end(struct session *s)
 {
 	struct talk_limit limit = {.limit_ms = GATE_LEAVE_MS};
 	struct span page = {"", 0};
+	char *room = NULL;
 	bool sent;
 
-	if (s->decision.status == HTTP_OK && !gate_page(&s->job.gate, &page)) {
+	if (s->decision.status == HTTP_OK && !gate_page(&s->job.gate, &page, &room)) {
 		complain("%s: %s", quoted(s->job.gate.page), strerror(errno));
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "cannot read the page");
 	}
@@ -321,8 +322,7 @@ session_end(struct session *s)
 		s->status = s->status != 0 ? s->status : STATUS_FAILED;
 	else if (sent && span_equal(s->request.method, span_of("GET")))
 		sent = session_send(s, page);
-	if (page.size != 0 && s->job.gate.page != NULL)
-		free((char *)(uintptr_t)page.at);
+	free(room);
 	talk_leave(STDIN_FILENO, STDOUT_FILENO, &limit);
 	return sent ? s->status : STATUS_FAILED;
 }

@@ -4,8 +4,11 @@ bool
 origin_parse(struct span text, struct origin *origin)
 {
 	const char *colon = text.size == 0 ? NULL : memchr(text.at, ':', text.size);
-	size_t scheme = colon == NULL ? 0 : (size_t)(colon - text.at);
+	size_t scheme;
 
+	if (colon == NULL)
+		return false;
+	scheme = (size_t)(colon - text.at);
 	origin->scheme = (struct span){text.at, scheme};
 	return http_token_valid(origin->scheme) && text.size - scheme > 3
 	    && memcmp(colon, "://", 3) == 0

@@ -51,9 +51,10 @@ child_begin(const struct child_start *start, bool *exec_failed)
 {
 	volatile int error = 0;
 	pid_t parent = start->death_signal == 0 ? 0 : getpid();
-	pid_t pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): why we are here */
+	pid_t pid;
 
 	*exec_failed = false;
+	pid = vfork();
 	if (pid == 0) {
 		run(start, parent, &error);
 		_exit(STATUS_NOT_FOUND);

@@ -72,22 +72,22 @@ move(struct port *port, struct iovec *pieces, size_t count)
 	}
 }
 
-/* What one move may read into or write from; returns how many pieces. */
+/* What one move may read into or write from; returns how many pieces, 1 or 2. */
 static size_t
 pieces_of(const struct port *port, struct iovec pieces[2])
 {
 	struct buffer *b = port->buffer;
-	size_t room = buffer_room(b), count = 0;
+	size_t room = buffer_room(b), ready = buffer_held(b) - port->kept;
 
 	if (!port->sink) {
 		pieces[0] = (struct iovec){buffer_tail(b), port->limited && room > port->most ? port->most : room};
 		return 1;
 	}
-	if (buffer_held(b) > port->kept)
-		pieces[count++] = (struct iovec){buffer_head(b), buffer_held(b) - port->kept};
-	if (port->behind_size > 0)
-		pieces[count++] = (struct iovec){buffer_head(port->behind) + port->behind_sent, port->behind_size};
-	return count;
+	pieces[0] = (struct iovec){buffer_head(b), ready};
+	if (port->behind_size == 0)
+		return 1;
+	pieces[ready != 0] = (struct iovec){buffer_head(port->behind) + port->behind_sent, port->behind_size};
+	return ready != 0 ? 2 : 1;
 }
 
 static void

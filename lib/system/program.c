@@ -78,6 +78,7 @@ spawn_with(char **argv, struct program_ends *ends, char *path, size_t size)
 	int error = exec_find(argv[0], path, size);
 	bool exec_failed = error != 0;
 
+	*ends = (struct program_ends){.pid = -1, .to = -1, .from = -1};
 	if (error == 0)
 		ends->pid = begin_piped(&start, &ends->to, &ends->from, &exec_failed);
 	if (error == 0 && ends->pid < 0)

@@ -80,9 +80,11 @@ rooms_join(struct rooms *rooms, struct span name, void *owner, struct member **p
 	if (room != NULL && *place_in(room, places) != NULL)
 		return true;
 	member = malloc(sizeof *member);
-	if (member != NULL && room == NULL)
+	if (member == NULL)
+		return false;
+	if (room == NULL)
 		room = room_new(rooms, name);
-	if (member == NULL || room == NULL) {
+	if (room == NULL) {
 		free(member);
 		return false;
 	}
