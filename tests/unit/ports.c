@@ -194,6 +194,40 @@ a_sink_whose_reader_has_gone_ends_with_epipe_idle_or_not(void)
 	}
 }
 
+/* What goes out: "own" of its buffer, without "kept", and "behind" of the other, then that alone. */
+static void
+sink_with_behind(int fd, int reader)
+{
+	static unsigned char room[16];
+	struct buffer b = buffer_with("ownkept"), other = buffer_over(room, sizeof room);
+	struct port sink = port_over(fd, true, &b);
+
+	buffer_put(&other, "behindmore", 10);
+	sink.kept = 4;
+	sink.behind = &other;
+	sink.behind_size = 6;
+	CHECK(port_move(&sink) == 9 && readable(reader, "ownbehind"));
+	CHECK(sink.behind_sent == 6 && sink.behind_size == 0 && buffer_held(&b) == 4 && !port_pending(&sink));
+	sink.behind_size = 4;
+	CHECK(port_move(&sink) == 4 && readable(reader, "more"));
+	CHECK(sink.behind_sent == 10 && sink.behind_size == 0 && buffer_held(&b) == 4);
+	sink.kept = 0;
+	CHECK(port_move(&sink) == 4 && readable(reader, "kept") && !port_pending(&sink));
+}
+
+static void
+what_stands_in_another_buffer_goes_right_behind_its_own(void)
+{
+	int s[2], p[2];
+
+	socket_pair(s);
+	pipe_pair(p);
+	sink_with_behind(s[0], s[1]);
+	sink_with_behind(p[1], p[0]);
+	pair_close(s);
+	pair_close(p);
+}
+
 static void
 what_a_source_brings_goes_out_in_the_same_turn(void)
 {
@@ -356,6 +390,7 @@ main(void)
 	TEST(a_source_that_cannot_be_read_ends_with_the_reason);
 	TEST(a_sink_keeps_what_a_full_reader_does_not_take);
 	TEST(a_sink_whose_reader_has_gone_ends_with_epipe_idle_or_not);
+	TEST(what_stands_in_another_buffer_goes_right_behind_its_own);
 	TEST(what_a_source_brings_goes_out_in_the_same_turn);
 	TEST(a_port_that_might_wait_is_not_tried_before_poll_has_said_so);
 	TEST(without_nowait_a_pipe_gets_no_more_than_pipe_buf_at_once);
