@@ -1,5 +1,6 @@
 # What every bats file loads: `load helper`.
 bats_require_minimum_version 1.5.0
+source "${BASH_SOURCE[0]%/*}/proc.bash"
 
 PATH=$BIN:$TOOLS:$PATH
 pids=()
@@ -80,21 +81,6 @@ stop_all() {
 	done
 	pids=()
 	return 0
-}
-
-# children PID [NAME]: the pids of its children (that run NAME), a line each; 1 where it has none.
-# (pgrep is of procps, which a minimal system lacks.)
-children() {
-	local stat rest some=1
-	for stat in /proc/[0-9]*/stat; do
-		{ read -r rest <"$stat"; } 2>/dev/null || continue
-		[[ ${rest##*) } == ?" $1 "* ]] || continue
-		[[ $rest == *"("${2-*}")"* ]] || continue
-		some=0
-		rest=${rest%% *}
-		echo "$rest"
-	done
-	return $some
 }
 
 # gone PID: it has ended (a zombie has).

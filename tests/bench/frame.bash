@@ -27,6 +27,7 @@
 #
 # All of it as TSV, the names at its top, goes to $BENCH_TSV.
 set -u
+source "${BASH_SOURCE[0]%/*}/../proc.bash"
 
 BENCH_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BENCH_BUILD=$(realpath -- "${BENCH_BUILD:-$BENCH_DIR/../../build}")
@@ -66,7 +67,7 @@ bench_end() {
 
 bench_family() {
 	local child
-	for child in $(pgrep -P "$1"); do
+	for child in $(children "$1"); do
 		bench_family "$child"
 	done
 	echo "$1"

@@ -1,0 +1,15 @@
+# What scripts ask /proc about processes. (pgrep is of procps, which a minimal system lacks.)
+
+# children PID [NAME]: the pids of its children (that run NAME), a line each; 1 where it has none.
+children() {
+	local stat rest some=1
+	for stat in /proc/[0-9]*/stat; do
+		{ read -r rest <"$stat"; } 2>/dev/null || continue
+		[[ ${rest##*) } == ?" $1 "* ]] || continue
+		[[ $rest == *"("${2-*}")"* ]] || continue
+		some=0
+		rest=${rest%% *}
+		echo "$rest"
+	done
+	return $some
+}
