@@ -62,7 +62,7 @@ closed=2-4
 
 @test "long options are the short ones" {
 	peer server accept send:hello
-	run --separate-stderr portscan-connect --quiet --verbose --ipv4 --host localhost --ports="$port" \
+	run --separate-stderr portscan-connect --quiet --verbose --ipv4 --host 127.0.0.1 --ports="$port" \
 		--timeout 5s --total=1m </dev/null
 	[ "$status" = 0 ]
 	[ "$output" = hello ]

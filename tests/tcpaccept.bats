@@ -569,7 +569,8 @@ two_acceptors() {
 	await_that two_acceptors "$pid"
 	run -0 tcpcall "$port" open:50 rest
 	[ "$(grep -c hello <<<"$output")" = 50 ]
-	children "$pid" tcpaccept | xargs kill
+	mapfile -t acceptors < <(children "$pid" tcpaccept)
+	kill "${acceptors[@]}"
 	ended "$pid"
 }
 
