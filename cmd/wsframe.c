@@ -21,6 +21,7 @@
 #include "system/pages.h"
 #include "system/ports.h"
 #include "system/program.h"
+#include "system/progress.h"
 #include "system/sandbox.h"
 #include "system/signals.h"
 
@@ -200,6 +201,7 @@ struct session {
 
 	bool pong_waits, ping_waits; /* behind what blocks the way */
 	bool pinged;              /* and no byte came since */
+	uint64_t pinged_look;     /* how far the peer was then */
 	size_t pong_size;
 	unsigned char pong[FRAME_CONTROL_PAYLOAD_MAX];
 
@@ -940,9 +942,13 @@ keep_alive(struct session *s)
 	if (!s->pinged && due(s, s->heard_at + s->set.ping_ms)) {
 		s->pinged = s->ping_waits = true;
 		s->pinged_at = s->now;
+		(void)progress_made(s->peer_out.fd, &s->pinged_look);
 		(void)controls_flush(s);
 		buffers_shrink(s);
 	}
+	/* Our Ping stands in line behind what a slow reader still goes on to take. */
+	if (s->pinged && due(s, s->pinged_at + s->set.ping_ms) && progress_made(s->peer_out.fd, &s->pinged_look))
+		s->pinged_at = s->now;
 	if (s->pinged && due(s, s->pinged_at + s->set.ping_ms)) {
 		peer_lose(s, "gone: nothing came, no answer to our Ping");
 		s->peer_in.ended = true;

@@ -39,6 +39,7 @@
 #include "system/notify.h"
 #include "system/outbox.h"
 #include "system/program.h"
+#include "system/progress.h"
 #include "system/rooms.h"
 #include "system/sandbox.h"
 #include "system/signals.h"
@@ -127,6 +128,7 @@ struct client {
 	struct client *next_dirty;
 	struct tally_key network;
 	size_t place; /* in server.clients */
+	uint64_t pinged_look; /* how far it was with what it was sent */
 	unsigned char stage;
 	bool dirty;   /* something is to be sent, or it is to be freed */
 	bool known;   /* prog was told of it, and not of its end */
@@ -971,6 +973,7 @@ ping_due(struct loop *loop, struct deadline *deadline)
 	unsigned char frame[FRAME_CONTROL_MAX];
 
 	(void)loop;
+	(void)progress_made(c->watch.fd, &c->pinged_look);
 	(void)client_queue_once(c, message_of(frame, frame_control(OPCODE_PING, "", 0, NULL, frame)));
 	client_clock(c, &server.pongs);
 }
@@ -980,6 +983,19 @@ client_late(struct loop *loop, struct deadline *deadline)
 {
 	(void)loop;
 	client_end(client_of(deadline));
+}
+
+/* Our Ping stands in line behind what a slow reader still goes on to take. */
+static void
+pong_late(struct loop *loop, struct deadline *deadline)
+{
+	struct client *c = client_of(deadline);
+
+	(void)loop;
+	if (progress_made(c->watch.fd, &c->pinged_look))
+		client_clock(c, &server.pongs);
+	else
+		client_end(c);
 }
 
 /*
@@ -1372,7 +1388,7 @@ server_begin(void)
 		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
 	queue_begin(&server.heads, options.gate.limit_ms, head_late);
 	queue_begin(&server.pings, options.ping_ms, ping_due);
-	queue_begin(&server.pongs, options.ping_ms, client_late);
+	queue_begin(&server.pongs, options.ping_ms, pong_late);
 	queue_begin(&server.closes, options.close_ms, client_late);
 	queue_begin(&server.leaves, GATE_LEAVE_MS, client_late);
 	queue_begin(&server.ends, options.close_ms, end_due);

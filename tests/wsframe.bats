@@ -715,6 +715,24 @@ misused() {
 	[[ "$output" == *'exit 0' ]]
 }
 
+@test "who reads slowly is not gone: our Ping waits behind what he has not taken yet" {
+	peer -s slow:100 get close:1000 until:close drop wait -- \
+		wsframe -k 1s sh -c 'head -c 120000 /dev/zero | tr "\0" x; echo; exec cat'
+	[[ "${lines[0]}" == 'text xxx'*'... (120000)' ]]
+	[ "${lines[1]}" = 'close 1000' ]
+	[ "${lines[2]}" = 'exit 0' ]
+	[ "$stderr" = "" ]
+}
+
+@test "who reads nothing any more is gone, though there was much for him, or his kernel takes what comes" {
+	peer -s slow:10 get:20 wait -- wsframe -k 300ms sh -c 'yes "$(printf %01000d 0)" | head -n 200; exec cat'
+	[ "${lines[20]}" = 'exit 1' ]
+	said 'wsframe: peer: gone: nothing came, no answer to our Ping'
+	peer -t wait -- wsframe -k 300ms sh -c 'while sleep 0.02; do echo x; done'
+	told 'exit 1'
+	said 'wsframe: peer: gone: nothing came, no answer to our Ping'
+}
+
 @test "-k 0 never pings" {
 	peer silent:400 close:1000 rest wait -- wsframe -k 0 cat
 	told 'close 1000' end 'exit 0'

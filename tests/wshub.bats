@@ -353,6 +353,26 @@ order() {
 # What a client says first.
 request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
 
+# It has an answer of 120010 bytes coming, and little room for it: slow NAME STEP...
+slow() {
+	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
+	start "$1" tcppeer room:4096 "connect:$port" "file:$BATS_TEST_TMPDIR/request" "${@:2}"
+}
+
+@test "who reads slowly is not gone: our ping waits behind what it has not taken yet" {
+	serve wshub -k 1s sh -c 'read -r open; printf "1 text %0120000d\n" 0; cat >&2'
+	slow client sip:120000 'send:\x88\x82\0\0\0\0\x03\xe8' rest
+	server_says '^1 close '
+	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port" '1 close 1000 '
+	grep -qx 'took 120000' "$BATS_TEST_TMPDIR/client.out"
+}
+
+@test "who reads nothing any more is gone, though there is much for it" {
+	serve wshub -k 300ms sh -c 'read -r open; printf "1 text %0120000d\n" 0; cat >&2'
+	slow client take:20000 hold
+	server_says '^1 close 1006 $'
+}
+
 @test "authorize: what a client sends before it is let in waits in the kernel" {
 	printf '#!/bin/sh\nuntil [ -e "%s/go" ]; do sleep 0.05; done\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/may"
 	chmod +x "$BATS_TEST_TMPDIR/may"

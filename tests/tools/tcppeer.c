@@ -10,6 +10,7 @@
  *
  *     accept       take the next connection (closes the one before)
  *     connect:PORT connect to PORT of 127.0.0.1 (closes the one before)
+ *     room:N       what is connected from here on has so little room for what comes (SO_RCVBUF)
  *     crowd:N      N more connections to that port, which stay open
  *     greet        each of the crowd sends a byte and takes one: `greeted N`
  *     shout:TEXT   each of the crowd sends TEXT
@@ -20,6 +21,7 @@
  *     send:TEXT    send TEXT (\n \r \0 \\ \xHH)
  *     file:FILE    send what is in FILE
  *     take:N       receive exactly N bytes
+ *     sip:N        the same, 4 KiB at a time, and a rest of 100 ms before each
  *     recv         receive once, say `recv TEXT`
  *     rest         receive until the end (or a reset: `rest N reset`)
  *     echo         send back what comes until the end
@@ -45,9 +47,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LISTENER = 3, CHUNK = 64 * 1024, FILL_MAX = 64, FILL_MS = 100, PUSH_MS = 200, CROWD_MAX = 20000 };
+enum { LISTENER = 3, CHUNK = 64 * 1024, FILL_MAX = 64, FILL_MS = 100, PUSH_MS = 200, CROWD_MAX = 20000,
+	SIP = 4096, SIP_MS = 100 };
 
-static int conn = -1, into = -1;
+static int conn = -1, into = -1, room;
 static struct sockaddr_in server = {.sin_family = AF_INET};
 static int crowd[CROWD_MAX];
 static size_t crowd_count;
@@ -78,6 +81,8 @@ connected(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+	if (room != 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&server, sizeof server) != 0)
 		fail("connect");
 	return fd;
@@ -92,6 +97,12 @@ step_connect(const char *port)
 		(void)close(conn);
 	conn = connected();
 	printf("connected\n");
+}
+
+static void
+step_room(const char *size)
+{
+	room = (int)strtol(size, NULL, 10);
 }
 
 static void
@@ -254,12 +265,15 @@ step_file(const char *path)
 }
 
 static void
-step_take(const char *count)
+take(const char *count, size_t most, int rest_ms)
 {
 	unsigned long long all = strtoull(count, NULL, 10), left = all;
 
 	while (left != 0) {
-		ssize_t n = recv(conn, bytes, left < sizeof bytes ? (size_t)left : sizeof bytes, 0);
+		ssize_t n;
+
+		(void)poll(NULL, 0, rest_ms);
+		n = recv(conn, bytes, left < most ? (size_t)left : most, 0);
 
 		if (n == 0)
 			errno = ENODATA;
@@ -269,6 +283,18 @@ step_take(const char *count)
 		left -= (size_t)n;
 	}
 	printf("took %llu\n", all);
+}
+
+static void
+step_take(const char *count)
+{
+	take(count, sizeof bytes, 0);
+}
+
+static void
+step_sip(const char *count)
+{
+	take(count, SIP, SIP_MS);
 }
 
 static void
@@ -395,14 +421,13 @@ static const struct step {
 	void (*run)(const char *argument);
 	bool argument;
 } steps[] = {
-	{"connect", step_connect, true}, {"crowd", step_crowd, true},    {"greet", step_greet, false},
-	{"shout", step_shout, true},
-	{"churn", step_churn, true},
+	{"connect", step_connect, true}, {"room", step_room, true},      {"crowd", step_crowd, true},
+	{"greet", step_greet, false},   {"shout", step_shout, true},    {"churn", step_churn, true},
 	{"accept", step_accept, false}, {"fill", step_fill, false},     {"unlisten", step_unlisten, false},
 	{"into", step_into, true},      {"send", step_send, true},      {"file", step_file, true},
-	{"take", step_take, true},      {"recv", step_recv, false},     {"rest", step_rest, false},
-	{"echo", step_echo, false},     {"push", step_push, false},     {"fin", step_fin, false},
-	{"back", step_back, false},
+	{"take", step_take, true},      {"sip", step_sip, true},        {"recv", step_recv, false},
+	{"rest", step_rest, false},     {"echo", step_echo, false},     {"push", step_push, false},
+	{"fin", step_fin, false},       {"back", step_back, false},
 	{"reset", step_reset, false},   {"close", step_close, false},   {"await", step_await, true},
 	{"hold", step_hold, false},
 };

@@ -6,7 +6,7 @@
  *
  * It runs the command with its connection on fds 0 and 1 and is its client; with
  * -c on 6 and 7, as its server. The connection is a UNIX socket; with -t TCP,
- * with -p two pipes. It says a line on stdout for each frame that it reads
+ * with -s TCP with little room on our side, with -p two pipes. It says a line on stdout for each frame that it reads
  * (`text hello`, `binary \x00`, `+text hel` for one without FIN, `more lo` for a
  * continuation, `ping`, `pong`, `close 1000 reason`, `close`), for the end of
  * the connection (`end`, `reset`) and for `wait`.
@@ -21,6 +21,7 @@
  *     until:WORD      read frames until one of the kind `WORD`, and tell that one
  *     rest            read and tell until the end, then close
  *     count           read until the end, tell `N frames M bytes`, then close
+ *     slow:MS         from here on read in pieces of 4 KiB, and rest so long before each
  *     push            send texts until no more is taken for 300 ms
  *     fin             shut our way down
  *     drop            close
@@ -49,11 +50,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PUSH_MS = 300, TEXT_MAX = 1 << 16, SHOWN_MAX = 200 };
+enum { PUSH_MS = 300, SLOW_PIECE = 4096, SMALL_ROOM = 4096, TEXT_MAX = 1 << 16, SHOWN_MAX = 200 };
 
 static int from = -1, to = -1;
 static pid_t child;
-static bool as_server;
+static bool as_server, small;
+static long rest_ms; /* before each piece that is read, of any size where this is 0 */
 static unsigned char text[TEXT_MAX];
 
 static void
@@ -156,13 +158,22 @@ send_frame(unsigned first, const unsigned char *payload, size_t n)
 	return sent;
 }
 
+static void
+nap(long ms)
+{
+	(void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
 /* 1, 0 at the end, -1 at a reset. */
 static int
 take(unsigned char *out, size_t n)
 {
 	while (n > 0) {
-		ssize_t got = read(from, out, n);
+		ssize_t got;
 
+		if (rest_ms != 0)
+			nap(rest_ms);
+		got = read(from, out, rest_ms != 0 && n > SLOW_PIECE ? SLOW_PIECE : n);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
@@ -407,9 +418,9 @@ step_reset(const char *arg)
 }
 
 static void
-nap(long ms)
+step_slow(const char *arg)
 {
-	(void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+	rest_ms = atol(arg);
 }
 
 static void
@@ -499,7 +510,7 @@ static const struct step {
 	{"big", 0, step_big}, {"head", 0, step_head}, {"get", 0, step_get}, {"until", 0, step_until},
 	{"rest", 0, step_rest}, {"count", 0, step_count}, {"push", 0, step_push}, {"fin", 0, step_fin},
 	{"drop", 0, step_drop}, {"reset", 0, step_reset}, {"await", 0, step_await}, {"kill", 0, step_kill},
-	{"memory", 0, step_memory}, {"peak", 0, step_peak}, {"silent", 0, step_silent}, {"wait", 0, step_wait},
+	{"memory", 0, step_memory}, {"peak", 0, step_peak}, {"silent", 0, step_silent}, {"slow", 0, step_slow}, {"wait", 0, step_wait},
 };
 
 static void
@@ -552,9 +563,11 @@ connect_tcp(int theirs[2])
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof at;
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, room = SMALL_ROOM;
 
 	from = to = socket(AF_INET, SOCK_STREAM, 0);
+	if (small)
+		(void)setsockopt(from, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
 	if (listener < 0 || to < 0 || bind(listener, (struct sockaddr *)&at, size) != 0 || listen(listener, 1) != 0
 	    || getsockname(listener, (struct sockaddr *)&at, &size) != 0
 	    || connect(to, (struct sockaddr *)&at, size) != 0)
@@ -602,8 +615,9 @@ main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	for (; first < argc && argv[first][0] == '-' && argv[first][1] != '-'; first++) {
 		as_server = as_server || argv[first][1] == 'c';
-		if (argv[first][1] == 't' || argv[first][1] == 'p')
-			connect_by = argv[first][1] == 't' ? connect_tcp : connect_pipes;
+		small = small || argv[first][1] == 's';
+		if (strchr("tsp", argv[first][1]) != NULL)
+			connect_by = argv[first][1] == 'p' ? connect_pipes : connect_tcp;
 	}
 	for (end = first; end < argc && strcmp(argv[end], "--") != 0; end++)
 		;
