@@ -148,8 +148,8 @@ bench: programs $(BENCHES:%=$(B)/bench/%) $(B)/tools/csv_data
 	@BENCH_BUILD=$(abspath $(B)) BENCH_TSV=$(abspath $(B))/bench.tsv BENCH_LIBC=$(LIBC) CC=$(CC) tests/bench/run $(CLAIMS); \
 	status=$$?; tests/bench/plot $(B)/bench.tsv $(B)/bench-plots; exit $$status
 bench-readme:
-	tests/bench/readme $(B)/bench.tsv README.md
 	@mkdir -p tests/bench/plots
+	tests/bench/readme $(B)/bench.tsv README.md
 	cp $(B)/bench-plots/*.svg tests/bench/plots
 bench-peers:
 	apt-get install -y --no-install-recommends $$(cut -f2 tests/bench/peers | grep -vx -e -)
