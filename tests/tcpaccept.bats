@@ -294,6 +294,8 @@ refused() {
 	printf '#!/bin/sh\necho hello\n' >"$BATS_TEST_TMPDIR/prog"
 	chmod +x "$BATS_TEST_TMPDIR/prog"
 	serve tcpaccept "$BATS_TEST_TMPDIR/prog"
+	run -0 call
+	[ "$output" = hello ]
 	mv "$BATS_TEST_TMPDIR/prog" "$BATS_TEST_TMPDIR/away"
 	for _ in 1 2 3; do
 		run -0 call

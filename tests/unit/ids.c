@@ -1,5 +1,7 @@
 #include "system/ids.h"
 
+#include <stdlib.h>
+
 #include "unit.h"
 
 static void
@@ -13,6 +15,7 @@ numbers_go_up_and_are_never_given_again(void)
 		CHECK(ids_give(&ids, &owner) == want);
 		ids_end(&ids, want);
 	}
+	free(ids.slots);
 }
 
 static void
@@ -24,6 +27,7 @@ nobody_has_a_number_that_was_not_given(void)
 	CHECK(ids_find(&ids, 0) == NULL);
 	CHECK(ids_find(&ids, 1) == NULL);
 	CHECK(ids_find(&ids, UINT64_MAX) == NULL);
+	free(ids.slots);
 }
 
 /* Beside a plain list: owners come and go in a scrambled order, the table as full as it may be at times. */
@@ -56,6 +60,7 @@ it_finds_whom_a_plain_list_finds(void)
 			right = right && ids_find(&ids, held[i]) != NULL;
 	}
 	CHECK(right);
+	free(ids.slots);
 }
 
 int
