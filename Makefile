@@ -183,7 +183,7 @@ install: programs
 		sed 's|/usr/local/bin/|$(BINDIR)/|g' "$$unit" >"$(DESTDIR)$(UNITDIR)/$${unit##*/}" || exit; done
 	for name in $(PROGRAMS); do install -m 644 completions/fittings.bash "$(DESTDIR)$(BASHDIR)/$$name" \
 		&& install -m 644 completions/fittings.fish "$(DESTDIR)$(FISHDIR)/$$name.fish" || exit; done
-	install -m 644 completions/_fittings $(DESTDIR)$(ZSHDIR)
+	install -m 644 completions/fittings.zsh $(DESTDIR)$(ZSHDIR)/_fittings
 	install $(wildcard lib/examples/*) $(DESTDIR)$(EXAMPLEDIR)
 uninstall:
 	rm -f $(INSTALLED:%=$(DESTDIR)%)

@@ -216,7 +216,8 @@ offers() {
 
 # What zsh lists for each LINE.
 in_zsh() {
-	HOME=$PWD zsh -f "$BATS_TEST_DIRNAME/completions.zsh" "$completions" "$@" >zsh.out
+	install -D -m 644 "$completions/fittings.zsh" "$BATS_FILE_TMPDIR/site/_fittings"
+	HOME=$PWD zsh -f "$BATS_TEST_DIRNAME/completions.zsh" "$BATS_FILE_TMPDIR/site" "$@" >zsh.out
 }
 
 # listed 'LINE': what was listed for it, without the line itself.

@@ -281,7 +281,14 @@ busy() {
 	await busy.out '^pushed '
 	kill "$server"
 	await_that refused
-	sleep 1.5 # longer than the silent second, but what is pending is no silence
+	# What is pending is no silence: another one, told later, ends before it.
+	start other portscan-bind -1 -p 0 tcpecho
+	other=$pid
+	await_that test -s other.out
+	start silent tcppeer "connect:$(cat other.out)" send:x recv rest
+	await silent.out '^recv x$'
+	kill "$other"
+	ended "$other"
 	run ! gone "$server"
 	touch go
 	await busy.out '^rest '

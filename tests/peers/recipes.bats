@@ -35,12 +35,12 @@ tell() {
 
 # Until the client NAME hears its own words: then it is in.
 await_in() {
-	local end=$((SECONDS + 20))
-	until grep -qs "$1 is in" "$BATS_TEST_TMPDIR/$1.out"; do
-		[ $SECONDS -lt $end ] || return 1
-		tell "$1" "$1 is in"
-		sleep 0.1
-	done
+	await_that is_in "$1"
+}
+
+is_in() {
+	tell "$1" "$1 is in"
+	grep -qs "$1 is in" "$BATS_TEST_TMPDIR/$1.out"
 }
 
 certificate() {
