@@ -343,7 +343,7 @@ relay_run(int fd, bool verbose)
 		.in = port_over(STDIN_FILENO, false, &up),
 		.out = port_over(STDOUT_FILENO, true, &down),
 		.from_server = {.fd = fd, .kind = PORT_SOCKET, .buffer = &down},
-		.to_server = {.fd = fd, .kind = PORT_SOCKET, .sink = true, .buffer = &up},
+		.to_server = {.fd = fd, .kind = PORT_SOCKET, .sink = true, .twin = &r.from_server, .buffer = &up},
 	};
 	struct port *const ports[] = {&r.in, &r.out, &r.from_server, &r.to_server};
 

@@ -1173,6 +1173,8 @@ session_begin(struct session *s)
 	s->peer_in = port_over(s->set.client ? CLIENT_IN : STDIN_FILENO, false, &s->rx);
 	s->peer_out = port_over(s->set.client ? CLIENT_OUT : STDOUT_FILENO, true, &s->tx);
 	s->peer_in.watched = true;
+	if (fds_same(s->peer_in.fd, s->peer_out.fd))
+		s->peer_out.twin = &s->peer_in;
 	if (s->set.program == NULL) {
 		s->prog.in = port_over(STDOUT_FILENO, true, &s->down);
 		s->prog.out = port_over(STDIN_FILENO, false, &s->up);

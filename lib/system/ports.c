@@ -157,16 +157,15 @@ readable(const struct port *port)
 	return !port->paused && buffer_room(port->buffer) > 0;
 }
 
-/* What to ask poll for; an fd of -1 where the port is not watched at all. */
+/* What to ask poll for; an fd of -1 where the port is not watched at all: each
+ * one more makes each wait longer. */
 static struct pollfd
-interest(struct port *port)
+source_interest(struct port *port)
 {
 	struct buffer *b = port->buffer;
 
 	if (port->ended)
 		return (struct pollfd){.fd = -1};
-	if (port->sink)
-		return (struct pollfd){.fd = port->fd, .events = port_pending(port) ? POLLOUT : 0};
 	if (b->begin >= buffer_held(b))
 		buffer_pack(b);
 	if (readable(port))
@@ -174,6 +173,18 @@ interest(struct port *port)
 	if (!port->watched || port->mute)
 		return (struct pollfd){.fd = -1};
 	return (struct pollfd){.fd = port->fd, .events = port->hung ? 0 : POLLRDHUP};
+}
+
+static struct pollfd
+sink_interest(const struct port *port)
+{
+	if (port->ended)
+		return (struct pollfd){.fd = -1};
+	if (port_pending(port))
+		return (struct pollfd){.fd = port->fd, .events = POLLOUT};
+	if (port->unwatched || (port->twin != NULL && source_interest(port->twin).fd >= 0))
+		return (struct pollfd){.fd = -1};
+	return (struct pollfd){.fd = port->fd};
 }
 
 static int
@@ -230,7 +241,7 @@ ports_wait(struct port *const *ports, size_t count, int timeout_ms, const sigset
 	int ready, moved = 0;
 
 	for (size_t i = 0; i < count; i++)
-		polls[i] = interest(ports[i]);
+		polls[i] = ports[i]->sink ? sink_interest(ports[i]) : source_interest(ports[i]);
 	ready = ppoll(polls, count, timeout_ms < 0 ? NULL : &limit, mask);
 	if (ready <= 0)
 		return ready;

@@ -35,6 +35,8 @@ struct port {
 	bool watched;          /* source: notice its other end's end also while it is not read */
 	bool hung;             /* such an end was seen: only its loss can follow */
 	bool mute;             /* and poll(2) would tell of it for ever */
+	bool unwatched;        /* sink: that nobody reads it is soon enough seen by the next write */
+	struct port *twin;     /* sink: a source on the same socket, which tells of its end too */
 	int error;             /* the errno behind the end, 0 for EOF */
 	struct buffer *buffer;
 	bool limited;          /* source: it ends after so many bytes more: */
@@ -66,7 +68,8 @@ ssize_t port_flush(struct port *port);
 /*
  * Waits until a port can move bytes, and moves them, once each: sources while
  * their buffer has room (it is packed first where that costs little), sinks
- * while something is pending; an idle sink is watched for its reader's end.
+ * while something is pending; an idle sink is watched for its reader's end where
+ * nothing else tells of it.
  * timeout_ms as poll's; mask as ppoll's, NULL to leave signals alone. Returns
  * how many ports moved, ended or hung; 0 at the timeout; -1 with errno (EINTR).
  */

@@ -32,11 +32,8 @@ close_both(const int ends[2])
 static struct port
 own_port(int fd, bool sink, struct buffer *buffer)
 {
-	struct port port = port_over(fd, sink, buffer);
-
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
-	port.kind = PORT_OWN;
-	return port;
+	return (struct port){.fd = fd, .kind = PORT_OWN, .sink = sink, .unwatched = sink, .buffer = buffer};
 }
 
 static pid_t

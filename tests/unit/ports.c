@@ -194,6 +194,46 @@ a_sink_whose_reader_has_gone_ends_with_epipe_idle_or_not(void)
 	}
 }
 
+static void
+an_unwatched_sink_learns_of_it_when_it_writes(void)
+{
+	struct buffer b = buffer_with("");
+	struct port out;
+	struct port *const ports[] = {&out};
+	int fds[2];
+
+	pipe_pair(fds);
+	(void)close(fds[0]);
+	out = port_over(fds[1], true, &b);
+	out.unwatched = true;
+	CHECK(ports_wait(ports, 1, SOON_MS, NULL) == 0 && !out.ended);
+	buffer_put(&b, "x", 1);
+	CHECK(ports_wait(ports, 1, -1, NULL) == 1);
+	CHECK(out.ended && out.error == EPIPE);
+	(void)close(fds[1]);
+}
+
+static void
+a_sink_is_watched_where_its_twin_is_not(void)
+{
+	static unsigned char room[4];
+	struct buffer in_bytes = buffer_over(room, sizeof room), out_bytes = buffer_with("");
+	struct port in, out;
+	struct port *const ports[] = {&in, &out};
+	int fds[2];
+
+	socket_pair(fds);
+	in = port_over(fds[0], false, &in_bytes);
+	out = port_over(fds[0], true, &out_bytes);
+	out.twin = &in;
+	(void)close(fds[1]);
+	CHECK(ports_wait(ports, 2, -1, NULL) == 1);
+	CHECK(in.ended && !out.ended);
+	CHECK(ports_wait(ports, 2, -1, NULL) == 1);
+	CHECK(out.ended && out.error == EPIPE);
+	(void)close(fds[0]);
+}
+
 /* What goes out: "own" of its buffer, without "kept", and "behind" of the other, then that alone. */
 static void
 sink_with_behind(int fd, int reader)
@@ -390,6 +430,8 @@ main(void)
 	TEST(a_source_that_cannot_be_read_ends_with_the_reason);
 	TEST(a_sink_keeps_what_a_full_reader_does_not_take);
 	TEST(a_sink_whose_reader_has_gone_ends_with_epipe_idle_or_not);
+	TEST(an_unwatched_sink_learns_of_it_when_it_writes);
+	TEST(a_sink_is_watched_where_its_twin_is_not);
 	TEST(what_stands_in_another_buffer_goes_right_behind_its_own);
 	TEST(what_a_source_brings_goes_out_in_the_same_turn);
 	TEST(a_port_that_might_wait_is_not_tried_before_poll_has_said_so);
