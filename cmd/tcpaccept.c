@@ -390,7 +390,7 @@ serve(struct service *s)
 int
 main(int argc, char **argv)
 {
-	static const int caught[] = {SIGTERM, SIGINT, SIGCHLD, SIGXFSZ};
+	static const int caught[] = {SIGTERM, SIGINT, SIGCHLD};
 	static struct service service = {
 		.max = MAX_DEFAULT,
 		.drain_ms = DRAIN_DEFAULT_MS,

@@ -1163,7 +1163,7 @@ session_status(const struct session *s)
 static void
 session_begin(struct session *s)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGXFSZ, SIGHUP};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGHUP};
 	struct sigaction hangup = {0};
 	bool ignores_hangup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
 
@@ -1208,8 +1208,8 @@ main(int argc, char **argv)
 
 	fds_open_standard();
 	options_read(&s.set, argc, argv);
-	if (s.set.decode || s.set.encode)
-		(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to tell */
+	if (s.set.program == NULL)
+		(void)signal(SIGXFSZ, SIG_IGN); /* stdout may be a file that may not grow: an error to tell */
 	if (s.set.decode)
 		return decode_run(&s);
 	if (s.set.encode)

@@ -566,6 +566,15 @@ lacks_variable() {
 	grep -qF 'wsupgrade: client: 403 a foreign Origin: http://\xff\xc2\x9bxxx' err
 }
 
+@test "a log that may not grow any more ends no session, and is no concern of the program's" {
+	head -c 1000 /dev/zero >log
+	run -0 sh -c 'exec "$@" 2>>log' _ onsocket -s "$(request "$good")" prlimit --fsize=1000 wsupgrade -v \
+		grep ^SigIgn /proc/self/status
+	[[ $output == "HTTP/1.1 101 "* ]]
+	(((0x${output##*$'\t'} >> 24 & 1) == 0))
+	[ "$(wc -c <log)" = 1000 ]
+}
+
 @test "-v tells who was let in" {
 	TCPREMOTEIP=::1 TCPREMOTEPORT=5 run --separate-stderr \
 		onsocket -s "$(request "${good}Sec-WebSocket-Protocol: chat\r\n" 'GET /a?b HTTP/1.1')" wsupgrade -v -s chat true

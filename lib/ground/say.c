@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -82,15 +83,34 @@ stderr_takes_it(int wait_ms)
 	return ready == 1 && (p.revents & (POLLERR | POLLNVAL)) == 0;
 }
 
+/* A log file that may not grow (RLIMIT_FSIZE) ends nobody: the signal that comes
+ * with EFBIG waits, and is taken away before it can do anything. */
+static ssize_t
+write_unsignalled(const char *line, size_t size)
+{
+	const struct timespec at_once = {0};
+	sigset_t too_large, before;
+	ssize_t n;
+
+	(void)sigemptyset(&too_large);
+	(void)sigaddset(&too_large, SIGXFSZ);
+	(void)sigprocmask(SIG_BLOCK, &too_large, &before);
+	do
+		n = write(STDERR_FILENO, line, size);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EFBIG)
+		(void)sigtimedwait(&too_large, NULL, &at_once);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return n;
+}
+
 static void
 put_line(const char *line, size_t size, int wait_ms)
 {
 	ssize_t n = -1;
 
 	if (stderr_takes_it(wait_ms))
-		do
-			n = write(STDERR_FILENO, line, size);
-		while (n < 0 && errno == EINTR);
+		n = write_unsignalled(line, size);
 	if (n < 0)
 		lost++;
 }

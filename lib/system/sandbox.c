@@ -76,6 +76,7 @@ static const struct call allowed[] = {
 	{.number = __NR_mprotect, .test = NO_BITS, .argument = 2, .value = PROT_EXEC},
 	{.number = __NR_getrandom},
 	{.number = __NR_rt_sigaction}, {.number = __NR_rt_sigprocmask}, {.number = __NR_rt_sigreturn},
+	{.number = __NR_rt_sigtimedwait},
 	{.number = __NR_restart_syscall},
 	{.number = __NR_tgkill}, {.number = __NR_tkill}, {.number = __NR_getpid}, {.number = __NR_gettid},
 	{.number = __NR_exit}, {.number = __NR_exit_group},

@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "unit.h"
 
@@ -120,6 +123,31 @@ a_closed_stderr_is_no_failure_and_errno_is_left_alone(void)
 	hang_up();
 }
 
+static void
+a_log_that_may_not_grow_ends_nobody(void)
+{
+	struct rlimit limit, none;
+	sigset_t blocked;
+	int saved = dup(STDERR_FILENO), fd = memfd_create("log", 0);
+
+	CHECK(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO && getrlimit(RLIMIT_FSIZE, &limit) == 0);
+	none = (struct rlimit){4, limit.rlim_max};
+	CHECK(setrlimit(RLIMIT_FSIZE, &none) == 0);
+	(void)signal(SIGXFSZ, SIG_DFL);
+	say("what fits is written, the rest is lost");
+	say("lost");
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	CHECK(lseek(fd, 0, SEEK_END) == 4);
+	CHECK(sigprocmask(SIG_BLOCK, NULL, &blocked) == 0 && sigismember(&blocked, SIGXFSZ) == 0);
+	CHECK(dup2(saved, STDERR_FILENO) == STDERR_FILENO);
+	(void)close(saved);
+	(void)close(fd);
+	listen_in();
+	say("heard");
+	CHECK(strcmp(hear(), "prog: 1 lines lost: stderr was full\nheard\n") == 0);
+	hang_up();
+}
+
 int
 main(void)
 {
@@ -130,5 +158,6 @@ main(void)
 	TEST(a_line_that_is_too_long_is_cut_and_still_ends);
 	TEST(a_full_stderr_loses_lines_and_counts_them);
 	TEST(a_closed_stderr_is_no_failure_and_errno_is_left_alone);
+	TEST(a_log_that_may_not_grow_ends_nobody);
 	return unit_done();
 }
