@@ -202,6 +202,7 @@ struct session {
 	bool pong_waits, ping_waits; /* behind what blocks the way */
 	bool pinged;              /* and no byte came since */
 	uint64_t pinged_look;     /* how far the peer was then */
+	uint64_t closed_look;     /* and when its answer to our Close was late */
 	size_t pong_size;
 	unsigned char pong[FRAME_CONTROL_PAYLOAD_MAX];
 
@@ -821,14 +822,32 @@ close_await_sent(struct session *s)
 		peer_lose(s, "does not read");
 }
 
+/* Whether our Close still stands in the kernel behind what a slow reader goes on
+ * to take; he has -w for each step. After a signal nobody has that long. */
+static bool
+close_comes_nearer(struct session *s)
+{
+	bool first = s->closed_look == 0;
+
+	if (s->cause == CAUSE_SIGNAL)
+		return false;
+	return progress_made(s->peer_out.fd, &s->closed_look) || (first && s->closed_look != 0);
+}
+
 /* Our Close has left; now its answer. Who reads to a slow stdout is not hurried. */
 static void
 close_await_answer(struct session *s)
 {
 	int64_t since = s->set.program == NULL ? later(s->closed_at, s->heard_at) : s->closed_at;
 
-	if (!s->peer_over && due(s, since + s->set.wait_ms))
+	if (s->peer_over || !due(s, since + s->set.wait_ms))
+		return;
+	if (close_comes_nearer(s)) {
+		s->closed_at = s->now;
+		(void)due(s, s->now + s->set.wait_ms);
+	} else {
 		peer_end(s, CAUSE_ENDED, 0);
+	}
 }
 
 static void

@@ -724,6 +724,21 @@ misused() {
 	[ "$stderr" = "" ]
 }
 
+@test "who reads slowly has -w for his answer from where our Close has come to him" {
+	peer -s slow:100 get until:close close:1000 drop wait -- \
+		wsframe -w 1s sh -c 'head -c 120000 /dev/zero | tr "\0" x'
+	[[ "${lines[0]}" == 'text xxx'*'... (120000)' ]]
+	[ "${lines[1]}" = 'close 1000' ]
+	[ "${lines[2]}" = 'exit 0' ]
+	[ "$stderr" = "" ]
+}
+
+@test "who takes nothing more has no longer than that" {
+	peer -s get wait -- wsframe -w 200ms sh -c 'echo a; head -c 100000 /dev/zero | tr "\0" x'
+	told 'text a' 'exit 1'
+	said 'wsframe: peer: no answer to our Close'
+}
+
 @test "who reads nothing any more is gone, though there was much for him, or his kernel takes what comes" {
 	peer -s slow:10 get:20 wait -- wsframe -k 300ms sh -c 'yes "$(printf %01000d 0)" | head -n 200; exec cat'
 	[ "${lines[20]}" = 'exit 1' ]
