@@ -93,9 +93,10 @@ note() {
 	printf '   %s\n' "$*"
 }
 
-# background CMD...: it ends with the script; its pid is in $pid.
+# background CMD...: it ends with the script; its pid is in $pid. Its environment is
+# as small as a service manager's: who starts programs pays for each variable.
 background() {
-	"$@" >/dev/null 2>"$bench_tmp/err" </dev/null &
+	env -i PATH="$PATH" LC_ALL=C "$@" >/dev/null 2>"$bench_tmp/err" </dev/null &
 	pid=$!
 	bench_pids+=("$pid")
 }
