@@ -88,8 +88,8 @@ gives() {
 	gives "portscan-bind $BIN/tcpaccept --dr" --drain
 	gives "$BIN/portscan-bind --pr" --print-port
 	gives 'portscan-bind --nosuch tcpaccept --dr' --drain
-	gives 'portscan-bind tcpacc' tcpaccept
-	gives 'portscan-bind -- tcpacc' tcpaccept
+	gives 'portscan-bind wsupg' wsupgrade
+	gives 'portscan-bind -- wsupg' wsupgrade
 	gives "portscan-bind $BIN/tcpa" "$BIN/tcpaccept"
 	# After the next program our options are none of ours.
 	gives 'portscan-bind tcpecho --rep' --reply
@@ -181,8 +181,8 @@ offers() {
 	offers "portscan-bind $BIN/tcpaccept --dr" --drain
 	offers "$BIN/portscan-bind --pr" --print-port
 	offers 'portscan-bind --nosuch tcpaccept --dr' --drain
-	offers 'portscan-bind tcpacc' tcpaccept
-	offers 'portscan-bind -- tcpacc' tcpaccept
+	offers 'portscan-bind wsupg' wsupgrade
+	offers 'portscan-bind -- wsupg' wsupgrade
 	offers 'portscan-bind tcpecho --rep' --reply
 }
 
@@ -251,8 +251,8 @@ lists() {
 		'portscan-connect --ports=9000 wsupgrade -c ws://localhost/ wsframe -c --mess'
 		'portscan-bind -- tcpaccept --dr'
 		"$BIN/portscan-bind --pr"
-		'portscan-bind tcpacc'
-		'portscan-bind -- tcpacc'
+		'portscan-bind wsupg'
+		'portscan-bind -- wsupg'
 		'portscan-bind tcpecho --rep'
 		'env portscan-bind -q tcpaccept --dr'
 		'portscan-bind env tcpaccept --dr'
@@ -266,8 +266,8 @@ lists() {
 	[[ "$(listed "${lines[1]}")" == *"--encode"*"-- filter: records"* ]]
 	[[ "$(listed "${lines[2]}")" == *"--messages"*"-- client: close"* ]]
 	[[ "$(listed "${lines[4]}")" == *"--print-port"*"-- print the port"* ]]
-	lists "${lines[5]}" tcpaccept
-	lists "${lines[6]}" tcpaccept
+	lists "${lines[5]}" wsupgrade
+	lists "${lines[6]}" wsupgrade
 	[[ "$(listed "${lines[7]}")" == *"--reply"*"-- answer with"* ]]
 	lists "${lines[10]}" people.csv
 	[[ "$(listed "${lines[11]}")" == *"--squeeze-blank"* ]]
