@@ -37,18 +37,21 @@ function color(j) {
 }
 
 # How far each goal was reached, as bars of the logarithm: the line is the goal.
-function ratios(   i, y, x, width) {
-	begin("ratios", 880, 56 + 16 * goals)
+function ratios(   i, y, x, width, zero) {
+	for (i = 1; i <= goals; i++)
+		zero = length(label[i]) > zero ? length(label[i]) : zero
+	zero = 12 + 5.6 * zero + 105 # the labels, then the longest bar to the left
+	begin("ratios", zero + 370, 56 + 16 * goals)
 	text(12, 20, "start", 14, "What was reached: the line is the goal; behind the bar the figure or its ratio to the peer (and the goal)")
-	line(510, 34, 510, 44 + 16 * goals, "black")
+	line(zero, 34, zero, 44 + 16 * goals, "black")
 	for (i = 1; i <= goals; i++) {
 		y = 36 + 16 * i
 		x = log2(reach[i]) * 48
 		x = x > 200 ? 200 : x < -90 ? -90 : x
 		width = x < 0 ? -x : x
-		text(405, y, "end", 11, label[i])
-		box(x < 0 ? 510 + x : 510, y - 9, width < 1 ? 1 : width, 11, reach[i] < 1 ? "#c44" : "#48a")
-		text(x < 0 ? 514 : 514 + x, y, "start", 11, told[i])
+		text(zero - 105, y, "end", 11, label[i])
+		box(x < 0 ? zero + x : zero, y - 9, width < 1 ? 1 : width, 11, reach[i] < 1 ? "#c44" : "#48a")
+		text(x < 0 ? zero + 4 : zero + 4 + x, y, "start", 11, told[i])
 	}
 	finish()
 }
