@@ -171,6 +171,7 @@ csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last, st
 	int mark = csv->begun ? 0 : mark_size(in, n, last);
 	size_t size;
 
+	index->csv = csv;
 	index->end = 0;
 	index->line = csv->line;
 	if (mark < 0 || n == 0 || csv->problem != CSV_FINE)
@@ -188,6 +189,18 @@ csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last, st
 	index->marks[(index->end + 63) / 64] = (struct csv_marks){0};
 	position_keep(csv, in, index->end, index->line);
 	return index->end;
+}
+
+size_t
+csv_copy(const struct csv_index *index, const unsigned char *in, size_t at, unsigned char *out,
+         size_t room, size_t *written)
+{
+	const struct csv_dialect *dialect = &index->csv->dialect;
+
+	*written = 0;
+	if (!dialect->quoting || dialect->quote != '"' || dialect->delimiter != ',')
+		return at;
+	return kernel_of(index->csv)->copy(index, in, at, out, room, written);
 }
 
 uint64_t

@@ -95,6 +95,7 @@ enum { CSV_WINDOW = 16384 };
 
 /* The marks of one window of input. Bytes of it without a mark are data. */
 struct csv_index {
+	const struct csv *csv; /* that made them */
 	size_t end;
 	uint64_t line; /* the first byte's */
 	struct csv_marks marks[CSV_WINDOW / 64 + 1]; /* behind the last block one without marks */
@@ -103,6 +104,16 @@ struct csv_index {
 /* Marks up to CSV_WINDOW bytes. Returns how many, index->end; call again as csv_flatten(). */
 size_t csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last,
                       struct csv_index *index);
+
+/*
+ * Fields of the window, from where a record begins at `at`, as CSV by RFC 4180
+ * with LF: quoted where needed, otherwise not. Returns where it stopped: behind
+ * a delimiter or a newline, which is written too. That is as soon as a field is
+ * longer than is seen at once, or needs more than to lose its quotes, or the
+ * dialect is no such CSV; and before the window or the room ends.
+ */
+size_t csv_copy(const struct csv_index *index, const unsigned char *in, size_t at, unsigned char *out,
+                size_t room, size_t *written);
 
 /* The line of a byte of the window. */
 uint64_t csv_index_line(const struct csv_index *index, size_t at);

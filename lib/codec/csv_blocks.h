@@ -97,12 +97,15 @@ csv_squeeze(const unsigned char *p, unsigned char terminator, uint64_t ends, uin
 /*
  * A kernel scans n bytes, fewer where there is a problem, and keeps all of
  * *csv but begun, open and column. newline_next: the byte behind them is LF.
+ * It copies as csv_copy() does, where the dialect is that of the output.
  */
 struct csv_kernel {
 	size_t (*index)(struct csv *csv, const unsigned char *in, size_t n, bool newline_next,
 	                struct csv_marks *marks);
 	size_t (*flatten)(struct csv *csv, const unsigned char *in, size_t n, bool newline_next,
 	                  unsigned char terminator, unsigned char *out, size_t *written);
+	size_t (*copy)(const struct csv_index *index, const unsigned char *in, size_t at,
+	               unsigned char *out, size_t room, size_t *written);
 };
 
 extern const struct csv_kernel csv_kernel_portable;

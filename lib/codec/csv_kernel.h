@@ -241,4 +241,76 @@ kernel_flatten(struct csv *csv, const unsigned char *in, size_t n, bool newline_
 	return at;
 }
 
+/* Down from each of the bits, as far as `through` goes. */
+KERNEL static inline uint64_t
+fill_down(uint64_t bits, uint64_t through)
+{
+	for (unsigned shift = 1; shift < 64; shift *= 2) {
+		bits |= bits >> shift & through;
+		through &= through >> shift;
+	}
+	return bits;
+}
+
+/*
+ * All bits of the fields that need no quotes: where a field starts a bit is
+ * added, which is carried through its bytes up to the first that needs them,
+ * or to its end.
+ */
+KERNEL static inline uint64_t
+quoteless_fields(const struct csv_cursor *cursor, const struct csv_bits *b, uint64_t starts, uint64_t ends)
+{
+	uint64_t special = (b->quote | b->delimiter | b->newline | b->cr) & ~cursor->stop;
+
+	return fill_down((~(special | ends) + starts) & ends, ~ends);
+}
+
+/*
+ * Which bytes are not copied of the fields with these ends, all that are in
+ * sight. False where one of them cannot be copied: one that needs quotes and is
+ * not quoted just so, or an empty one alone in its record.
+ */
+KERNEL static inline bool
+copy_drop(const struct csv_cursor *cursor, const struct csv_bits *b, uint64_t ends, bool record_starts,
+          uint64_t *drop)
+{
+	uint64_t all = csv_below(csv_last_one(ends) + 1), starts = ends << 1 | 1;
+	uint64_t quoteless = quoteless_fields(cursor, b, starts, ends), quotes = b->quote & cursor->drop;
+	/* Behind a closing quote the field ends, behind half of a doubled one is the other half. */
+	uint64_t closing_or_half = (b->quote ^ cursor->stop) >> 1;
+	uint64_t odd = ~quoteless & all & ((starts & ~quotes) | (quotes & ~starts & ~closing_or_half));
+
+	*drop = cursor->drop & all & (quoteless | ~quotes);
+	odd |= (*drop + (cursor->record << 1 | record_starts)) & cursor->record;
+	return odd == 0;
+}
+
+/* Each step sees 64 bytes from a field's start on. */
+KERNEL static size_t
+kernel_copy(const struct csv_index *index, const unsigned char *in, size_t at, unsigned char *out,
+            size_t room, size_t *written)
+{
+	const struct needles needles = needles_make(index->csv, '\n');
+	struct csv_cursor cursor = {.index = index};
+	bool record_starts = true;
+	struct csv_bits bits;
+	uint64_t ends, drop;
+
+	*written = 0;
+	while (index->end - at > 64 && room - *written >= 64) {
+		csv_cursor_move(&cursor, at);
+		ends = cursor.stop & ~cursor.drop;
+		if (ends == 0)
+			break;
+		block_bits(&needles, in + at, &bits);
+		if (!copy_drop(&cursor, &bits, ends, record_starts, &drop))
+			break;
+		(void)block_squeeze(&needles, in + at, 0, drop, out + *written);
+		at += csv_last_one(ends) + 1;
+		*written += csv_last_one(ends) + 1 - csv_ones(drop);
+		record_starts = in[at - 1] == '\n';
+	}
+	return at;
+}
+
 #endif

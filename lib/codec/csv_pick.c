@@ -7,6 +7,7 @@ enum {
 	EARLY_MAX = 16,
 	EARLY_ROOM = EARLY_MAX * PICK_ROOM,
 	SIGHT = 64, /* of a cursor */
+	COPY_PAUSE = 256, /* bytes: where a field cannot be copied, many cannot */
 };
 
 /*
@@ -39,6 +40,7 @@ void
 csv_pick_start(struct csv_pick *pick, const struct csv_range *ranges, size_t count, bool fill)
 {
 	*pick = (struct csv_pick){.ranges = ranges, .count = count, .fill = fill};
+	pick->all = count == 1 && ranges[0].from == 1 && ranges[0].to == UINT64_MAX;
 	if (count == 0 || ranges[count - 1].to > EARLY_MAX)
 		return;
 	pick->early_count = (unsigned)ranges[count - 1].to;
@@ -111,6 +113,41 @@ run_early(const struct csv_pick *pick, const struct csv_index *index, const unsi
 		at = end;
 	}
 	return at;
+}
+
+/* As many fields as only have to be copied. Returns where it stopped, before the window's end. */
+ALWAYS static inline size_t
+run_copied(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
+           struct csv_writer *writer, struct buffer *out)
+{
+	size_t written, room = buffer_room(out) - PICK_ROOM;
+	size_t end = csv_copy(index, in, at, buffer_tail(out), room, &written);
+
+	buffer_grow(out, written);
+	pick->again = end + COPY_PAUSE;
+	if (end != at && in[end - 1] != '\n') {
+		/* The record goes on; the next field brings its delimiter itself. */
+		out->end--;
+		writer->fields = 1;
+		record_start(pick);
+	}
+	return end;
+}
+
+/* Simple records in a shorter way, where there is one. Returns where it stopped. */
+ALWAYS static inline size_t
+run(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
+    struct csv_writer *writer, struct buffer *out, bool *refused)
+{
+	bool copies = writer->format == CSV_CSV && pick->all;
+
+	pick->again = copies || pick->early_count != 0 ? at : index->end;
+	if (pick->want != CSV_WANT_RECORD)
+		return at;
+	/* Not the very first field: a byte order mark there needs quotes. */
+	if (copies && writer->begun)
+		return run_copied(pick, index, in, at, writer, out);
+	return pick->early_count == 0 ? at : run_early(pick, index, in, at, writer, out, refused);
 }
 
 /* The fields that the record lacks, as many as there is room for. True when all are there. */
@@ -221,7 +258,7 @@ skip(struct csv_pick *pick, struct csv_cursor *cursor, struct csv_writer *writer
 	return stop + 1;
 }
 
-/* Up to where a record ends, the window does, or room does. */
+/* Up to where a shorter way is worth another try, the window ends, or room does. */
 ALWAYS static inline size_t
 walk(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
      struct csv_writer *writer, struct buffer *out, bool *refused)
@@ -236,7 +273,7 @@ walk(struct csv_pick *pick, const struct csv_index *index, const unsigned char *
 		else
 			at = skip(pick, &cursor, writer, out);
 	} while (at < index->end && buffer_room(out) >= PICK_ROOM && !*refused
-	         && (pick->want != CSV_WANT_RECORD || pick->early_count == 0));
+	         && (pick->want != CSV_WANT_RECORD || at < pick->again));
 	return at;
 }
 
@@ -249,8 +286,7 @@ pick_window(struct csv_pick *pick, const struct csv_index *index, const unsigned
 		at++;
 	}
 	while (at < index->end && buffer_room(out) >= PICK_ROOM && !*refused) {
-		if (pick->want == CSV_WANT_RECORD && pick->early_count != 0)
-			at = run_early(pick, index, in, at, writer, out, refused);
+		at = run(pick, index, in, at, writer, out, refused);
 		if (!*refused)
 			at = walk(pick, index, in, at, writer, out, refused);
 	}

@@ -19,6 +19,7 @@ struct csv_pick {
 	const struct csv_range *ranges;
 	size_t count;
 	bool fill; /* positions that a record lacks are empty fields */
+	bool all;  /* fields are wanted */
 	/* Where all that is wanted is among the first few fields: bit 0 is position 1. */
 	uint32_t early;
 	unsigned early_count; /* fields up to the last one wanted, 0: too many */
@@ -26,6 +27,7 @@ struct csv_pick {
 	enum csv_want want;
 	size_t range;
 	uint64_t position;
+	size_t again; /* in the window: a record that begins here or later is worth a shorter way */
 };
 
 void csv_pick_start(struct csv_pick *pick, const struct csv_range *ranges, size_t count, bool fill);

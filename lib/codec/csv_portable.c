@@ -113,4 +113,4 @@ block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t en
 
 #include "codec/csv_kernel.h"
 
-const struct csv_kernel csv_kernel_portable = {.index = kernel_index, .flatten = kernel_flatten};
+const struct csv_kernel csv_kernel_portable = {kernel_index, kernel_flatten, kernel_copy};

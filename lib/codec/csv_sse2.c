@@ -100,6 +100,6 @@ block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t en
 
 #include "codec/csv_kernel.h"
 
-const struct csv_kernel csv_kernel_sse2 = {.index = kernel_index, .flatten = kernel_flatten};
+const struct csv_kernel csv_kernel_sse2 = {kernel_index, kernel_flatten, kernel_copy};
 
 #endif

@@ -275,7 +275,7 @@ pick_window(struct sink *s, struct csv_pick *pick, const struct csv_index *index
 
 /* pick is NULL for the way of held records. */
 static void
-write_all(struct sink *s, struct csv_pick *pick, struct fuzz f)
+write_all(struct sink *s, enum csv_path path, struct csv_pick *pick, struct fuzz f)
 {
 	static struct csv_index index;
 	static unsigned char bytes[2 * SIZE];
@@ -285,7 +285,7 @@ write_all(struct sink *s, struct csv_pick *pick, struct fuzz f)
 	size_t used;
 
 	record.limit = csv_select_limit(&selection);
-	csv_start(&csv, &(struct csv_dialect){',', '"', .quoting = true}, csv_best_path());
+	csv_start(&csv, &(struct csv_dialect){',', '"', .quoting = true}, path);
 	for (size_t held = 0; held < f.size && !s->refused;) {
 		held += fuzz_cut(&f, f.size - held);
 		while (!s->refused && (used = csv_index_make(&csv, f.at, held, held == f.size, &index)) != 0) {
@@ -391,21 +391,24 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	choose(&f, fuzz_byte(&f));
 	if (format == CSV_JSON)
 		make_utf8(&f);
-	input.count = input.used = want.count = want.used = held.size = picked.size = 0;
+	input.count = input.used = want.count = want.used = held.size = 0;
 	table_read_csv(&input, f.at, f.size);
 	some_empty = false;
 	table_select(&want, &input);
 	s = (struct sink){.writer.format = format, .out = buffer_over(out, sizeof out), .a = &held, .cuts = &cuts};
-	write_all(&s, NULL, f);
+	write_all(&s, csv_best_path(), NULL, f);
 	FUZZ_CHECK(!s.refused || (format == CSV_NUL && memchr(want.bytes, 0, want.used) != NULL));
 	if (!s.refused && !some_empty)
 		check(&held, &want);
 	count = csv_select_ranges(&selection, ranges);
 	if (count < 0 || format == CSV_JSON)
 		return 0;
-	csv_pick_start(&pick, ranges, (size_t)count, !selection.complement);
-	s = (struct sink){.writer.format = format, .out = buffer_over(out, sizeof out), .a = &picked, .cuts = &cuts};
-	write_all(&s, &pick, f);
-	accounts_equal(&picked, &held);
+	for (enum csv_path path = CSV_PORTABLE; path <= csv_best_path(); path++) {
+		picked.size = 0;
+		csv_pick_start(&pick, ranges, (size_t)count, !selection.complement);
+		s = (struct sink){.writer.format = format, .out = buffer_over(out, sizeof out), .a = &picked, .cuts = &cuts};
+		write_all(&s, path, &pick, f);
+		accounts_equal(&picked, &held);
+	}
 	return 0;
 }

@@ -392,7 +392,7 @@ random_text_in_bulk_gives_what_the_machine_gives(void)
 }
 
 static void
-nothing_is_read_past_the_input_or_written_past_the_slack(void)
+nothing_is_read_past_the_input_or_written_past_the_room(void)
 {
 	static const char *const units[] = {"a,b\r\n", "\r\n", "\"a\"\"b\",c\n", "abcdefgh,", "a\"b,"};
 	static unsigned char text[400];
@@ -416,6 +416,7 @@ nothing_is_read_past_the_input_or_written_past_the_slack(void)
 					CHECK(csv_flatten(&csv, in, n, true, '\n', out, &written) == n);
 				csv_start(&csv, &dialects[0], path);
 				CHECK(csv_index_make(&csv, in, n, true, &index) == n);
+				CHECK(csv_copy(&index, in, 0, out, n + CSV_SLACK <= sizeof text ? n + CSV_SLACK : n, &written) <= n);
 				unit_drop(in, n);
 				unit_drop(out, n + CSV_SLACK <= sizeof text ? n + CSV_SLACK : n);
 			}
@@ -488,6 +489,31 @@ a_NUL_that_delimits_is_no_data(void)
 }
 
 static void
+a_copy_goes_on_over_all_that_is_simple(void)
+{
+	static const char given[] = "a,\"b\",\"c,\",\"\",\"d\"\"\ne\"\r\n", copied[] = "a,b,\"c,\",,\"d\"\"\ne\"\n";
+	enum { RECORDS = 20, GIVEN = sizeof given - 1, COPIED = sizeof copied - 1 };
+	static struct csv_index index;
+	unsigned char in[RECORDS * GIVEN], out[sizeof in + CSV_SLACK];
+
+	for (size_t i = 0; i < sizeof in; i++)
+		in[i] = (unsigned char)given[i % GIVEN];
+	for (enum csv_path path = 0; path < CSV_PATHS; path++) {
+		struct csv csv;
+		size_t written;
+
+		if (!path_works(path))
+			continue;
+		csv_start(&csv, &dialects[0], path);
+		CHECK(csv_index_make(&csv, in, sizeof in, true, &index) == sizeof in);
+		CHECK(csv_copy(&index, in, 0, out, sizeof out, &written) >= sizeof in - 64);
+		CHECK(written >= (RECORDS - 64 / GIVEN - 1) * COPIED);
+		for (size_t i = 0; i < written; i++)
+			CHECK(out[i] == (unsigned char)copied[i % COPIED]);
+	}
+}
+
+static void
 a_byte_of_a_window_knows_its_line(void)
 {
 	static struct csv_index index;
@@ -509,10 +535,11 @@ main(void)
 	TEST(every_short_text_gives_what_the_machine_gives);
 	TEST(every_edge_at_every_place_of_a_block);
 	TEST(random_text_in_bulk_gives_what_the_machine_gives);
-	TEST(nothing_is_read_past_the_input_or_written_past_the_slack);
+	TEST(nothing_is_read_past_the_input_or_written_past_the_room);
 	TEST(a_delimiter_and_a_quote_may_be_any_bytes);
 	TEST(a_NUL_in_a_field_stops_NUL_terminated_output);
 	TEST(a_NUL_that_delimits_is_no_data);
+	TEST(a_copy_goes_on_over_all_that_is_simple);
 	TEST(a_byte_of_a_window_knows_its_line);
 	return unit_done();
 }

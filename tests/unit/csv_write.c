@@ -10,7 +10,22 @@
 
 enum { OUT_SIZE = CSV_HOLD_MAX + 4096, ALL_MAX = 1 << 19, RECORD_SIZE = 1 << 18, ENDS = 4096 };
 
-static const struct csv_dialect dialect = {.delimiter = ',', .quote = '"', .quoting = true};
+static const struct csv_dialect plain = {.delimiter = ',', .quote = '"', .quoting = true};
+
+/* How stream() goes; hold() takes of it the dialect alone. */
+static struct {
+	struct csv_dialect dialect;
+	enum csv_path path;
+	size_t room; /* of the output buffer */
+} way;
+
+static void
+way_common(void)
+{
+	way.dialect = plain;
+	way.path = csv_best_path();
+	way.room = OUT_SIZE;
+}
 
 struct output {
 	unsigned char bytes[ALL_MAX];
@@ -19,7 +34,7 @@ struct output {
 
 static struct output streamed, cut_up, held;
 static struct csv_index csv_index;
-static unsigned char storage[OUT_SIZE];
+static unsigned char storage[OUT_SIZE], *edge; /* edge: its end is that of what can be written */
 
 static void
 out_flush(struct output *all, struct buffer *out, size_t stays)
@@ -37,14 +52,14 @@ static bool
 stream(const unsigned char *p, size_t n, size_t step, enum csv_format format, const struct csv_range *ranges,
        size_t count, struct output *all)
 {
-	struct buffer out = buffer_over(storage, sizeof storage);
+	struct buffer out = buffer_over(edge + OUT_SIZE - way.room, way.room);
 	struct csv_writer writer = {.format = format};
 	struct csv_pick pick;
 	struct csv csv;
 	bool refused = false;
 
 	all->size = 0;
-	csv_start(&csv, &dialect, csv_best_path());
+	csv_start(&csv, &way.dialect, way.path);
 	csv_pick_start(&pick, ranges, count, true);
 	for (size_t done = 0, end = step < n ? step : n;; end = n - end < step ? n : end + step) {
 		while (csv_index_make(&csv, p + done, end - done, end == n, &csv_index) != 0) {
@@ -111,7 +126,7 @@ hold(const unsigned char *p, size_t n, struct csv_writer writer, const struct cs
 	struct csv csv;
 
 	all->size = 0;
-	csv_start(&csv, &dialect, csv_best_path());
+	csv_start(&csv, &way.dialect, csv_best_path());
 	for (size_t done = 0; csv_index_make(&csv, p + done, n - done, true, &csv_index) != 0; done += csv_index.end)
 		for (size_t at = 0; csv_record_take(now, &csv_index, p + done, &at) == CSV_TAKEN_RECORD; now = &record) {
 			if (now == &record)
@@ -198,6 +213,8 @@ csv_keeps_a_byte_order_mark_that_is_data(void)
 	CHECK(gives("\xef\xbb\xbf\xef\xbb\xbf" "a\nb\n", CSV_CSV, "\"\xef\xbb\xbf" "a\"\nb\n"));
 	CHECK(gives("\xef\xbb\xbf\xef\xbb\xbf" "a,bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n", CSV_CSV,
 	    "\"\xef\xbb\xbf" "a\",bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n"));
+	CHECK(gives("\"\xef\xbb\xbf\"\n1234567,1234567,1234567,1234567,1234567,1234567,1234567,1234567,1234567\n", CSV_CSV,
+	    "\"\xef\xbb\xbf\"\n1234567,1234567,1234567,1234567,1234567,1234567,1234567,1234567,1234567\n"));
 	CHECK(gives("a\n\xef\xbb\xbf" "b\n", CSV_CSV, "a\n\xef\xbb\xbf" "b\n"));
 }
 
@@ -363,6 +380,88 @@ streamed_and_held_are_the_same_on_random_text(void)
 	}
 }
 
+static bool
+path_works(enum csv_path path)
+{
+#ifdef __x86_64__
+	return path != CSV_AVX2 || csv_best_path() == CSV_AVX2;
+#else
+	return path == CSV_PORTABLE;
+#endif
+}
+
+/* All fields as CSV: streamed on every path as held. */
+static bool
+copied_as_held(const unsigned char *text, size_t n, size_t step)
+{
+	hold(text, n, (struct csv_writer){.format = CSV_CSV}, every, 1, &held);
+	for (way.path = 0; way.path < CSV_PATHS; way.path++) {
+		if (!path_works(way.path))
+			continue;
+		if (!stream(text, n, n, CSV_CSV, every, 1, &streamed) || !same(&streamed, &held)
+		    || !stream(text, n, step, CSV_CSV, every, 1, &cut_up) || !same(&cut_up, &held)) {
+			printf("# path %d:\n# %.*s\n", (int)way.path, (int)n, (const char *)text);
+			return false;
+		}
+	}
+	return true;
+}
+
+static const struct csv_dialect dialects[] = {
+	{.delimiter = ',', .quote = '"', .quoting = true},
+	{.delimiter = ',', .quote = '"'},
+	{.delimiter = ';', .quote = '"', .quoting = true},
+	{.delimiter = ',', .quote = '\'', .quoting = true},
+};
+
+enum { DIALECTS = sizeof dialects / sizeof *dialects };
+
+/* What has most of its bytes copied, but for one place. */
+static void
+csv_of_csv_is_copied_only_where_that_is_right(void)
+{
+	static const char *const places[] = {
+		"\"\"", "\"a\"", "\"a,b\"", "\"a\"\"b\"", "\"a\nb\"", "\"a\r\nb\"", "\"\"\"\"", "\"\"\",\"\"\"", "\",\"",
+		"a\"b", "\"a\"b", "\"a,b\"c", "\"a,b\"c\"", "\"a,\"b\"\"c", "\"\"a\"b", "\"a\" ", "a\rb", "\"a,\"\r", "\r", "'a,b'", "a;b",
+		"\n", "\r\n", "\n\"\"\n", "\n\"\"\r\n", "\n\n", "a\n", "\"a,b\"\r\n", "\"a\"\n\"b,\"",
+		"\"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\"",
+		"\"abcdefghijklmnopqrstuvwxyz,abcdefghijklmnopqrstuvwxyz,abcdefghijklmnopqrstuvwxyz\"",
+	};
+	static const char around[] = "ab,\"c\",\"d,\",efghi\n";
+	enum { AROUND = sizeof around - 1 };
+	unsigned char text[400];
+
+	for (size_t place = 0; place < sizeof places / sizeof *places; place++)
+		for (size_t before = 0; before < 80; before++) {
+			size_t n = strlen(places[place]), from = roll(2) == 0 ? 0 : 3;
+
+			for (size_t i = 0; i < sizeof text; i++)
+				text[i] = (unsigned char)around[(i < before ? 80 * AROUND - before + from + i : i - before) % AROUND];
+			memmove(text + before + n + 1, text + before, sizeof text - before - n - 1);
+			memcpy(text + before, places[place], n);
+			text[before + n] = ',';
+			way.dialect = dialects[roll(5) == 0 ? roll(DIALECTS) : 0];
+			CHECK(copied_as_held(text, sizeof text, 64 + roll(400)));
+		}
+	way_common();
+}
+
+static void
+csv_of_csv_is_the_same_copied_or_not_on_random_text(void)
+{
+	static unsigned char text[20000 + 501];
+
+	for (unsigned turn = 0; turn < 200; turn++) {
+		size_t size = turn % 10 == 0 ? 20000 : 1 + roll(800);
+		size_t n = turn % 3 != 0 ? tidy_text(text, size + 500) : random_text(text, size);
+
+		way.dialect = dialects[turn % 4 == 0 ? roll(DIALECTS) : 0];
+		way.room = turn % 3 == 0 ? OUT_SIZE : 1200 + roll(3000);
+		CHECK(copied_as_held(text, n, 1 + roll(turn % 10 == 0 ? 9000 : 300)));
+	}
+	way_common();
+}
+
 /* The fields of one text as another format's would be: csv of csv is csv. */
 static void
 csv_written_again_is_the_same(void)
@@ -408,7 +507,7 @@ a_record_knows_its_line_and_says_when_it_is_full(void)
 	struct csv_record record = {.bytes = bytes, .size = sizeof bytes, .ends = ends, .room = 2};
 	struct csv csv;
 
-	csv_start(&csv, &dialect, CSV_PORTABLE);
+	csv_start(&csv, &plain, CSV_PORTABLE);
 	CHECK(csv_index_make(&csv, text, sizeof text - 1, true, &csv_index) == sizeof text - 1);
 	CHECK(csv_record_take(&record, &csv_index, text, &at) == CSV_TAKEN_RECORD);
 	CHECK(csv_record_line(&record, &csv_index) == lines[0] && record.count == 1);
@@ -420,6 +519,8 @@ a_record_knows_its_line_and_says_when_it_is_full(void)
 int
 main(void)
 {
+	edge = unit_at_edge(storage, sizeof storage);
+	way_common();
 	TEST(lines_and_nul_are_fields_as_they_are);
 	TEST(tsv_escapes_what_would_break_it);
 	TEST(csv_is_quoted_where_needed);
@@ -433,6 +534,8 @@ main(void)
 	TEST(nul_refuses_a_NUL_among_simple_records_where_it_is_wanted);
 	TEST(more_missing_fields_than_fit_are_all_written);
 	TEST(streamed_and_held_are_the_same_on_random_text);
+	TEST(csv_of_csv_is_copied_only_where_that_is_right);
+	TEST(csv_of_csv_is_the_same_copied_or_not_on_random_text);
 	TEST(csv_written_again_is_the_same);
 	TEST(a_long_field_is_quoted_whatever_is_in_it);
 	TEST(a_record_knows_its_line_and_says_when_it_is_full);
