@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -62,7 +63,9 @@ enum {
 	STALL_AT = 1 << 20,        /* waiting for the program: no client is read */
 	RESUME_AT = 256 << 10,
 	FLUSH_AFTER = 64 << 10,    /* deliveries that wait before some are sent */
-	LAST_READS = 64,           /* of the program's pipe, when it has ended */
+	LAST_READS = 64,           /* of the program's pipe, for all that it has written by now */
+	LOOK_MS = 1,               /* how soon to look whether prog has read, and how seldom at last */
+	LOOK_MS_MAX = 64,
 };
 
 enum { KEY_HEADERS = GATE_OWN, KEY_FAN_OUT };
@@ -107,9 +110,16 @@ enum stage {
 	STAGE_WAITING, /* for its turn to have the authorization program asked */
 	STAGE_ASKED,
 	STAGE_OPEN,
+	STAGE_CLOSED,  /* its Close is here, ours waits for what prog says to its last words */
 	STAGE_CLOSING, /* our Close is on its way, the client's is awaited */
 	STAGE_LEAVING, /* all is said: what waits is sent, what comes is forgotten */
 	STAGE_DEAD,    /* closed, and freed at the turn's end */
+};
+
+/* A client's Close that prog has not read of yet. */
+struct farewell {
+	uint64_t at; /* of all that prog is told: how far it must have read for the next step */
+	unsigned code;
 };
 
 struct client {
@@ -119,19 +129,22 @@ struct client {
 	union {
 		struct http_scan scan; /* STAGE_HEAD */
 		struct reader reader;  /* from STAGE_OPEN on */
+		struct farewell farewell; /* STAGE_CLOSED */
 	};
 	uint64_t id; /* 0 before it is open */
 	struct member *rooms;
 	unsigned char *kept; /* came in and cannot be used yet: a part of a head or of a frame */
 	size_t kept_size;
-	struct buffer message; /* the part of a message that has come in */
+	struct buffer message; /* the part of a message that has come in, or its Close's reason */
 	struct client *next_dirty;
 	struct tally_key network;
 	size_t place; /* in server.clients */
 	uint64_t pinged_look; /* how far it was with what it was sent */
+	uint32_t unanswered; /* messages that it has said more than were said to its number */
 	unsigned char stage;
 	bool dirty;   /* something is to be sent, or it is to be freed */
 	bool known;   /* prog was told of it, and not of its end */
+	bool listed;  /* prog's words to its number and to its rooms reach it */
 	bool paused;  /* not read, for prog takes nothing or its own queue is long */
 	bool shut;    /* our side of the connection is ended */
 	char peer[];  /* `127.0.0.1 52344` */
@@ -151,7 +164,9 @@ static struct {
 	size_t undelivered; /* deliveries since the last flush */
 	bool stalled;       /* prog does not take what there is */
 	struct deadlines heads, pings, pongs, closes, leaves, ends;
-	struct deadline end;
+	struct deadlines words, farewells; /* those whose Close waits: for prog to read their words, then of it */
+	struct deadlines looks;
+	struct deadline end, look;
 	unsigned char taken[HTTP_HEAD_MAX + TAKEN_SIZE + TAKEN_SIZE];
 	struct http_request request; /* that is looked at; all zero where none was whole */
 	char scratch[2 * HTTP_HEAD_MAX];
@@ -164,6 +179,7 @@ static struct {
 	struct watch out; /* what it writes */
 	struct buffer to, from;
 	struct splitter records;
+	uint64_t told; /* bytes that it was given to read so far */
 	bool in_open, out_open;
 } program;
 
@@ -184,13 +200,17 @@ static void
 program_put(const char *bytes, size_t n, bool escaped)
 {
 	struct buffer *b = &program.to;
+	size_t size = n;
 
 	if (!stock_room(b, escaped ? 2 * n : n))
 		die(STATUS_FAILED, "no memory for what the program is to read");
-	if (escaped)
-		buffer_grow(b, order_escape((char *)buffer_tail(b), bytes, n));
-	else if (n != 0)
+	if (escaped) {
+		size = order_escape((char *)buffer_tail(b), bytes, n);
+		buffer_grow(b, size);
+	} else if (n != 0) {
 		buffer_put(b, bytes, n);
+	}
+	program.told += size;
 }
 
 static void
@@ -305,6 +325,18 @@ program_flush(void)
 		clients_resume();
 }
 
+/* How far it has read in what it was told. */
+static uint64_t
+program_seen(void)
+{
+	int unread = 0;
+
+	if (!program.in_open)
+		return UINT64_MAX;
+	(void)ioctl(program.in.fd, FIONREAD, &unread);
+	return program.told - buffer_held(&program.to) - (uint64_t)unread;
+}
+
 /* EPOLLERR: it has closed its end. */
 static void
 program_in_ready(struct loop *loop, struct watch *watch, uint32_t events)
@@ -338,8 +370,13 @@ client_name(const struct client *c)
 static bool
 client_reads(const struct client *c)
 {
-	return c->stage == STAGE_LEAVING
-	    || (c->stage != STAGE_ASKED && c->stage != STAGE_WAITING && !server.stalled && c->out.held <= options.queue / 2);
+	switch (c->stage) {
+	case STAGE_LEAVING: return true;
+	case STAGE_WAITING:
+	case STAGE_ASKED:
+	case STAGE_CLOSED: return false;
+	default: return !server.stalled && c->out.held <= options.queue / 2;
+	}
 }
 
 /* The clock of a keepalive stands while it is not read. A UNIX socket that was closed
@@ -361,6 +398,12 @@ client_interest(struct client *c)
 	watch_want(&server.loop, &c->watch, (reads ? EPOLLIN : sends ? 0 : EPOLLET) | (sends ? EPOLLOUT : 0));
 }
 
+static struct client *
+client_of(struct deadline *deadline)
+{
+	return (struct client *)((char *)deadline - offsetof(struct client, deadline));
+}
+
 /* Another deadline than it had. */
 static void
 client_clock(struct client *c, struct deadlines *queue)
@@ -379,9 +422,9 @@ client_mark(struct client *c)
 	server.dirty = c;
 }
 
-/* Prog hears of its end, and no more of it. */
+/* Prog hears of its end. */
 static void
-client_forget(struct client *c, unsigned code, struct span reason)
+client_tell_end(struct client *c, unsigned code, struct span reason)
 {
 	struct text text = scratch_text();
 
@@ -392,16 +435,31 @@ client_forget(struct client *c, unsigned code, struct span reason)
 	text_put_char(&text, ' ');
 	text_put(&text, reason);
 	program_tell_text(c, "close", &text);
-	rooms_part_all(&server.rooms, &c->rooms);
-	ids_end(&server.ids, c->id);
 	if (options.verbose)
 		say("%s disconnected (%llu, %u%s%s)", client_name(c), (unsigned long long)c->id, code,
 		    reason.size == 0 ? "" : " ", quoted_bytes(reason.at, reason.size));
 }
 
+static void farewell_tell(struct client *c);
+static void farewell_end(struct client *c, struct message *close);
+
+/* The same, and it hears no more of prog. */
+static void
+client_forget(struct client *c, unsigned code, struct span reason)
+{
+	client_tell_end(c, code, reason);
+	if (!c->listed)
+		return;
+	c->listed = false;
+	rooms_part_all(&server.rooms, &c->rooms);
+	ids_end(&server.ids, c->id);
+}
+
 static void
 client_end(struct client *c)
 {
+	if (c->stage == STAGE_CLOSED)
+		farewell_tell(c);
 	client_forget(c, CLOSE_ABNORMAL, span_of(""));
 	asked_drop(&server.asked, c);
 	deadline_drop(&c->deadline);
@@ -473,6 +531,8 @@ client_leave(struct client *c, struct deadlines *queue)
 static void
 client_close(struct client *c, struct message *close)
 {
+	if (c->stage == STAGE_CLOSED)
+		farewell_end(c, close);
 	if (c->stage != STAGE_OPEN)
 		return;
 	c->stage = STAGE_CLOSING;
@@ -513,7 +573,7 @@ static void clients_flush(void);
 static void
 client_send(struct client *c, struct message *message)
 {
-	if (c->stage != STAGE_OPEN)
+	if (c->stage != STAGE_OPEN && c->stage != STAGE_CLOSED)
 		return;
 	/* What it would take now does not count against it. */
 	if (c->out.held + message->size > options.queue)
@@ -601,10 +661,12 @@ message_fan_out(struct client *c, bool binary, const void *payload, size_t n)
 static void
 message_take(struct client *c, bool binary, const void *payload, size_t n)
 {
-	if (options.fan_out)
+	if (options.fan_out) {
 		message_fan_out(c, binary, payload, n);
-	else
+	} else {
 		program_tell(c, binary ? "binary" : "text", payload, n);
+		c->unanswered++;
+	}
 }
 
 static void
@@ -635,10 +697,120 @@ ping_answer(struct client *c, const struct piece *p)
 		(void)client_queue_once(c, message_of(frame, frame_control(OPCODE_PONG, p->at, p->size, NULL, frame)));
 }
 
+/*
+ * A client may close right behind its last words. What prog says to them still
+ * goes out, and our Close behind it. That ends by itself: prog is told of the
+ * Close only when it has read those words, and when it reads that it has said
+ * what it says to them, if it does one thing after the other and holds nothing
+ * back. No event tells that a pipe was read, so we look. Who has had an answer
+ * to all that it said need not wait.
+ */
+static void
+look_due(struct loop *loop, struct deadline *deadline)
+{
+	if (server.looks.after_ms < LOOK_MS_MAX)
+		server.looks.after_ms *= 2;
+	deadline_set(loop, &server.looks, deadline);
+}
+
+static void
+looks_begin(void)
+{
+	server.looks.after_ms = LOOK_MS;
+	deadline_drop(&server.look);
+	deadline_set(&server.loop, &server.looks, &server.look);
+}
+
+static void
+farewell_begin(struct client *c, const struct reader_event *e)
+{
+	stock_drop(&c->message);
+	if (e->piece.size != 0 && stock_room(&c->message, e->piece.size))
+		buffer_put(&c->message, e->piece.at, e->piece.size);
+	c->stage = STAGE_CLOSED;
+	c->farewell = (struct farewell){.at = program.told, .code = e->code};
+	client_clock(c, &server.words);
+	client_mark(c);
+	looks_begin();
+}
+
+/* Prog is told of it, which it reads in its turn. */
+static void
+farewell_tell(struct client *c)
+{
+	const char *reason = (const char *)buffer_head(&c->message);
+
+	client_tell_end(c, c->farewell.code, (struct span){reason, buffer_held(&c->message)});
+	c->farewell.at = program.told;
+	client_clock(c, &server.farewells);
+}
+
+static void
+farewell_end(struct client *c, struct message *close)
+{
+	farewell_tell(c);
+	client_forget(c, c->farewell.code, span_of(""));
+	if (close != NULL)
+		(void)client_queue(c, close);
+	client_leave(c, &server.closes);
+}
+
+static void
+farewell_answer(struct client *c)
+{
+	struct message *close = message_close(c->farewell.code, "");
+
+	farewell_end(c, close);
+	if (close != NULL)
+		message_release(close);
+}
+
+static void
+farewell_late(struct loop *loop, struct deadline *deadline)
+{
+	(void)loop;
+	farewell_answer(client_of(deadline));
+}
+
+/* The first of the queue, where prog has read far enough for it. */
+static struct client *
+farewell_next(const struct deadlines *queue, uint64_t seen)
+{
+	struct deadline *first = deadlines_first(queue);
+
+	return first != NULL && client_of(first)->farewell.at <= seen ? client_of(first) : NULL;
+}
+
+static void program_read_all(void);
+
+static void
+farewells_look(void)
+{
+	uint64_t seen;
+
+	if (server.look.next == NULL)
+		return;
+	seen = program_seen();
+	for (struct client *c; (c = farewell_next(&server.words, seen)) != NULL;) {
+		farewell_tell(c);
+		looks_begin();
+	}
+	if (farewell_next(&server.farewells, seen) != NULL)
+		program_read_all();
+	for (struct client *c; (c = farewell_next(&server.farewells, seen)) != NULL;)
+		farewell_answer(c);
+	if (deadlines_first(&server.words) == NULL && deadlines_first(&server.farewells) == NULL)
+		deadline_drop(&server.look);
+}
+
 /* The client's Close, which is answered with the same code. */
 static void
 close_take(struct client *c, const struct reader_event *e)
 {
+	if (c->stage == STAGE_OPEN && c->unanswered != 0 && program.in_open && !ending.begun) {
+		farewell_begin(c, e);
+		return;
+	}
 	client_forget(c, e->code, (struct span){(const char *)e->piece.at, e->piece.size});
 	if (c->stage == STAGE_OPEN)
 		(void)client_queue_once(c, message_close(e->code, ""));
@@ -651,7 +823,7 @@ frames_take(struct client *c, unsigned char *bytes, size_t n)
 	struct reader_event e = {.kind = READER_DATA};
 	size_t used = 0;
 
-	while (e.kind != READER_MORE && c->stage < STAGE_LEAVING) {
+	while (e.kind != READER_MORE && (c->stage == STAGE_OPEN || c->stage == STAGE_CLOSING)) {
 		used += reader_step(&c->reader, bytes + used, n - used, SIZE_MAX, &e);
 		switch (e.kind) {
 		case READER_DATA: piece_take(c, &e.piece); break;
@@ -689,7 +861,7 @@ client_open(struct client *c, const struct handshake *d)
 
 	c->stage = STAGE_OPEN;
 	c->id = ids_give(&server.ids, c);
-	c->known = true;
+	c->known = c->listed = true;
 	c->reader = (struct reader){
 		.peer = READER_OF_CLIENT, .limit = options.message,
 		.refuse_binary = !options.exact && !options.fan_out,
@@ -844,7 +1016,7 @@ client_feed(struct client *c, unsigned char *bytes, size_t n, bool asked)
 		used = head_take(c, (char *)bytes, n, asked);
 	if (c->stage == STAGE_OPEN || c->stage == STAGE_CLOSING)
 		used += frames_take(c, bytes + used, n - used);
-	if (c->stage == STAGE_LEAVING)
+	if (c->stage == STAGE_CLOSED || c->stage == STAGE_LEAVING)
 		used = n;
 	if (c->stage != STAGE_DEAD)
 		client_keep(c, bytes + used, n - used);
@@ -945,12 +1117,6 @@ client_enter(struct loop *loop, struct doors *doors, int fd, const struct addres
 		doors_shut(loop, doors);
 }
 
-static struct client *
-client_of(struct deadline *deadline)
-{
-	return (struct client *)((char *)deadline - offsetof(struct client, deadline));
-}
-
 static void
 head_late(struct loop *loop, struct deadline *deadline)
 {
@@ -1038,8 +1204,11 @@ order_deliver(const struct order *order, const struct delivery *delivery)
 	while (order->to == ORDER_IDS && order_id_next(&ids, &id)) {
 		struct client *c = ids_find(&server.ids, id);
 
-		if (c != NULL)
-			deliver(delivery, c);
+		if (c == NULL)
+			continue;
+		deliver(delivery, c);
+		if (c->unanswered != 0)
+			c->unanswered--;
 	}
 }
 
@@ -1177,6 +1346,14 @@ program_read(void)
 	return false;
 }
 
+/* What it has written by now. */
+static void
+program_read_all(void)
+{
+	for (int i = 0; i < LAST_READS && program_read(); i++)
+		;
+}
+
 static int program_status(void);
 
 /* Its stdout has ended: its status decides, if it comes in time. */
@@ -1220,7 +1397,7 @@ all_close(unsigned code, int status)
 	for (size_t i = server.count; i-- > 0;) {
 		struct client *c = server.clients[i];
 
-		if (c->stage == STAGE_OPEN && close != NULL)
+		if ((c->stage == STAGE_OPEN || c->stage == STAGE_CLOSED) && close != NULL)
 			client_close(c, close);
 		else if (c->stage < STAGE_OPEN || close == NULL)
 			client_end(c);
@@ -1250,8 +1427,7 @@ program_ended(int status)
 {
 	program.pid = 0;
 	program.status = status;
-	for (int i = 0; i < LAST_READS && program_read(); i++)
-		;
+	program_read_all();
 	program_out_close();
 	program_in_close();
 	if (server.stalled)
@@ -1322,8 +1498,7 @@ stop(void)
 		ending.over = true;
 		return;
 	}
-	for (int i = 0; i < LAST_READS && program_read(); i++)
-		;
+	program_read_all();
 	all_close(CLOSE_GOING_AWAY, STATUS_OK);
 }
 
@@ -1391,6 +1566,9 @@ server_begin(void)
 	queue_begin(&server.pongs, options.ping_ms, pong_late);
 	queue_begin(&server.closes, options.close_ms, client_late);
 	queue_begin(&server.leaves, GATE_LEAVE_MS, client_late);
+	queue_begin(&server.words, options.close_ms, farewell_late);
+	queue_begin(&server.farewells, options.close_ms, farewell_late);
+	queue_begin(&server.looks, LOOK_MS, look_due);
 	queue_begin(&server.ends, options.close_ms, end_due);
 	server.doors.enter = client_enter;
 	server.doors.listeners = &server.listeners;
@@ -1424,6 +1602,7 @@ serve(void)
 	notify_send("READY=1");
 	sandbox_begin();
 	while (!ending.over && !(ending.begun && server.count == 0 && program.pid == 0)) {
+		farewells_look();
 		program_flush();
 		clients_flush();
 		if (ending.begun && server.count == 0 && program.pid == 0)

@@ -28,6 +28,12 @@ server_says() {
 	await "$BATS_TEST_TMPDIR/server.err" "$1"
 }
 
+# What a client says first.
+request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+
+# A text and a Close with 4001.
+last_words='\x81\x82\0\0\0\0hi\x88\x85\0\0\0\0\x0f\xa1bye'
+
 # The program behind: writes what it is told to stderr, and does what is in the file `orders'.
 recorder() {
 	: >"$BATS_TEST_TMPDIR/orders"
@@ -125,6 +131,141 @@ order() {
 	order '7 text nobody' '7 close 1000 ' '7 join r' '1 text still here'
 	hears a '^still here$'
 	! grep -q 'record' "$BATS_TEST_TMPDIR/server.err" || false
+}
+
+# A program that answers each text with two when the fifo `go` lets it, and tells on stderr what it has read.
+deliberate() {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	cat >"$BATS_TEST_TMPDIR/deliberate" <<-'END'
+		#!/bin/sh
+		while read -r id word rest; do
+			echo "got $id $word $rest" >&2
+			[ "$word" = text ] || continue
+			read -r go <"$1"
+			echo "$id text $rest to you"
+			echo "$id text and good bye"
+		done
+	END
+	chmod +x "$BATS_TEST_TMPDIR/deliberate"
+}
+
+# leaver NAME LINE: a client that says it and closes right behind it, in one go.
+leaver() {
+	start "$1" sh -c 'printf "%s\n" "$2" | portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q 0' \
+		sh "$port" "$2"
+}
+
+@test "what a client says right before its Close is answered" {
+	serve wshub grep --line-buffered '^[0-9]* text '
+	for n in 1 2 3 4 5; do
+		leaver a "hello $n"
+		ended "$pid"
+		[ "$status" = 0 ]
+		same "$BATS_TEST_TMPDIR/a.out" "hello $n"
+	done
+}
+
+@test "a Close waits for all that prog says before it reads of it, and others do not" {
+	deliberate
+	serve wshub -w 1h "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
+	leaver a hello
+	leaver=$pid
+	server_says '^got 1 text hello$'
+	# Meanwhile one that has said nothing comes and goes; of its going prog will read.
+	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+	! gone "$leaver" || false
+	echo go >"$BATS_TEST_TMPDIR/go"
+	ended "$leaver"
+	[ "$status" = 0 ]
+	same "$BATS_TEST_TMPDIR/a.out" 'hello to you' 'and good bye'
+	server_says '^got 1 close 1000 ?$'
+	[ "$(grep -c '^got 1 close' "$BATS_TEST_TMPDIR/server.err")" = 1 ]
+	server_says '^got 2 close 1000 ?$'
+}
+
+@test "a client that has its answer is closed at once, whether prog reads of it or not" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text answer"; read -r go <"$0"; cat >&2' "$BATS_TEST_TMPDIR/go"
+	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 <<<question
+	[ "$output" = answer ]
+	echo go >"$BATS_TEST_TMPDIR/go"
+	server_says '^1 close 1000 $'
+}
+
+@test "a Close waits no longer than -w for a program that does not read" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	serve wshub -w 200ms sh -c 'read -r go <"$0"; cat >&2' "$BATS_TEST_TMPDIR/go"
+	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 <<<hello
+	[ "$output" = '' ]
+	echo go >"$BATS_TEST_TMPDIR/go"
+	server_says '^1 close 1000 $'
+	same <(grep -v ' open ' "$BATS_TEST_TMPDIR/server.err") "Bound to $port" '1 text hello' '1 close 1000 '
+}
+
+@test "what prog says to a client after it has read of its Close is dropped without a word" {
+	recorder
+	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
+	start a tcppeer "connect:$port" "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
+	a=$pid
+	server_says '^got 1 close 4001 bye$'
+	order '1 text late' '1 join r' '#r text late' '* text late' '1 close 1000 late'
+	ended "$a"
+	! grep -q late "$BATS_TEST_TMPDIR/heard" || false
+	tail -c 4 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf '\x88\x02\x0f\xa1')
+	! grep -q record "$BATS_TEST_TMPDIR/server.err" || false
+}
+
+@test "prog may close a client whose Close waits, and then it waits no longer" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text bye"; echo "1 close 4002 enough"; read -r go <"$0"; cat >&2' \
+		"$BATS_TEST_TMPDIR/go"
+	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
+	start a tcppeer "connect:$port" "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
+	ended "$pid"
+	tail -c 15 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf '\x81\x03bye\x88\x08\x0f\xa2enough')
+	echo go >"$BATS_TEST_TMPDIR/go"
+	server_says '^1 close 4001 bye$'
+}
+
+@test "a client that vanishes while its Close waits is told of once, with the code of its Close" {
+	deliberate
+	serve wshub -w 1h "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
+	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
+	start a tcppeer "connect:$port" "file:$BATS_TEST_TMPDIR/words" "await:$BATS_TEST_TMPDIR/vanish" reset
+	a=$pid
+	server_says '^got 1 text hi$'
+	touch "$BATS_TEST_TMPDIR/vanish"
+	ended "$a"
+	echo go >"$BATS_TEST_TMPDIR/go"
+	server_says '^got 1 close 4001 bye$'
+	leaver b hello
+	b=$pid
+	echo go >"$BATS_TEST_TMPDIR/go"
+	ended "$b"
+	same "$BATS_TEST_TMPDIR/b.out" 'hello to you' 'and good bye'
+	[ "$(grep -c '^got 1 close' "$BATS_TEST_TMPDIR/server.err")" = 1 ]
+}
+
+@test "SIGTERM, and prog's exit, end the wait of a Close" {
+	deliberate
+	serve wshub -w 1h "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
+	server=$pid
+	leaver a hello
+	a=$pid
+	server_says '^got 1 text hello$'
+	kill "$server"
+	ended "$a"
+	echo go >"$BATS_TEST_TMPDIR/go"
+	ended "$server"
+	[ "$status" = 0 ]
+	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text last"; exit 3'
+	server=$pid
+	leaver a hello
+	ended "$pid"
+	same "$BATS_TEST_TMPDIR/a.out" last
+	ended "$server"
+	[ "$status" = 3 ]
 }
 
 @test "a record that is not UTF-8 closes those it is for with 1011" {
@@ -349,9 +490,6 @@ order() {
 	client b /
 	hears b '^hello$'
 }
-
-# What a client says first.
-request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
 
 # It has an answer of 120010 bytes coming, and little room for it: slow NAME STEP...
 slow() {

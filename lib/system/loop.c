@@ -110,24 +110,31 @@ deadline_set(struct loop *loop, struct deadlines *queue, struct deadline *deadli
 	queue->ring.before = deadline;
 }
 
+struct deadline *
+deadlines_first(const struct deadlines *queue)
+{
+	return queue->ring.next == &queue->ring ? NULL : queue->ring.next;
+}
+
 static int
 wait_ms(const struct loop *loop)
 {
-	int64_t first = CLOCK_NEVER;
+	int64_t at = CLOCK_NEVER;
 
-	for (const struct deadlines *q = loop->queues; q != NULL; q = q->others)
-		if (q->ring.next != &q->ring && q->ring.next->at < first)
-			first = q->ring.next->at;
-	return clock_until(first);
+	for (const struct deadlines *q = loop->queues; q != NULL; q = q->others) {
+		const struct deadline *first = deadlines_first(q);
+
+		if (first != NULL && first->at < at)
+			at = first->at;
+	}
+	return clock_until(at);
 }
 
 static void
 deadlines_tell(struct loop *loop)
 {
 	for (struct deadlines *q = loop->queues; q != NULL; q = q->others) {
-		while (q->ring.next != &q->ring && q->ring.next->at <= loop->now) {
-			struct deadline *first = q->ring.next;
-
+		for (struct deadline *first; (first = deadlines_first(q)) != NULL && first->at <= loop->now;) {
 			deadline_drop(first);
 			q->passed(loop, first);
 		}

@@ -98,4 +98,7 @@ void deadline_set(struct loop *loop, struct deadlines *queue, struct deadline *d
 /* Also for one that is not set. */
 void deadline_drop(struct deadline *deadline);
 
+/* The one of the queue that was set first, NULL where there is none. */
+struct deadline *deadlines_first(const struct deadlines *queue);
+
 #endif
