@@ -78,7 +78,7 @@ static const struct option_row rows[] = {
 	{'q', "queue", "SIZE", "what may wait for a client before it is closed with 1013 (8M)"},
 	{'M', "max-message", "SIZE", "payload of a client's message (1M)"},
 	{'k', "ping", "TIME", "ping a client silent for so long, 0 is never (30s)"},
-	{'w', "close-wait", "TIME", "how long a Close may stay unanswered (2s)"},
+	{'w', "close-wait", "TIME", "how long a Close may stay unanswered, and each step of the end take (2s)"},
 	{KEY_HEADERS, "headers", NULL, "tell prog the fields of each request"},
 	{KEY_FAN_OUT, "fan-out", NULL, "no prog: what one client sends goes to all others in its path"},
 	GATE_ROWS,
@@ -186,6 +186,7 @@ static struct {
 /* The end of all: why, and what it comes to. */
 static struct {
 	bool begun, over;
+	int signalled;  /* prog, the first time with SIGTERM, the second with SIGKILL */
 	bool asks_prog; /* its stdout ended first: its own status is what it comes to, if it comes in time */
 	int status;
 } ending;
@@ -1408,18 +1409,44 @@ all_close(unsigned code, int status)
 	deadline_set(&server.loop, &server.ends, &server.end);
 }
 
-/* Either prog's status did not come in time, or the clients have not gone. */
+/* Who is still here has had its time: clients go, and prog, with all its group, by force. */
+static void
+all_end(int number)
+{
+	for (size_t i = server.count; i-- > 0;)
+		client_end(server.clients[i]);
+	program_in_close();
+	ending.over = program.pid == 0 || ending.signalled == 2;
+	if (ending.over)
+		return;
+	ending.signalled = number == SIGKILL ? 2 : 1;
+	(void)kill(-program.pid, number);
+	deadline_drop(&server.end);
+	deadline_set(&server.loop, &server.ends, &server.end);
+}
+
+/* Either prog's status did not come in time, or somebody has not gone. */
 static void
 end_due(struct loop *loop, struct deadline *deadline)
 {
 	(void)loop;
 	(void)deadline;
 	if (ending.begun) {
-		ending.over = true;
+		all_end(ending.signalled == 0 ? SIGTERM : SIGKILL);
 		return;
 	}
 	ending.asks_prog = true;
 	all_close(CLOSE_NORMAL, STATUS_OK);
+}
+
+/* That it died of our signal says nothing of it. */
+static int
+program_result(void)
+{
+	int status = program_status();
+	bool ours = ending.signalled != 0 && (status == STATUS_SIGNAL + SIGTERM || status == STATUS_SIGNAL + SIGKILL);
+
+	return ours ? STATUS_OK : status;
 }
 
 static void
@@ -1433,7 +1460,7 @@ program_ended(int status)
 	if (server.stalled)
 		clients_resume();
 	if (ending.asks_prog)
-		ending.status = program_status();
+		ending.status = program_result();
 	all_close(program_status() == 0 ? CLOSE_NORMAL : CLOSE_INTERNAL_ERROR, program_status());
 }
 
@@ -1495,7 +1522,7 @@ static void
 stop(void)
 {
 	if (ending.begun) {
-		ending.over = true;
+		all_end(SIGKILL);
 		return;
 	}
 	program_read_all();
@@ -1612,8 +1639,6 @@ serve(void)
 		signals_see();
 	}
 	listeners_close(&server.listeners);
-	if (program.pid != 0)
-		(void)kill(-program.pid, SIGTERM);
 	return ending.status;
 }
 

@@ -378,6 +378,59 @@ leaver() {
 	grep -q '^done$' "$BATS_TEST_TMPDIR/server.err"
 }
 
+# A program that does not hear SIGTERM, and neither does what it runs: it says both pids.
+stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
+
+@test "a program that does not hear SIGTERM is killed with all its group, and we are 0" {
+	serve wshub -w 100ms sh -c "$stubborn"
+	server=$pid
+	server_says '^pid '
+	read -r _ leader other < <(grep '^pid ' "$BATS_TEST_TMPDIR/server.err")
+	kill "$server"
+	ended "$server"
+	[ "$status" = 0 ]
+	! kill -0 "$leader" 2>/dev/null || false
+	await_that gone "$other"
+}
+
+@test "a second signal kills a program that does not hear the first at once" {
+	serve wshub -w 1h sh -c "$stubborn"
+	server=$pid
+	server_says '^pid '
+	read -r _ leader other < <(grep '^pid ' "$BATS_TEST_TMPDIR/server.err")
+	client a /
+	tell a hello
+	a=$pid
+	kill "$server"
+	ended "$a"
+	kill "$server"
+	ended "$server"
+	[ "$status" = 0 ]
+	! kill -0 "$leader" 2>/dev/null || false
+	await_that gone "$other"
+}
+
+@test "prog's stdin ends first, then it gets SIGTERM, and what it makes of that is not our status" {
+	serve wshub -w 100ms sh -c 'trap "echo term >&2; exit 5" TERM; echo up >&2; cat >/dev/null; echo end >&2
+		tail -f /dev/null & wait'
+	server=$pid
+	server_says '^up$'
+	kill "$server"
+	ended "$server"
+	[ "$status" = 0 ]
+	same <(grep -v '^Bound' "$BATS_TEST_TMPDIR/server.err") up end term
+}
+
+@test "a program that has ended its stdout alone and does not go is ended too, and counts as 0" {
+	serve wshub -w 100ms sh -c 'echo "pid $$" >&2; exec >&-; tail -f /dev/null >/dev/null'
+	server=$pid
+	server_says '^pid '
+	ended "$server"
+	[ "$status" = 0 ]
+	read -r _ leader < <(grep '^pid ' "$BATS_TEST_TMPDIR/server.err")
+	! kill -0 "$leader" 2>/dev/null || false
+}
+
 @test "at most max clients at once, the next one waits and is served in its turn" {
 	recorder
 	serve wshub -c 1 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
