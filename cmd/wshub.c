@@ -1653,7 +1653,7 @@ option_take(int key)
 	case 'q': options.queue = (size_t)option_size(1, QUEUE_LIMIT); break;
 	case 'M': options.message = option_size(1, QUEUE_LIMIT); break;
 	case 'k': options.ping_ms = (int64_t)option_duration(0, TIME_LIMIT_MS); break;
-	case 'w': options.close_ms = (int64_t)option_duration(0, TIME_LIMIT_MS); break;
+	case 'w': options.close_ms = (int64_t)option_duration(1, TIME_LIMIT_MS); break;
 	case KEY_HEADERS: options.headers = true; break;
 	case KEY_FAN_OUT: options.fan_out = true; break;
 	default: gate_option(&options.gate, key); break;

@@ -621,6 +621,10 @@ slow() {
 	[ "$status" = 2 ]
 	run portscan-bind -q wshub -o nonsense cat
 	[ "$status" = 2 ]
+	for time in 0 25h x; do
+		run -2 --separate-stderr timeout 20 portscan-bind -q wshub -w "$time" cat
+		[ "$stderr" = "wshub: --close-wait: $time: not a duration from 1ms to 24h" ]
+	done
 }
 
 descriptors() {
