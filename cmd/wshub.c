@@ -56,12 +56,16 @@ enum {
 	PING_DEFAULT_MS = 30 * 1000,
 	CLOSE_DEFAULT_MS = 2000,
 	TIME_LIMIT_MS = 24 * 60 * 60 * 1000,
-	TAKEN_SIZE = 64 << 10,     /* read from a client in one go */
+	/* All that a client may have to wait behind: what a turn takes of the others, what
+	 * waits for the program, what is in the two pipes, and what was read of it. */
+	TURN_SIZE = 256 << 10,     /* read from all clients in a turn, from each its part: */
+	TAKEN_SIZE = 64 << 10,     /* at most so much in one go, */
+	TAKEN_LEAST = 1 << 10,     /* at least so much */
+	STALL_AT = 256 << 10,      /* waiting for the program: no client is read */
+	RESUME_AT = 64 << 10,
+	PIPE_SIZE = 256 << 10,
 	PROGRAM_SIZE = 256 << 10,  /* read from the program in one go */
-	PIPE_SIZE = 1 << 20,
 	SLICE = 64 << 10,          /* of a long record, written in one go */
-	STALL_AT = 1 << 20,        /* waiting for the program: no client is read */
-	RESUME_AT = 256 << 10,
 	FLUSH_AFTER = 64 << 10,    /* deliveries that wait before some are sent */
 	LAST_READS = 64,           /* of the program's pipe, for all that it has written by now */
 	LOOK_MS = 1,               /* how soon to look whether prog has read, and how seldom at last */
@@ -1038,6 +1042,15 @@ client_eof(struct client *c)
 	}
 }
 
+/* Nobody waits long for what the others say: each gets a part of the turn. */
+static size_t
+client_share(void)
+{
+	size_t share = TURN_SIZE / (size_t)server.loop.count;
+
+	return share > TAKEN_SIZE ? TAKEN_SIZE : share < TAKEN_LEAST ? TAKEN_LEAST : share;
+}
+
 static void
 client_receive(struct client *c)
 {
@@ -1046,7 +1059,7 @@ client_receive(struct client *c)
 
 	if (before != 0)
 		memcpy(server.taken, c->kept, before);
-	n = recv(c->watch.fd, server.taken + before, TAKEN_SIZE, 0);
+	n = recv(c->watch.fd, server.taken + before, client_share(), 0);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {

@@ -99,7 +99,7 @@ note_time(uint64_t ns)
 	timed++;
 }
 
-static double
+double
 percentile_us(double share)
 {
 	uint64_t want = (uint64_t)((double)timed * share), seen = 0;

@@ -63,6 +63,9 @@ void turn(void (*ready)(void *whose, uint32_t events));
 /* The time of one message or session. */
 void note_time(uint64_t ns);
 
+/* So many of the times noted were shorter, in microseconds. */
+double percentile_us(double share);
+
 /* All that was measured so far is forgotten: what follows counts. */
 void measure_begin(void);
 

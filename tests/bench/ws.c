@@ -7,11 +7,15 @@
  *     ws sessions -p port [-n parallel] [-t seconds] [-P pid]
  *     ws idle     -p port [-n connections] -P pid
  *     ws fan      -p port [-n receivers] [-s size] [-d depth] [-t seconds] [-P pid]
+ *     ws quiet    -p port [-n flooding] [-s size] [-d depth] [-t seconds] [-P pid]
  *
  * rr: each connection always has depth messages under way; -u: of two-byte
  * characters. sessions: connect, handshake, one message there and back, Close both
  * ways. fan: one more connection sends depth messages, which all the others
- * receive, and so on. Prints what tcp.c prints, with deliveries a second for fan.
+ * receive, and so on. quiet: all send without end, depth messages at once, as fast
+ * as they are taken; one connection more has a single message under way. Prints what
+ * tcp.c prints, with deliveries a second for fan; for quiet that connection's times,
+ * and first until when it has 99 of 100 answers, in microseconds.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -315,6 +319,74 @@ fan(void)
 	close_all();
 }
 
+/* What comes back is looked at as it comes, and sending never waits for it. */
+static void
+flood_ready(void *whose, uint32_t events)
+{
+	struct connection *c = whose;
+
+	if ((events & EPOLLOUT) != 0)
+		send_some(c);
+	if (c->sent == c->window_size)
+		c->sent = 0;
+	if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0)
+		receive(c, c);
+}
+
+/* One message there and back, blocking. */
+static void
+message_exchange(struct connection *c)
+{
+	c->received = 0;
+	if (send(c->fd, c->window, c->window_size, MSG_NOSIGNAL) != (ssize_t)c->window_size)
+		fail("send");
+	while (c->received < 1) {
+		ssize_t n = recv(c->fd, taken, CHUNK, 0);
+
+		if (n <= 0)
+			fail("closed by the server");
+		take(c, c, taken, (size_t)n);
+	}
+}
+
+/* The flood is a process of its own: it must not be what the quiet one waits for. */
+static void
+quiet(void)
+{
+	struct connection c = {.fd = connected()};
+	uint64_t start, end;
+	int status;
+	pid_t pid;
+
+	connect_all(options.connections);
+	start = in_seconds(options.seconds / 10);
+	end = in_seconds(options.seconds * 1.1);
+	pid = fork();
+	if (pid < 0)
+		fail("fork");
+	if (pid == 0) {
+		for (size_t i = 0; i < count; i++)
+			want(&all[i], EPOLLIN | EPOLLOUT);
+		turns(flood_ready, end, UINT64_MAX);
+		_exit(done == 0);
+	}
+	options.depth = 1;
+	message_make(&c, count);
+	while (now_ns() < start)
+		message_exchange(&c);
+	measure_begin();
+	while (now_ns() < end) {
+		uint64_t before = now_ns();
+
+		message_exchange(&c);
+		note_time(now_ns() - before);
+	}
+	if (wait(&status) < 0 || status != 0)
+		wrong("flood");
+	measure_end_with(percentile_us(0.99));
+	close_all();
+}
+
 /* One session after the other, blocking, until it is time. */
 static void
 sessions_one(uint64_t end, uint64_t *sessions)
@@ -326,15 +398,7 @@ sessions_one(uint64_t end, uint64_t *sessions)
 	message_make(&c, 0);
 	while (now_ns() < end) {
 		c.fd = connected();
-		c.received = 0;
-		if (send(c.fd, c.window, c.window_size, MSG_NOSIGNAL) != (ssize_t)c.window_size)
-			fail("send");
-		while (c.received < 1) {
-			n = recv(c.fd, taken, CHUNK, 0);
-			if (n <= 0)
-				fail("closed by the server");
-			take(&c, &c, taken, (size_t)n);
-		}
+		message_exchange(&c);
 		if (send(c.fd, "\x88\x82\x11\x22\x33\x44\x12\xca", 8, MSG_NOSIGNAL) != 8)
 			fail("send");
 		for (size_t got = 0; (n = recv(c.fd, closing + got, sizeof closing - got, 0)) > 0;)
@@ -381,7 +445,7 @@ int
 main(int argc, char **argv)
 {
 	static const struct load_mode modes[] = {
-		{"rr", rr}, {"sessions", sessions}, {"idle", idle}, {"fan", fan}, {0},
+		{"rr", rr}, {"sessions", sessions}, {"idle", idle}, {"fan", fan}, {"quiet", quiet}, {0},
 	};
 
 	return load_main(argc, argv, modes);
