@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -593,11 +591,12 @@ static void
 client_flush(struct client *c)
 {
 	size_t before = c->out.held;
+	bool leaves = c->stage == STAGE_LEAVING && !c->shut;
 
 	/* Where this fails the loop tells of it too. */
-	if (outbox_send(&c->out, c->watch.fd) != 0)
+	if (outbox_send(&c->out, c->watch.fd, leaves) != 0)
 		outbox_clear(&c->out);
-	if (c->stage == STAGE_LEAVING && c->out.first == NULL && !c->shut) {
+	if (leaves && c->out.first == NULL) {
 		c->shut = true;
 		(void)shutdown(c->watch.fd, SHUT_WR);
 		client_clock(c, &server.leaves);
@@ -1096,7 +1095,6 @@ client_enter(struct loop *loop, struct doors *doors, int fd, const struct addres
 {
 	char peer[ADDRESS_TEXT_SIZE], ip[ADDRESS_IP_SIZE];
 	struct tally_key network = {0}; /* over a UNIX socket: of no address */
-	int on = 1;
 	struct client *c;
 
 	address_ip(remote, ip);
@@ -1120,8 +1118,6 @@ client_enter(struct loop *loop, struct doors *doors, int fd, const struct addres
 		return;
 	}
 	memcpy(c->peer, peer, strlen(peer) + 1);
-	if (ip[0] != '\0')
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (options.max_per_address != 0)
 		(void)tally_enter(&server.networks, network);
 	c->place = server.count;

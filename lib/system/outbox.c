@@ -123,14 +123,15 @@ gather(const struct outbox *outbox, struct iovec *pieces, int *count)
 }
 
 int
-outbox_send(struct outbox *outbox, int fd)
+outbox_send(struct outbox *outbox, int fd, bool last)
 {
 	while (outbox->first != NULL) {
 		struct iovec pieces[PIECES_MAX];
 		int count;
 		size_t offered = gather(outbox, pieces, &count);
 		/* One piece, as most often, need not be told of in the kernel's slower way. */
-		ssize_t n = count == 1 ? send(fd, pieces->iov_base, offered, 0) : writev(fd, pieces, count);
+		ssize_t n = count == 1 ? send(fd, pieces->iov_base, offered, last ? MSG_MORE : 0)
+		                       : writev(fd, pieces, count);
 
 		if (n < 0 && errno == EINTR)
 			continue;

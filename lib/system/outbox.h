@@ -36,10 +36,12 @@ struct outbox {
 bool outbox_put(struct outbox *outbox, struct message *message);
 
 /*
- * Sends as much as the socket takes now. The socket is non-blocking and SIGPIPE
- * ignored. Returns 0 (empty, or the socket is full), or -1 with errno.
+ * Sends as much as the socket takes now. last: our side is shut down when all is
+ * sent, and the last bytes may wait for that, to travel with it and not alone. The
+ * socket is non-blocking and SIGPIPE ignored. Returns 0 (empty, or the socket is
+ * full), or -1 with errno.
  */
-int outbox_send(struct outbox *outbox, int fd);
+int outbox_send(struct outbox *outbox, int fd, bool last);
 
 /* Lets go of all that has not begun to leave. */
 void outbox_cut(struct outbox *outbox);
