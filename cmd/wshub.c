@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -37,6 +36,7 @@
 #include "system/loop.h"
 #include "system/notify.h"
 #include "system/outbox.h"
+#include "system/pipes.h"
 #include "system/program.h"
 #include "system/progress.h"
 #include "system/rooms.h"
@@ -177,12 +177,8 @@ static struct {
 static struct {
 	pid_t pid; /* 0 where it is gone, or there is none */
 	int status;
-	struct watch in;  /* what it reads */
-	struct watch out; /* what it writes */
-	struct buffer to, from;
-	struct splitter records;
-	uint64_t told; /* bytes that it was given to read so far */
-	bool in_open, out_open;
+	struct pipes pipes;
+	struct splitter records; /* of what it says */
 } program;
 
 /* The end of all: why, and what it comes to. */
@@ -197,33 +193,50 @@ static struct {
  * Records for prog. What is written here leaves at the turn's end, a long one
  * in slices before it is all written, so that prog has something to do meanwhile.
  */
-static void program_write(void);
+
+/* It reads no more: what else there would be to read is forgotten. */
+static void
+program_in_close(void)
+{
+	pipes_close_in(&server.loop, &program.pipes);
+}
+
+/* That it does not read (EPIPE) is its own affair. */
+static void
+program_write(void)
+{
+	if (!program.pipes.in_open || pipes_write(&program.pipes) == 0)
+		return;
+	if (errno != EPIPE)
+		complain("the program's stdin: %s", strerror(errno));
+	program_in_close();
+}
 
 static void
 program_put(const char *bytes, size_t n, bool escaped)
 {
-	struct buffer *b = &program.to;
-	size_t size = n;
+	unsigned char *room;
 
-	if (!stock_room(b, escaped ? 2 * n : n))
+	if (n == 0)
+		return;
+	room = pipes_room(&program.pipes, escaped ? 2 * n : n);
+	if (room == NULL)
 		die(STATUS_FAILED, "no memory for what the program is to read");
-	if (escaped) {
-		size = order_escape((char *)buffer_tail(b), bytes, n);
-		buffer_grow(b, size);
-	} else if (n != 0) {
-		buffer_put(b, bytes, n);
-	}
-	program.told += size;
+	if (escaped)
+		n = order_escape((char *)room, bytes, n);
+	else
+		memcpy(room, bytes, n);
+	pipes_tell(&program.pipes, n);
 }
 
 static void
 program_put_long(const char *bytes, size_t n, bool escaped)
 {
-	for (; n > SLICE && program.in_open; bytes += SLICE, n -= SLICE) {
+	for (; n > SLICE && program.pipes.in_open; bytes += SLICE, n -= SLICE) {
 		program_put(bytes, SLICE, escaped);
 		program_write();
 	}
-	if (program.in_open)
+	if (program.pipes.in_open)
 		program_put(bytes, n, escaped);
 }
 
@@ -234,7 +247,7 @@ program_tell(const struct client *c, const char *word, const void *rest, size_t 
 	char head[64], length[32];
 	struct text t = {.at = head, .room = sizeof head}, size = {.at = length, .room = sizeof length};
 
-	if (!program.in_open)
+	if (!program.pipes.in_open)
 		return;
 	text_put_number(&t, c->id);
 	text_put_char(&t, ' ');
@@ -247,7 +260,7 @@ program_tell(const struct client *c, const char *word, const void *rest, size_t 
 	}
 	program_put(head, t.size, false);
 	program_put_long(rest, n, !options.exact);
-	if (program.in_open)
+	if (program.pipes.in_open)
 		program_put(options.exact ? "," : "\n", 1, false);
 }
 
@@ -263,17 +276,6 @@ program_tell_text(const struct client *c, const char *word, const struct text *t
 	program_tell(c, word, text->at, text->size);
 }
 
-/* It reads no more: what else there would be to read is forgotten. */
-static void
-program_in_close(void)
-{
-	if (!program.in_open)
-		return;
-	program.in_open = false;
-	watch_close(&server.loop, &program.in);
-	stock_drop(&program.to);
-}
-
 /* The order of clients is the order in which they were stopped, by the loop's own. */
 static void client_interest(struct client *c);
 
@@ -285,59 +287,20 @@ clients_resume(void)
 		client_interest(server.clients[i]);
 }
 
-/* That the program does not read (EPIPE) is its own affair. */
-static void
-program_in_fail(void)
-{
-	if (errno != EPIPE)
-		complain("the program's stdin: %s", strerror(errno));
-	program_in_close();
-}
-
-/* As much as the pipe takes. */
-static void
-program_write(void)
-{
-	struct buffer *b = &program.to;
-
-	while (program.in_open && buffer_held(b) != 0) {
-		ssize_t n = write(program.in.fd, buffer_head(b), buffer_held(b));
-
-		if (n > 0)
-			buffer_take(b, (size_t)n);
-		else if (n < 0 && errno == EAGAIN)
-			break;
-		else if (n < 0 && errno != EINTR)
-			program_in_fail();
-	}
-}
-
 static void
 program_flush(void)
 {
-	struct buffer *b = &program.to;
+	struct pipes *p = &program.pipes;
 
 	program_write();
-	if (ending.begun && buffer_held(b) == 0)
+	if (ending.begun && buffer_held(&p->to) == 0)
 		program_in_close();
-	if (program.in_open)
-		watch_want(&server.loop, &program.in, buffer_held(b) != 0 ? EPOLLOUT : 0);
-	if (buffer_held(b) > STALL_AT)
+	if (p->in_open)
+		watch_want(&server.loop, &p->in, buffer_held(&p->to) != 0 ? EPOLLOUT : 0);
+	if (buffer_held(&p->to) > STALL_AT)
 		server.stalled = true;
-	else if (server.stalled && buffer_held(b) <= RESUME_AT)
+	else if (server.stalled && buffer_held(&p->to) <= RESUME_AT)
 		clients_resume();
-}
-
-/* How far it has read in what it was told. */
-static uint64_t
-program_seen(void)
-{
-	int unread = 0;
-
-	if (!program.in_open)
-		return UINT64_MAX;
-	(void)ioctl(program.in.fd, FIONREAD, &unread);
-	return program.told - buffer_held(&program.to) - (uint64_t)unread;
 }
 
 /* EPOLLERR: it has closed its end. */
@@ -732,7 +695,7 @@ farewell_begin(struct client *c, const struct reader_event *e)
 	if (e->piece.size != 0 && stock_room(&c->message, e->piece.size))
 		buffer_put(&c->message, e->piece.at, e->piece.size);
 	c->stage = STAGE_CLOSED;
-	c->farewell = (struct farewell){.at = program.told, .code = e->code};
+	c->farewell = (struct farewell){.at = program.pipes.told, .code = e->code};
 	client_clock(c, &server.words);
 	client_mark(c);
 	looks_begin();
@@ -745,7 +708,7 @@ farewell_tell(struct client *c)
 	const char *reason = (const char *)buffer_head(&c->message);
 
 	client_tell_end(c, c->farewell.code, (struct span){reason, buffer_held(&c->message)});
-	c->farewell.at = program.told;
+	c->farewell.at = program.pipes.told;
 	client_clock(c, &server.farewells);
 }
 
@@ -794,7 +757,7 @@ farewells_look(void)
 
 	if (server.look.next == NULL)
 		return;
-	seen = program_seen();
+	seen = pipes_seen(&program.pipes);
 	for (struct client *c; (c = farewell_next(&server.words, seen)) != NULL;) {
 		farewell_tell(c);
 		looks_begin();
@@ -811,7 +774,7 @@ farewells_look(void)
 static void
 close_take(struct client *c, const struct reader_event *e)
 {
-	if (c->stage == STAGE_OPEN && c->unanswered != 0 && program.in_open && !ending.begun) {
+	if (c->stage == STAGE_OPEN && c->unanswered != 0 && program.pipes.in_open && !ending.begun) {
 		farewell_begin(c, e);
 		return;
 	}
@@ -1296,7 +1259,7 @@ static void all_close(unsigned code, int status);
 static void
 orders_take(enum splitter_want want)
 {
-	struct buffer *b = &program.from;
+	struct buffer *b = &program.pipes.from;
 	struct splitter_find find;
 
 	for (;;) {
@@ -1323,33 +1286,28 @@ orders_take(enum splitter_want want)
 static void
 program_out_close(void)
 {
-	if (!program.out_open)
-		return;
-	program.out_open = false;
-	watch_close(&server.loop, &program.out);
-	orders_take(SPLITTER_END);
-	stock_drop(&program.from);
+	if (program.pipes.out_open)
+		orders_take(SPLITTER_END);
+	pipes_close_out(&server.loop, &program.pipes);
 }
 
 /* One read. False where nothing came, now or ever. */
 static bool
 program_read(void)
 {
-	struct buffer *b = &program.from;
 	ssize_t n;
 
-	if (!program.out_open)
+	if (!program.pipes.out_open)
 		return false;
-	if (!stock_room(b, PROGRAM_SIZE))
-		die(STATUS_FAILED, "no memory for what the program says");
-	n = read(program.out.fd, buffer_tail(b), PROGRAM_SIZE);
+	n = pipes_read(&program.pipes, PROGRAM_SIZE);
 	if (n > 0) {
-		buffer_grow(b, (size_t)n);
 		orders_take(SPLITTER_WHOLE);
 		return true;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
+	if (n < 0 && errno == ENOMEM)
+		die(STATUS_FAILED, "no memory for what the program says");
 	if (n < 0)
 		complain("the program's stdout: %s", strerror(errno));
 	program_out_close();
@@ -1372,7 +1330,7 @@ program_out_ready(struct loop *loop, struct watch *watch, uint32_t events)
 {
 	(void)watch;
 	(void)events;
-	if (!program_read() && !program.out_open && !ending.begun) {
+	if (!program_read() && !program.pipes.out_open && !ending.begun) {
 		if (program.pid == 0)
 			all_close(program_status() == 0 ? CLOSE_NORMAL : CLOSE_INTERNAL_ERROR, program_status());
 		else
@@ -1553,14 +1511,6 @@ signals_see(void)
  * The beginning.
  */
 static void
-pipe_watch(struct watch *watch, int fd, uint32_t wanted)
-{
-	(void)fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE); /* fewer, larger reads and writes */
-	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || watch_begin(&server.loop, watch, fd, wanted) != 0)
-		die(STATUS_FAILED, "pipe: %s", strerror(errno));
-}
-
-static void
 prog_begin(void)
 {
 	struct program_ends ends;
@@ -1572,11 +1522,10 @@ prog_begin(void)
 		exit(status);
 	program.pid = ends.pid;
 	program.records.mode = options.exact ? RECORD_NETSTRING : RECORD_LINE;
-	program.in.ready = program_in_ready;
-	program.out.ready = program_out_ready;
-	pipe_watch(&program.in, ends.to, 0);
-	pipe_watch(&program.out, ends.from, EPOLLIN);
-	program.in_open = program.out_open = true;
+	program.pipes.in.ready = program_in_ready;
+	program.pipes.out.ready = program_out_ready;
+	if (pipes_begin(&server.loop, &program.pipes, ends.to, ends.from, PIPE_SIZE) != 0)
+		die(STATUS_FAILED, "pipe: %s", strerror(errno));
 }
 
 static void

@@ -1,0 +1,113 @@
+#include "system/pipes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+
+#include "unit.h"
+
+enum { PIPE_SIZE = 4096 };
+
+static struct loop loop;
+static struct pipes pipes;
+static int theirs_in, theirs_out;
+static char taken[8 * PIPE_SIZE];
+
+static void
+begin(void)
+{
+	int down[2], up[2];
+
+	CHECK(pipe(down) == 0 && pipe(up) == 0);
+	pipes = (struct pipes){0};
+	CHECK(pipes_begin(&loop, &pipes, down[1], up[0], PIPE_SIZE) == 0);
+	theirs_in = down[0];
+	theirs_out = up[1];
+}
+
+static void
+end(void)
+{
+	pipes_close_in(&loop, &pipes);
+	pipes_close_out(&loop, &pipes);
+	(void)close(theirs_in);
+	(void)close(theirs_out);
+}
+
+static void
+tell(size_t n)
+{
+	unsigned char *room = pipes_room(&pipes, n);
+
+	CHECK(room != NULL);
+	memset(room, 'x', n);
+	pipes_tell(&pipes, n);
+}
+
+static void
+how_far_it_has_read_is_known_whatever_waits_in_memory_and_in_the_pipe(void)
+{
+	begin();
+	CHECK(pipes_seen(&pipes) == 0);
+	tell(3 * PIPE_SIZE);
+	CHECK(pipes_seen(&pipes) == 0);
+	CHECK(pipes_write(&pipes) == 0);
+	CHECK(buffer_held(&pipes.to) == 2 * PIPE_SIZE);
+	CHECK(pipes_seen(&pipes) == 0);
+	CHECK(read(theirs_in, taken, 100) == 100);
+	CHECK(pipes_seen(&pipes) == 100);
+	CHECK(read(theirs_in, taken, PIPE_SIZE) == PIPE_SIZE - 100);
+	CHECK(pipes_write(&pipes) == 0);
+	CHECK(pipes_seen(&pipes) == PIPE_SIZE);
+	tell(5);
+	CHECK(read(theirs_in, taken, PIPE_SIZE) == PIPE_SIZE);
+	CHECK(pipes_write(&pipes) == 0);
+	CHECK(read(theirs_in, taken, PIPE_SIZE) == PIPE_SIZE);
+	CHECK(pipes_write(&pipes) == 0);
+	CHECK(pipes_seen(&pipes) == 3 * PIPE_SIZE);
+	CHECK(read(theirs_in, taken, PIPE_SIZE) == 5);
+	CHECK(pipes_seen(&pipes) == pipes.told && pipes.told == 3 * PIPE_SIZE + 5);
+	end();
+}
+
+static void
+one_that_reads_no_more_has_read_all(void)
+{
+	begin();
+	tell(10);
+	(void)close(theirs_in);
+	CHECK(pipes_write(&pipes) == -1 && errno == EPIPE);
+	CHECK(pipes_seen(&pipes) == 0);
+	pipes_close_in(&loop, &pipes);
+	CHECK(!pipes.in_open && pipes.to.bytes == NULL);
+	CHECK(pipes_seen(&pipes) == UINT64_MAX);
+	pipes_close_in(&loop, &pipes);
+	theirs_in = open("/dev/null", O_RDONLY);
+	end();
+}
+
+static void
+what_it_writes_comes_in_pieces_then_its_end(void)
+{
+	begin();
+	CHECK(pipes_read(&pipes, PIPE_SIZE) == -1 && errno == EAGAIN);
+	CHECK(write(theirs_out, "hello there", 11) == 11);
+	CHECK(pipes_read(&pipes, 5) == 5);
+	CHECK(pipes_read(&pipes, PIPE_SIZE) == 6);
+	CHECK(buffer_held(&pipes.from) == 11 && memcmp(buffer_head(&pipes.from), "hello there", 11) == 0);
+	(void)close(theirs_out);
+	CHECK(pipes_read(&pipes, PIPE_SIZE) == 0);
+	theirs_out = open("/dev/null", O_WRONLY);
+	end();
+}
+
+int
+main(void)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	CHECK(loop_open(&loop) == 0);
+	TEST(how_far_it_has_read_is_known_whatever_waits_in_memory_and_in_the_pipe);
+	TEST(one_that_reads_no_more_has_read_all);
+	TEST(what_it_writes_comes_in_pieces_then_its_end);
+	return unit_done();
+}
