@@ -202,15 +202,18 @@ leaver() {
 	same <(grep -v ' open ' "$BATS_TEST_TMPDIR/server.err") "Bound to $port" '1 text hello' '1 close 1000 '
 }
 
-@test "what prog says to a client after it has read of its Close is dropped without a word" {
+@test "what prog says to a client when it has read of its Close is dropped without a word" {
 	recorder
 	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
 	start a tcppeer "connect:$port" "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
 	a=$pid
 	server_says '^got 1 close 4001 bye$'
-	order '1 text late' '1 join r' '#r text late' '* text late' '1 close 1000 late'
 	ended "$a"
+	client b /
+	server_says '^got 2 open '
+	order '1 text late' '1 join r' '#r text late' '1 close 1000 late' '* text end'
+	hears b '^end$'
 	! grep -q late "$BATS_TEST_TMPDIR/heard" || false
 	tail -c 4 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf '\x88\x02\x0f\xa1')
 	! grep -q record "$BATS_TEST_TMPDIR/server.err" || false
