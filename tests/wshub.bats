@@ -183,6 +183,40 @@ leaver() {
 	server_says '^got 2 close 1000 ?$'
 }
 
+# A client comes, so that wshub has seen all that was there before.
+turn() {
+	start turn tcppeer "connect:$port" "file:$BATS_TEST_TMPDIR/request" recv
+	ended "$pid"
+	grep -q '^recv HTTP/1.1 101' "$BATS_TEST_TMPDIR/turn.out"
+}
+
+@test "prog is told of a Close only when it has read what the client said, for it may read much at once" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	cat >"$BATS_TEST_TMPDIR/gulper" <<-'END'
+		#!/bin/sh
+		read -r go <"$1"
+		while chunk=$(dd bs=65536 count=1 2>/dev/null) && [ -n "$chunk" ]; do
+			echo "$chunk" >&2
+			case $chunk in *"1 text hi"*) read -r go <"$1" && echo '1 text hi to you' ;; esac
+		done
+	END
+	chmod +x "$BATS_TEST_TMPDIR/gulper"
+	serve wshub -w 1h "$BATS_TEST_TMPDIR/gulper" "$BATS_TEST_TMPDIR/go"
+	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
+	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
+	start a tcppeer "connect:$port" "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
+	a=$pid
+	await "$BATS_TEST_TMPDIR/a.out" '^(file|sent) '
+	turn
+	echo go >"$BATS_TEST_TMPDIR/go"
+	server_says '^1 text hi$'
+	turn
+	echo go >"$BATS_TEST_TMPDIR/go"
+	ended "$a"
+	tail -c 15 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf '\x81\x09hi to you\x88\x02\x0f\xa1')
+	server_says '^1 close 4001 bye$'
+}
+
 @test "a client that has its answer is closed at once, whether prog reads of it or not" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text answer"; read -r go <"$0"; cat >&2' "$BATS_TEST_TMPDIR/go"
