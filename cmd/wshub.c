@@ -1573,7 +1573,7 @@ sandbox_begin(void)
 static int
 serve(void)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGXFSZ};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD};
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
