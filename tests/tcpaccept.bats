@@ -187,7 +187,7 @@ refused() {
 }
 
 @test "LISTEN_*, NOTIFY_SOCKET and WATCHDOG_* do not reach the program" {
-	export NOTIFY_SOCKET=/nowhere/at/all WATCHDOG_PID=1 WATCHDOG_USEC=1 LISTEN_FDNAMES=web
+	export NOTIFY_SOCKET=/nowhere/at/all WATCHDOG_PID=1 WATCHDOG_USEC=1 LISTEN_FDNAMES=web LISTEN_PIDFDID=1
 	listen tcp -- tcpaccept env
 	run -0 call
 	[ -n "$output" ]

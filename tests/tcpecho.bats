@@ -432,6 +432,26 @@ refused() {
 	done
 }
 
+@test "two that share a listening socket: the end of one leaves the other serving, and to be ended" {
+	serving() {
+		readlink "/proc/$1/fd/"* | grep -q eventpoll
+	}
+	serve sh -c 'tcpecho <&3 & echo $! >first; exec tcpecho'
+	server=$pid
+	await_that test -s first
+	first=$(cat first)
+	await_that serving "$first"
+	await_that serving "$server"
+	kill "$first"
+	await_that gone "$first"
+	for i in 1 2 3; do
+		[ "$(echo "hello $i" | timeout 5 portscan-connect -q -p "$port")" = "hello $i" ]
+	done
+	kill "$server"
+	ended "$server"
+	[ "$status" = 0 ]
+}
+
 @test "a listening socket on fd 0 is served (inetd wait)" {
 	serve sh -c 'exec tcpecho <&3'
 	echoes 'from fd 0'

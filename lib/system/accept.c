@@ -1,6 +1,7 @@
 #include "system/accept.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
@@ -36,6 +37,8 @@ accept_next(int listener, int flags, struct address *remote)
 {
 	int fd;
 
+	/* That flag is the open file's: who served it beside us has put it back if he has ended. */
+	(void)fcntl(listener, F_SETFL, O_NONBLOCK);
 	if (remote != NULL)
 		remote->size = sizeof remote->local;
 	fd = accept4(listener, remote == NULL ? NULL : &remote->any, remote == NULL ? NULL : &remote->size,

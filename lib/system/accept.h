@@ -17,7 +17,7 @@ enum accept_failure {
 };
 
 /*
- * The next connection of a non-blocking listener, close-on-exec and with the
+ * The next connection of a listener, which is made non-blocking, close-on-exec and with the
  * flags given (SOCK_NONBLOCK or 0); remote is the peer's address, or NULL.
  * Returns its descriptor, or one of the above.
  */

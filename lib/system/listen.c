@@ -179,13 +179,21 @@ listeners_give(const int *fds, size_t count)
 	return unsetenv("LISTEN_FDNAMES");
 }
 
+static bool
+begins(const char *variable, const char *with)
+{
+	return strncmp(variable, with, strlen(with)) == 0;
+}
+
 void
 listeners_forget(void)
 {
-	static const char *const names[] = {
-		"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
-	};
+	extern char **environ;
+	char **kept = environ;
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		(void)unsetenv(names[i]);
+	for (char **at = environ; at != NULL && *at != NULL; at++)
+		if (!begins(*at, "LISTEN_") && !begins(*at, "WATCHDOG_") && !begins(*at, "NOTIFY_SOCKET="))
+			*kept++ = *at;
+	if (kept != NULL)
+		*kept = NULL;
 }
