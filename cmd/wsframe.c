@@ -50,7 +50,7 @@ static const struct option_row rows[] = {
 	{OPTION_REPLACE, "replace", NULL, "U+FFFD for what is not UTF-8 in the program's text"},
 	{'c', "client", NULL, "be the client, network on fds 6 and 7; with -e: mask"},
 	{'q', "quiet-time", "TIME", "client: close when stdin has ended and no message came for so long (1s);\n"
-	                            "                            `never': only the peer closes"},
+	                            "                            `never', and the default with -m: only the peer closes"},
 	{'m', "messages", "COUNT", "client: close after so many messages"},
 	{'d', "decode", NULL, "filter: frames on stdin to records on stdout"},
 	{'e', "encode", NULL, "filter: records on stdin to frames on stdout"},
@@ -61,7 +61,8 @@ static const struct usage usage = {
 	.synopsis = "[-v] [-b | -0 | -n [-T]] [-M max] [-k ping] [-w close-wait] [--replace] prog [arg...]\n"
 	            "-c [same options] prog [arg...]\n"
 	            "-c [same options] [-q quiet-time] [-m count]\n"
-	            "-d | -e [-c] [-b | -0 | -n [-T]] [-M max] [--replace]",
+	            "-d [-b | -0 | -n [-T]] [-M max]\n"
+	            "-e [-c] [-b | -0 | -n [-T]] [-M max] [--replace]",
 	.summary = "Runs prog behind a WebSocket on fds 0 and 1 (with -c, 6 and 7): each text message\n"
 	           "is a line on its stdin, each line of its stdout a text message.",
 	.rows = rows,
@@ -71,7 +72,7 @@ static const struct usage usage = {
 struct settings {
 	bool client, verbose, decode, encode, replace;
 	bool binary, nul, netstring, types;
-	bool max_given;
+	bool max_given, quiet_given;
 	const char *live, *prog_less; /* an option given that only a connection, or only a client without prog, has */
 	enum record_mode mode;
 	uint64_t max, count;
@@ -106,7 +107,10 @@ option_take(struct settings *set, int key)
 	case OPTION_REPLACE: set->replace = true; break;
 	case 'k': set->ping_ms = (int64_t)option_duration(0, DAY_MS); break;
 	case 'w': set->wait_ms = (int64_t)option_duration(1, DAY_MS); break;
-	case 'q': set->quiet_ms = quiet_time(); break;
+	case 'q':
+		set->quiet_ms = quiet_time();
+		set->quiet_given = true;
+		break;
 	case 'm': set->count = option_number(1, INT64_MAX); break;
 	case 'M':
 		set->max = option_size(0, INT64_MAX);
@@ -147,6 +151,8 @@ options_read(struct settings *set, int argc, char **argv)
 		option_take(set, key);
 	set->program = argv[optind] == NULL ? NULL : argv + optind;
 	options_check(set);
+	if (set->count != 0 && !set->quiet_given)
+		set->quiet_ms = CLOCK_NEVER; /* who counts messages waits for them */
 	set->mode = set->binary ? RECORD_BYTES : set->nul ? RECORD_NUL : !set->netstring ? RECORD_LINE
 	    : set->types ? RECORD_TYPED : RECORD_NETSTRING;
 }
@@ -207,6 +213,7 @@ struct session {
 	unsigned char pong[FRAME_CONTROL_PAYLOAD_MAX];
 
 	int64_t now, next;        /* this turn's time, and the next deadline */
+	uint64_t output_until;    /* so much will have been sent when its last record has */
 	int64_t heard_at, message_at, sent_at, pinged_at, fed_at, output_at;
 	int64_t due_at, closed_at, drain_at, unread_at, rung_at, signal_at;
 	uint64_t heard, sent, fed, messages;
@@ -475,6 +482,13 @@ due(struct session *s, int64_t when)
 	return false;
 }
 
+/* What was changed at this turn's end has its effect in the next, which comes at once. */
+static void
+turn_again(struct session *s)
+{
+	s->next = s->now;
+}
+
 static int64_t
 later(int64_t a, int64_t b)
 {
@@ -669,6 +683,7 @@ output_end(struct session *s)
 {
 	s->output_over = true;
 	s->output_at = s->now;
+	s->output_until = s->peer_out.moved + buffer_held(&s->tx) + s->out.direct;
 	if (s->prog.out.error != 0) {
 		complain("%s: %s", s->set.program == NULL ? "stdin" : "the program's stdout", strerror(s->prog.out.error));
 		s->failed = true;
@@ -715,6 +730,8 @@ prog_to_frames(struct session *s)
 static void
 stdout_failed(struct session *s)
 {
+	if (s->prog.in.error == 0)
+		return; /* given up, at the second signal */
 	s->failed = true;
 	if (s->prog.in.error == EPIPE) {
 		cause_overrule(s, CAUSE_NO_STDOUT, CLOSE_GOING_AWAY);
@@ -767,7 +784,7 @@ quiet(struct session *s)
 		return true;
 	if (s->set.quiet_ms == CLOCK_NEVER)
 		return false;
-	if (port_pending(&s->peer_out) || s->out.direct > 0)
+	if (s->peer_out.moved < s->output_until)
 		s->output_at = s->now;
 	return due(s, later(s->message_at, s->output_at) + s->set.quiet_ms);
 }
@@ -834,17 +851,19 @@ close_comes_nearer(struct session *s)
 	return progress_made(s->peer_out.fd, &s->closed_look) || (first && s->closed_look != 0);
 }
 
-/* Our Close has left; now its answer. Who reads to a slow stdout is not hurried. */
+/* Our Close has left; now its answer, for which a server may have to wait for its
+ * program as long as we would. Who reads to a slow stdout is not hurried. */
 static void
 close_await_answer(struct session *s)
 {
-	int64_t since = s->set.program == NULL ? later(s->closed_at, s->heard_at) : s->closed_at;
+	int64_t since = s->set.program == NULL ? later(s->closed_at, s->message_at) : s->closed_at;
+	int64_t patience = s->set.client ? 2 * s->set.wait_ms : s->set.wait_ms;
 
-	if (s->peer_over || !due(s, since + s->set.wait_ms))
+	if (s->peer_over || !due(s, since + patience))
 		return;
 	if (close_comes_nearer(s)) {
 		s->closed_at = s->now;
-		(void)due(s, s->now + s->set.wait_ms);
+		(void)due(s, s->now + patience);
 	} else {
 		peer_end(s, CAUSE_ENDED, 0);
 	}
@@ -917,7 +936,7 @@ hang_up(struct session *s)
 static void
 observe(struct session *s)
 {
-	bool reading = !s->peer_in.paused && buffer_held(&s->rx) < s->rx.size;
+	bool reading = port_readable(&s->peer_in);
 	bool heard = s->peer_in.moved != s->heard, sent = s->peer_out.moved != s->sent;
 
 	if (heard && s->peer_in.moved - s->heard >= FULL_READ && !s->enlarged && s->set.program != NULL) {
@@ -943,6 +962,15 @@ observe(struct session *s)
 		s->pinged_at = s->now;
 }
 
+static void
+peer_gone(struct session *s, const char *why)
+{
+	peer_lose(s, why);
+	s->peer_in.ended = true;
+	peer_ended(s);
+	turn_again(s);
+}
+
 /* An idle peer is asked whether it is still there; one that has ended its side
  * while the program let it wait counts as gone when the program never goes on. */
 static void
@@ -951,9 +979,7 @@ keep_alive(struct session *s)
 	if (s->peer_over || s->lost)
 		return;
 	if (s->peer_in.hung && due(s, s->fed_at + stall_ms(s))) {
-		peer_lose(s, "gone");
-		s->peer_in.ended = true;
-		peer_ended(s);
+		peer_gone(s, "gone");
 		return;
 	}
 	if (s->set.ping_ms == 0 || s->close_put || s->peer_in.paused)
@@ -968,11 +994,8 @@ keep_alive(struct session *s)
 	/* Our Ping stands in line behind what a slow reader still goes on to take. */
 	if (s->pinged && due(s, s->pinged_at + s->set.ping_ms) && progress_made(s->peer_out.fd, &s->pinged_look))
 		s->pinged_at = s->now;
-	if (s->pinged && due(s, s->pinged_at + s->set.ping_ms)) {
-		peer_lose(s, "gone: nothing came, no answer to our Ping");
-		s->peer_in.ended = true;
-		peer_ended(s);
-	}
+	if (s->pinged && due(s, s->pinged_at + s->set.ping_ms))
+		peer_gone(s, "gone: nothing came, no answer to our Ping");
 }
 
 /* Since when the program has had all that came, and owes us its end; -1 while it
@@ -1007,6 +1030,7 @@ rung_take(struct session *s)
 		program_signal(&s->prog, SIGKILL);
 	}
 	s->rung_at = s->now;
+	turn_again(s);
 }
 
 /* Ends a program that does not end by itself when its peer is no more. */
@@ -1111,8 +1135,8 @@ turn_wait(struct session *s)
 
 	if (s->next == CLOCK_NEVER)
 		left = -1;
-	if (s->lost && !s->peer_over)
-		left = 0;
+	if (s->lost && port_readable(&s->peer_in))
+		left = 0; /* what is there by now is all that comes */
 	/* Each read is a message of its own in plain bytes. */
 	s->prog.out.paused = (s->set.mode == RECORD_BYTES && buffer_held(&s->up) > 0)
 	    || (s->set.program == NULL && s->output_over) || (s->set.program == NULL && s->signal_at != 0);
@@ -1124,7 +1148,7 @@ turn_wait(struct session *s)
 		program_enlarge(&s->prog);
 		s->enlarged = true;
 	}
-	if (moved == 0 && s->lost && !s->peer_over && buffer_room(&s->rx) > 0)
+	if (moved == 0 && s->lost && port_readable(&s->peer_in))
 		s->peer_in.ended = true;
 }
 

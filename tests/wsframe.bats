@@ -607,6 +607,16 @@ misused() {
 	holds said 'termed\n'
 }
 
+@test "after -w our Close comes first, and TERM after another, also where the program says nothing" {
+	not_sanitized
+	command -v strace >/dev/null || skip "needs strace"
+	peer close:1000 until:close rest wait -- \
+		strace -r -qq -o calls -e trace=sendto,kill -e signal=none wsframe -w 500ms sleep 100
+	told 'close 1000' end 'exit 0'
+	awk 'NR == 1 { exit !/ sendto/ }' calls
+	awk 'NR == 2 { exit !(/ kill/ && $1 > 0.1) }' calls
+}
+
 @test "-w counts only once the program has read its pipe empty" {
 	peer many:2000,x close:1000 until:close rest wait -- \
 		wsframe -w 50ms sh -c 'i=0; while read -r x; do i=$((i + 1)); [ $((i % 200)) = 0 ] && sleep 0.03; done; echo $i >count'
@@ -748,6 +758,17 @@ misused() {
 	said 'wsframe: peer: gone: nothing came, no answer to our Ping'
 }
 
+@test "a peer that the program lets wait is not gone, and all that it said arrives" {
+	line=$(printf %01000d 0)
+	for how in '' -t; do
+		# shellcheck disable=SC2086
+		peer $how many:20,"$line" silent:50 many:2980,"$line" close:1000 until:close rest wait -- \
+			wsframe -k 200ms sh -c 'sleep 1; wc -l >count'
+		told 'close 1000' end 'exit 0'
+		holds count '3000\n'
+	done
+}
+
 @test "-k 0 never pings" {
 	peer silent:400 close:1000 rest wait -- wsframe -k 0 cat
 	told 'close 1000' end 'exit 0'
@@ -870,6 +891,30 @@ client() {
 	holds out 'a\nb\nc\n'
 }
 
+@test "-q is not put off by the peer's pings, nor -w" {
+	: >in
+	client beat:50 close:1000 drop wait -- -q 200ms
+	told 'close 1000' 'exit 0'
+	client get beat:50 wait -- -q 0 -w 200ms
+	[ "${lines[0]}" = 'close 1000' ]
+	[[ "${lines[1]}" == @(end|reset) ]]
+	[ "${lines[2]}" = 'exit 1' ]
+	said 'wsframe: peer: no answer to our Close'
+}
+
+@test "a client has as much patience again with a server that waits for its program" {
+	: >in
+	client get silent:1200 close:1000 drop wait -- -q 0 -w 1s
+	told 'close 1000' 'exit 0'
+}
+
+@test "-m waits for its messages, however late" {
+	printf 'ask\n' >in
+	client get silent:1300 text:late get close:1000 drop wait -- -m 1
+	told 'text ask' 'close 1000' 'exit 0'
+	holds out 'late\n'
+}
+
 @test "-q never leaves the end to the peer" {
 	: >in
 	client text:a silent:300 close:1000 get drop wait -- -q never
@@ -954,10 +999,34 @@ client() {
 	mkfifo slow
 	(sleep 0.7; cat <slow >all) 3>&- &
 	reader=$!
-	peer -c many:100000,0123456789 until:close close:1000 fin wait -- sh -c 'exec wsframe -c -q 50ms -w 50ms </dev/null >slow'
+	peer -c many:20,"$(printf %01000d 0)" many:100000,0123456789 until:close close:1000 fin wait -- \
+		sh -c 'exec wsframe -c -q 50ms -w 50ms </dev/null >slow'
 	told 'close 1000' 'exit 0'
 	wait "$reader"
-	[ "$(wc -l <all)" = 100000 ]
+	[ "$(wc -l <all)" = 100020 ]
+}
+
+@test "two signals end a client whose stdout nobody reads, and that is no failure" {
+	mkfifo stuck
+	exec {hold}<>stuck
+	peer -c ping: get many:10000,0123456789 kill:TERM get kill:TERM wait -- sh -c 'exec wsframe -c -q never </dev/null >stuck'
+	exec {hold}>&-
+	told 'pong' 'close 1001' 'exit 0'
+	[ "$stderr" = "" ]
+}
+
+@test "a peer that is lost while nobody reads stdout costs no processor time, and what it said arrives" {
+	mkfifo stuck
+	exec {hold}<>stuck
+	peer -c ping: get many:20000,0123456789 drop -- \
+		sh -c 'echo $$ >pid; exec wsframe -c -q never </dev/null >stuck 2>err 3>&-'
+	server=$(cat pid)
+	rests
+	(head -n 20000 <stuck >all) 3>&- &
+	await_that gone "$server"
+	exec {hold}>&-
+	wait $!
+	[ "$(wc -l <all)" = 20000 ]
 }
 
 @test "a ping is answered by a client too, masked" {

@@ -151,10 +151,13 @@ port_flush(struct port *port)
 	return port_move(port);
 }
 
-static bool
-readable(const struct port *port)
+/* An empty buffer is packed before the wait. */
+bool
+port_readable(const struct port *port)
 {
-	return !port->paused && buffer_room(port->buffer) > 0;
+	const struct buffer *b = port->buffer;
+
+	return !port->ended && !port->paused && (buffer_room(b) > 0 || b->begin >= buffer_held(b));
 }
 
 /* What to ask poll for; an fd of -1 where the port is not watched at all: each
@@ -168,7 +171,7 @@ source_interest(struct port *port)
 		return (struct pollfd){.fd = -1};
 	if (b->begin >= buffer_held(b))
 		buffer_pack(b);
-	if (readable(port))
+	if (port_readable(port))
 		return (struct pollfd){.fd = port->fd, .events = POLLIN};
 	if (!port->watched || port->mute)
 		return (struct pollfd){.fd = -1};
@@ -220,7 +223,7 @@ source_turn(struct port *port, int got)
 		return 0;
 	if ((got & POLLNVAL) != 0)
 		return end(port, EBADF);
-	return readable(port) ? port_move(port) != 0 : hang(port, got);
+	return port_readable(port) ? port_move(port) != 0 : hang(port, got);
 }
 
 static int

@@ -54,6 +54,9 @@ struct port port_over(int fd, bool sink, struct buffer *buffer);
 /* Whether a sink has anything to write. */
 bool port_pending(const struct port *port);
 
+/* Whether the next ports_wait() reads a source where something comes. */
+bool port_readable(const struct port *port);
+
 /*
  * One read into the buffer's room, or one write of what it holds (and of what
  * goes behind). Returns the bytes moved, 0

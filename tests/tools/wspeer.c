@@ -31,6 +31,7 @@
  *     memory          tell its `private N k`, memory that it shares with nobody
  *     peak            tell its `peak N k`, the most it ever had resident
  *     silent:MS       nothing comes for so long, else `noise`
+ *     beat:MS         a ping each time nothing came for so long, until a Close or the end, which is told
  *     wait            `exit N` when it ends, or `signal N`
  */
 #include <arpa/inet.h>
@@ -50,7 +51,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PUSH_MS = 300, SLOW_PIECE = 4096, SMALL_ROOM = 4096, TEXT_MAX = 1 << 16, SHOWN_MAX = 200 };
+enum { PUSH_MS = 300, SLOW_PIECE = 4096, SMALL_ROOM = 4096, TEXT_MAX = 1 << 16, SHOWN_MAX = 200, BEATS_MAX = 100 };
 
 static int from = -1, to = -1;
 static pid_t child;
@@ -486,6 +487,20 @@ step_silent(const char *arg)
 }
 
 static void
+step_beat(const char *arg)
+{
+	struct pollfd p = {.fd = from, .events = POLLIN};
+	int beats = 0;
+
+	do
+		for (; beats < BEATS_MAX && poll(&p, 1, atoi(arg)) == 0; beats++)
+			(void)send_frame(0x89, text, 0);
+	while (beats < BEATS_MAX && get(false, "close", NULL));
+	if (beats == BEATS_MAX)
+		printf("no end\n");
+}
+
+static void
 step_wait(const char *arg)
 {
 	int status;
@@ -510,7 +525,8 @@ static const struct step {
 	{"big", 0, step_big}, {"head", 0, step_head}, {"get", 0, step_get}, {"until", 0, step_until},
 	{"rest", 0, step_rest}, {"count", 0, step_count}, {"push", 0, step_push}, {"fin", 0, step_fin},
 	{"drop", 0, step_drop}, {"reset", 0, step_reset}, {"await", 0, step_await}, {"kill", 0, step_kill},
-	{"memory", 0, step_memory}, {"peak", 0, step_peak}, {"silent", 0, step_silent}, {"slow", 0, step_slow}, {"wait", 0, step_wait},
+	{"memory", 0, step_memory}, {"peak", 0, step_peak}, {"silent", 0, step_silent},
+	{"beat", 0, step_beat}, {"slow", 0, step_slow}, {"wait", 0, step_wait},
 };
 
 static void
