@@ -194,3 +194,35 @@ hears() {
 	chmod +x s6-tlsclient
 	[ "$(echo hello | PATH=$PWD:$PATH sh -c "exec $line -m 1")" = hello ]
 }
+
+# The lines of README's part $1, without what they are said to be.
+readme() {
+	sed -n "/^## $1/,/^## /s/^    //p" "$BATS_TEST_DIRNAME/../README.md" | sed 's/  *# .*//'
+}
+
+@test "README: each taste, as it is typed" {
+	local tastes n
+	mapfile -t tastes < <(readme 'A taste')
+	[ "${#tastes[@]}" = 6 ]
+	n=$(portscan-bind -q -p 0)
+	start echo sh -c "exec ${tastes[0]/-p 9010 tcpecho &/-p $n tcpecho}"
+	await echo.err "^Bound to $n\$"
+	[ "$(sh -c "${tastes[1]/-p 9010/-p $n} 2>/dev/null")" = hello ]
+	sh -c "${tastes[2]}"
+	sh -c "${tastes[3]}" >got
+	same got $'name\temail' $'Doe, Ann\tann@example.org'
+	[ "$(sh -c "${tastes[4]}")" = hello ]
+	n=$(portscan-bind -q -p 0)
+	start calculator sh -c "exec ${tastes[5]/-p 9020 /-p $n }"
+	await calculator.err "^Bound to $n\$"
+	printf 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' | portscan-connect -q -p "$n" | grep -q '<title>'
+}
+
+@test "what lib/examples/run tells to type works where the programs are not in PATH" {
+	local line
+	[ "$(readme Start | tail -n 1)" = 'PATH=$PWD/build/bin:$PATH' ]
+	start run "$BATS_TEST_DIRNAME/../lib/examples/run" sed -u 's/.*/<&>/'
+	await run.out '^Ctrl-C'
+	line=$(sed -n 's/^Or from a shell: //p' run.out)
+	[ "$(echo hello | env -i PATH=/usr/bin:/bin sh -c "$line -m 1" 2>/dev/null)" = '<hello>' ]
+}
