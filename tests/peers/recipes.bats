@@ -50,11 +50,11 @@ certificate() {
 	cat "$BATS_TEST_TMPDIR/key" "$BATS_TEST_TMPDIR/crt" >"$BATS_TEST_TMPDIR/pem"
 }
 
-# stunnel's client side, for a client of ours that is to speak TLS to $1: its port in $plain.
+# stunnel's client side, for a client of ours that is to speak TLS to $1 (with the option $2): its port in $plain.
 tls_client() {
 	plain=$(free_port)
-	printf 'foreground = yes\npid =\n[c]\nclient = yes\naccept = 127.0.0.1:%s\nconnect = 127.0.0.1:%s\n' \
-		"$plain" "$1" >"$BATS_TEST_TMPDIR/client.conf"
+	printf 'foreground = yes\npid =\n[c]\nclient = yes\naccept = 127.0.0.1:%s\nconnect = 127.0.0.1:%s\n%s\n' \
+		"$plain" "$1" "${2-}" >"$BATS_TEST_TMPDIR/client.conf"
 	start tls-client stunnel "$BATS_TEST_TMPDIR/client.conf"
 	await_port "$plain"
 }
@@ -82,6 +82,23 @@ tls_client() {
 	await_port "$tls"
 	tls_client "$tls"
 	[ "$(ask "$plain" hello)" = hello ]
+}
+
+@test "stunnel starts a script that tells the program the client's address" {
+	need stunnel
+	certificate
+	tls=$(free_port)
+	printf '#!/bin/sh\n%s\n' 'REMOTE_ADDR=$REMOTE_HOST exec wsupgrade wsframe /usr/local/bin/app' >"$BATS_TEST_TMPDIR/wss"
+	grep -qxF "    $(tail -n 1 "$BATS_TEST_TMPDIR/wss")" "$BATS_TEST_DIRNAME/../../README.md"
+	printf '#!/bin/sh\necho "you are $REMOTE_ADDR"\n' >"$BATS_TEST_TMPDIR/app"
+	sed -i "s|/usr/local/bin|$BATS_TEST_TMPDIR|" "$BATS_TEST_TMPDIR/wss"
+	chmod +x "$BATS_TEST_TMPDIR/wss" "$BATS_TEST_TMPDIR/app"
+	printf 'foreground = yes\npid =\ncert = %s\n[wss]\naccept = 127.0.0.1:%s\nexec = %s\n' \
+		"$BATS_TEST_TMPDIR/pem" "$tls" "$BATS_TEST_TMPDIR/wss" >"$BATS_TEST_TMPDIR/server.conf"
+	start stunnel stunnel "$BATS_TEST_TMPDIR/server.conf"
+	await_port "$tls"
+	tls_client "$tls" 'local = 127.0.0.2'
+	[ "$(ask "$plain" hello)" = 'you are 127.0.0.2' ]
 }
 
 # An HAProxy in front of these ports, its own in $front; TLS where a certificate is there.
@@ -124,7 +141,7 @@ haproxy_for() {
 				location / {
 					proxy_pass http://127.0.0.1:$port;
 					proxy_http_version 1.1;
-					proxy_set_header Host \$host;
+					proxy_set_header Host \$http_host;
 					proxy_set_header Upgrade \$http_upgrade;
 					proxy_set_header Connection upgrade;
 					proxy_set_header X-Forwarded-For \$remote_addr;
@@ -136,6 +153,20 @@ haproxy_for() {
 	start nginx nginx -p "$BATS_TEST_TMPDIR" -c "$BATS_TEST_TMPDIR/nginx.conf"
 	await_port "$front"
 	[ "$(ask "$front" hello)" = '127.0.0.1 says hello' ]
+	# A page of the site itself is no foreign one, port and all.
+	mkfifo "$BATS_TEST_TMPDIR/page"
+	while read -r origin answer; do
+		exec {page}<>"$BATS_TEST_TMPDIR/page"
+		start page sh -c 'exec "$@" <"$0"' "$BATS_TEST_TMPDIR/page" portscan-connect -q -p "$front"
+		printf '%s\r\n' 'GET / HTTP/1.1' "Host: localhost:$front" "Origin: http://localhost:$origin" 'Upgrade: websocket' \
+			'Connection: Upgrade' 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' 'Sec-WebSocket-Version: 13' '' >&"$page"
+		await "$BATS_TEST_TMPDIR/page.out" "^HTTP/1.1 $answer"
+		kill "$pid"
+		exec {page}>&-
+	done <<-END
+		$front 101
+		$port 403
+	END
 }
 
 # A Redis of our own, its port in $redis.
@@ -210,12 +241,26 @@ three_meet() {
 	await "$BATS_TEST_TMPDIR/b.out" '^hello b$'
 }
 
-@test "CSV from a socket into SQLite" {
+@test "CSV from sockets into SQLite, each with its header, one after the other and at once" {
+	local i one
 	need sqlite3
-	serve tcpaccept sh -c "csvsplit -O csv -f name,age | sqlite3 '$BATS_TEST_TMPDIR/db' '.import --csv /dev/stdin people'; echo stored"
-	[ "$(printf 'age,city,name\n7,"Rome, Italy","Ann ""A"" B"\n9,Oslo,Bob\n' | portscan-connect -q -p "$port")" = stored ]
-	[ "$(sqlite3 "$BATS_TEST_TMPDIR/db" 'select name from people where age = 7')" = 'Ann "A" B' ]
-	[ "$(sqlite3 "$BATS_TEST_TMPDIR/db" 'select count(*) from people')" = 2 ]
+	cd "$BATS_TEST_TMPDIR"
+	sqlite3 db 'create table people(name text, age integer)'
+	serve tcpaccept sh -c "csvsplit -O csv -f name,age |
+		sqlite3 -cmd '.timeout 60000' db '.import --csv --skip 1 /dev/stdin people'; echo stored"
+	for i in 1 2; do
+		[ "$(printf 'age,city,name\n7,"Rome, Italy","Ann ""A"" B"\n9,Oslo,Bob\n' | portscan-connect -q -p "$port")" = stored ]
+	done
+	[ "$(sqlite3 db 'select name from people where age = 7 limit 1')" = 'Ann "A" B' ]
+	[ "$(sqlite3 db 'select count(*) from people')" = 4 ]
+	{ echo age,name; seq 50000 | sed 's/$/,x/'; } >big.csv
+	one=()
+	for i in 1 2 3; do
+		start "big$i" sh -c 'exec "$@" <big.csv' sh portscan-connect -q -p "$port"
+		one+=("$pid")
+	done
+	for i in "${one[@]}"; do ended "$i"; done
+	[ "$(sqlite3 db 'select count(*) from people')" = 150004 ]
 }
 
 @test "only those who know a word, by -a" {
