@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Every example of the manual is a test: those of tcpecho(1), wshub(1) and fittings(7) here, the
-# others beside their program's tests.
+# Every example of the manual is a test: those of tcpecho(1), wshub(1), fittings(7) and README's
+# tastes here, the others beside their program's tests, but for some that are here too.
 load helper
 
 man=$BATS_TEST_DIRNAME/../man
@@ -225,4 +225,16 @@ readme() {
 	await run.out '^Ctrl-C'
 	line=$(sed -n 's/^Or from a shell: //p' run.out)
 	[ "$(echo hello | env -i PATH=/usr/bin:/bin sh -c "$line -m 1" 2>/dev/null)" = '<hello>' ]
+}
+
+@test "wsframe(1): a service that answers with the length, blanks and all" {
+	serve tcpaccept wsupgrade wsframe \
+    sh -c 'while IFS= read -r line; do echo "${#line}"; done'
+	[ "$(printf ' two \n\n' | portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c)" = $'5\n0' ]
+}
+
+@test "wsframe(1): printf writes a frame in any shell" {
+	local line="printf '\201\205\067\372\041\075\177\237\115\121\130' | wsframe -d"
+	grep -qxF -- "$line" <(lines_of wsframe.1)
+	[ "$(sh -c "$line")" = Hello ]
 }
