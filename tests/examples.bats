@@ -238,3 +238,24 @@ readme() {
 	grep -qxF -- "$line" <(lines_of wsframe.1)
 	[ "$(sh -c "$line")" = Hello ]
 }
+
+@test "tcpaccept(1): an access list" {
+	run_line tcpaccept.1 'portscan-bind tcpaccept wsupgrade wsframe ./app'
+	lines_of tcpaccept.1 | sed -n '/^#!/,/^exit/p' >allow
+	diff allow - <<-'END'
+		#!/bin/sh
+		case $TCPREMOTEIP in
+		127.*|192.0.2.*) exec "$@" ;;
+		esac
+		echo "refused: $TCPREMOTEIP" >&2
+		exit 1
+	END
+	chmod +x allow
+	app 'exec cat'
+	[ "$(TCPREMOTEIP=192.0.2.8 ./allow echo hello)" = hello ]
+	run_line tcpaccept.1 'portscan-bind -a 0.0.0.0 tcpaccept ./allow ./app'
+	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+	sed -i 's/127/126/' allow
+	[ -z "$(portscan-connect -q -p "$port" </dev/null)" ]
+	await server.err '^refused: 127.0.0.1$'
+}
