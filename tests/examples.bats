@@ -259,3 +259,50 @@ readme() {
 	[ -z "$(portscan-connect -q -p "$port" </dev/null)" ]
 	await server.err '^refused: 127.0.0.1$'
 }
+
+@test "fittings(7): one word for a client of a URL" {
+	lines_of fittings.7 | sed -n '/^ws() (/,/^)/p' >ws
+	diff <(sed 's/^	*//' ws) - <<-'END'
+		ws() (
+			url=$1 at=${1#ws://} port=80
+			shift
+			at=${at%%[/?]*}
+			case $at in *:*]) ;; *:*) port=${at##*:} at=${at%:*} ;; esac
+			at=${at#[}
+			exec portscan-connect -q -a "${at%]}" -p "$port" wsupgrade -c "$url" wsframe -c "$@"
+		)
+	END
+	serve tcpaccept wsupgrade -P /chat wsframe cat
+	line='echo hello | ws ws://localhost:9000/chat -m 1'
+	grep -qxF "$line" <(lines_of fittings.7)
+	[ "$(sh -c ". ./ws; ${line/9000/$port}")" = hello ]
+	mkdir stub
+	printf '#!/bin/sh\necho "$3 $5"\n' >stub/portscan-connect
+	chmod +x stub/portscan-connect
+	while read -r url where; do
+		[ "$(PATH=$PWD/stub:$PATH sh -c ". ./ws; ws '$url'")" = "$where" ]
+	done <<-END
+		ws://host host 80
+		ws://host/a:3 host 80
+		ws://127.0.0.1:81?a/b:3 127.0.0.1 81
+		ws://[::1]/ ::1 80
+		ws://[::1]:81/ ::1 81
+	END
+}
+
+@test "fittings(7): to try a chain before it listens" {
+	local upgrade='wsupgrade --console wsframe ./app </dev/null' frame='wsframe ./app </dev/null >/dev/null'
+	grep -qxF "$upgrade" <(lines_of fittings.7)
+	grep -qxF "$frame" <(lines_of fittings.7)
+	run -2 sh -c "${upgrade/console/frob}"
+	run -2 sh -c "${frame/ / --frob }"
+	run -127 sh -c "$frame"
+	echo 'exec cat' >app
+	chmod +x app
+	run -126 sh -c "$frame"
+	[[ $output == *'Exec format error' ]]
+	app 'exec cat'
+	run -1 sh -c "$upgrade"
+	run -1 sh -c "$frame"
+	[[ $output == *'ended without a Close' ]]
+}

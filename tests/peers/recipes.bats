@@ -101,6 +101,29 @@ tls_client() {
 	[ "$(ask "$plain" hello)" = 'you are 127.0.0.2' ]
 }
 
+@test "on a UNIX socket, by systemd-socket-activate and by socat" {
+	need socat
+	cd "$BATS_TEST_TMPDIR"
+	printf '#!/bin/sh\nexec cat\n' >app
+	chmod +x app
+	n=0
+	for line in 'systemd-socket-activate -l $PWD/socket tcpaccept wsupgrade wsframe ./app' \
+		"socat UNIX-LISTEN:socket,fork,mode=600 EXEC:'wsupgrade wsframe ./app'"; do
+		command -v "${line%% *}" >/dev/null || continue
+		grep -qxF -- "$line" "$BATS_TEST_DIRNAME/../../man/fittings.7"
+		rm -f socket
+		start unix sh -c "exec $line"
+		await_that test -S socket
+		plain=$(free_port)
+		start tcp socat "TCP-LISTEN:$plain,bind=127.0.0.1,fork,reuseaddr" UNIX-CONNECT:socket
+		await_port "$plain"
+		[ "$(ask "$plain" hello)" = hello ]
+		n=$((n + 1))
+		stop_all
+	done
+	[ "$n" != 0 ]
+}
+
 # An HAProxy in front of these ports, its own in $front; TLS where a certificate is there.
 haproxy_for() {
 	local n=0 tls='' one
