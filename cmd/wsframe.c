@@ -61,7 +61,7 @@ static const struct usage usage = {
 	.synopsis = "[-v] [-b | -0 | -n [-T]] [-M max] [-k ping] [-w close-wait] [--replace] prog [arg...]\n"
 	            "-c [same options] prog [arg...]\n"
 	            "-c [same options] [-q quiet-time] [-m count]\n"
-	            "-d [-b | -0 | -n [-T]] [-M max]\n"
+	            "-d [-c] [-b | -0 | -n [-T]] [-M max]\n"
 	            "-e [-c] [-b | -0 | -n [-T]] [-M max] [--replace]",
 	.summary = "Runs prog behind a WebSocket on fds 0 and 1 (with -c, 6 and 7): each text message\n"
 	           "is a line on its stdin, each line of its stdout a text message.",

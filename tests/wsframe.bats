@@ -1071,13 +1071,6 @@ client() {
 
 # ---- the manual's examples ----
 
-@test "example: a service that counts bytes" {
-	serve tcpaccept wsupgrade wsframe sh -c 'while read -r line; do echo "${#line}"; done'
-	run --separate-stderr bash -c "printf 'hello\n\nyou\n' | portscan-connect -q -p $port wsupgrade -c ws://localhost/ wsframe -c"
-	[ "$status" = 0 ]
-	[ "$output" = $'5\n0\n3' ]
-}
-
 @test "example: a perfect echo" {
 	serve tcpaccept wsupgrade wsframe -n -T cat
 	printf '6:thello,3:b\xff\0,1:t,' >strings
@@ -1090,11 +1083,6 @@ client() {
 	run --separate-stderr bash -c "echo hello | portscan-connect -p $port wsupgrade -c ws://localhost/ wsframe -c -m 1"
 	[ "$status" = 0 ]
 	[ "$output" = hello ]
-}
-
-@test "example: the Hello of RFC 6455" {
-	run bash -c "printf '\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58' | wsframe -d"
-	[ "$output" = Hello ]
 }
 
 @test "example: to a file of frames, and back" {

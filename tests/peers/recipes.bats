@@ -88,7 +88,7 @@ tls_client() {
 	need stunnel
 	certificate
 	tls=$(free_port)
-	printf '#!/bin/sh\n%s\n' 'REMOTE_ADDR=$REMOTE_HOST exec wsupgrade wsframe /usr/local/bin/app' >"$BATS_TEST_TMPDIR/wss"
+	printf '#!/bin/sh\n%s\n' 'PATH=/usr/local/bin:$PATH REMOTE_ADDR=$REMOTE_HOST exec wsupgrade wsframe app' >"$BATS_TEST_TMPDIR/wss"
 	grep -qxF "    $(tail -n 1 "$BATS_TEST_TMPDIR/wss")" "$BATS_TEST_DIRNAME/../../README.md"
 	printf '#!/bin/sh\necho "you are $REMOTE_ADDR"\n' >"$BATS_TEST_TMPDIR/app"
 	sed -i "s|/usr/local/bin|$BATS_TEST_TMPDIR|" "$BATS_TEST_TMPDIR/wss"
