@@ -133,6 +133,15 @@ out_reserve(struct job *job)
 	if (buffer_room(&job->out) < FIT_MIN * CSV_WRITE_GROWTH + CSV_WRITE_ROOM)
 		out_flush(job, false);
 }
+
+/* Of a file that the others go on without. */
+static void
+file_complain(struct job *job, const char *why)
+{
+	complain("%s: %s", quoted(job->name), why);
+	job->status = STATUS_FAILED;
+}
+
 static void
 problem_die(struct job *job)
 {
@@ -406,22 +415,51 @@ scan(struct job *job, bool last)
 		}
 		buffer_take(&job->in, used);
 	} while (used != 0);
+	if (job->cut_short) { /* what is left hangs on a byte that did not come */
+		buffer_take(&job->in, buffer_held(&job->in));
+		return;
+	}
 	if (job->csv.problem == CSV_NUL_IN_FIELD)
 		line_die(job, job->csv.line, nul_refused);
 	if (job->csv.problem != CSV_FINE)
 		problem_die(job);
 }
 
+/* What cannot be used where reading was cut short: half a header, and for JSON half a character. */
+static bool
+is_scrap(const struct job *job, const struct csv_record *record)
+{
+	if (!job->cut_short)
+		return false;
+	return job->stage == STAGE_HEADER
+	       || (job->writer.format == CSV_JSON && !job->writer.replace && !csv_record_is_utf8(record));
+}
+
+/* The input ended within a record that is held. */
+static void
+hold_end(struct job *job)
+{
+	struct csv_record *record = job->stage == STAGE_HEADER ? &job->keys : &job->record;
+
+	while (!csv_record_end(record))
+		record_grow(job, record);
+	if (is_scrap(job, record))
+		return;
+	if (job->stage == STAGE_HEADER)
+		header_take(job);
+	else
+		record_put(job, record);
+}
+
 /* The input ended, perhaps within a record. */
 static void
 scan_end(struct job *job)
 {
-	struct csv_record *record = job->stage == STAGE_HEADER ? &job->keys : &job->record;
-
-	if (job->stage == STAGE_HEADER && !job->csv.open && job->named)
-		die(STATUS_FAILED, "%s: no header", quoted(job->name));
-	if (!job->csv.open)
+	if (!job->csv.open) {
+		if (job->stage == STAGE_HEADER && job->named && !job->cut_short)
+			file_complain(job, "no header");
 		return;
+	}
 	out_reserve(job);
 	switch (job->stage) {
 	case STAGE_FLATTEN:
@@ -432,12 +470,7 @@ scan_end(struct job *job)
 			out_flush(job, false);
 		break;
 	default:
-		while (!csv_record_end(record))
-			record_grow(job, record);
-		if (job->stage == STAGE_HEADER)
-			header_take(job);
-		else
-			record_put(job, record);
+		hold_end(job);
 	}
 	if (csv_unclosed(&job->csv) && !job->cut_short) {
 		out_flush(job, true);
@@ -469,13 +502,6 @@ progress_say(struct progress *p, bool last)
 }
 
 static void
-file_complain(struct job *job, const char *what)
-{
-	complain("%s: %s%s", quoted(job->name), what, strerror(errno));
-	job->status = STATUS_FAILED;
-}
-
-static void
 file_split(struct job *job)
 {
 	ssize_t n;
@@ -496,7 +522,8 @@ file_split(struct job *job)
 		if (n > 0)
 			buffer_grow(&job->in, (size_t)n);
 		if (n < 0) {
-			file_complain(job, "read: ");
+			complain("%s: read: %s", quoted(job->name), strerror(errno));
+			job->status = STATUS_FAILED;
 			job->cut_short = true;
 		}
 		scan(job, n <= 0);
@@ -520,7 +547,7 @@ file_run(struct job *job, const char *name)
 	job->name = is_stdin(name) ? "stdin" : name;
 	job->fd = is_stdin(name) ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
 	if (job->fd < 0) {
-		file_complain(job, "");
+		file_complain(job, strerror(errno));
 		return;
 	}
 	job->never_waits = fstat(job->fd, &status) == 0 && S_ISREG(status.st_mode);

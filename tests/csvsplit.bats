@@ -302,6 +302,54 @@ refuses() {
 	[ "${stderr_lines[1]}" = 'csvsplit: .: read: Is a directory' ]
 }
 
+@test "a file without a header is said once, the others are split, exit 1" {
+	printf 'a,b\n1,2\n' >1
+	printf 'a,b\n3,4\n' >2
+	: >none
+	for options in "-f a" "-f a -O csv" "-f b,a -O tsv" "-f a -O json"; do
+		csvsplit $options 1 2 >expected
+		for other in none . missing; do
+			run --separate-stderr csvsplit $options 1 "$other" 2
+			[ "$status" = 1 ]
+			[ "$output" = "$(cat expected)" ]
+			case $other in
+			none) [ "$stderr" = 'csvsplit: none: no header' ] ;;
+			.) [ "$stderr" = 'csvsplit: .: read: Is a directory' ] ;;
+			missing) [ "$stderr" = 'csvsplit: missing: No such file or directory' ] ;;
+			esac
+		done
+	done
+	csvsplit -H -O csv 1 none 2 >got
+	same got a,b 1,2 3,4
+}
+
+# cuts_short TEXT OUTPUT [OPTION...]: the text, then a read that fails; that is all that is said, and the next file is split.
+cuts_short() {
+	printf "$1" >cut
+	printf "$2" >expected
+	shift 2
+	status=0
+	strace -o trace -P cut -e inject=read:error=EIO:when=2 csvsplit "$@" cut next >got 2>err || status=$?
+	[ "$status" = 1 ]
+	grep -v '^strace:' err >said
+	[ "$(wc -l <said)" = 1 ]
+	grep -qxE 'csvsplit: cut: read: (Input/output|I/O) error' said
+	cmp got expected || { od -c got; return 1; }
+}
+
+@test "what a read error cut short is not blamed for how it ends" {
+	command -v strace >/dev/null || skip "no strace"
+	export LSAN_OPTIONS=detect_leaks=0
+	printf 'ab,c\n1,2\n' >next
+	cuts_short 'a' '1\n' -f ab
+	cuts_short 'ab,c\n3,4\n5' '3\n5\n1\n' -f ab
+	cuts_short 'a' 'ab,c\n1,2\n' -H -O csv
+	cuts_short 'a,"b' 'a\nb\nab\nc\n1\n2\n'
+	cuts_short 'a\r' 'a\nab\nc\n1\n2\n' -S
+	cuts_short 'a\n\xc3' '["a"]\n["ab","c"]\n["1","2"]\n' -O json
+	cuts_short 'a\nb' '["a"]\n["b"]\n["ab","c"]\n["1","2"]\n' -O json
+}
+
 @test "wrong usage is exit 2" {
 	refuses '--format: xml: not lines, nul, tsv, csv or json' -O xml
 	refuses '--delimiter: ab: not one byte, \t, \0, \\ or \xHH' -d ab
