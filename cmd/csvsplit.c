@@ -31,6 +31,7 @@ enum {
 	OUT_SIZE = 256 * 1024,
 	RECORD_FIRST = 64 * 1024, /* a held record's first storage */
 	RECORD_MAX = 64 << 20,
+	FIELD_COST = 8,           /* of a held record, beside its bytes */
 	FIT_MIN = 4096,           /* data bytes that there is always room for */
 	PROGRESS_MS = 1000,
 };
@@ -266,24 +267,45 @@ record_put(struct job *job, const struct csv_record *record)
 	csv_write_record_end(&job->writer, &job->out);
 }
 
-/* Doubles a record's storage, as far as the limit lets it. */
+static void
+record_refuse(struct job *job, const struct csv_record *record)
+{
+	char why[80];
+
+	(void)snprintf(why, sizeof why, "record of more than %" PRIu64 " bytes (--max-record)", job->record_max);
+	line_die(job, csv_record_line(record, &job->index), why);
+}
+
+/* Its bytes and where its fields end: what --max-record limits. */
+static void
+record_need_small(struct job *job, const struct csv_record *record)
+{
+	if (record->used + (uint64_t)record->count * FIELD_COST > job->record_max)
+		record_refuse(job, record);
+}
+
+/* Twice the storage; where `most` keeps it from becoming more, the record is too large. */
+static size_t
+room_double(struct job *job, const struct csv_record *record, size_t room, size_t first, uint64_t most)
+{
+	size_t wanted = room == 0 ? first : 2 * room;
+
+	if (room >= most)
+		record_refuse(job, record);
+	return wanted < most ? wanted : (size_t)most;
+}
+
+/* Neither storage ever has room for more than the limit lets the record have. */
 static void
 record_grow(struct job *job, struct csv_record *record)
 {
-	uint64_t cost = record->used + record->count * sizeof *record->ends;
+	const uint64_t most = job->record_max;
 
-	if (cost >= job->record_max) {
-		char why[80];
-
-		(void)snprintf(why, sizeof why, "record of more than %" PRIu64 " bytes (--max-record)",
-		    job->record_max);
-		line_die(job, csv_record_line(record, &job->index), why);
-	}
 	if (record->count == record->room) {
-		record->room = record->room == 0 ? RECORD_FIRST / sizeof *record->ends : 2 * record->room;
+		record->room = room_double(job, record, record->room, RECORD_FIRST / FIELD_COST, most / FIELD_COST);
 		record->ends = storage(record->ends, record->room, sizeof *record->ends);
 	} else {
-		record->size = record->size == 0 ? RECORD_FIRST : 2 * record->size;
+		record->size = room_double(job, record, record->size, RECORD_FIRST, most);
 		record->bytes = storage(record->bytes, record->size, 1);
 	}
 }
@@ -342,6 +364,7 @@ hold_record(struct job *job, const unsigned char *in, size_t *at)
 		record_grow(job, record);
 		break;
 	case CSV_TAKEN_RECORD:
+		record_need_small(job, record);
 		if (header) {
 			header_take(job);
 		} else {
@@ -350,6 +373,7 @@ hold_record(struct job *job, const unsigned char *in, size_t *at)
 		}
 		break;
 	case CSV_TAKEN_WINDOW:
+		record_need_small(job, record);
 		break;
 	}
 }
@@ -443,6 +467,7 @@ hold_end(struct job *job)
 
 	while (!csv_record_end(record))
 		record_grow(job, record);
+	record_need_small(job, record);
 	if (is_scrap(job, record))
 		return;
 	if (job->stage == STAGE_HEADER)

@@ -272,6 +272,44 @@ refuses() {
 	[ "$stderr" = 'csvsplit: many: line 2: record of more than 1048576 bytes (--max-record)' ]
 }
 
+# holds SIZE INPUT [OPTION...]: the input's largest record takes just so much.
+holds() {
+	local size=$1 input=$2
+	shift 2
+	printf "$input" >in
+	csvsplit --max-record "$size" "$@" in >got
+	csvsplit "$@" in | cmp - got
+	[ "$size" -gt 1 ] || return 0
+	run --separate-stderr csvsplit --max-record "$((size - 1))" "$@" in
+	[ "$status" = 1 ] || { echo "$((size - 1)) is enough for $input"; return 1; }
+	[[ $stderr == "csvsplit: in: line "*": record of more than $((size - 1)) bytes (--max-record)" ]]
+}
+
+@test "--max-record: to the byte, and 8 for each field" {
+	holds 27 'aaaaaaaaaa,b\n' -O json
+	holds 27 '\n"aaaaaaaaaa","b"' -O json
+	holds 27 'x,y\naaaaaaaaaa,b,c\n' -O csv -f 2,1
+	holds 8 '\n\n' -O json
+	holds 17 'a,' -f '~1'
+	holds 18 'a,b\n' -H
+	holds 19 'a\nab,c,d\n' -O tsv -f 2,1,1
+	run --separate-stderr csvsplit -f b,a --max-record 17 <<<'a,b'
+	[ "$status" = 1 ]
+	[ "$stderr" = 'csvsplit: stdin: line 1: record of more than 17 bytes (--max-record)' ]
+	fails 'a\nbb\nc\n' '["a"]\n' 'stdin: line 2: record of more than 9 bytes (--max-record)' -O json --max-record 9
+	head -c 131072 /dev/zero | tr '\0' a >long
+	for size in 1 7 8 70000 131072 131079; do
+		run --separate-stderr csvsplit -O json --max-record "$size" long
+		[ "$status" = 1 ]
+		[ -z "$output" ]
+		[ "$stderr" = "csvsplit: long: line 1: record of more than $size bytes (--max-record)" ]
+	done
+	csvsplit -O json --max-record 131080 long | cmp - <(printf '["%s"]\n' "$(cat long)")
+	head -c 19999 /dev/zero | tr '\0' , >many
+	csvsplit -O json --max-record 160000 many | cmp - <(csvsplit -O json many)
+	fails "$(cat many)" '' 'stdin: line 1: record of more than 159999 bytes (--max-record)' -O json --max-record 159999
+}
+
 @test "--progress: how much, how fast, and the share of files" {
 	head -c 2097152 /dev/zero | tr '\0' , >in
 	csvsplit --progress in >/dev/null 2>err
