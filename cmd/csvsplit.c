@@ -583,19 +583,34 @@ file_run(struct job *job, const char *name)
 		(void)close(job->fd);
 }
 
-/* The size of all files, 0 where it is not known. */
+/* What a file has to be read; false where that is not known. */
+static bool
+size_left(const char *name, uint64_t *left)
+{
+	struct stat status;
+	off_t at = is_stdin(name) ? lseek(STDIN_FILENO, 0, SEEK_CUR) : 0;
+
+	if ((is_stdin(name) ? fstat(STDIN_FILENO, &status) : stat(name, &status)) != 0
+	    || !S_ISREG(status.st_mode) || at < 0)
+		return false;
+	*left = at < status.st_size ? (uint64_t)(status.st_size - at) : 0;
+	return true;
+}
+
+/* What there is to read of all files, 0 where it is not known. Stdin, named again, is at its end. */
 static uint64_t
 total_size(char *const *files)
 {
-	uint64_t total = 0;
+	uint64_t total = 0, left;
+	bool stdin_seen = false;
 
 	for (; *files != NULL; files++) {
-		struct stat status;
-
-		if ((is_stdin(*files) ? fstat(STDIN_FILENO, &status) : stat(*files, &status)) != 0
-		    || !S_ISREG(status.st_mode))
+		if (is_stdin(*files) && stdin_seen)
+			continue;
+		if (!size_left(*files, &left))
 			return 0;
-		total += (uint64_t)status.st_size;
+		stdin_seen |= is_stdin(*files);
+		total += left;
 	}
 	return total;
 }

@@ -320,6 +320,22 @@ holds() {
 	[ ! -s err ]
 }
 
+@test "--progress: of stdin its share is of what is left of it, and once" {
+	head -c 2097152 /dev/zero | tr '\0' , >in
+	shares() { grep -qxE "csvsplit: $1 MiB, 100%, [0-9.]+ MiB/s" err || { cat err; return 1; }; }
+	{ head -c 1048576 >/dev/null; csvsplit --progress >/dev/null 2>err; } <in
+	shares 1.0
+	csvsplit --progress - - <in >/dev/null 2>err
+	shares 2.0
+	{ head -c 1048576 >/dev/null; csvsplit --progress in - in - >/dev/null 2>err; } <in
+	shares 5.0
+	{ cat >/dev/null; csvsplit --progress in >/dev/null 2>err; } <in
+	shares 2.0
+	# Behind its end, and where nothing is left, there is no share.
+	{ cat >/dev/null; csvsplit --progress >/dev/null 2>err; } <in
+	grep -qxE "csvsplit: 0.0 MiB, [0-9.]+ MiB/s" err
+}
+
 @test "several files are split one by one; - is stdin" {
 	printf 'a,b' >1
 	printf '"c\n' >2
