@@ -642,15 +642,33 @@ format_option(const char *text)
 	option_refuse("not lines, nul, tsv, csv or json");
 }
 
-/* The list is a CSV record: scanned like any, and held. */
+/*
+ * Which fields of a window of the list are quoted; `item` is the one that it
+ * begins in, or with. Returns the one that the next window does.
+ */
+static size_t
+quotes_find(const struct csv_index *index, const unsigned char *in, bool starting, bool *quoted, size_t item)
+{
+	struct csv_cursor cursor = csv_cursor_at(index, 0);
+
+	for (size_t at = 0; at < index->end; at++, starting = true) {
+		if (starting)
+			quoted[item] = in[at] == '"';
+		at = csv_cursor_next(&cursor, CSV_STOP_FIELD);
+		item += at < index->end;
+	}
+	return item;
+}
+
+/* The list is a CSV record: scanned like any, and held; with which of its fields were quoted. */
 static void
-list_hold(struct job *job, const char *list)
+list_hold(struct job *job, const char *list, bool *quoted)
 {
 	static const struct csv_dialect plain = {.delimiter = ',', .quote = '"', .quoting = true};
 	const unsigned char *in = (const unsigned char *)list;
 	struct csv_record *record = &job->list;
-	size_t size = strlen(list), done = 0, used, at;
-	bool whole = false;
+	size_t size = strlen(list), done = 0, item = 0, used, at;
+	bool whole = false, starting = true;
 
 	*record = (struct csv_record){
 		.bytes = storage(record->bytes, size + 1, 1), .size = size + 1,
@@ -658,35 +676,46 @@ list_hold(struct job *job, const char *list)
 	};
 	csv_start(&job->csv, &plain, CSV_PORTABLE);
 	while (!whole && (used = csv_index_make(&job->csv, in + done, size - done, true, &job->index)) != 0) {
+		item = quotes_find(&job->index, in + done, starting, quoted, item);
+		starting = job->csv.starting;
 		at = 0;
 		whole = csv_record_take(record, &job->index, in + done, &at) == CSV_TAKEN_RECORD;
 		done += whole ? at : used;
 	}
 	if (!whole && job->csv.open)
 		(void)csv_record_end(record);
-	if (done < size || csv_unclosed(&job->csv) || record->used == 0)
+	if (done < size || csv_unclosed(&job->csv) || (record->used == 0 && memchr(list, '"', size) == NULL))
 		option_refuse("not a list of fields");
+}
+
+static void
+item_read(struct job *job, size_t i, bool is_quoted)
+{
+	struct span text = csv_record_field(&job->list, (int64_t)i + 1);
+
+	switch (csv_item_parse(text, is_quoted, &job->items[i])) {
+	case CSV_ITEM_NOT_A_RANGE:
+		usage_refuse("--fields: %s: not a position or a range", quoted_bytes(text.at, text.size));
+	case CSV_ITEM_OUT_OF_RANGE:
+		usage_refuse("--fields: %s: not a position from 1 to %" PRIu32,
+		    quoted_bytes(text.at, text.size), CSV_POSITION_MAX);
+	case CSV_ITEM_GOOD:
+		job->named |= job->items[i].named;
+	}
 }
 
 static void
 list_option(struct job *job, const char *list)
 {
-	list_hold(job, list);
+	bool *quoted = storage(NULL, strlen(list) + 1, sizeof *quoted);
+
+	memset(quoted, 0, strlen(list) + 1);
+	list_hold(job, list, quoted);
 	job->items = storage(job->items, job->list.count, sizeof *job->items);
 	job->named = false;
-	for (size_t i = 0; i < job->list.count; i++) {
-		struct span text = csv_record_field(&job->list, (int64_t)i + 1);
-
-		switch (csv_item_parse(text, &job->items[i])) {
-		case CSV_ITEM_NOT_A_RANGE:
-			usage_refuse("--fields: %s: not a position or a range", quoted_bytes(text.at, text.size));
-		case CSV_ITEM_OUT_OF_RANGE:
-			usage_refuse("--fields: %s: not a position from 1 to %" PRIu32,
-			    quoted_bytes(text.at, text.size), CSV_POSITION_MAX);
-		case CSV_ITEM_GOOD:
-			job->named |= job->items[i].named;
-		}
-	}
+	for (size_t i = 0; i < job->list.count; i++)
+		item_read(job, i, quoted[i]);
+	free(quoted);
 	job->select = (struct csv_select){.items = job->items, .count = job->list.count};
 }
 

@@ -152,6 +152,32 @@ refuses() {
 	gives 'a,,b\n1,2,3\n' '3\n2\n' -f 'b,'
 }
 
+@test "-f: a quoted item is a name, whatever it looks like" {
+	local years='2000,2-3,,~1,"a ""b"""\nA,B,C,D,E\n'
+	gives "$years" 'A\n' -f '"2000"'
+	gives "$years" 'B\nA\n' -f '"2-3",1'
+	gives "$years" 'C\n' -f '""'
+	gives "$years" 'C\nE\n' -f '"","a ""b"""'
+	gives "$years" 'D\nE\n' -f '"~1",~1'
+	gives "$years" '~1,2000\nD,A\n' -f '"~1","2000"' -O csv
+	gives "$years" 'C\nD\nE\n' -x -f '"2000","2-3"'
+	gives "$years" 'A\n' -f $'\xef\xbb\xbf"2000"'
+	gives "$years" '\nC\n' -f 3
+	fails "$years" '' "stdin: no field is named \`3'" -f '"3"'
+	fails "$years" '' "stdin: no field is named \`1'" -f '1,"1"'
+	fails '1"2,3\n' '' "stdin: no field is named \`1\"'" -f '1"'
+	refuses "--fields: 1-2-3: not a position or a range (csvsplit --help tells more)" -f '"1-2-3",1-2-3'
+	# Of any length: a list is looked at in pieces of 16 KiB.
+	for n in 16380 16381 16382 16383; do
+		long=$(head -c "$n" /dev/zero | tr '\0' x)
+		printf '2000,%s\n1,2\n' "$long" >in
+		csvsplit -f "$long,\"2000\",2" in >got
+		same got 2 1 2
+		csvsplit -f "\"$long\",\"2000\",1" in >got
+		same got 2 1 1
+	done
+}
+
 @test "-f: names are looked up in each file's own header" {
 	printf 'a,b\n1,2\n' >1
 	printf 'b,c,a\n4,5,3\n' >2
@@ -183,6 +209,7 @@ refuses() {
 	refuses "--fields: 1-2-3: not a position or a range (csvsplit --help tells more)" -f 1-2-3
 	refuses "--fields: -: not a position or a range (csvsplit --help tells more)" -f -
 	refuses '--fields: : not a list of fields' -f ''
+	refuses '--fields: ,: not a list of fields' -f ,
 	refuses '--fields: "a: not a list of fields' -f '"a'
 	refuses '--fields: a\x0ab: not a list of fields' -f $'a\nb'
 }

@@ -35,13 +35,13 @@ point_parse(struct span text, struct csv_point absent, struct csv_point *point)
 }
 
 enum csv_item_kind
-csv_item_parse(struct span text, struct csv_item *item)
+csv_item_parse(struct span text, bool quoted, struct csv_item *item)
 {
 	const struct csv_point start = {1, false}, end = {1, true};
 	const char *dash;
 	enum csv_item_kind kind;
 
-	*item = (struct csv_item){.named = !is_position(text), .name = text};
+	*item = (struct csv_item){.named = quoted || !is_position(text), .name = text};
 	if (item->named)
 		return CSV_ITEM_GOOD;
 	dash = memchr(text.at, '-', text.size);

@@ -3,10 +3,10 @@
  *
  *     1  3-5  5-3  -2  7-  ~1  ~3-~1  name  "last, first"
  *
- * An item of only digits, `-` and `~` is a position or a range; ~1 is the last
- * field. Anything else is a name in the header. A position that a record lacks
- * gives an empty field; a range between a number and a ~ (7- is 7-~1) gives
- * what there is.
+ * An item of only digits, `-` and `~` that is not quoted is a position or a
+ * range; ~1 is the last field. Anything else is a name in the header. A position
+ * that a record lacks gives an empty field; a range between a number and a ~ (7-
+ * is 7-~1) gives what there is.
  */
 #ifndef FITTINGS_CSV_SELECT_H
 #define FITTINGS_CSV_SELECT_H
@@ -40,8 +40,8 @@ struct csv_select {
 
 enum csv_item_kind { CSV_ITEM_GOOD, CSV_ITEM_NOT_A_RANGE, CSV_ITEM_OUT_OF_RANGE };
 
-/* What one item of the list says. */
-enum csv_item_kind csv_item_parse(struct span text, struct csv_item *item);
+/* What one item of the list says; the text is without the quotes that it was quoted with. */
+enum csv_item_kind csv_item_parse(struct span text, bool quoted, struct csv_item *item);
 
 /*
  * Finds the named items in the header (the first field of that name). Returns

@@ -21,7 +21,7 @@ items_parse(const char *list)
 	size_t count = 0;
 
 	for (const char *at = list; *at != '\0'; at += strcspn(at, " "), at += *at == ' ')
-		CHECK(csv_item_parse((struct span){at, strcspn(at, " ")}, &items[count++]) == CSV_ITEM_GOOD);
+		CHECK(csv_item_parse((struct span){at, strcspn(at, " ")}, false, &items[count++]) == CSV_ITEM_GOOD);
 	return count;
 }
 
@@ -123,10 +123,23 @@ an_item_is_a_position_or_a_name(void)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct csv_item item;
 
-		if (csv_item_parse(span_of(rows[i].text), &item) == rows[i].kind && item.named == rows[i].named)
+		if (csv_item_parse(span_of(rows[i].text), false, &item) == rows[i].kind && item.named == rows[i].named)
 			continue;
 		printf("# %s\n", rows[i].text);
 		CHECK(false);
+	}
+}
+
+static void
+a_quoted_item_is_a_name_whatever_it_looks_like(void)
+{
+	static const char *const texts[] = {"1", "2000", "2-3", "-", "~", "0", "1-2-3", "", "name", "4294967296"};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct csv_item item;
+
+		CHECK(csv_item_parse(span_of(texts[i]), true, &item) == CSV_ITEM_GOOD && item.named);
+		CHECK(span_equal(item.name, span_of(texts[i])));
 	}
 }
 
@@ -215,7 +228,7 @@ names_are_found_in_the_header(void)
 	items_parse("name 4 id");
 	CHECK(csv_select_resolve(items, 3, &header) == NULL);
 	CHECK(items[0].first.number == 2 && items[1].first.number == 4 && items[2].last.number == 1);
-	CHECK(csv_item_parse(span_of("last, first"), &items[0]) == CSV_ITEM_GOOD);
+	CHECK(csv_item_parse(span_of("last, first"), false, &items[0]) == CSV_ITEM_GOOD);
 	CHECK(csv_select_resolve(items, 1, &header) == NULL && items[0].first.number == 4);
 	items_parse("id nam");
 	CHECK(csv_select_resolve(items, 2, &header) == &items[1]);
@@ -229,6 +242,7 @@ main(void)
 	TEST(what_a_record_lacks_is_missing_or_nothing);
 	TEST(the_complement_is_all_the_others);
 	TEST(an_item_is_a_position_or_a_name);
+	TEST(a_quoted_item_is_a_name_whatever_it_looks_like);
 	TEST(ranges_give_what_the_walk_gives);
 	TEST(what_goes_back_or_counts_from_the_end_has_no_ranges);
 	TEST(a_complement_has_ranges_whatever_the_order);
