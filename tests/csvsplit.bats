@@ -96,6 +96,7 @@ refuses() {
 	fails 'a,b\nc"\n' '["a","b"]\n' 'stdin: 2:2: quote in an unquoted field' -S -O json
 	fails 'ab,cd"e\n' 'ab\0' 'stdin: 1:6: quote in an unquoted field' -S -O nul
 	gives '"a""b",\r\n"c\rd"\r\n' 'a"b\n\nc\rd\n' -S
+	gives 'a,b\nc\r\n\nd,e,f' 'a\nb\nc\n\nd\ne\nf\n' -S
 }
 
 @test "a quote never closed: everything is delivered, then the line where it opened" {
