@@ -345,6 +345,24 @@ put_simple(struct csv_writer *w, struct buffer *out, const unsigned char *data, 
 	return true;
 }
 
+/* The same for a JSON string. */
+static inline bool
+put_simple_json(struct csv_writer *w, struct buffer *out, const unsigned char *data, size_t n)
+{
+	unsigned char *to = buffer_tail(out);
+
+	if ((special_32(data, IN_JSON) & (((uint64_t)1 << n) - 1)) != 0)
+		return false;
+	*to = w->fields++ == 0 ? '[' : ',';
+	to += !w->keyed;
+	*to++ = '"';
+	memcpy(to, data, 16);
+	memcpy(to + 16, data + 16, 16);
+	to[n] = '"';
+	out->end = (size_t)(to + n + 1 - out->bytes);
+	return true;
+}
+
 size_t
 csv_write_whole_formatted(struct csv_writer *w, struct buffer *out, const unsigned char *data, size_t n,
                           size_t readable)
@@ -355,6 +373,8 @@ csv_write_whole_formatted(struct csv_writer *w, struct buffer *out, const unsign
 		if (w->format == CSV_TSV && put_simple(w, out, data, n, '\t', IN_TSV))
 			return n;
 		if (w->format == CSV_CSV && w->begun && put_simple(w, out, data, n, ',', IN_CSV))
+			return n;
+		if (w->format == CSV_JSON && !w->replace && put_simple_json(w, out, data, n))
 			return n;
 	}
 	csv_write_field_formatted(w, out);

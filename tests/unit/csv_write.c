@@ -516,6 +516,55 @@ a_record_knows_its_line_and_says_when_it_is_full(void)
 	CHECK(csv_record_line(&record, &csv_index) == lines[1]);
 }
 
+/* Two fields of n bytes at `data`, each put down at once or in its parts. */
+static size_t
+two_fields(struct csv_writer writer, bool at_once, const unsigned char *data, size_t n, size_t readable, unsigned char *to)
+{
+	struct buffer out = buffer_over(to, 1024);
+
+	for (int i = 0; i < 2; i++) {
+		if (writer.keyed) {
+			csv_write_key(&writer, &out);
+			csv_write_key_end(&writer, &out);
+		}
+		if (at_once) {
+			(void)csv_write_whole(&writer, &out, data, n, readable);
+			continue;
+		}
+		csv_write_field(&writer, &out);
+		if (csv_write_data(&writer, &out, data, n, readable) == n)
+			csv_write_field_end(&writer, &out);
+	}
+	csv_write_record_end(&writer, &out);
+	return buffer_held(&out);
+}
+
+static void
+a_field_at_once_is_the_same_as_in_its_parts(void)
+{
+	static const char specials[] = "x,\"\\\n\r\t\x1f\x20\x7f\xff";
+	unsigned char data[64], whole[1024], parts[1024];
+
+	for (unsigned i = 0; i < 5 * 2 * 2; i++) {
+		struct csv_writer writer = {.format = i % 5, .keyed = i % 5 == CSV_JSON && i / 5 % 2 == 1, .replace = i / 10 == 1};
+
+		for (size_t n = 0; n <= 34; n++)
+			for (size_t k = 0; k < (n + 1) * (sizeof specials - 1); k++) {
+				size_t size;
+
+				/* What is behind it is special too, and must not matter. */
+				memset(data, 'a', n);
+				memset(data + n, '"', sizeof data - n);
+				data[k % (n + 1)] = (unsigned char)specials[k / (n + 1)];
+				size = two_fields(writer, true, data, n, sizeof data, whole);
+				CHECK(two_fields(writer, false, data, n, sizeof data, parts) == size);
+				CHECK(memcmp(whole, parts, size) == 0);
+				CHECK(two_fields(writer, true, data, n, n, parts) == size);
+				CHECK(memcmp(whole, parts, size) == 0);
+			}
+	}
+}
+
 int
 main(void)
 {
@@ -538,6 +587,7 @@ main(void)
 	TEST(csv_of_csv_is_the_same_copied_or_not_on_random_text);
 	TEST(csv_written_again_is_the_same);
 	TEST(a_long_field_is_quoted_whatever_is_in_it);
+	TEST(a_field_at_once_is_the_same_as_in_its_parts);
 	TEST(a_record_knows_its_line_and_says_when_it_is_full);
 	return unit_done();
 }
