@@ -1,4 +1,4 @@
-# wsupgrade seen by curl, and its console in a real browser.
+# wsupgrade seen by curl, and its pages in a real browser.
 load ../helper
 
 setup() {
@@ -8,6 +8,8 @@ setup() {
 need() {
 	command -v "$1" >/dev/null || skip "no $1"
 }
+
+chat=$BATS_TEST_DIRNAME/../../lib/examples/chat.html
 
 # In the page: what stands in the log, without the times.
 rows="Array.from(log.children, row => row.innerText.replace(/[0-9:.]{12}/, 'TIME').trim())"
@@ -101,6 +103,16 @@ browse() {
 		"\$(\"url\").value = 'ws://localhost:$service/'; \$(\"dial\").click(); until(() => document.querySelector(\"#state.lost\"))" \
 		"$rows"
 	[[ ${lines[-1]} == *'"TIME closed: code 1006 (refused or lost'*'"]' ]]
+}
+
+@test "the console and the chat in a browser: the page's query goes to the program" {
+	local program='echo "for $QUERY_STRING"; read line'
+	serve tcpaccept wsupgrade --console --host localhost wsframe sh -c "$program"
+	browse "http://localhost:$port/?Ada" 'until(() => document.querySelector("pre")).then(e => e.innerText)'
+	[ "${lines[0]}" = '"for Ada"' ]
+	serve tcpaccept wsupgrade --page "$chat" --host localhost wsframe sh -c "$program"
+	browse "http://localhost:$port/?Ada" 'until(() => document.querySelector("li")).then(e => e.innerText)'
+	[ "${lines[0]}" = '"for Ada"' ]
 }
 
 @test "a page of the user's own in a browser" {
