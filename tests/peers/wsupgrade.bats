@@ -11,8 +11,9 @@ need() {
 
 chat=$BATS_TEST_DIRNAME/../../lib/examples/chat.html
 
-# In the page: what stands in the log, without the times.
-rows="Array.from(log.children, row => row.innerText.replace(/[0-9:.]{12}/, 'TIME').trim())"
+# In the page: what stands in the log at its next frame, without the times.
+rows="new Promise(requestAnimationFrame).then(() =>
+	Array.from(log.children, row => row.innerText.replace(/[0-9:.]{12}/, 'TIME').trim()))"
 
 # browse ARG...: page.js, its answers a line each in $lines.
 browse() {
@@ -91,6 +92,23 @@ browse() {
 		"$rows"
 	[[ ${lines[-1]} == *'subprotocol chat","<b>chat</b>\n'* ]]
 	[[ ${lines[-1]} == *'"TIME closed: code 1011'*'"]' ]]
+}
+
+@test "the console in a browser: a burst of messages, the last 1000 rows of it, and the newest in sight" {
+	serve tcpaccept wsupgrade --console --host localhost wsframe sh -c 'read line; seq 5000; read line; seq 3; read line'
+	browse "http://localhost:$port/" \
+		'until(() => document.querySelector("#state.open"))' \
+		'scrolls = 0; scroll = follow; follow = () => { scrolls++; scroll(); }' \
+		'$("text").value = "go"; $("send").click(); until(() => log.lastElementChild?.innerText.startsWith("5000\n"))' \
+		'log.scrollHeight - log.scrollTop - log.clientHeight < 2 && scrolls < 1000' \
+		'log.scrollTop = 100; new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))' \
+		'socket.send(""); until(() => log.lastElementChild?.innerText.startsWith("3\n"))' \
+		'log.scrollHeight - log.scrollTop - log.clientHeight > 1000' \
+		"$rows"
+	[ "${lines[3]}" = true ]
+	[ "${lines[6]}" = true ]
+	[[ ${lines[-1]} == '["4005 older rows dropped","4004\n'* ]]
+	[ "$(grep -o '← received' <<<"${lines[-1]}" | wc -l)" = 1000 ]
 }
 
 @test "the console in a browser: a page of a foreign origin is not let in" {
