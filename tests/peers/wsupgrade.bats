@@ -133,6 +133,20 @@ browse() {
 	[ "${lines[0]}" = '"for Ada"' ]
 }
 
+@test "the chat in a browser: what is typed after the connection was lost is kept, and sent on the next" {
+	serve tcpaccept wsupgrade --page "$chat" --host localhost wsframe sh -c 'read line; echo "$line again"'
+	local rows='Array.from(document.querySelectorAll("li"), e => e.innerText)' say='document.querySelector("form button")'
+	browse "http://localhost:$port/" \
+		"until(() => socket.readyState === WebSocket.OPEN && !$say.disabled)" \
+		"text.value = 'once'; $say.click(); until(() => $say.disabled)" \
+		"text.value = 'twice'; $say.click(); document.querySelector('form').requestSubmit(); text.value" \
+		"again.click(); until(() => !$say.disabled)" \
+		"again.hidden && ($say.click(), until(() => $say.disabled))" \
+		"$rows.concat(text.value)"
+	[ "${lines[2]}" = '"twice"' ]
+	[ "${lines[-1]}" = '["once again","The connection is closed (1000).","twice again","The connection is closed (1000).",""]' ]
+}
+
 @test "a page of the user's own in a browser" {
 	echo '<!doctype html><title>mine</title><p id=p>hello' >mine.html
 	serve tcpaccept wsupgrade --host localhost --page mine.html wsframe cat
