@@ -147,6 +147,17 @@ browse() {
 	[ "${lines[-1]}" = '["once again","The connection is closed (1000).","twice again","The connection is closed (1000).",""]' ]
 }
 
+@test "the chat in a browser: a burst of lines, the last 1000 of it, and the newest in sight" {
+	serve tcpaccept wsupgrade --page "$chat" --host localhost wsframe sh -c 'read line; seq 5000; read line'
+	browse "http://localhost:$port/" \
+		'until(() => !say.disabled)' \
+		'text.value = "go"; say.click(); until(() => log.lastElementChild?.innerText === "5000")' \
+		'new Promise(requestAnimationFrame).then(() => log.scrollHeight - log.scrollTop - log.clientHeight < 2)' \
+		'log.firstChild.innerText'
+	[ "${lines[2]}" = true ]
+	[ "${lines[3]}" = '"4001"' ]
+}
+
 @test "a page of the user's own in a browser" {
 	echo '<!doctype html><title>mine</title><p id=p>hello' >mine.html
 	serve tcpaccept wsupgrade --host localhost --page mine.html wsframe cat
