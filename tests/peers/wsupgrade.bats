@@ -111,6 +111,18 @@ browse() {
 	[ "$(grep -o '← received' <<<"${lines[-1]}" | wc -l)" = 1000 ]
 }
 
+@test "the console in a browser: up and down recall what was sent, and give the draft back" {
+	serve tcpaccept wsupgrade --console --host localhost wsframe cat
+	browse "http://localhost:$port/" \
+		'until(() => document.querySelector("#state.open"))' \
+		'for (const text of ["one", "two\nlines"]) { $("text").value = text; send(); } $("text").value = "a draft"' \
+		'key = name => { $("text").dispatchEvent(new KeyboardEvent("keydown", { key: name })); return $("text").value; }; 0' \
+		'[key("ArrowDown"), key("ArrowUp"), key("ArrowUp")]' \
+		'$("text").selectionEnd = 0; [key("ArrowUp"), key("ArrowUp"), key("ArrowDown"), key("ArrowDown"), key("ArrowDown")]'
+	[ "${lines[3]}" = '["a draft","two\nlines","two\nlines"]' ]
+	[ "${lines[4]}" = '["one","one","two\nlines","a draft","a draft"]' ]
+}
+
 @test "the console in a browser: a page of a foreign origin is not let in" {
 	serve tcpaccept wsupgrade --host localhost wsframe cat
 	local service=$port
