@@ -123,15 +123,18 @@ browse() {
 	[ "${lines[4]}" = '["one","one","two\nlines","a draft","a draft"]' ]
 }
 
-@test "the console in a browser: a page of a foreign origin is not let in" {
+@test "the console in a browser: who is not connected is told so, and a page of a foreign origin is not let in" {
 	serve tcpaccept wsupgrade --host localhost wsframe cat
 	local service=$port
 	serve tcpaccept wsupgrade --console --host localhost wsframe cat
 	browse "http://localhost:$port/" \
 		'until(() => document.querySelector("#state.open"))' \
 		'$("dial").click(); until(() => !socket)' \
+		'$("text").value = "unsaid"; send(); $("text").value' \
 		"\$(\"url\").value = 'ws://localhost:$service/'; \$(\"dial\").click(); until(() => document.querySelector(\"#state.lost\"))" \
 		"$rows"
+	[ "${lines[2]}" = '"unsaid"' ]
+	[[ ${lines[-1]} == *'"TIME not connected"'* ]]
 	[[ ${lines[-1]} == *'"TIME closed: code 1006 (refused or lost'*'"]' ]]
 }
 
