@@ -91,7 +91,7 @@ browse() {
 		'$("text").value = "bye"; $("send").click(); until(() => !socket)' \
 		"$rows"
 	[[ ${lines[-1]} == *'subprotocol chat","<b>chat</b>\n'* ]]
-	[[ ${lines[-1]} == *'"TIME closed: code 1011'*'"]' ]]
+	[[ ${lines[-1]} == *'"TIME closed: code 1011 (the program failed)"]' ]]
 }
 
 @test "the console in a browser: a burst of messages, the last 1000 rows of it, and the newest in sight" {
