@@ -1179,9 +1179,9 @@ order_deliver(const struct order *order, const struct delivery *delivery)
 
 		if (c == NULL)
 			continue;
-		deliver(delivery, c);
 		if (c->unanswered != 0)
 			c->unanswered--;
+		deliver(delivery, c);
 	}
 }
 
