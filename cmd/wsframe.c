@@ -15,6 +15,8 @@
 #include "ground/option.h"
 #include "ground/say.h"
 #include "ground/status.h"
+#include "ground/text.h"
+#include "system/address.h"
 #include "system/child.h"
 #include "system/clock.h"
 #include "system/fds.h"
@@ -1241,6 +1243,24 @@ net_guard(const struct session *s)
 			usage_refuse("no connection on fds 6 and 7: portscan-connect makes one");
 }
 
+/* Many of us share a log: each line says whose client it is about. */
+static void
+client_name_lines(void)
+{
+	static char name[sizeof "wsframe: " + ADDRESS_TEXT_SIZE];
+	struct text t = {.at = name, .room = sizeof name - 1};
+	const char *ip = getenv("TCPREMOTEIP"), *port = getenv("TCPREMOTEPORT");
+
+	if (ip == NULL || port == NULL)
+		return;
+	text_put_string(&t, strchr(ip, ':') == NULL ? "wsframe: " : "wsframe: [");
+	text_put_string(&t, ip);
+	text_put_string(&t, strchr(ip, ':') == NULL ? ":" : "]:");
+	text_put_string(&t, port);
+	if (!t.cut)
+		say_as(name);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -1258,6 +1278,8 @@ main(int argc, char **argv)
 	if (s.set.encode)
 		return encode_run(&s);
 	net_guard(&s);
+	if (!s.set.client)
+		client_name_lines();
 	session_begin(&s);
 	/* The program runs, or never will: from here on we only move bytes. */
 	if (sandbox_enter(SANDBOX_PARENT | SANDBOX_REOPENS) != 0 && s.set.verbose)

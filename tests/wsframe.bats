@@ -839,6 +839,19 @@ misused() {
 	[[ "$stderr" == *'wsframe: cat: exit 0'* ]]
 }
 
+@test "where it is told whose connection it is, its lines say so" {
+	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=4711 peer 'binary:x' rest wait -- wsframe cat
+	said 'wsframe: 192.0.2.1:4711: peer: a binary message (1003)'
+	TCPREMOTEIP=2001:db8::1 TCPREMOTEPORT=1 peer 'binary:x' rest wait -- wsframe cat
+	said 'wsframe: [2001:db8::1]:1: peer: a binary message (1003)'
+	TCPREMOTEIP=$'\n\e' TCPREMOTEPORT=1 peer 'binary:x' rest wait -- wsframe cat
+	said 'wsframe: \x0a\x1b:1: peer: a binary message (1003)'
+	TCPREMOTEIP=$(printf %0100d 1) TCPREMOTEPORT=1 peer 'binary:x' rest wait -- wsframe cat
+	said 'wsframe: peer: a binary message (1003)'
+	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=1 peer -c 'close:4000,bye' get drop wait -- wsframe -c cat
+	said 'wsframe: peer: closed with 4000: bye'
+}
+
 @test "what the peer says is escaped" {
 	peer 'close:4000,\x1b]0;x\x07\nFAKE' rest wait -- wsframe -v cat
 	! grep -qP '[^\x20-\x7e\n]' <<<"$stderr" || false
@@ -1021,6 +1034,7 @@ client() {
 	peer -c ping: get many:20000,0123456789 drop -- \
 		sh -c 'echo $$ >pid; exec wsframe -c -q never </dev/null >stuck 2>err 3>&-'
 	server=$(cat pid)
+	pids+=("$server")
 	rests
 	(head -n 20000 <stuck >all) 3>&- &
 	await_that gone "$server"
