@@ -492,6 +492,8 @@ caught() {
 
 @test "SIGINT ends it as SIGTERM does" {
 	serve tcpaccept cat
+	# Until it serves it ignores SIGINT, as all that bash starts in the background.
+	tcpcall "$port" open:1 fin rest
 	kill -INT "$pid"
 	ended "$pid"
 	[ "$status" = 0 ]
