@@ -1282,7 +1282,7 @@ main(int argc, char **argv)
 		client_name_lines();
 	session_begin(&s);
 	/* The program runs, or never will: from here on we only move bytes. */
-	if (sandbox_enter(SANDBOX_PARENT | SANDBOX_REOPENS) != 0 && s.set.verbose)
+	if (sandbox_enter(SANDBOX_PARENT | SANDBOX_REOPENS | SANDBOX_OFTEN) != 0 && s.set.verbose)
 		complain("no sandbox: %s", strerror(errno));
 	session_run(&s);
 	return s.failed ? STATUS_FAILED : session_status(&s);

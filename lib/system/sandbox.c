@@ -49,7 +49,7 @@ enum test {
 };
 
 struct call {
-	uint16_t number;
+	uint32_t number;
 	uint8_t keep; /* kept only where this is asked for, 0: always */
 	uint8_t test;
 	uint8_t argument;
@@ -58,19 +58,32 @@ struct call {
 
 enum { LARGE_FILE = 0100000 }; /* some libcs set it for open(2), all of them as 0 */
 
-/* What either libc uses for what sandbox.h keeps. The younger architectures
- * lack the older half of some pairs. */
+/* What either libc uses for what sandbox.h keeps, what is called most in front. The
+ * younger architectures lack the older half of some pairs. */
 static const struct call allowed[] = {
-	{.number = __NR_read}, {.number = __NR_readv}, {.number = __NR_preadv2}, {.number = __NR_recvfrom},
-	{.number = __NR_write}, {.number = __NR_writev}, {.number = __NR_pwritev2},
-	{.number = __NR_sendto}, {.number = __NR_sendmsg},
-	{.number = __NR_ppoll},
+#ifdef __NR_epoll_wait
+	{.number = __NR_epoll_wait, .keep = SANDBOX_SERVES},
+#endif
+	{.number = __NR_epoll_pwait, .keep = SANDBOX_SERVES},
+#ifdef __NR_epoll_pwait2
+	{.number = __NR_epoll_pwait2, .keep = SANDBOX_SERVES},
+#endif
+	{.number = __NR_ppoll}, {.number = __NR_recvfrom}, {.number = __NR_sendto},
+	{.number = __NR_read}, {.number = __NR_write}, {.number = __NR_preadv2}, {.number = __NR_pwritev2},
+	{.number = __NR_sendmsg}, {.number = __NR_readv}, {.number = __NR_writev},
+	{.number = __NR_clock_gettime},
+	{.number = __NR_epoll_ctl, .keep = SANDBOX_SERVES}, {.number = __NR_accept4, .keep = SANDBOX_SERVES},
+	{.number = __NR_setsockopt, .keep = SANDBOX_SERVES}, {.number = __NR_getsockopt},
+	{.number = __NR_getsockname, .keep = SANDBOX_SERVES}, {.number = __NR_getpeername, .keep = SANDBOX_SERVES},
 #ifdef __NR_poll
 	{.number = __NR_poll},
 #endif
 	{.number = __NR_close}, {.number = __NR_shutdown}, {.number = __NR_fcntl}, {.number = __NR_fstat},
-	{.number = __NR_getsockopt},
-	{.number = __NR_clock_gettime},
+	{.number = __NR_wait4, .keep = SANDBOX_PARENT}, {.number = __NR_waitid, .keep = SANDBOX_PARENT},
+	{.number = __NR_kill, .keep = SANDBOX_PARENT},
+	{.number = __NR_ioctl, .keep = SANDBOX_PARENT, .test = IS, .argument = 1, .value = FIONREAD},
+	{.number = __NR_openat, .keep = SANDBOX_REOPENS, .test = NO_BITS, .argument = 2,
+	 .value = ~(uint32_t)(O_NONBLOCK | O_CLOEXEC | LARGE_FILE)},
 	{.number = __NR_brk}, {.number = __NR_munmap}, {.number = __NR_mremap}, {.number = __NR_madvise},
 	{.number = __NR_mmap, .test = NO_BITS, .argument = 2, .value = PROT_EXEC},
 	{.number = __NR_mprotect, .test = NO_BITS, .argument = 2, .value = PROT_EXEC},
@@ -80,145 +93,86 @@ static const struct call allowed[] = {
 	{.number = __NR_restart_syscall},
 	{.number = __NR_tgkill}, {.number = __NR_tkill}, {.number = __NR_getpid}, {.number = __NR_gettid},
 	{.number = __NR_exit}, {.number = __NR_exit_group},
-#ifdef __NR_epoll_wait
-	{.number = __NR_epoll_wait, .keep = SANDBOX_SERVES},
-#endif
-#ifdef __NR_epoll_pwait2
-	{.number = __NR_epoll_pwait2, .keep = SANDBOX_SERVES},
-#endif
-	{.number = __NR_epoll_pwait, .keep = SANDBOX_SERVES}, {.number = __NR_epoll_ctl, .keep = SANDBOX_SERVES},
-	{.number = __NR_accept4, .keep = SANDBOX_SERVES}, {.number = __NR_setsockopt, .keep = SANDBOX_SERVES},
-	{.number = __NR_getsockname, .keep = SANDBOX_SERVES}, {.number = __NR_getpeername, .keep = SANDBOX_SERVES},
-	{.number = __NR_wait4, .keep = SANDBOX_PARENT}, {.number = __NR_waitid, .keep = SANDBOX_PARENT},
-	{.number = __NR_kill, .keep = SANDBOX_PARENT},
-	{.number = __NR_ioctl, .keep = SANDBOX_PARENT, .test = IS, .argument = 1, .value = FIONREAD},
-	{.number = __NR_openat, .keep = SANDBOX_REOPENS, .test = NO_BITS, .argument = 2,
-	 .value = ~(uint32_t)(O_NONBLOCK | O_CLOEXEC | LARGE_FILE)},
-};
-
-enum {
-	ALLOWED = sizeof allowed / sizeof *allowed,
-	NUMBERS_END = 512, /* no system call that we name is that high */
-	REGIONS_MAX = 2 * ALLOWED + 3,
-	CODE_SIZE = 4 + REGIONS_MAX + 3 * ALLOWED + 3,
-	NO_CALL = -1,      /* what a debugger leaves of a call that it answers itself */
+	{.number = (uint32_t)-1}, /* what a debugger leaves of a call that it answers itself */
 };
 
 enum {
 	LOAD = BPF_LD | BPF_W | BPF_ABS,
 	EQUAL = BPF_JMP | BPF_JEQ | BPF_K,
-	AT_LEAST = BPF_JMP | BPF_JGE | BPF_K,
 	ANY_BIT = BPF_JMP | BPF_JSET | BPF_K,
 	ANSWER = BPF_RET | BPF_K,
 };
 
 #define FIELD(name) ((uint32_t)offsetof(struct seccomp_data, name))
 
-/* What becomes of a call: the last three, or the test of allowed[answer]. */
-enum { PASS = ALLOWED, REOPEN, KILL, OUTCOMES };
-
-/* All numbers from the first to the next region's get the same answer. */
-struct region {
-	uint32_t first;
-	uint8_t answer;
-};
-
 struct code {
-	struct sock_filter at[CODE_SIZE];
+	struct sock_filter at[4 + 3 * sizeof allowed / sizeof *allowed + 3];
 	size_t size;
-	size_t place[OUTCOMES]; /* of what does an answer */
 };
 
+/* if_so, if_not: where a test goes on, nothing to the others. */
 static void
-code_put(struct code *c, size_t at, unsigned op, uint32_t value, size_t if_so, size_t if_not)
+code_put(struct code *c, unsigned op, uint32_t value, size_t if_so, size_t if_not)
 {
 	bool jumps = BPF_CLASS(op) == BPF_JMP;
+	size_t next = c->size + 1;
 
-	c->at[at] = (struct sock_filter){
+	c->at[c->size++] = (struct sock_filter){
 		.code = (uint16_t)op, .k = value,
-		.jt = jumps ? (uint8_t)(if_so - at - 1) : 0, .jf = jumps ? (uint8_t)(if_not - at - 1) : 0,
+		.jt = jumps ? (uint8_t)(if_so - next) : 0, .jf = jumps ? (uint8_t)(if_not - next) : 0,
 	};
 }
 
+/* How many instructions a call takes. */
 static size_t
-regions_find(struct region *regions, unsigned keeps)
+call_size(const struct call *call, unsigned keeps)
 {
-	uint8_t answers[NUMBERS_END];
-	size_t n = 0;
-
-	memset(answers, KILL, sizeof answers);
-	for (size_t i = 0; i < ALLOWED; i++)
-		if ((allowed[i].keep & ~keeps) == 0)
-			answers[allowed[i].number] = allowed[i].test == ANY ? PASS : (uint8_t)i;
-	for (uint32_t number = 0; number < NUMBERS_END; number++)
-		if (n == 0 || answers[number] != regions[n - 1].answer)
-			regions[n++] = (struct region){number, answers[number]};
-	/* x32's numbers, which are of the same architecture to the kernel, are up there. */
-	regions[n++] = (struct region){NUMBERS_END, KILL};
-	regions[n++] = (struct region){(uint32_t)NO_CALL, PASS};
-	return n;
-}
-
-/* Of n regions, n - 1 instructions; returns where they start. */
-static size_t
-code_put_tree(struct code *c, const struct region *regions, size_t n)
-{
-	size_t half = n / 2, root = c->size, below, above;
-
-	if (n == 1)
-		return c->place[regions->answer];
-	c->size++;
-	below = code_put_tree(c, regions, half);
-	above = code_put_tree(c, regions + half, n - half);
-	code_put(c, root, AT_LEAST, regions[half].first, above, below);
-	return root;
+	return (call->keep & ~keeps) != 0 ? 0 : call->test == ANY ? 1 : 3;
 }
 
 /* Only the lower half of an argument is looked at: the kernel, too, looks at no
  * more of those that we test. */
 static void
-code_put_test(struct code *c, size_t at, const struct call *call)
+code_put_call(struct code *c, const struct call *call, size_t pass, size_t kill)
 {
-	size_t good = c->place[call->keep == SANDBOX_REOPENS ? REOPEN : PASS], bad = c->place[KILL];
+	size_t next = c->size + call_size(call, call->keep);
 
-	code_put(c, at, LOAD, FIELD(args) + call->argument * (uint32_t)sizeof(uint64_t), 0, 0);
+	code_put(c, EQUAL, call->number, call->test == ANY ? pass : c->size + 1, next);
+	if (call->test == ANY)
+		return;
+	code_put(c, LOAD, FIELD(args) + call->argument * (uint32_t)sizeof(uint64_t), 0, 0);
 	if (call->test == IS)
-		code_put(c, at + 1, EQUAL, call->value, good, bad);
+		code_put(c, EQUAL, call->value, pass, kill);
 	else
-		code_put(c, at + 1, ANY_BIT, call->value, bad, good);
+		code_put(c, ANY_BIT, call->value, kill, pass);
 }
 
 /*
  * Where the number alone decides, the kernel keeps the answer and does not run
- * this at each call; for that it walks through it once for every number there
- * is. So it is a tree of comparisons, short and not deep: wsframe starts once for
- * each connection, and each instruction costs a microsecond there.
+ * this at each call. For that it walks through it once for every number that there
+ * is: more than a session's calls would cost. It does not for a filter that looks
+ * at an argument first.
  */
 static void
 code_write(struct code *c, unsigned keeps, uint32_t reopen_answer)
 {
-	enum { ARCH, ARCH_TEST, NUMBER, TREE };
-	struct region regions[REGIONS_MAX];
-	size_t n = regions_find(regions, keeps), end = TREE + n - 1;
+	const struct call *end = allowed + sizeof allowed / sizeof *allowed;
+	size_t kill = (keeps & SANDBOX_OFTEN) != 0 ? 4 : 3;
 
-	for (size_t i = 0; i < ALLOWED; i++) {
-		c->place[i] = end;
-		end += allowed[i].test != ANY && (allowed[i].keep & ~keeps) == 0 ? 2 : 0;
-	}
-	for (size_t i = PASS; i < OUTCOMES; i++)
-		c->place[i] = end++;
-	code_put(c, ARCH, LOAD, FIELD(arch), 0, 0);
-	code_put(c, ARCH_TEST, EQUAL, SANDBOX_ARCH, NUMBER, c->place[KILL]);
-	code_put(c, NUMBER, LOAD, FIELD(nr), 0, 0);
-	c->size = TREE;
-	(void)code_put_tree(c, regions, n);
-	for (size_t i = 0; i < ALLOWED; i++)
-		if (c->place[i] != c->place[i + 1])
-			code_put_test(c, c->place[i], &allowed[i]);
-	code_put(c, c->place[PASS], ANSWER, SECCOMP_RET_ALLOW, 0, 0);
-	code_put(c, c->place[REOPEN], ANSWER, reopen_answer, 0, 0);
-	code_put(c, c->place[KILL], ANSWER, SECCOMP_RET_KILL_PROCESS, 0, 0);
-	c->size = end;
+	c->size = 0;
+	for (const struct call *call = allowed; call < end; call++)
+		kill += call_size(call, keeps);
+	if ((keeps & SANDBOX_OFTEN) != 0)
+		code_put(c, LOAD, FIELD(args), 0, 0);
+	code_put(c, LOAD, FIELD(arch), 0, 0);
+	code_put(c, EQUAL, SANDBOX_ARCH, c->size + 1, kill);
+	code_put(c, LOAD, FIELD(nr), 0, 0);
+	for (const struct call *call = allowed; call < end; call++)
+		if (call_size(call, keeps) > 0)
+			code_put_call(c, call, call->keep == SANDBOX_REOPENS ? kill + 2 : kill + 1, kill);
+	code_put(c, ANSWER, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	code_put(c, ANSWER, SECCOMP_RET_ALLOW, 0, 0);
+	code_put(c, ANSWER, reopen_answer, 0, 0);
 }
 
 /*

@@ -1,8 +1,8 @@
 /*
- * usage: caged DEED [unasked]
+ * usage: caged DEED [unasked | often]
  * Enters the sandbox and does one thing. What the sandbox forbids ends it with
  * SIGSYS, what it keeps with 0; 99 where none was built in. What it keeps only
- * where asked is asked for, but with `unasked'.
+ * where asked is asked for, but with `unasked'; `often' is SANDBOX_OFTEN besides.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -250,6 +250,7 @@ prepare(void)
 int
 main(int argc, char **argv)
 {
+	bool often = argc == 3 && strcmp(argv[2], "often") == 0;
 	size_t i = 0;
 
 	while (i < DEEDS && (argc < 2 || strcmp(argv[1], deeds[i].name) != 0))
@@ -258,7 +259,7 @@ main(int argc, char **argv)
 		return 2;
 	if (!prepare())
 		return 1;
-	if (sandbox_enter(argc == 2 ? deeds[i].keeps : 0) != 0) {
+	if (sandbox_enter(often ? deeds[i].keeps | SANDBOX_OFTEN : argc == 2 ? deeds[i].keeps : 0) != 0) {
 		if (errno == ENOSYS)
 			return NO_SANDBOX;
 		perror("caged: sandbox_enter");
