@@ -166,7 +166,8 @@ struct client {
 	char name[];       /* with -v */
 };
 
-static struct {
+/* Common: behind all other variables, which so stand together. */
+__attribute__((common)) struct server {
 	struct loop loop;
 	struct doors doors;
 	struct deadlines idles;
@@ -557,7 +558,7 @@ static int
 serve_shared(struct listeners *listeners)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD};
-	static struct workers w;
+	struct workers w = {0};
 
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
 	if (pipe2(w.open, O_CLOEXEC) != 0)
