@@ -101,6 +101,7 @@ $(foreach libc,musl static shared,$(B)/$(libc)/lib/codec/console.o): lib/codec/c
 variant_asan := B=build/asan LIBC=shared FORTIFY=-U_FORTIFY_SOURCE \
 	CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DSANDBOX=0'
 variant_musl := B=build/musl LIBC=musl RESOLVER_LIBC=musl
+variant_static := B=build/static LIBC=static
 variant_shared := B=build/shared LIBC=shared
 # What the codecs' tests reach; MISSED=1 tells what they do not.
 variant_cov := B=build/cov CC=gcc LIBC=shared FORTIFY=-U_FORTIFY_SOURCE CFLAGS='-O0 -g --coverage -DSANDBOX=0'
@@ -114,17 +115,20 @@ covered: $(UNITS:%=$(B)/unit/%) fuzzers
 .PHONY: mutations
 mutations:
 	tests/mutations
-.PHONY: asan musl shared check-asan check-musl check-shared
-asan musl shared:
+.PHONY: asan musl static shared check-asan check-musl check-static check-shared
+asan musl static shared:
 	$(MAKE) $(variant_$@) all
-check-asan check-musl check-shared:
+check-asan check-musl check-static check-shared:
 	$(MAKE) $(variant_$(@:check-%=%)) check
 
 .PHONY: check check-peers unit lint
 tested: programs $(UNITS:%=$(B)/unit/%) $(TOOLS:%=$(B)/tools/%) fuzzers faulty
 .PHONY: tested
+# Those that take longest begin first. TESTS=tests/wsframe.bats for some.
+LONGEST := $(addprefix tests/,prober.bats wsframe.bats tcpecho.bats faults.bats diagnostics.bats)
+TESTS ?= $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/*.bats)) $(UNITS:%=$(B)/unit/%)
 check: tested
-	tests/run $(B) $(UNITS:%=$(B)/unit/%) $(wildcard tests/*.bats)
+	tests/run $(B) $(TESTS)
 check-peers: tested
 	tests/run $(B) $(wildcard tests/peers/*.bats)
 # The C unit tests alone.

@@ -584,6 +584,8 @@ clients_flush(void)
 		else
 			client_flush(c);
 	}
+	if (first != NULL && server.count == 0)
+		stock_settle();
 }
 
 /*

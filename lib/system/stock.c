@@ -1,6 +1,9 @@
 #include "system/stock.h"
 
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 enum { SMALLEST = 4096 };
 
@@ -72,4 +75,13 @@ stock_drop(struct buffer *b)
 {
 	stock_give(b->bytes, b->size);
 	*b = (struct buffer){0};
+}
+
+/* glibc gives nothing back that lies below something in use; musl does. */
+void
+stock_settle(void)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
 }

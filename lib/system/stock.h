@@ -26,4 +26,7 @@ bool stock_room(struct buffer *buffer, size_t n);
 /* Gives back the buffer's block. */
 void stock_drop(struct buffer *buffer);
 
+/* All who needed much have gone: what the libc has kept of theirs goes back to the system. */
+void stock_settle(void);
+
 #endif
