@@ -195,6 +195,7 @@ struct session {
 	enum cause cause;
 	const char *lost_why;
 	unsigned code;            /* for our Close, where the cause alone does not tell */
+	const char *wrong;        /* what the peer did wrong, for our Close, too */
 	unsigned peer_code;
 	int failure;              /* the status of CAUSE_NOT_STARTED */
 	bool peer_closed;         /* its Close came */
@@ -642,6 +643,8 @@ peer_fails(struct session *s, unsigned code, const char *why)
 {
 	if (cause_open(s) || s->set.verbose)
 		complain("peer: %s (%u)", why, code);
+	if (cause_open(s))
+		s->wrong = why;
 	peer_end(s, CAUSE_WRONG, code);
 }
 
@@ -820,7 +823,7 @@ close_send(struct session *s)
 	if (s->cause == CAUSE_PROGRAM && s->prog.reaped && s->prog.wait_status != 0)
 		s->code = CLOSE_INTERNAL_ERROR;
 	s->pong_waits = s->ping_waits = false;
-	buffer_grow(&s->tx, frame_close(s->code, "", key_next(s), buffer_tail(&s->tx)));
+	buffer_grow(&s->tx, frame_close(s->code, s->wrong == NULL ? "" : s->wrong, key_next(s), buffer_tail(&s->tx)));
 	key_used(s);
 	s->close_put = true;
 	s->closed_at = s->now;
