@@ -41,13 +41,12 @@ RELRO = -Wl,-z,relro -Wl,-z,separate-code
 # own. Its -static-pie silently makes a dynamic program, so the static PIE is
 # linked from musl's own start file, rcrt1.o. That protects nothing after it has
 # relocated, so a RELRO header would be words without deeds, and cost two page
-# faults at each start; two more go with code and constants in one segment. The
-# kernel maps the code 64 KiB at a time, so it begins on such a boundary.
+# faults at each start; two more go with code and constants in one segment. One more
+# would go with code on a boundary of 64 KiB, and four bits of where it may be loaded.
 MUSL_DIR := $(shell sed -n 's|.*-specs "\(.*\)/[^/]*".*|\1|p' "$$(command -v $(MUSL_CC))" 2>/dev/null)
 CC_musl = $(MUSL_CC)
 CFLAGS_musl = -fPIE -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -dumpmachine)
-LDFLAGS_musl = -static -nostartfiles -Wl,-pie,--no-dynamic-linker -Wl,-z,norelro -Wl,-z,noseparate-code -Wl,-z,max-page-size=65536 \
-	$(MUSL_DIR)/rcrt1.o $(MUSL_DIR)/crti.o
+LDFLAGS_musl = -static -nostartfiles -Wl,-pie,--no-dynamic-linker -Wl,-z,norelro -Wl,-z,noseparate-code $(MUSL_DIR)/rcrt1.o $(MUSL_DIR)/crti.o
 END_musl = $(MUSL_DIR)/crtn.o
 CC_static = $(CC)
 CFLAGS_static = -fPIE $(FORTIFY)
