@@ -124,12 +124,13 @@ check-asan check-musl check-static check-shared:
 tested: programs $(UNITS:%=$(B)/unit/%) $(TOOLS:%=$(B)/tools/%) fuzzers faulty
 .PHONY: tested
 # Those that take longest begin first. TESTS=tests/wsframe.bats for some.
-LONGEST := $(addprefix tests/,prober.bats wsframe.bats tcpecho.bats faults.bats diagnostics.bats)
-TESTS ?= $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/*.bats)) $(UNITS:%=$(B)/unit/%)
+LONGEST := $(addprefix tests/,prober.bats wsframe.bats tcpecho.bats faults.bats diagnostics.bats peers/ws.bats)
+longest_first = $(filter $1,$(LONGEST)) $(filter-out $(LONGEST),$1)
+TESTS ?= $(call longest_first,$(wildcard tests/*.bats)) $(UNITS:%=$(B)/unit/%)
 check: tested
 	tests/run $(B) $(TESTS)
 check-peers: tested
-	tests/run $(B) $(wildcard tests/peers/*.bats)
+	tests/run $(B) $(call longest_first,$(wildcard tests/peers/*.bats))
 # The C unit tests alone.
 unit: $(UNITS:%=$(B)/unit/%)
 	tests/run $(B) $^
