@@ -269,9 +269,10 @@ client() {
 	cmp "$BATS_TEST_TMPDIR/out" <(seq 1000)
 }
 
+# LONG=1: of more sizes, and in more weather.
 @test "the prober's cases hold for pieces of every kind of size" {
 	echo_server
-	for chunk in 5 4096; do
+	for chunk in 5 4096 ${LONG:+2 3 64 65536}; do
 		"$TOOLS/wsprobe" --chunk "$chunk" --groups handshake,origin,framing,pings,reserved,fragments,utf8,close,limits \
 			"127.0.0.1:$port" >"$BATS_TEST_TMPDIR/tap" || { grep -A 1 '^not ok' "$BATS_TEST_TMPDIR/tap"; return 1; }
 	done
@@ -280,9 +281,13 @@ client() {
 # Without the pings: where a send takes less than all, only the newest pong is kept.
 @test "the prober's cases hold in bad weather: short reads and writes, interrupted calls" {
 	! grep -q __asan "$BIN/wsframe" || skip "a sanitizer's build preloads its own"
-	# The programs as linked dynamically, which can be preloaded; and so is cat.
-	serve tcpaccept env SHORTIO="1 7 10 0" LD_PRELOAD="$BUILD/faults/shortio.so" \
-		"$BUILD/dynamic/wsupgrade" "$BUILD/dynamic/wsframe" -n -T cat
-	"$TOOLS/wsprobe" --timeout 1m --groups handshake,origin,framing,reserved,fragments,utf8,close \
-		"127.0.0.1:$port" >"$BATS_TEST_TMPDIR/tap" || { grep -A 1 '^not ok' "$BATS_TEST_TMPDIR/tap"; return 1; }
+	local seed
+	for seed in 1 ${LONG:+2}; do
+		# The programs as linked dynamically, which can be preloaded; and so is cat.
+		serve tcpaccept env SHORTIO="$seed $((seed * 7)) 10 0" LD_PRELOAD="$BUILD/faults/shortio.so" \
+			"$BUILD/dynamic/wsupgrade" "$BUILD/dynamic/wsframe" -n -T cat
+		"$TOOLS/wsprobe" --timeout 1m --groups handshake,origin,framing,reserved,fragments,utf8,close \
+			"127.0.0.1:$port" >"$BATS_TEST_TMPDIR/tap" || { grep -A 1 '^not ok' "$BATS_TEST_TMPDIR/tap"; return 1; }
+		stop_all
+	done
 }
