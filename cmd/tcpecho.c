@@ -32,6 +32,7 @@
 
 enum {
 	STREAM_SIZE = 96 * 1024, /* taken and sent in one go: a third faster than 64 KiB, or 128 */
+	TAKES_MAX = 4,           /* of one connection before the others' turn */
 	MESSAGE_SIZE = 999,      /* where -F or -r answer messages */
 	ROOM_SIZE = 32 * 1024,   /* many short answers, made into one send */
 	JOBS_MAX = 1024,
@@ -252,15 +253,12 @@ rest_send(struct loop *loop, struct client *c)
 	return true;
 }
 
+/* Returns false where the connection is lost. */
 static bool
-message_serve(struct loop *loop, struct client *c)
+message_answer(struct loop *loop, struct client *c, struct span message)
 {
-	ssize_t n = recv(c->watch.fd, server.taken, options.take, MSG_DONTWAIT);
-	struct span message = {server.taken, n < 0 ? 0 : (size_t)n};
 	struct answers a;
 
-	if (n <= 0)
-		return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 	if (options.verbose)
 		received_say(message, c->name);
 	a = answers_to(message);
@@ -275,6 +273,24 @@ message_serve(struct loop *loop, struct client *c)
 		return false;
 	}
 	watch_want(loop, &c->watch, EPOLLOUT);
+	return true;
+}
+
+/* What has come: more than one take where the first was whole and all of its answer
+ * went off, since the wait and the next connection's cold bytes cost more than it. */
+static bool
+messages_serve(struct loop *loop, struct client *c)
+{
+	for (int takes = TAKES_MAX; takes > 0 && c->rest == NULL; takes--) {
+		ssize_t n = recv(c->watch.fd, server.taken, options.take, MSG_DONTWAIT);
+
+		if (n <= 0)
+			return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+		if (!message_answer(loop, c, (struct span){server.taken, (size_t)n}))
+			return false;
+		if ((size_t)n < options.take)
+			break;
+	}
 	return true;
 }
 
@@ -294,7 +310,7 @@ client_ready(struct loop *loop, struct watch *watch, uint32_t events)
 
 	(void)events; /* an error shows in the call that it spoils */
 	client_moved(loop, c);
-	if (!(c->rest != NULL ? rest_send(loop, c) : message_serve(loop, c)))
+	if (!(c->rest != NULL ? rest_send(loop, c) : messages_serve(loop, c)))
 		client_end(loop, c);
 }
 
