@@ -169,6 +169,8 @@ struct client {
 
 /* Common: behind all other variables, which so stand together. */
 __attribute__((common)) struct server {
+	char taken[STREAM_SIZE]; /* first: a short message takes no page of its own */
+
 	struct loop loop;
 	struct doors doors;
 	struct deadlines idles;
@@ -182,7 +184,6 @@ __attribute__((common)) struct server {
 	struct deadlines quiets, limits;
 	struct deadline quiet, limit;
 
-	char taken[STREAM_SIZE];
 	char room[ROOM_SIZE];
 } server;
 
