@@ -21,7 +21,7 @@
 # have one of its own. That of ours is a figure, to be reached without any peer.
 #
 # also WHAT more|less GOAL FIELD [GOAL-OF-OURS]: the same runs once more, by another
-# of the fields: cpu, p50, p99, p999, faults.
+# of the fields: cpu, p50, p99, p999, faults. GOAL is for who had one of its own.
 # point: a contest of fewer and shorter runs, for a curve. What is measured with
 # curve=NAME and x=NUMBER set is a point of that curve.
 #
@@ -165,8 +165,8 @@ contest() {
 
 also() {
 	local -A fields=([cpu]=2 [p50]=3 [p99]=4 [p999]=5 [faults]=6)
-	sed "s/@[^@]*\$//; 1s/\$/@${5:--}/" "$bench_tmp/names" >"$bench_tmp/names.also"
-	bench_report "$1" "$2" "$3" "${fields[$4]}" "$bench_tmp/names.also"
+	sed "1s/@[^@]*\$//; 1s/\$/@${5:--}/; 2,\$s/@[^@]*\$/@$3/" "$bench_tmp/names" >"$bench_tmp/names.also"
+	bench_report "$1" "$2" - "${fields[$4]}" "$bench_tmp/names.also"
 }
 
 point() {
