@@ -14,15 +14,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SIZE = 64 * 1024, CLOSE = 0x88, TEXT = 0x81, HEAD = 2, KEY = 4 };
+enum { SIZE = 64 * 1024, CLOSE = 0x88, TEXT = 0x81, HEAD = 2, KEY = 4, LONGEST = HEAD + KEY + 127 };
 
-static unsigned char in[SIZE], out[2 * SIZE];
+static unsigned char in[SIZE + LONGEST], out[2 * SIZE];
 
 /* Frames to lines. False at the end. */
 static bool
 frames_take(int to)
 {
-	ssize_t n = recv(STDIN_FILENO, in, sizeof in, 0);
+	ssize_t n = recv(STDIN_FILENO, in, SIZE, 0);
 	size_t used = 0;
 
 	if (n <= 0)
@@ -41,7 +41,7 @@ frames_take(int to)
 static bool
 lines_take(int from)
 {
-	ssize_t n = read(from, in, sizeof in);
+	ssize_t n = read(from, in, SIZE);
 	const unsigned char *line = in, *end = in + (n < 0 ? 0 : n), *next;
 	size_t used = 0;
 
