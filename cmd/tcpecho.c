@@ -277,8 +277,8 @@ message_answer(struct loop *loop, struct client *c, struct span message)
 	return true;
 }
 
-/* What has come: more than one take where the first was whole and all of its answer
- * went off, since the wait and the next connection's cold bytes cost more than it. */
+/* What has come. The next take follows while they are whole and all of their answers
+ * go off: the wait and the next connection's cold bytes would cost more than it. */
 static bool
 messages_serve(struct loop *loop, struct client *c)
 {

@@ -136,6 +136,23 @@ echo_server() {
 	run ! gone "$flood"
 }
 
+@test "a turn takes four messages of a client that floods, then comes the next one" {
+	head -c 19980 /dev/zero | tr '\0' a >twenty
+	echo_server -v -r ok
+	peer one await:first file:twenty hold
+	await server.err '^Connected by'
+	peer two await:second send:b hold
+	await_that eval '[ "$(grep -c "^Connected by" server.err)" = 2 ]'
+	kill -STOP "$server"
+	touch first
+	await one.out ' 19980$'
+	touch second
+	await two.out '^sent 1$'
+	kill -CONT "$server"
+	await_that eval '[ "$(grep -c "^Received " server.err)" = 21 ]'
+	[ "$(grep '^Received ' server.err | grep -n '^Received b' | cut -d: -f1)" = 5 ]
+}
+
 # It has worked for some hundredths of a second.
 busy() {
 	(($(ticks) >= 5))

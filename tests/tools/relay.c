@@ -4,15 +4,15 @@
  * frames of up to 125 masked bytes, or whole lines; it checks nothing, times
  * nothing, and ends at the client's Close.
  */
-#include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "system/program.h"
 
 enum { SIZE = 64 * 1024, CLOSE = 0x88, TEXT = 0x81, HEAD = 2, KEY = 4, LONGEST = HEAD + KEY + 127 };
 
@@ -54,39 +54,20 @@ lines_take(int from)
 	return used > 0 && send(STDOUT_FILENO, out, used, MSG_NOSIGNAL) == (ssize_t)used;
 }
 
-static int
-program_start(char **argv, int *to, int *from)
-{
-	extern char **environ;
-	posix_spawn_file_actions_t actions;
-	int down[2], up[2];
-	pid_t pid;
-
-	if (pipe2(down, O_CLOEXEC) != 0 || pipe2(up, O_CLOEXEC) != 0 || posix_spawn_file_actions_init(&actions) != 0
-	    || posix_spawn_file_actions_adddup2(&actions, down[0], STDIN_FILENO) != 0
-	    || posix_spawn_file_actions_adddup2(&actions, up[1], STDOUT_FILENO) != 0
-	    || posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ) != 0)
-		return 1;
-	(void)close(down[0]);
-	(void)close(up[1]);
-	*to = down[1];
-	*from = up[0];
-	return 0;
-}
-
 int
 main(int argc, char **argv)
 {
 	static const unsigned char bye[] = {CLOSE, 2, 1000 >> 8, 1000 & 0xff};
 	struct pollfd polls[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.events = POLLIN}};
-	int to;
+	struct program_ends ends;
 
-	if (argc < 2 || program_start(argv + 1, &to, &polls[1].fd) != 0)
+	if (argc < 2 || program_spawn(argv + 1, &ends) != 0)
 		return 1;
+	polls[1].fd = ends.from;
 	while (poll(polls, 2, -1) > 0)
-		if ((polls[0].revents != 0 && !frames_take(to)) || (polls[1].revents != 0 && !lines_take(polls[1].fd)))
+		if ((polls[0].revents != 0 && !frames_take(ends.to)) || (polls[1].revents != 0 && !lines_take(ends.from)))
 			break;
 	(void)send(STDOUT_FILENO, bye, sizeof bye, MSG_NOSIGNAL);
-	(void)close(to);
+	(void)close(ends.to);
 	return wait(NULL) > 0 ? 0 : 1; /* its processor's time counts with ours */
 }
