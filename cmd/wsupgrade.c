@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ enum {
 	PAGE_PIECE = 64 * 1024, /* what must be taken within the time limit */
 	SLOTS = 2048, /* of an environment that needs no heap */
 	ENVIRONMENT_SIZE = SLOTS * sizeof(char *) + CGI_SIZE,
-	ARENA_SIZE = HTTP_HEAD_MAX + ENVIRONMENT_SIZE + PATH_MAX + HANDSHAKE_ANSWER_SIZE + 64,
+	ARENA_SIZE = HTTP_HEAD_MAX + sizeof(struct http_request) + ENVIRONMENT_SIZE + PATH_MAX
+	    + HANDSHAKE_ANSWER_SIZE + 64,
 };
 
 static const struct option_row rows[] = {
@@ -155,18 +157,17 @@ client_name(const struct connection *c)
 
 /*
  * One request on a server, and what becomes of it. What it needs room for (the
- * head, the environment, a path, the answer) stands in the arena, one behind
- * the other: a page touched costs more than all that is done here.
+ * head, its fields, the environment, a path, the answer) stands in the arena, one
+ * behind the other: a page touched costs more than all that is done here.
  */
 struct session {
 	struct talk_limit limit; /* for the head, and what is left of it for -a */
 	struct connection connection;
 	struct head head;
 	struct handshake decision;
+	struct http_request *request; /* in the arena; NULL where none was whole */
 	int status; /* ours, at the end */
-	bool whole; /* request is one */
 	struct job job;
-	struct http_request request;
 	size_t used;
 	char arena[ARENA_SIZE];
 };
@@ -193,17 +194,31 @@ session_environment(struct session *s)
 {
 	extern char **environ;
 	size_t size = ENVIRONMENT_SIZE;
-	char **all = gate_environment_in(session_room(s), &size, &s->request, &s->decision,
+	char **all = gate_environment_in(session_room(s), &size, s->request, &s->decision,
 	    &s->connection.ends);
 
 	if (all != NULL)
 		session_take(s, size);
 	else
-		all = gate_environment(&s->request, &s->decision, &s->connection.ends);
+		all = gate_environment(s->request, &s->decision, &s->connection.ends);
 	if (all == NULL)
 		return false;
 	environ = all;
 	return true;
+}
+
+/* Takes the head apart, with room for as many fields as it has. Returns NULL, or what is wrong with it. */
+static const char *
+session_parse(struct session *s)
+{
+	struct http_request *request = (struct http_request *)(void *)session_room(s);
+	const char *why = http_request_parse(s->head.bytes, s->head.size, request);
+
+	if (why != NULL)
+		return why;
+	session_take(s, offsetof(struct http_request, fields.all) + request->fields.count * sizeof(struct http_field));
+	s->request = request;
+	return NULL;
 }
 
 static void
@@ -223,13 +238,11 @@ session_decide(struct session *s, int found)
 		handshake_refuse(&s->decision, HTTP_BAD_REQUEST, "a request that ends in its head");
 		return;
 	}
-	why = http_request_parse(s->head.bytes, s->head.size, &s->request);
-	if (why != NULL) {
+	why = session_parse(s);
+	if (why != NULL)
 		handshake_refuse(&s->decision, HTTP_BAD_REQUEST, why);
-		return;
-	}
-	s->whole = true;
-	handshake_check(&s->job.gate.policy, &s->request, &s->decision);
+	else
+		handshake_check(&s->job.gate.policy, s->request, &s->decision);
 }
 
 /* The end of a program within the time limit: its wait status, or -1 where it had to be killed. */
@@ -297,11 +310,10 @@ static bool
 session_answer(struct session *s, size_t page_size)
 {
 	char *answer = session_room(s);
-	size_t n = handshake_answer(&s->job.gate.policy, s->whole ? &s->request : NULL,
-	    &s->decision, page_size, answer);
+	size_t n = handshake_answer(&s->job.gate.policy, s->request, &s->decision, page_size, answer);
 
 	if (s->job.verbose || s->decision.status >= HTTP_BAD_REQUEST)
-		gate_log(client_name(&s->connection), &s->decision, &s->request, true);
+		gate_log(client_name(&s->connection), &s->decision, s->request, true);
 	return session_send(s, (struct span){answer, n});
 }
 
@@ -321,7 +333,7 @@ session_end(struct session *s)
 	sent = session_answer(s, page.size);
 	if (s->decision.status != HTTP_OK)
 		s->status = s->status != 0 ? s->status : STATUS_FAILED;
-	else if (sent && span_equal(s->request.method, span_of("GET")))
+	else if (sent && span_equal(s->request->method, span_of("GET")))
 		sent = session_send(s, page);
 	free(room);
 	talk_leave(STDIN_FILENO, STDOUT_FILENO, &limit);
