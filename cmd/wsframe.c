@@ -17,6 +17,7 @@
 #include "ground/status.h"
 #include "ground/text.h"
 #include "system/address.h"
+#include "system/alarm.h"
 #include "system/child.h"
 #include "system/clock.h"
 #include "system/fds.h"
@@ -1134,19 +1135,15 @@ static void
 turn_wait(struct session *s)
 {
 	struct port *const ports[] = {&s->peer_in, &s->prog.out, &s->prog.in, &s->peer_out};
-	int64_t left = s->next - s->now;
 	uint64_t read = s->prog.out.moved;
-	int moved;
+	int timeout, moved;
 
-	if (s->next == CLOCK_NEVER)
-		left = -1;
-	if (s->lost && port_readable(&s->peer_in))
-		left = 0; /* what is there by now is all that comes */
+	/* What is there by now is all that comes of a peer that is lost. */
+	timeout = s->lost && port_readable(&s->peer_in) ? 0 : alarm_until(s->next, s->now);
 	/* Each read is a message of its own in plain bytes. */
 	s->prog.out.paused = (s->set.mode == RECORD_BYTES && buffer_held(&s->up) > 0)
 	    || (s->set.program == NULL && s->output_over) || (s->set.program == NULL && s->signal_at != 0);
-	moved = wait_for(ports, sizeof ports / sizeof *ports, left > INT_MAX ? INT_MAX : (int)left,
-	    signals_wait_mask());
+	moved = wait_for(ports, sizeof ports / sizeof *ports, timeout, signals_wait_mask());
 	direct_settle(s);
 	buffers_open(s);
 	if (s->prog.out.moved - read >= FULL_READ && !s->enlarged) {
@@ -1217,6 +1214,7 @@ session_begin(struct session *s)
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	signals_catch(numbers, sizeof numbers / sizeof *numbers - ignores_hangup);
+	alarm_take();
 	flows_begin(s, s->set.client ? READER_OF_SERVER : READER_OF_CLIENT);
 	s->peer_in = port_over(s->set.client ? CLIENT_IN : STDIN_FILENO, false, &s->rx);
 	s->peer_out = port_over(s->set.client ? CLIENT_OUT : STDOUT_FILENO, true, &s->tx);
@@ -1285,7 +1283,7 @@ main(int argc, char **argv)
 		client_name_lines();
 	session_begin(&s);
 	/* The program runs, or never will: from here on we only move bytes. */
-	if (sandbox_enter(SANDBOX_PARENT | SANDBOX_REOPENS | SANDBOX_OFTEN) != 0 && s.set.verbose)
+	if (sandbox_enter(SANDBOX_PARENT | SANDBOX_REOPENS | SANDBOX_ALARM | SANDBOX_OFTEN) != 0 && s.set.verbose)
 		complain("no sandbox: %s", strerror(errno));
 	session_run(&s);
 	return s.failed ? STATUS_FAILED : session_status(&s);

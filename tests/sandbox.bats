@@ -44,8 +44,8 @@ keeps() {
 	dies_of_it x32
 }
 
-@test "sandbox: serving, allocating, reaping a child that opens files, all go on" {
-	keeps nothing serve memory child ioctl
+@test "sandbox: serving, allocating, reaping a child that opens files, the timer, all go on" {
+	keeps nothing serve memory child ioctl alarm
 }
 
 @test "sandbox: where asked for, a pipe of its own is opened again, no file, and nothing to write" {
@@ -53,8 +53,8 @@ keeps() {
 	dies_of_it reopen-to-write
 }
 
-@test "sandbox: what was not asked for is not kept: serving, a child, a pipe opened again" {
-	for deed in serve child ioctl reopen; do
+@test "sandbox: what was not asked for is not kept: serving, a child, the timer, a pipe opened again" {
+	for deed in serve child ioctl alarm reopen; do
 		status=0
 		("$TOOLS/caged" "$deed" unasked) 2>/dev/null || status=$?
 		[ "$status" = 159 ] || { echo "$deed: $status"; return 1; }

@@ -701,11 +701,11 @@ misused() {
 	told 'text up' 'text a' 'close 1001' 'exit 0'
 }
 
-@test "the program starts with SIGPIPE at default and nothing blocked, whatever we do" {
-	# Of what is ignored only SIGPIPE's bit: the rest is as it was inherited.
-	peer get:2 close:1000 rest wait -- env --ignore-signal=PIPE wsframe sh -c '
-		grep ^SigBlk /proc/self/status; echo $((0x$(sed -n "s/^SigIgn:.//p" /proc/self/status) & 0x1000))'
-	told 'text SigBlk:\x090000000000000000' 'text 0' 'close 1000' end 'exit 0'
+@test "the program starts with SIGPIPE at default, SIGALRM as we found it and nothing blocked, whatever we do" {
+	# Of what is ignored only their bits, 0x1000 and 0x2000.
+	peer get:2 close:1000 rest wait -- env --ignore-signal=PIPE --ignore-signal=ALRM wsframe sh -c '
+		grep ^SigBlk /proc/self/status; echo $((0x$(sed -n "s/^SigIgn:.//p" /proc/self/status) & 0x3000))'
+	told 'text SigBlk:\x090000000000000000' 'text 8192' 'close 1000' end 'exit 0'
 }
 
 @test "when we are killed the program gets SIGTERM" {

@@ -84,6 +84,7 @@ static const struct call allowed[] = {
 	{.number = __NR_ioctl, .keep = SANDBOX_PARENT, .test = IS, .argument = 1, .value = FIONREAD},
 	{.number = __NR_openat, .keep = SANDBOX_REOPENS, .test = NO_BITS, .argument = 2,
 	 .value = ~(uint32_t)(O_NONBLOCK | O_CLOEXEC | LARGE_FILE)},
+	{.number = __NR_setitimer, .keep = SANDBOX_ALARM},
 	{.number = __NR_brk}, {.number = __NR_munmap}, {.number = __NR_mremap}, {.number = __NR_madvise},
 	{.number = __NR_mmap, .test = NO_BITS, .argument = 2, .value = PROT_EXEC},
 	{.number = __NR_mprotect, .test = NO_BITS, .argument = 2, .value = PROT_EXEC},

@@ -24,7 +24,8 @@ enum {
 	/* Opening a pipe of our own again for reading, by /proc/self/fd; other files then fail
 	 * with EACCES (all do on a kernel without Landlock). */
 	SANDBOX_REOPENS = 4,
-	SANDBOX_OFTEN = 8, /* entered for each connection: quicker to enter, each call a little slower */
+	SANDBOX_ALARM = 8,   /* setting the process's timer */
+	SANDBOX_OFTEN = 16,  /* entered for each connection: quicker to enter, each call a little slower */
 };
 
 /* keeps: of these flags. Returns 0, or -1 with errno where the kernel (or the container

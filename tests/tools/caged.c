@@ -18,6 +18,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -182,6 +183,14 @@ do_child(void)
 }
 
 static bool
+do_alarm(void)
+{
+	struct itimerval never = {0};
+
+	return setitimer(ITIMER_REAL, &never, NULL) == 0;
+}
+
+static bool
 do_abort(void)
 {
 	abort();
@@ -211,6 +220,7 @@ static const struct {
 	{"memory", do_memory, 0},
 	{"serve", do_serve, SANDBOX_SERVES},
 	{"child", do_child, SANDBOX_PARENT},
+	{"alarm", do_alarm, SANDBOX_ALARM},
 	{"abort", do_abort, 0},
 };
 
