@@ -50,7 +50,7 @@ static const struct option_row rows[] = {
 	{'i', "idle", "TIME", "close a connection on which nothing moves for so long"},
 };
 
-static const struct usage usage = {
+USAGE_FIRST static const struct usage usage = {
 	.program = "tcpecho",
 	.synopsis = "[option...]",
 	.summary = "Echoes every connection of the listening sockets it is given, else fd 0 to fd 1.",

@@ -59,7 +59,7 @@ static const struct option_row rows[] = {
 	{'e', "encode", NULL, "filter: records on stdin to frames on stdout"},
 };
 
-static const struct usage usage = {
+USAGE_FIRST static const struct usage usage = {
 	.program = "wsframe",
 	.synopsis = "[-v] [-b | -0 | -n [-T]] [-M max] [-k ping] [-w close-wait] [--replace] prog [arg...]\n"
 	            "-c [same options] prog [arg...]\n"

@@ -45,8 +45,7 @@ static const struct option_row rows[] = {
 	{'c', "client", "URL", "be the client, on fds 6 and 7: ask for this ws:// URL"},
 };
 
-/* The first of what is relocated at the start: from here on, that is one page. */
-_Alignas(4096) static const struct usage usage = {
+USAGE_FIRST static const struct usage usage = {
 	.program = "wsupgrade",
 	.synopsis = "[option...] prog [arg...]\n-c URL [option...] prog [arg...]",
 	.summary = "Does the WebSocket opening handshake on fds 0 and 1, then runs prog.",

@@ -7,60 +7,91 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "ground/number.h"
 #include "ground/say.h"
 #include "ground/status.h"
 
-enum { ROWS_MAX = 48, KEY_HELP = 1, KEY_VERSION = 2 };
+enum { ROWS_MAX = 24, KEY_HELP = 1, KEY_VERSION = 2 };
 
 static const struct usage *current;
 static const struct option_row *last;
 
-static void
-usage_line_ends(void)
+/* What goes to stdout, in one write. By printf it would take stdout's buffer: a
+ * kilobyte among the variables of programs that say nothing there. */
+struct page {
+	char text[4096];
+	size_t size;
+};
+
+__attribute__((format(printf, 2, 3))) static void
+page_put(struct page *p, const char *format, ...)
 {
-	if (fflush(stdout) != 0 || ferror(stdout))
-		die(STATUS_FAILED, "stdout: %s", strerror(errno));
+	size_t room = sizeof p->text - p->size;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(p->text + p->size, room, format, args);
+	va_end(args);
+	p->size += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static _Noreturn void
+page_print(const struct page *p)
+{
+	for (size_t done = 0; done < p->size;) {
+		ssize_t n = write(STDOUT_FILENO, p->text + done, p->size - done);
+
+		if (n < 0 && errno != EINTR)
+			die(STATUS_FAILED, "stdout: %s", strerror(errno));
+		done += n < 0 ? 0 : (size_t)n;
+	}
 	exit(STATUS_OK);
 }
 
 static void
-print_row(int key, const char *name, const char *argument, const char *help)
+page_put_row(struct page *p, int key, const char *name, const char *argument, const char *help)
 {
 	char left[64];
 	int n = snprintf(left, sizeof left, "%s%s%s", name, argument == NULL ? "" : " ",
 	    argument == NULL ? "" : argument);
 
 	if (key < OPTION_LONG && key > ' ')
-		printf("  -%c, --%-*s  %s\n", key, n < 22 ? 22 : n, left, help);
+		page_put(p, "  -%c, --%-*s  %s\n", key, n < 22 ? 22 : n, left, help);
 	else
-		printf("      --%-*s  %s\n", n < 22 ? 22 : n, left, help);
+		page_put(p, "      --%-*s  %s\n", n < 22 ? 22 : n, left, help);
 }
 
-static void
+/* Apart, since its page would be room on the stack of who is not asked. */
+__attribute__((noinline)) static _Noreturn void
 print_help(const struct usage *u)
 {
 	const char *form = u->synopsis, *end;
+	struct page page = {.size = 0};
 
 	for (const char *lead = "usage:"; form != NULL; lead = "      ", form = end == NULL ? NULL : end + 1) {
 		end = strchr(form, '\n');
-		printf("%s %s %.*s\n", lead, u->program,
+		page_put(&page, "%s %s %.*s\n", lead, u->program,
 		    (int)(end == NULL ? strlen(form) : (size_t)(end - form)), form);
 	}
-	printf("%s\n\n", u->summary);
+	page_put(&page, "%s\n\n", u->summary);
 	for (size_t i = 0; i < u->count; i++)
-		print_row(u->rows[i].key, u->rows[i].name, u->rows[i].argument, u->rows[i].help);
-	print_row(KEY_HELP, "help", NULL, "print this and exit");
-	print_row(KEY_VERSION, "version", NULL, "print the version and exit");
-	usage_line_ends();
+		page_put_row(&page, u->rows[i].key, u->rows[i].name, u->rows[i].argument, u->rows[i].help);
+	page_put_row(&page, KEY_HELP, "help", NULL, "print this and exit");
+	page_put_row(&page, KEY_VERSION, "version", NULL, "print the version and exit");
+	page_print(&page);
 }
 
-static void
+__attribute__((noinline)) static _Noreturn void
 print_version(const struct usage *u)
 {
-	printf("%s (fittings) %s\n", u->program, FITTINGS_VERSION);
-	usage_line_ends();
+	struct page page = {.size = 0};
+
+	page_put(&page, "%s (fittings) %s\n", u->program, FITTINGS_VERSION);
+	page_print(&page);
 }
 
 /* `+`: stop at the first argument that is no option, or the next program's
@@ -116,11 +147,13 @@ refuse_option(const struct usage *u, int what, char **argv)
 int
 option_next(const struct usage *usage, int argc, char **argv)
 {
-	/* Made anew each time, on the stack: a page of static storage would cost more. */
+	/* Made anew each time, on the stack, and with no more room than is needed: each page touched costs more. */
 	char letters[2 + 2 * ROWS_MAX + 1];
 	struct option longs[ROWS_MAX + 3];
 	int key;
 
+	if (usage->count > ROWS_MAX)
+		abort();
 	current = usage;
 	say_as(usage->program);
 	tables_make(usage, letters, longs);

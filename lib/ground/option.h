@@ -26,6 +26,10 @@ struct usage {
 	size_t count;
 };
 
+/* For the usage of who starts for each connection: the variables begin with it, at a
+ * page's start, and so those that are touched stand on few pages. */
+#define USAGE_FIRST _Alignas(4096)
+
 /*
  * The next option's key, its value in optarg; -1 at the first argument that is
  * none, argv[optind]. The first call also names the program for diagnostics.
