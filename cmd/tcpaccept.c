@@ -107,12 +107,13 @@ options_read(struct service *s, int argc, char **argv)
 static void
 listeners_find(struct service *s)
 {
-	int found = listeners_take(&s->listeners);
+	const char *why;
+	int found = listeners_take(&s->listeners, &why);
 
 	if (found < 0)
-		die(STATUS_USAGE, "%s", s->listeners.why);
-	if (found == 0 && s->listeners.why[0] != '\0')
-		die(STATUS_USAGE, "no listening socket: %s", s->listeners.why);
+		die(STATUS_USAGE, "%s", why);
+	if (found == 0 && why != NULL)
+		die(STATUS_USAGE, "no listening socket: %s", why);
 	if (found == 0)
 		die(STATUS_USAGE, "no listening socket: no LISTEN_FDS, and fd 0 %s (portscan-bind gives one)",
 		    listener_fault(STDIN_FILENO));

@@ -172,6 +172,7 @@ __attribute__((common)) struct server {
 	char taken[STREAM_SIZE]; /* first: a short message takes no page of its own */
 
 	struct loop loop;
+	struct listeners listeners;
 	struct doors doors;
 	struct deadlines idles;
 	uint64_t max;
@@ -382,7 +383,7 @@ drain_begin(struct loop *loop)
 }
 
 static void
-server_begin(const struct listeners *listeners, uint64_t max)
+server_begin(uint64_t max)
 {
 	struct loop *loop = &server.loop;
 
@@ -393,7 +394,7 @@ server_begin(const struct listeners *listeners, uint64_t max)
 	server.idles.passed = client_idle;
 	deadlines_begin(loop, &server.idles, options.idle_ms);
 	server.doors.enter = client_enter;
-	server.doors.listeners = listeners;
+	server.doors.listeners = &server.listeners;
 	doors_begin(loop, &server.doors);
 	doors_open(loop, &server.doors);
 }
@@ -425,12 +426,12 @@ server_end(void)
 
 /* The whole service in this process. */
 static void __attribute__((noreturn))
-serve_alone(struct listeners *listeners)
+serve_alone(void)
 {
 	static const int numbers[] = {SIGTERM, SIGINT};
 
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
-	server_begin(listeners, options.max);
+	server_begin(options.max);
 	notify_send("READY=1");
 	sandbox_begin();
 	while (!server.done && !(server.draining && server.clients == 0)) {
@@ -442,9 +443,9 @@ serve_alone(struct listeners *listeners)
 			break;
 		notify_send("STOPPING=1");
 		drain_begin(&server.loop);
-		listeners_close(listeners);
+		listeners_close(&server.listeners);
 	}
-	listeners_close(listeners);
+	listeners_close(&server.listeners);
 	server_end();
 }
 
@@ -464,7 +465,7 @@ struct workers {
 };
 
 static void
-serve_as_worker(const struct listeners *listeners, const struct workers *w, unsigned number, pid_t parent)
+serve_as_worker(const struct workers *w, unsigned number, pid_t parent)
 {
 	uint64_t share = options.max / options.jobs + (number < options.max % options.jobs);
 
@@ -472,7 +473,7 @@ serve_as_worker(const struct listeners *listeners, const struct workers *w, unsi
 	if (getppid() != parent)
 		exit(STATUS_OK);
 	(void)close(w->open[0]);
-	server_begin(listeners, share);
+	server_begin(share);
 	sandbox_begin();
 	while (!server.done && !(server.draining && server.clients == 0)) {
 		if (loop_turn(&server.loop) != 0)
@@ -480,15 +481,15 @@ serve_as_worker(const struct listeners *listeners, const struct workers *w, unsi
 		if (!signals_take(SIGTERM) || server.draining)
 			continue;
 		drain_begin(&server.loop);
-		for (size_t i = 0; i < listeners->count; i++)
-			(void)close(listeners->fds[i]);
+		for (size_t i = 0; i < server.listeners.count; i++)
+			(void)close(server.listeners.fds[i]);
 		(void)close(w->open[1]);
 	}
 	server_end();
 }
 
 static void
-workers_start(const struct listeners *listeners, struct workers *w)
+workers_start(struct workers *w)
 {
 	if (w->stopping || clock_ms() < w->start_at)
 		return;
@@ -499,7 +500,7 @@ workers_start(const struct listeners *listeners, struct workers *w)
 			continue;
 		w->pids[i] = fork();
 		if (w->pids[i] == 0)
-			serve_as_worker(listeners, w, i, parent);
+			serve_as_worker(w, i, parent);
 		if (w->pids[i] < 0) {
 			complain("fork: %s", strerror(errno));
 			w->pids[i] = 0;
@@ -556,23 +557,23 @@ workers_reap(struct workers *w)
 }
 
 static void
-workers_wait(struct listeners *listeners, const struct workers *w)
+workers_wait(const struct workers *w)
 {
 	bool gaps = !w->stopping && w->alive < options.jobs;
 	int ms = clock_until(gaps ? w->start_at : CLOCK_NEVER);
 	struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
 	struct pollfd p = {.fd = w->open[0]};
 
-	int ready = ppoll(&p, w->stopping && listeners->count != 0, ms < 0 ? NULL : &limit, signals_wait_mask());
+	int ready = ppoll(&p, w->stopping && server.listeners.count != 0, ms < 0 ? NULL : &limit, signals_wait_mask());
 
 	if (ready < 0 && errno != EINTR)
 		die(STATUS_FAILED, "poll: %s", strerror(errno));
 	if (ready == 1)
-		listeners_close(listeners);
+		listeners_close(&server.listeners);
 }
 
 static int
-serve_shared(struct listeners *listeners)
+serve_shared(void)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD};
 	struct workers w = {0};
@@ -580,17 +581,17 @@ serve_shared(struct listeners *listeners)
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
 	if (pipe2(w.open, O_CLOEXEC) != 0)
 		die(STATUS_FAILED, "pipe: %s", strerror(errno));
-	workers_start(listeners, &w);
+	workers_start(&w);
 	notify_send("READY=1");
 	while (!w.stopping || w.alive != 0) {
-		workers_wait(listeners, &w);
+		workers_wait(&w);
 		if (signals_take(SIGCHLD))
 			workers_reap(&w);
 		if (stop_asked())
 			workers_stop(&w);
-		workers_start(listeners, &w);
+		workers_start(&w);
 	}
-	listeners_close(listeners);
+	listeners_close(&server.listeners);
 	return STATUS_OK;
 }
 
@@ -739,7 +740,7 @@ cores(void)
 int
 main(int argc, char **argv)
 {
-	static struct listeners listeners;
+	const char *why;
 	int taken;
 
 	fds_open_standard();
@@ -749,17 +750,17 @@ main(int argc, char **argv)
 		options.jobs = cores();
 	if (options.max != 0 && options.jobs > options.max)
 		options.jobs = (unsigned)options.max;
-	taken = listeners_take(&listeners);
+	taken = listeners_take(&server.listeners, &why);
 	if (taken < 0)
-		die(STATUS_USAGE, "%s", listeners.why);
-	if (taken == 0 && listeners.why[0] != '\0')
-		complain("%s", listeners.why);
+		die(STATUS_USAGE, "%s", why);
+	if (taken == 0 && why != NULL)
+		complain("%s", why);
 	if (taken == 0)
 		return echo_ends();
 	(void)signal(SIGPIPE, SIG_IGN);
 	fds_raise_limit();
-	listeners_open(&listeners);
+	listeners_open(&server.listeners);
 	if (options.jobs == 1)
-		serve_alone(&listeners);
-	return serve_shared(&listeners);
+		serve_alone();
+	return serve_shared();
 }

@@ -1638,13 +1638,14 @@ options_read(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
+	const char *why;
 	int taken;
 
 	fds_open_standard();
 	options_read(argc, argv);
-	taken = listeners_take(&server.listeners);
+	taken = listeners_take(&server.listeners, &why);
 	if (taken <= 0)
 		die(STATUS_USAGE, "%s%s", taken == 0 ? "no listening socket: " : "",
-		    server.listeners.why[0] != '\0' ? server.listeners.why : "portscan-bind gives one");
+		    why != NULL ? why : "portscan-bind gives one");
 	return serve();
 }

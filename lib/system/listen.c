@@ -16,16 +16,18 @@
 #include "system/fds.h"
 
 static int
-refuse(struct listeners *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+refuse(const char **why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static int
-refuse(struct listeners *l, const char *format, ...)
+refuse(const char **why, const char *format, ...)
 {
+	static char text[200];
 	va_list args;
 
 	va_start(args, format);
-	(void)vsnprintf(l->why, sizeof l->why, format, args);
+	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	*why = text;
 	return -1;
 }
 
@@ -78,20 +80,20 @@ add(struct listeners *l, int fd)
 
 /* 1 where LISTEN_FDS are for us, 0 where not, -1 where LISTEN_PID makes no sense. */
 static int
-meant_for_us(struct listeners *l, const char *pid_text)
+meant_for_us(const char *pid_text, const char **why)
 {
 	uint64_t pid;
 
 	if (!number_parse(span_of(pid_text), 1, INT32_MAX, &pid))
-		return refuse(l, "LISTEN_PID: %s: not a process number", quoted(pid_text));
+		return refuse(why, "LISTEN_PID: %s: not a process number", quoted(pid_text));
 	if (pid == (uint64_t)getpid())
 		return 1;
-	(void)refuse(l, "LISTEN_PID is %s, not us: its sockets are not taken", quoted(pid_text));
+	(void)refuse(why, "LISTEN_PID is %s, not us: its sockets are not taken", quoted(pid_text));
 	return 0;
 }
 
 static int
-take_named(struct listeners *l)
+take_named(struct listeners *l, const char **why)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 	uint64_t count;
@@ -99,34 +101,33 @@ take_named(struct listeners *l)
 
 	if (pid == NULL || fds == NULL)
 		return 0;
-	ours = meant_for_us(l, pid);
+	ours = meant_for_us(pid, why);
 	if (ours <= 0)
 		return ours;
 	if (!number_parse(span_of(fds), 0, LISTEN_MAX, &count))
-		return refuse(l, "LISTEN_FDS: %s: not a number from 0 to %d", quoted(fds), LISTEN_MAX);
+		return refuse(why, "LISTEN_FDS: %s: not a number from 0 to %d", quoted(fds), LISTEN_MAX);
 	for (int fd = LISTEN_FIRST; fd < LISTEN_FIRST + (int)count; fd++) {
 		const char *wrong = listener_fault(fd);
 
 		if (wrong != NULL)
-			return refuse(l, "fd %d of LISTEN_FDS %s", fd, wrong);
+			return refuse(why, "fd %d of LISTEN_FDS %s", fd, wrong);
 		add(l, fd);
 	}
 	return (int)l->count;
 }
 
 int
-listeners_take(struct listeners *l)
+listeners_take(struct listeners *l, const char **why)
 {
 	int taken;
 
-	l->count = 0;
-	l->why[0] = '\0';
-	taken = take_named(l);
+	*why = NULL;
+	taken = take_named(l, why);
 	if (taken == 0 && socket_option(STDIN_FILENO, SO_ACCEPTCONN) == 1) {
 		const char *wrong = listener_fault(STDIN_FILENO);
 
 		if (wrong != NULL)
-			return refuse(l, "fd 0 %s", wrong);
+			return refuse(why, "fd 0 %s", wrong);
 		add(l, STDIN_FILENO);
 		taken = 1;
 	}

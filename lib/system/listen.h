@@ -16,7 +16,6 @@ struct listeners {
 	int keepalive[LISTEN_MAX]; /* and SO_KEEPALIVE, */
 	int nodelay[LISTEN_MAX];   /* and TCP_NODELAY; -1 for a UNIX socket */
 	size_t count;
-	char why[200]; /* after 0: what else was there; after -1: what is wrong with it */
 };
 
 /* Why this descriptor cannot be accepted on ("is not a socket"); NULL where it can. */
@@ -24,10 +23,11 @@ const char *listener_fault(int fd);
 
 /*
  * Takes what we inherited. Returns how many there are; 0 where nothing was
- * handed to us (why is then "" or tells of a foreign LISTEN_PID); -1 where what
- * was handed over cannot be served. LISTEN_* leave our environment.
+ * handed to us (*why is then NULL, or tells of a foreign LISTEN_PID, and *l is not
+ * touched); -1 where what was handed over cannot be served (*why tells). *l is all
+ * zero before. LISTEN_* leave our environment.
  */
-int listeners_take(struct listeners *l);
+int listeners_take(struct listeners *l, const char **why);
 
 /*
  * Makes them non-blocking and close-on-exec: several processes may share them.
