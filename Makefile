@@ -33,8 +33,7 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
 	-fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing
 ALL_CFLAGS = $(WARN) -D_GNU_SOURCE -DFITTINGS_VERSION='"$(VERSION)"' -Ilib -ffunction-sections -fdata-sections \
 	$(HARDEN) $(CFLAGS)
-# Sorted by alignment, small variables come to stand together: fewer pages to touch.
-ALL_LDFLAGS = -Wl,--gc-sections -Wl,--sort-section=alignment -Wl,-z,now -Wl,-z,noexecstack
+ALL_LDFLAGS = -Wl,--gc-sections -Wl,-z,now -Wl,-z,noexecstack
 RELRO = -Wl,-z,relro -Wl,-z,separate-code
 
 # musl-gcc hides the kernel's headers; -idirafter brings them back behind musl's
@@ -45,7 +44,7 @@ RELRO = -Wl,-z,relro -Wl,-z,separate-code
 # would go with code on a boundary of 64 KiB, and four bits of where it may be loaded.
 MUSL_DIR := $(shell sed -n 's|.*-specs "\(.*\)/[^/]*".*|\1|p' "$$(command -v $(MUSL_CC))" 2>/dev/null)
 CC_musl = $(MUSL_CC)
-CFLAGS_musl = -fPIE -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -dumpmachine)
+CFLAGS_musl = -fPIE -fno-asynchronous-unwind-tables -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -dumpmachine)
 LDFLAGS_musl = -static -nostartfiles -Wl,-pie,--no-dynamic-linker -Wl,-z,norelro -Wl,-z,noseparate-code $(MUSL_DIR)/rcrt1.o $(MUSL_DIR)/crti.o
 END_musl = $(MUSL_DIR)/crtn.o
 CC_static = $(CC)
