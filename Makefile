@@ -42,6 +42,7 @@ RELRO = -Wl,-z,relro -Wl,-z,separate-code
 # relocated, so a RELRO header would be words without deeds, and cost two page
 # faults at each start; two more go with code and constants in one segment. One more
 # would go with code on a boundary of 64 KiB, and four bits of where it may be loaded.
+# Nothing unwinds: a debugger has the tables of -g.
 MUSL_DIR := $(shell sed -n 's|.*-specs "\(.*\)/[^/]*".*|\1|p' "$$(command -v $(MUSL_CC))" 2>/dev/null)
 CC_musl = $(MUSL_CC)
 CFLAGS_musl = -fPIE -fno-asynchronous-unwind-tables -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -dumpmachine)

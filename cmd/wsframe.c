@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1138,8 +1137,9 @@ turn_wait(struct session *s)
 	uint64_t read = s->prog.out.moved;
 	int timeout, moved;
 
-	/* What is there by now is all that comes of a peer that is lost. */
-	timeout = s->lost && port_readable(&s->peer_in) ? 0 : alarm_until(s->next, s->now);
+	timeout = alarm_until(s->next, s->now);
+	if (s->lost && port_readable(&s->peer_in))
+		timeout = 0; /* what is there by now is all that comes */
 	/* Each read is a message of its own in plain bytes. */
 	s->prog.out.paused = (s->set.mode == RECORD_BYTES && buffer_held(&s->up) > 0)
 	    || (s->set.program == NULL && s->output_over) || (s->set.program == NULL && s->signal_at != 0);
@@ -1208,13 +1208,16 @@ session_status(const struct session *s)
 static void
 session_begin(struct session *s)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGHUP};
+	int numbers[5] = {SIGTERM, SIGINT, SIGCHLD};
+	size_t count = 3;
 	struct sigaction hangup = {0};
-	bool ignores_hangup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	signals_catch(numbers, sizeof numbers / sizeof *numbers - ignores_hangup);
-	alarm_take();
+	if (sigaction(SIGHUP, NULL, &hangup) != 0 || hangup.sa_handler != SIG_IGN)
+		numbers[count++] = SIGHUP;
+	if (alarm_take())
+		numbers[count++] = SIGALRM;
+	signals_catch(numbers, count);
 	flows_begin(s, s->set.client ? READER_OF_SERVER : READER_OF_CLIENT);
 	s->peer_in = port_over(s->set.client ? CLIENT_IN : STDIN_FILENO, false, &s->rx);
 	s->peer_out = port_over(s->set.client ? CLIENT_OUT : STDOUT_FILENO, true, &s->tx);

@@ -164,7 +164,7 @@ struct session {
 	struct connection connection;
 	struct head head;
 	struct handshake decision;
-	struct http_request *request; /* in the arena; NULL where none was whole */
+	struct http_request *request; /* in the arena, cut behind its last field; NULL where none was whole */
 	int status; /* ours, at the end */
 	struct job job;
 	size_t used;

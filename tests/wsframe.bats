@@ -708,6 +708,12 @@ misused() {
 	told 'text SigBlk:\x090000000000000000' 'text 8192' 'close 1000' end 'exit 0'
 }
 
+@test "an alarm(2) that we were started with ends us, and until then deadlines are kept" {
+	command -v perl >/dev/null || skip 'perl is what sets the alarm here'
+	peer get wait -- perl -e 'alarm 3; exec @ARGV' wsframe -k 2s cat
+	told ping 'signal 14'
+}
+
 @test "when we are killed the program gets SIGTERM" {
 	peer text:a get kill:KILL wait -- wsframe sh -c 'trap "touch termed; exit" TERM; read x; echo "$x"; while :; do sleep 0.1; done'
 	told 'text a' 'signal 9'

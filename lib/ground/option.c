@@ -19,8 +19,8 @@ enum { ROWS_MAX = 24, KEY_HELP = 1, KEY_VERSION = 2 };
 static const struct usage *current;
 static const struct option_row *last;
 
-/* What goes to stdout, in one write. By printf it would take stdout's buffer: a
- * kilobyte among the variables of programs that say nothing there. */
+/* What goes to stdout, in one write. By printf it would take stdout's buffer: with musl
+ * a kilobyte among the variables of programs that say nothing there. */
 struct page {
 	char text[4096];
 	size_t size;
@@ -36,7 +36,9 @@ page_put(struct page *p, const char *format, ...)
 	va_start(args, format);
 	n = vsnprintf(p->text + p->size, room, format, args);
 	va_end(args);
-	p->size += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
+	if (n < 0 || (size_t)n >= room)
+		abort();
+	p->size += (size_t)n;
 }
 
 static _Noreturn void

@@ -26,8 +26,8 @@ struct usage {
 	size_t count;
 };
 
-/* For the usage of who starts for each connection: the variables begin with it, at a
- * page's start, and so those that are touched stand on few pages. */
+/* For the usage of what may be started for each connection: the variables begin with it,
+ * at a page's start, and so those that are touched stand on few pages. */
 #define USAGE_FIRST _Alignas(4096)
 
 /*

@@ -24,8 +24,8 @@ const char *listener_fault(int fd);
 /*
  * Takes what we inherited. Returns how many there are; 0 where nothing was
  * handed to us (*why is then NULL, or tells of a foreign LISTEN_PID, and *l is not
- * touched); -1 where what was handed over cannot be served (*why tells). *l is all
- * zero before. LISTEN_* leave our environment.
+ * touched); -1 where what was handed over cannot be served (*why tells, until the
+ * next call). *l is all zero before. LISTEN_* leave our environment.
  */
 int listeners_take(struct listeners *l, const char **why);
 

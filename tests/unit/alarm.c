@@ -91,7 +91,19 @@ an_early_alarm_is_set_again(void)
 	CHECK(clock_ms() >= until);
 }
 
-/* In a process of its own: one alarm is taken once. */
+/* Its having come decides, not what a clock that lags says. */
+static void
+an_alarm_that_came_is_not_waited_for(void)
+{
+	int64_t now = clock_ms(), until = now + SOON_MS;
+
+	CHECK(alarm_until(until, now) == -1);
+	CHECK(wait_ends());
+	CHECK(alarm_until(until + LATER_MS, now) == -1);
+	CHECK(timer_ms() > 0);
+}
+
+/* In a process of its own: the timer is taken once. */
 static void
 an_inherited_alarm_stays_and_waits_have_timeouts(void)
 {
@@ -100,7 +112,7 @@ an_inherited_alarm_stays_and_waits_have_timeouts(void)
 
 	if (pid == 0) {
 		(void)alarm(LATER_MS / 1000);
-		alarm_take();
+		CHECK(!alarm_take());
 		CHECK(alarm_in(SOON_MS) == SOON_MS);
 		CHECK(alarm_in(LATEST_MS) == LATEST_MS);
 		CHECK(timer_ms() > SOON_MS && timer_ms() <= LATER_MS);
@@ -116,12 +128,16 @@ an_inherited_alarm_stays_and_waits_have_timeouts(void)
 int
 main(void)
 {
+	static const int number = SIGALRM;
+
 	TEST(an_inherited_alarm_stays_and_waits_have_timeouts);
-	alarm_take();
+	CHECK(alarm_take());
+	signals_catch(&number, 1);
 	TEST(never_and_at_once_need_no_timer);
 	TEST(a_later_deadline_leaves_the_timer_a_nearer_one_sets_it);
 	(void)alarm(0);
 	TEST(the_wait_ends_no_earlier_and_the_next_one_again);
 	TEST(an_early_alarm_is_set_again);
+	TEST(an_alarm_that_came_is_not_waited_for);
 	return unit_done();
 }
