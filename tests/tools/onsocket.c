@@ -13,6 +13,7 @@
  *     -s TEXT     sends it in one piece, and waits until the program has taken it from
  *                 the kernel or waits for something else; \r \n \t \0 \\ \xHH are bytes
  *     -b TEXT     the same, byte by byte
+ *     -d TEXT     dribbles it, as it stands: a byte each 20 ms until something comes back
  *     -f FILE     sends a file's bytes
  *     -g          waits for an HTTP head from the program; from then on \A in a TEXT is
  *                 the Sec-WebSocket-Accept that belongs to its key
@@ -42,7 +43,7 @@
 
 #include "codec/handshake.h"
 
-enum { STEPS = 256, TAKE_MS = 2000 };
+enum { STEPS = 256, TAKE_MS = 2000, DRIBBLE_MS = 20 };
 
 static struct {
 	int key;
@@ -247,6 +248,15 @@ say_text(const char *text, bool bytewise)
 }
 
 static void
+dribble(const char *text)
+{
+	struct pollfd p = {.fd = ours_in, .events = POLLIN};
+
+	while (*text != '\0' && write(ours_out, text++, 1) == 1 && poll(&p, 1, DRIBBLE_MS) == 0)
+		;
+}
+
+static void
 say_file(const char *name)
 {
 	static char bytes[1 << 16];
@@ -285,6 +295,9 @@ step_do(int key, const char *value)
 	case 'b':
 		say_text(value, key == 'b');
 		break;
+	case 'd':
+		dribble(value);
+		break;
 	case 'f':
 		say_file(value);
 		break;
@@ -303,7 +316,7 @@ step_do(int key, const char *value)
 static char **
 options_read(int argc, char **argv)
 {
-	for (int key; (key = getopt(argc, argv, "+cTP2t:s:b:f:gxr")) != -1;) {
+	for (int key; (key = getopt(argc, argv, "+cTP2t:s:b:d:f:gxr")) != -1;) {
 		switch (key) {
 		case 'c': as_client = true; break;
 		case 'T': over_tcp = true; break;
