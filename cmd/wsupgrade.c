@@ -463,7 +463,7 @@ client_check(const struct job *job, const struct head *head, const unsigned char
 		    culprit.size == 0 ? "" : ": ", quoted_bytes(culprit.at, culprit.size));
 	/* Of our own arguments, so it ends in a NUL. */
 	chosen = protocol.size == 0 ? NULL : protocol.at;
-	if (unsetenv("WEBSOCKET_PROTOCOL") != 0
+	if (unsetenv("WEBSOCKET_EXTENSIONS") != 0 || unsetenv("WEBSOCKET_PROTOCOL") != 0
 	    || (chosen != NULL && setenv("WEBSOCKET_PROTOCOL", chosen, 1) != 0))
 		die(STATUS_FAILED, "WEBSOCKET_PROTOCOL: %s", strerror(errno));
 	if (job->verbose)

@@ -256,6 +256,21 @@ lacks_variable() {
 	refused 403 "$(request "$from")" -o https://good.example:444
 	refused 403 "$(request "${good}Origin: https://good.example.evil\r\n")" -o https://good.example
 	refused 403 "$(request "${good}Origin: null\r\n")" -o https://good.example
+	for origin in file:// capacitor://localhost app://- chrome-extension://abcdefghijklmnopabcdefghijklmnop; do
+		accepted "$(request "${good}Origin: $origin\r\n")" -o "$origin"
+		refused 403 "$(request "${good}Origin: $origin\r\n")" -o null -o http://localhost
+	done
+}
+
+@test "-o: an asterisk stands for one label or more in front of a suffix, in wsupgrade and wshub" {
+	accepted "$(request "${good}Origin: https://a.b.example.org\r\n")" -o 'https://*.example.org'
+	refused 403 "$(request "${good}Origin: https://example.org\r\n")" -o 'https://*.example.org'
+	refused 403 "$(request "${good}Origin: https://a.example.org.\r\n")" -o 'https://*.example.org'
+	serve wshub -o 'https://*.example.org' -o file:// cat
+	for origin in https://a.example.org file://; do
+		ask_for localhost / "Origin: $origin\r\n" | grep -aq '^HTTP/1.1 101'
+	done
+	ask_for localhost / 'Origin: https://example.org\r\n' | grep -aq '^HTTP/1.1 403'
 }
 
 @test "--host serves no other Host: what a rebound name asks is 403" {
@@ -442,7 +457,7 @@ lacks_variable() {
 
 @test "the program's environment is CGI/1.1" {
 	PATH_INFO=/old CONTENT_TYPE=kept HTTP_ORIGIN=old environment \
-		"$(request "${host}Sec-WebSocket-Protocol: chat\r\nX-One: a\r\nx-one: b\r\n$upgrade$rfc_key$version" \
+		"$(request "${host}Sec-WebSocket-Protocol: chat\r\nX-One: a\r\nx-one: b\r\nCookie: a=1\r\ncookie: b=2\r\n$upgrade$rfc_key$version" \
 			'GET /a%20b/../%2e?q=%20%00 HTTP/1.1')" -s chat
 	has_variable GATEWAY_INTERFACE=CGI/1.1
 	has_variable "SERVER_SOFTWARE=fittings/$(wsupgrade --version | cut -d' ' -f3)"
@@ -457,6 +472,7 @@ lacks_variable() {
 	has_variable WEBSOCKET_PROTOCOL=chat
 	has_variable HTTP_HOST=localhost:9000
 	has_variable 'HTTP_X_ONE=a, b'
+	has_variable 'HTTP_COOKIE=a=1; b=2'
 	has_variable CONTENT_TYPE=kept
 	lacks_variable HTTP_ORIGIN
 	lacks_variable REMOTE_ADDR
@@ -475,8 +491,9 @@ lacks_variable() {
 	run onsocket -T -s "$(request "$good")" wsupgrade sh -c 'cat /proc/$$/environ >env'
 	has_variable REMOTE_ADDR=127.0.0.1
 	grep -qzE '^REMOTE_PORT=[0-9]+$' env
-	WEBSOCKET_PROTOCOL=old environment "$(request "$good")"
+	WEBSOCKET_PROTOCOL=old WEBSOCKET_EXTENSIONS=old environment "$(request "$good")"
 	lacks_variable WEBSOCKET_PROTOCOL
+	lacks_variable WEBSOCKET_EXTENSIONS
 }
 
 @test "a field sets no variable but its own HTTP_ one, and never HTTP_PROXY" {
@@ -597,7 +614,10 @@ used() {
 	used -x true
 	used -o good.example true
 	used -o http://good.example/ true
+	used -o 'https://*.org' true
+	used -o 'https://a.*.example.org' true
 	used --host localhost:80 true
+	used --host '*.example.org' true
 	used -s 'a b' true
 	used -s a -s a true
 	used -P chat true
@@ -682,9 +702,9 @@ client_refuses() {
 	for line in 'Origin: http://me' 'Sec-WebSocket-Protocol: a, b' 'Cookie: c=d' 'Authorization: x'; do
 		grep -qxF "$line"$'\r' out
 	done
-	WEBSOCKET_PROTOCOL=old onsocket -c -g -s "$answer\r\n" -x wsupgrade -s a -c ws://h \
-		sh -c 'echo "${WEBSOCKET_PROTOCOL-none}" >chosen' >out
-	same chosen none
+	WEBSOCKET_PROTOCOL=old WEBSOCKET_EXTENSIONS=old onsocket -c -g -s "$answer\r\n" -x wsupgrade -s a -c ws://h \
+		sh -c 'echo "${WEBSOCKET_PROTOCOL-none}${WEBSOCKET_EXTENSIONS-none}" >chosen' >out
+	same chosen nonenone
 }
 
 @test "the user's stdin and stdout stay the user's" {
@@ -731,6 +751,7 @@ client_refuses() {
 	done
 	used -c ws://h -o '*' true
 	used -c ws://h -o http://a -o http://b true
+	used -c ws://h -o 'http://*.a.b' true
 	used -c ws://h --host h true
 	used -c ws://h -P / true
 	used -c ws://h -a true true
@@ -819,6 +840,9 @@ ask_for() {
 	serve_example 'tcpaccept wsupgrade --host ws.example.org -o https://www.example.org wsframe ./chat'
 	ask_for ws.example.org / 'Origin: https://www.example.org\r\n' | grep -aq '^HTTP/1.1 101'
 	ask_for ws.example.org / 'Origin: http://www.example.org\r\n' | grep -aq '^HTTP/1.1 403'
+	stop_all
+	serve_example "tcpaccept wsupgrade --host ws.example.org -o 'https://*.example.org' wsframe ./chat"
+	ask_for ws.example.org / 'Origin: https://www.example.org\r\n' | grep -aq '^HTTP/1.1 101'
 }
 
 @test "example: only for those who know the word" {

@@ -42,11 +42,13 @@ came_before(const struct http_fields *fields, size_t index)
 	return false;
 }
 
-/* The field at index and those of its name behind it. */
+/* The field at index and the following fields of its name, as one value. Cookie is no list: a comma
+ * would be part of a cookie's value (RFC 9113 section 8.2.3). */
 static void
 put_field(struct text *t, const struct http_fields *fields, size_t index)
 {
 	struct span name = fields->all[index].name;
+	const char *between = span_equal_case(name, span_of("Cookie")) ? "; " : ", ";
 
 	text_put_string(t, "HTTP_");
 	for (size_t i = 0; i < name.size; i++) {
@@ -59,7 +61,7 @@ put_field(struct text *t, const struct http_fields *fields, size_t index)
 	for (size_t i = index + 1; i < fields->count; i++) {
 		if (!span_equal_case(fields->all[i].name, name))
 			continue;
-		text_put_string(t, ", ");
+		text_put_string(t, between);
 		text_put(t, fields->all[i].value);
 	}
 	text_put_char(t, '\0');
@@ -124,7 +126,7 @@ cgi_owns(const char *entry)
 	static const char *const names[] = {
 		"GATEWAY_INTERFACE", "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR", "REMOTE_PORT",
 		"REQUEST_METHOD", "REQUEST_URI", "SCRIPT_NAME", "SERVER_NAME", "SERVER_PORT",
-		"SERVER_PROTOCOL", "SERVER_SOFTWARE", "WEBSOCKET_PROTOCOL",
+		"SERVER_PROTOCOL", "SERVER_SOFTWARE", "WEBSOCKET_EXTENSIONS", "WEBSOCKET_PROTOCOL",
 	};
 	struct span all = span_of(entry);
 	const char *equals = memchr(all.at, '=', all.size);

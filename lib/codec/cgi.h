@@ -33,7 +33,7 @@ struct cgi_connection {
 size_t cgi_environment(const struct http_request *request, const struct handshake *decision,
     const struct cgi_connection *connection, struct text *out);
 
-/* Whether an inherited `NAME=value` is of these names, set or not: it must go first. */
+/* Whether an inherited `NAME=value` describes a request, whether or not this one sets it: it is removed first. */
 bool cgi_owns(const char *entry);
 
 #endif

@@ -206,9 +206,14 @@ origin_is_listed(const struct policy *p, struct span text, const struct origin *
 
 		if (p->rules[i].kind != POLICY_ORIGIN)
 			continue;
-		if (span_equal(rule, span_of("*")) || span_equal(rule, text))
+		if (span_equal(rule, span_of("*")))
 			return true;
-		if (origin != NULL && origin_parse(rule, &listed) && origins_equal(origin, &listed))
+		if (origin == NULL && span_equal(rule, text)) /* null, file:// */
+			return true;
+		if (origin == NULL)
+			continue;
+		if (origin_pattern_parse(rule, &listed) ? origin_pattern_matches(&listed, origin)
+		    : origin_parse(rule, &listed) && origins_equal(&listed, origin))
 			return true;
 	}
 	return false;

@@ -25,4 +25,13 @@ bool origin_is_own(const struct origin *origin, const struct http_authority *hos
 /* The same scheme, host and port, written out or not. */
 bool origins_equal(const struct origin *a, const struct origin *b);
 
+/*
+ * A pattern's host is `*.SUFFIX`: a suffix of at least two labels that is no
+ * IPv4 address, or localhost. Labels are letters, digits, `-` and `_`.
+ */
+bool origin_pattern_parse(struct span text, struct origin *pattern);
+
+/* The pattern's scheme and port, and its suffix behind one or more labels. */
+bool origin_pattern_matches(const struct origin *pattern, const struct origin *origin);
+
 #endif

@@ -2,15 +2,26 @@
 
 #include "codec/origin.h"
 
+static bool
+has_star(struct span text)
+{
+	return text.size != 0 && memchr(text.at, '*', text.size) != NULL;
+}
+
 static const char *
 origin_fault(struct span text)
 {
 	struct origin origin;
 
 	if (span_equal(text, span_of("*")) || span_equal(text, span_of("null"))
-	    || origin_parse(text, &origin))
+	    || span_equal(text, span_of("file://")))
 		return NULL;
-	return "not scheme://host[:port] (without a slash behind it), null or *";
+	if (has_star(text))
+		return origin_pattern_parse(text, &origin) ? NULL
+		    : "not scheme://*.SUFFIX[:port], a suffix of two labels or more, or localhost";
+	if (origin_parse(text, &origin))
+		return NULL;
+	return "not scheme://host[:port] (without a slash behind it), file://, null or *";
 }
 
 static const char *
@@ -19,7 +30,7 @@ host_fault(struct span text)
 	struct http_authority authority;
 	char bracketed[64] = "[";
 
-	if (http_authority_parse(text, &authority) && span_equal(authority.host, text))
+	if (http_authority_parse(text, &authority) && span_equal(authority.host, text) && !has_star(text))
 		return NULL;
 	if (text.size != 0 && text.size < sizeof bracketed - 2) {
 		memcpy(bracketed + 1, text.at, text.size);
@@ -135,9 +146,7 @@ policy_fault(const struct policy *policy, bool client, struct span *culprit)
 			return "--host and --path are for a server";
 		if (!client || rule->kind != POLICY_ORIGIN)
 			continue;
-		if (span_equal(rule->text, span_of("*")))
-			return "a client has one --origin";
-		if (++origins > 1)
+		if (has_star(rule->text) || ++origins > 1)
 			return "a client has one --origin";
 	}
 	return NULL;

@@ -1,5 +1,6 @@
 /* Authorities, origins, their comparison, URLs of clients and paths against regular expressions. */
 #include <regex.h>
+#include <strings.h>
 
 #include "codec/client.h"
 #include "codec/http.h"
@@ -105,6 +106,31 @@ origins(const char *a, const char *b)
 	    && naive_port(scheme_a, port_a) == naive_port(scheme_a, port_b)));
 }
 
+/* a as a pattern for b. */
+static void
+patterns(const char *a, const char *b)
+{
+	static const char pattern[] = "^([-!#$%&'+.^_`|~0-9A-Za-z]+)://\\*((\\.[-A-Za-z0-9_]+)+\\.[A-Za-z][-A-Za-z0-9_]*"
+	    "|\\.[lL][oO][cC][aA][lL][hH][oO][sS][tT])(:([0-9]*))?$";
+	static const char labels[] = "^[-A-Za-z0-9_]+(\\.[-A-Za-z0-9_]+)*$";
+	struct span scheme_a, scheme_b, host_a, host_b;
+	int port_a, port_b;
+	struct origin oa, ob;
+	regmatch_t g[6];
+	char before[256] = "";
+	bool is = matches(pattern, a, g, 6) && naive_origin(a, &scheme_a, &host_a, &port_a);
+
+	FUZZ_CHECK(origin_pattern_parse(span_of(a), &oa) == is);
+	if (!is || !origin_parse(span_of(b), &ob) || !naive_origin(b, &scheme_b, &host_b, &port_b))
+		return;
+	is = span_equal_case(scheme_a, scheme_b) && naive_port(scheme_a, port_a) == naive_port(scheme_b, port_b)
+	    && host_b.size >= host_a.size
+	    && strncasecmp(host_b.at + host_b.size - (host_a.size - 1), host_a.at + 1, host_a.size - 1) == 0;
+	if (is)
+		memcpy(before, host_b.at, host_b.size - (host_a.size - 1));
+	FUZZ_CHECK(origin_pattern_matches(&oa, &ob) == (is && matches(labels, before, NULL, 0)));
+}
+
 static void
 url(const char *text)
 {
@@ -163,5 +189,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (other != NULL)
 		*other++ = '\0';
 	origins(text, other == NULL ? text : other);
+	patterns(text, other == NULL ? text : other);
 	return 0;
 }

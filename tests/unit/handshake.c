@@ -244,8 +244,59 @@ listed_origins_are_let_in_besides_our_own(void)
 	CHECK(from("h", "null") == 403);
 	CHECK(policy_add(&policy, POLICY_ORIGIN, "null") == NULL);
 	CHECK(from("h", "null") == 101 && from("h", "Null") == 403);
+	CHECK(from("h", "file://") == 403 && policy_add(&policy, POLICY_ORIGIN, "file://") == NULL);
+	CHECK(from("h", "file://") == 101 && from("h", "file:///") == 403 && from("h", "file://h") == 403);
 	CHECK(policy_add(&policy, POLICY_ORIGIN, "*") == NULL);
 	CHECK(from("h", "http://evil") == 101 && from("h", "what?") == 101);
+}
+
+static void
+an_asterisk_stands_for_whole_labels_of_a_listed_origin(void)
+{
+	static const char *const good[] = {
+		"https://a.example.org", "https://a.b-1._c.example.org", "HTTPS://A.EXAMPLE.org:443", "http://x.localhost:81",
+		"capacitor://1.app.example",
+	}, *const foreign[] = {
+		"https://example.org", "http://a.example.org", "https://a.example.org:444", "https://a.example.org.",
+		"https://.example.org", "https://a..example.org", "https://.a.example.org", "https://aexample.org",
+		"https://a.example.org.evil", "https://*.example.org", "https://a*.example.org", "https://a%2e.example.org",
+		"http://localhost:81", "http://x.localhost", "https://[::1].example.org", "capacitor://app.example",
+		"capacitor://a.app.example:1", "https://a.xexample.org",
+	}, *const bad[] = {
+		"https://*", "https://*.", "https://*.org", "https://*.example.org.", "https://*..example.org", "https://*.example..org",
+		"https://.*.example.org", "https://a.*.example.org", "https://a*.example.org", "https://*a.example.org",
+		"https://*.*.example.org", "*://*.example.org", "*://a.example.org", "https://*.example.org:*", "https://*.0.0.1",
+		"https://*.exa%2dmple.org", "https://example.*", "*.example.org", "**", "https://*.example.org/", "https://[*::1]",
+	};
+
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_ORIGIN, "https://*.example.org") == NULL);
+	CHECK(policy_add(&policy, POLICY_ORIGIN, "http://*.localhost:81") == NULL);
+	CHECK(policy_add(&policy, POLICY_ORIGIN, "capacitor://*.app.example") == NULL);
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		CHECK(from("h", good[i]) == 101);
+	for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+		CHECK(from("h", foreign[i]) == 403);
+	rules_none();
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		CHECK(policy_add(&policy, POLICY_ORIGIN, bad[i]) != NULL);
+	CHECK(policy_add(&policy, POLICY_HOST, "*") != NULL && policy_add(&policy, POLICY_HOST, "*.example.org") != NULL);
+}
+
+static void
+origins_of_apps_are_let_in_where_they_are_listed(void)
+{
+	static const char *const apps[] = {
+		"capacitor://localhost", "ionic://localhost", "app://-", "app://obsidian.md", "file://",
+		"chrome-extension://abcdefghijklmnopabcdefghijklmnop", "moz-extension://0b1c-2d", "tauri://localhost",
+	};
+
+	for (size_t i = 0; i < sizeof apps / sizeof *apps; i++) {
+		rules_none();
+		CHECK(from("localhost", apps[i]) == 403 && from("localhost:80", apps[i]) == 403);
+		CHECK(policy_add(&policy, POLICY_ORIGIN, apps[i]) == NULL);
+		CHECK(from("localhost", apps[i]) == 101 && from("localhost", "http://evil") == 403);
+	}
 }
 
 static void
@@ -440,12 +491,15 @@ a_field_cannot_pose_as_another(void)
 	CHECK(strstr(env, "\nHTTP_X_A=3, , 4, 5\n") && strstr(env, "HTTP_X_A=") == strrchr(env, '\0') - strlen(strstr(env, "HTTP_X_A=")));
 	CHECK(strstr(env, "\nHTTP_PATH=/evil\n") && !strstr(env, "\nPATH=") && !strstr(env, "PRELOAD"));
 	CHECK(strstr(env, "\nHTTP_COOKIE=`id` $(id)\n"));
+	env = environment_of("GET / HTTP/1.1", GOOD "Cookie: a=1, 2\r\nX: y\r\nx: z\r\nCOOKIE: b=3\r\n", &none);
+	CHECK(strstr(env, "\nHTTP_COOKIE=a=1, 2; b=3\n") && strstr(env, "\nHTTP_X=y, z\n"));
 }
 
 static void
 what_a_request_sets_is_ours_to_remove(void)
 {
 	CHECK(cgi_owns("HTTP_ORIGIN=x") && cgi_owns("HTTP_=") && cgi_owns("PATH_INFO=") && cgi_owns("REMOTE_ADDR=1"));
+	CHECK(cgi_owns("WEBSOCKET_PROTOCOL=") && cgi_owns("WEBSOCKET_EXTENSIONS=permessage-deflate"));
 	CHECK(!cgi_owns("PATH=/bin") && !cgi_owns("HTTPS=on") && !cgi_owns("PATH_INFOX=") && !cgi_owns("PATH_INFO"));
 	CHECK(!cgi_owns("") && !cgi_owns("http_proxy=x"));
 }
@@ -551,6 +605,8 @@ a_client_s_rules_are_a_client_s(void)
 	rules_none();
 	CHECK(policy_add(&policy, POLICY_ORIGIN, "*") == NULL && policy_fault(&policy, true, &culprit) != NULL);
 	rules_none();
+	CHECK(policy_add(&policy, POLICY_ORIGIN, "ws://*.a.b") == NULL && policy_fault(&policy, true, &culprit) != NULL);
+	rules_none();
 	CHECK(policy_add(&policy, POLICY_HOST, "h") == NULL && policy_fault(&policy, true, &culprit) != NULL);
 	rules_none();
 	CHECK(policy_add(&policy, POLICY_PATH, "/") == NULL && policy_fault(&policy, true, &culprit) != NULL);
@@ -620,6 +676,8 @@ main(void)
 	TEST(our_own_origin_is_let_in);
 	TEST(a_foreign_origin_is_not);
 	TEST(listed_origins_are_let_in_besides_our_own);
+	TEST(an_asterisk_stands_for_whole_labels_of_a_listed_origin);
+	TEST(origins_of_apps_are_let_in_where_they_are_listed);
 	TEST(only_listed_hosts_are_served);
 	TEST(only_listed_paths_are_served);
 	TEST(the_page_is_for_those_without_upgrade);
