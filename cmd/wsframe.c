@@ -34,7 +34,7 @@ enum {
 	CLIENT_IN = 6,         /* UCSPI client */
 	CLIENT_OUT = 7,
 	LOOK_MS = 50,          /* how often to look whether the program has emptied its pipe */
-	STALL_MS = 30 * 1000,  /* patience with who does not read at all, where -k is 0 */
+	STALL_MS = 30 * 1000,  /* time limit for a peer or a program that reads nothing, if -k is 0 */
 	DAY_MS = 24 * 60 * 60 * 1000,
 	KEYS = 64,
 	OPTION_REPLACE = OPTION_LONG,
@@ -206,6 +206,7 @@ struct session {
 	bool draining;            /* after both Closes: what still comes is dropped */
 	bool net_over;
 	bool failed;              /* whatever the cause: stdout did not take all that came */
+	bool given_up;            /* the program read nothing for too long: nothing more is written to it */
 	enum rung rung;
 
 	bool pong_waits, ping_waits; /* behind what blocks the way */
@@ -217,10 +218,10 @@ struct session {
 
 	int64_t now, next;        /* this turn's time, and the next deadline */
 	uint64_t output_until;    /* so much will have been sent when its last record has */
-	int64_t heard_at, message_at, sent_at, pinged_at, fed_at, output_at;
-	int64_t due_at, closed_at, drain_at, unread_at, rung_at, signal_at;
-	uint64_t heard, sent, fed, messages;
-	size_t unread;            /* by the program, of what is for it */
+	int64_t heard_at, message_at, sent_at, pinged_at, output_at;
+	int64_t due_at, closed_at, drain_at, rung_at, signal_at;
+	int64_t read_at;          /* the program's last read, or the peer's end if that is later */
+	uint64_t heard, sent, read, messages;
 	bool enlarged;
 
 	unsigned char keys[KEYS][FRAME_KEY_SIZE];
@@ -580,7 +581,7 @@ peer_end(struct session *s, enum cause cause, unsigned code)
 	buffer_take(&s->rx, buffer_held(&s->rx));
 	s->peer_over = true;
 	s->peer_in.paused = true;
-	s->unread_at = s->now;
+	s->read_at = s->now;
 	if (cause_open(s)) {
 		s->cause = cause;
 		s->code = code;
@@ -595,7 +596,7 @@ peer_lose(struct session *s, const char *why)
 		return;
 	s->lost = true;
 	s->lost_why = why;
-	s->unread_at = s->now;
+	s->read_at = s->now;
 	s->peer_out.ended = true;
 	s->output_over = true;
 	s->out.direct = s->out.after = 0;
@@ -948,11 +949,10 @@ observe(struct session *s)
 		program_enlarge(&s->prog);
 		s->enlarged = true;
 	}
-	if (s->fed != s->prog.in.moved || !s->peer_in.hung)
-		s->fed_at = s->now;
+	if (!s->peer_in.hung && !s->peer_over && !s->lost)
+		s->read_at = s->now;
 	s->heard = s->peer_in.moved;
 	s->sent = s->peer_out.moved;
-	s->fed = s->prog.in.moved;
 	if (sent)
 		s->sent_at = s->now;
 	if (heard || !reading) {
@@ -976,17 +976,12 @@ peer_gone(struct session *s, const char *why)
 	turn_again(s);
 }
 
-/* An idle peer is asked whether it is still there; one that has ended its side
- * while the program let it wait counts as gone when the program never goes on. */
+/* Sends a Ping to an idle peer, and ends the session if no answer comes. */
 static void
 keep_alive(struct session *s)
 {
 	if (s->peer_over || s->lost)
 		return;
-	if (s->peer_in.hung && due(s, s->fed_at + stall_ms(s))) {
-		peer_gone(s, "gone");
-		return;
-	}
 	if (s->set.ping_ms == 0 || s->close_put || s->peer_in.paused)
 		return;
 	if (!s->pinged && due(s, s->heard_at + s->set.ping_ms)) {
@@ -1003,22 +998,43 @@ keep_alive(struct session *s)
 		peer_gone(s, "gone: nothing came, no answer to our Ping");
 }
 
-/* Since when the program has had all that came, and owes us its end; -1 while it
- * still reads. One that does not read at all is not waited for for ever. */
-static int64_t
-owes_since(struct session *s)
+/* Returns how many bytes of what is for the program it has not read, and updates the time of its last
+ * read. The kernel does not report a read from a pipe, so poll for it. */
+static size_t
+unread_look(struct session *s)
 {
-	size_t unread = buffer_held(&s->down) + program_unread(&s->prog);
+	size_t in_pipe = program_unread(&s->prog), unread = buffer_held(&s->down) + in_pipe;
 
-	if (unread != s->unread)
-		s->unread_at = s->now;
-	s->unread = unread;
-	if (unread == 0)
-		return s->unread_at;
-	(void)due(s, s->now + LOOK_MS);
-	if (s->lost)
-		return s->unread_at;
-	return due(s, s->unread_at + stall_ms(s)) ? s->now : -1;
+	if (s->read != s->prog.in.moved - in_pipe)
+		s->read_at = s->now;
+	s->read = s->prog.in.moved - in_pipe;
+	if (unread != 0)
+		(void)due(s, s->now + LOOK_MS);
+	return unread;
+}
+
+/* Whether the program has had its time after the peer's end: -w once it has read everything, or -k
+ * without a read. */
+static bool
+first_step_due(struct session *s)
+{
+	size_t unread = unread_look(s);
+
+	if (s->given_up)
+		return true;
+	return due(s, s->read_at + (unread == 0 || s->lost ? s->set.wait_ms : stall_ms(s)));
+}
+
+/* Behind data that the program does not read, the peer has ended its side. After -k without a read that
+ * data is dropped, so that a Close in it is found and answered. */
+static void
+program_give_up(struct session *s)
+{
+	if (s->given_up || unread_look(s) == 0 || !due(s, s->read_at + stall_ms(s)))
+		return;
+	s->given_up = true;
+	program_close_stdin(&s->prog);
+	turn_again(s);
 }
 
 static void
@@ -1038,20 +1054,23 @@ rung_take(struct session *s)
 	turn_again(s);
 }
 
-/* Ends a program that does not end by itself when its peer is no more. */
+/* Ends a program that does not end by itself after the end of its peer. */
 static void
 program_push(struct session *s)
 {
-	if (s->prog.pid == 0 || s->rung == RUNG_NONE || !(s->peer_over || s->lost || s->signal_at != 0))
+	if (s->prog.pid == 0 || s->rung == RUNG_NONE)
 		return;
+	if (!(s->peer_over || s->lost || s->signal_at != 0)) {
+		if (s->peer_in.hung)
+			program_give_up(s);
+		return;
+	}
 	if (s->peer_over && !s->prog.in.ended && !port_pending(&s->prog.in))
 		program_close_stdin(&s->prog);
 	if (s->lost && s->rung == RUNG_CUT)
 		s->rung = RUNG_TERM;
-	if (s->rung <= RUNG_TERM && s->unread_at != 0 && s->rung_at == 0) {
-		int64_t since = owes_since(s);
-
-		if (since < 0 || !due(s, since + s->set.wait_ms))
+	if (s->rung <= RUNG_TERM && s->rung_at == 0) {
+		if (!first_step_due(s))
 			return;
 		rung_take(s);
 	}
