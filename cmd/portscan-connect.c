@@ -346,10 +346,12 @@ relay_run(int fd, bool verbose)
 		.to_server = {.fd = fd, .kind = PORT_SOCKET, .sink = true, .twin = &r.from_server, .buffer = &up},
 	};
 	struct port *const ports[] = {&r.in, &r.out, &r.from_server, &r.to_server};
+	const char *partial;
 
 	r.one_socket = r.out.kind == PORT_SOCKET && fds_same(STDIN_FILENO, STDOUT_FILENO);
-	if (sandbox_enter(0) != 0 && verbose)
-		complain("no sandbox: %s", strerror(errno));
+	partial = sandbox_enter(0);
+	if (partial != NULL && verbose)
+		complain("sandbox: %s", partial);
 	for (;;) {
 		int status, moved;
 

@@ -403,8 +403,11 @@ server_begin(uint64_t max)
 static void
 sandbox_begin(void)
 {
-	if (sandbox_enter(SANDBOX_SERVES) != 0 && options.verbose)
-		complain("no sandbox: %s", strerror(errno));
+	const char *partial;
+
+	partial = sandbox_enter(SANDBOX_SERVES);
+	if (partial != NULL && options.verbose)
+		complain("sandbox: %s", partial);
 }
 
 static bool

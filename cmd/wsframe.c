@@ -1067,6 +1067,8 @@ program_push(struct session *s)
 	}
 	if (s->peer_over && !s->prog.in.ended && !port_pending(&s->prog.in))
 		program_close_stdin(&s->prog);
+	if (!program_end_stdin(&s->prog))
+		(void)due(s, s->now + LOOK_MS);
 	if (s->lost && s->rung == RUNG_CUT)
 		s->rung = RUNG_TERM;
 	if (s->rung <= RUNG_TERM && s->rung_at == 0) {
@@ -1291,6 +1293,7 @@ main(int argc, char **argv)
 		.set = {.max = 16 << 20, .ping_ms = 30000, .wait_ms = 2000, .quiet_ms = 1000},
 		.prog.watch = -1,
 	};
+	const char *partial;
 
 	fds_open_standard();
 	options_read(&s.set, argc, argv);
@@ -1305,8 +1308,9 @@ main(int argc, char **argv)
 		client_name_lines();
 	session_begin(&s);
 	/* The program runs, or never will: from here on we only move bytes. */
-	if (sandbox_enter(SANDBOX_PARENT | SANDBOX_REOPENS | SANDBOX_ALARM | SANDBOX_OFTEN) != 0 && s.set.verbose)
-		complain("no sandbox: %s", strerror(errno));
+	partial = sandbox_enter(SANDBOX_PARENT | SANDBOX_REOPENS | SANDBOX_ALARM | SANDBOX_OFTEN);
+	if (partial != NULL && s.set.verbose)
+		complain("sandbox: %s", partial);
 	session_run(&s);
 	return s.failed ? STATUS_FAILED : session_status(&s);
 }

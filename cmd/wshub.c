@@ -1566,10 +1566,13 @@ server_begin(void)
 static void
 sandbox_begin(void)
 {
+	const char *partial;
+
 	if (options.gate.authorize != NULL || options.gate.page != NULL)
 		return;
-	if (sandbox_enter(SANDBOX_SERVES | SANDBOX_PARENT) != 0 && options.verbose)
-		complain("no sandbox: %s", strerror(errno));
+	partial = sandbox_enter(SANDBOX_SERVES | SANDBOX_PARENT);
+	if (partial != NULL && options.verbose)
+		complain("sandbox: %s", partial);
 }
 
 static int

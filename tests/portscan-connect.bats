@@ -42,7 +42,7 @@ closed=2-4
 	[ "${stderr_lines[1]}" = "portscan-connect: 127.0.0.1:2: Connection refused" ]
 	[ "${stderr_lines[2]}" = "portscan-connect: 127.0.0.1:3: Connection refused" ]
 	[ "${stderr_lines[3]}" = "Bound to $port" ]
-	[ "$(grep -cv ': no sandbox: ' <<<"$stderr")" = 4 ]
+	[ "$(grep -cv ': sandbox: ' <<<"$stderr")" = 4 ]
 }
 
 @test "no port that accepts is 1 and one line" {

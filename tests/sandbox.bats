@@ -133,6 +133,63 @@ child_of() {
 	printf '\x88\x80\0\0\0\0' >>in
 	onsocket -f in wsframe -w 100ms sh -c 'sleep 0.5; cat >got'>answer
 	[ "$(wc -c <got)" = 20001 ]
+	# The same where the pipe cannot be opened again to look into it.
+	onsocket -f in filtered wsframe -w 100ms sh -c 'sleep 0.5; cat >again'>answer
+	cmp got again
+}
+
+# under_filter CMD...: in the background under the filter of a service manager, its calls in calls.PID.
+under_filter() {
+	start filtered strace -D -f -qq -o "calls.$BASHPID.$RANDOM" filtered "$@"
+	await filtered.err '^Bound to '
+	port=$(sed -n 's/^Bound to //p' filtered.err)
+}
+
+# Its end, in order.
+stopped() {
+	kill "$pid"
+	ended "$pid"
+	[ "$status" = 0 ]
+}
+
+@test "sandbox: under a service manager's filter each program works, and makes only calls that @system-service has" {
+	command -v strace >/dev/null || skip "strace is not installed"
+	command -v systemd-analyze >/dev/null || skip "systemd-analyze is not installed"
+	# A group names others.
+	systemd-analyze syscall-filter 2>/dev/null | awk '
+		function list(group, n, at, i) {
+			n = split(members[group], at)
+			for (i = 1; i <= n; i++)
+				if (at[i] ~ /^@/)
+					list(at[i])
+				else
+					print at[i]
+		}
+		/^@/ { group = $1 }
+		/^ +[^ #]/ { members[group] = members[group] " " $1 }
+		END { list("@system-service") }' | sort -u >allowed
+	[ "$(wc -l <allowed)" -gt 200 ]
+	under_filter portscan-bind -p 0 tcpaccept wsupgrade --page /etc/passwd wsframe cat
+	[ "$(echo hello | strace -f -qq -o calls.client filtered portscan-connect -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1)" = hello ]
+	stopped
+	under_filter portscan-bind -p 0 wshub sh -c 'read -r line; printf "1 text %s\n" "$line"; cat'
+	echo hello | portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1 >/dev/null
+	stopped
+	under_filter portscan-bind -p 0 tcpecho -j 2
+	[ "$(echo hello | strace -f -qq -o calls.relay filtered portscan-connect -q -p "$port")" = hello ]
+	stopped
+	[ "$(echo a,b | strace -f -qq -o calls.csv filtered csvsplit -f 2)" = b ]
+	echo hello | strace -f -qq -o calls.encode filtered wsframe -e | strace -f -qq -o calls.decode filtered wsframe -d
+	cat calls.* | sed -nE 's/^[0-9]+ +([a-z0-9_]+)\(.*/\1/p' | sort -u >made
+	grep -qx sendto made
+	diff <(comm -23 made allowed) /dev/null
+}
+
+@test "sandbox: under another filter Landlock is not used, and -v says so" {
+	run --separate-stderr filtered wsframe -v true </dev/null
+	[ "${stderr_lines[0]}" = "wsframe: sandbox: another seccomp filter is active (Landlock is not used)" ]
+	run --separate-stderr filtered wsframe true </dev/null
+	[[ $stderr != *sandbox* ]]
 }
 
 @test "sandbox: wshub is in it, but where it goes on to run programs or to read files" {

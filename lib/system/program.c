@@ -170,13 +170,27 @@ program_close_stdin(struct program *p)
 	p->in.ended = true;
 	if (p->in.fd < 0)
 		return;
-	/* Without /proc the pipe counts as empty. */
 	if (p->pid != 0 && pipe_holds(p->in.fd) > 0) {
 		(void)snprintf(name, sizeof name, "/proc/self/fd/%d", p->in.fd);
 		p->watch = openat(AT_FDCWD, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* as the sandbox knows it */
+		p->end_withheld = p->watch < 0;
 	}
-	(void)close(p->in.fd);
+	if (p->end_withheld)
+		p->watch = p->in.fd;
+	else
+		(void)close(p->in.fd);
 	p->in.fd = -1;
+}
+
+bool
+program_end_stdin(struct program *p)
+{
+	if (p->end_withheld && pipe_holds(p->watch) == 0) {
+		(void)close(p->watch);
+		p->watch = -1;
+		p->end_withheld = false;
+	}
+	return !p->end_withheld;
 }
 
 size_t

@@ -15,7 +15,8 @@ struct program {
 	bool reaped;     /* it has ended; */
 	int wait_status; /* how, as waitpid(2) tells */
 	bool signalled;  /* we sent it a signal before it ended */
-	int watch;       /* reads the pipe to its stdin, when that is closed; -1 for none */
+	int watch;       /* an end of the pipe to its stdin, after program_close_stdin(); -1 for none */
+	bool end_withheld; /* the write end: its stdin has not ended yet */
 };
 
 struct program_ends {
@@ -44,8 +45,14 @@ bool program_reap(struct program *program);
 /* Sends a signal to its process group. */
 void program_signal(struct program *program, int number);
 
-/* Its stdin ends behind what the pipe holds. */
+/*
+ * Its stdin ends after what the pipe holds. If the pipe cannot be opened again to see how much
+ * that is (no /proc, or the sandbox without Landlock), program_end_stdin() ends it.
+ */
 void program_close_stdin(struct program *program);
+
+/* Ends a stdin whose end is withheld once the pipe is empty. Returns false while it is not. */
+bool program_end_stdin(struct program *program);
 
 /* How many bytes it has not yet read from that pipe. */
 size_t program_unread(const struct program *program);

@@ -22,14 +22,17 @@ enum {
 	SANDBOX_SERVES = 1,  /* accepting connections, epoll, socket options */
 	SANDBOX_PARENT = 2,  /* reaping and signalling a child that runs already (which is not in it) */
 	/* Opening a pipe of our own again for reading, by /proc/self/fd; other files then fail
-	 * with EACCES (all do on a kernel without Landlock). */
+	 * with EACCES (all do without Landlock). */
 	SANDBOX_REOPENS = 4,
 	SANDBOX_ALARM = 8,   /* setting the process's timer */
 	SANDBOX_OFTEN = 16,  /* entered for each connection: quicker to enter, each call a little slower */
 };
 
-/* keeps: of these flags. Returns 0, or -1 with errno where the kernel (or the container
- * around us) gives no filter: no reason to stop, the program is as it was. */
-int sandbox_enter(unsigned keeps);
+/*
+ * keeps: of these flags. Returns NULL, or the reason why the process is not confined as fully as
+ * it could be: the kernel or the container gives no filter, or another filter is active already,
+ * and then Landlock is not used. No reason to stop: the program works as before.
+ */
+const char *sandbox_enter(unsigned keeps);
 
 #endif

@@ -260,6 +260,7 @@ prepare(void)
 int
 main(int argc, char **argv)
 {
+	const char *partial;
 	bool often = argc == 3 && strcmp(argv[2], "often") == 0;
 	size_t i = 0;
 
@@ -269,10 +270,11 @@ main(int argc, char **argv)
 		return 2;
 	if (!prepare())
 		return 1;
-	if (sandbox_enter(often ? deeds[i].keeps | SANDBOX_OFTEN : argc == 2 ? deeds[i].keeps : 0) != 0) {
-		if (errno == ENOSYS)
-			return NO_SANDBOX;
-		perror("caged: sandbox_enter");
+	partial = sandbox_enter(often ? deeds[i].keeps | SANDBOX_OFTEN : argc == 2 ? deeds[i].keeps : 0);
+	if (partial != NULL && strcmp(partial, strerror(ENOSYS)) == 0)
+		return NO_SANDBOX;
+	if (partial != NULL) {
+		fprintf(stderr, "caged: %s\n", partial);
 		return 3;
 	}
 	return deeds[i].deed() ? 0 : 1;
