@@ -1,5 +1,6 @@
 /* portscan-bind: bind the first free port, hand the listening socket on. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -42,6 +43,7 @@ struct scan {
 	struct address addresses[LISTEN_MAX];
 	int sockets[LISTEN_MAX]; /* one an address */
 	size_t count;
+	size_t named; /* sockets that an earlier program of the chain hands on: they come first */
 	const char *names[LISTEN_MAX];
 	const char *ports;
 	struct port_range ranges[RANGES_MAX];
@@ -214,6 +216,37 @@ port_tell(unsigned port, bool say_it, bool print_it)
 	(void)signal(SIGXFSZ, before);
 }
 
+/* The descriptors after the inherited sockets must be free: what is open there belongs to somebody else. */
+static void
+inherited_find(struct scan *scan)
+{
+	const char *why;
+	int named = listeners_named(&why);
+
+	if (named < 0)
+		die(STATUS_USAGE, "%s", why);
+	/* A script may close the socket, bind the port in its own way, and leave the variables as they are. */
+	if (named > 0 && fcntl(LISTEN_FIRST, F_GETFD) < 0)
+		named = 0;
+	if (named + (int)scan->count > LISTEN_MAX)
+		die(STATUS_USAGE, "LISTEN_FDS: %d inherited and %d new sockets are more than %d", named,
+		    (int)scan->count, LISTEN_MAX);
+	for (int fd = LISTEN_FIRST + named; named > 0 && fd < LISTEN_FIRST + named + (int)scan->count; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			die(STATUS_FAILED, "fd %d: in use, the next listening socket has no place", fd);
+	scan->named = (size_t)named;
+}
+
+static void
+sockets_give(const struct scan *scan, unsigned port)
+{
+	char name[sizeof "port-65535"];
+
+	(void)snprintf(name, sizeof name, "port-%u", port);
+	if (listeners_give(scan->named, scan->sockets, scan->count, name) != 0 || !environment_set(scan, port))
+		die(STATUS_FAILED, "cannot hand the sockets on: %s", strerror(errno));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -225,13 +258,14 @@ main(int argc, char **argv)
 	options_read(&scan, argc, argv);
 	if (scan.count == 0)
 		address_add(&scan, "127.0.0.1");
+	if (argv[optind] != NULL)
+		inherited_find(&scan);
 	port = ports_scan(&scan);
 	if (port == 0)
 		return STATUS_FAILED;
 	port_tell(port, !scan.quiet, scan.print_port || argv[optind] == NULL);
 	if (argv[optind] == NULL)
 		return STATUS_OK;
-	if (listeners_give(scan.sockets, scan.count) != 0 || !environment_set(&scan, port))
-		die(STATUS_FAILED, "cannot hand the sockets on: %s", strerror(errno));
+	sockets_give(&scan, port);
 	return exec_next(argv + optind);
 }

@@ -262,7 +262,7 @@ program_run(const struct scan *scan, int fd, char **argv)
 	int both[2] = {fd, -1};
 
 	if (environment_set(scan, fd))
-		both[1] = fcntl(fd, F_DUPFD_CLOEXEC, UCSPI_FD);
+		both[1] = fd_above(fd, UCSPI_FD);
 	if (both[1] < 0 || fds_place(both, 2, UCSPI_FD) != 0)
 		die(STATUS_FAILED, "cannot hand the connection on: %s", strerror(errno));
 	return exec_next(argv);

@@ -190,6 +190,33 @@ scan() {
 	[[ ${lines[4]} != *backlog* ]]
 }
 
+@test "a chain of portscan-bind hands on the sockets of each, in order" {
+	start server portscan-bind -p 0 portscan-bind -p 0 -a 127.0.0.1 -a ::1 sh -c 'echo $LISTEN_FDS ${LISTEN_FDNAMES-no} $PORT
+		exec tcpaccept sh -c "echo \$TCPLOCALIP \$TCPLOCALPORT"' 4>&- 5>&-
+	await "$BATS_TEST_TMPDIR/server.out" .
+	mapfile -t ports < <(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/server.err")
+	same "$BATS_TEST_TMPDIR/server.out" "3 no ${ports[1]}"
+	for at in "127.0.0.1 ${ports[0]}" "127.0.0.1 ${ports[1]}" "::1 ${ports[1]}"; do
+		run -0 tcpcall "${at#* }" to:"${at% *}" open:1 rest
+		[ "${lines[1]}" = "$at" ]
+	done
+}
+
+@test "LISTEN_FDNAMES is extended in a chain, and goes where the sockets are another's" {
+	run -0 handover tcp -- sh -c 'LISTEN_FDNAMES=web exec portscan-bind -q -p 0 -a 127.1.1.1 -a 127.1.1.2 sh -c "
+		echo \$LISTEN_FDS \$LISTEN_FDNAMES \$PORT \${LISTEN_PIDFDID-none}"' 4>&- 5>&-
+	[[ ${lines[1]} =~ ^3\ web:port-([0-9]+):port-([0-9]+)\ ([0-9]+)\ none$ ]]
+	[ "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}" = "${BASH_REMATCH[3]} ${BASH_REMATCH[3]}" ]
+	LISTEN_FDNAMES=web LISTEN_PIDFDID=7 scan -p 0 sh -c 'echo ${LISTEN_FDNAMES-none} ${LISTEN_PIDFDID-none}'
+	[ "$output" = "none none" ]
+}
+
+@test "a descriptor in use where the next socket of a chain belongs is named, exit 1, and stays" {
+	run -1 --separate-stderr bash -c 'exec 4>&- 5</etc/passwd
+		exec portscan-bind -q -p 0 portscan-bind -p 0 -a 127.1.1.1 -a 127.1.1.2 echo no'
+	[ "$stderr$output" = "portscan-bind: fd 5: in use, the next listening socket has no place" ]
+}
+
 @test "where one of several addresses is busy at all ports it is the one that is named" {
 	occupied "$ip" 20001 20003
 	run -1 --separate-stderr portscan-bind -a 127.1.1.2 -a "$ip" -p 20001-20003
@@ -286,6 +313,12 @@ scan() {
 	await two.err Bound
 	run -0 --separate-stderr portscan-connect -a ::1 -p "$(sed 's/Bound to //' two.err)"
 	[ "$output" = hello ]
+	start both portscan-bind -a 0.0.0.0 -p 8080-8180 portscan-bind -p 9000-9998 tcpaccept echo hello 4>&-
+	await_that eval '(($(grep -c Bound both.err) == 2))'
+	for at in $(sed -n 's/^Bound to //p' both.err); do
+		run -0 --separate-stderr portscan-connect -p "$at"
+		[ "$output" = hello ]
+	done
 	printf '#!/bin/sh\nexec portscan-bind -p "$2" tcpecho\n' >server
 	chmod +x server
 	start three portscan-bind -q sh -c 'exec 3>&-; exec ./server --port "$PORT"'

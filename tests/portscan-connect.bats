@@ -235,6 +235,16 @@ closed=2-4
 	done
 }
 
+@test "too few descriptors for 6 and 7 are told as that" {
+	peer server accept rest
+	for limit in 6 7 8; do
+		run -1 --separate-stderr bash -c "exec 3>&- 4>&- 5>&-; ulimit -n $limit; exec portscan-connect -q -p $port true"
+		[[ "$stderr" =~ ^"portscan-connect: cannot hand the connection on: "(Too many open files|No file descriptors available)$ ]]
+		stop_all
+		peer server accept rest
+	done
+}
+
 @test "the program has no signal blocked, and SIGPIPE at its default" {
 	peer server accept rest
 	run --separate-stderr bash -c "trap '' PIPE CHLD; exec portscan-connect -q -p $port grep -E '^Sig(Blk|Ign)' /proc/self/status"

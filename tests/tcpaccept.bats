@@ -109,6 +109,15 @@ refused() {
 	[ "$stderr" = "tcpaccept: no listening socket: LISTEN_PID is 1, not us: its sockets are not taken" ]
 }
 
+@test "LISTEN_FDS without LISTEN_PID is named as that, by each that takes listening sockets" {
+	LISTEN_FDS=1 run -2 --separate-stderr tcpaccept cat </dev/null
+	[ "$stderr" = "tcpaccept: no listening socket: LISTEN_FDS without LISTEN_PID: its sockets are not taken" ]
+	LISTEN_FDS=1 run -2 --separate-stderr wshub cat </dev/null
+	[[ $stderr == "wshub: "*"LISTEN_FDS without LISTEN_PID: its sockets are not taken" ]]
+	LISTEN_FDS=1 run -0 --separate-stderr tcpecho <<<hello
+	[ "$stderr $output" = "tcpecho: LISTEN_FDS without LISTEN_PID: its sockets are not taken hello" ]
+}
+
 @test "a foreign LISTEN_PID is nothing to say where fd 0 listens" {
 	LISTEN_PID=1 LISTEN_FDS=1 listen -0 tcp -- tcpaccept echo hello
 	run -0 call

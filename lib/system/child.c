@@ -27,7 +27,7 @@ run(const struct child_start *start, pid_t parent, volatile int *error)
 
 	/* in must not land on a descriptor that out still needs. */
 	if (out == STDIN_FILENO && start->in != STDIN_FILENO)
-		out = fcntl(out, F_DUPFD_CLOEXEC, 3);
+		out = fd_above(out, 3);
 	if (out < 0 || become(start->in, STDIN_FILENO) < 0 || become(out, STDOUT_FILENO) < 0) {
 		*error = errno;
 		return;

@@ -39,13 +39,24 @@ fds_guard_stderr(void)
 }
 
 int
+fd_above(int fd, int least)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, least);
+
+	/* A limit of descriptors that ends below it. */
+	if (copy < 0 && errno == EINVAL)
+		errno = EMFILE;
+	return copy;
+}
+
+int
 fds_place(const int *fds, size_t count, int first)
 {
 	int copies[FDS_PLACE_MAX];
 
 	/* Above all targets first, or one move could close what a later one needs. */
 	for (size_t i = 0; i < count; i++) {
-		copies[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, first + (int)count);
+		copies[i] = fd_above(fds[i], first + (int)count);
 		if (copies[i] < 0)
 			return -1;
 	}

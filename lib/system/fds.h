@@ -21,6 +21,9 @@ bool fds_same(int a, int b);
  */
 void fds_guard_stderr(void);
 
+/* A close-on-exec duplicate that is `least` or higher; -1 with errno (EMFILE). */
+int fd_above(int fd, int least);
+
 enum { FDS_PLACE_MAX = 64 };
 
 /*

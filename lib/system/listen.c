@@ -92,37 +92,48 @@ meant_for_us(const char *pid_text, const char **why)
 	return 0;
 }
 
-static int
-take_named(struct listeners *l, const char **why)
+int
+listeners_named(const char **why)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 	uint64_t count;
 	int ours;
 
-	if (pid == NULL || fds == NULL)
+	*why = NULL;
+	if (fds == NULL)
 		return 0;
+	if (pid == NULL) {
+		(void)refuse(why, "LISTEN_FDS without LISTEN_PID: its sockets are not taken");
+		return 0;
+	}
 	ours = meant_for_us(pid, why);
 	if (ours <= 0)
 		return ours;
 	if (!number_parse(span_of(fds), 0, LISTEN_MAX, &count))
 		return refuse(why, "LISTEN_FDS: %s: not a number from 0 to %d", quoted(fds), LISTEN_MAX);
-	for (int fd = LISTEN_FIRST; fd < LISTEN_FIRST + (int)count; fd++) {
+	return (int)count;
+}
+
+static int
+take_named(struct listeners *l, const char **why)
+{
+	int count = listeners_named(why);
+
+	for (int fd = LISTEN_FIRST; fd < LISTEN_FIRST + count; fd++) {
 		const char *wrong = listener_fault(fd);
 
 		if (wrong != NULL)
 			return refuse(why, "fd %d of LISTEN_FDS %s", fd, wrong);
 		add(l, fd);
 	}
-	return (int)l->count;
+	return count;
 }
 
 int
 listeners_take(struct listeners *l, const char **why)
 {
-	int taken;
+	int taken = take_named(l, why);
 
-	*why = NULL;
-	taken = take_named(l, why);
 	if (taken == 0 && socket_option(STDIN_FILENO, SO_ACCEPTCONN) == 1) {
 		const char *wrong = listener_fault(STDIN_FILENO);
 
@@ -132,6 +143,7 @@ listeners_take(struct listeners *l, const char **why)
 		taken = 1;
 	}
 	(void)unsetenv("LISTEN_PID");
+	(void)unsetenv("LISTEN_PIDFDID");
 	(void)unsetenv("LISTEN_FDS");
 	(void)unsetenv("LISTEN_FDNAMES");
 	return taken;
@@ -171,13 +183,41 @@ set_number(const char *name, long value)
 	return setenv(name, text, 1);
 }
 
-int
-listeners_give(const int *fds, size_t count)
+/* LISTEN_FDNAMES is a list with one name for each socket, in order. */
+static int
+names_extend(size_t count, const char *name)
 {
-	if (fds_place(fds, count, LISTEN_FIRST) != 0 || set_number("LISTEN_PID", (long)getpid()) != 0
-	    || set_number("LISTEN_FDS", (long)count) != 0)
+	const char *names = getenv("LISTEN_FDNAMES");
+	size_t used, size;
+	char *longer;
+	int result;
+
+	if (names == NULL)
+		return 0;
+	used = strlen(names);
+	size = used + count * (strlen(name) + 1) + 1;
+	longer = malloc(size);
+	if (longer == NULL)
 		return -1;
-	return unsetenv("LISTEN_FDNAMES");
+	memcpy(longer, names, used + 1);
+	for (size_t i = 0; i < count; i++)
+		used += (size_t)snprintf(longer + used, size - used, ":%s", name);
+	result = setenv("LISTEN_FDNAMES", longer, 1);
+	free(longer);
+	return result;
+}
+
+int
+listeners_give(size_t named, const int *fds, size_t count, const char *name)
+{
+	if (named == 0)
+		(void)unsetenv("LISTEN_FDNAMES");
+	/* systemd's number for the process that LISTEN_PID names: not needed, and of somebody else if that was. */
+	(void)unsetenv("LISTEN_PIDFDID");
+	if (fds_place(fds, count, LISTEN_FIRST + (int)named) != 0 || set_number("LISTEN_PID", (long)getpid()) != 0
+	    || set_number("LISTEN_FDS", (long)(named + count)) != 0)
+		return -1;
+	return names_extend(count, name);
 }
 
 static bool

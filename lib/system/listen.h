@@ -22,9 +22,15 @@ struct listeners {
 const char *listener_fault(int fd);
 
 /*
+ * How many sockets LISTEN_PID and LISTEN_FDS hand to this process, from LISTEN_FIRST up.
+ * 0 if none (*why is then NULL, or names a foreign or missing LISTEN_PID); -1 if the
+ * values are invalid (*why tells, until the next call).
+ */
+int listeners_named(const char **why);
+
+/*
  * Takes what we inherited. Returns how many there are; 0 where nothing was
- * handed to us (*why is then NULL, or tells of a foreign LISTEN_PID, and *l is not
- * touched); -1 where what was handed over cannot be served (*why tells, until the
+ * handed to us (*why is then as above, and *l is not touched); -1 where what was handed over cannot be served (*why tells, until the
  * next call). *l is all zero before. LISTEN_* leave our environment.
  */
 int listeners_take(struct listeners *l, const char **why);
@@ -38,8 +44,12 @@ void listeners_open(const struct listeners *l);
 /* Puts them back as they were and closes them (no shutdown: others may share them). */
 void listeners_close(struct listeners *l);
 
-/* Hands the sockets on: places them from fd 3 and sets LISTEN_*. -1 and errno where that fails. */
-int listeners_give(const int *fds, size_t count);
+/*
+ * Hands count sockets on, after the first `named` ones, which stay where they are: places
+ * them from fd LISTEN_FIRST + named up, sets LISTEN_PID and LISTEN_FDS, and adds name to
+ * LISTEN_FDNAMES for each, if the first ones have names. Returns 0, or -1 with errno.
+ */
+int listeners_give(size_t named, const int *fds, size_t count, const char *name);
 
 /* Unsets what must not reach a per-connection program: LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*. */
 void listeners_forget(void);

@@ -158,6 +158,18 @@ listening() {
 	stop_injected
 }
 
+@test "start-stop-daemon finds the program at the end of the chain, as fittings(7) has it" {
+	needs start-stop-daemon
+	# A file of its own, for others run the same program.
+	cp "$BIN/tcpaccept" "$BIN/portscan-bind" .
+	run -0 start-stop-daemon --start --background --output err --exec "$PWD/tcpaccept" \
+		--startas "$PWD/portscan-bind" -- -p 0 "$PWD/tcpaccept" /bin/echo hello
+	await err '^Bound to '
+	port=$(sed -n 's/^Bound to //p' err)
+	greeted
+	run -0 start-stop-daemon --stop --retry TERM/20 --exec "$PWD/tcpaccept"
+}
+
 @test "interrupted waits are begun again" {
 	needs_strace
 	serve_injected "ppoll:error=EINTR:when=1..40" echo hello
