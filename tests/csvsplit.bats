@@ -257,6 +257,9 @@ refuses() {
 	gives '"a","b,c","d""e","f\ng","h\ri",j\r\n' 'a,"b,c","d""e","f\ng","h\ri",j\n' -O csv
 	gives 'a"b\n' '"a""b"\n' -O csv
 	gives '\na\n' '""\na\n' -O csv
+	gives 'a\n\nb,c\n' '""\n""\nc\n' -O csv -x -f 1
+	gives 'a\nbc,d,e\n' '""\ne\n' -O csv -f 3-
+	gives 'a\nb,c\n' '""\nc\n' -O csv -f ~1-2
 	gives '\xef\xbb\xbf\xef\xbb\xbfa\n' '"\xef\xbb\xbfa"\n' -O csv
 }
 

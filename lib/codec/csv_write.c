@@ -393,7 +393,7 @@ csv_write_record_end_formatted(struct csv_writer *w, struct buffer *out)
 		break;
 	case CSV_CSV:
 		/* Many readers skip an empty line. */
-		put_text(out, w->fields == 1 && w->length == 0 ? "\"\"\n" : "\n");
+		put_text(out, w->fields == 0 || (w->fields == 1 && w->length == 0) ? "\"\"\n" : "\n");
 		break;
 	case CSV_JSON:
 		if (w->fields == 0)
