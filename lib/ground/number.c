@@ -27,7 +27,7 @@ number_parse(struct span text, uint64_t min, uint64_t max, uint64_t *value)
 
 /* The first unit is the one that a bare number has. */
 static bool
-measure_parse(struct span text, const struct unit *units, uint64_t min, uint64_t max, uint64_t *value)
+measure_parse(struct span text, const struct unit *units, bool any_case, uint64_t min, uint64_t max, uint64_t *value)
 {
 	struct span digits = {text.at, 0}, name;
 	uint64_t n;
@@ -36,7 +36,9 @@ measure_parse(struct span text, const struct unit *units, uint64_t min, uint64_t
 		digits.size++;
 	name = (struct span){text.at + digits.size, text.size - digits.size};
 	for (; units->name != NULL; units++) {
-		if (name.size != 0 && !span_equal(name, span_of(units->name)))
+		struct span unit = span_of(units->name);
+
+		if (name.size != 0 && !(any_case ? span_equal_case(name, unit) : span_equal(name, unit)))
 			continue;
 		if (!number_parse(digits, 0, UINT64_MAX / units->factor, &n))
 			return false;
@@ -56,7 +58,7 @@ size_parse(struct span text, uint64_t min, uint64_t max, uint64_t *bytes)
 		{"", 1}, {"k", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {NULL, 0},
 	};
 
-	return measure_parse(text, units, min, max, bytes);
+	return measure_parse(text, units, true, min, max, bytes);
 }
 
 bool
@@ -66,7 +68,7 @@ duration_parse(struct span text, uint64_t min_ms, uint64_t max_ms, uint64_t *ms)
 		{"s", 1000}, {"ms", 1}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}, {NULL, 0},
 	};
 
-	return measure_parse(text, units, min_ms, max_ms, ms);
+	return measure_parse(text, units, false, min_ms, max_ms, ms);
 }
 
 static int

@@ -13,7 +13,7 @@
 
 bool number_parse(struct span text, uint64_t min, uint64_t max, uint64_t *value);
 
-/* Bytes: a number with k, M or G (of 1024) or nothing behind it. */
+/* Bytes: a number, optionally followed by k, M or G in either case (powers of 1024). */
 bool size_parse(struct span text, uint64_t min, uint64_t max, uint64_t *bytes);
 
 /* Milliseconds: a number with ms, s, m, h or nothing (seconds) behind it. */

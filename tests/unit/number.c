@@ -50,7 +50,9 @@ sizes_count_in_1024(void)
 	CHECK(size_parse(span_of("4k"), 0, UINT64_MAX, &n) && n == 4096);
 	CHECK(size_parse(span_of("64M"), 0, UINT64_MAX, &n) && n == 67108864);
 	CHECK(size_parse(span_of("3G"), 0, UINT64_MAX, &n) && n == 3221225472);
-	CHECK(!size_parse(span_of("4K"), 0, UINT64_MAX, &n));
+	CHECK(size_parse(span_of("4K"), 0, UINT64_MAX, &n) && n == 4096);
+	CHECK(size_parse(span_of("64m"), 0, UINT64_MAX, &n) && n == 67108864);
+	CHECK(size_parse(span_of("3g"), 0, UINT64_MAX, &n) && n == 3221225472);
 	CHECK(!size_parse(span_of("4kk"), 0, UINT64_MAX, &n));
 	CHECK(!size_parse(span_of("k"), 0, UINT64_MAX, &n));
 	CHECK(!size_parse(span_of("1.5k"), 0, UINT64_MAX, &n));
