@@ -13,3 +13,12 @@ children() {
 	done
 	return $some
 }
+
+# paused PID SECONDS CMD...: stops a process, runs CMD, and lets the process go on after SECONDS.
+paused() {
+	kill -STOP "$1"
+	until grep -q '^State:.T' "/proc/$1/status"; do sleep 0.02; done
+	"${@:3}"
+	sleep "$2"
+	kill -CONT "$1"
+}

@@ -198,6 +198,14 @@ busy() {
 	echoes 'and the next one'
 }
 
+@test "-i after a pause of the process: what came meanwhile is read first" {
+	echo_server -i 1s
+	peer one send:1 recv await:go send:2 recv hold
+	await one.out '^recv 1$'
+	paused "$server" 1.3 eval 'touch go && await one.out "^sent 1$"'
+	await one.out '^recv 2$'
+}
+
 @test "-v logs who comes and goes" {
 	echo_server -v
 	echoes hello

@@ -548,6 +548,20 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	kill -CONT "$pid"
 }
 
+@test "after a pause of the process a request and a Pong that came meanwhile are read before -t and -k" {
+	serve wshub -t 2s -k 1s --fan-out
+	server=$pid
+	cd "$BATS_TEST_TMPDIR" || return
+	printf '%b' "$request" >request
+	start head tcppeer "connect:$port" 'send:GET / HTTP/1.1\r\n' await:go "send:${request#*1.1\\r\\n}" recv hold
+	start pong tcppeer "connect:$port" file:request recv recv await:go 'send:\x8a\x80\0\0\0\0' recv hold
+	pings() { [ "$(LC_ALL=C grep -ac $'^recv \x89' pong.out)" = "$1" ]; }
+	await_that pings 1
+	paused "$server" 2.2 eval 'touch go; await head.out "^sent [0-9]{3}" && await pong.out "^sent 6$"'
+	await head.out '^recv HTTP/1.1 101 '
+	await_that pings 2
+}
+
 @test "authorize: only whom the program lets in comes in" {
 	recorder
 	cat >"$BATS_TEST_TMPDIR/may" <<-'END'

@@ -19,16 +19,21 @@ clock_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* What poll(2) wants: how long until then, 0 where it has passed, -1 for never. */
+/* What poll(2) wants: how long from now until then, 0 if it has passed, -1 for never. */
 static inline int
-clock_until(int64_t deadline_ms)
+clock_between(int64_t now_ms, int64_t deadline_ms)
 {
-	int64_t left;
+	int64_t left = deadline_ms - now_ms;
 
 	if (deadline_ms == CLOCK_NEVER)
 		return -1;
-	left = deadline_ms - clock_ms();
 	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+static inline int
+clock_until(int64_t deadline_ms)
+{
+	return clock_between(deadline_ms == CLOCK_NEVER ? 0 : clock_ms(), deadline_ms);
 }
 
 #endif

@@ -18,6 +18,8 @@ loop_open(struct loop *loop)
 	loop->signals_at = 0;
 	loop->queues = NULL;
 	loop->next = loop->count = 0;
+	loop->hurry = false;
+	loop->watched = loop->reported = 0;
 	return loop->fd < 0 ? -1 : 0;
 }
 
@@ -34,7 +36,10 @@ watch_begin(struct loop *loop, struct watch *watch, int fd, uint32_t wanted)
 {
 	watch->fd = fd;
 	watch->wanted = wanted;
-	return control(loop, EPOLL_CTL_ADD, watch);
+	if (control(loop, EPOLL_CTL_ADD, watch) != 0)
+		return -1;
+	loop->watched++;
+	return 0;
 }
 
 void
@@ -60,6 +65,7 @@ void
 watch_end(struct loop *loop, struct watch *watch)
 {
 	forget(loop, watch);
+	loop->watched--;
 	(void)control(loop, EPOLL_CTL_DEL, watch);
 }
 
@@ -117,24 +123,26 @@ deadlines_first(const struct deadlines *queue)
 }
 
 static int
-wait_ms(const struct loop *loop)
+wait_ms(const struct loop *loop, int64_t now)
 {
 	int64_t at = CLOCK_NEVER;
 
+	if (loop->hurry)
+		return 0;
 	for (const struct deadlines *q = loop->queues; q != NULL; q = q->others) {
 		const struct deadline *first = deadlines_first(q);
 
 		if (first != NULL && first->at < at)
 			at = first->at;
 	}
-	return clock_until(at);
+	return clock_between(now, at);
 }
 
 static void
 deadlines_tell(struct loop *loop)
 {
 	for (struct deadlines *q = loop->queues; q != NULL; q = q->others) {
-		for (struct deadline *first; (first = deadlines_first(q)) != NULL && first->at <= loop->now;) {
+		for (struct deadline *first; (first = deadlines_first(q)) != NULL && first->at <= loop->before;) {
 			deadline_drop(first);
 			q->passed(loop, first);
 		}
@@ -151,23 +159,58 @@ signals_now_and_then(struct loop *loop)
 	signals_let_in();
 }
 
+/* EINTR (a signal, or SIGCONT) hides the events that are there. */
+static int
+events_wait(struct loop *loop)
+{
+	int64_t before = clock_ms();
+	int ms = wait_ms(loop, before);
+	int count = epoll_pwait(loop->fd, loop->batch, LOOP_BATCH, ms, signals_wait_mask());
+
+	if (count < 0 && errno == EINTR)
+		count = epoll_wait(loop->fd, loop->batch, LOOP_BATCH, 0);
+	if (count < 0)
+		return -1;
+	loop->hurry = false;
+	if (loop->reported == 0)
+		loop->before = before;
+	loop->reported += (size_t)count;
+	loop->next = 0;
+	loop->count = count;
+	return 0;
+}
+
+/* The kernel reports in turn: the events that were there at first are known when there are
+ * no more, or when as many were reported as there are watches. */
+static bool
+events_known(const struct loop *loop)
+{
+	return loop->count < LOOP_BATCH || loop->reported >= loop->watched;
+}
+
 int
 loop_turn(struct loop *loop)
 {
-	loop->count = epoll_pwait(loop->fd, loop->batch, LOOP_BATCH, wait_ms(loop), signals_wait_mask());
-	if (loop->count < 0 && errno != EINTR)
+	if (loop->next == loop->count && events_wait(loop) != 0)
 		return -1;
 	loop->now = clock_ms();
-	for (loop->next = 0; loop->next < loop->count;) {
+	while (loop->next < loop->count) {
 		struct epoll_event *event = &loop->batch[loop->next++];
 		struct watch *watch = event->data.ptr;
 
 		if (watch != NULL)
 			watch->ready(loop, watch, event->events);
+		if (clock_ms() - loop->now >= LOOP_TURN_MS)
+			break;
 	}
 	if (loop->count > 0)
 		signals_now_and_then(loop);
-	loop->count = 0;
-	deadlines_tell(loop);
+	if (loop->next < loop->count)
+		return 0;
+	if (events_known(loop)) {
+		loop->reported = 0;
+		deadlines_tell(loop);
+	}
+	loop->next = loop->count = 0;
 	return 0;
 }

@@ -19,6 +19,7 @@
 #define FITTINGS_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 
@@ -54,7 +55,7 @@ struct deadlines {
 	struct deadlines *others;
 };
 
-enum { LOOP_BATCH = 256 };
+enum { LOOP_BATCH = 256, LOOP_TURN_MS = 20 };
 
 struct loop {
 	int fd;
@@ -63,6 +64,10 @@ struct loop {
 	struct deadlines *queues;
 	int next;    /* the batch's events that are still to be told */
 	int count;
+	bool hurry;    /* for the next turn: does not wait, the caller has more to do */
+	size_t watched;
+	size_t reported; /* events since the last time that deadlines were judged */
+	int64_t before;  /* clock_ms() before the first of them was waited for */
 	struct epoll_event batch[LOOP_BATCH];
 };
 
@@ -70,10 +75,15 @@ struct loop {
 int loop_open(struct loop *loop);
 
 /*
- * Waits for events, deadlines or a signal (let in only here: signals.h), and
- * tells whom they concern. Returns after at most LOOP_BATCH events, so that the
- * caller sees signals and its own state often. Returns 0, or -1 with errno where
- * waiting itself failed: trying again would only spin.
+ * Waits for events, deadlines or a signal (let in only here: signals.h), and calls the
+ * handlers. Returns after at most LOOP_BATCH events and after LOOP_TURN_MS, so that the
+ * caller sees signals and its own state often; the rest of a batch comes in the next turn.
+ *
+ * After a pause of the process (SIGSTOP, suspend) descriptors are read before deadlines
+ * are judged: a deadline passes only when every event that was there at that time has
+ * been reported.
+ *
+ * Returns 0, or -1 with errno if waiting itself failed: trying again would only spin.
  */
 int loop_turn(struct loop *loop);
 

@@ -131,6 +131,69 @@ who_was_told_stands_behind_who_was_not(void)
 }
 
 static void
+heard_in_time(struct loop *l, struct watch *watch, uint32_t events)
+{
+	(void)l;
+	(void)events;
+	deadline_drop(&((struct end *)watch)->deadline);
+	((struct end *)watch)->heard++;
+	watch_want(&loop, watch, 0);
+}
+
+static void
+after_a_pause_all_is_read_before_a_deadline_passes(void)
+{
+	static struct deadlines limits;
+	unsigned told = 0;
+
+	limits.passed = note_passed;
+	deadlines_begin(&loop, &limits, 20);
+	passed_count = 0;
+	loop.now = clock_ms();
+	for (size_t i = 0; i < ENDS; i += 2) {
+		pair(&ends[i], &ends[i + 1]);
+		ends[i].watch.ready = heard_in_time;
+		say_to(&ends[i + 1]);
+		deadline_set(&loop, &limits, &ends[i].deadline);
+	}
+	deadline_set(&loop, &limits, &ends[1].deadline); /* the one that says nothing */
+	(void)nanosleep(&(struct timespec){.tv_nsec = 40 * 1000 * 1000}, NULL);
+	while (passed_count == 0)
+		CHECK(loop_turn(&loop) == 0);
+	for (size_t i = 0; i < ENDS; i += 2)
+		told += ends[i].heard;
+	CHECK(told == ENDS / 2 && passed_count == 1 && passed[0] == &ends[1]);
+	for (size_t i = 0; i < ENDS; i++)
+		watch_close(&loop, &ends[i].watch);
+}
+
+static void
+slow(struct loop *l, struct watch *watch, uint32_t events)
+{
+	(void)l;
+	(void)events;
+	((struct end *)watch)->heard++;
+	(void)nanosleep(&(struct timespec){.tv_nsec = (LOOP_TURN_MS + 1) * 1000 * 1000}, NULL);
+}
+
+static void
+a_turn_is_bounded_in_time_and_the_rest_of_its_batch_comes_next(void)
+{
+	for (size_t i = 0; i < 6; i += 2) {
+		pair(&ends[i], &ends[i + 1]);
+		ends[i + 1].watch.ready = slow;
+		say_to(&ends[i]);
+	}
+	for (unsigned turn = 1; turn <= 6; turn++) {
+		CHECK(loop_turn(&loop) == 0);
+		CHECK(ends[1].heard + ends[3].heard + ends[5].heard == turn);
+	}
+	CHECK(ends[1].heard == 2 && ends[3].heard == 2 && ends[5].heard == 2);
+	for (size_t i = 0; i < 6; i++)
+		watch_close(&loop, &ends[i].watch);
+}
+
+static void
 deadlines_pass_in_their_order_and_not_before(void)
 {
 	static struct deadlines longer, shorter;
@@ -188,6 +251,8 @@ main(void)
 	TEST(what_is_left_is_told_again);
 	TEST(one_that_has_ended_hears_nothing_more_of_the_same_turn);
 	TEST(who_was_told_stands_behind_who_was_not);
+	TEST(after_a_pause_all_is_read_before_a_deadline_passes);
+	TEST(a_turn_is_bounded_in_time_and_the_rest_of_its_batch_comes_next);
 	TEST(deadlines_pass_in_their_order_and_not_before);
 	TEST(a_signal_ends_the_wait_and_is_let_in_even_when_there_is_always_something);
 	return unit_done();
