@@ -65,7 +65,7 @@ USAGE_FIRST static const struct usage usage = {
 	            "-c [same options] [-q quiet-time] [-m count]\n"
 	            "-d [-c] [-b | -0 | -n [-T]] [-M max]\n"
 	            "-e [-c] [-b | -0 | -n [-T]] [-M max] [--replace]",
-	.summary = "Runs prog behind a WebSocket on fds 0 and 1 (with -c, 6 and 7): each text message\n"
+	.summary = "Runs prog behind a WebSocket on fds 0 and 1 (with -c, 6 and 7): each message\n"
 	           "is a line on its stdin, each line of its stdout a text message.",
 	.rows = rows,
 	.count = sizeof rows / sizeof *rows,
@@ -241,7 +241,7 @@ flows_begin(struct session *s, enum reader_peer peer)
 	s->up = buffer_over(storage[UP], FIRST_SIZE);
 	s->in.reader.peer = (unsigned char)peer;
 	s->in.reader.limit = s->set.max;
-	s->in.reader.refuse_binary = s->set.mode != RECORD_BYTES && s->set.mode != RECORD_TYPED;
+	s->in.reader.text_only = s->set.mode != RECORD_BYTES && s->set.mode != RECORD_TYPED;
 	s->in.records.mode = s->set.mode;
 	s->out.records.mode = s->set.mode;
 	s->out.masked = s->set.client;
@@ -399,6 +399,12 @@ filter_read(struct port *from)
 		die(STATUS_FAILED, "stdin: %s", strerror(from->error));
 }
 
+static const char *
+hint_of(unsigned code)
+{
+	return code == CLOSE_UNSUPPORTED ? " (use -b or -n -T)" : "";
+}
+
 static int
 decode_end(struct session *s, const struct reader_event *e)
 {
@@ -408,7 +414,7 @@ decode_end(struct session *s, const struct reader_event *e)
 	s->prog.in.kept = 0;
 	filter_write(&s->prog.in);
 	if (e->kind == READER_FAIL)
-		complain("byte %" PRIu64 ": %s", s->in.taken, e->why);
+		complain("byte %" PRIu64 ": %s%s", s->in.taken, e->why, hint_of(e->code));
 	if (inside)
 		complain("byte %" PRIu64 ": the end inside a message", s->in.taken + buffer_held(&s->rx));
 	return inside || e->kind == READER_FAIL ? STATUS_FAILED : STATUS_OK;
@@ -643,7 +649,7 @@ static void
 peer_fails(struct session *s, unsigned code, const char *why)
 {
 	if (cause_open(s) || s->set.verbose)
-		complain("peer: %s (%u)", why, code);
+		complain("peer: %s (%u)%s", why, code, hint_of(code));
 	if (cause_open(s))
 		s->wrong = why;
 	peer_end(s, CAUSE_WRONG, code);

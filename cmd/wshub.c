@@ -512,7 +512,8 @@ static void
 client_fail(struct client *c, unsigned code, const char *why)
 {
 	if (options.verbose)
-		complain("%s: %u %s", client_name(c), code, why);
+		complain("%s: %u %s%s", client_name(c), code, why,
+		    code == CLOSE_UNSUPPORTED ? " (use --netstring)" : "");
 	client_forget(c, code, span_of(why));
 	if (c->stage == STAGE_OPEN)
 		(void)client_queue_once(c, message_close(code, why));
@@ -833,7 +834,7 @@ client_open(struct client *c, const struct handshake *d)
 	c->known = c->listed = true;
 	c->reader = (struct reader){
 		.peer = READER_OF_CLIENT, .limit = options.message,
-		.refuse_binary = !options.exact && !options.fan_out,
+		.text_only = !options.exact && !options.fan_out,
 	};
 	if (options.ping_ms != 0)
 		client_clock(c, &server.pings);

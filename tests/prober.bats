@@ -32,6 +32,11 @@ small=handshake,origin,framing,pings,reserved,fragments,utf8,close
 	probe --chunk 1000 --groups "$small,limits" "127.0.0.1:$port"
 }
 
+@test "where records have no type, binary messages that are UTF-8 are text" {
+	serve tcpaccept wsupgrade wsframe -n cat
+	probe --groups text-only "127.0.0.1:$port"
+}
+
 @test "only the listed hosts are served, whatever the origin" {
 	serve tcpaccept wsupgrade --host localhost wsframe -n -T cat
 	probe --groups hosts "127.0.0.1:$port"

@@ -96,10 +96,11 @@ misused() {
 	[ "$status" = 1 ]
 }
 
-@test "-d refuses binary messages in lines, -M counts inclusively over fragments" {
-	run --separate-stderr wsframe -d < <(printf '\x82\x01x')
+@test "-d takes a binary message that is UTF-8 as a record, -M counts inclusively over fragments" {
+	run --separate-stderr wsframe -d < <(printf '\x82\x01x\x82\x03ab\xff')
 	[ "$status" = 1 ]
-	said 'wsframe: byte 0: a binary message'
+	[ "$output" = x ]
+	said 'wsframe: byte 7: binary message is not UTF-8 (use -b or -n -T)'
 	run --separate-stderr wsframe -d -M 5 < <(printf '\x81\x05Hello\x01\x03Hel\x80\x03lo!')
 	[ "$status" = 1 ]
 	[ "$output" = Hello ]
@@ -337,16 +338,19 @@ misused() {
 	told 'binary a' 'close 1007 a text that is not UTF-8' end 'exit 1'
 }
 
-@test "a binary message in lines, -0 and -n is refused with 1003 at its header" {
+@test "a binary message in lines, -0 and -n is a record if it is UTF-8, else 1003 at its first bad byte" {
 	for mode in '' -0 -n; do
 		# shellcheck disable=SC2086
-		peer text:a get 'raw:\x02\x85\x00\x00\x00\x00' rest wait -- wsframe $mode cat
-		if [ -z "$mode" ]; then
-			told 'text a' 'close 1003 a binary message' end 'exit 1'
-			said 'wsframe: peer: a binary message (1003)'
-		fi
-		[[ "$output" == *$'\nexit 1' ]]
+		peer 'binary:caf\xc3\xa9' '+binary:\xc3' 'more:\xa9' binary: get:3 text:b 'raw:\x82\x85\0\0\0\0a\xff' rest wait -- wsframe $mode cat
+		told 'text caf\xc3\xa9' 'text \xc3\xa9' text 'text b' 'close 1003 binary message is not UTF-8' end 'exit 1'
+		said 'wsframe: peer: binary message is not UTF-8 (1003) (use -b or -n -T)'
 	done
+	long=$(printf %040000d 0)
+	peer "+binary:$long" "+more:$long" 'more:\xff' rest wait -- wsframe sh -c 'wc -c >count'
+	told 'close 1003 binary message is not UTF-8' end 'exit 1'
+	holds count '80000\n'
+	peer "+binary:$long" 'more:\xff' rest wait -- wsframe sh -c 'wc -c >count'
+	holds count '0\n'
 }
 
 @test "fragments become one message, control frames come between them" {
@@ -872,14 +876,14 @@ unread() {
 }
 
 @test "where it is told whose connection it is, its lines say so" {
-	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=4711 peer 'binary:x' rest wait -- wsframe cat
-	said 'wsframe: 192.0.2.1:4711: peer: a binary message (1003)'
-	TCPREMOTEIP=2001:db8::1 TCPREMOTEPORT=1 peer 'binary:x' rest wait -- wsframe cat
-	said 'wsframe: [2001:db8::1]:1: peer: a binary message (1003)'
-	TCPREMOTEIP=$'\n\e' TCPREMOTEPORT=1 peer 'binary:x' rest wait -- wsframe cat
-	said 'wsframe: \x0a\x1b:1: peer: a binary message (1003)'
-	TCPREMOTEIP=$(printf %0100d 1) TCPREMOTEPORT=1 peer 'binary:x' rest wait -- wsframe cat
-	said 'wsframe: peer: a binary message (1003)'
+	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=4711 peer 'text:\xff' rest wait -- wsframe cat
+	said 'wsframe: 192.0.2.1:4711: peer: a text that is not UTF-8 (1007)'
+	TCPREMOTEIP=2001:db8::1 TCPREMOTEPORT=1 peer 'text:\xff' rest wait -- wsframe cat
+	said 'wsframe: [2001:db8::1]:1: peer: a text that is not UTF-8 (1007)'
+	TCPREMOTEIP=$'\n\e' TCPREMOTEPORT=1 peer 'text:\xff' rest wait -- wsframe cat
+	said 'wsframe: \x0a\x1b:1: peer: a text that is not UTF-8 (1007)'
+	TCPREMOTEIP=$(printf %0100d 1) TCPREMOTEPORT=1 peer 'text:\xff' rest wait -- wsframe cat
+	said 'wsframe: peer: a text that is not UTF-8 (1007)'
 	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=1 peer -c 'close:4000,bye' get drop wait -- wsframe -c cat
 	said 'wsframe: peer: closed with 4000: bye'
 }

@@ -321,12 +321,14 @@ turn() {
 	cmp "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/want"
 }
 
-@test "binary in lines is refused with 1003" {
-	serve wshub cat
-	printf '2:bx,' >"$BATS_TEST_TMPDIR/in"
+@test "binary in lines is text if it is UTF-8, and refused with 1003 if not" {
+	serve wshub -v sh -c 'cat >&2'
+	printf '2:bx,3:bx\377,' >"$BATS_TEST_TMPDIR/in"
 	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -n -T -q never <"$BATS_TEST_TMPDIR/in"
 	[ "$status" = 1 ]
-	[[ $stderr == *1003* ]]
+	[[ $stderr == *'closed with 1003: binary message is not UTF-8'* ]]
+	server_says '^1 text x$'
+	server_says ': 1003 binary message is not UTF-8 \(use --netstring\)$'
 }
 
 @test "malformed netstrings from prog end it all with 1011 and status 1" {
@@ -370,6 +372,15 @@ turn() {
 	hears c '^end$'
 	! grep -q last "$BATS_TEST_TMPDIR/c.out" || false
 	[ ! -s "$BATS_TEST_TMPDIR/a.out" ]
+}
+
+@test "fan-out: text and binary are forwarded as they came" {
+	serve wshub -v --fan-out
+	client b / -n -T
+	server_says '^Connected by'
+	printf '3:tin,4:b\377\0\1,' >"$BATS_TEST_TMPDIR/in"
+	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -n -T -q 0 <"$BATS_TEST_TMPDIR/in"
+	await_that cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/b.out"
 }
 
 @test "prog's exit 0 closes all with 1000, what it wrote is sent, its status is ours" {

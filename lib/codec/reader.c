@@ -91,10 +91,6 @@ data_begin(struct reader *r, const struct frame *f, struct reader_event *e)
 	bool binary = r->in_message ? r->binary : f->opcode == OPCODE_BINARY;
 	uint64_t before = r->in_message ? r->size : 0;
 
-	if (binary && r->refuse_binary) {
-		(void)fail(r, e, CLOSE_UNSUPPORTED, "a binary message");
-		return false;
-	}
 	/* before is at most the limit: no overflow. */
 	if (r->limit != 0 && f->length > r->limit - before) {
 		(void)fail(r, e, CLOSE_TOO_BIG, "a message over the limit");
@@ -125,6 +121,21 @@ key_turn(struct reader *r, size_t by)
 	memcpy(r->key, turned, sizeof turned);
 }
 
+/* Whether this message must be UTF-8. */
+static bool
+is_text(const struct reader *r)
+{
+	return !r->binary || r->text_only;
+}
+
+static size_t
+fail_text(struct reader *r, struct reader_event *e)
+{
+	if (r->binary)
+		return fail(r, e, CLOSE_UNSUPPORTED, "binary message is not UTF-8");
+	return fail(r, e, CLOSE_BAD_TEXT, "a text that is not UTF-8");
+}
+
 /* Unmasks and checks n bytes; returns how many of them are good. */
 static size_t
 payload_check(struct reader *r, unsigned char *bytes, size_t n)
@@ -135,7 +146,7 @@ payload_check(struct reader *r, unsigned char *bytes, size_t n)
 		ascii = mask_apply(bytes, n, r->key, 0) < 0x80;
 		key_turn(r, n);
 	}
-	if (r->binary || (ascii && utf8_whole(&r->text)))
+	if (!is_text(r) || (ascii && utf8_whole(&r->text)))
 		return n;
 	return utf8_check(&r->text, bytes, n);
 }
@@ -149,17 +160,17 @@ data_event(struct reader *r, unsigned char *bytes, size_t n, size_t room, struct
 	if (take > r->left)
 		take = (size_t)r->left;
 	if (r->broken)
-		return fail(r, e, CLOSE_BAD_TEXT, "a text that is not UTF-8");
+		return fail_text(r, e);
 	e->kind = room == 0 && (n > 0 || r->left == 0) ? READER_FULL : READER_MORE;
 	if (room == 0 || (take == 0 && r->left > 0))
 		return 0;
 	good = payload_check(r, bytes, take);
 	r->left -= good;
-	r->broken = good < take || (r->left == 0 && r->fin && !r->binary && !utf8_whole(&r->text));
+	r->broken = good < take || (r->left == 0 && r->fin && is_text(r) && !utf8_whole(&r->text));
 	if (r->broken && good == 0)
-		return fail(r, e, CLOSE_BAD_TEXT, "a text that is not UTF-8");
+		return fail_text(r, e);
 	e->kind = READER_DATA;
-	e->piece = (struct piece){.at = bytes, .size = good, .binary = r->binary, .first = first};
+	e->piece = (struct piece){.at = bytes, .size = good, .binary = !is_text(r), .first = first};
 	e->piece.last = r->left == 0 && r->fin && !r->broken;
 	e->sized = sized;
 	e->size = r->size;

@@ -33,13 +33,13 @@ struct reader {
 	unsigned char key[FRAME_KEY_SIZE]; /* turned so that key[0] is for the next byte */
 	struct utf8 text;
 	unsigned char peer;  /* enum reader_peer */
-	bool refuse_binary;  /* with 1003, at the message's first header */
+	bool text_only;      /* a binary message is given as text; 1003 at its first byte that is not UTF-8 */
 	bool masked, fin;    /* this frame */
 	bool in_frame;       /* some of its payload, or of what it means, is still to come */
 	bool in_message;     /* a frame without FIN came before */
 	bool begun;          /* some piece of this message was given */
 	bool binary;
-	bool broken;         /* the text is not UTF-8 from here on */
+	bool broken;         /* what must be UTF-8 is not from here on */
 	bool over;           /* a Close or a failure was given */
 };
 

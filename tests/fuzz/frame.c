@@ -195,16 +195,17 @@ naive_data(struct naive *v, const struct naive_head *h, bool first)
 	size_t there = v->n - v->at - h->size, n = h->length < there ? (size_t)h->length : there, good;
 	bool last = h->fin && h->length <= there, whole = true;
 	size_t before = v->held;
+	bool text = !v->binary || v->rules->text_only;
 
 	for (size_t i = 0; i < n; i++)
 		v->text[v->held++] = v->in[v->at + h->size + i] ^ (h->masked ? h->key[i % 4] : 0);
-	good = v->binary ? v->held : naive_utf8(v->text, v->held, &whole);
+	good = !text ? v->held : naive_utf8(v->text, v->held, &whole);
 	/* A message is begun by its first good byte, or by what comes when there is none to come. */
 	if (first && (good > 0 || (h->length == 0 && (!h->fin || whole))))
-		account_text(v->a, v->binary ? "B(" : "T(");
+		account_text(v->a, text ? "T(" : "B(");
 	account_put(v->a, v->text + before, good - before);
 	if (good < v->held || (last && !whole))
-		naive_fail(v, 1007, v->at + h->size + good - before);
+		naive_fail(v, v->binary ? 1003 : 1007, v->at + h->size + good - before);
 	else if (last)
 		account_text(v->a, ")");
 }
@@ -231,10 +232,6 @@ naive_read(struct naive *v)
 		}
 		if (first)
 			v->binary = h.op == 2;
-		if (v->binary && v->rules->refuse_binary) {
-			naive_fail(v, 1003, v->at);
-			return;
-		}
 		if (first)
 			v->size = v->held = 0;
 		if (v->rules->limit != 0 && h.length > v->rules->limit - v->size) {
@@ -258,7 +255,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	static struct naive v;
 	struct fuzz f = fuzz_over(bytes, size);
 	unsigned choice = fuzz_byte(&f), most = fuzz_byte(&f);
-	struct reader r = {.peer = (unsigned char)(choice % 3), .refuse_binary = (choice & 64) != 0};
+	struct reader r = {.peer = (unsigned char)(choice % 3), .text_only = (choice & 64) != 0};
 	struct fuzz at_once;
 
 	r.limit = limits[choice / 4 % 8];

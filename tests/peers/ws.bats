@@ -100,7 +100,7 @@ client() {
 	python_client ended
 }
 
-@test "Python websockets: a binary message is refused in lines" {
+@test "Python websockets: in lines a binary message is a record if it is UTF-8" {
 	need_python
 	serve tcpaccept wsupgrade wsframe cat
 	python_client binary
@@ -187,7 +187,7 @@ client() {
 	grep -q 1009 "$BATS_TEST_TMPDIR/err"
 }
 
-@test "our client refuses a binary message in lines and takes it in bytes" {
+@test "our client refuses a binary message that is not UTF-8 in lines and takes it in bytes" {
 	need_python
 	their_server "$python" "$here/ws_server.py"
 	run -1 client /binary -q never </dev/null

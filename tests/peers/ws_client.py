@@ -101,9 +101,11 @@ async def ended():
 
 
 async def binary():
-    """A server in lines takes no binary message."""
+    """A server in lines takes a binary message if it is UTF-8."""
     async with connect() as ws:
-        await ws.send(b"\x00")
+        await ws.send("caf\u00e9".encode())
+        assert await ws.recv() == "caf\u00e9"
+        await ws.send(b"\xff")
         try:
             while True:
                 await ws.recv()

@@ -1282,7 +1282,7 @@ static unsigned count, failures;
 static bool
 chosen(const char *group, const char *name)
 {
-	bool extra = strcmp(group, "hosts") == 0 || strcmp(group, "slow") == 0;
+	bool extra = strcmp(group, "hosts") == 0 || strcmp(group, "slow") == 0 || strcmp(group, "text-only") == 0;
 
 	if (settings.groups == NULL ? extra : !has_token(settings.groups, group))
 		return false;
@@ -1422,9 +1422,11 @@ run_texts(void)
 		if (t->bad != GOOD_TEXT) {
 			run_bad_text(t);
 			run_made("utf8", "As binary it is echoed: %s | binary %s =binary %s", t->name, t->text, t->text);
+			run_made("text-only", "As binary it fails: %s | binary %s =close 1003", t->name, t->text);
 			continue;
 		}
 		run_made("utf8", "UTF-8 is echoed: %s | text %s =text %s", t->name, t->text, t->text);
+		run_made("text-only", "As binary it is echoed as text: %s | binary %s =text %s", t->name, t->text, t->text);
 		run_made("utf8", "UTF-8 in one-byte fragments is echoed: %s | cut=1 text %s =text %s", t->name, t->text, t->text);
 	}
 }

@@ -256,14 +256,17 @@ the_limit_is_inclusive_and_counts_all_fragments(void)
 }
 
 static void
-binary_is_refused_at_its_header_where_asked(void)
+text_only_gives_a_binary_message_as_text_and_1003_at_its_first_bad_byte(void)
 {
 	struct reader r = from_server;
 
-	r.refuse_binary = true;
-	READS(r, "\x81\x01x\x82\x05", "T(x)!1003@3");
-	READS(r, "\x02\x00", "!1003@0");
-	READS(r, "\x01\x01x\x80\x01y", "T(xy)");
+	r.text_only = true;
+	READS(r, "\x82\x03x\xc3\xa9\x02\x01\xc3\x80\x01\xa9\x02\x00\x80\x00", "T(x\xc3\xa9)T(\xc3\xa9)T()");
+	READS(r, "\x81\x01x\x82\x05" "ab\xff", "T(x)T(ab!1003@7");
+	READS(r, "\x82\x02" "a\xc3", "T(a\xc3!1003@4");
+	READS(r, "\x02\x01\xc3\x80\x01x", "T(\xc3!1003@5");
+	READS(r, "\x82\x01\xff", "!1003@2");
+	READS(r, "\x81\x01\xff", "!1007@2");
 }
 
 static void
@@ -333,7 +336,7 @@ main(void)
 	TEST(text_fails_at_its_first_bad_byte);
 	TEST(text_must_not_end_inside_a_character);
 	TEST(the_limit_is_inclusive_and_counts_all_fragments);
-	TEST(binary_is_refused_at_its_header_where_asked);
+	TEST(text_only_gives_a_binary_message_as_text_and_1003_at_its_first_bad_byte);
 	TEST(without_room_control_frames_pass_and_payload_waits);
 	TEST(a_message_of_one_frame_tells_its_size);
 	TEST(all_lengths_of_masked_text_at_all_phases);
