@@ -7,7 +7,6 @@
 #define FITTINGS_GATE_H
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
@@ -18,7 +17,6 @@
 #include <unistd.h>
 
 #include "codec/cgi.h"
-#include "codec/console.h"
 #include "codec/handshake.h"
 #include "codec/policy.h"
 #include "ground/option.h"
@@ -152,75 +150,27 @@ gate_environment(const struct http_request *request, const struct handshake *dec
 	return all;
 }
 
-/* Starts the authorization program, in a process group of its own. Returns its pid, or
- * -1, having said why. */
+/* Starts the authorization program, in a process group of its own, with null as its stdin. Returns its
+ * pid, or -1, having said why. */
 static inline pid_t
-gate_ask(const struct gate *gate, char *const *environment)
+gate_ask(const struct gate *gate, char *const *environment, int null)
 {
 	char path[PATH_MAX], *const argv[] = {(char *)(uintptr_t)gate->authorize, NULL};
 	int error = exec_find(gate->authorize, path, sizeof path);
 	struct child_start start = {
-		.path = path, .argv = argv, .envp = environment, .out = STDERR_FILENO,
+		.path = path, .argv = argv, .envp = environment, .in = null, .out = STDERR_FILENO,
 		.own_group = true, .death_signal = SIGKILL,
 	};
 	bool exec_failed;
 	pid_t pid = -1;
 
-	start.in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (error == 0 && start.in < 0)
-		error = errno;
 	if (error == 0) {
 		pid = child_begin(&start, &exec_failed);
 		error = pid < 0 ? errno : 0;
 	}
-	if (start.in >= 0)
-		(void)close(start.in);
 	if (pid < 0)
 		complain("%s: %s", quoted(gate->authorize), strerror(error));
 	return pid;
-}
-
-/* The page's bytes: the console, or all of the user's file, which may be a
- * pipe. *room is then to be freed, NULL for the console's. False with errno
- * where it cannot be read. */
-static inline bool
-gate_page(const struct gate *gate, struct span *page, char **room)
-{
-	char *bytes = NULL;
-	size_t size = 0, most = 0;
-	ssize_t n = 1;
-	int fd;
-
-	*page = console_page();
-	*room = NULL;
-	if (gate->page == NULL)
-		return true;
-	fd = open(gate->page, O_RDONLY | O_CLOEXEC);
-	while (fd >= 0 && n != 0 && size <= GATE_PAGE_MAX) {
-		if (size == most) {
-			char *larger = realloc(bytes, most = most == 0 ? 64 * 1024 : 2 * most);
-
-			if (larger == NULL)
-				break;
-			bytes = larger;
-		}
-		n = read(fd, bytes + size, most - size);
-		if (n < 0 && errno != EINTR)
-			break;
-		size += n > 0 ? (size_t)n : 0;
-	}
-	if (size > GATE_PAGE_MAX)
-		errno = EFBIG;
-	if (fd >= 0)
-		(void)close(fd);
-	if (n != 0 || size > GATE_PAGE_MAX) {
-		free(bytes);
-		*page = (struct span){"", 0};
-		return false;
-	}
-	*room = bytes;
-	*page = (struct span){bytes, size};
-	return true;
 }
 
 /* The log line of an answer: a refusal always, the others where verbose. */

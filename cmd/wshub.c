@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "codec/console.h"
 #include "codec/frame.h"
 #include "codec/handshake.h"
 #include "codec/http.h"
@@ -31,6 +32,7 @@
 #include "system/child.h"
 #include "system/doors.h"
 #include "system/fds.h"
+#include "system/file.h"
 #include "system/ids.h"
 #include "system/listen.h"
 #include "system/loop.h"
@@ -43,6 +45,7 @@
 #include "system/sandbox.h"
 #include "system/signals.h"
 #include "system/stock.h"
+#include "system/talk.h"
 #include "system/tally.h"
 
 enum {
@@ -66,6 +69,7 @@ enum {
 	SLICE = 64 << 10,          /* of a long record, written in one go */
 	FLUSH_AFTER = 64 << 10,    /* deliveries that wait before some are sent */
 	LAST_READS = 64,           /* of the program's pipe, for all that it has written by now */
+	DESCRIPTORS = 6,           /* besides clients: epoll, prog's pipes, systemd's socket, /dev/null, one to spare */
 	LOOK_MS = 1,               /* how soon to look whether prog has read, and how seldom at last */
 	LOOK_MS_MAX = 64,
 };
@@ -160,6 +164,10 @@ static struct {
 	size_t count;
 	struct ids ids;
 	struct asked asked; /* the authorization programs that run */
+	bool waiting;       /* clients wait for one to be run for them */
+	int null;           /* /dev/null, their stdin: opened while there are descriptors */
+	struct message *page; /* for browsers, shared by all clients that it is sent to; NULL for none */
+	bool page_fixed;      /* it is not read again */
 	struct tally networks;
 	struct rooms rooms;
 	struct client *dirty;
@@ -855,32 +863,46 @@ client_open(struct client *c, const struct handshake *d)
 		    (unsigned long long)options.max);
 }
 
+/* Keeps the page as it is in its file now. Without descriptors or memory to read it, and if the file
+ * is not a regular one any more, the page stays as it was. False with errno if it cannot be read. */
+static bool
+page_renew(void)
+{
+	struct message *renewed;
+	struct file file;
+
+	if (server.page_fixed)
+		return true;
+	if (file_read(options.gate.page, GATE_PAGE_MAX, NULL, &file) != 0)
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOTSUP;
+	if ((server.page->size != file.size || memcmp(server.page->bytes, file.bytes, file.size) != 0)
+	    && (renewed = message_of(file.bytes, file.size)) != NULL) {
+		message_release(server.page);
+		server.page = renewed;
+	}
+	free(file.bytes);
+	return true;
+}
+
 /* Refuses the server's request, serves it the page, or opens. */
 static void
 client_answer(struct client *c, struct handshake *d)
 {
 	char head[HANDSHAKE_ANSWER_SIZE];
-	struct span page = {"", 0};
-	char *room = NULL;
-	struct message *answer;
 	size_t size;
+	bool queued;
 
-	if (d->status == HTTP_OK && !gate_page(&options.gate, &page, &room)) {
+	if (d->status == HTTP_OK && !page_renew()) {
 		complain("%s: %s", quoted(options.gate.page), strerror(errno));
 		handshake_refuse(d, HTTP_INTERNAL_ERROR, "cannot read the page");
 	}
 	gate_log(client_name(c), d, &server.request, options.verbose && d->status == HTTP_OK);
-	size = handshake_answer(&options.gate.policy, &server.request, d, page.size, head);
-	if (d->status != HTTP_OK || !span_equal(server.request.method, span_of("GET")))
-		page.size = 0;
-	answer = message_new(size + page.size);
-	if (answer != NULL) {
-		memcpy(answer->bytes, head, size);
-		if (page.size != 0)
-			memcpy(answer->bytes + size, page.at, page.size);
-	}
-	free(room);
-	if (client_queue_once(c, answer) && d->status == HTTP_SWITCHING_PROTOCOLS)
+	size = handshake_answer(&options.gate.policy, &server.request, d,
+	    d->status == HTTP_OK ? server.page->size : 0, head);
+	queued = client_queue_once(c, message_of(head, size));
+	if (queued && d->status == HTTP_OK && span_equal(server.request.method, span_of("GET")))
+		(void)client_queue(c, server.page);
+	if (queued && d->status == HTTP_SWITCHING_PROTOCOLS)
 		client_open(c, d);
 	else
 		client_leave(c, &server.heads);
@@ -913,7 +935,7 @@ client_ask(struct client *c, const struct handshake *d)
 		(void)snprintf(port, sizeof port, "%u", (unsigned)address_port(&local));
 	ends.local_port = span_of(port);
 	environment = gate_environment(&server.request, d, &ends);
-	pid = environment == NULL ? -1 : gate_ask(&options.gate, environment);
+	pid = environment == NULL ? -1 : gate_ask(&options.gate, environment, server.null);
 	free(environment);
 	if (pid < 0) {
 		client_refuse(c, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
@@ -948,10 +970,12 @@ head_take(struct client *c, const char *bytes, size_t n, bool asked)
 	    && (d.status == HTTP_SWITCHING_PROTOCOLS || d.status == HTTP_OK)) {
 		c->scan = (struct http_scan){0};
 		/* Not too many at once: it is looked at again when one has ended. */
-		if (asked_full(&server.asked))
+		if (asked_full(&server.asked)) {
 			c->stage = STAGE_WAITING;
-		else
+			server.waiting = true;
+		} else {
 			client_ask(c, &d);
+		}
 		client_interest(c); /* what it says meanwhile waits in the kernel */
 		return 0;
 	}
@@ -1390,7 +1414,7 @@ all_end(int number)
 	if (ending.over)
 		return;
 	ending.signalled = number == SIGKILL ? 2 : 1;
-	(void)kill(-program.pid, number);
+	child_signal(program.pid, number);
 	deadline_drop(&server.end);
 	deadline_set(&server.loop, &server.ends, &server.end);
 }
@@ -1464,9 +1488,15 @@ asked_answer(struct client *c, int status)
 static void
 asked_next(void)
 {
-	for (size_t i = 0; i < server.count && !asked_full(&server.asked); i++)
+	if (!server.waiting)
+		return;
+	for (size_t i = 0; i < server.count; i++) {
+		if (asked_full(&server.asked))
+			return;
 		if (server.clients[i]->stage == STAGE_WAITING)
 			head_again(server.clients[i], false);
+	}
+	server.waiting = false;
 }
 
 static void
@@ -1480,11 +1510,10 @@ children_reap(void)
 		if (pid == program.pid) {
 			(void)kill(-pid, SIGTERM); /* the rest of its group */
 			program_ended(status);
-		} else if (asked_end(&server.asked, pid, &client) && client != NULL) {
+		} else if (asked_end(&server.asked, pid, &client)) {
 			asked_answer(client, status);
 		}
 	}
-	asked_next();
 }
 
 /* SIGTERM, SIGINT: what prog has said by now still goes out. */
@@ -1529,6 +1558,50 @@ prog_begin(void)
 	program.pipes.out.ready = program_out_ready;
 	if (pipes_begin(&server.loop, &program.pipes, ends.to, ends.from, PIPE_SIZE) != 0)
 		die(STATUS_FAILED, "pipe: %s", strerror(errno));
+}
+
+/* A file that cannot be read again is read now. */
+static void
+page_begin(void)
+{
+	struct talk_limit limit = {.limit_ms = options.gate.limit_ms};
+	struct span bytes = console_page();
+	struct file file = {0};
+
+	if (options.gate.policy.page == POLICY_NO_PAGE)
+		return;
+	if (options.gate.page != NULL) {
+		if (file_read(options.gate.page, GATE_PAGE_MAX, &limit, &file) != 0)
+			die(STATUS_FAILED, "%s: %s", quoted(options.gate.page),
+			    errno == ETIMEDOUT ? "no end of file within --timeout" : strerror(errno));
+		bytes = (struct span){file.bytes, file.size};
+		if (!file.regular)
+			complain("%s: not a regular file: read once, %zu bytes", quoted(options.gate.page), file.size);
+	}
+	server.page_fixed = !file.regular;
+	server.page = message_of(bytes.at, bytes.size);
+	if (server.page == NULL)
+		die(STATUS_FAILED, "no memory for the page");
+	free(file.bytes);
+}
+
+/* A client that is let in must not lack what answering it takes: the limit of descriptors limits clients first. */
+static void
+descriptors_begin(void)
+{
+	size_t left;
+
+	if (options.gate.authorize != NULL && (server.null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
+		die(STATUS_FAILED, "/dev/null: %s", strerror(errno));
+	fds_raise_limit();
+	left = fds_left();
+	if (left <= DESCRIPTORS)
+		die(STATUS_FAILED, "the hard limit of descriptors leaves none for clients (ulimit -Hn)");
+	if (options.max <= left - DESCRIPTORS)
+		return;
+	complain("--max: %llu: lowered to %zu by the hard limit of descriptors (ulimit -Hn)",
+	    (unsigned long long)options.max, left - DESCRIPTORS);
+	options.max = left - DESCRIPTORS;
 }
 
 static void
@@ -1581,9 +1654,10 @@ serve(void)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD};
 
+	page_begin(); /* may take until -t: a signal still ends us */
 	(void)signal(SIGPIPE, SIG_IGN);
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
-	fds_raise_limit();
+	descriptors_begin();
 	listeners_open(&server.listeners);
 	server_begin();
 	notify_send("STATUS=starting"); /* while our environment still says where to */
@@ -1595,6 +1669,7 @@ serve(void)
 	while (!ending.over && !(ending.begun && server.count == 0 && program.pid == 0)) {
 		farewells_look();
 		program_flush();
+		asked_next();
 		clients_flush();
 		if (ending.begun && server.count == 0 && program.pid == 0)
 			break;

@@ -1,5 +1,6 @@
 /* wsupgrade: the WebSocket opening handshake, then the program that speaks on. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "codec/client.h"
+#include "codec/console.h"
 #include "codec/frame.h"
 #include "codec/handshake.h"
 #include "codec/http.h"
@@ -22,6 +24,7 @@
 #include "system/address.h"
 #include "system/exec.h"
 #include "system/fds.h"
+#include "system/file.h"
 #include "system/listen.h"
 #include "system/signals.h"
 #include "system/talk.h"
@@ -244,7 +247,8 @@ session_decide(struct session *s, int found)
 		handshake_check(&s->job.gate.policy, s->request, &s->decision);
 }
 
-/* The end of a program within the time limit: its wait status, or -1 where it had to be killed. */
+/* The end of a program within the time limit: its wait status, or -1 if it had to be killed. It is not waited for
+ * then: a program of another user (setuid) cannot be killed. */
 static int
 child_wait(pid_t pid, struct talk_limit *limit)
 {
@@ -261,8 +265,7 @@ child_wait(pid_t pid, struct talk_limit *limit)
 		(void)signals_take(SIGCHLD);
 		(void)ppoll(NULL, 0, &wait, signals_wait_mask());
 	}
-	(void)kill(-pid, SIGKILL);
-	(void)waitpid(pid, &status, 0);
+	child_signal(pid, SIGKILL);
 	return -1;
 }
 
@@ -272,11 +275,14 @@ session_authorize(struct session *s)
 {
 	extern char **environ;
 	static const int child_signal = SIGCHLD;
+	int status, null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	pid_t pid;
-	int status;
 
 	signals_catch(&child_signal, 1);
-	pid = gate_ask(&s->job.gate, environ);
+	if (null < 0)
+		complain("/dev/null: %s", strerror(errno));
+	pid = null < 0 ? -1 : gate_ask(&s->job.gate, environ, null);
+	(void)close(null);
 	if (pid < 0) {
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
 		return;
@@ -321,20 +327,23 @@ static int
 session_end(struct session *s)
 {
 	struct talk_limit limit = {.limit_ms = GATE_LEAVE_MS};
-	struct span page = {"", 0};
-	char *room = NULL;
+	const char *path = s->job.gate.page;
+	struct span page = console_page();
+	struct file file = {0};
 	bool sent;
 
-	if (s->decision.status == HTTP_OK && !gate_page(&s->job.gate, &page, &room)) {
-		complain("%s: %s", quoted(s->job.gate.page), strerror(errno));
+	if (s->decision.status == HTTP_OK && path != NULL && file_read(path, GATE_PAGE_MAX, &s->limit, &file) != 0) {
+		complain("%s: %s", quoted(path), strerror(errno));
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "cannot read the page");
 	}
+	if (path != NULL)
+		page = (struct span){file.bytes, file.size};
 	sent = session_answer(s, page.size);
 	if (s->decision.status != HTTP_OK)
 		s->status = s->status != 0 ? s->status : STATUS_FAILED;
 	else if (sent && span_equal(s->request->method, span_of("GET")))
 		sent = session_send(s, page);
-	free(room);
+	free(file.bytes);
 	talk_leave(STDIN_FILENO, STDOUT_FILENO, &limit);
 	return sent ? s->status : STATUS_FAILED;
 }

@@ -611,6 +611,13 @@ misused() {
 	holds said 'termed\n'
 }
 
+@test "a program that has left its process group is killed as well" {
+	deserter ./prog
+	peer await:prog.pid close:1000 until:close rest wait -- timeout -k 1 20 wsframe -w 100ms ./prog
+	told 'close 1000' end 'exit 0'
+	gone "$(cat prog.pid)"
+}
+
 @test "after -w our Close comes first, and TERM after another, also where the program says nothing" {
 	not_sanitized
 	command -v strace >/dev/null || skip "needs strace"

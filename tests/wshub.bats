@@ -441,6 +441,16 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	await_that gone "$other"
 }
 
+@test "a program that has left its process group is killed as well" {
+	deserter "$BATS_TEST_TMPDIR/prog"
+	serve wshub -w 100ms "$BATS_TEST_TMPDIR/prog"
+	server=$pid
+	await_that test -s "$BATS_TEST_TMPDIR/prog.pid"
+	kill "$server"
+	ended "$server"
+	await_that gone "$(cat "$BATS_TEST_TMPDIR/prog.pid")"
+}
+
 @test "a second signal kills a program that does not hear the first at once" {
 	serve wshub -w 1h sh -c "$stubborn"
 	server=$pid
@@ -598,6 +608,48 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	await_that gone "$(cat "$BATS_TEST_TMPDIR/pid")"
 }
 
+@test "authorize: a program that has left its process group is killed" {
+	deserter "$BATS_TEST_TMPDIR/may"
+	serve wshub -t 500ms -a "$BATS_TEST_TMPDIR/may" cat
+	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
+	[[ $stderr == *500* ]]
+	await_that gone "$(cat "$BATS_TEST_TMPDIR/may.pid")"
+}
+
+# page NAME: what a browser gets is in NAME.
+page() {
+	start get tcppeer "connect:$port" "into:$BATS_TEST_TMPDIR/$1" 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' rest
+	ended "$pid"
+	grep -q '^HTTP/1.1 200 ' "$BATS_TEST_TMPDIR/$1"
+}
+
+@test "--page: a file is read anew, and when a FIFO has taken its place stays as it was, and nobody waits" {
+	cd "$BATS_TEST_TMPDIR"
+	echo first >mine
+	serve wshub --page mine --fan-out
+	page got
+	tail -n 1 got | cmp - mine
+	seq 30000 >mine
+	for n in 1 2; do
+		page got
+		tail -n 30000 got | cmp - mine
+	done
+	cp mine before
+	rm mine
+	mkfifo mine
+	page got
+	tail -n 30000 got | cmp - before
+}
+
+@test "--page: what a pipe brings is read once, at the start, and everybody gets it" {
+	serve bash -c 'exec wshub --page <(seq 30000) --fan-out'
+	server_says '^wshub: /dev/fd/[0-9]+: not a regular file: read once, 168894 bytes$'
+	for n in 1 2; do
+		page got
+		tail -n 30000 "$BATS_TEST_TMPDIR/got" | cmp - <(seq 30000)
+	done
+}
+
 @test "authorize: a child of who became us is none of the programs asked" {
 	serve sh -c ': & exec wshub -a true sh -c "sed -u \"s/^[0-9]* open.*/* text hello/;t;d\""'
 	client a /
@@ -710,10 +762,28 @@ descriptors() {
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
 }
 
+@test "the limit of descriptors lowers -c: the last client is still let in by -a, the last browser gets the page" {
+	recorder
+	echo '<p>' >"$BATS_TEST_TMPDIR/mine"
+	serve sh -c 'ulimit -n 20; LISTEN_PID=$$ exec wshub -a true --page "$0" "$@"' "$BATS_TEST_TMPDIR/mine" \
+		"$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	server_says '^wshub: --max: 10000: lowered to [0-9]+ by the hard limit of descriptors'
+	max=$(sed -n 's/.*lowered to \([0-9]*\) .*/\1/p' "$BATS_TEST_TMPDIR/server.err")
+	# The first one is closed and the last one is missing.
+	start crowd tcppeer "connect:$port" "crowd:$((max - 2))" "shout:$request" "await:$BATS_TEST_TMPDIR/go"
+	server_says "^got $((max - 2)) open "
+	page got
+	tail -n 1 "$BATS_TEST_TMPDIR/got" | cmp - "$BATS_TEST_TMPDIR/mine"
+	client a /
+	server_says "^got $((max - 1)) open "
+	[ "$(grep -c '^wshub: ' "$BATS_TEST_TMPDIR/server.err")" = 1 ]
+}
+
 @test "out of descriptors: it says so, waits without a spin, and serves who waited" {
 	recorder
-	serve sh -c 'ulimit -n 16; LISTEN_PID=$$ exec wshub "$@"' sh "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	server=$pid
+	prlimit --pid "$server" --nofile=10:
 	start crowd tcppeer "connect:$port" close crowd:20 "await:$BATS_TEST_TMPDIR/go"
 	crowd=$pid
 	server_says '^wshub: accept: '

@@ -400,6 +400,13 @@ lacks_variable() {
 	gone "$(cat sleeper)"
 }
 
+@test "-a: a program that has left its process group is killed, and not waited for" {
+	deserter ./may
+	run -1 --separate-stderr timeout 20 onsocket -s "$(request "$good")" wsupgrade -a ./may -t 500ms echo started
+	[[ $output == 'HTTP/1.1 500 '* ]]
+	gone "$(cat may.pid)"
+}
+
 @test "-a works where SIGCHLD is ignored and blocked, and the program gets it back" {
 	run --separate-stderr onsocket -s "$(request "$good")" env --ignore-signal=CHLD --block-signal=CHLD \
 		--ignore-signal=PIPE wsupgrade -a true grep -E '^Sig(Blk|Ign)' /proc/self/status
@@ -453,6 +460,14 @@ lacks_variable() {
 	[ "$status" = 1 ]
 	whole_answer 500
 	[ "${stderr_lines[0]}" = 'wsupgrade: missing: No such file or directory' ]
+}
+
+@test "--page: a FIFO that nobody writes to is waited for as long as --timeout says, a device is read as far as a page may go" {
+	mkfifo page
+	run -1 --separate-stderr timeout 20 onsocket -s "$(request "$host")" wsupgrade --page page -t 100ms false
+	[[ $output == 'HTTP/1.1 500 '* ]]
+	run -1 --separate-stderr timeout 20 onsocket -s "$(request "$host")" wsupgrade --page /dev/zero false
+	[[ $output == 'HTTP/1.1 500 '* ]]
 }
 
 @test "the program's environment is CGI/1.1" {

@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "system/child.h"
+
 bool
 asked_full(const struct asked *asked)
 {
@@ -16,14 +18,16 @@ asked_add(struct asked *asked, pid_t pid, void *owner)
 	asked->each[asked->count++].owner = owner;
 }
 
+/* The place does not wait for the program's end: one of another user (setuid) is not killed. */
 void
 asked_drop(struct asked *asked, const void *owner)
 {
 	for (int i = 0; i < asked->count; i++) {
 		if (asked->each[i].owner != owner)
 			continue;
-		asked->each[i].owner = NULL;
-		(void)kill(-asked->each[i].pid, SIGKILL);
+		child_signal(asked->each[i].pid, SIGKILL);
+		asked->each[i] = asked->each[--asked->count];
+		return;
 	}
 }
 

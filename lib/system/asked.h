@@ -10,7 +10,7 @@ enum { ASKED_MAX = 64 }; /* at once */
 struct asked {
 	struct {
 		pid_t pid;
-		void *owner; /* who waits for the answer; NULL for nobody any more */
+		void *owner; /* who waits for the answer */
 	} each[ASKED_MAX];
 	int count;
 };
@@ -20,10 +20,10 @@ bool asked_full(const struct asked *asked);
 /* There is room; pid leads a process group. */
 void asked_add(struct asked *asked, pid_t pid, void *owner);
 
-/* The owner waits no more: what is asked for it, if anything is, is killed. */
+/* The owner waits no more: the program that is asked for it, if there is one, is killed, and its place is free. */
 void asked_drop(struct asked *asked, const void *owner);
 
-/* A child has ended: *owner, or NULL, waits for it. False where it is none of these. */
+/* A child has ended: *owner waits for it. False if nobody does. */
 bool asked_end(struct asked *asked, pid_t pid, void **owner);
 
 #endif

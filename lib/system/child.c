@@ -68,6 +68,14 @@ child_begin(const struct child_start *start, bool *exec_failed)
 	return -1;
 }
 
+/* One signal is enough for a child that is in its group: some programs act on the second one. */
+void
+child_signal(pid_t pid, int number)
+{
+	if (kill(-pid, number) != 0 || number == SIGKILL)
+		(void)kill(pid, number);
+}
+
 int
 child_status(int wait_status)
 {

@@ -26,6 +26,13 @@ struct child_start {
  */
 pid_t child_begin(const struct child_start *start, bool *exec_failed);
 
+/*
+ * Sends a signal to the process group that the child leads, and to the child itself if it has left that group.
+ * Only SIGKILL surely reaches a child that left others behind in the group. Returns nothing: a program
+ * of another user (setuid) cannot be signalled.
+ */
+void child_signal(pid_t pid, int number);
+
 /* The exit status to pass on, from waitpid's: its own, or 128 and the signal. */
 int child_status(int wait_status);
 

@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+enum { INHERITED_MAX = 1024 }; /* no descriptor from there up is expected */
 
 void
 fds_open_standard(void)
@@ -87,6 +90,19 @@ fds_keep_from(int first)
 		return;
 	for (int fd = first, end = (int)sysconf(_SC_OPEN_MAX); fd < end; fd++)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+size_t
+fds_left(void)
+{
+	struct rlimit limit;
+	size_t used = 0;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return SIZE_MAX;
+	for (int fd = 0; fd < INHERITED_MAX && (rlim_t)fd < limit.rlim_cur; fd++)
+		used += fcntl(fd, F_GETFD) >= 0;
+	return (size_t)limit.rlim_cur - used;
 }
 
 void

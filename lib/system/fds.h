@@ -39,6 +39,9 @@ void fds_close_from(int first);
 /* Makes every descriptor from first up close-on-exec: we keep them, what we run does not. */
 void fds_keep_from(int first);
 
+/* How many more descriptors can be opened. */
+size_t fds_left(void);
+
 /* Raises the soft limit of descriptors to the hard one: a connection is one. */
 void fds_raise_limit(void);
 

@@ -150,7 +150,7 @@ program_signal(struct program *p, int number)
 {
 	if (p->pid == 0)
 		return;
-	(void)kill(-p->pid, number);
+	child_signal(p->pid, number);
 	p->signalled = true;
 }
 

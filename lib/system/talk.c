@@ -20,9 +20,8 @@ talk_left(struct talk_limit *limit)
 	return clock_until(limit->deadline);
 }
 
-/* 0 when the descriptor is ready, or has failed (the next call tells); -1 with errno. */
-static int
-wait_for(int fd, short events, struct talk_limit *limit)
+int
+talk_wait(int fd, short events, struct talk_limit *limit)
 {
 	struct pollfd p = {.fd = fd, .events = events};
 
@@ -44,7 +43,7 @@ try_again(int fd, short events, struct talk_limit *limit)
 {
 	if (errno == EINTR)
 		return true;
-	return (errno == EAGAIN || errno == EWOULDBLOCK) && wait_for(fd, events, limit) == 0;
+	return (errno == EAGAIN || errno == EWOULDBLOCK) && talk_wait(fd, events, limit) == 0;
 }
 
 /* Takes n bytes off the socket that were peeked at. */
@@ -102,7 +101,7 @@ read_other(int fd, const struct talk_end *end, char *bytes, size_t room, size_t 
 		ssize_t n;
 		int found;
 
-		if (wait_for(fd, POLLIN, limit) != 0)
+		if (talk_wait(fd, POLLIN, limit) != 0)
 			return 0;
 		n = read(fd, bytes + *got, safe < room - *got ? safe : room - *got);
 		if (n < 0 && try_again(fd, POLLIN, limit))
@@ -134,7 +133,7 @@ static ssize_t
 write_other(int fd, const char *bytes, size_t n, struct talk_limit *limit)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (wait_for(fd, POLLOUT, limit) != 0)
+	if (talk_wait(fd, POLLOUT, limit) != 0)
 		return -1;
 	return write(fd, bytes, n < PIPE_BUF ? n : PIPE_BUF);
 }
@@ -169,7 +168,7 @@ talk_leave(int in, int out, struct talk_limit *limit)
 
 	if (shutdown(out, SHUT_WR) != 0 && errno == ENOTSOCK)
 		(void)close(out);
-	while (wait_for(in, POLLIN, limit) == 0) {
+	while (talk_wait(in, POLLIN, limit) == 0) {
 		ssize_t n = read(in, waste, sizeof waste);
 
 		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))

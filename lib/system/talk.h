@@ -18,6 +18,10 @@ struct talk_limit {
 /* How long it still runs, in milliseconds; it runs from the first call on. */
 int talk_left(struct talk_limit *limit);
 
+/* Waits until the descriptor is ready for events (POLLIN, POLLOUT), or has failed: the next call on it tells.
+ * Returns 0, or -1 with errno (ETIMEDOUT). */
+int talk_wait(int fd, short events, struct talk_limit *limit);
+
 /* What ends the reading. */
 struct talk_end {
 	/*
