@@ -173,20 +173,35 @@ gate_ask(const struct gate *gate, char *const *environment, int null)
 	return pid;
 }
 
+/* The subprotocols that a client was let in without, because none of them is on offer; or empty. */
+static inline struct span
+gate_protocols_missed(const struct handshake *d, const struct http_request *request)
+{
+	struct span asked = {"", 0};
+
+	if (d->status == HTTP_SWITCHING_PROTOCOLS && d->protocol.size == 0)
+		(void)http_field_find(&request->fields, "Sec-WebSocket-Protocol", &asked);
+	return asked;
+}
+
 /* The log line of an answer: a refusal always, the others where verbose. */
 static inline void
 gate_log(const char *who, const struct handshake *d, const struct http_request *request, bool verbose)
 {
-	bool accepted = d->status == HTTP_SWITCHING_PROTOCOLS || d->status == HTTP_OK;
+	struct span protocol = d->protocol, missed;
 
-	if (!accepted)
-		complain("%s: %u %s%s%s", who, d->status, d->why, d->culprit.size == 0 ? "" : ": ",
-		    quoted_bytes(d->culprit.at, d->culprit.size));
-	else if (verbose)
-		complain("%s: %u %s%s%s", who, d->status,
-		    quoted_bytes(request->target.at, request->target.size),
-		    d->protocol.size == 0 ? "" : ", protocol ",
-		    quoted_bytes(d->protocol.at, d->protocol.size));
+	if (d->status >= HTTP_BAD_REQUEST) {
+		complain("%s: %u %s%s%s%s%s%s", who, d->status, d->why, d->culprit.size == 0 ? "" : ": ",
+		    quoted_bytes(d->culprit.at, d->culprit.size), d->against.size == 0 ? "" : " (Host: ",
+		    quoted_bytes(d->against.at, d->against.size), d->against.size == 0 ? "" : ")");
+		return;
+	}
+	if (!verbose)
+		return;
+	missed = gate_protocols_missed(d, request);
+	complain("%s: %u %s%s%s", who, d->status, quoted_bytes(request->target.at, request->target.size),
+	    protocol.size != 0 ? ", protocol " : missed.size != 0 ? ", subprotocols not on offer: " : "",
+	    protocol.size != 0 ? quoted_bytes(protocol.at, protocol.size) : quoted_bytes(missed.at, missed.size));
 }
 
 #endif

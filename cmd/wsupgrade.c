@@ -322,7 +322,7 @@ session_answer(struct session *s, size_t page_size)
 	return session_send(s, (struct span){answer, n});
 }
 
-/* The answer that ends it: a refusal, or the page. */
+/* The answer that ends it: a refusal, the page, or that to OPTIONS. */
 static int
 session_end(struct session *s)
 {
@@ -339,7 +339,7 @@ session_end(struct session *s)
 	if (path != NULL)
 		page = (struct span){file.bytes, file.size};
 	sent = session_answer(s, page.size);
-	if (s->decision.status != HTTP_OK)
+	if (s->decision.status >= HTTP_BAD_REQUEST)
 		s->status = s->status != 0 ? s->status : STATUS_FAILED;
 	else if (sent && span_equal(s->request->method, span_of("GET")))
 		sent = session_send(s, page);

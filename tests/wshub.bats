@@ -583,6 +583,32 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	await_that pings 2
 }
 
+@test "HTTP/1.0, HTTP/2, OPTIONS, a foreign Origin and a subprotocol that is not on offer: as wsupgrade answers and logs" {
+	ask() {
+		printf '%b' "$@" | portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/answer"
+		head -n 1 "$BATS_TEST_TMPDIR/answer"
+	}
+	serve wshub -v --host localhost --console -s chat cat
+	[[ $(ask 'OPTIONS * HTTP/1.0\r\n\r\n') == 'HTTP/1.1 204 '* ]]
+	grep -q $'^Allow: GET, HEAD, OPTIONS\r$' "$BATS_TEST_TMPDIR/answer"
+	server_says '^wshub: .*: 204 \*$'
+	[[ $(ask 'GET / HTTP/1.0\r\nHost: localhost\r\n\r\n') == 'HTTP/1.1 200 '* ]]
+	[[ $(ask 'GET / HTTP/1.0\r\n\r\n') == 'HTTP/1.1 400 '* ]]
+	[[ $(ask "${request/1.1/1.0}") == 'HTTP/1.1 200 '* ]]
+	[[ $(ask "${request/GET \/ HTTP\/1.1/GET \/x HTTP\/1.0}") == 'HTTP/1.1 426 '* ]]
+	server_says '^wshub: .*: 426 HTTP/1.0 cannot upgrade \(nginx: proxy_http_version 1.1\)$'
+	[[ $(ask 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n') == 'HTTP/1.1 400 '* ]]
+	server_says '^wshub: .*: 400 HTTP/2 instead of HTTP/1.1$'
+	[[ $(ask "${request/Host/Origin: http://evil\\r\\nHost}") == 'HTTP/1.1 403 '* ]]
+	server_says '^wshub: .*: 403 a foreign Origin: http://evil \(Host: localhost\)$'
+	[[ $(ask "${request/Host/Sec-WebSocket-Protocol: x, y\\r\\nHost}" '\x88\x80\0\0\0\0') == 'HTTP/1.1 101 '* ]]
+	server_says '^wshub: .*: 101 /, subprotocols not on offer: x, y$'
+	stop_all
+	serve wshub cat
+	[[ $(ask 'OPTIONS / HTTP/1.0\r\n\r\n') == 'HTTP/1.1 204 '* ]]
+	! grep -q 204 "$BATS_TEST_TMPDIR/server.err" || false
+}
+
 @test "authorize: only whom the program lets in comes in" {
 	recorder
 	cat >"$BATS_TEST_TMPDIR/may" <<-'END'

@@ -113,6 +113,7 @@ lacks_variable() {
 	refused 400 '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'
 	[ "$stderr" = 'wsupgrade: client: 400 TLS instead of HTTP' ]
 	refused 400 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+	[ "$stderr" = 'wsupgrade: client: 400 HTTP/2 instead of HTTP/1.1' ]
 	refused 400 'hello\r\n\r\n'
 	refused 400 '\n'
 	refused 400 "$(request "$good" 'GET /')"
@@ -137,19 +138,53 @@ lacks_variable() {
 	accepted "$(request "${good}A:\tb \xff \t\r\n")"
 }
 
-@test "another version of HTTP is 505" {
-	refused 505 'GET / HTTP/1.0\r\n\r\n'
+@test "another major version of HTTP is 505, another minor one of 1 is read as 1.1" {
 	refused 505 "$(request "$good" 'GET / HTTP/2.0')"
+	refused 505 "$(request "$good" 'GET / HTTP/0.9')"
+	accepted "$(request "$good" 'GET / HTTP/1.2')"
+}
+
+# served STATUS REQUEST-HEAD [OPTION...]: that is the answer, which is no refusal and is not logged.
+served() {
+	run --separate-stderr onsocket -s "$2" wsupgrade "${@:3}" false
+	[ "$status" = 0 ]
+	[[ $output == "HTTP/1.1 $1 "* ]]
+	[ "$stderr" = "" ]
+}
+
+@test "HTTP/1.0 gets the page, or 426: it has no Upgrade, and need not name a Host" {
+	refused 426 "$(request "$good" 'GET / HTTP/1.0')"
+	[[ $stderr == *proxy_http_version* ]]
+	refused 426 'GET / HTTP/1.0\r\n\r\n'
+	served 200 'GET / HTTP/1.0\r\n\r\n' --console
+	served 200 "$(request "$good" 'GET / HTTP/1.0')" --console --host localhost
+	refused 400 'GET / HTTP/1.0\r\n\r\n' --console --host localhost
+	printf '#!/bin/sh\necho "$SERVER_PROTOCOL $SERVER_NAME."\n' >may
+	chmod +x may
+	run --separate-stderr onsocket -s 'GET / HTTP/1.0\r\n\r\n' wsupgrade --console -a ./may false
+	[ "$stderr" = 'HTTP/1.0 .' ]
+}
+
+@test "OPTIONS is 204 with what is allowed, whatever the path, Host, Origin and -a, and told with -v alone" {
+	local target from="${good}Origin: http://evil\r\n"
+	for target in / '*' /other; do
+		served 204 "$(request "$from" "OPTIONS $target HTTP/1.1")" --host other -P /chat -a false
+		served 204 "OPTIONS $target HTTP/1.0\r\n\r\n" --host other -P /chat -a false
+		[ "$output" = $'HTTP/1.1 204 No Content\r\nAllow: GET, OPTIONS\r\nConnection: close\r\n\r' ]
+	done
+	run --separate-stderr onsocket -s 'OPTIONS * HTTP/1.0\r\n\r\n' wsupgrade -v --console false
+	[ "$stderr" = 'wsupgrade: client: 204 *' ]
+	[[ $output == *$'\r\nAllow: GET, HEAD, OPTIONS\r\n'* ]]
 }
 
 @test "another method is 405 and names the one allowed" {
 	local method
-	for method in POST get GETX OPTIONS HEAD PUT CONNECT; do
+	for method in POST get GETX options HEAD PUT CONNECT; do
 		local target=/
 		[ "$method" = CONNECT ] && target=h:1
 		run --separate-stderr onsocket -s "$(request "$good" "$method $target HTTP/1.1")" wsupgrade false
 		[ "$status" = 1 ]
-		[[ $output == "HTTP/1.1 405 "*$'\r\nAllow: GET\r\n'* ]]
+		[[ $output == "HTTP/1.1 405 "*$'\r\nAllow: GET, OPTIONS\r\n'* ]]
 	done
 }
 
@@ -445,7 +480,7 @@ lacks_variable() {
 	onsocket -s "$(request "$host")" wsupgrade --console false | sed '/^\r$/q' | cmp - out
 	run --separate-stderr onsocket -s "$(request "$host" 'POST / HTTP/1.1')" wsupgrade --console false
 	[ "$status" = 1 ]
-	[[ $output == *$'\r\nAllow: GET, HEAD\r\n'* ]]
+	[[ $output == *$'\r\nAllow: GET, HEAD, OPTIONS\r\n'* ]]
 }
 
 @test "--page answers with a file, or what a pipe brings" {
@@ -539,7 +574,7 @@ lacks_variable() {
 	[ -n "$stderr" ]
 	[[ $stderr != *c2VzYW1l* ]]
 	for head in "$(request "$host$secrets")" "$(request "$good${secrets}Origin: http://evil\r\n")" \
-		"$(request "$good${secrets}A : b\r\n")" "$(request "$good$secrets" 'GET / HTTP/1.0')"; do
+		"$(request "$good${secrets}A : b\r\n")" "$(request "$good$secrets" 'GET / HTTP/2.0')"; do
 		run --separate-stderr onsocket -s "$head" wsupgrade -v true
 		[ "$status" = 1 ]
 		[ -n "$stderr" ]
@@ -598,6 +633,15 @@ lacks_variable() {
 	grep -qF 'wsupgrade: client: 403 a foreign Origin: http://\xff\xc2\x9bxxx' err
 }
 
+@test "a refused Origin is told with the Host that it was compared with" {
+	refused 403 "$(request "${good}Origin: http://evil\r\n")"
+	[ "$stderr" = 'wsupgrade: client: 403 a foreign Origin: http://evil (Host: localhost:9000)' ]
+	refused 403 "$(request "${good}Origin: http://evil\r\n" 'GET http://x:1/ HTTP/1.1')"
+	[ "$stderr" = 'wsupgrade: client: 403 a foreign Origin: http://evil (Host: x:1)' ]
+	refused 403 "$(request "$good")" --host x
+	[[ $stderr != *'(Host'* ]]
+}
+
 @test "a log that may not grow any more ends no session, and is no concern of the program's" {
 	head -c 1000 /dev/zero >log
 	run -0 sh -c 'exec "$@" 2>>log' _ onsocket -s "$(request "$good")" prlimit --fsize=1000 wsupgrade -v \
@@ -611,6 +655,8 @@ lacks_variable() {
 	TCPREMOTEIP=::1 TCPREMOTEPORT=5 run --separate-stderr \
 		onsocket -s "$(request "${good}Sec-WebSocket-Protocol: chat\r\n" 'GET /a?b HTTP/1.1')" wsupgrade -v -s chat true
 	[ "$stderr" = 'wsupgrade: [::1]:5: 101 /a?b, protocol chat' ]
+	run --separate-stderr onsocket -s "$(request "${good}Sec-WebSocket-Protocol: chat, x\r\n")" wsupgrade -v -s CHAT true
+	[ "$stderr" = 'wsupgrade: client: 101 /, subprotocols not on offer: chat, x' ]
 	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=5 run --separate-stderr onsocket -s "$(request "$host")" wsupgrade false
 	[[ $stderr == 'wsupgrade: 192.0.2.1:5: 426 '* ]]
 }

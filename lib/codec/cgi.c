@@ -91,7 +91,7 @@ cgi_environment(const struct http_request *request, const struct handshake *deci
 	} rows[] = {
 		{"GATEWAY_INTERFACE", span_of("CGI/1.1"), false},
 		{"SERVER_SOFTWARE", span_of("fittings/" FITTINGS_VERSION), false},
-		{"SERVER_PROTOCOL", span_of("HTTP/1.1"), false},
+		{"SERVER_PROTOCOL", span_of(request->minor == 0 ? "HTTP/1.0" : "HTTP/1.1"), false},
 		{"SERVER_NAME", decision->host.host, false},
 		{"REQUEST_METHOD", request->method, false},
 		{"REQUEST_URI", request->target, false},

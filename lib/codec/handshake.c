@@ -34,6 +34,7 @@ refuse(struct handshake *d, enum http_status status, const char *why, struct spa
 void
 handshake_refuse(struct handshake *decision, enum http_status status, const char *why)
 {
+	decision->against = nothing;
 	(void)refuse(decision, status, why, nothing);
 }
 
@@ -42,8 +43,8 @@ handshake_refuse(struct handshake *decision, enum http_status status, const char
 static bool
 check_version(const struct http_request *r, struct handshake *d)
 {
-	if (r->major != 1 || r->minor < 1)
-		return refuse(d, HTTP_VERSION_NOT_SUPPORTED, "not HTTP/1.1", nothing);
+	if (r->major != 1)
+		return refuse(d, HTTP_VERSION_NOT_SUPPORTED, "not HTTP/1", nothing);
 	return true;
 }
 
@@ -53,18 +54,28 @@ check_host(struct http_request *r, struct handshake *d)
 	struct span value = nothing;
 	size_t count = http_field_find(&r->fields, "Host", &value), behind = 0;
 
-	if (count == 0)
+	if (count == 0 && r->minor > 0)
 		return refuse(d, HTTP_BAD_REQUEST, "no Host", nothing);
 	if (count > 1)
 		return refuse(d, HTTP_BAD_REQUEST, "more than one Host", nothing);
-	if (!http_authority_parse(value, &d->host))
+	if (count == 1 && !http_authority_parse(value, &d->host))
 		return refuse(d, HTTP_BAD_REQUEST, "Host is not host[:port]", value);
 	if (r->authority.size != 0) {
-		(void)http_field_next(&r->fields, "Host", &behind);
-		r->fields.all[behind - 1].value = r->authority;
+		if (http_field_next(&r->fields, "Host", &behind) != NULL)
+			r->fields.all[behind - 1].value = r->authority;
 		(void)http_authority_parse(r->authority, &d->host);
 	}
 	return true;
+}
+
+/* How a proxy asks whether we live: about no page and no service, so no rule applies. */
+static bool
+check_options(const struct http_request *r, struct handshake *d)
+{
+	if (!span_equal(r->method, span_of("OPTIONS")))
+		return true;
+	d->status = HTTP_NO_CONTENT;
+	return false;
 }
 
 static bool
@@ -132,6 +143,8 @@ check_host_listed(const struct policy *p, struct handshake *d)
 {
 	if (policy_count(p, POLICY_HOST) == 0)
 		return true;
+	if (d->host.host.size == 0)
+		return refuse(d, HTTP_BAD_REQUEST, "no Host", nothing);
 	for (size_t i = 0; i < p->count; i++)
 		if (p->rules[i].kind == POLICY_HOST
 		    && http_host_equal(p->rules[i].text, d->host.host))
@@ -144,7 +157,7 @@ static bool
 check_upgrade(const struct policy *p, const struct http_request *r, struct handshake *d)
 {
 	bool listed = path_is_listed(p, r->path), at_root = path_equal(r->path, span_of("/"));
-	bool upgrade = http_list_has(&r->fields, "Upgrade", "websocket");
+	bool upgrade = r->minor > 0 && http_list_has(&r->fields, "Upgrade", "websocket");
 
 	if (!upgrade && p->page != POLICY_NO_PAGE && (listed || at_root)) {
 		d->status = HTTP_OK;
@@ -154,6 +167,9 @@ check_upgrade(const struct policy *p, const struct http_request *r, struct hands
 		return refuse(d, HTTP_NOT_FOUND, "no such path", r->path);
 	if (!span_equal(r->method, span_of("GET")))
 		return refuse(d, HTTP_METHOD_NOT_ALLOWED, "not a GET", r->method);
+	if (r->minor == 0)
+		return refuse(d, HTTP_UPGRADE_REQUIRED, "HTTP/1.0 cannot upgrade (nginx: proxy_http_version 1.1)",
+		    nothing);
 	if (!upgrade)
 		return refuse(d, HTTP_UPGRADE_REQUIRED, "no Upgrade to websocket", nothing);
 	if (!http_list_has(&r->fields, "Connection", "upgrade"))
@@ -236,6 +252,7 @@ check_origin(const struct policy *p, const struct http_request *r, struct handsh
 		return true;
 	if (origin_is_listed(p, d->origin, parsed ? &origin : NULL))
 		return true;
+	(void)http_field_find(&r->fields, "Host", &d->against);
 	return refuse(d, HTTP_FORBIDDEN, "a foreign Origin", d->origin);
 }
 
@@ -269,11 +286,13 @@ handshake_check(const struct policy *policy, struct http_request *request,
 	*decision = (struct handshake){
 		.why = "",
 		.culprit = nothing,
+		.against = nothing,
 		.host = {nothing, -1},
 		.origin = nothing,
 		.protocol = nothing,
 	};
 	if (check_version(request, decision) && check_host(request, decision)
+	    && check_options(request, decision)
 	    && check_method(policy, request, decision) && check_no_body(request, decision)
 	    && check_path_decodes(request, decision) && check_host_listed(policy, decision)
 	    && check_upgrade(policy, request, decision)
@@ -340,10 +359,23 @@ put_page_head(struct text *t, const struct policy *p, size_t size)
 }
 
 static void
+put_allow(struct text *t, const struct policy *p)
+{
+	text_put_string(t, p->page == POLICY_NO_PAGE ? "Allow: GET, OPTIONS\r\n" : "Allow: GET, HEAD, OPTIONS\r\n");
+}
+
+/* It has no body, and so no length (RFC 9110 section 8.6). */
+static void
+put_options(struct text *t, const struct policy *p)
+{
+	put_allow(t, p);
+	text_put_string(t, "Connection: close\r\n\r\n");
+}
+
+static void
 put_refusal(struct text *t, const struct policy *p, const struct http_request *r,
     const struct handshake *d)
 {
-	const char *allow = p->page == POLICY_NO_PAGE ? "Allow: GET\r\n" : "Allow: GET, HEAD\r\n";
 	bool upgrade = d->status == HTTP_UPGRADE_REQUIRED;
 	const char *reason = http_reason(d->status);
 
@@ -353,7 +385,7 @@ put_refusal(struct text *t, const struct policy *p, const struct http_request *r
 	if (upgrade)
 		text_put_string(t, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
 	if (d->status == HTTP_METHOD_NOT_ALLOWED)
-		text_put_string(t, allow);
+		put_allow(t, p);
 	text_put_string(t, "X-Content-Type-Options: nosniff\r\n\r\n");
 	if (r != NULL && span_equal(r->method, span_of("HEAD")))
 		return;
@@ -374,6 +406,8 @@ handshake_answer(const struct policy *policy, const struct http_request *request
 		put_acceptance(&t, policy, request, decision);
 	else if (decision->status == HTTP_OK)
 		put_page_head(&t, policy, page_size);
+	else if (decision->status == HTTP_NO_CONTENT)
+		put_options(&t, policy);
 	else
 		put_refusal(&t, policy, request, decision);
 	return t.size;

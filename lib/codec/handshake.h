@@ -20,9 +20,10 @@ enum {
 
 /* What is decided about a request; all zero before. */
 struct handshake {
-	enum http_status status;    /* 101, 200 (the page), or the refusal */
+	enum http_status status;    /* 101, 200 (the page), 204 (to OPTIONS), or the refusal */
 	const char *why;            /* a refusal's reason in a few words, ours */
 	struct span culprit;        /* the peer's bytes that it is about, or empty: quote them */
+	struct span against;        /* the request's Host, if the culprit was compared with it, or empty: quote it */
 	struct http_authority host; /* where the request went, host.size 0 where that is unknown */
 	struct span origin;         /* Origin; empty = none */
 	struct span protocol;       /* the subprotocol, from our own rules; empty = none */
@@ -30,7 +31,10 @@ struct handshake {
 
 /*
  * Decides. Where the target itself names the host, the Host field's value is
- * replaced by that, as RFC 9112 section 3.2.2 has it.
+ * replaced by that, as RFC 9112 section 3.2.2 has it. A request of HTTP/1.0 need
+ * name no host, unless the policy lists some, and its Upgrade is ignored (RFC 9110
+ * section 7.8); a minor version above 1 is read as 1.1. OPTIONS is answered
+ * whatever the policy says.
  */
 void handshake_check(const struct policy *policy, struct http_request *request,
     struct handshake *decision);
@@ -42,7 +46,7 @@ void handshake_check(const struct policy *policy, struct http_request *request,
 void handshake_refuse(struct handshake *decision, enum http_status status, const char *why);
 
 /*
- * Writes the answer: for a refusal all of it, for the page (of page_size
+ * Writes the answer: for a refusal and OPTIONS all of it, for the page (of page_size
  * bytes) its head. request is NULL where none was whole. Returns its size.
  */
 size_t handshake_answer(const struct policy *policy, const struct http_request *request,

@@ -8,6 +8,7 @@ http_reason(enum http_status status)
 	switch (status) {
 	case HTTP_SWITCHING_PROTOCOLS: return "Switching Protocols";
 	case HTTP_OK: return "OK";
+	case HTTP_NO_CONTENT: return "No Content";
 	case HTTP_BAD_REQUEST: return "Bad Request";
 	case HTTP_FORBIDDEN: return "Forbidden";
 	case HTTP_NOT_FOUND: return "Not Found";
@@ -279,6 +280,9 @@ http_request_parse(const char *head, size_t n, struct http_request *request)
 	if (!http_token_valid(request->method)
 	    || !version_parse(line, &request->major, &request->minor))
 		return "not an HTTP request";
+	/* The preface of HTTP/2 (RFC 9113 section 3.4). */
+	if (request->major == 2 && span_equal(request->method, span_of("PRI")) && span_equal(request->target, span_of("*")))
+		return "HTTP/2 instead of HTTP/1.1";
 	if (!target_parse(request))
 		return "a malformed request target";
 	return fields_parse(rest, &request->fields);

@@ -147,16 +147,25 @@ naive_protocols(const struct http_request *r)
 	return true;
 }
 
+static bool
+naive_host(const struct http_request *r)
+{
+	struct span host;
+	size_t count = naive_count(&r->fields, "Host", &host);
+	struct http_authority a;
+
+	return count == 0 ? r->minor == 0 : count == 1 && http_authority_parse(host, &a);
+}
+
 /* Let in, where nothing speaks against it. before is the request as it was parsed. */
 static bool
 naive_good(const struct http_request *r, const struct handshake *d, unsigned choice)
 {
-	struct span host, version, key;
+	struct span version, key;
 	unsigned char nonce[24];
-	struct http_authority a;
 
 	return r->major == 1 && r->minor >= 1 && span_equal(r->method, span_of("GET"))
-	    && naive_count(&r->fields, "Host", &host) == 1 && http_authority_parse(host, &a) && naive_no_body(r)
+	    && naive_host(r) && naive_no_body(r)
 	    && naive_path(r->path, (choice & 8) != 0)
 	    && ((choice & 1) == 0 || (d->host.host.size == 11 && strncasecmp(d->host.host.at, "example.org", 11) == 0))
 	    && naive_list_has(&r->fields, "Upgrade", "websocket") && naive_list_has(&r->fields, "Connection", "upgrade")
@@ -182,6 +191,8 @@ answer_check(const struct policy *p, const struct http_request *r, const struct 
 		FUZZ_CHECK(body == 0 && naive_list_has(&answer.fields, "Connection", "Upgrade"));
 	else if (d->status == HTTP_OK)
 		FUZZ_CHECK(body == 0 && naive_count(&answer.fields, "Content-Length", &length) == 1);
+	else if (d->status == HTTP_NO_CONTENT)
+		FUZZ_CHECK(body == 0 && naive_count(&answer.fields, "Content-Length", &length) == 0);
 	else
 		FUZZ_CHECK(naive_count(&answer.fields, "Content-Length", &length) == 1 && length.size < 4
 		    && (body == 0) == span_equal(r->method, span_of("HEAD"))
@@ -239,7 +250,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	policy_choose(&policy, choice);
 	handshake_check(&policy, &r, &d);
 	FUZZ_CHECK((d.status == HTTP_SWITCHING_PROTOCOLS) == naive_good(&before, &d, choice));
-	FUZZ_CHECK(d.status == HTTP_SWITCHING_PROTOCOLS || d.status == HTTP_OK || d.why[0] != '\0');
+	FUZZ_CHECK((d.status == HTTP_NO_CONTENT) == (before.major == 1 && span_equal(before.method, span_of("OPTIONS"))
+	    && naive_host(&before)));
+	FUZZ_CHECK(d.status < HTTP_BAD_REQUEST || d.why[0] != '\0');
 	FUZZ_CHECK(d.protocol.size == 0
 	    || ((choice & 4) != 0 && naive_list_has(&r.fields, "Sec-WebSocket-Protocol", d.protocol.at)));
 	answer_check(&policy, &r, &d);

@@ -29,6 +29,9 @@ browse() {
 	curl -sS -D head -o page "http://localhost:$port/"
 	grep -q $'^HTTP/1.1 200 OK\r$' head
 	cmp page "$BATS_TEST_DIRNAME/../../lib/codec/console.html"
+	curl -sS --http1.0 "http://localhost:$port/" | cmp - page
+	curl -sS -i -X OPTIONS -H 'Host: evil' "http://localhost:$port/any" >options
+	same <(tr -d '\r' <options) 'HTTP/1.1 204 No Content' 'Allow: GET, HEAD, OPTIONS' 'Connection: close' ''
 	curl -sS -I "http://localhost:$port/" | grep -q "^Content-Length: $(wc -c <page)"
 	# HTTP/2 is offered by Upgrade, and not taken.
 	curl -sS --http2 "http://localhost:$port/" | cmp - page
@@ -50,7 +53,7 @@ browse() {
 	refusal 404 "$url/other"
 	refusal 405 -d body "$url/chat"
 	refusal 405 -X DELETE "$url/chat"
-	refusal 505 --http1.0 "$url/chat"
+	refusal 426 --http1.0 "$url/chat"
 	refusal 403 -H 'Host: evil' "$url/chat"
 	refusal 400 -H 'Host:' "$url/chat"
 	refusal 400 "$url/%zz"
@@ -62,6 +65,8 @@ browse() {
 	refusal 400 "${upgrade[@]}" "$url/chat"
 	upgrade+=(-H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==')
 	refusal 403 "${upgrade[@]}" -H 'Origin: http://evil' "$url/chat"
+	run ! curl -sS --http2-prior-knowledge "$url/chat"
+	await server.err ': 400 HTTP/2 instead of HTTP/1.1$'
 	# What is sent behind a refused head does not destroy the answer.
 	head -c 1000000 /dev/zero >big
 	refusal 405 -H 'Expect:' --data-binary @big "$url/chat"

@@ -1000,6 +1000,8 @@ check_refusal(struct link *l, unsigned status, bool head_only)
 		return false;
 	if (status == 426 && !(field_has(&l->in, "Upgrade", "websocket") && field_has(&l->in, "Connection", "upgrade")))
 		return false;
+	if (status == 204)
+		return field_absent(&l->in, "Content-Length") && (l->in.size == head_size(&l->in) || wrong("a body in a 204"));
 	if (head_field(&l->in, "Content-Length", length, sizeof length) != 1)
 		return wrong("wanted one Content-Length");
 	size_t body = l->in.size - head_size(&l->in);

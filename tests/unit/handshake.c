@@ -97,13 +97,15 @@ each_thing_that_is_not_right_has_its_status(void)
 {
 	static const char get_it[] = "GET / HTTP/1.1";
 	static const struct refusal rows[] = {
-		{505, "GET / HTTP/1.0", GOOD}, {505, "GET / HTTP/2.0", GOOD}, {505, "GET / HTTP/0.9", ""},
+		{426, "GET / HTTP/1.0", GOOD}, {505, "GET / HTTP/2.0", GOOD}, {505, "GET / HTTP/0.9", ""},
+		{505, "OPTIONS / HTTP/2.1", HOST}, {426, "GET / HTTP/1.0", ""}, {400, "GET / HTTP/1.0", HOST HOST},
+		{400, "GET / HTTP/1.0", "Host: /\r\n"}, {400, "OPTIONS / HTTP/1.1", ""},
 		{400, get_it, UPGRADE KEY VERSION}, {400, get_it, HOST GOOD}, {400, get_it, "Host:\r\n" UPGRADE KEY VERSION},
 		{400, get_it, "Host: a b\r\n" UPGRADE KEY VERSION}, {400, get_it, "Host: u@h\r\n" UPGRADE KEY VERSION},
 		{400, get_it, "Host: h/x\r\n" UPGRADE KEY VERSION}, {400, get_it, "Host: h,h\r\nHost: h\r\n" UPGRADE KEY VERSION},
 		{400, "GET http://h/ HTTP/1.1", UPGRADE KEY VERSION},
 		{405, "POST / HTTP/1.1", GOOD}, {405, "get / HTTP/1.1", GOOD}, {405, "GETX / HTTP/1.1", GOOD},
-		{405, "HEAD / HTTP/1.1", GOOD}, {405, "OPTIONS * HTTP/1.1", GOOD}, {405, "CONNECT h:1 HTTP/1.1", GOOD},
+		{405, "HEAD / HTTP/1.1", GOOD}, {405, "CONNECT h:1 HTTP/1.1", GOOD},
 		{405, "POST / HTTP/1.1", GOOD "Content-Length: 5\r\n"},
 		{400, get_it, GOOD "Content-Length: 5\r\n"}, {400, get_it, GOOD "Content-Length: 5, 6\r\n"},
 		{400, get_it, GOOD "Content-Length: +0\r\n"}, {400, get_it, GOOD "Content-Length: -1\r\n"},
@@ -157,14 +159,46 @@ a_refusal_is_a_whole_answer(void)
 	body = strstr(answer, "\r\n\r\n") + 4;
 	length = strstr(answer, "Content-Length: ") + 16;
 	CHECK(strtoul(length, NULL, 10) == strlen(body) && strlen(body) > 10);
-	CHECK(judge("POST / HTTP/1.1", GOOD) == 405 && answer_has("\r\nAllow: GET\r\n"));
+	CHECK(judge("POST / HTTP/1.1", GOOD) == 405 && answer_has("\r\nAllow: GET, OPTIONS\r\n"));
 	policy.page = POLICY_CONSOLE;
-	CHECK(judge("POST / HTTP/1.1", GOOD) == 405 && answer_has("\r\nAllow: GET, HEAD\r\n"));
+	CHECK(judge("POST / HTTP/1.1", GOOD) == 405 && answer_has("\r\nAllow: GET, HEAD, OPTIONS\r\n"));
 	CHECK(judge("HEAD /x HTTP/1.1", GOOD) == 405 && strcmp(strstr(answer, "\r\n\r\n"), "\r\n\r\n") == 0);
 	memset(&decision, 0, sizeof decision);
 	handshake_refuse(&decision, HTTP_REQUEST_TIMEOUT, "late");
 	answer[handshake_answer(&policy, NULL, &decision, 0, answer)] = '\0';
 	CHECK(strncmp(answer, "HTTP/1.1 408 Request Timeout\r\n", 30) == 0);
+}
+
+static void
+OPTIONS_is_answered_whatever_the_rules(void)
+{
+	static const char *const lines[] = {
+		"OPTIONS / HTTP/1.0", "OPTIONS * HTTP/1.0", "OPTIONS * HTTP/1.1", "OPTIONS /%zz?x HTTP/1.1", "OPTIONS http://evil/ HTTP/1.1",
+	};
+
+	rules_none();
+	CHECK(policy_add(&policy, POLICY_HOST, "other") == NULL && policy_add(&policy, POLICY_PATH, "/chat") == NULL);
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		CHECK(judge(lines[i], GOOD "Origin: http://evil\r\nContent-Length: 1\r\n") == 204);
+		CHECK(strcmp(answer, "HTTP/1.1 204 No Content\r\nAllow: GET, OPTIONS\r\nConnection: close\r\n\r\n") == 0);
+	}
+	policy.page = POLICY_FILE;
+	CHECK(judge("OPTIONS * HTTP/1.0", "") == 204 && answer_has("\r\nAllow: GET, HEAD, OPTIONS\r\n"));
+}
+
+static void
+HTTP_1_0_gets_the_page_and_no_upgrade(void)
+{
+	rules_none();
+	CHECK(judge("GET / HTTP/1.0", GOOD) == 426 && strstr(decision.why, "proxy_http_version") != NULL);
+	CHECK(judge("GET http://h:81/ HTTP/1.0", "") == 426 && is(decision.host.host, "h") && decision.host.port == 81);
+	CHECK(policy_add(&policy, POLICY_PATH, "/chat") == NULL && judge("GET /x HTTP/1.0", GOOD) == 404);
+	policy.page = POLICY_CONSOLE;
+	CHECK(judge("GET / HTTP/1.0", GOOD) == 200 && judge("HEAD /chat HTTP/1.0", "") == 200);
+	CHECK(judge("GET / HTTP/1.1", "") == 400);
+	CHECK(policy_add(&policy, POLICY_HOST, "h.example") == NULL);
+	CHECK(judge("GET / HTTP/1.0", "") == 400 && judge("GET / HTTP/1.0", HOST) == 200);
+	CHECK(judge("GET http://h.example/ HTTP/1.0", "") == 200 && judge("GET http://evil/ HTTP/1.0", HOST) == 403);
 }
 
 static void
@@ -174,7 +208,8 @@ nothing_of_the_request_is_in_a_refusal(void)
 	CHECK(judge("GET /mark HTTP/1.1", HOST UPGRADE KEY "Sec-WebSocket-Version: mark\r\n") == 426);
 	CHECK(!answer_has("mark"));
 	CHECK(get(GOOD "Origin: http://mark\r\n") == 403 && !answer_has("mark"));
-	CHECK(is(decision.culprit, "http://mark"));
+	CHECK(is(decision.culprit, "http://mark") && is(decision.against, "h.example"));
+	CHECK(judge("GET http://x:1/ HTTP/1.1", GOOD "Origin: http://mark\r\n") == 403 && is(decision.against, "x:1"));
 }
 
 struct pair {
@@ -672,6 +707,8 @@ main(void)
 	TEST(the_order_and_case_of_fields_do_not_matter);
 	TEST(each_thing_that_is_not_right_has_its_status);
 	TEST(a_refusal_is_a_whole_answer);
+	TEST(OPTIONS_is_answered_whatever_the_rules);
+	TEST(HTTP_1_0_gets_the_page_and_no_upgrade);
 	TEST(nothing_of_the_request_is_in_a_refusal);
 	TEST(our_own_origin_is_let_in);
 	TEST(a_foreign_origin_is_not);
