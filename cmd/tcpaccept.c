@@ -28,9 +28,9 @@
 enum {
 	MAX_DEFAULT = 1024,
 	MAX_LIMIT = 1000000,
-	DRAIN_DEFAULT_MS = 10 * 1000,
+	DRAIN_DEFAULT_MS = 5 * 1000,
 	DRAIN_LIMIT_MS = 24 * 60 * 60 * 1000,
-	KILL_AFTER_MS = 5 * 1000,
+	KILL_AFTER_MS = 3 * 1000, /* with the drain 8 s: container runtimes allow 10 */
 	GIVE_UP_AFTER_MS = 1000, /* on a program that even SIGKILL does not end */
 };
 
@@ -38,7 +38,7 @@ static const struct option_row rows[] = {
 	{'v', "verbose", NULL, "say who connects and disconnects"},
 	{'c', "max", "N", "connections at once, the next one waits (1024)"},
 	{'C', "max-per-address", "N", "connections at once from one address, one over is closed"},
-	{'t', "drain", "TIME", "how long connections may last after SIGTERM (10s)"},
+	{'t', "drain", "TIME", "how long connections may last after SIGTERM (5s)"},
 };
 
 static const struct usage usage = {

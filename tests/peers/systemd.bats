@@ -1,9 +1,50 @@
 #!/usr/bin/env bats
-# The units as installed: what systemd thinks of them, and their command lines under systemd-socket-activate.
+# The units as installed: what systemd thinks of them, their command lines under systemd-socket-activate, and all
+# of them under a systemd that runs as PID 1 (systemd-boot), otherwise as shipped: only PrivateDevices= is off.
 load ../helper
 
 setup_file() {
+	local tree=$BATS_FILE_TMPDIR/tree unit name
 	make -s -C "$BATS_TEST_DIRNAME/../.." B="$BUILD" PREFIX="$BATS_FILE_TMPDIR/usr" install >/dev/null
+	make -s -C "$BATS_TEST_DIRNAME/../.." B="$BUILD" PREFIX=/usr/local DESTDIR="$tree" install >/dev/null
+	for unit in tcpecho websocket@ websocket-app@ wshub; do
+		drop_in "$unit.service" Service PrivateDevices=no
+	done
+	printf '#!/bin/sh\n%s\n' 'while read -r line; do
+		case $line in
+		user) id -un ;;
+		wait) echo begun; until [ -e /srv/go ]; do sleep 0.02; done; echo answered ;;
+		*) echo "$line" ;;
+		esac
+	done' >"$tree/usr/local/bin/app"
+	chmod +x "$tree/usr/local/bin/app"
+	for name in backup chat.py; do cp "$tree/usr/local/bin/app" "$tree/usr/local/bin/$name"; done
+	printf '#!/bin/sh\nexec grep --line-buffered " text "\n' >"$tree/usr/local/bin/hub"
+	chmod +x "$tree/usr/local/bin/hub"
+	drop_in wshub.service Service ExecStart= 'ExecStart=/usr/local/bin/wshub --host ${HOST} /usr/local/bin/hub'
+	port=9010
+	for name in other backup chat.py nosuch quick; do
+		drop_in "websocket@$name.socket" Socket ListenStream= "ListenStream=127.0.0.1:$((port++))"
+	done
+	drop_in websocket@chat.py.service Service User=ws-chat
+	drop_in websocket@quick.service Service ExecStart= "$(sed -n 's|tcpaccept|& -t 0|; s|%i|app|; /^ExecStart=/p' "$tree/usr/local/lib/systemd/system/websocket@.service")"
+	ln -s app "$tree/usr/local/bin/other"
+	cp "$TOOLS/tcpcall" "$tree/usr/local/bin"
+	"$BATS_TEST_DIRNAME/systemd-boot" "$tree" >"$BATS_FILE_TMPDIR/pid1" 2>"$BATS_FILE_TMPDIR/boot.err" 3>&- &
+	echo $! >"$BATS_FILE_TMPDIR/boot"
+	await_that eval '[ -s "$BATS_FILE_TMPDIR/pid1" ] || gone "$(cat "$BATS_FILE_TMPDIR/boot")"'
+}
+
+teardown_file() {
+	kill "$(cat "$BATS_FILE_TMPDIR/boot")" 2>/dev/null || return 0
+	await_that gone "$(cat "$BATS_FILE_TMPDIR/boot")"
+}
+
+# drop_in UNIT SECTION LINE...: beside what is there.
+drop_in() {
+	local at=$BATS_FILE_TMPDIR/tree/etc/systemd/system/$1.d
+	mkdir -p "$at"
+	printf '%s\n' "[$2]" "${@:3}" >>"$at/$1.conf"
 }
 
 setup() {
@@ -60,4 +101,128 @@ activate() {
 	ln -sf "$BATS_TEST_TMPDIR/app" "$BATS_FILE_TMPDIR/usr/bin/app"
 	activate wshub.service
 	[ "$(echo hello | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1)" = hello ]
+}
+
+# With a real systemd.
+
+booted() {
+	pid1=$(cat "$BATS_FILE_TMPDIR/pid1")
+	[ -n "$pid1" ] || skip "$(tail -n 1 "$BATS_FILE_TMPDIR/boot.err")"
+	inside rm -f /srv/go
+}
+
+# inside CMD...: in its namespaces.
+inside() {
+	nsenter -t "$pid1" -a -r -w -- env PATH=/usr/local/bin:/usr/bin:/bin "$@"
+}
+
+# client PORT [OPTION...]: a WebSocket client.
+client() {
+	inside portscan-connect -q -p "$1" wsupgrade -c ws://localhost/ wsframe -c "${@:2}"
+}
+
+# saying RECORD PORT [OPTION...]: one that says it, for the background.
+saying() {
+	echo "$1" | client "${@:2}"
+}
+
+# is UNIT PROPERTY VALUE
+is() {
+	[ "$(inside systemctl show -p "$2" --value "$1")" = "$3" ]
+}
+
+@test "booted: tcpecho.service" {
+	booted
+	inside systemctl start tcpecho.socket
+	[ "$(echo hello | inside portscan-connect -q -p 7)" = hello ]
+	inside systemctl stop tcpecho.socket tcpecho.service
+	is tcpecho.service Result success
+}
+
+@test "booted: websocket@.service serves, and a stop lets the answer under way be finished" {
+	booted
+	inside systemctl start websocket@app.socket
+	[ "$(echo hello | client 9000 -m 1)" = hello ]
+	start client saying wait 9000 -v -m 2
+	await "$BATS_TEST_TMPDIR/client.out" begun
+	inside systemctl stop --no-block websocket@app.service
+	await_that is websocket@app.service SubState stop-sigterm
+	inside touch /srv/go
+	ended "$pid"
+	[ "$status" = 0 ]
+	same "$BATS_TEST_TMPDIR/client.out" begun answered
+	await_that is websocket@app.service ActiveState inactive
+	is websocket@app.service Result success
+}
+
+@test "booted: a restart of websocket@.service refuses no client" {
+	booted
+	inside systemctl start websocket@app.socket
+	[ "$(echo hello | client 9000 -m 1)" = hello ]
+	was=$(inside systemctl show -p MainPID websocket@app.service)
+	inside systemctl restart --no-block websocket@app.service
+	clients=0
+	while
+		[ "$(echo hello | client 9000 -m 1)" = hello ]
+		clients=$((clients + 1))
+		((clients < 10)) || ! is websocket@app.service ActiveState active
+	do :; done
+	[ "$(inside systemctl show -p MainPID websocket@app.service)" != "$was" ]
+}
+
+@test "booted: tcpaccept -t 0 in a drop-in: a stop sends 1001 at once" {
+	booted
+	inside systemctl start websocket@quick.socket
+	start client saying wait 9014 -v -q never
+	await "$BATS_TEST_TMPDIR/client.out" begun
+	inside systemctl stop websocket@quick.service
+	ended "$pid"
+	grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/client.err"
+	is websocket@quick.service Result success
+}
+
+@test "booted: each instance of websocket@.service has its own user, whatever its name" {
+	booted
+	inside systemctl start websocket@{app,other,backup,chat.py}.socket
+	[ "$(echo user | client 9000 -m 1)" = ws-app ]
+	[ "$(echo user | client 9010 -m 1)" = ws-other ]
+	[ "$(echo user | client 9011 -m 1)" = ws-backup ]
+	[ "$(echo user | client 9012 -m 1)" = ws-chat ]
+}
+
+@test "booted: a program that is not there is 1011 for the client and a line in the journal" {
+	booted
+	inside systemctl start websocket@nosuch.socket
+	run client 9013 -v </dev/null
+	[[ $output == *'wsframe: peer: closed with 1011'* ]]
+	await_that eval 'inside journalctl -u websocket@nosuch.service | grep -q "nosuch: No such file or directory"'
+	is websocket@nosuch.service ActiveState active
+}
+
+@test "booted: websocket-app@.service serves, survives a burst, and a stop sends 1001" {
+	booted
+	inside systemctl start websocket-app.socket
+	[ "$(echo user | client 9001 -m 1)" = ws-app ]
+	inside tcpcall 9001 open:300 fin rest
+	[ "$(echo hello | client 9001 -m 1)" = hello ]
+	is websocket-app.socket ActiveState active
+	start client saying wait 9001 -v -q never
+	await "$BATS_TEST_TMPDIR/client.out" begun
+	inside systemctl stop 'websocket-app@*.service'
+	ended "$pid"
+	grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/client.err"
+}
+
+@test "booted: wshub.service serves, and each restart tells its clients 1001" {
+	booted
+	inside systemctl start wshub.socket
+	for _ in {1..5}; do
+		start client saying hello 9002 -v -q never
+		await "$BATS_TEST_TMPDIR/client.out" hello
+		inside systemctl reset-failed wshub.service
+		inside systemctl restart wshub.service
+		ended "$pid"
+		grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/client.err"
+	done
+	is wshub.service Result success
 }
