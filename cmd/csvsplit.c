@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "codec/csv.h"
+#include "codec/csv_header.h"
 #include "codec/csv_pick.h"
 #include "codec/csv_record.h"
 #include "codec/csv_select.h"
@@ -80,7 +81,7 @@ struct job {
 	enum csv_path path;
 	bool header;
 	bool named;
-	struct csv_record list; /* of fields, as it was given */
+	char *list; /* the texts of items */
 	struct csv_item *items;
 	struct csv_select select;
 	uint64_t record_max;
@@ -91,13 +92,17 @@ struct job {
 	bool never_waits;
 	bool cut_short; /* its end could not be read */
 	enum stage stage;
-	bool header_written;
 	int status;
 	struct csv csv;
 	struct csv_index index;
 	struct csv_range *ranges;
 	struct csv_pick pick;
-	struct csv_record keys;
+	struct csv_record keys; /* the file's header */
+	struct csv_number *numbers; /* among the keys */
+	size_t number_count;
+	const char *first_name; /* the file whose header came first, with that and what it selects */
+	struct csv_record first_keys;
+	struct csv_select first_select;
 	struct csv_record record;
 	struct csv_writer writer;
 	struct buffer in;
@@ -205,19 +210,20 @@ field_put(struct job *job, struct span data, const struct csv_record *record)
 	}
 }
 
-/* A field's key is its name, or where the header has none its number (~5: from the end). */
+/* A field's key is its name, or if the header has none its number (~5: from the end). */
 static void
 key_put(struct job *job, int64_t position)
 {
-	char number[32];
+	char number[64];
+	struct text text = {.at = number, .room = sizeof number};
 	struct span key = csv_record_field(&job->keys, position);
 
 	if (position < 1 || (uint64_t)position > job->keys.count) {
 		bool before = position < 1;
 		uint64_t shown = (uint64_t)(before ? (int64_t)job->record.count + 1 - position : position);
 
-		(void)snprintf(number, sizeof number, "%s%" PRIu64, before ? "~" : "", shown);
-		key = span_of(number);
+		csv_key_put(&text, shown, before, job->numbers, job->number_count);
+		key = (struct span){number, text.size};
 	}
 	csv_write_key(&job->writer, &job->out);
 	data_put(job, key, &job->keys);
@@ -276,11 +282,11 @@ record_refuse(struct job *job, const struct csv_record *record)
 	line_die(job, csv_record_line(record, &job->index), why);
 }
 
-/* Its bytes and where its fields end: what --max-record limits. */
+/* Its bytes, where its fields end, and what is made of them: what --max-record limits. */
 static void
-record_need_small(struct job *job, const struct csv_record *record)
+record_need_small(struct job *job, const struct csv_record *record, uint64_t more)
 {
-	if (record->used + (uint64_t)record->count * FIELD_COST > job->record_max)
+	if (record->used + (uint64_t)record->count * FIELD_COST + more > job->record_max)
 		record_refuse(job, record);
 }
 
@@ -332,24 +338,90 @@ stage_choose(struct job *job)
 	csv_pick_start(&job->pick, job->ranges, (size_t)count, !job->select.complement);
 }
 
-/* The header is whole: it names the fields, and goes out first where the format has a place for it. */
+static void
+name_missing_die(struct job *job, const struct csv_item *item)
+{
+	char fields[160], hint[80];
+	struct text names = {.at = fields, .room = sizeof fields}, why = {.at = hint, .room = sizeof hint};
+
+	csv_header_describe(&job->keys, &names);
+	csv_header_hint(&job->keys, &job->csv, &why);
+	out_flush(job, true);
+	die(STATUS_FAILED, "%s: no field is named '%s': the header has %s%s", quoted(job->name),
+	    quoted_bytes(item->text.at, item->text.size), quoted_bytes(fields, names.size),
+	    quoted_bytes(hint, why.size));
+}
+
+static void
+names_find(struct job *job)
+{
+	const struct csv_item *item = csv_select_resolve(job->items, job->select.count, &job->keys);
+	const char *text;
+
+	if (item != NULL)
+		name_missing_die(job, item);
+	item = csv_select_mistaken(job->items, job->select.count, &job->keys);
+	if (item == NULL)
+		return;
+	out_flush(job, true);
+	text = quoted_bytes(item->text.at, item->text.size);
+	die(STATUS_FAILED, "%s: position %s is beyond the header, which has a field of that name (-f '\"%s\"')",
+	    quoted(job->name), text, text);
+}
+
+static const struct csv_item *
+items_copy(const struct csv_item *items, size_t count)
+{
+	struct csv_item *copy = storage(NULL, count + 1, sizeof *copy);
+
+	for (size_t i = 0; i < count; i++)
+		copy[i] = items[i];
+	return copy;
+}
+
+/* Records of later files stand under the first file's header. */
+static void
+header_compare(struct job *job)
+{
+	if (job->first_name == NULL) {
+		job->first_name = job->name;
+		job->first_keys = job->keys;
+		job->keys = (struct csv_record){0};
+		job->first_select = job->select;
+		job->first_select.items = items_copy(job->items, job->select.count);
+	} else if (!csv_select_same_names(&job->first_select, &job->first_keys, &job->select, &job->keys)) {
+		out_flush(job, true);
+		die(STATUS_FAILED, "%s: the header differs from that of %s (-f NAME,... takes fields by name)", quoted(job->name),
+		    quoted(job->first_name));
+	}
+}
+
+/* JSON has the header as keys. */
+static void
+keys_prepare(struct job *job)
+{
+	size_t count = csv_numbers_count(&job->keys);
+
+	record_need_small(job, &job->keys, count * sizeof *job->numbers);
+	for (size_t i = 0; !job->writer.replace && i < job->keys.count; i++)
+		utf8_need(job, &job->keys, (int64_t)i + 1);
+	job->numbers = storage(job->numbers, count + 1, sizeof *job->numbers);
+	job->number_count = csv_numbers_find(&job->keys, job->numbers);
+}
+
+/* The header is whole: it names the fields, and goes out first if the format has a place for it. */
 static void
 header_take(struct job *job)
 {
 	enum csv_format format = job->writer.format;
-	const struct csv_item *missing = csv_select_resolve(job->items, job->select.count, &job->keys);
 
-	if (missing != NULL) {
-		out_flush(job, true);
-		die(STATUS_FAILED, "%s: no field is named `%s'", quoted(job->name),
-		    quoted_bytes(missing->name.at, missing->name.size));
-	}
-	if ((format == CSV_CSV || format == CSV_TSV) && !job->header_written)
+	names_find(job);
+	if ((format == CSV_CSV || format == CSV_TSV) && job->first_name == NULL)
 		record_put(job, &job->keys);
-	job->header_written = true;
-	if (format == CSV_JSON && !job->writer.replace)
-		for (size_t i = 0; i < job->keys.count; i++)
-			utf8_need(job, &job->keys, (int64_t)i + 1);
+	if (format == CSV_JSON)
+		keys_prepare(job);
+	else
+		header_compare(job);
 	stage_choose(job);
 }
 
@@ -364,7 +436,7 @@ hold_record(struct job *job, const unsigned char *in, size_t *at)
 		record_grow(job, record);
 		break;
 	case CSV_TAKEN_RECORD:
-		record_need_small(job, record);
+		record_need_small(job, record, 0);
 		if (header) {
 			header_take(job);
 		} else {
@@ -373,7 +445,7 @@ hold_record(struct job *job, const unsigned char *in, size_t *at)
 		}
 		break;
 	case CSV_TAKEN_WINDOW:
-		record_need_small(job, record);
+		record_need_small(job, record, 0);
 		break;
 	}
 }
@@ -467,7 +539,7 @@ hold_end(struct job *job)
 
 	while (!csv_record_end(record))
 		record_grow(job, record);
-	record_need_small(job, record);
+	record_need_small(job, record, 0);
 	if (is_scrap(job, record))
 		return;
 	if (job->stage == STAGE_HEADER)
@@ -642,81 +714,32 @@ format_option(const char *text)
 	option_refuse("not lines, nul, tsv, csv or json");
 }
 
-/*
- * Which fields of a window of the list are quoted; `item` is the one that it
- * begins in, or with. Returns the one that the next window does.
- */
-static size_t
-quotes_find(const struct csv_index *index, const unsigned char *in, bool starting, bool *quoted, size_t item)
-{
-	struct csv_cursor cursor = csv_cursor_at(index, 0);
-
-	for (size_t at = 0; at < index->end; at++, starting = true) {
-		if (starting)
-			quoted[item] = in[at] == '"';
-		at = csv_cursor_next(&cursor, CSV_STOP_FIELD);
-		item += at < index->end;
-	}
-	return item;
-}
-
-/* The list is a CSV record: scanned like any, and held; with which of its fields were quoted. */
-static void
-list_hold(struct job *job, const char *list, bool *quoted)
-{
-	static const struct csv_dialect plain = {.delimiter = ',', .quote = '"', .quoting = true};
-	const unsigned char *in = (const unsigned char *)list;
-	struct csv_record *record = &job->list;
-	size_t size = strlen(list), done = 0, item = 0, used, at;
-	bool whole = false, starting = true;
-
-	*record = (struct csv_record){
-		.bytes = storage(record->bytes, size + 1, 1), .size = size + 1,
-		.ends = storage(record->ends, size + 1, sizeof *record->ends), .room = size + 1,
-	};
-	csv_start(&job->csv, &plain, CSV_PORTABLE);
-	while (!whole && (used = csv_index_make(&job->csv, in + done, size - done, true, &job->index)) != 0) {
-		item = quotes_find(&job->index, in + done, starting, quoted, item);
-		starting = job->csv.starting;
-		at = 0;
-		whole = csv_record_take(record, &job->index, in + done, &at) == CSV_TAKEN_RECORD;
-		done += whole ? at : used;
-	}
-	if (!whole && job->csv.open)
-		(void)csv_record_end(record);
-	if (done < size || csv_unclosed(&job->csv) || (record->used == 0 && memchr(list, '"', size) == NULL))
-		option_refuse("not a list of fields");
-}
-
-static void
-item_read(struct job *job, size_t i, bool is_quoted)
-{
-	struct span text = csv_record_field(&job->list, (int64_t)i + 1);
-
-	switch (csv_item_parse(text, is_quoted, &job->items[i])) {
-	case CSV_ITEM_NOT_A_RANGE:
-		usage_refuse("--fields: %s: not a position or a range", quoted_bytes(text.at, text.size));
-	case CSV_ITEM_OUT_OF_RANGE:
-		usage_refuse("--fields: %s: not a position from 1 to %" PRIu32,
-		    quoted_bytes(text.at, text.size), CSV_POSITION_MAX);
-	case CSV_ITEM_GOOD:
-		job->named |= job->items[i].named;
-	}
-}
-
 static void
 list_option(struct job *job, const char *list)
 {
-	bool *quoted = storage(NULL, strlen(list) + 1, sizeof *quoted);
+	struct span text = span_of(list), item;
 
-	memset(quoted, 0, strlen(list) + 1);
-	list_hold(job, list, quoted);
-	job->items = storage(job->items, job->list.count, sizeof *job->items);
+	job->list = storage(job->list, text.size + 1, 1);
+	job->items = storage(job->items, text.size + 1, sizeof *job->items);
+	switch (csv_list_parse(text, job->list, job->items, &job->select.count)) {
+	case CSV_ITEM_NOT_IN_A_LIST:
+		option_refuse("not a list of fields");
+	case CSV_ITEM_EMPTY:
+		option_refuse("an item is empty (the empty name is \"\")");
+	case CSV_ITEM_NOT_A_RANGE:
+		item = job->items[job->select.count - 1].text;
+		usage_refuse("--fields: %s: not a position or a range", quoted_bytes(item.at, item.size));
+	case CSV_ITEM_OUT_OF_RANGE:
+		item = job->items[job->select.count - 1].text;
+		usage_refuse("--fields: %s: not a position from 1 to %" PRIu32,
+		    quoted_bytes(item.at, item.size), CSV_POSITION_MAX);
+	case CSV_ITEM_GOOD:
+		break;
+	}
+	job->select.items = job->items;
 	job->named = false;
-	for (size_t i = 0; i < job->list.count; i++)
-		item_read(job, i, quoted[i]);
-	free(quoted);
-	job->select = (struct csv_select){.items = job->items, .count = job->list.count};
+	for (size_t i = 0; i < job->select.count; i++)
+		job->named |= job->items[i].named;
 }
 
 static void

@@ -150,7 +150,7 @@ refuses() {
 	csvsplit -f '"last, first",1' -O tsv people.csv >got
 	same got $'last, first\tname' $'1\tA, "B"' $'\tC'
 	gives '12,"a ""b"""\n1,2\n' '2\n' -f '"a ""b"""'
-	gives 'a,,b\n1,2,3\n' '3\n2\n' -f 'b,'
+	gives 'a,,b\n1,2,3\n' '3\n2\n' -f 'b,""'
 }
 
 @test "-f: a quoted item is a name, whatever it looks like" {
@@ -164,19 +164,30 @@ refuses() {
 	gives "$years" 'C\nD\nE\n' -x -f '"2000","2-3"'
 	gives "$years" 'A\n' -f $'\xef\xbb\xbf"2000"'
 	gives "$years" '\nC\n' -f 3
-	fails "$years" '' "stdin: no field is named \`3'" -f '"3"'
-	fails "$years" '' "stdin: no field is named \`1'" -f '1,"1"'
-	fails '1"2,3\n' '' "stdin: no field is named \`1\"'" -f '1"'
+	has="the header has 5 fields: '2000', '2-3', '', '~1', 'a \"b\"'"
+	fails "$years" '' "stdin: no field is named '3': $has" -f '"3"'
+	fails "$years" '' "stdin: no field is named '1': $has" -f '1,"1"'
+	fails '1"2,3\n' '' "stdin: no field is named '1\"': the header has 2 fields: '1\"2', '3'" -f '1"'
 	refuses "--fields: 1-2-3: not a position or a range (csvsplit --help tells more)" -f '"1-2-3",1-2-3'
-	# Of any length: a list is looked at in pieces of 16 KiB.
-	for n in 16380 16381 16382 16383; do
-		long=$(head -c "$n" /dev/zero | tr '\0' x)
-		printf '2000,%s\n1,2\n' "$long" >in
-		csvsplit -f "$long,\"2000\",2" in >got
-		same got 2 1 2
-		csvsplit -f "\"$long\",\"2000\",1" in >got
-		same got 2 1 1
-	done
+	long=$(head -c 16383 /dev/zero | tr '\0' x)
+	printf '2000,%s\n1,2\n' "$long" >in
+	csvsplit -f "$long,\"2000\",2" in >got
+	same got 2 1 2
+	csvsplit -f "\"$long\",\"2000\",1" in >got
+	same got 2 1 1
+}
+
+@test "-f: a position beyond a known header that is a name there is refused with the spelling of the name" {
+	beyond() {
+		fails "$1" "$2" "stdin: position $3 is beyond the header, which has a field of that name (-f '\"$3\"')" "${@:4}"
+	}
+	beyond 'sex,18-24\nm,1\n' '' 18-24 -f sex,18-24
+	beyond '2019,2020\n1,2\n' '' 2020 -H -f 1,2020 -O json
+	beyond 'a,2020-01\n1,2\n' '' 2020-01 -x -f 2020-01,a
+	beyond '~3,a\n1,2\n' '' '~3' -f 'a,~3'
+	gives '2020,a\n1,2\n' '\n\n' -f 2020
+	gives 'a,1\n1,2\n' '1\n' -H -f 1
+	gives 'sex,18-24\nm,1\n' 'm\n1\n' -f 'sex,"18-24"'
 }
 
 @test "-f: names are looked up in each file's own header" {
@@ -191,15 +202,31 @@ refuses() {
 }
 
 @test "-f: names that are not there" {
-	fails 'a,b\n1,2\n' '' "stdin: no field is named \`c'" -f a,c
+	fails 'a,b\n1,2\n' '' "stdin: no field is named 'c': the header has 2 fields: 'a', 'b'" -f a,c
 	fails '' '' 'stdin: no header' -f a
-	fails 'a\n' '' "stdin: no field is named \`\\x1b[31mx'" -f "$esc[31mx"
+	fails 'a\n' '' "stdin: no field is named '\\x1b[31mx': the header has 1 field: 'a'" -f "$esc[31mx"
+	fails "$(seq -s , 99)\n" '' "stdin: no field is named 'x': the header has 99 fields: '1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12', '13', '14', '15', '16', '17', '18', '19', '20', '21', '22', '23', '24', '25', ..." -f x
 	printf 'a\n1\n' >1
 	printf 'b\n2\n' >2
 	run --separate-stderr csvsplit -f a 1 2
 	[ "$status" = 1 ]
 	[ "$output" = 1 ]
-	[ "$stderr" = "csvsplit: 2: no field is named \`a'" ]
+	[ "$stderr" = "csvsplit: 2: no field is named 'a': the header has 1 field: 'b'" ]
+}
+
+@test "-f: where a name is missing, what the file may be is said" {
+	not() {
+		printf "$1" >in
+		run --separate-stderr csvsplit "${@:3}" in
+		[[ $status = 1 && $stderr == "csvsplit: in: no field is named 'b': the header has "*"' ($2)" ]] || { echo "$stderr"; return 1; }
+	}
+	not 'a;b;"c, d"\n' "perhaps -d ';'" -f b
+	not 'a\tb\n' "perhaps -d '\t'" -f b
+	not 'a,b\n' "perhaps -d ','" -f b -d '|'
+	not 'sep=;\na;b\n' "pass over the line 'sep=': tail -n +2, then -d ';'" -f b
+	not 'SEP=,\na,b\n' "pass over the line 'sep=': tail -n +2" -f b
+	not '\xff\xfea\0,\0b\0\n\0' "UTF-16: iconv -f UTF-16 -t UTF-8" -f b
+	not '\xfe\xff\0a\0;\0b\0\n' "UTF-16: iconv -f UTF-16 -t UTF-8" -f b
 }
 
 @test "-f: what is no list" {
@@ -209,8 +236,9 @@ refuses() {
 	refuses "--fields: ~0: $range" -f 1,~0
 	refuses "--fields: 1-2-3: not a position or a range (csvsplit --help tells more)" -f 1-2-3
 	refuses "--fields: -: not a position or a range (csvsplit --help tells more)" -f -
-	refuses '--fields: : not a list of fields' -f ''
-	refuses '--fields: ,: not a list of fields' -f ,
+	for list in '' , 1, ,1 'a,,b' '"",'; do
+		refuses "--fields: $list: an item is empty (the empty name is \"\")" -f "$list"
+	done
 	refuses '--fields: "a: not a list of fields' -f '"a'
 	refuses '--fields: a\x0ab: not a list of fields' -f $'a\nb'
 }
@@ -236,6 +264,41 @@ refuses() {
 	printf 'a\n1\n' >1
 	csvsplit -H -O csv 1 1 >got
 	same got a 1 1
+}
+
+@test "-H: a later header under which values would have other names is refused" {
+	printf 'a,b\n1,2\n' >1
+	printf 'b,a\n3,4\n' >2
+	printf 'a,b,c\n5,6,7\n' >3
+	differs() {
+		printf "$3" >expected
+		run --separate-stderr csvsplit -H "${@:4}" 1 "$1" 1
+		[[ $status = 1 && $stderr == "csvsplit: $1: the header differs from that of 1 (-f NAME,... takes fields by name)" ]]
+		[ "$output" = "$(printf "$2")" ]
+	}
+	differs 2 '1\n2' ''
+	differs 3 'a,b\n1,2' '' -O csv
+	differs 2 'a\tb\n1\t2' '' -O tsv
+	differs 2 '1' '' -f 1
+	differs 3 'b,a\n2,1' '' -O csv -f '~1,1'
+	differs 3 'b\n2' '' -O csv -x -f a
+	differs 3 'a,\n1,' '' -O csv -f 1,3
+	csvsplit -f b,a -O csv 1 2 3 >got
+	same got b,a 2,1 3,4 6,5
+	csvsplit -H -f 1-2 1 3 >got
+	same got 1 2 5 6
+	csvsplit -x -f a 1 2 >got
+	same got 2 3
+	csvsplit -H -O json 1 2 >got
+	same got '{"a":"1","b":"2"}' '{"b":"3","a":"4"}'
+}
+
+@test "-H -O json: a field beyond the header has a key that no other field has" {
+	gives 'a,3,3_2\n1,2,3,4\n5,6\n' '{"a":"1","3":"2","3_2":"3","4":"4"}\n{"a":"5","3":"6"}\n' -H -O json
+	gives '5,5_3,6,6_2\n1,2,3,4,x,y\n' '{"5":"1","5_3":"2","6":"3","6_2":"4","5_2":"x","6_3":"y"}\n' -H -O json
+	gives '~5,a\n1\n' '{"~5":"1","~5_2":""}\n' -H -O json -f '1,~5-~5'
+	gives 'a,a\n1,2,3\n' '{"a":"1","a":"2","3":"3"}\n' -H -O json
+	holds 66 '5,6\n' -H -O json
 }
 
 @test "-O nul: for xargs -0; a NUL in a field is refused before that field" {

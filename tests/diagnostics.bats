@@ -91,6 +91,7 @@ pattern_of() {
 	[ "$(wc -l <all)" -gt 150 ]
 	grep -v '^#' "$table" >rows
 	while read -r file format; do
+		format=${format//\\\"/\"}
 		format=${format//\\\\/\\}
 		# Without a word of its own: listed with its file, to be seen when one comes or goes.
 		if ! grep -qE '[a-zA-Z]{3}' <<<"$(sed -E 's/%[a-z0-9.]*//g' <<<"$format")"; then

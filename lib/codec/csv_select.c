@@ -41,7 +41,9 @@ csv_item_parse(struct span text, bool quoted, struct csv_item *item)
 	const char *dash;
 	enum csv_item_kind kind;
 
-	*item = (struct csv_item){.named = quoted || !is_position(text), .name = text};
+	*item = (struct csv_item){.named = quoted || !is_position(text), .text = text};
+	if (text.size == 0 && !quoted)
+		return CSV_ITEM_EMPTY;
 	if (item->named)
 		return CSV_ITEM_GOOD;
 	dash = memchr(text.at, '-', text.size);
@@ -58,19 +60,76 @@ csv_item_parse(struct span text, bool quoted, struct csv_item *item)
 	return point_parse((struct span){dash + 1, (size_t)(text.at + text.size - dash - 1)}, end, &item->last);
 }
 
+/* The text up to a quote that closes it; false if none does. It moves *at behind that quote. */
+static bool
+quoted_read(const char **at, const char *end, char **bytes)
+{
+	for ((*at)++; *at < end; *(*bytes)++ = *(*at)++)
+		if (**at == '"' && (++*at == end || **at != '"'))
+			return true;
+	return false;
+}
+
+enum csv_item_kind
+csv_list_parse(struct span list, char *bytes, struct csv_item *items, size_t *count)
+{
+	const char *at = list.at, *end = at + list.size;
+	enum csv_item_kind kind;
+
+	*count = 0;
+	if (list.size >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
+		at += 3;
+	if (at < end && end[-1] == '\n')
+		end -= 1 + (end - at > 1 && end[-2] == '\r');
+	do {
+		bool quoted = at < end && *at == '"';
+		struct span text = {bytes, 0};
+
+		if (quoted && !quoted_read(&at, end, &bytes))
+			return CSV_ITEM_NOT_IN_A_LIST;
+		while (at < end && *at != ',' && *at != '\n')
+			*bytes++ = *at++;
+		if (at < end && *at == '\n')
+			return CSV_ITEM_NOT_IN_A_LIST;
+		text.size = (size_t)(bytes - text.at);
+		kind = csv_item_parse(text, quoted, &items[(*count)++]);
+	} while (kind == CSV_ITEM_GOOD && at < end && *at++ == ',');
+	return kind;
+}
+
+/* The position of the first field of that name, 0 if there is none. */
+static uint32_t
+position_of(struct span name, const struct csv_record *header)
+{
+	for (size_t i = 1; i <= header->count && i <= CSV_POSITION_MAX; i++)
+		if (span_equal(csv_record_field(header, (int64_t)i), name))
+			return (uint32_t)i;
+	return 0;
+}
+
 const struct csv_item *
 csv_select_resolve(struct csv_item *items, size_t count, const struct csv_record *header)
 {
 	for (size_t i = 0; i < count; i++) {
-		int64_t position = 1, end = (int64_t)header->count;
+		uint32_t position = items[i].named ? position_of(items[i].text, header) : 0;
 
-		if (!items[i].named)
-			continue;
-		while (position <= end && !span_equal(csv_record_field(header, position), items[i].name))
-			position++;
-		if (position > end || position > CSV_POSITION_MAX)
+		if (items[i].named && position == 0)
 			return &items[i];
-		items[i].first = items[i].last = (struct csv_point){(uint32_t)position, false};
+		if (items[i].named)
+			items[i].first = items[i].last = (struct csv_point){position, false};
+	}
+	return NULL;
+}
+
+const struct csv_item *
+csv_select_mistaken(const struct csv_item *items, size_t count, const struct csv_record *header)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct csv_item *item = &items[i];
+		bool beyond = item->first.number > header->count || item->last.number > header->count;
+
+		if (!item->named && beyond && position_of(item->text, header) != 0)
+			return item;
 	}
 	return NULL;
 }
@@ -136,6 +195,20 @@ csv_select_next(const struct csv_select *select, struct csv_walk *walk, uint64_t
 			return true;
 		}
 	return false;
+}
+
+bool
+csv_select_same_names(const struct csv_select *a, const struct csv_record *header_a, const struct csv_select *b,
+                      const struct csv_record *header_b)
+{
+	struct csv_walk walk_a = {0}, walk_b = {0};
+	int64_t in_a, in_b;
+
+	while (csv_select_next(a, &walk_a, header_a->count, &in_a))
+		if (!csv_select_next(b, &walk_b, header_b->count, &in_b)
+		    || !span_equal(csv_record_field(header_a, in_a), csv_record_field(header_b, in_b)))
+			return false;
+	return !csv_select_next(b, &walk_b, header_b->count, &in_b);
 }
 
 /* An item as positions that go up, whatever its direction; false where they depend on the record. */

@@ -108,7 +108,7 @@ an_item_is_a_position_or_a_name(void)
 {
 	static const struct { const char *text; enum csv_item_kind kind; bool named; } rows[] = {
 		{"1", CSV_ITEM_GOOD, false}, {"4294967295", CSV_ITEM_GOOD, false}, {"007", CSV_ITEM_GOOD, false},
-		{"name", CSV_ITEM_GOOD, true}, {"", CSV_ITEM_GOOD, true}, {" 1", CSV_ITEM_GOOD, true},
+		{"name", CSV_ITEM_GOOD, true}, {"", CSV_ITEM_EMPTY, true}, {" 1", CSV_ITEM_GOOD, true},
 		{"+1", CSV_ITEM_GOOD, true}, {"1.5", CSV_ITEM_GOOD, true}, {"0x1", CSV_ITEM_GOOD, true},
 		{"0", CSV_ITEM_OUT_OF_RANGE, false}, {"~0", CSV_ITEM_OUT_OF_RANGE, false},
 		{"4294967296", CSV_ITEM_OUT_OF_RANGE, false}, {"18446744073709551616", CSV_ITEM_OUT_OF_RANGE, false},
@@ -139,8 +139,45 @@ a_quoted_item_is_a_name_whatever_it_looks_like(void)
 		struct csv_item item;
 
 		CHECK(csv_item_parse(span_of(texts[i]), true, &item) == CSV_ITEM_GOOD && item.named);
-		CHECK(span_equal(item.name, span_of(texts[i])));
+		CHECK(span_equal(item.text, span_of(texts[i])));
 	}
+}
+
+/* The items of a list, `!` before a name and `|` behind each. */
+static bool
+lists(const char *list, enum csv_item_kind kind, const char *expected)
+{
+	char bytes[64], all[64];
+	unsigned char *edge = unit_at_edge(list, strlen(list));
+	size_t count, used = 0;
+	struct csv_item *read = calloc(strlen(list) + 1, sizeof *read);
+	bool good = csv_list_parse((struct span){(char *)edge, strlen(list)}, bytes, read, &count) == kind;
+
+	for (size_t i = 0; i < count; i++)
+		used += (size_t)snprintf(all + used, sizeof all - used, "%s%.*s|", read[i].named ? "!" : "",
+		    (int)read[i].text.size, read[i].text.at);
+	all[used] = '\0';
+	unit_drop(edge, strlen(list));
+	free(read);
+	return good && strcmp(all, expected) == 0;
+}
+
+static void
+a_list_is_a_CSV_record(void)
+{
+	CHECK(lists("1", CSV_ITEM_GOOD, "1|"));
+	CHECK(lists("1,2-3,~1,name", CSV_ITEM_GOOD, "1|2-3|~1|!name|"));
+	CHECK(lists("\"1\",\"a,\"\"b\n\",\"\"", CSV_ITEM_GOOD, "!1|!a,\"b\n|!|"));
+	CHECK(lists("\"a\"b\",c\"d", CSV_ITEM_GOOD, "!ab\"|!c\"d|"));
+	CHECK(lists("\xef\xbb\xbf\"1\"\r\n", CSV_ITEM_GOOD, "!1|"));
+	CHECK(lists("\"a\n\"\n", CSV_ITEM_GOOD, "!a\n|"));
+	CHECK(lists("a\n\n", CSV_ITEM_NOT_IN_A_LIST, ""));
+	CHECK(lists("a,b\nc", CSV_ITEM_NOT_IN_A_LIST, "!a|"));
+	CHECK(lists("a,\"b", CSV_ITEM_NOT_IN_A_LIST, "!a|"));
+	CHECK(lists("\"\"\"", CSV_ITEM_NOT_IN_A_LIST, ""));
+	CHECK(lists("a,\n", CSV_ITEM_EMPTY, "!a|!|"));
+	CHECK(lists("", CSV_ITEM_EMPTY, "!|"));
+	CHECK(lists("1,0,2", CSV_ITEM_OUT_OF_RANGE, "1|0|"));
 }
 
 /* The positions that ranges give for a record of n fields. */
@@ -243,6 +280,7 @@ main(void)
 	TEST(the_complement_is_all_the_others);
 	TEST(an_item_is_a_position_or_a_name);
 	TEST(a_quoted_item_is_a_name_whatever_it_looks_like);
+	TEST(a_list_is_a_CSV_record);
 	TEST(ranges_give_what_the_walk_gives);
 	TEST(what_goes_back_or_counts_from_the_end_has_no_ranges);
 	TEST(a_complement_has_ranges_whatever_the_order);

@@ -1,0 +1,115 @@
+#include "codec/csv_header.h"
+
+#include "unit.h"
+
+enum { NAMES = 12, TEXT = 32 };
+
+static char names[NAMES][TEXT];
+static unsigned char bytes[NAMES * TEXT];
+static size_t ends[NAMES];
+
+static struct csv_record
+header_of(size_t count)
+{
+	struct csv_record header = {.bytes = bytes, .ends = ends, .size = sizeof bytes, .room = NAMES, .count = count};
+
+	for (size_t i = 0; i < count; i++) {
+		memcpy(bytes + header.used, names[i], strlen(names[i]));
+		ends[i] = header.used += strlen(names[i]);
+	}
+	return header;
+}
+
+static bool
+is_name(const char *key, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], key) == 0)
+			return true;
+	return false;
+}
+
+/* Number, whether from the end; against the first of N, N_2 ... that is no name. */
+static bool
+key_is_free(const struct csv_record *header, unsigned number, bool from_end)
+{
+	static struct csv_number numbers[NAMES];
+	size_t count = csv_numbers_find(header, numbers);
+	char key[64], expected[64];
+	struct text text = {.at = key, .room = sizeof key};
+
+	snprintf(expected, sizeof expected, "%s%u", from_end ? "~" : "", number);
+	for (unsigned suffix = 2; is_name(expected, header->count); suffix++)
+		snprintf(expected, sizeof expected, "%s%u_%u", from_end ? "~" : "", number, suffix);
+	csv_key_put(&text, number, from_end, numbers, count);
+	if (count <= csv_numbers_count(header) && text.size == strlen(expected) && memcmp(key, expected, text.size) == 0)
+		return true;
+	printf("# %.*s, not %s\n", (int)text.size, key, expected);
+	return false;
+}
+
+static void
+a_number_that_is_a_name_gets_the_first_suffix_that_is_free(void)
+{
+	static const char *const suffixes[] = {"", "_2", "_3", "_4", "_1", "_02", "_", "_2_2", "x"};
+	unsigned seed = 6180;
+	bool good = true;
+
+	for (unsigned turn = 0; turn < 20000 && good; turn++) {
+		struct csv_record header;
+		size_t count = turn % (NAMES + 1);
+
+		for (size_t i = 0; i < count; i++) {
+			seed = seed * 1103515245 + 12345;
+			snprintf(names[i], TEXT, "%s%s%u%s", (seed >> 16) % 5 == 0 ? "~" : "", (seed >> 20) % 9 == 0 ? "0" : "",
+			    (seed >> 24) % 3, suffixes[(seed >> 12) % 9]);
+		}
+		header = header_of(count);
+		for (unsigned number = 1; number < 4; number++)
+			good = good && key_is_free(&header, number, false) && key_is_free(&header, number, true);
+	}
+	CHECK(good);
+}
+
+static void
+only_numbers_that_fit_are_numbers(void)
+{
+	static const char *const not[] = {"", "~", "0", "01", "1a", "_2", "1_", "1_0", "1_x", "18446744073709551616", "~~1", "+1", "1 "};
+	struct csv_record header;
+
+	for (size_t i = 0; i < sizeof not / sizeof *not; i++) {
+		strcpy(names[0], not[i]);
+		header = header_of(1);
+		CHECK(csv_numbers_count(&header) == 0);
+	}
+	strcpy(names[0], "18446744073709551615_2");
+	header = header_of(1);
+	CHECK(csv_numbers_count(&header) == 1);
+}
+
+static void
+a_description_ends_in_its_room(void)
+{
+	char room[128];
+
+	for (size_t i = 0; i < NAMES; i++)
+		strcpy(names[i], i % 2 == 0 ? "a name" : "x");
+	for (size_t size = 24; size <= sizeof room; size++)
+		for (size_t count = 1; count <= NAMES; count++) {
+			struct csv_record header = header_of(count);
+			struct text text = {.at = room, .room = size};
+
+			csv_header_describe(&header, &text);
+			CHECK(!text.cut && text.size <= size);
+			CHECK(room[text.size - 1] == '\'' || memcmp(room + text.size - 3, "...", 3) == 0);
+		}
+}
+
+int
+main(void)
+{
+	TEST(a_number_that_is_a_name_gets_the_first_suffix_that_is_free);
+	TEST(only_numbers_that_fit_are_numbers);
+	TEST(a_description_ends_in_its_room);
+	return unit_done();
+}
