@@ -245,7 +245,9 @@ address_export(const char *ip_name, const char *port_name, const struct address 
 static bool
 environment_set(const struct scan *scan, int fd)
 {
-	static const char *const unknown[] = {"TCPLOCALHOST", "TCPREMOTEHOST", "TCPREMOTEINFO", "TCPCONNNUM"};
+	static const char *const unknown[] = {
+		"TCPLOCALHOST", "TCPREMOTEHOST", "TCPREMOTEINFO", "TCPCONNNUM", "WEBSOCKET_PROTOCOL", "WEBSOCKET_EXTENSIONS",
+	};
 	struct address local, remote;
 
 	for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)

@@ -189,9 +189,9 @@ closed=2-4
 		IFS= read -r -n 5 -u 6 word
 		printf 'got %s' "$word" >&7
 		[ /proc/self/fd/6 -ef /proc/self/fd/7 ] && echo same
-		env | grep -E '^(PROTO|TCP)' | sort
+		env | grep -E '^(PROTO|TCP|WEBSOCKET)' | sort
 	END
-	TCPREMOTEHOST=old TCPREMOTEINFO=old TCPLOCALHOST=old TCPCONNNUM=9 TCPREMOTEPORT=1 PROTO=old \
+	TCPREMOTEHOST=old TCPREMOTEINFO=old TCPLOCALHOST=old TCPCONNNUM=9 TCPREMOTEPORT=1 PROTO=old WEBSOCKET_PROTOCOL=old WEBSOCKET_EXTENSIONS=old \
 		run --separate-stderr portscan-connect -p "$port" bash prog
 	[ "$status" = 0 ]
 	await server.out '^recv got hello$'

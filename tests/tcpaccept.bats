@@ -185,11 +185,11 @@ refused() {
 @test "what was inherited of another connection is replaced or gone, never doubled" {
 	export PROTO=SSL TCPLOCALIP=9.9.9.9 TCPLOCALPORT=9 TCPLOCALHOST=evil TCPREMOTEIP=9.9.9.9 TCPREMOTEPORT=9 \
 		TCPREMOTEHOST=evil TCPREMOTEINFO=evil TCPCONNNUM=99 REMOTE_ADDR=9.9.9.9 REMOTE_PORT=9 \
-		REMOTE_HOST=evil TCPLOCALIPX=kept PROT=kept
+		REMOTE_HOST=evil WEBSOCKET_PROTOCOL=evil WEBSOCKET_EXTENSIONS=evil TCPLOCALIPX=kept PROT=kept
 	listen tcp unix:"$BATS_TEST_TMPDIR/sock" -- tcpaccept env
 	run -0 call
 	[ "$(grep -cE '^(PROTO|TCP(LOCAL|REMOTE)(IP|PORT|HOST|INFO)|TCPCONNNUM|REMOTE_(ADDR|PORT|HOST))=' <<<"$output")" = 8 ]
-	! grep -E '^(PROTO|TCP|REMOTE_).*=(9\.9\.9\.9|9|99|evil|SSL)$' <<<"$output" || false
+	! grep -E '^(PROTO|TCP|REMOTE_|WEBSOCKET_).*=(9\.9\.9\.9|9|99|evil|SSL)$' <<<"$output" || false
 	[ "$(grep -c '=kept$' <<<"$output")" = 2 ]
 	run -0 tcpcall 0 to:"$BATS_TEST_TMPDIR/sock" open:1 rest
 	[ "$(grep -E '^(PROTO|TCP(LOCAL|REMOTE)(IP|PORT|HOST|INFO)|TCPCONNNUM|REMOTE_(ADDR|PORT|HOST))=' <<<"$output")" = PROTO=IPC ]

@@ -9,7 +9,8 @@ enum { SLOT_PROTO = 7, SLOTS };
 /* Set by us, or told of the connection that we were ourselves started for. */
 static const char *const ours[] = {
 	"PROTO", "TCPLOCALIP", "TCPLOCALPORT", "TCPLOCALHOST", "TCPREMOTEIP", "TCPREMOTEPORT", "TCPREMOTEHOST",
-	"TCPREMOTEINFO", "TCPCONNNUM", "REMOTE_ADDR", "REMOTE_PORT", "REMOTE_HOST",
+	"TCPREMOTEINFO", "TCPCONNNUM", "REMOTE_ADDR", "REMOTE_PORT", "REMOTE_HOST", "WEBSOCKET_PROTOCOL",
+	"WEBSOCKET_EXTENSIONS",
 };
 
 static bool
