@@ -31,7 +31,7 @@ enum {
 	GATE_LEAVE_MS = 1000, /* how long an answer may take to arrive before we go */
 };
 
-enum { GATE_HOST = OPTION_LONG, GATE_CONSOLE, GATE_PAGE, GATE_OWN /* the first long option of a program's own */ };
+enum { GATE_HOST = OPTION_LONG, GATE_CONSOLE, GATE_PAGE, GATE_REALM, GATE_OWN /* the first long option of a program's own */ };
 
 /* The rows of these options, for a program's table. */
 #define GATE_ROWS \
@@ -40,6 +40,7 @@ enum { GATE_HOST = OPTION_LONG, GATE_CONSOLE, GATE_PAGE, GATE_OWN /* the first l
 	{'s', "protocol", "NAME", "a subprotocol on offer (client: to ask for)"}, \
 	{'P', "path", "PATH", "serve only this path"}, \
 	{'a', "authorize", "PROGRAM", "let in only whom this program lets in (exit 0)"}, \
+	{GATE_REALM, "realm", "NAME", "ask a client that -a refuses for a password (Basic)"}, \
 	{'H', "header", "FIELD", "add `Name: value' to the 101 and the page (client: the request)"}, \
 	{'t', "timeout", "TIME", "for the whole head (10s)"}, \
 	{GATE_CONSOLE, "console", NULL, "answer a browser with a WebSocket console"}, \
@@ -62,6 +63,15 @@ gate_rule(struct gate *gate, enum policy_kind kind)
 		option_refuse(why);
 }
 
+static inline void
+gate_realm(struct gate *gate)
+{
+	const char *why = policy_set_realm(&gate->policy, optarg);
+
+	if (why != NULL)
+		option_refuse(why);
+}
+
 /* Takes one of its options; the others are the program's. */
 static inline void
 gate_option(struct gate *gate, int key)
@@ -72,6 +82,7 @@ gate_option(struct gate *gate, int key)
 	case 's': gate_rule(gate, POLICY_PROTOCOL); break;
 	case 'P': gate_rule(gate, POLICY_PATH); break;
 	case 'a': gate->authorize = optarg; break;
+	case GATE_REALM: gate_realm(gate); break;
 	case 'H': gate_rule(gate, POLICY_FIELD); break;
 	case 't': gate->limit_ms = (int64_t)option_duration(1, GATE_HEAD_MS_MAX); break;
 	case GATE_CONSOLE: gate->console = true; break;
@@ -90,6 +101,8 @@ gate_options_end(struct gate *gate, bool client)
 		usage_refuse("%s: %s", quoted_bytes(culprit.at, culprit.size), why);
 	if (gate->console && gate->page != NULL)
 		usage_refuse("--console and --page: there is one page");
+	if (gate->policy.realm != NULL && gate->authorize == NULL)
+		usage_refuse("--realm goes with --authorize");
 	gate->policy.page = gate->console ? POLICY_CONSOLE : gate->page != NULL ? POLICY_FILE : POLICY_NO_PAGE;
 	if (client && (gate->authorize != NULL || gate->policy.page != POLICY_NO_PAGE))
 		usage_refuse("--authorize, --console and --page are for a server");
@@ -171,6 +184,13 @@ gate_ask(const struct gate *gate, char *const *environment, int null)
 	if (pid < 0)
 		complain("%s: %s", quoted(gate->authorize), strerror(error));
 	return pid;
+}
+
+/* What the authorization program's refusal is answered with. */
+static inline enum http_status
+gate_denial(const struct gate *gate)
+{
+	return gate->policy.realm != NULL ? HTTP_UNAUTHORIZED : HTTP_FORBIDDEN;
 }
 
 /* The subprotocols that a client was let in without, because none of them is on offer; or empty. */

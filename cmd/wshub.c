@@ -821,15 +821,28 @@ static void
 headers_tell(const struct client *c)
 {
 	const struct http_fields *fields = &server.request.fields;
+	const bool realm = options.gate.policy.realm != NULL;
 
 	for (size_t i = 0; options.headers && i < fields->count; i++) {
 		struct text text = scratch_text();
 
+		if (realm && span_equal_case(fields->all[i].name, span_of("Authorization")))
+			continue;
 		text_put(&text, fields->all[i].name);
 		text_put_string(&text, ": ");
 		text_put(&text, fields->all[i].value);
 		program_tell_text(c, "header", &text);
 	}
+}
+
+/* Who it is, with a realm: the password stays with the program of -a. */
+static void
+user_tell(const struct client *c)
+{
+	char *user = server.scratch;
+
+	if (options.gate.policy.realm != NULL && cgi_user(&server.request, user))
+		program_tell(c, "user", user, strlen(user));
 }
 
 static void
@@ -857,6 +870,7 @@ client_open(struct client *c, const struct handshake *d)
 		text_put_char(&text, ' ');
 	text_put(&text, d->protocol);
 	program_tell_text(c, "open", &text);
+	user_tell(c);
 	headers_tell(c);
 	if (options.verbose)
 		say("Connected by %s (%llu, %zu of %llu)", client_name(c), (unsigned long long)c->id, server.count,
@@ -1483,7 +1497,7 @@ asked_answer(struct client *c, int status)
 		head_again(c, true);
 		return;
 	}
-	client_refuse(c, HTTP_FORBIDDEN, "not let in");
+	client_refuse(c, gate_denial(&options.gate), "not let in");
 	client_mark(c);
 }
 

@@ -175,6 +175,7 @@ struct session {
 };
 
 _Static_assert(ARENA_SIZE >= PATH_MAX + CLIENT_REQUEST_SIZE + HTTP_HEAD_MAX, "room for a client's needs, too");
+_Static_assert(CGI_USER_SIZE <= PATH_MAX + HANDSHAKE_ANSWER_SIZE, "room for a user's name, where these come later");
 
 /* What is left of the arena. */
 static char *
@@ -269,6 +270,18 @@ child_wait(pid_t pid, struct talk_limit *limit)
 	return -1;
 }
 
+/* With a realm prog gets the user's name, and the password stays with the program of -a. */
+static bool
+session_identify(struct session *s)
+{
+	char *user = session_room(s);
+
+	if (s->job.gate.policy.realm == NULL)
+		return true;
+	return unsetenv("HTTP_AUTHORIZATION") == 0 && (!cgi_user(s->request, user)
+	    || (setenv("AUTH_TYPE", "Basic", 1) == 0 && setenv("REMOTE_USER", user, 1) == 0));
+}
+
 /* Asks the user's own program, and refuses where it does. */
 static void
 session_authorize(struct session *s)
@@ -291,7 +304,9 @@ session_authorize(struct session *s)
 	if (status == -1)
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "no word in time");
 	else if (child_status(status) != 0)
-		handshake_refuse(&s->decision, HTTP_FORBIDDEN, "not let in");
+		handshake_refuse(&s->decision, gate_denial(&s->job.gate), "not let in");
+	else if (!session_identify(s))
+		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "no memory");
 }
 
 /* False where the client did not take it, having said so. */

@@ -624,6 +624,22 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	server_says '^got 1 close 1000 $'
 }
 
+@test "authorize: with a realm a refusal is 401, and prog is told who the client is, not its password" {
+	recorder
+	printf '#!/bin/sh\n[ "$HTTP_AUTHORIZATION" = "Basic YVxuOnNlY3JldA==" ]\n' >"$BATS_TEST_TMPDIR/may"
+	chmod +x "$BATS_TEST_TMPDIR/may"
+	serve wshub --headers --realm Chat -a "$BATS_TEST_TMPDIR/may" "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	printf '%b' "$request" | portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/answer"
+	grep -q '^HTTP/1.1 401 ' "$BATS_TEST_TMPDIR/answer"
+	grep -q $'^WWW-Authenticate: Basic realm="Chat", charset="UTF-8"\r$' "$BATS_TEST_TMPDIR/answer"
+	portscan-connect -q -p "$port" wsupgrade -H 'Authorization: Basic YVxuOnNlY3JldA==' -c "ws://localhost:$port/" \
+		wsframe -c -q 0 </dev/null
+	server_says '^got 1 close 1000 $'
+	grep -E '^got 1 (open|user|header Host|header Auth)' "$BATS_TEST_TMPDIR/server.err" | cut -d' ' -f3,4 >"$BATS_TEST_TMPDIR/records"
+	same <(sed 's/127.*//' "$BATS_TEST_TMPDIR/records") 'open ' 'user a\\n' 'header Host:'
+	! grep -q 'YVxuO' "$BATS_TEST_TMPDIR/server.err" || false
+}
+
 @test "authorize: one that does not end in time is killed, 500" {
 	printf '#!/bin/sh\necho $$ >"%s/pid"\nexec tail -f /dev/null\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/may"
 	chmod +x "$BATS_TEST_TMPDIR/may"

@@ -413,6 +413,27 @@ served() {
 	[ "${stderr_lines[1]}" = 'wsupgrade: client: 403 not let in' ]
 }
 
+@test "--realm: a refusal of -a is 401 and asks for a password, every other one stays" {
+	printf '#!/bin/sh\n[ "$HTTP_AUTHORIZATION" = "Basic YW5uOnNlY3JldA==" ] || [ "$HTTP_COOKIE" ]\n' >may
+	chmod +x may
+	refused 401 "$(request "$good")" -a ./may --realm 'a "b"'
+	[ "$stderr" = 'wsupgrade: client: 401 not let in' ]
+	[[ $output == *$'\r\nWWW-Authenticate: Basic realm="a \\"b\\"", charset="UTF-8"\r\n'* ]]
+	refused 401 "$(request "$host")" -a ./may --realm x --console
+	refused 403 "$(request "${good}Origin: http://evil\r\n")" -a ./may --realm x
+	[[ $output != *Authenticate* ]]
+	AUTH_TYPE=old REMOTE_USER=old environment "$(request "${good}Authorization: Basic YW5uOnNlY3JldA==\r\n")" -a ./may --realm x
+	has_variable AUTH_TYPE=Basic
+	has_variable REMOTE_USER=ann
+	lacks_variable HTTP_AUTHORIZATION
+	# Let in for another reason, with credentials that name nobody.
+	AUTH_TYPE=old REMOTE_USER=old environment "$(request "${good}Cookie: x\r\nAuthorization: Basic x\r\n")" -a ./may --realm x
+	for name in AUTH_TYPE REMOTE_USER HTTP_AUTHORIZATION; do lacks_variable "$name"; done
+	AUTH_TYPE=old REMOTE_USER=old environment "$(request "${good}Cookie: x\r\nAuthorization: Basic x\r\n")" -a ./may
+	has_variable 'HTTP_AUTHORIZATION=Basic x'
+	for name in AUTH_TYPE REMOTE_USER; do lacks_variable "$name"; done
+}
+
 @test "-a applies to the page, and comes after all other checks" {
 	printf '#!/bin/sh\n: >asked\nexit 1\n' >may
 	chmod +x may
@@ -691,12 +712,15 @@ used() {
 	used -t 25h true
 	used --console --page x true
 	used --console
+	used --realm x true
+	used --realm $'x\n' -a true true
+	used -c ws://h --realm x true
 }
 
 @test "--help names every option, --version the version" {
 	run wsupgrade --help
 	[ "$status" = 0 ]
-	for name in verbose origin host protocol path authorize header timeout console page client; do
+	for name in verbose origin host protocol path authorize realm header timeout console page client; do
 		[[ $output == *"--$name"* ]]
 	done
 	run wsupgrade --version
@@ -924,6 +948,23 @@ ask_for() {
 	run --separate-stderr portscan-connect -q -p "$port" sh -c "exec ${line/secret/known}"
 	[ "$status" = 1 ]
 	[[ $stderr == *'HTTP/1.1 403 Forbidden' ]]
+}
+
+@test "example: a user and a password, by a browser's own dialog" {
+	printf '#!/bin/sh\nexec cat\n' >chat
+	# shellcheck disable=SC2016 # the example's
+	local line='grep -qxF -e "${HTTP_AUTHORIZATION#Basic }" users'
+	example "$line"
+	printf '#!/bin/sh\n%s\n' "$line" >may-enter
+	chmod +x chat may-enter
+	line='printf %s ann:secret | base64 >>users'
+	example "$line"
+	sh -c "$line"
+	serve_example 'tcpaccept wsupgrade --console --realm Chat -a ./may-enter wsframe ./chat'
+	ask_for localhost / "Authorization: Basic $(printf ann:secret | base64)\r\n" | grep -aq '^HTTP/1.1 101'
+	for wrong in '' "Authorization: Basic $(printf ann:wrong | base64)\r\n" 'Authorization: Basic -vex\r\n'; do
+		ask_for localhost / "$wrong" | grep -aq '^HTTP/1.1 401'
+	done
 }
 
 @test "example: a greeting by name" {

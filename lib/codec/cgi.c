@@ -1,5 +1,7 @@
 #include "codec/cgi.h"
 
+#include "codec/base64.h"
+
 static void
 put_variable(struct text *t, const char *name, struct span value)
 {
@@ -121,11 +123,32 @@ cgi_environment(const struct http_request *request, const struct handshake *deci
 }
 
 bool
+cgi_user(const struct http_request *request, char room[CGI_USER_SIZE])
+{
+	const struct span scheme = span_of("Basic ");
+	struct span value = {"", 0};
+	const char *colon;
+	ptrdiff_t size;
+
+	if (http_field_find(&request->fields, "Authorization", &value) != 1 || !span_begins_case(value, scheme))
+		return false;
+	for (value = span_behind(value, scheme.size); value.size != 0 && *value.at == ' ';)
+		value = span_behind(value, 1);
+	size = base64_decode(value, room);
+	colon = size <= 0 ? NULL : memchr(room, ':', (size_t)size);
+	if (colon == NULL || !http_value_valid((struct span){room, (size_t)(colon - room)})
+	    || memchr(room, '\t', (size_t)(colon - room)) != NULL)
+		return false;
+	room[colon - room] = '\0';
+	return true;
+}
+
+bool
 cgi_owns(const char *entry)
 {
 	static const char *const names[] = {
-		"GATEWAY_INTERFACE", "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR", "REMOTE_PORT",
-		"REQUEST_METHOD", "REQUEST_URI", "SCRIPT_NAME", "SERVER_NAME", "SERVER_PORT",
+		"AUTH_TYPE", "GATEWAY_INTERFACE", "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR", "REMOTE_PORT",
+		"REMOTE_USER", "REQUEST_METHOD", "REQUEST_URI", "SCRIPT_NAME", "SERVER_NAME", "SERVER_PORT",
 		"SERVER_PROTOCOL", "SERVER_SOFTWARE", "WEBSOCKET_EXTENSIONS", "WEBSOCKET_PROTOCOL",
 	};
 	struct span all = span_of(entry);

@@ -15,7 +15,7 @@
 
 /* Enough for any request: a byte of the head comes at most three times, and
  * there is a variable for each field besides our own. */
-enum { CGI_SIZE = 4 * HTTP_HEAD_MAX, CGI_OWN_MAX = 13 };
+enum { CGI_SIZE = 4 * HTTP_HEAD_MAX, CGI_OWN_MAX = 13, CGI_USER_SIZE = HTTP_HEAD_MAX / 4 * 3 };
 
 /* What only the connection knows; empty where it does not. */
 struct cgi_connection {
@@ -32,6 +32,13 @@ struct cgi_connection {
  */
 size_t cgi_environment(const struct http_request *request, const struct handshake *decision,
     const struct cgi_connection *connection, struct text *out);
+
+/*
+ * The user's name in the request's Basic credentials (RFC 7617), in room, with a
+ * NUL behind it. False without them: no or several Authorization, another scheme,
+ * not base64, no colon, or a control byte in the name. Nobody has checked them here.
+ */
+bool cgi_user(const struct http_request *request, char room[CGI_USER_SIZE]);
 
 /* Whether an inherited `NAME=value` describes a request, whether or not this one sets it: it is removed first. */
 bool cgi_owns(const char *entry);

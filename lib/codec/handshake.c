@@ -372,6 +372,19 @@ put_options(struct text *t, const struct policy *p)
 	text_put_string(t, "Connection: close\r\n\r\n");
 }
 
+/* RFC 7617 section 2, the realm as a quoted-string. */
+static void
+put_challenge(struct text *t, const char *realm)
+{
+	text_put_string(t, "WWW-Authenticate: Basic realm=\"");
+	for (; *realm != '\0'; realm++) {
+		if (*realm == '"' || *realm == '\\')
+			text_put_char(t, '\\');
+		text_put_char(t, *realm);
+	}
+	text_put_string(t, "\", charset=\"UTF-8\"\r\n");
+}
+
 static void
 put_refusal(struct text *t, const struct policy *p, const struct http_request *r,
     const struct handshake *d)
@@ -386,6 +399,8 @@ put_refusal(struct text *t, const struct policy *p, const struct http_request *r
 		text_put_string(t, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
 	if (d->status == HTTP_METHOD_NOT_ALLOWED)
 		put_allow(t, p);
+	if (d->status == HTTP_UNAUTHORIZED)
+		put_challenge(t, p->realm == NULL ? "" : p->realm);
 	text_put_string(t, "X-Content-Type-Options: nosniff\r\n\r\n");
 	if (r != NULL && span_equal(r->method, span_of("HEAD")))
 		return;

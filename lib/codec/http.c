@@ -10,6 +10,7 @@ http_reason(enum http_status status)
 	case HTTP_OK: return "OK";
 	case HTTP_NO_CONTENT: return "No Content";
 	case HTTP_BAD_REQUEST: return "Bad Request";
+	case HTTP_UNAUTHORIZED: return "Unauthorized";
 	case HTTP_FORBIDDEN: return "Forbidden";
 	case HTTP_NOT_FOUND: return "Not Found";
 	case HTTP_METHOD_NOT_ALLOWED: return "Method Not Allowed";

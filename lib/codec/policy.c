@@ -105,6 +105,17 @@ policy_add(struct policy *policy, enum policy_kind kind, const char *text)
 	return NULL;
 }
 
+const char *
+policy_set_realm(struct policy *policy, const char *realm)
+{
+	struct span text = span_of(realm);
+
+	if (text.size > POLICY_REALM_MAX || !http_value_valid(text) || memchr(realm, '\t', text.size) != NULL)
+		return "not a realm: a control byte, or more than 255 bytes";
+	policy->realm = realm;
+	return NULL;
+}
+
 /* Names that stand in what we write, or would change how it is read. */
 static bool
 field_reserved(struct span name, bool client)

@@ -24,6 +24,7 @@ enum policy_kind {
 enum {
 	POLICY_RULES_MAX = 100,
 	POLICY_OWN_MAX = 8 * 1024, /* bytes of fields and of protocols */
+	POLICY_REALM_MAX = 255,
 };
 
 struct policy_rule {
@@ -43,11 +44,15 @@ struct policy {
 	size_t count;
 	size_t own; /* bytes of fields and of protocols so far */
 	enum policy_page page;
+	const char *realm; /* of a 401, the caller's, not copied; NULL for none */
 	struct policy_rule rules[POLICY_RULES_MAX]; /* last: few are touched */
 };
 
 /* Adds an option's value; it stays the caller's. Returns NULL, or why it cannot be. */
 const char *policy_add(struct policy *policy, enum policy_kind kind, const char *text);
+
+/* The same for the realm that a 401 asks a user and a password for. */
+const char *policy_set_realm(struct policy *policy, const char *realm);
 
 /*
  * Whether the rules go together, on a server or on a client: NULL, or why not

@@ -199,6 +199,29 @@ answer_check(const struct policy *p, const struct http_request *r, const struct 
 		    && (body == 0 || (size_t)strtoul(length.at, NULL, 10) == body));
 }
 
+/* The user's name is what an encoder makes the credentials of again, and is printable. */
+static void
+user_check(const struct http_request *r)
+{
+	static char user[CGI_USER_SIZE], encoded[HTTP_HEAD_MAX + 4];
+	struct span value = {"", 0};
+	bool basic = naive_count(&r->fields, "Authorization", &value) == 1 && value.size > 6
+	    && strncasecmp(value.at, "Basic ", 6) == 0;
+	size_t n, begin = 6;
+
+	if (!cgi_user(r, user))
+		return;
+	FUZZ_CHECK(basic);
+	while (value.at[begin] == ' ')
+		begin++;
+	n = strlen(user);
+	for (size_t i = 0; i < n; i++)
+		FUZZ_CHECK((unsigned char)user[i] >= 32 && user[i] != 127 && user[i] != ':');
+	user[n++] = ':';
+	base64_encode(user, n / 3 * 3, encoded);
+	FUZZ_CHECK(value.size - begin >= base64_size(n) && memcmp(encoded, value.at + begin, n / 3 * 4) == 0);
+}
+
 /* Every variable is NAME=value, none twice, none but ours and HTTP_*, and never HTTP_PROXY. */
 static void
 environment_check(const struct http_request *r, const struct handshake *d)
@@ -256,6 +279,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	FUZZ_CHECK(d.protocol.size == 0
 	    || ((choice & 4) != 0 && naive_list_has(&r.fields, "Sec-WebSocket-Protocol", d.protocol.at)));
 	answer_check(&policy, &r, &d);
+	user_check(&r);
 	if (d.status == HTTP_SWITCHING_PROTOCOLS || d.status == HTTP_OK)
 		environment_check(&r, &d);
 	return 0;

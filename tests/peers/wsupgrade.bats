@@ -72,6 +72,19 @@ browse() {
 	refusal 405 -H 'Expect:' --data-binary @big "$url/chat"
 }
 
+@test "--realm: curl is let in with the right password alone, a browser's WebSocket with its page's" {
+	need curl
+	printf '#!/bin/sh\ngrep -qxF -e "${HTTP_AUTHORIZATION#Basic }" users\n' >may
+	chmod +x may
+	printf 'ann:se cret' | base64 >users
+	serve tcpaccept wsupgrade --console --host localhost --realm 'Ann'\''s "own"' -a ./may wsframe sh -c 'echo "$AUTH_TYPE $REMOTE_USER"; read line'
+	run curl -s -o /dev/null -w '%{http_code}' -u ann:wrong "http://localhost:$port/"
+	[ "$output" = 401 ]
+	curl -sS --anyauth -u 'ann:se cret' "http://localhost:$port/" | cmp - "$BATS_TEST_DIRNAME/../../lib/codec/console.html"
+	browse "http://ann:se%20cret@localhost:$port/" 'until(() => document.querySelector("pre")).then(e => e.innerText)'
+	[ "${lines[0]}" = '"Basic ann"' ]
+}
+
 @test "the console in a browser: it connects, sends, receives, and closes with code and reason" {
 	serve tcpaccept wsupgrade --console --host localhost -s chat wsframe -n -T sh -c 'exec cat'
 	browse "http://localhost:$port/" \

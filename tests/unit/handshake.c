@@ -530,9 +530,61 @@ a_field_cannot_pose_as_another(void)
 	CHECK(strstr(env, "\nHTTP_COOKIE=a=1, 2; b=3\n") && strstr(env, "\nHTTP_X=y, z\n"));
 }
 
+/* The user of an Authorization value, or "none". */
+static const char *
+user_of(const char *fields)
+{
+	static char user[CGI_USER_SIZE];
+
+	CHECK(judge("GET / HTTP/1.1", fields) == 426);
+	return cgi_user(&request, user) ? user : "none";
+}
+
+static void
+the_user_of_Basic_credentials_is_what_stands_before_the_colon(void)
+{
+	static const char *const none[] = {
+		"", "Authorization: Basic\r\n", "Authorization: Basic ann:secret\r\n", "Authorization: Basic YW5u\r\n",
+		"Authorization: Bearer YW5uOg==\r\n", "Authorization: BasicYW5uOg==\r\n", "Authorization: Basic YW5uOg\r\n",
+		"Authorization: Basic YW5uOg==\r\nAuthorization: Basic YW5uOg==\r\n", "Authorization: Basic YW5uOg==, x\r\n",
+		"Authorization: Basic YQpiOg==\r\n", "Authorization: Basic YQBiOg==\r\n", "Authorization: Basic YQliOg==\r\n",
+	};
+	char fields[256];
+
+	rules_none();
+	CHECK(strcmp(user_of(HOST "Authorization: Basic YW5uOnNlOmNyZXQ=\r\n"), "ann") == 0);
+	CHECK(strcmp(user_of(HOST "authorization: bASIC   OnNlY3JldA==\r\n"), "") == 0);
+	CHECK(strcmp(user_of(HOST "Authorization: Basic YSBiXHM6CgAK\r\n"), "a b\\s") == 0);
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+		(void)snprintf(fields, sizeof fields, HOST "%s", none[i]);
+		CHECK(strcmp(user_of(fields), "none") == 0);
+	}
+}
+
+static void
+a_401_asks_for_a_password_in_a_realm(void)
+{
+	static char longest[POLICY_REALM_MAX + 2];
+
+	rules_none();
+	CHECK(policy_set_realm(&policy, "a\\b\"c \xc3\xa9") == NULL);
+	handshake_refuse(&decision, HTTP_UNAUTHORIZED, "no");
+	answer[handshake_answer(&policy, NULL, &decision, 0, answer)] = '\0';
+	CHECK(answer_has("HTTP/1.1 401 Unauthorized\r\n"));
+	CHECK(answer_has("\r\nWWW-Authenticate: Basic realm=\"a\\\\b\\\"c \xc3\xa9\", charset=\"UTF-8\"\r\n"));
+	CHECK(get(GOOD "Origin: http://evil\r\n") == 403 && !answer_has("Authenticate"));
+	CHECK(policy_set_realm(&policy, "a\r\nb") != NULL && policy_set_realm(&policy, "a\tb") != NULL);
+	CHECK(policy_set_realm(&policy, "") == NULL);
+	memset(longest, '"', sizeof longest - 1);
+	CHECK(policy_set_realm(&policy, longest) != NULL && policy_set_realm(&policy, longest + 1) == NULL);
+	answer[handshake_answer(&policy, NULL, &decision, 0, answer)] = '\0';
+	CHECK(get(HOST) == 426);
+}
+
 static void
 what_a_request_sets_is_ours_to_remove(void)
 {
+	CHECK(cgi_owns("AUTH_TYPE=x") && cgi_owns("REMOTE_USER="));
 	CHECK(cgi_owns("HTTP_ORIGIN=x") && cgi_owns("HTTP_=") && cgi_owns("PATH_INFO=") && cgi_owns("REMOTE_ADDR=1"));
 	CHECK(cgi_owns("WEBSOCKET_PROTOCOL=") && cgi_owns("WEBSOCKET_EXTENSIONS=permessage-deflate"));
 	CHECK(!cgi_owns("PATH=/bin") && !cgi_owns("HTTPS=on") && !cgi_owns("PATH_INFOX=") && !cgi_owns("PATH_INFO"));
@@ -724,6 +776,8 @@ main(void)
 	TEST(what_we_send_ourselves_is_bounded_and_fits);
 	TEST(the_environment_is_CGI);
 	TEST(a_field_cannot_pose_as_another);
+	TEST(the_user_of_Basic_credentials_is_what_stands_before_the_colon);
+	TEST(a_401_asks_for_a_password_in_a_realm);
 	TEST(what_a_request_sets_is_ours_to_remove);
 	TEST(the_largest_environment_fits);
 	TEST(a_client_s_URL_is_taken_apart);
