@@ -162,7 +162,7 @@ listening() {
 	needs start-stop-daemon
 	# A file of its own, for others run the same program.
 	cp "$BIN/tcpaccept" "$BIN/portscan-bind" .
-	run -0 start-stop-daemon --start --background --output err --exec "$PWD/tcpaccept" \
+	run -0 start-stop-daemon --start --background --output "$PWD/err" --exec "$PWD/tcpaccept" \
 		--startas "$PWD/portscan-bind" -- -p 0 "$PWD/tcpaccept" /bin/echo hello
 	await err '^Bound to '
 	port=$(sed -n 's/^Bound to //p' err)
