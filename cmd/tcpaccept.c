@@ -57,6 +57,12 @@ struct session {
 	int64_t began;
 };
 
+/* A connection that was accepted and has no process yet. */
+struct waiting {
+	int fd;
+	struct address remote;
+};
+
 /* What becomes of the sessions: each signal, and each deadline, is a step on. */
 enum stage { SERVING, DRAINING, TERMINATING, KILLING, OVER };
 
@@ -74,8 +80,12 @@ struct service {
 	struct tally networks;
 	struct shortage shortage;
 	struct shortage failure; /* to start prog */
-	int held;                /* a connection that no process could be had for yet, or -1 */
-	struct address held_remote;
+	struct waiting held;     /* one that no process could be had for, */
+	struct waiting *waiting; /* or, to be served to the end, what was in the backlog */
+	size_t waiting_first, waiting_end;
+	bool full_said;         /* that somebody waits because of --max, until one of those ends */
+	int64_t full_say_after;
+	int64_t over_say_after; /* that one is closed because of --max-per-address */
 	enum stage stage;
 	int64_t deadline; /* of the stage */
 };
@@ -162,6 +172,7 @@ session_forget(struct service *s, struct session *session)
 		tally_leave(&s->networks, tally_network(&session->remote));
 	}
 	*session = s->sessions[--s->running];
+	s->full_said = false;
 }
 
 static void
@@ -271,18 +282,33 @@ session_start(struct service *s, int fd, const struct address *remote)
 
 /* Whether its address has as many connections already as it may have. */
 static bool
-one_too_many(const struct service *s, const struct address *remote)
+one_too_many(struct service *s, const struct address *remote)
 {
 	char name[ADDRESS_TEXT_SIZE];
 
 	if (s->max_per_address == 0 || remote->any.sa_family == AF_UNIX
 	    || tally_count(&s->networks, tally_network(remote)) < s->max_per_address)
 		return false;
-	if (s->verbose) {
+	if (s->verbose || clock_ms() >= s->over_say_after) {
+		s->over_say_after = clock_ms() + SHORTAGE_SAY_MS;
 		address_text(remote, name);
-		say("%s closed: its address has %u connections", name, s->max_per_address);
+		complain("%s: closed, its address has %u connections (--max-per-address)", name, s->max_per_address);
 	}
 	return true;
+}
+
+/* Starts the connections that wait for a process, as far as --max and the system allow. */
+static void
+waiting_start(struct service *s)
+{
+	while (s->waiting_first < s->waiting_end && s->running < s->max) {
+		const struct waiting *next = &s->waiting[s->waiting_first];
+
+		if (!one_too_many(s, &next->remote) && !session_start(s, next->fd, &next->remote))
+			return;
+		(void)close(next->fd);
+		s->waiting_first++;
+	}
 }
 
 static void
@@ -300,26 +326,62 @@ connection_accept(struct service *s, int listener)
 	if (fd < 0)
 		return;
 	if (!one_too_many(s, &remote) && !session_start(s, fd, &remote)) {
-		s->held = fd;
-		s->held_remote = remote;
+		s->held = (struct waiting){fd, remote};
+		s->waiting_first = 0;
+		s->waiting_end = 1;
 		return;
 	}
 	(void)close(fd);
 }
 
+/* Accepts what is in a queue now; its length is read once, so that clients that arrive later do not keep us here. */
 static void
-held_drop(struct service *s)
+queue_take(struct service *s, int listener, size_t length)
 {
-	if (s->held >= 0)
-		(void)close(s->held);
-	s->held = -1;
+	for (; length > 0; length--) {
+		struct waiting *w = &s->waiting[s->waiting_end];
+
+		w->fd = accept_next(listener, 0, &w->remote);
+		if (w->fd >= 0)
+			s->waiting_end++;
+		else if (w->fd != ACCEPT_GONE)
+			return;
+	}
+}
+
+/* Clients that wait in the backlog have connected already: they are served, not reset. */
+static void
+backlog_take(struct service *s)
+{
+	size_t lengths[LISTEN_MAX], room = 1;
+	struct waiting *waiting;
+
+	for (size_t i = 0; i < s->listeners.count; i++)
+		room += lengths[i] = accept_queued(s->listeners.fds[i], ACCEPT_QUEUE_MAX);
+	waiting = calloc(room, sizeof *waiting);
+	if (waiting == NULL)
+		return;
+	s->waiting_end -= s->waiting_first;
+	s->waiting_first = 0;
+	waiting[0] = s->held;
+	s->waiting = waiting;
+	for (size_t i = 0; i < s->listeners.count; i++)
+		queue_take(s, s->listeners.fds[i], lengths[i]);
 }
 
 static void
-held_retry(struct service *s)
+unserved_say(size_t count)
 {
-	if (s->held >= 0 && s->running < s->max && session_start(s, s->held, &s->held_remote))
-		held_drop(s);
+	if (count != 0)
+		complain("backlog: %zu connections left unserved", count);
+}
+
+static void
+waiting_drop(struct service *s)
+{
+	unserved_say(s->waiting_end - s->waiting_first);
+	while (s->waiting_first < s->waiting_end)
+		(void)close(s->waiting[s->waiting_first++].fd);
 }
 
 static void
@@ -331,9 +393,11 @@ stage_enter(struct service *s, enum stage stage)
 	s->deadline = clock_ms() + (stage == DRAINING ? s->drain_ms : lasts[stage]);
 	if (stage == DRAINING) {
 		notify_send("STOPPING=1");
+		backlog_take(s);
+		unserved_say(listeners_queued(&s->listeners));
 		listeners_close(&s->listeners);
 	} else {
-		held_drop(s);
+		waiting_drop(s);
 		sessions_signal(s, stage == TERMINATING ? SIGTERM : SIGKILL);
 	}
 }
@@ -343,10 +407,43 @@ stage_advance(struct service *s)
 {
 	bool terminated = signals_take(SIGTERM);
 
-	if (signals_take(SIGINT) || terminated || clock_until(s->deadline) == 0)
+	if (signals_take(SIGINT) || terminated)
 		stage_enter(s, s->stage + 1);
-	if (s->stage != SERVING && s->running == 0 && s->held < 0)
-		s->stage = OVER;
+	if (s->stage != OVER && clock_until(s->deadline) == 0)
+		stage_enter(s, s->stage + 1);
+}
+
+static bool
+all_served(const struct service *s)
+{
+	return s->stage != SERVING && s->running == 0 && s->waiting_first == s->waiting_end;
+}
+
+/*
+ * How many listening sockets to wait for, all or none; *until may become earlier. At --max they are
+ * watched as well, once, to tell that somebody waits.
+ */
+static size_t
+listeners_watched(const struct service *s, int64_t *until)
+{
+	int64_t paused = s->shortage.until;
+
+	if (paused == 0 && s->running == s->max && !s->full_said && clock_ms() < s->full_say_after)
+		paused = s->full_say_after;
+	if (paused != 0 && paused < *until)
+		*until = paused;
+	if (paused != 0 || s->full_said || s->waiting_first < s->waiting_end)
+		return 0;
+	return s->listeners.count;
+}
+
+/* Somebody waits for the end of another connection. */
+static void
+full_say(struct service *s)
+{
+	s->full_said = true;
+	s->full_say_after = clock_ms() + SHORTAGE_SAY_MS;
+	complain("%zu of %zu connections, the next one waits (--max)", s->running, s->max);
 }
 
 /* Waits for a connection, a signal, or a deadline. */
@@ -354,9 +451,8 @@ static void
 turn(struct service *s)
 {
 	struct pollfd polls[LISTEN_MAX];
-	bool paused = s->shortage.until != 0;
-	size_t count = paused || s->held >= 0 || s->running == s->max ? 0 : s->listeners.count;
-	int64_t until = paused && s->shortage.until < s->deadline ? s->shortage.until : s->deadline;
+	int64_t until = s->deadline;
+	size_t count = listeners_watched(s, &until);
 	int ms = clock_until(until);
 	struct timespec limit = {ms / 1000, ms % 1000 * 1000000L};
 	int ready;
@@ -368,6 +464,8 @@ turn(struct service *s)
 		die(STATUS_FAILED, "poll: %s", strerror(errno));
 	if (ready <= 0)
 		return;
+	if (s->running == s->max)
+		full_say(s);
 	for (size_t i = 0; i < count; i++)
 		if (polls[i].revents != 0 && s->shortage.until == 0 && s->running < s->max)
 			connection_accept(s, s->listeners.fds[i]);
@@ -380,9 +478,11 @@ serve(struct service *s)
 	while (s->stage != OVER) {
 		if (signals_take(SIGCHLD))
 			sessions_reap(s);
-		if (!shortage_lasts(&s->shortage, clock_ms()))
-			held_retry(s);
 		stage_advance(s);
+		if (!shortage_lasts(&s->shortage, clock_ms()))
+			waiting_start(s);
+		if (all_served(s))
+			s->stage = OVER;
 		if (s->stage != OVER)
 			turn(s);
 	}
@@ -395,7 +495,7 @@ main(int argc, char **argv)
 	static struct service service = {
 		.max = MAX_DEFAULT,
 		.drain_ms = DRAIN_DEFAULT_MS,
-		.held = -1,
+		.waiting = &service.held,
 		.deadline = CLOCK_NEVER,
 	};
 
@@ -411,6 +511,7 @@ main(int argc, char **argv)
 	listeners_forget();
 	storage_get(&service);
 	listeners_open(&service.listeners);
+	fds_leave_stdout();
 	notify_send("READY=1");
 	serve(&service);
 	return STATUS_OK;

@@ -379,7 +379,7 @@ drain_begin(struct loop *loop)
 	deadlines_begin(loop, &server.limits, DRAIN_MS);
 	deadline_set(loop, &server.quiets, &server.quiet);
 	deadline_set(loop, &server.limits, &server.limit);
-	doors_shut(loop, &server.doors);
+	doors_drain(loop, &server.doors);
 }
 
 static void
@@ -427,6 +427,16 @@ server_end(void)
 	exit(STATUS_OK);
 }
 
+static void
+server_leave(void)
+{
+	size_t queued = listeners_queued(&server.listeners);
+
+	if (queued != 0)
+		complain("backlog: %zu connections left unserved", queued);
+	listeners_close(&server.listeners);
+}
+
 /* The whole service in this process. */
 static void __attribute__((noreturn))
 serve_alone(void)
@@ -446,9 +456,9 @@ serve_alone(void)
 			break;
 		notify_send("STOPPING=1");
 		drain_begin(&server.loop);
-		listeners_close(&server.listeners);
+		server_leave();
 	}
-	listeners_close(&server.listeners);
+	server_leave();
 	server_end();
 }
 
@@ -572,7 +582,7 @@ workers_wait(const struct workers *w)
 	if (ready < 0 && errno != EINTR)
 		die(STATUS_FAILED, "poll: %s", strerror(errno));
 	if (ready == 1)
-		listeners_close(&server.listeners);
+		server_leave();
 }
 
 static int
@@ -594,7 +604,7 @@ serve_shared(void)
 			workers_stop(&w);
 		workers_start(&w);
 	}
-	listeners_close(&server.listeners);
+	server_leave();
 	return STATUS_OK;
 }
 
@@ -763,6 +773,7 @@ main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	fds_raise_limit();
 	listeners_open(&server.listeners);
+	fds_leave_stdout();
 	if (options.jobs == 1)
 		serve_alone();
 	return serve_shared();

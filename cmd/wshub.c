@@ -1675,6 +1675,7 @@ serve(void)
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
 	descriptors_begin();
 	listeners_open(&server.listeners);
+	fds_leave_stdout();
 	server_begin();
 	notify_send("STATUS=starting"); /* while our environment still says where to */
 	if (!options.fan_out)

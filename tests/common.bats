@@ -252,6 +252,17 @@ catches() {
 	exec 50<&-
 }
 
+@test "a server does not keep the shell that waits for its stdout: port=\$(... &)" {
+	local server
+	for server in tcpecho 'tcpecho -j 2' 'tcpaccept cat' 'wshub cat'; do
+		run -0 --separate-stderr timeout 20 bash -c "port=\$(portscan-bind -1 -q -p 0 $server & echo \$! >pid); echo \$port"
+		pids+=("$(cat pid)")
+		tcpcall "$output" open:1
+		run -0 readlink "/proc/$(cat pid)/fd/1"
+		[ "$output" = /dev/null ]
+	done
+}
+
 # Whatever runs a program starts it so; the program tells of itself.
 chains() {
 	serve tcpecho

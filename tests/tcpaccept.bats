@@ -357,6 +357,22 @@ refused() {
 	[ "$(grep -c ' of 2)$' "$err")" = 5 ]
 }
 
+@test "-c that holds somebody up is said without -v, at most once a second" {
+	serve tcpaccept -c 1 sh -c 'read -r line'
+	SECONDS=0
+	tcpcall "$port" open:1 'send:\n' rest
+	[ "$(cat "$err")" = "Bound to $port" ]
+	run -0 tcpcall "$port" open:50 'send:\n' rest
+	local most=$((SECONDS + 1)) said
+	said=$(grep -cx 'tcpaccept: 1 of 1 connections, the next one waits (--max)' "$err")
+	((said >= 1 && said <= most))
+	# Also of one that comes within that second, and then waits for long.
+	start first tcpcall "$port" open:1 hold
+	await_that with_child "${pids[0]}"
+	start second tcpcall "$port" open:1 hold
+	await_that eval '(($(grep -c "the next one waits" "$err") > said))'
+}
+
 @test "a connection that waits for a place does not make it spin" {
 	serve tcpaccept -v -c 1 sh -c 'echo welcome; read -r line'
 	start callers tcpcall "$port" open:2 hold
@@ -369,10 +385,20 @@ refused() {
 	serve tcpaccept -v -C 2 sh -c 'echo welcome; read -r line'
 	run -0 tcpcall "$port" open:2 line open:1 last rest from:127.0.0.2 open:1 last line
 	[ "${lines[*]}" = "open 2 welcome welcome open 3 open 3 welcome" ]
-	await "$err" '^127\.0\.0\.1:[0-9]+ closed: its address has 2 connections'
+	await "$err" '^tcpaccept: 127\.0\.0\.1:[0-9]+: closed, its address has 2 connections \(--max-per-address\)$'
 	await_that childless "$pid"
 	run -0 call last line close
 	[ "$output" = welcome ]
+}
+
+@test "-C that closes somebody is said without -v, at most once a second" {
+	serve tcpaccept -C 1 sh -c 'echo welcome; read -r line'
+	SECONDS=0
+	run -0 tcpcall "$port" open:50 line
+	[ "$(grep -c end <<<"$output")" = 49 ]
+	local most=$((SECONDS + 1)) said
+	said=$(grep -cE '^tcpaccept: 127\.0\.0\.1:[0-9]+: closed, its address has 1 connections \(--max-per-address\)$' "$err")
+	((said >= 1 && said <= most))
 }
 
 @test "-C does not count UNIX connections" {
@@ -496,6 +522,70 @@ caught() {
 	ended "$client"
 	same "$BATS_TEST_TMPDIR/client.out" "open 1" bye
 	ended "${pids[0]}"
+	[ "$status" = 0 ]
+}
+
+# backlogged ARG...: tcpaccept -c 1 ARG... serves one client, three more are in its backlog.
+backlogged() {
+	listen "${kind:-tcp}" -- tcpaccept -c 1 "$@"
+	server=$pid
+	start client tcpcall "${port:-0}" ${kind:+to:"${kind#unix:}"} open:4 "await:$BATS_TEST_TMPDIR/go" 'send:hello\n' rest
+	client=$pid
+	await "$BATS_TEST_TMPDIR/client.out" 'open 4'
+	await_that with_child "$server"
+}
+
+@test "SIGTERM: clients that wait in the backlog are served, over TCP and UNIX" {
+	local kind
+	for kind in '' "unix:$BATS_TEST_TMPDIR/sock"; do
+		rm -f "$BATS_TEST_TMPDIR/go"
+		backlogged sh -c 'read -r line; echo "$line"'
+		kill "$server"
+		await_that eval '[ "$(find "/proc/$server/fd" -lname "socket:*" | wc -l)" = 3 ]'
+		touch "$BATS_TEST_TMPDIR/go"
+		ended "$client"
+		same "$BATS_TEST_TMPDIR/client.out" 'open 4' hello hello hello hello
+		ended "$server"
+		[ "$status" = 0 ]
+		! grep backlog "$err" || false
+	done
+}
+
+@test "SIGTERM: how many of the backlog were not served in time is said" {
+	backlogged -t 1ms sh -c 'read -r line; echo "$line"'
+	kill "$server"
+	ended "$server"
+	[ "$status" = 0 ]
+	grep -qx 'tcpaccept: backlog: 3 connections left unserved' "$err"
+}
+
+# Two more descriptors for the three that wait.
+@test "SIGTERM: descriptors that do not suffice for the backlog leave the rest of it, and that is said" {
+	backlogged sh -c 'read -r line; echo "$line"'
+	local limit free=0
+	for ((limit = 0; free < 2; limit++)); do [ -L "/proc/$server/fd/$limit" ] || free=$((free + 1)); done
+	prlimit --pid "$server" --nofile="$limit:1024"
+	kill "$server"
+	await "$err" '^tcpaccept: backlog: 1 connections left unserved$'
+	touch "$BATS_TEST_TMPDIR/go"
+	ended "$client"
+	[ "$(grep -c hello "$BATS_TEST_TMPDIR/client.out")" = 3 ]
+	ended "$server"
+	[ "$status" = 0 ]
+}
+
+@test "SIGTERM: -C holds for the backlog too" {
+	listen tcp -- tcpaccept -C 1 sh -c 'read -r line; echo "$line"'
+	server=$pid
+	kill -STOP "$server"
+	start client tcpcall "$port" open:2 'send:hello\n' rest
+	client=$pid
+	await "$BATS_TEST_TMPDIR/client.out" 'open 2'
+	kill "$server"
+	kill -CONT "$server"
+	ended "$client"
+	[ "$(grep -c hello "$BATS_TEST_TMPDIR/client.out")" = 1 ]
+	ended "$server"
 	[ "$status" = 0 ]
 }
 

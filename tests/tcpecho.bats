@@ -322,6 +322,24 @@ busy() {
 	[ "$status" = 0 ]
 }
 
+@test "SIGTERM: clients that wait in the backlog are served, but for those over -c, and that is said" {
+	local most
+	for most in 9 2; do
+		echo_server -c "$most"
+		kill -STOP "$server"
+		start crowd tcpcall "$port" open:3 'send:hello\n' fin rest
+		crowd=$pid
+		await crowd.out 'open 3'
+		kill "$server"
+		kill -CONT "$server"
+		ended "$crowd"
+		ended "$server"
+		[ "$status" = 0 ]
+		[ "$(grep -c hello crowd.out)" = $((most < 3 ? most : 3)) ]
+	done
+	same server.err "Bound to $port" "tcpecho: backlog: 1 connections left unserved"
+}
+
 refused() {
 	! (exec 8<>"/dev/tcp/127.0.0.1/$port")
 }

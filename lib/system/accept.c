@@ -2,7 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 /*
@@ -48,6 +49,16 @@ accept_next(int listener, int flags, struct address *remote)
 	if (errno == EAGAIN || errno == EWOULDBLOCK)
 		return ACCEPT_NOTHING;
 	return gone(errno) ? ACCEPT_GONE : ACCEPT_SHORTAGE;
+}
+
+/* Of a listening socket tcpi_unacked is the length of its queue. */
+size_t
+accept_queued(int listener, size_t unknown)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof info;
+
+	return getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_unacked : unknown;
 }
 
 bool

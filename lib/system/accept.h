@@ -6,6 +6,7 @@
 #define FITTINGS_ACCEPT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "system/address.h"
@@ -22,6 +23,12 @@ enum accept_failure {
  * Returns its descriptor, or one of the above.
  */
 int accept_next(int listener, int flags, struct address *remote);
+
+/* The largest queue that Linux allows unless somebody raises net.core.somaxconn. */
+enum { ACCEPT_QUEUE_MAX = 4096 };
+
+/* How many connections wait to be accepted; `unknown` if the kernel does not tell (a UNIX socket). */
+size_t accept_queued(int listener, size_t unknown);
 
 /* How long to leave the listeners alone after a shortage, and how often to speak of it. */
 enum { SHORTAGE_PAUSE_MS = 100, SHORTAGE_SAY_MS = 1000 };

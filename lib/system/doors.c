@@ -103,6 +103,26 @@ doors_shut(struct loop *loop, struct doors *doors)
 	reconsider(loop, doors);
 }
 
+/* Each queue's length is read once: a client that arrives later must not keep us here. */
+void
+doors_drain(struct loop *loop, struct doors *doors)
+{
+	for (size_t i = 0; i < doors->listeners->count; i++) {
+		int listener = doors->listeners->fds[i];
+
+		for (size_t n = accept_queued(listener, ACCEPT_QUEUE_MAX); n > 0 && doors->wanted; n--) {
+			struct address remote;
+			int fd = accept_next(listener, SOCK_NONBLOCK, &remote);
+
+			if (fd >= 0)
+				doors->enter(loop, doors, fd, &remote);
+			else if (fd != ACCEPT_GONE)
+				break;
+		}
+	}
+	doors_shut(loop, doors);
+}
+
 void
 doors_retry(struct loop *loop, struct doors *doors)
 {

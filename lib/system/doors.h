@@ -39,6 +39,9 @@ void doors_open(struct loop *loop, struct doors *doors);
 /* Nobody comes in until they are opened again. */
 void doors_shut(struct loop *loop, struct doors *doors);
 
+/* Lets in whoever waits now, as far as descriptors and the callee allow, and nobody after that. */
+void doors_drain(struct loop *loop, struct doors *doors);
+
 /* Something is short, errno tells of what: `WHAT: WHY` is said, but not every time, and for a moment nobody comes in. */
 void doors_pause(struct loop *loop, struct doors *doors, const char *what);
 

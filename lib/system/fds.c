@@ -26,19 +26,30 @@ fds_same(int a, int b)
 	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+static void
+replace_by_null(int fd)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0) {
+		(void)dup2(null, fd);
+		(void)close(null);
+	}
+}
+
 void
 fds_guard_stderr(void)
 {
 	struct stat s;
-	int null;
 
-	if (fstat(STDERR_FILENO, &s) != 0 || !S_ISSOCK(s.st_mode) || !fds_same(STDIN_FILENO, STDERR_FILENO))
-		return;
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null >= 0) {
-		(void)dup2(null, STDERR_FILENO);
-		(void)close(null);
-	}
+	if (fstat(STDERR_FILENO, &s) == 0 && S_ISSOCK(s.st_mode) && fds_same(STDIN_FILENO, STDERR_FILENO))
+		replace_by_null(STDERR_FILENO);
+}
+
+void
+fds_leave_stdout(void)
+{
+	replace_by_null(STDOUT_FILENO);
 }
 
 int

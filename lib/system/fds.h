@@ -12,6 +12,9 @@
  */
 void fds_open_standard(void);
 
+/* For a server: puts /dev/null on stdout, so that `$(server &)` does not wait for its end. */
+void fds_leave_stdout(void);
+
 /* Whether two descriptors are the same file, pipe or socket. */
 bool fds_same(int a, int b);
 

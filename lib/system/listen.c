@@ -13,6 +13,7 @@
 
 #include "ground/number.h"
 #include "ground/say.h"
+#include "system/accept.h"
 #include "system/fds.h"
 
 static int
@@ -160,6 +161,16 @@ listeners_open(const struct listeners *l)
 			option_set(l->fds[i], IPPROTO_TCP, TCP_NODELAY, 1);
 		}
 	}
+}
+
+size_t
+listeners_queued(const struct listeners *l)
+{
+	size_t queued = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		queued += accept_queued(l->fds[i], 0);
+	return queued;
 }
 
 void

@@ -41,6 +41,9 @@ int listeners_take(struct listeners *l, const char **why);
  */
 void listeners_open(const struct listeners *l);
 
+/* How many connections wait in their queues, as far as the kernel tells (TCP). */
+size_t listeners_queued(const struct listeners *l);
+
 /* Puts them back as they were and closes them (no shutdown: others may share them). */
 void listeners_close(struct listeners *l);
 

@@ -70,6 +70,21 @@ out_of_descriptors_is_a_shortage_and_the_connection_still_waits(void)
 }
 
 static void
+the_length_of_a_queue_is_told_of_tcp_alone(void)
+{
+	int l = listener(), a = client(), b = client(), local = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	CHECK(accept_queued(l, 7) == 2);
+	close(accept_next(l, 0, NULL));
+	CHECK(accept_queued(l, 7) == 1);
+	CHECK(accept_queued(local, 7) == 7);
+	close(a);
+	close(b);
+	close(l);
+	close(local);
+}
+
+static void
 a_shortage_is_said_once_a_second_and_waited_out(void)
 {
 	struct shortage s = {0};
@@ -90,6 +105,7 @@ main(void)
 {
 	TEST(a_connection_comes_with_its_address_and_flags);
 	TEST(out_of_descriptors_is_a_shortage_and_the_connection_still_waits);
+	TEST(the_length_of_a_queue_is_told_of_tcp_alone);
 	TEST(a_shortage_is_said_once_a_second_and_waited_out);
 	return unit_done();
 }
