@@ -1118,6 +1118,7 @@ session_stop(struct session *s)
 		s->prog.in.ended = true;
 }
 
+/* A service manager may stop the program together with us: our own signal is the cause then. */
 static void
 signals_look(struct session *s)
 {
@@ -1125,10 +1126,10 @@ signals_look(struct session *s)
 
 	stop = signals_take(SIGINT) || stop;
 	stop = signals_take(SIGHUP) || stop;
-	if (signals_take(SIGCHLD) && program_reap(&s->prog))
-		program_ended(s);
 	if (stop)
 		session_stop(s);
+	if (signals_take(SIGCHLD) && program_reap(&s->prog))
+		program_ended(s);
 }
 
 /* Moves all that can be moved without waiting. */

@@ -192,6 +192,7 @@ static struct {
 /* The end of all: why, and what it comes to. */
 static struct {
 	bool begun, over;
+	bool stopped;   /* by SIGTERM or SIGINT */
 	int signalled;  /* prog, the first time with SIGTERM, the second with SIGKILL */
 	bool asks_prog; /* its stdout ended first: its own status is what it comes to, if it comes in time */
 	int status;
@@ -1536,23 +1537,25 @@ children_reap(void)
 static void
 stop(void)
 {
-	if (ending.begun) {
+	if (ending.stopped) {
 		all_end(SIGKILL);
 		return;
 	}
+	ending.stopped = true;
 	program_read_all();
 	all_close(CLOSE_GOING_AWAY, STATUS_OK);
 }
 
+/* A service manager may stop prog together with us: our own signal is the cause then. */
 static void
 signals_see(void)
 {
 	bool stopped = signals_take(SIGTERM);
 
-	if (signals_take(SIGCHLD))
-		children_reap();
 	if (signals_take(SIGINT) || stopped)
 		stop();
+	if (signals_take(SIGCHLD))
+		children_reap();
 }
 
 /*

@@ -751,6 +751,19 @@ unread() {
 	told ping 'signal 14'
 }
 
+@test "SIGTERM in the same turn as the program's death wins: Close 1001, exit 0" {
+	# The watcher holds the program's stdout (its death is seen first), or not (the end of file is).
+	for out in '&1' /dev/null; do
+		rm -f dead
+		peer get kill:STOP await:dead kill:TERM kill:CONT get close:1001 rest wait -- wsframe sh -c '
+			echo up
+			{ until grep -q "^State:.Z" /proc/$$/status; do sleep 0.02; done; : >dead; } 2>/dev/null >'"$out"' &
+			until grep -q "^State:.T" /proc/$PPID/status; do sleep 0.02; done
+			exit 3'
+		told 'text up' 'close 1001' end 'exit 0'
+	done
+}
+
 @test "when we are killed the program gets SIGTERM" {
 	peer text:a get kill:KILL wait -- wsframe sh -c 'trap "touch termed; exit" TERM; read x; echo "$x"; while :; do sleep 0.1; done'
 	told 'text a' 'signal 9'

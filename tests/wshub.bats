@@ -426,6 +426,42 @@ turn() {
 	grep -q '^done$' "$BATS_TEST_TMPDIR/server.err"
 }
 
+@test "SIGTERM in the same turn as prog's death wins: all get 1001, exit 0" {
+	# The watcher holds prog's stdout (its death is seen first), or not (the end of file is).
+	local out name server client
+	for out in '&1' /dev/null; do
+		name=to_${out##*[&/]}
+		serve wshub sh -c '{ until grep -q "^State:.Z" /proc/$$/status; do sleep 0.02; done; echo dead >&2; } >'"$out"' &
+			read -r line; echo "1 text $$"; read -r line'
+		server=$pid
+		client "$name" / -v
+		client=$pid
+		hears "$name" '^[0-9]+$'
+		kill -STOP "$server"
+		kill -KILL "$(cat "$BATS_TEST_TMPDIR/$name.out")"
+		server_says '^dead$'
+		kill "$server"
+		kill -CONT "$server"
+		ended "$client"
+		grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/$name.err"
+		ended "$server"
+		[ "$status" = 0 ]
+	done
+}
+
+@test "a first SIGTERM after prog's end leaves the clients their time to answer the Close" {
+	serve wshub -w 1h sh -c 'read -r line; exit 3'
+	start late tcpcall "$port" open:1 "send:$request" "await:$BATS_TEST_TMPDIR/go" 'send:\x88\x82\0\0\0\0\x03\xf3' rest
+	await_that eval '! tcpcall "$port" open:1'
+	kill "${pids[0]}"
+	await "/proc/${pids[0]}/status" '^ShdPnd:.0+$'
+	touch "$BATS_TEST_TMPDIR/go"
+	ended "$pid"
+	! grep reset "$BATS_TEST_TMPDIR/late.out" || false
+	ended "${pids[0]}"
+	[ "$status" = 3 ]
+}
+
 # A program that does not hear SIGTERM, and neither does what it runs: it says both pids.
 stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 
