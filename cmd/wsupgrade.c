@@ -18,6 +18,7 @@
 #include "codec/frame.h"
 #include "codec/handshake.h"
 #include "codec/http.h"
+#include "ground/number.h"
 #include "ground/option.h"
 #include "ground/say.h"
 #include "ground/status.h"
@@ -471,6 +472,43 @@ client_receive(const struct job *job, struct head *head, struct talk_limit *limi
 	    errno == 0 ? "end of file" : strerror(errno));
 }
 
+static int
+body_find(void *state, const char *bytes, size_t n)
+{
+	struct span line;
+
+	return client_refusal_line(state, bytes, n, &line) ? (int)n : 0;
+}
+
+static size_t
+body_missing(const void *state)
+{
+	(void)state;
+	return 1;
+}
+
+/* A refusal, with where the server would have us go, or its text's first line. */
+static void
+client_refused(const struct job *job, const struct http_response *response, const char *why)
+{
+	struct talk_limit limit = {.limit_ms = GATE_LEAVE_MS};
+	char body[CLIENT_BODY_MAX];
+	struct client_refusal refusal;
+	struct talk_end end = {.find = body_find, .missing = body_missing, .state = &refusal};
+	struct span more;
+	size_t got = 0;
+
+	client_refusal(response, &refusal);
+	more = refusal.location;
+	if (more.size == 0 && refusal.most != 0) {
+		(void)talk_read(CLIENT_IN, &end, body, refusal.most, &got, &limit);
+		(void)client_refusal_line(&refusal, body, got, &more);
+	}
+	die(STATUS_FAILED, "%s: %s: %s%s%s%s%s", quoted(job->url), why,
+	    quoted_bytes(response->line.at, response->line.size), more.size == 0 ? "" : " (",
+	    refusal.location.size == 0 ? "" : "Location: ", quoted_bytes(more.at, more.size), more.size == 0 ? "" : ")");
+}
+
 /* The subprotocol agreed on, for prog. */
 static void
 client_check(const struct job *job, const struct head *head, const unsigned char *nonce)
@@ -482,6 +520,8 @@ client_check(const struct job *job, const struct head *head, const unsigned char
 	if (why != NULL)
 		die(STATUS_FAILED, "%s: %s", quoted(job->url), why);
 	why = client_response_fault(&job->gate.policy, &response, nonce, &protocol, &culprit);
+	if (why != NULL && response.status != HTTP_SWITCHING_PROTOCOLS)
+		client_refused(job, &response, why);
 	if (why != NULL)
 		die(STATUS_FAILED, "%s: %s%s%s", quoted(job->url), why,
 		    culprit.size == 0 ? "" : ": ", quoted_bytes(culprit.at, culprit.size));
@@ -493,6 +533,31 @@ client_check(const struct job *job, const struct head *head, const unsigned char
 	if (job->verbose)
 		complain("%s: connected%s%s", quoted(job->url), chosen == NULL ? "" : ", protocol ",
 		    chosen == NULL ? "" : chosen);
+}
+
+/* A URL with another port than that of the connection, though with its host: most likely a slip. */
+static void
+client_compare(const struct job *job)
+{
+	const struct http_authority *url = &job->target.host;
+	struct span ip = inherited("TCPREMOTEIP"), port = inherited("TCPREMOTEPORT");
+	char ip_text[ADDRESS_IP_SIZE], port_digits[PORT_SIZE];
+	struct address remote;
+	uint64_t number;
+
+	if (url->port < 0)
+		return;
+	if (address_remote(CLIENT_IN, &remote) == 0 && remote.any.sa_family != AF_UNIX) {
+		address_ip(&remote, ip_text);
+		port_text(port_digits, &remote);
+		ip = span_of(ip_text);
+		port = span_of(port_digits);
+	}
+	if (!number_parse(port, 1, UINT16_MAX, &number) || number == (uint64_t)url->port)
+		return;
+	if (http_host_equal(url->host, ip) || span_equal_case(url->host, inherited("TCPREMOTEHOST"))
+	    || (client_host_loopback(url->host) && client_host_loopback(ip)))
+		complain("%s: the connection is to port %u", quoted(job->url), (unsigned)number);
 }
 
 static int
@@ -516,6 +581,7 @@ ask(struct session *s)
 	n = client_request(&job->gate.policy, &job->target, nonce, request);
 	if (n == 0)
 		usage_refuse("the request would be longer than 16 KiB");
+	client_compare(job);
 	client_send(job, request, n, &limit);
 	client_receive(job, &s->head, &limit);
 	client_check(job, &s->head, nonce);

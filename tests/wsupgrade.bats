@@ -802,7 +802,7 @@ client_refuses() {
 	for text in 'HTTP/1.1 200 OK\r\n\r\n' 'HTTP/1.1 301 x\r\nLocation: /\r\n\r\n' 'HTTP/1.1 401 x\r\n\r\n' \
 		'HTTP/1.1 403 Forbidden\r\n\r\n' 'HTTP/1.1 503 x\r\n\r\n' 'HTTP/1.1 100 Continue\r\n\r\n'; do
 		client_refuses "$text"
-		[[ $stderr == *"${text%%'\r\n'*}" ]]
+		[[ $stderr == *"${text%%'\r\n'*}"* ]]
 	done
 	for text in "${answer/Upgrade: websocket'\r\n'/}" "${answer/Connection: Upgrade'\r\n'/}" \
 		"${answer/'\A'/AAAAAAAAAAAAAAAAAAAAAAAAAAA=}" "${answer}Sec-WebSocket-Accept: \A\r\n" \
@@ -816,6 +816,68 @@ client_refuses() {
 	client_refuses 'SSH-2.0-x\r\n\r\n'
 	client_refuses ''
 	client_refuses 'HTTP/1.1 101 x\r\n'
+}
+
+@test "the client tells where a refusal would have it go, or its text's first line" {
+	local no='HTTP/1.1 403 No\r\n' text='Content-Type: text/plain; charset=utf-8\r\n'
+	client_refuses "${no}Location: http://u:secret@y/\r\n$text\r\nx\n"
+	[ "$stderr" = 'wsupgrade: ws://h/x: the server does not upgrade: HTTP/1.1 403 No (Location: http://***@y/)' ]
+	client_refuses "$no$text\r\nnot \x1b today\r\nnor ever\r\n"
+	[[ $stderr == *'HTTP/1.1 403 No (not \x1b today)' ]]
+	client_refuses "$no${text}Transfer-Encoding: chunked\r\n\r\n9\r\nnot today\r\n0\r\n\r\n"
+	[[ $stderr == *'HTTP/1.1 403 No (not today)' ]]
+	client_refuses "${no}Content-Type: text/html\r\n\r\n<html>\n"
+	[[ $stderr == *'HTTP/1.1 403 No' ]]
+	# Not for long: neither a body that does not come, nor one without an end.
+	run --separate-stderr onsocket -c -g -s "$no$text\r\nnot " wsupgrade -c ws://h/x true
+	[[ $stderr == *'HTTP/1.1 403 No (not )' ]]
+	head -c 20000 /dev/zero | tr '\0' a >long
+	run --separate-stderr onsocket -c -T -g -s "$no$text\r\n" -f long wsupgrade -t 20s -c ws://h/x true
+	[[ $stderr == *'HTTP/1.1 403 No ('*'aaa...)' ]]
+	run --separate-stderr onsocket -c -P -g -s "$no${text}Content-Length: 3\r\n\r\nnot" wsupgrade -t 20s -c ws://h/x true
+	[[ $stderr == *'HTTP/1.1 403 No (not)' ]]
+}
+
+@test "our client tells what our server says" {
+	serve tcpaccept wsupgrade -P /chat wsframe cat
+	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ true
+	[ "$stderr" = 'wsupgrade: ws://localhost/: the server does not upgrade: HTTP/1.1 404 Not Found (Not Found: no such path)' ]
+}
+
+@test "the client warns of a URL with another port than the connection's, if the host is the same or both are this machine" {
+	local url
+	for url in ws://localhost:9/ ws://127.0.0.1:9/ 'ws://[::1]:9/' ws://a.localhost:9/; do
+		run --separate-stderr onsocket -c -T -g -s "$answer\r\n" wsupgrade -c "$url" true
+		[ "$status" = 0 ]
+		[[ $stderr =~ ^"wsupgrade: $url: the connection is to port "[0-9]+$ ]]
+	done
+	for url in ws://localhost/ ws://h:9/ ws://127.h:9/; do
+		run --separate-stderr onsocket -c -T -g -s "$answer\r\n" wsupgrade -c "$url" true
+		[ "$status$stderr" = 0 ]
+	done
+	export TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=443 TCPREMOTEHOST=example.org
+	for url in ws://192.0.2.1:80/ ws://EXAMPLE.org:80/; do
+		run --separate-stderr onsocket -c -P -g -s "$answer\r\n" wsupgrade -c "$url" true
+		[ "$stderr" = "wsupgrade: $url: the connection is to port 443" ]
+	done
+	for url in ws://example.org:443/ ws://localhost:9/ ws://example.org/; do
+		run --separate-stderr onsocket -c -P -g -s "$answer\r\n" wsupgrade -c "$url" true
+		[ "$status$stderr" = 0 ]
+	done
+}
+
+@test "a password in a URL is never repeated" {
+	local url
+	for url in ws://u:secret@h/ ws://u:sec/ret@h/ http://u:secret@h/ wss://u:secret@h 'ws://u:secret@h/ x' ws://secret@h/; do
+		used -c "$url" true
+		[[ $stderr != *sec* ]] && [[ $stderr == *'://***'* ]]
+	done
+	used -o http://u:secret@h true
+	[[ $stderr != *secret* ]]
+	refused 403 "$(request "${good}Origin: http://u:secret@h\r\n")"
+	[[ $stderr != *secret* ]]
+	run -127 --separate-stderr onsocket -s "$(request "$good")" wsupgrade ws://u:secret@h/
+	[[ $stderr != *secret* ]] && [ -n "$stderr" ]
 }
 
 @test "the client does not read a huge or slow answer for ever" {
@@ -947,7 +1009,7 @@ ask_for() {
 	echo wrong >known
 	run --separate-stderr portscan-connect -q -p "$port" sh -c "exec ${line/secret/known}"
 	[ "$status" = 1 ]
-	[[ $stderr == *'HTTP/1.1 403 Forbidden' ]]
+	[[ $stderr == *'HTTP/1.1 403 Forbidden (Forbidden: not let in)' ]]
 }
 
 @test "example: a user and a password, by a browser's own dialog" {

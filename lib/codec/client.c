@@ -2,6 +2,7 @@
 
 #include "codec/base64.h"
 #include "codec/handshake.h"
+#include "ground/number.h"
 #include "ground/text.h"
 
 static const struct span nothing = {"", 0};
@@ -145,4 +146,56 @@ client_response_fault(const struct policy *policy, const struct http_response *r
 	if (http_field_find(&response->fields, "Sec-WebSocket-Extensions", culprit) != 0)
 		return "an extension that was not asked for";
 	return response_protocol_fault(policy, response, protocol, culprit);
+}
+
+void
+client_refusal(const struct http_response *response, struct client_refusal *refusal)
+{
+	const struct http_fields *fields = &response->fields;
+	struct span value = nothing;
+	uint64_t length = CLIENT_BODY_MAX;
+
+	*refusal = (struct client_refusal){.location = nothing};
+	(void)http_field_find(fields, "Location", &refusal->location);
+	if (http_field_find(fields, "Content-Type", &value) != 1 || !span_begins_case(value, span_of("text/plain"))
+	    || http_field_find(fields, "Content-Encoding", &value) != 0)
+		return;
+	refusal->chunked = http_list_has(fields, "Transfer-Encoding", "chunked");
+	if (!refusal->chunked && http_field_find(fields, "Content-Length", &value) != 0)
+		(void)number_parse(value, 0, CLIENT_BODY_MAX, &length);
+	refusal->most = (size_t)length;
+}
+
+bool
+client_refusal_line(const struct client_refusal *refusal, const char *body, size_t n, struct span *line)
+{
+	const char *end;
+
+	*line = (struct span){body, n < refusal->most ? n : refusal->most};
+	if (refusal->chunked) {
+		/* Behind the first chunk's size; the line ends with the chunk at the latest. */
+		end = line->size == 0 ? NULL : memchr(body, '\n', line->size);
+		*line = span_behind(*line, end == NULL ? line->size : (size_t)(end - body) + 1);
+	}
+	end = line->size == 0 ? NULL : memchr(line->at, '\n', line->size);
+	if (end != NULL)
+		line->size = (size_t)(end - line->at);
+	if (line->size != 0 && line->at[line->size - 1] == '\r')
+		line->size--;
+	return end != NULL || n >= refusal->most;
+}
+
+bool
+client_host_loopback(struct span host)
+{
+	const struct span name = span_of("localhost"), below = span_of(".localhost");
+
+	if (host.size > below.size && span_equal_case(span_behind(host, host.size - below.size), below))
+		return true;
+	if (span_equal_case(host, name) || http_host_equal(host, span_of("::1")))
+		return true;
+	for (size_t i = 0; i < host.size; i++)
+		if ((host.at[i] < '0' || host.at[i] > '9') && host.at[i] != '.')
+			return false;
+	return span_begins_case(host, span_of("127."));
 }

@@ -5,6 +5,7 @@
 #ifndef FITTINGS_CLIENT_H
 #define FITTINGS_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "codec/http.h"
@@ -36,5 +37,25 @@ size_t client_request(const struct policy *policy, const struct client_url *url,
  */
 const char *client_response_fault(const struct policy *policy, const struct http_response *response,
     const unsigned char nonce[CLIENT_NONCE_SIZE], struct span *protocol, struct span *culprit);
+
+/* What a server's refusal tells besides its status line. */
+struct client_refusal {
+	struct span location; /* empty = none */
+	size_t most;          /* how much of the body is worth reading; 0 if it is not plain text */
+	bool chunked;
+};
+
+enum { CLIENT_BODY_MAX = 512 };
+
+void client_refusal(const struct http_response *response, struct client_refusal *refusal);
+
+/*
+ * Looks at the first n bytes of the body. *line is what has come of its first
+ * line, without the line's end. Returns whether that is all of it.
+ */
+bool client_refusal_line(const struct client_refusal *refusal, const char *body, size_t n, struct span *line);
+
+/* Whether it names this machine itself: localhost, a name below it, 127.*, [::1]. */
+bool client_host_loopback(struct span host);
 
 #endif

@@ -53,14 +53,55 @@ escape(char *out, size_t size, const unsigned char *in, size_t n)
  * quotes nothing never touches, instead of a gap between those that he does. */
 __attribute__((common)) char quoted_texts[4][QUOTED_SIZE];
 
+/* How many of the n bytes stand before the next scheme's end, that included. */
+static size_t
+scheme_size(const unsigned char *in, size_t n)
+{
+	static const char end[] = "://";
+	const unsigned char *found = memmem(in, n, end, sizeof end - 1);
+
+	return found == NULL ? n : (size_t)(found - in) + sizeof end - 1;
+}
+
+/* How long the user and password are that stand behind a scheme, before an `@`. Where an unescaped
+ * slash in the password ends the authority early, what looks like its port is no number. */
+static size_t
+userinfo_size(const unsigned char *in, size_t n)
+{
+	size_t size = 0;
+	bool authority = true, colon = false, number = true, literal = n != 0 && in[0] == '[';
+
+	for (size_t i = 0; i < n && in[i] > ' '; i++) {
+		authority = authority && memchr("/?#", in[i], 3) == NULL;
+		if (in[i] == '@' && (authority || !number))
+			size = i;
+		else if (authority && colon && (in[i] < '0' || in[i] > '9'))
+			number = false;
+		colon = colon || (in[i] == ':' && !literal);
+		literal = literal && in[i] != ']';
+	}
+	return size;
+}
+
 const char *
 quoted_bytes(const void *bytes, size_t size)
 {
 	static unsigned turn;
 	char *text = quoted_texts[turn++ % 4];
-	size_t used = escape(text, FOREIGN_MAX * 4, bytes, size < FOREIGN_MAX ? size : FOREIGN_MAX);
+	const unsigned char *in = bytes;
+	size_t used = 0, at = 0, most = size < FOREIGN_MAX ? size : FOREIGN_MAX;
 
-	memcpy(text + used, size > FOREIGN_MAX ? "..." : "", size > FOREIGN_MAX ? 4 : 1);
+	while (at < most) {
+		size_t n = scheme_size(in + at, most - at), secret;
+
+		used += escape(text + used, FOREIGN_MAX * 4 - used, in + at, n);
+		at += n;
+		secret = at < most ? userinfo_size(in + at, size - at) : 0;
+		memcpy(text + used, "***", secret == 0 ? 0 : 3);
+		used += secret == 0 ? 0 : 3;
+		at += secret;
+	}
+	memcpy(text + used, at < size ? "..." : "", at < size ? 4 : 1);
 	return text;
 }
 

@@ -23,7 +23,7 @@ void die(int status, const char *format, ...) __attribute__((format(printf, 2, 3
 
 /*
  * Foreign text made fit for a line: escaped, and cut at 256 bytes (then `...`
- * follows). The result lives until the fourth call after this one.
+ * follows); the user and the password in a URL are `***`. The result lives until the fourth call after this one.
  */
 const char *quoted(const char *text);
 const char *quoted_bytes(const void *bytes, size_t size);

@@ -54,6 +54,25 @@ answer_check(const struct http_response *r, bool asked)
 	FUZZ_CHECK(why != NULL || protocol.size == 0 || (asked && span_equal(protocol, span_of("chat"))));
 }
 
+/* What follows the head is the body: what is shown of it is one line in it. */
+static void
+refusal_check(const struct http_response *r, const uint8_t *bytes, size_t size)
+{
+	struct client_refusal refusal;
+	struct span line;
+	const char *body;
+	bool ended;
+
+	client_refusal(r, &refusal);
+	FUZZ_CHECK(refusal.most <= CLIENT_BODY_MAX);
+	size = size < refusal.most ? size : refusal.most;
+	body = (char *)fuzz_edge(1, bytes, size);
+	ended = client_refusal_line(&refusal, body, size, &line);
+	FUZZ_CHECK(line.size <= size && (line.size == 0 || (line.at >= body && line.at + line.size <= body + size)));
+	FUZZ_CHECK(line.size == 0 || memchr(line.at, '\n', line.size) == NULL);
+	FUZZ_CHECK(ended || memchr(body, '\n', size) == NULL || refusal.chunked);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
@@ -76,5 +95,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		return 0;
 	FUZZ_CHECK(r.status == status && r.major == (unsigned)(head[5] - '0') && r.minor == (unsigned)(head[7] - '0'));
 	answer_check(&r, asked);
+	refusal_check(&r, f.at + want, f.size - (size_t)want);
 	return 0;
 }

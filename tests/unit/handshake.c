@@ -752,6 +752,60 @@ a_client_takes_no_other_answer(void)
 		CHECK(!taken(bad[i], &protocol));
 }
 
+/* What is shown of a refusal with these fields and that body, and whether the reading has ended. */
+static bool
+refusal_shows(const char *fields, const char *body, const char *shown)
+{
+	static struct http_response response;
+	struct client_refusal refusal;
+	struct span line = {"", 0};
+	size_t n = strlen(body), at = 0;
+	char head[512];
+	bool ended = false;
+
+	(void)snprintf(head, sizeof head, "HTTP/1.1 403 No\r\n%s\r\n", fields);
+	CHECK(http_response_parse(head, strlen(head), &response) == NULL);
+	client_refusal(&response, &refusal);
+	CHECK(refusal.most <= CLIENT_BODY_MAX);
+	while (at < n && !ended && refusal.most != 0) {
+		unsigned char *edge = unit_at_edge(body, ++at);
+
+		ended = client_refusal_line(&refusal, (char *)edge, at, &line);
+		unit_drop(edge, at);
+	}
+	(void)client_refusal_line(&refusal, body, at, &line);
+	CHECK(is(line, shown));
+	return ended;
+}
+
+static void
+a_refusal_shows_the_first_line_of_a_text(void)
+{
+#define TEXT "Content-Type: text/plain; charset=utf-8\r\n"
+	CHECK(refusal_shows(TEXT, "not today\nnor ever\n", "not today"));
+	CHECK(refusal_shows("content-type: TEXT/PLAIN\r\nContent-Length: 3\r\n", "not today\n", "not"));
+	CHECK(refusal_shows(TEXT, "\r\nx", ""));
+	CHECK(!refusal_shows(TEXT, "not to", "not to"));
+	CHECK(refusal_shows(TEXT "Content-Length: 99999999999999999999\r\n", "not today\r\n", "not today"));
+	CHECK(!refusal_shows(TEXT "Content-Length: 0\r\n", "not today\r\n", ""));
+	CHECK(refusal_shows(TEXT "Transfer-Encoding: chunked\r\n", "3;x\r\nnot\r\n1\r\n", "not"));
+	CHECK(!refusal_shows(TEXT "Transfer-Encoding: chunked\r\n", "3;x", ""));
+	CHECK(!refusal_shows(TEXT "Content-Encoding: gzip\r\n", "not today\n", ""));
+	CHECK(!refusal_shows("Content-Type: text/html\r\n", "not today\n", "") && !refusal_shows("", "not today\n", ""));
+}
+
+static void
+a_host_is_this_machine_s_own(void)
+{
+	static const char *const own[] = {"localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]"},
+	    *const others[] = {"h", "localhost.h", "xlocalhost", ".localhost.", "128.0.0.1", "127.evil", "127x0", "[::2]", ".localhost"};
+
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		CHECK(client_host_loopback(span_of(own[i])));
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		CHECK(!client_host_loopback(span_of(others[i])));
+}
+
 int
 main(void)
 {
@@ -787,5 +841,7 @@ main(void)
 	TEST(a_client_s_rules_are_a_client_s);
 	TEST(a_client_takes_the_right_answer);
 	TEST(a_client_takes_no_other_answer);
+	TEST(a_refusal_shows_the_first_line_of_a_text);
+	TEST(a_host_is_this_machine_s_own);
 	return unit_done();
 }

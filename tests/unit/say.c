@@ -77,6 +77,28 @@ foreign_text_is_escaped_once_and_cut_at_256_bytes(void)
 }
 
 static void
+a_password_in_a_URL_is_not_repeated(void)
+{
+	static const char *const rows[][2] = {
+		{"ws://u:p@h/x", "ws://***@h/x"}, {"see http://a@b@c:1/?d@e, and ftp://x:y@z", "see http://***@c:1/?d@e, and ftp://***@z"},
+		{"ws://u:p/w@h/x@y", "ws://***@y"}, {"ws://u:p?w#@h", "ws://***@h"}, {"ws://h:80/x@y", "ws://h:80/x@y"},
+		{"ws://h/a:b@c", "ws://h/a:b@c"}, {"ws://@h", "ws://@h"}, {"ws://h", "ws://h"}, {"://:@", "://***@"},
+		{"ws://[::1]:80/@", "ws://[::1]:80/@"}, {"a@b: c@d", "a@b: c@d"}, {"ws://h x@y", "ws://h x@y"},
+		{"\n://\x7f:\xff@\n", "\\x0a://***@\\x0a"},
+	};
+	char text[400] = "ws://u:";
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		CHECK(strcmp(quoted(rows[i][0]), rows[i][1]) == 0);
+	memset(text + 7, 'p', 350);
+	memcpy(text + 357, "@h", 3);
+	CHECK(strcmp(quoted(text), "ws://***...") == 0);
+	for (size_t i = 0; i < sizeof text; i++)
+		text[i] = "://x@"[i % 5];
+	CHECK(strlen(quoted_bytes(text, sizeof text)) < 4 * 256 + 4);
+}
+
+static void
 a_line_that_is_too_long_is_cut_and_still_ends(void)
 {
 	static char text[20000];
@@ -155,6 +177,7 @@ main(void)
 	TEST(a_complaint_begins_with_the_program);
 	TEST(every_line_is_one_line_of_printable_ascii);
 	TEST(foreign_text_is_escaped_once_and_cut_at_256_bytes);
+	TEST(a_password_in_a_URL_is_not_repeated);
 	TEST(a_line_that_is_too_long_is_cut_and_still_ends);
 	TEST(a_full_stderr_loses_lines_and_counts_them);
 	TEST(a_closed_stderr_is_no_failure_and_errno_is_left_alone);
