@@ -112,6 +112,18 @@ browse() {
 	[[ ${lines[-1]} == *'"TIME closed: code 1011 (the program failed)"]' ]]
 }
 
+@test "the console in a browser: a Close's code and reason, and what 1003 means" {
+	serve tcpaccept wsupgrade --console --host localhost wsframe cat
+	browse "http://localhost:$port/" \
+		'until(() => document.querySelector("#state.open"))' \
+		'$("hex").checked = true; $("text").value = "00 ff 41"; $("send").click(); until(() => !socket)' \
+		"$rows"
+	[[ ${lines[-1]} =~ '"TIME closed: code 1003 (this kind of data is not accepted: this service takes text), reason “'[a-zA-Z0-9\ -]+'”"]'$ ]]
+	serve wshub --console --host localhost sh -c 'read open; echo "1 close 4001 not welcome"; cat >/dev/null'
+	browse "http://localhost:$port/" 'until(() => !socket)' "$rows"
+	[[ ${lines[-1]} == *'"TIME closed: code 4001, reason “not welcome”"]' ]]
+}
+
 @test "the console in a browser: a burst of messages, the last 1000 rows of it, and the newest in sight" {
 	serve tcpaccept wsupgrade --console --host localhost wsframe sh -c 'read line; seq 5000; read line; seq 3; read line'
 	browse "http://localhost:$port/" \
