@@ -503,7 +503,6 @@ main(int argc, char **argv)
 	options_read(&service, argc, argv);
 	listeners_find(&service);
 	program_find(&service);
-	fds_guard_stderr();
 	fds_keep_from(STDERR_FILENO + 1);
 	(void)signal(SIGPIPE, SIG_IGN);
 	signals_catch(caught, sizeof caught / sizeof *caught);

@@ -263,6 +263,16 @@ catches() {
 	done
 }
 
+@test "a stderr that is the listening socket (inetd wait) becomes /dev/null, for what a server runs too" {
+	local server
+	for server in tcpecho 'tcpecho -j 2' 'tcpaccept cat' 'wshub cat'; do
+		start server handover -012 tcp closed closed -- $server
+		await_that eval '[ "$(readlink "/proc/$pid/fd/2")" = /dev/null ]'
+		await_that catches "$pid" 15
+		for child in $(children "$pid"); do [ "$(readlink "/proc/$child/fd/2")" = /dev/null ]; done
+	done
+}
+
 # Whatever runs a program starts it so; the program tells of itself.
 chains() {
 	serve tcpecho

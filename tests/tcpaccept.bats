@@ -161,12 +161,6 @@ refused() {
 	[ "$output" = hello ]
 }
 
-@test "a stderr that is the listening socket is replaced by /dev/null" {
-	listen -012 tcp closed closed -- tcpaccept -v sh -c 'readlink /proc/$$/fd/2; echo lost >&2'
-	run -0 call
-	[ "$output" = /dev/null ]
-}
-
 @test "the environment tells of the connection" {
 	serve tcpaccept env
 	run -0 tcpcall "$port" from:127.0.0.5 open:1 rest

@@ -19,7 +19,7 @@ void fds_leave_stdout(void);
 bool fds_same(int a, int b);
 
 /*
- * For programs that speak a protocol on 0 and 1: where stderr is that same
+ * For programs that speak a protocol or accept on fd 0: if stderr is that same
  * socket (some inetds), it becomes /dev/null, for us and what we run.
  */
 void fds_guard_stderr(void);

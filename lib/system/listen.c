@@ -153,6 +153,7 @@ listeners_take(struct listeners *l, const char **why)
 void
 listeners_open(const struct listeners *l)
 {
+	fds_guard_stderr();
 	for (size_t i = 0; i < l->count; i++) {
 		(void)fcntl(l->fds[i], F_SETFD, FD_CLOEXEC);
 		(void)fcntl(l->fds[i], F_SETFL, l->flags[i] | O_NONBLOCK);

@@ -36,7 +36,8 @@ int listeners_named(const char **why);
 int listeners_take(struct listeners *l, const char **why);
 
 /*
- * Makes them non-blocking and close-on-exec: several processes may share them.
+ * Makes them non-blocking and close-on-exec: several processes may share them. A stderr
+ * that is the socket on fd 0 (inetd wait) becomes /dev/null: writing to it would be SIGPIPE.
  * Over TCP sets SO_KEEPALIVE and TCP_NODELAY, which what is accepted inherits.
  */
 void listeners_open(const struct listeners *l);

@@ -40,6 +40,22 @@ client() {
 		>"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
 }
 
+@test "wshub under inetd wait: a program that writes to stderr serves" {
+	command -v inetd >/dev/null || skip "inetd is not installed"
+	local port
+	port=$(portscan-bind -q -p 9400-9998)
+	printf '#!/bin/sh\nwhile read -r line; do echo "heard $line" >&2; echo "* text $line"; done\n' >"$BATS_TEST_TMPDIR/app"
+	chmod +x "$BATS_TEST_TMPDIR/app"
+	echo "127.0.0.1:$port stream tcp wait $(id -un) $BIN/wshub wshub -v $BATS_TEST_TMPDIR/app" >"$BATS_TEST_TMPDIR/inetd.conf"
+	start inetd inetd -i "$BATS_TEST_TMPDIR/inetd.conf"
+	await_that tcpcall "$port" open:1
+	await_that children "$pid" wshub
+	pids+=("$(children "$pid" wshub)") # what inetd has started outlives it
+	run portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1 </dev/null
+	[ "$status" = 0 ]
+	[[ $output == +([0-9])" open 127.0.0.1 "* ]]
+}
+
 @test "Python websockets: every message comes back as what it was" {
 	need_python
 	echo_server
