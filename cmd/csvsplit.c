@@ -91,6 +91,7 @@ struct job {
 	int fd;
 	bool never_waits;
 	bool cut_short; /* its end could not be read */
+	bool bare_cr;   /* the file is one record so far, with a CR that ends nothing */
 	enum stage stage;
 	int status;
 	struct csv csv;
@@ -500,6 +501,9 @@ scan(struct job *job, bool last)
 {
 	size_t used;
 
+	/* The last call does not count: a CR at the very end of the input is no sign. */
+	job->bare_cr = job->csv.bare_cr;
+
 	do {
 		if (job->stage == STAGE_FLATTEN) {
 			used = flatten(job, last);
@@ -546,6 +550,14 @@ hold_end(struct job *job)
 		header_take(job);
 	else
 		record_put(job, record);
+}
+
+/* A file whose records end at CR alone is one record, in which the others are data. */
+static void
+cr_complain(struct job *job)
+{
+	if (job->csv.alone && (job->header ? job->csv.bare_cr : job->bare_cr) && !job->cut_short)
+		file_complain(job, "CR alone does not end a record (tr '\\r' '\\n')");
 }
 
 /* The input ended, perhaps within a record. */
@@ -628,6 +640,7 @@ file_split(struct job *job)
 		progress_say(&job->progress, false);
 	} while (n > 0);
 	scan_end(job);
+	cr_complain(job);
 }
 
 static bool

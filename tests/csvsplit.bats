@@ -55,6 +55,28 @@ refuses() {
 	gives 'a\r\r\nb\rc' 'a\r\nb\rc\n'
 }
 
+@test "a file whose records end at CR alone is exit 1" {
+	why="stdin: CR alone does not end a record (tr '\\r' '\\n')"
+	fails 'a,b\r1,2\r' '' "$why" -H
+	fails 'a,b\r1,2\r\n' 'a\tb\\r1\t2\n' "$why" -H -O tsv
+	fails 'a,b\r1,2' '' "$why" -H -O json
+	fails 'a,b\r1,2\r' '' "$why" -f a
+	fails 'a,b\r1,2\r' '' "stdin: no field is named 'b': the header has 3 fields: 'a', 'b\\x0d1', '2\\x0d' (CR alone does not end a record: tr '\\r' '\\n')" -f b
+	for n in 1 63 64 1000 20000 200000; do
+		x=$(head -c "$n" /dev/zero | tr '\0' x)
+		for options in '' '-O csv' '-f 2,1 -O tsv' '-O nul'; do
+			run --separate-stderr csvsplit $options <<<"\"$x"$'\n"b\r'"$x,2"
+			[[ $status = 1 && $stderr == "csvsplit: $why" ]]
+		done
+	done
+	# Where others follow, and in quotes, it is data.
+	gives 'a,b\rc\n1,2\n' '1\n2\n' -H
+	gives '"a\rb",c\r\n' '' -H
+	gives '"a\rb",c\r' 'a\rb\nc\r\n'
+	gives 'a\rb\n\n' 'a\rb\n\n'
+	gives '"\n\r\n"\r\n' '\n\r\n\n'
+}
+
 @test "a byte order mark at the very beginning goes away, before the quote rule, in each file" {
 	gives '\xef\xbb\xbf"a,b",c' 'a,b\nc\n'
 	gives 'a\n\xef\xbb\xbfb' 'a\n\xef\xbb\xbfb\n'

@@ -5,12 +5,14 @@
 #include "codec/csv_blocks.h"
 #include "ground/cpu.h"
 
-enum { MARK_SIZE = 3 };
+enum { MARK_SIZE = 3, PIECE = 1024 };
 
 void
 csv_start(struct csv *csv, const struct csv_dialect *dialect, enum csv_path path)
 {
-	*csv = (struct csv){.dialect = *dialect, .path = path, .starting = true, .line = 1, .column = 1};
+	*csv = (struct csv){
+		.dialect = *dialect, .path = path, .starting = true, .alone = true, .watching = true, .line = 1, .column = 1,
+	};
 }
 
 enum csv_path
@@ -85,6 +87,7 @@ csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, si
 			*carry = (struct csv_carry){0};
 		} else {
 			problem = take_bare(csv, carry, p[i], &opens);
+			csv->bare_cr |= problem == CSV_BARE_CR;
 			if (opens && !closed) {
 				m->drop |= bit;
 				*opened |= bit;
@@ -127,6 +130,41 @@ certain_size(const struct csv *csv, const unsigned char *in, size_t n, bool last
 	return n - 1;
 }
 
+/* The byte behind the first record's end, 0 if that is not in these n bytes. */
+static size_t
+record_end_in(const struct csv_marks *marks, size_t n)
+{
+	for (size_t block = 0; block < (n + 63) / 64; block++)
+		if (marks[block].record != 0)
+			return 64 * block + csv_first_one(marks[block].record) + 1;
+	return 0;
+}
+
+/* The same of n bytes that were flattened, by marking them from the state before. */
+static size_t
+record_end_flattened(struct csv before, const unsigned char *in, size_t n)
+{
+	struct csv_marks marks[PIECE / 64];
+
+	for (size_t at = 0; at < n; at += PIECE) {
+		size_t size = n - at < PIECE ? n - at : PIECE;
+
+		(void)kernel_of(&before)->index(&before, in + at, size, at + size < n && in[at + size] == '\n', marks);
+		if (record_end_in(marks, size) != 0)
+			return at + record_end_in(marks, size);
+	}
+	return 0;
+}
+
+/* Whether the first record is all of the input; its end is the byte before `end`, if that is not 0. */
+static void
+alone_keep(struct csv *csv, size_t n, size_t end)
+{
+	csv->alone = !csv->ended && (end == 0 || end == n);
+	csv->ended |= end != 0;
+	csv->watching = csv->dialect.strict || (csv->alone && !csv->bare_cr);
+}
+
 /* Where the input stands behind n bytes more, the first of them in that line. */
 static void
 position_keep(struct csv *csv, const unsigned char *in, size_t n, uint64_t line)
@@ -150,7 +188,7 @@ csv_flatten(struct csv *csv, const unsigned char *in, size_t n, bool last, unsig
             unsigned char *out, size_t *written)
 {
 	int mark = csv->begun ? 0 : mark_size(in, n, last);
-	uint64_t line = csv->line;
+	const struct csv before = *csv;
 	size_t size;
 
 	*written = 0;
@@ -161,7 +199,9 @@ csv_flatten(struct csv *csv, const unsigned char *in, size_t n, bool last, unsig
 		return (size_t)mark;
 	size = certain_size(csv, in, n, last);
 	size = kernel_of(csv)->flatten(csv, in, size, size < n && in[size] == '\n', terminator, out, written);
-	position_keep(csv, in, size, line);
+	if (csv->alone && size > 0)
+		alone_keep(csv, size, csv->line != before.line ? record_end_flattened(before, in, size) : 0);
+	position_keep(csv, in, size, before.line);
 	return size;
 }
 
@@ -187,6 +227,8 @@ csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last, st
 		size = CSV_WINDOW;
 	index->end = kernel_of(csv)->index(csv, in, size, size < n && in[size] == '\n', index->marks);
 	index->marks[(index->end + 63) / 64] = (struct csv_marks){0};
+	if (csv->alone && index->end > 0)
+		alone_keep(csv, index->end, record_end_in(index->marks, index->end));
 	position_keep(csv, in, index->end, index->line);
 	return index->end;
 }

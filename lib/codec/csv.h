@@ -51,6 +51,10 @@ struct csv {
 	bool starting;            /* the next byte is a field's first */
 	bool quoted;              /* the next byte is within quotes */
 	bool closed;              /* the last byte was a quote within quotes */
+	bool ended;               /* a record has ended */
+	bool alone;               /* nothing has followed it */
+	bool bare_cr;             /* while alone: a CR outside quotes that no LF follows */
+	bool watching;            /* for such a CR, and for what is not strict */
 	uint64_t line;            /* the next byte's, from 1: LFs are counted, in quotes too */
 	uint64_t column;          /* the next byte's, from 1, in bytes */
 	uint64_t quote_line;      /* where the last opening quote stood */

@@ -225,6 +225,8 @@ csv_header_hint(const struct csv_record *header, const struct csv *csv, struct t
 		if (first.size == 5)
 			delimiter_put(text, ", then -d '", first.at[4]);
 		text_put_char(text, ')');
+	} else if (csv->bare_cr && bytes_count(header, '\r') != 0) {
+		text_put_string(text, " (CR alone does not end a record: tr '\\r' '\\n')");
 	} else if (likely != '\0') {
 		delimiter_put(text, " (perhaps -d '", likely);
 		text_put_char(text, ')');

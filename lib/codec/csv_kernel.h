@@ -35,16 +35,17 @@ parity_to_here(uint64_t bits)
 	return bits;
 }
 
-/* What objects to the way of bits: a quote in an unquoted field, and where strict the rest. */
+/* What objects to the way of bits: a quote in an unquoted field, and what is watched for. */
 KERNEL static inline uint64_t
 objections(const struct csv *csv, const struct csv_bits *b, uint64_t inside, uint64_t misplaced,
            uint64_t after_close, uint64_t crlf)
 {
-	uint64_t bare_cr = b->cr & ~inside & ~crlf;
-
-	if (!csv->dialect.strict)
+	if (!csv->watching)
 		return misplaced;
-	return misplaced | bare_cr | (after_close & ~(b->quote | b->delimiter | b->newline | crlf));
+	misplaced |= b->cr & ~inside & ~crlf;
+	if (csv->dialect.strict)
+		misplaced |= after_close & ~(b->quote | b->delimiter | b->newline | crlf);
+	return misplaced;
 }
 
 /* The marks of n bits, or false where the machine must look. *opened: the opening quotes. */
@@ -119,7 +120,7 @@ run_bare_marks(struct csv *csv, const struct needles *needles, const unsigned ch
 	for (; n - at > 64 && block_bare_bits(needles, in + at, &bits); at += 64) {
 		uint64_t crlf = crlf_in(&bits, in + at);
 
-		if (csv->dialect.strict && bits.cr != crlf)
+		if (csv->watching && bits.cr != crlf)
 			break;
 		*marks++ = (struct csv_marks){
 			.stop = bits.delimiter | bits.newline | crlf,
@@ -185,7 +186,7 @@ run_bare(struct csv *csv, const struct needles *needles, const unsigned char *in
 	for (; n - at >= 128 && block_bare(needles, in + at, to, &bits); at += 64) {
 		uint64_t crlf = crlf_in(&bits, in + at);
 
-		if (csv->dialect.strict && bits.cr != crlf)
+		if (csv->watching && bits.cr != crlf)
 			break;
 		lines += csv_ones(bits.newline);
 		for (; crlf != 0; crlf &= crlf - 1) {

@@ -8,12 +8,14 @@
 #include "naive_csv.h"
 
 static void
-tell_end(struct account *a, enum csv_problem problem, uint64_t line, uint64_t column, bool unclosed, uint64_t quote_line)
+tell_end(struct account *a, enum csv_problem problem, uint64_t line, uint64_t column, bool unclosed, uint64_t quote_line,
+         bool mac)
 {
 	account_number(a, " problem ", problem);
 	account_number(a, " line ", line);
 	account_number(a, " column ", problem == CSV_FINE ? 0 : column);
 	account_number(a, " open quote ", unclosed ? quote_line : 0);
+	account_number(a, " one record with CRs ", mac && problem == CSV_FINE);
 }
 
 /* Takes what it can of a piece; returns how many bytes. */
@@ -74,7 +76,8 @@ read_cut(struct csv csv, struct fuzz f, take_piece *take, struct account *a)
 		if (csv.problem != CSV_FINE)
 			break;
 	}
-	tell_end(a, csv.problem, csv.line, csv.column, csv_unclosed(&csv), csv.quote_line);
+	tell_end(a, csv.problem, csv.line, csv.column, csv_unclosed(&csv), csv.quote_line,
+	    csv.alone && csv.bare_cr);
 }
 
 /* As take_flat() tells it. */
@@ -109,7 +112,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	want.size = want_flat.size = 0;
 	naive_csv_read(&v);
 	events = want.size;
-	tell_end(&want, v.problem, v.line, v.at - v.line_at + 1, v.unclosed, v.quote_line);
+	tell_end(&want, v.problem, v.line, v.at - v.line_at + 1, v.unclosed, v.quote_line, v.records <= 1 && v.bare_cr);
 	flatten(&want, events, &want_flat);
 	for (enum csv_path path = CSV_PORTABLE; path <= csv_best_path(); path++) {
 		struct csv csv;

@@ -21,6 +21,8 @@ struct naive_csv {
 	size_t n, at, line_at;
 	uint64_t line, quote_line;
 	bool unclosed, open; /* the input ended in a quoted field; in a record */
+	size_t records;      /* begun */
+	bool bare_cr;        /* in any of them */
 	enum csv_problem problem;
 	struct account *a;
 };
@@ -69,6 +71,7 @@ naive_bare(struct naive_csv *v, bool after_quote)
 			v->problem = is(v, '\r') ? CSV_BARE_CR : quote ? CSV_QUOTE_IN_FIELD : CSV_TEXT_AFTER_QUOTE;
 			return;
 		}
+		v->bare_cr |= is(v, '\r');
 		naive_data(v);
 	}
 }
@@ -77,6 +80,7 @@ static inline void
 naive_record(struct naive_csv *v)
 {
 	v->open = true;
+	v->records++;
 	for (;;) {
 		bool quoted = v->d.quoting && is(v, v->d.quote);
 

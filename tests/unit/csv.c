@@ -15,7 +15,7 @@ struct trace {
 	size_t count;
 	enum csv_problem problem;
 	uint64_t line, column;
-	bool unclosed;
+	bool unclosed, mac; /* mac: one record with CRs in it */
 	uint64_t quote_line;
 	uint16_t events[TRACE_MAX];
 };
@@ -35,7 +35,8 @@ static void
 naive(const struct csv_dialect *d, const unsigned char *p, size_t n, struct trace *t)
 {
 	enum { RECORD, FIELD, BARE, QUOTED, AFTER_QUOTE } state = RECORD;
-	size_t i = n >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0, line_at = i;
+	size_t i = n >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0, line_at = i, records = 0;
+	bool bare_cr = false;
 
 	t->count = 0, t->problem = CSV_FINE, t->line = 1, t->quote_line = 0;
 	for (; i < n && t->problem == CSV_FINE; i++) {
@@ -50,13 +51,13 @@ naive(const struct csv_dialect *d, const unsigned char *p, size_t n, struct trac
 		else if (p[i] == d->delimiter)
 			trace_add(t, END_FIELD), state = FIELD;
 		else if (p[i] == '\n')
-			trace_add(t, END_RECORD), state = RECORD;
+			trace_add(t, END_RECORD), state = RECORD, records++;
 		else if (p[i] == '\r' && i + 1 < n && p[i + 1] == '\n')
 			state = BARE;
 		else if (d->strict && (quote || p[i] == '\r' || state == AFTER_QUOTE))
 			t->problem = p[i] == '\r' ? CSV_BARE_CR : quote ? CSV_QUOTE_IN_FIELD : CSV_TEXT_AFTER_QUOTE;
 		else
-			trace_add(t, p[i]), state = BARE;
+			bare_cr |= p[i] == '\r', trace_add(t, p[i]), state = BARE;
 		if (t->problem != CSV_FINE)
 			break;
 		if (p[i] == '\n')
@@ -64,6 +65,7 @@ naive(const struct csv_dialect *d, const unsigned char *p, size_t n, struct trac
 	}
 	t->column = i - line_at + 1;
 	t->unclosed = state == QUOTED;
+	t->mac = bare_cr && records + (state != RECORD) <= 1;
 	if (state != RECORD && t->problem == CSV_FINE)
 		trace_add(t, END_RECORD);
 }
@@ -75,6 +77,7 @@ trace_end(struct trace *t, const struct csv *csv)
 		trace_add(t, END_RECORD);
 	t->problem = csv->problem, t->line = csv->line, t->column = csv->column;
 	t->unclosed = csv_unclosed(csv), t->quote_line = csv->quote_line;
+	t->mac = csv->alone && csv->bare_cr;
 }
 
 static bool
@@ -82,7 +85,7 @@ trace_equal(const struct trace *a, const struct trace *b)
 {
 	return a->count == b->count && memcmp(a->events, b->events, a->count * sizeof *a->events) == 0
 	       && a->problem == b->problem && a->line == b->line && a->unclosed == b->unclosed
-	       && (a->problem == CSV_FINE || a->column == b->column)
+	       && (a->problem == CSV_FINE ? a->mac == b->mac : a->column == b->column)
 	       && (!a->unclosed || a->quote_line == b->quote_line);
 }
 
@@ -149,7 +152,8 @@ flatten_agrees(const struct csv_dialect *d, enum csv_path path, const unsigned c
 	if (csv.open && csv.problem == CSV_FINE)
 		flat_out[out++] = '\n';
 	return out == size && memcmp(flat_out, flat_expected, size) == 0 && csv.problem == expected.problem
-	       && csv.line == expected.line && (csv.problem == CSV_FINE || csv.column == expected.column)
+	       && csv.line == expected.line
+	       && (csv.problem == CSV_FINE ? (csv.alone && csv.bare_cr) == expected.mac : csv.column == expected.column)
 	       && csv_unclosed(&csv) == expected.unclosed
 	       && (!expected.unclosed || csv.quote_line == expected.quote_line);
 }
