@@ -155,18 +155,26 @@ is() {
 	is websocket@app.service Result success
 }
 
-@test "booted: a restart of websocket@.service refuses no client" {
+@test "booted: a restart of websocket@.service refuses no client: the next instance serves those that came meanwhile" {
 	booted
 	inside systemctl start websocket@app.socket
-	[ "$(echo hello | client 9000 -m 1)" = hello ]
+	start before saying wait 9000 -m 2
+	before=$pid
+	await "$BATS_TEST_TMPDIR/before.out" begun
 	was=$(inside systemctl show -p MainPID websocket@app.service)
 	inside systemctl restart --no-block websocket@app.service
-	clients=0
-	while
-		[ "$(echo hello | client 9000 -m 1)" = hello ]
-		clients=$((clients + 1))
-		((clients < 10)) || ! is websocket@app.service ActiveState active
-	do :; done
+	await_that is websocket@app.service SubState stop-sigterm
+	for n in 1 2 3; do
+		start "during$n" saying hello 9000 -m 1
+		during[n]=$pid
+	done
+	inside touch /srv/go
+	ended "$before"
+	[ "$status" = 0 ]
+	for n in 1 2 3; do
+		ended "${during[n]}"
+		[ "$(cat "$BATS_TEST_TMPDIR/during$n.out")" = hello ]
+	done
 	[ "$(inside systemctl show -p MainPID websocket@app.service)" != "$was" ]
 }
 
