@@ -266,7 +266,8 @@ catches() {
 @test "a stderr that is the listening socket (inetd wait) becomes /dev/null, for what a server runs too" {
 	local server
 	for server in tcpecho 'tcpecho -j 2' 'tcpaccept cat' 'wshub cat'; do
-		start server handover -012 tcp closed closed -- $server
+		read -ra words <<<"$server"
+		start server handover -012 tcp closed closed -- "${words[@]}"
 		await_that eval '[ "$(readlink "/proc/$pid/fd/2")" = /dev/null ]'
 		await_that catches "$pid" 15
 		for child in $(children "$pid"); do [ "$(readlink "/proc/$child/fd/2")" = /dev/null ]; done
