@@ -91,6 +91,20 @@ lacks_variable() {
 	done
 }
 
+@test "so it is with the smallest buffers: a long head byte by byte, and an answer that takes several writes" {
+	local long
+	long=$(printf 'x%.0s' {1..3900})
+	printf '%bA: %s\r\nB: %s\r\n\r\n\x81\x05hello' "$switching" "$long" "$long" >expected
+	onsocket -T -B -b "$(request "${good}")\x81\x05hello" -x wsupgrade -H "A: $long" -H "B: $long" cat | cmp - expected
+	printf '%b\r\n\x81\x05hello' "$switching" >expected
+	onsocket -T -B -s "$(request "${good}A: $long\r\nB: $long\r\nC: $long\r\n")\x81\x05hello" -x wsupgrade cat | cmp - expected
+	# One who takes nothing of it is not waited for.
+	run --separate-stderr onsocket -T -B -s "$(request "$good")" -w wsupgrade -t 300ms -H "A: $long" -H "B: $long" echo started
+	[ "$status" = 1 ]
+	[[ $stderr == 'wsupgrade: '*': write: '*'timed out' ]]
+	[[ $output != *started* ]]
+}
+
 @test "a file can be the connection" {
 	printf '%b' "$(request "$good")hello" >in
 	wsupgrade cat <in >out
@@ -758,6 +772,22 @@ client_refuses() {
 	done
 }
 
+@test "so it does with the smallest buffers, and a server that takes nothing is not waited for" {
+	local long
+	long=$(printf 'x%.0s' {1..3900})
+	onsocket -c -T -B -g -b "${answer}A: b\r\n\r\n\x81\x05hello" -x \
+		wsupgrade -H "A: $long" -H "B: $long" -c "ws://h/$long" sh -c 'cat <&6 >got' >out
+	printf '\x81\x05hello' | cmp - got
+	grep -q "^GET /$long HTTP/1.1" out && grep -q "^B: $long"$'\r$' out
+	onsocket -c -T -B -g -s "${answer}A: $long\r\nB: $long\r\nC: $long\r\n\r\n\x81\x05hello" -x \
+		wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
+	printf '\x81\x05hello' | cmp - got
+	run --separate-stderr onsocket -c -T -B -w wsupgrade -t 300ms -H "A: $long" -H "B: $long" -c ws://h/ touch started
+	[ "$status" = 1 ]
+	[[ $stderr == 'wsupgrade: ws://h/: write: '*'timed out' ]]
+	[ ! -e started ]
+}
+
 @test "the key is another one each time" {
 	for i in 1 2; do
 		onsocket -c -g wsupgrade -t 50ms -c ws://h/ true 2>/dev/null | grep Key >"key$i"
@@ -888,6 +918,22 @@ client_refuses() {
 	run --separate-stderr onsocket -c -g -s 'HTTP/1.1 101' wsupgrade -t 100ms -c ws://h true
 	[ "$status" = 1 ]
 	[[ $stderr == 'wsupgrade: ws://h: no whole answer: '*'timed out' ]]
+	# Nor one that dribbles in: no byte extends the time. What comes for longer is 101 bytes.
+	run --separate-stderr onsocket -c -g -d "HTTP/1.1 101 $(printf %0100d 0)" -x wsupgrade -t 300ms -c ws://h true
+	[ "$status" = 1 ]
+	[[ $stderr == 'wsupgrade: ws://h: no whole answer: '*'timed out' ]]
+}
+
+@test "a server that resets or goes while the client asks is told, and runs nothing" {
+	run --separate-stderr onsocket -c -T -g -s 'HTTP/1.1 101' -r wsupgrade -c ws://h touch started
+	[ "$status" = 1 ]
+	[ "$stderr" = 'wsupgrade: ws://h: no whole answer: Connection reset by peer' ]
+	for kind in -P '' -T; do
+		run --separate-stderr onsocket -c $kind -r wsupgrade -c ws://h touch started
+		[ "$status" = 1 ]
+		[[ $stderr =~ ^'wsupgrade: ws://h: '('write: Broken pipe'|'write: Connection reset by peer'|'no whole answer: ') ]]
+	done
+	[ ! -e started ]
 }
 
 @test "the client's wrong usage is exit 2" {

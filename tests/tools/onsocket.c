@@ -2,10 +2,11 @@
  * onsocket: runs a program on a connection of its own, says the given bytes in
  * the given pieces, and prints what comes back.
  *
- *     onsocket [-c] [-T | -P] [-2] [-t SECONDS] [STEP...] prog [arg...]
+ *     onsocket [-c] [-T [-B] | -P] [-2] [-t SECONDS] [STEP...] prog [arg...]
  *
  *     -c          the program is a client: the connection is on fds 6 and 7 (else 0 and 1)
  *     -T          a TCP connection over 127.0.0.1 (else a pair of UNIX sockets)
+ *     -B          its buffers are the smallest that the kernel gives, at both ends
  *     -P          two pipes
  *     -2          the program's stderr is the connection too
  *     -t SECONDS  then the program is killed, exit 124 (20)
@@ -17,6 +18,7 @@
  *     -f FILE     sends a file's bytes
  *     -g          waits for an HTTP head from the program; from then on \A in a TEXT is
  *                 the Sec-WebSocket-Accept that belongs to its key
+ *     -w          waits until the program has ended, and reads nothing meanwhile
  *     -x          half-closes: the program sees EOF
  *     -r          resets the connection (-T) or closes it
  *
@@ -51,7 +53,7 @@ static struct {
 } steps[STEPS];
 static size_t step_count;
 
-static bool as_client, over_tcp, over_pipes, with_stderr;
+static bool as_client, over_tcp, over_pipes, small_buffers, with_stderr;
 static int ours_in, ours_out, theirs_in, theirs_out;
 static pid_t child;
 static char seen[1 << 20];
@@ -75,16 +77,28 @@ too_late(int number)
 }
 
 static void
+buffers_shrink(int fd)
+{
+	const int least = 1;
+
+	if (small_buffers && (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof least) != 0
+	    || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least) != 0))
+		fail("setsockopt");
+}
+
+static void
 tcp_pair(int ends[2])
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof a;
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	buffers_shrink(listener); /* what it accepts has the same */
 	if (bind(listener, (struct sockaddr *)&a, size) != 0 || listen(listener, 1) != 0
 	    || getsockname(listener, (struct sockaddr *)&a, &size) != 0)
 		fail("listen");
 	ends[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	buffers_shrink(ends[0]);
 	if (connect(ends[0], (struct sockaddr *)&a, size) != 0)
 		fail("connect");
 	ends[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -306,6 +320,10 @@ step_do(int key, const char *value)
 			;
 		print_seen();
 		break;
+	case 'w':
+		while (!program_ended())
+			(void)usleep(1000);
+		break;
 	case 'x':
 	case 'r':
 		take_leave(key == 'r');
@@ -316,10 +334,11 @@ step_do(int key, const char *value)
 static char **
 options_read(int argc, char **argv)
 {
-	for (int key; (key = getopt(argc, argv, "+cTP2t:s:b:d:f:gxr")) != -1;) {
+	for (int key; (key = getopt(argc, argv, "+cTBP2t:s:b:d:f:gwxr")) != -1;) {
 		switch (key) {
 		case 'c': as_client = true; break;
 		case 'T': over_tcp = true; break;
+		case 'B': small_buffers = true; break;
 		case 'P': over_pipes = true; break;
 		case '2': with_stderr = true; break;
 		case 't': (void)alarm((unsigned)strtoul(optarg, NULL, 10)); break;
