@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "ground/number.h"
@@ -28,7 +30,11 @@ enum {
 	RELAY_SIZE = 64 * 1024,
 	REPLY_SIZE = 64 * 1024,
 	UCSPI_FD = 6,          /* a UCSPI client's socket: 6 to read, 7 to write */
-	LAST_STDIN_MS = 1000,  /* how long stdin may be silent once the server has ended */
+	/* Once the server has ended its side: */
+	LAST_STDIN_MS = 1000,  /* how long stdin may be silent, */
+	STALL_MS = 10 * 1000,  /* how long the server may take nothing of what stdin still brings, */
+	LAST_ACK_MS = 1000,    /* and nothing of the last bytes */
+	LOOK_MS = 10,
 	DURATION_MAX = 24 * 60 * 60 * 1000,
 };
 
@@ -179,6 +185,7 @@ connect_to(const struct address *to, int64_t deadline)
 		error = errno;
 	if (error == 0) {
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+		(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 		return fd;
 	}
 	(void)close(fd);
@@ -275,6 +282,8 @@ struct relay {
 	struct port from_server, to_server;
 	bool server_told; /* that no more will come */
 	bool one_socket;  /* stdin and stdout are the two ways of one connection */
+	uint64_t taken;   /* bytes that the server has acknowledged, */
+	int64_t taken_at; /* and when it did so last */
 };
 
 /* The server has ended its way, so we end ours: who reads stdout sees the end
@@ -287,6 +296,7 @@ stdout_end(struct relay *r)
 	if (close(r->out.fd) != 0)
 		die(STATUS_FAILED, "stdout: %s", strerror(errno));
 	r->out.ended = true;
+	r->taken_at = clock_ms();
 }
 
 /* Passes the end of one side on to the other, once all before it has gone out. */
@@ -305,18 +315,72 @@ ends_pass(struct relay *r)
 		stdout_end(r);
 }
 
-/* A reset is told once, to whichever way of the socket asks first. */
+/* A reset is told once, to whichever way of the socket asks first. One that follows the
+ * end of the server's side is EPIPE. */
 static int
 server_error(const struct relay *r)
 {
-	return r->from_server.error != 0 || r->to_server.error == EPIPE ? r->from_server.error
-	                                                                : r->to_server.error;
+	if (r->from_server.error != 0)
+		return r->from_server.error;
+	return r->to_server.error == EPIPE ? ECONNRESET : r->to_server.error;
+}
+
+/* Bytes that the server has not acknowledged; its kernel may never do so. */
+static size_t
+server_owed(struct relay *r)
+{
+	int64_t now = clock_ms();
+	int owed = 0;
+
+	(void)ioctl(r->to_server.fd, SIOCOUTQ, &owed);
+	if (owed == 0 || r->to_server.moved - (uint64_t)owed != r->taken)
+		r->taken_at = now;
+	r->taken = r->to_server.moved - (uint64_t)owed;
+	return (size_t)owed;
+}
+
+static bool
+server_stalls(const struct relay *r, int64_t ms)
+{
+	return clock_ms() - r->taken_at >= ms;
+}
+
+/* The server has ended its side. It may have closed only that side, so stdin still goes out; but neither a
+ * silent stdin nor a server that takes nothing keeps us. */
+static void
+server_ended(struct relay *r, bool moved)
+{
+	if (!moved && buffer_held(r->to_server.buffer) == 0)
+		r->in.ended = true;
+	if (server_owed(r) != 0 && server_stalls(r, STALL_MS))
+		r->to_server.ended = true;
+}
+
+/* Waits until the server has acknowledged the last bytes, and our end (one more), or resets. Returns its errno, or 0. */
+static int
+server_settle(struct relay *r)
+{
+	for (;;) {
+		socklen_t size = sizeof(int);
+		size_t owed = server_owed(r);
+		int error = 0;
+
+		if (getsockopt(r->to_server.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0)
+			return error == EPIPE ? ECONNRESET : error;
+		if (owed == 0)
+			return 0;
+		if (server_stalls(r, LAST_ACK_MS))
+			return owed > 1 ? ETIMEDOUT : 0;
+		(void)poll(NULL, 0, LOOK_MS);
+	}
 }
 
 /* The exit status, or -1 while there is more to do. */
 static int
-relay_status(const struct relay *r)
+relay_status(struct relay *r)
 {
+	int error;
+
 	if (r->out.ended && r->out.error != 0) {
 		if (r->out.error != EPIPE)
 			complain("stdout: %s", strerror(r->out.error));
@@ -324,12 +388,15 @@ relay_status(const struct relay *r)
 	}
 	if (!r->out.ended || !r->to_server.ended)
 		return -1;
+	error = server_error(r);
+	if (error == 0)
+		error = buffer_held(r->to_server.buffer) != 0 ? ETIMEDOUT : server_settle(r);
 	if (r->in.error != 0)
 		complain("stdin: %s", strerror(r->in.error));
-	else if (server_error(r) != 0)
-		complain("server: %s", strerror(server_error(r)));
-	else if (buffer_held(r->to_server.buffer) != 0)
+	else if (error == ETIMEDOUT)
 		complain("server: closed before it took all of stdin");
+	else if (error != 0)
+		complain("server: %s", strerror(error));
 	else
 		return STATUS_OK;
 	return STATUS_FAILED;
@@ -351,7 +418,7 @@ relay_run(int fd, bool verbose)
 	const char *partial;
 
 	r.one_socket = r.out.kind == PORT_SOCKET && fds_same(STDIN_FILENO, STDOUT_FILENO);
-	partial = sandbox_enter(0);
+	partial = sandbox_enter(SANDBOX_UNSENT);
 	if (partial != NULL && verbose)
 		complain("sandbox: %s", partial);
 	for (;;) {
@@ -361,13 +428,11 @@ relay_run(int fd, bool verbose)
 		status = relay_status(&r);
 		if (status >= 0)
 			return status;
-		/* The server may have closed only its own way, so stdin still goes out;
-		 * but a silent stdin does not keep us. */
 		moved = ports_wait(ports, sizeof ports / sizeof *ports, r.out.ended ? LAST_STDIN_MS : -1, NULL);
 		if (moved < 0 && errno != EINTR)
 			die(STATUS_FAILED, "poll: %s", strerror(errno));
-		if (moved == 0 && r.out.ended && buffer_held(&up) == 0)
-			r.in.ended = true;
+		if (moved >= 0 && r.out.ended)
+			server_ended(&r, moved > 0);
 	}
 }
 

@@ -245,6 +245,12 @@ closed=2-4
 	done
 }
 
+@test "the connection has keepalive and no delay, as on the server's side" {
+	peer server accept rest
+	run -0 --separate-stderr portscan-connect -q -p "$port" "$TOOLS/sockstate" 6
+	[ "$output" = "nodelay 1 keepalive 1 nonblock 0" ]
+}
+
 @test "the program has no signal blocked, and SIGPIPE at its default" {
 	peer server accept rest
 	run --separate-stderr bash -c "trap '' PIPE CHLD; exec portscan-connect -q -p $port grep -E '^Sig(Blk|Ign)' /proc/self/status"
@@ -300,6 +306,61 @@ closed=2-4
 	await server.out '^rest 0$'
 	[ "$(cat got)" = after ]
 	[ ! -s err ]
+}
+
+# late STEP...: a server that says bye, ends its side and goes on with STEP...; what stdin brings only then is on 8.
+late() {
+	peer server accept send:bye "$@"
+	rm -f in out
+	mkfifo in out
+	portscan-connect -q -p "$port" <in >out 2>err 3>&- &
+	pids+=($!)
+	relay=$!
+	exec 8>in
+	# cat ends only when stdout has been closed.
+	[ "$(cat out)" = bye ]
+}
+
+@test "a reset after the end of the server's side is 1 and told, however small what it did not take" {
+	for _ in {1..5}; do
+		late close
+		printf x >&8
+		exec 8>&-
+		ended "$relay"
+		[ "$status" = 1 ]
+		same err "portscan-connect: server: Connection reset by peer"
+	done
+}
+
+@test "bytes that the server's kernel does not take after the end of its side are 1 and told, after a second" {
+	late fin hold
+	head -c 150000 /dev/zero >&8
+	exec 8>&-
+	SECONDS=0
+	ended "$relay"
+	((SECONDS <= 5))
+	[ "$status" = 1 ]
+	same err "portscan-connect: server: closed before it took all of stdin"
+}
+
+@test "what takes longer than a second to reach the server after the end of its side is waited for" {
+	alone_run '127.0.0.1 localhost' '
+		ip link set lo mtu 1500 && tc qdisc add dev lo root tbf rate 400kbit burst 5kb latency 9s || exit 77
+		portscan-bind -p 9000 tcppeer accept fin into:got rest >/dev/null 2>bound &
+		until grep -qs Bound bound; do sleep 0.01; done
+		head -c 120000 /dev/zero | portscan-connect -q -p 9000; echo $?'
+	[ "$output" = 0 ]
+	await_that eval '[ "$(wc -c <got)" = 120000 ]'
+}
+
+@test "a server that takes nothing for 10 s after the end of its side is left, however much stdin brings" {
+	late fin hold
+	(yes >&8 || :) 2>/dev/null 3>&- &
+	pids+=($!)
+	exec 8>&-
+	ended "$relay"
+	[ "$status" = 1 ]
+	same err "portscan-connect: server: closed before it took all of stdin"
 }
 
 @test "it ends by itself when the server has ended and stdin is silent" {

@@ -89,6 +89,7 @@ while True:
 	kill "$pid"
 	ended "$pid"
 	[ "$status" = 0 ]
+	await "$BATS_TEST_TMPDIR/told" STOPPING=1
 	same "$BATS_TEST_TMPDIR/told" bound READY=1 STOPPING=1
 	! grep sandbox "$BATS_TEST_TMPDIR/server.err" || false
 }

@@ -25,6 +25,7 @@ enum {
 	 * with EACCES (all do without Landlock). */
 	SANDBOX_REOPENS = 4,
 	SANDBOX_ALARM = 8,   /* setting the process's timer */
+	SANDBOX_UNSENT = 32, /* asking a socket how much it has not sent (not together with SANDBOX_PARENT) */
 	SANDBOX_OFTEN = 16,  /* entered for each connection: quicker to enter, each call a little slower */
 };
 

@@ -205,7 +205,7 @@ listening() {
 	# From the first look at the standard descriptors on (the loader is not ours), without the sandbox's.
 	sed -n "/^fcntl(0, F_GETFD/,\$s/(.*//p" trace | sed "s/^newfstatat/fstat/" | grep -vE '^(brk|getrandom|mmap|munmap|prctl|seccomp|landlock_.*|close)$' >calls
 	# After the first bytes how poll slices the rest is the kernel's choice.
-	same <(head -n 18 calls) fcntl fcntl fcntl socket connect poll getsockopt getsockname getpeername fcntl setsockopt \
-		rt_sigaction rt_sigaction fstat fstat ppoll preadv2 sendto
+	same <(head -n 19 calls) fcntl fcntl fcntl socket connect poll getsockopt getsockname getpeername fcntl setsockopt \
+		setsockopt rt_sigaction rt_sigaction fstat fstat ppoll preadv2 sendto
 	[ "$(wc -l <calls)" -le 28 ]
 }
