@@ -169,8 +169,9 @@ events_wait(struct loop *loop)
 
 	if (count < 0 && errno == EINTR)
 		count = epoll_wait(loop->fd, loop->batch, LOOP_BATCH, 0);
-	if (count < 0)
+	if (count < 0 && errno != EINTR)
 		return -1;
+	count = count < 0 ? 0 : count;
 	loop->hurry = false;
 	if (loop->reported == 0)
 		loop->before = before;
