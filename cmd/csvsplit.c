@@ -149,18 +149,18 @@ file_complain(struct job *job, const char *why)
 	job->status = STATUS_FAILED;
 }
 
+/* What is wrong with a byte: all that came before it is delivered. */
 static void
-problem_die(struct job *job)
+byte_die(struct job *job, const char *why)
 {
-	static const char *const why[] = {
-		[CSV_QUOTE_IN_FIELD] = "quote in an unquoted field",
-		[CSV_TEXT_AFTER_QUOTE] = "text after a closing quote",
-		[CSV_BARE_CR] = "CR that no LF follows",
-	};
+	const struct csv *csv = &job->csv;
+	char begins[80] = "";
 
+	if (csv->problem != CSV_BARE_CR)
+		(void)snprintf(begins, sizeof begins, " (the field begins at %" PRIu64 ":%" PRIu64 ")", csv->field_line,
+		    csv->field_column);
 	out_flush(job, job->writer.format != CSV_NUL);
-	die(STATUS_FAILED, "%s: %" PRIu64 ":%" PRIu64 ": %s", quoted(job->name), job->csv.line, job->csv.column,
-	    why[job->csv.problem]);
+	die(STATUS_FAILED, "%s: %" PRIu64 ":%" PRIu64 ": %s%s", quoted(job->name), csv->line, csv->column, why, begins);
 }
 
 /* What is wrong with a line: all that came before it is delivered. */
@@ -169,6 +169,17 @@ line_die(struct job *job, uint64_t line, const char *why)
 {
 	out_flush(job, job->writer.format != CSV_NUL);
 	die(STATUS_FAILED, "%s: line %" PRIu64 ": %s", quoted(job->name), line, why);
+}
+
+static void
+uneven_die(struct job *job)
+{
+	const struct csv *csv = &job->csv;
+	char why[96];
+
+	(void)snprintf(why, sizeof why, "%" PRIu64 " field%s, but %" PRIu64 " in the first record", csv->fields,
+	    csv->fields == 1 ? "" : "s", csv->width);
+	line_die(job, csv->record_line, why);
 }
 
 static const char nul_refused[] = "NUL in a field, which NUL-terminated output cannot have";
@@ -335,7 +346,9 @@ stage_choose(struct job *job)
 	count = csv_select_ranges(&job->select, job->ranges);
 	if (count < 0)
 		return;
-	job->stage = all && job->writer.format <= CSV_NUL ? STAGE_FLATTEN : STAGE_PICK;
+	/* Flattening has no records to count. */
+	all = all && job->writer.format <= CSV_NUL && !job->dialect.even;
+	job->stage = all ? STAGE_FLATTEN : STAGE_PICK;
 	csv_pick_start(&job->pick, job->ranges, (size_t)count, !job->select.complement);
 }
 
@@ -495,6 +508,31 @@ flatten(struct job *job, bool last)
 	return used;
 }
 
+/* If there is a problem. */
+static void
+problem_die(struct job *job)
+{
+	switch (job->csv.problem) {
+	case CSV_FINE:
+		return;
+	case CSV_QUOTE_IN_FIELD:
+		byte_die(job, "quote in an unquoted field");
+		return;
+	case CSV_TEXT_AFTER_QUOTE:
+		byte_die(job, "text after a closing quote");
+		return;
+	case CSV_BARE_CR:
+		byte_die(job, "CR that no LF follows");
+		return;
+	case CSV_NUL_IN_FIELD:
+		line_die(job, job->csv.line, nul_refused);
+		return;
+	case CSV_UNEVEN:
+		uneven_die(job);
+		return;
+	}
+}
+
 /* All of the input that there is by now. */
 static void
 scan(struct job *job, bool last)
@@ -519,10 +557,7 @@ scan(struct job *job, bool last)
 		buffer_take(&job->in, buffer_held(&job->in));
 		return;
 	}
-	if (job->csv.problem == CSV_NUL_IN_FIELD)
-		line_die(job, job->csv.line, nul_refused);
-	if (job->csv.problem != CSV_FINE)
-		problem_die(job);
+	problem_die(job);
 }
 
 /* What cannot be used where reading was cut short: half a header, and for JSON half a character. */
@@ -569,6 +604,8 @@ scan_end(struct job *job)
 			file_complain(job, "no header");
 		return;
 	}
+	if (!job->cut_short && !csv_unclosed(&job->csv) && csv_end_is_uneven(&job->csv))
+		uneven_die(job);
 	out_reserve(job);
 	switch (job->stage) {
 	case STAGE_FLATTEN:
@@ -779,7 +816,7 @@ options_read(struct job *job, int argc, char **argv)
 		switch (key) {
 		case 'H': job->header = true; break;
 		case 'Q': job->dialect.quoting = false; break;
-		case 'S': job->dialect.strict = true; break;
+		case 'S': job->dialect.strict = job->dialect.even = true; break;
 		case 'x': complement = true; break;
 		case 'd': job->dialect.delimiter = char_option(optarg); break;
 		case 'q': job->dialect.quote = char_option(optarg); break;

@@ -110,15 +110,38 @@ refuses() {
 	gives '"a" ,b\n' 'a \nb\n'
 }
 
-@test "strict: line and column of what only leniency takes, and all before it" {
-	fails 'a,b\nc,d"e\n' 'a\nb\nc\nd' 'stdin: 2:4: quote in an unquoted field' -S
-	fails '"a\n\nb"c,d\n' 'a\n\nb' 'stdin: 3:3: text after a closing quote' --strict
+@test "strict: line and column of what only leniency takes, where its field begins, and all before it" {
+	fails 'a,b\nc,d"e\n' 'a\nb\nc\nd' 'stdin: 2:4: quote in an unquoted field (the field begins at 2:3)' -S
+	fails '"a\n\nb"c,d\n' 'a\n\nb' 'stdin: 3:3: text after a closing quote (the field begins at 1:1)' --strict
 	fails 'a,b\rc\n' 'a\nb' 'stdin: 1:4: CR that no LF follows' -S
 	fails 'a\r' 'a' 'stdin: 1:2: CR that no LF follows' -S
-	fails 'a,b\nc"\n' '["a","b"]\n' 'stdin: 2:2: quote in an unquoted field' -S -O json
-	fails 'ab,cd"e\n' 'ab\0' 'stdin: 1:6: quote in an unquoted field' -S -O nul
-	gives '"a""b",\r\n"c\rd"\r\n' 'a"b\n\nc\rd\n' -S
-	gives 'a,b\nc\r\n\nd,e,f' 'a\nb\nc\n\nd\ne\nf\n' -S
+	fails 'a,b\nc"\n' '["a","b"]\n' 'stdin: 2:2: quote in an unquoted field (the field begins at 2:1)' -S -O json
+	fails 'ab,cd"e\n' 'ab\0' 'stdin: 1:6: quote in an unquoted field (the field begins at 1:4)' -S -O nul
+	# A field of several windows of the scan.
+	long=$(head -c 150000 /dev/zero | tr '\0' x)
+	fails "a,\"\n$long\n$long\"z" "a\n\n$long\n$long" 'stdin: 3:150002: text after a closing quote (the field begins at 1:3)' -S
+	fails "a,$long\"" "a\n$long" 'stdin: 1:150003: quote in an unquoted field (the field begins at 1:3)' -S
+	gives '"a""b",\r\n"c\rd",\r\n' 'a"b\n\nc\rd\n\n' -S
+	gives 'a,b\nc,\r\nd,e' 'a\nb\nc\n\nd\ne\n' -S
+}
+
+@test "strict: records of unequal width, with file, line and both counts" {
+	fails 'a,b\n"c\n"\nd,e\n' 'a,b\n"c\n' 'stdin: line 2: 1 field, but 2 in the first record' -S -O csv
+	fails 'a\nb\nc,\n' 'a\nb\nc\n' 'stdin: line 3: 2 fields, but 1 in the first record' -S
+	fails 'a,b\nc,d,e' '["a","b"]\n' 'stdin: line 2: 3 fields, but 2 in the first record' -S -O json
+	fails 'a,b\r\n\r\nc,d' 'a\nb\n' 'stdin: line 2: 1 field, but 2 in the first record' -S
+	fails 'a,b,c\n1,2\n' '' 'stdin: line 2: 2 fields, but 3 in the first record' -S -f a
+	fails 'a,b,c\n1,2\n' 'a\0' 'stdin: line 2: 2 fields, but 3 in the first record' -S -f 1 -O nul
+	fails 'a,b\n1,"2' 'a\nb\n1\n2\n' 'stdin: line 2: quote never closed' -S
+	printf '1,2\n3,4' >1
+	printf '5\n6\n' >2
+	csvsplit -S 1 2 1 | tr '\n' ' ' >got
+	printf '1 2 3 4 5 6 1 2 3 4 ' | cmp - got
+	for at in 2 500 20000; do
+		seq 20000 | sed "s/\$/,\"x\"/; ${at}s/,/z/" >in
+		run --separate-stderr csvsplit -S -f 2 in
+		[ "$stderr" = "csvsplit: in: line $at: 1 field, but 2 in the first record" ]
+	done
 }
 
 @test "a quote never closed: everything is delivered, then the line where it opened" {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "codec/csv_blocks.h"
+#include "codec/csv_rows.h"
 #include "ground/cpu.h"
 
 enum { MARK_SIZE = 3, PIECE = 1024 };
@@ -12,6 +13,7 @@ csv_start(struct csv *csv, const struct csv_dialect *dialect, enum csv_path path
 {
 	*csv = (struct csv){
 		.dialect = *dialect, .path = path, .starting = true, .alone = true, .watching = true, .line = 1, .column = 1,
+		.field_line = 1, .field_column = 1,
 	};
 }
 
@@ -227,6 +229,8 @@ csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last, st
 		size = CSV_WINDOW;
 	index->end = kernel_of(csv)->index(csv, in, size, size < n && in[size] == '\n', index->marks);
 	index->marks[(index->end + 63) / 64] = (struct csv_marks){0};
+	if (csv->dialect.even)
+		csv_rows_check(csv, index);
 	if (csv->alone && index->end > 0)
 		alone_keep(csv, index->end, record_end_in(index->marks, index->end));
 	position_keep(csv, in, index->end, index->line);

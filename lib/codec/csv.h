@@ -27,6 +27,7 @@ struct csv_dialect {
 	unsigned char quote;
 	bool quoting; /* false: the quote is data too */
 	bool strict;  /* what only leniency allows is a problem */
+	bool even;    /* a record with more or fewer fields than the first one is too, to csv_index_make() */
 };
 
 /* The ways to scan, all with the same results; tests and benchmarks name one. */
@@ -39,6 +40,7 @@ enum csv_problem {
 	CSV_TEXT_AFTER_QUOTE,
 	CSV_BARE_CR,
 	CSV_NUL_IN_FIELD, /* csv_flatten() with NUL as the terminator */
+	CSV_UNEVEN,       /* the dialect is even: it is the end of a record of csv->fields fields */
 };
 
 /* A scan between two pieces of input. Made by csv_start(); read freely. */
@@ -58,6 +60,11 @@ struct csv {
 	uint64_t line;            /* the next byte's, from 1: LFs are counted, in quotes too */
 	uint64_t column;          /* the next byte's, from 1, in bytes */
 	uint64_t quote_line;      /* where the last opening quote stood */
+	/* if the dialect is even: */
+	uint64_t field_line, field_column; /* where the field of the next byte begins */
+	uint64_t record_line; /* the line in which the record begins, 0: it has not begun */
+	uint64_t fields;      /* ended in this record */
+	uint64_t width;       /* of the first record, 0: not known */
 };
 
 void csv_start(struct csv *csv, const struct csv_dialect *dialect, enum csv_path path);
@@ -70,6 +77,16 @@ static inline bool
 csv_unclosed(const struct csv *csv)
 {
 	return csv->quoted;
+}
+
+/* Whether input that ends here ends a record that is not even; then csv->fields counts its last field too. */
+static inline bool
+csv_end_is_uneven(struct csv *csv)
+{
+	if (!csv->dialect.even || !csv->open)
+		return false;
+	csv->fields++;
+	return csv->width != 0 && csv->fields != csv->width;
 }
 
 /* What csv_flatten() may write past the bytes that count. */

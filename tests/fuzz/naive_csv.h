@@ -24,6 +24,8 @@ struct naive_csv {
 	size_t records;      /* begun */
 	bool bare_cr;        /* in any of them */
 	enum csv_problem problem;
+	size_t fields, width;
+	uint64_t field_line, field_column, record_line;
 	struct account *a;
 };
 
@@ -81,9 +83,14 @@ naive_record(struct naive_csv *v)
 {
 	v->open = true;
 	v->records++;
+	v->record_line = v->line;
+	v->fields = 0;
 	for (;;) {
 		bool quoted = v->d.quoting && is(v, v->d.quote);
 
+		v->fields++;
+		v->field_line = v->line;
+		v->field_column = v->at - v->line_at + 1;
 		if (quoted)
 			naive_quoted(v);
 		if (!v->unclosed)
@@ -94,6 +101,11 @@ naive_record(struct naive_csv *v)
 			break;
 		tell(v->a, END_FIELD);
 		v->at++;
+	}
+	v->width = v->width == 0 ? v->fields : v->width;
+	if (v->d.even && v->fields != v->width) {
+		v->problem = CSV_UNEVEN;
+		return;
 	}
 	tell(v->a, END_RECORD);
 	v->open = false;
