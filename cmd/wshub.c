@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,6 +56,7 @@ enum {
 	QUEUE_LIMIT = 1 << 30,
 	MESSAGE_DEFAULT = 1 << 20,
 	PING_DEFAULT_MS = 30 * 1000,
+	UNREAD_MS = 30 * 1000, /* with -k 0: how long prog may read nothing */
 	CLOSE_DEFAULT_MS = 2000,
 	TIME_LIMIT_MS = 24 * 60 * 60 * 1000,
 	/* All that a client may have to wait behind: what a turn takes of the others, what
@@ -84,7 +86,7 @@ static const struct option_row rows[] = {
 	{'q', "queue", "SIZE", "what may wait for a client before it is closed with 1013 (8M)"},
 	{'M', "max-message", "SIZE", "payload of a client's message (1M)"},
 	{'k', "ping", "TIME", "ping a client silent for so long, 0 is never (30s)"},
-	{'w', "close-wait", "TIME", "how long a Close may stay unanswered, and each step of the end take (2s)"},
+	{'w', "close-wait", "TIME", "time limit for our Close and each shutdown step (2s)"},
 	{KEY_HEADERS, "headers", NULL, "tell prog the fields of each request"},
 	{KEY_FAN_OUT, "fan-out", NULL, "no prog: what one client sends goes to all others in its path"},
 	GATE_ROWS,
@@ -122,6 +124,13 @@ enum stage {
 	STAGE_DEAD,    /* closed, and freed at the turn's end */
 };
 
+/* Why a client that could be read is not. */
+enum pause {
+	PAUSE_NONE,
+	PAUSE_STALLED, /* the program takes nothing */
+	PAUSE_BEHIND,  /* the client takes nothing: its own queue is long */
+};
+
 /* A client's Close that prog has not read of yet. */
 struct farewell {
 	uint64_t at; /* of all that prog is told: how far it must have read for the next step */
@@ -145,14 +154,15 @@ struct client {
 	struct client *next_dirty;
 	struct tally_key network;
 	size_t place; /* in server.clients */
-	uint64_t pinged_look; /* how far it was with what it was sent */
+	uint64_t progress; /* for progress_made(): how far it has come with what it was sent */
 	uint32_t unanswered; /* messages that it has said more than were said to its number */
 	unsigned char stage;
-	bool dirty;   /* something is to be sent, or it is to be freed */
-	bool known;   /* prog was told of it, and not of its end */
-	bool listed;  /* prog's words to its number and to its rooms reach it */
-	bool paused;  /* not read, for prog takes nothing or its own queue is long */
-	bool shut;    /* our side of the connection is ended */
+	unsigned char pause; /* STAGE_OPEN: what its keepalive was set for */
+	bool dirty : 1;   /* something is to be sent, or it is to be freed */
+	bool known : 1;   /* prog was told of it, and not of its end */
+	bool listed : 1;  /* prog's words to its number and to its rooms reach it */
+	bool shut : 1;    /* our side of the connection is ended */
+	bool ended : 1;   /* its own side is ended */
 	char peer[];  /* `127.0.0.1 52344` */
 };
 
@@ -175,8 +185,10 @@ static struct {
 	bool stalled;       /* prog does not take what there is */
 	struct deadlines heads, pings, pongs, closes, leaves, ends;
 	struct deadlines words, farewells; /* those whose Close waits: for prog to read their words, then of it */
-	struct deadlines looks;
+	struct deadlines looks, unreads;
 	struct deadline end, look;
+	struct deadline unread; /* set while something waits for prog to read */
+	uint64_t seen;          /* how far prog had read when that was set */
 	unsigned char taken[HTTP_HEAD_MAX + TAKEN_SIZE + TAKEN_SIZE];
 	struct http_request request; /* that is looked at; all zero where none was whole */
 	char scratch[2 * HTTP_HEAD_MAX];
@@ -288,10 +300,33 @@ program_tell_text(const struct client *c, const char *word, const struct text *t
 /* The order of clients is the order in which they were stopped, by the loop's own. */
 static void client_interest(struct client *c);
 
+/* Something waits for prog to read: its time runs from its last read on. */
+static void
+unread_begin(void)
+{
+	if (server.unread.next != NULL)
+		return;
+	server.seen = pipes_seen(&program.pipes);
+	deadline_set(&server.loop, &server.unreads, &server.unread);
+}
+
+/* Prog has read up to there. */
+static void
+unread_look(uint64_t seen)
+{
+	if (!server.stalled && server.look.next == NULL)
+		deadline_drop(&server.unread);
+	if (server.unread.next == NULL || seen == server.seen)
+		return;
+	server.seen = seen;
+	deadline_set(&server.loop, &server.unreads, &server.unread);
+}
+
 static void
 clients_resume(void)
 {
 	server.stalled = false;
+	unread_look(server.seen);
 	for (size_t i = 0; i < server.count; i++)
 		client_interest(server.clients[i]);
 }
@@ -306,10 +341,13 @@ program_flush(void)
 		program_in_close();
 	if (p->in_open)
 		watch_want(&server.loop, &p->in, buffer_held(&p->to) != 0 ? EPOLLOUT : 0);
-	if (buffer_held(&p->to) > STALL_AT)
+	if (buffer_held(&p->to) > STALL_AT) {
 		server.stalled = true;
-	else if (server.stalled && buffer_held(&p->to) <= RESUME_AT)
+		unread_begin();
+		unread_look(pipes_seen(p));
+	} else if (server.stalled && buffer_held(&p->to) <= RESUME_AT) {
 		clients_resume();
+	}
 }
 
 /* EPOLLERR: it has closed its end. */
@@ -341,42 +379,25 @@ client_name(const struct client *c)
 	return name;
 }
 
+static enum pause
+client_pause(const struct client *c)
+{
+	if (c->out.held > options.queue / 2)
+		return PAUSE_BEHIND;
+	return server.stalled ? PAUSE_STALLED : PAUSE_NONE;
+}
+
 /* A client is read while somebody takes what it says, and while it takes what is said to it. */
 static bool
 client_reads(const struct client *c)
 {
 	switch (c->stage) {
-	case STAGE_LEAVING: return true;
+	case STAGE_LEAVING: return !c->ended;
 	case STAGE_WAITING:
 	case STAGE_ASKED:
 	case STAGE_CLOSED: return false;
-	default: return !server.stalled && c->out.held <= options.queue / 2;
+	default: return client_pause(c) == PAUSE_NONE;
 	}
-}
-
-/* The clock of a keepalive stands while it is not read. A UNIX socket that was closed
- * tells so before what it said is read, then once and not for ever (EPOLLET). */
-static void
-client_interest(struct client *c)
-{
-	bool reads = client_reads(c), sends = c->out.first != NULL;
-
-	if (c->stage == STAGE_DEAD)
-		return;
-	if (c->stage == STAGE_OPEN && options.ping_ms != 0) {
-		if (!reads)
-			deadline_drop(&c->deadline);
-		else if (c->paused)
-			deadline_set(&server.loop, &server.pings, &c->deadline);
-	}
-	c->paused = !reads;
-	watch_want(&server.loop, &c->watch, (reads ? EPOLLIN : sends ? 0 : EPOLLET) | (sends ? EPOLLOUT : 0));
-}
-
-static struct client *
-client_of(struct deadline *deadline)
-{
-	return (struct client *)((char *)deadline - offsetof(struct client, deadline));
 }
 
 /* Another deadline than it had. */
@@ -385,6 +406,45 @@ client_clock(struct client *c, struct deadlines *queue)
 {
 	deadline_drop(&c->deadline);
 	deadline_set(&server.loop, queue, &c->deadline);
+}
+
+/* A client that is not read cannot show that it is alive. If its own queue is the cause,
+ * it must go on to take that; while the program stalls its keepalive is suspended. */
+static void
+client_keepalive(struct client *c)
+{
+	enum pause pause = client_pause(c);
+
+	if (c->stage != STAGE_OPEN || c->pause == pause || options.ping_ms == 0)
+		return;
+	c->pause = (unsigned char)pause;
+	switch (pause) {
+	case PAUSE_NONE: client_clock(c, &server.pings); break;
+	case PAUSE_STALLED: deadline_drop(&c->deadline); break;
+	case PAUSE_BEHIND:
+		(void)progress_made(c->watch.fd, &c->progress);
+		client_clock(c, &server.pongs);
+		break;
+	}
+}
+
+/* A UNIX socket that was closed tells so before what it said is read, then once and not
+ * for ever (EPOLLET). */
+static void
+client_interest(struct client *c)
+{
+	bool reads = client_reads(c), sends = c->out.first != NULL;
+
+	if (c->stage == STAGE_DEAD)
+		return;
+	client_keepalive(c);
+	watch_want(&server.loop, &c->watch, (reads ? EPOLLIN : sends ? 0 : EPOLLET) | (sends ? EPOLLOUT : 0));
+}
+
+static struct client *
+client_of(struct deadline *deadline)
+{
+	return (struct client *)((char *)deadline - offsetof(struct client, deadline));
 }
 
 static void
@@ -560,6 +620,25 @@ client_send(struct client *c, struct message *message)
 		clients_flush();
 }
 
+/* The limit of the end of a connection, for each step of it. */
+static struct deadlines *
+client_limit(const struct client *c)
+{
+	return c->shut ? &server.leaves : c->id == 0 ? &server.heads : &server.closes;
+}
+
+/* It has taken some of what waited: its time begins anew. */
+static void
+client_takes(struct client *c)
+{
+	bool closes = c->stage >= STAGE_CLOSING && !c->shut;
+
+	if (!closes && (c->stage != STAGE_OPEN || c->pause != PAUSE_BEHIND))
+		return;
+	(void)progress_made(c->watch.fd, &c->progress);
+	client_clock(c, closes ? client_limit(c) : &server.pongs);
+}
+
 static void
 client_flush(struct client *c)
 {
@@ -569,12 +648,16 @@ client_flush(struct client *c)
 	/* Where this fails the loop tells of it too. */
 	if (outbox_send(&c->out, c->watch.fd, leaves) != 0)
 		outbox_clear(&c->out);
+	if (leaves && c->out.first == NULL && c->ended) {
+		client_end(c);
+		return;
+	}
 	if (leaves && c->out.first == NULL) {
 		c->shut = true;
 		(void)shutdown(c->watch.fd, SHUT_WR);
 		client_clock(c, &server.leaves);
-	} else if (c->stage >= STAGE_CLOSING && !c->shut && c->out.held != before) {
-		client_clock(c, c->id == 0 ? &server.heads : &server.closes);
+	} else if (c->out.first != NULL && c->out.held != before) {
+		client_takes(c);
 	}
 	client_interest(c);
 }
@@ -701,16 +784,17 @@ looks_begin(void)
 }
 
 static void
-farewell_begin(struct client *c, const struct reader_event *e)
+farewell_begin(struct client *c, unsigned code, struct span reason)
 {
 	stock_drop(&c->message);
-	if (e->piece.size != 0 && stock_room(&c->message, e->piece.size))
-		buffer_put(&c->message, e->piece.at, e->piece.size);
+	if (reason.size != 0 && stock_room(&c->message, reason.size))
+		buffer_put(&c->message, reason.at, reason.size);
 	c->stage = STAGE_CLOSED;
-	c->farewell = (struct farewell){.at = program.pipes.told, .code = e->code};
+	c->farewell = (struct farewell){.at = program.pipes.told, .code = code};
 	client_clock(c, &server.words);
 	client_mark(c);
 	looks_begin();
+	unread_begin();
 }
 
 /* Prog is told of it, which it reads in its turn. */
@@ -734,21 +818,21 @@ farewell_end(struct client *c, struct message *close)
 	client_leave(c, &server.closes);
 }
 
+/* What a Close of that code is answered with; the end of a connection without one as well. */
+static struct message *
+message_answer(unsigned code)
+{
+	return message_close(code == CLOSE_ABNORMAL ? CLOSE_NORMAL : code, "");
+}
+
 static void
 farewell_answer(struct client *c)
 {
-	struct message *close = message_close(c->farewell.code, "");
+	struct message *close = message_answer(c->farewell.code);
 
 	farewell_end(c, close);
 	if (close != NULL)
 		message_release(close);
-}
-
-static void
-farewell_late(struct loop *loop, struct deadline *deadline)
-{
-	(void)loop;
-	farewell_answer(client_of(deadline));
 }
 
 /* The first of the queue, where prog has read far enough for it. */
@@ -780,20 +864,33 @@ farewells_look(void)
 		farewell_answer(c);
 	if (deadlines_first(&server.words) == NULL && deadlines_first(&server.farewells) == NULL)
 		deadline_drop(&server.look);
+	unread_look(seen);
 }
 
-/* The client's Close, which is answered with the same code. */
+/* The client says no more: all that waits for it goes out, and our Close behind it. */
 static void
-close_take(struct client *c, const struct reader_event *e)
+client_said_all(struct client *c, unsigned code, struct span reason)
 {
-	if (c->stage == STAGE_OPEN && c->unanswered != 0 && program.pipes.in_open && !ending.begun) {
-		farewell_begin(c, e);
-		return;
-	}
-	client_forget(c, e->code, (struct span){(const char *)e->piece.at, e->piece.size});
+	client_forget(c, code, reason);
 	if (c->stage == STAGE_OPEN)
-		(void)client_queue_once(c, message_close(e->code, ""));
+		(void)client_queue_once(c, message_answer(code));
 	client_leave(c, &server.closes);
+}
+
+/* The client's Close, or its end without one (1006). */
+static void
+close_take(struct client *c, unsigned code, struct span reason)
+{
+	if (c->stage == STAGE_OPEN && c->unanswered != 0 && program.pipes.in_open && !ending.begun)
+		farewell_begin(c, code, reason);
+	else
+		client_said_all(c, code, reason);
+}
+
+static struct span
+close_reason(const struct reader_event *e)
+{
+	return (struct span){(const char *)e->piece.at, e->piece.size};
 }
 
 static size_t
@@ -807,7 +904,7 @@ frames_take(struct client *c, unsigned char *bytes, size_t n)
 		switch (e.kind) {
 		case READER_DATA: piece_take(c, &e.piece); break;
 		case READER_PING: ping_answer(c, &e.piece); break;
-		case READER_CLOSE: close_take(c, &e); break;
+		case READER_CLOSE: close_take(c, e.code, close_reason(&e)); break;
 		case READER_FAIL: client_fail(c, e.code, e.why); break;
 		default: break;
 		}
@@ -1033,19 +1130,19 @@ client_feed(struct client *c, unsigned char *bytes, size_t n, bool asked)
 		client_keep(c, bytes + used, n - used);
 }
 
-/* No more comes from it. */
+/* No more comes from it. What is queued still goes out, and the answers to what it said. */
 static void
 client_eof(struct client *c)
 {
-	if (c->stage == STAGE_HEAD && c->kept_size != 0) {
+	c->ended = true;
+	if (c->stage == STAGE_HEAD && c->kept_size != 0)
 		client_refuse(c, HTTP_BAD_REQUEST, "a request that ends in its head");
-	} else if (c->stage == STAGE_OPEN) {
-		client_forget(c, CLOSE_ABNORMAL, span_of(""));
-		(void)client_queue_once(c, message_close(CLOSE_NORMAL, ""));
-		client_leave(c, &server.closes);
-	} else {
+	else if (c->stage == STAGE_OPEN || (c->stage == STAGE_CLOSING && c->out.first != NULL))
+		close_take(c, CLOSE_ABNORMAL, span_of(""));
+	else if (c->stage == STAGE_LEAVING && c->out.first != NULL)
+		client_mark(c);
+	else
 		client_end(c);
-	}
 }
 
 /* Nobody waits long for what the others say: each gets a part of the turn. */
@@ -1134,19 +1231,31 @@ client_enter(struct loop *loop, struct doors *doors, int fd, const struct addres
 		doors_shut(loop, doors);
 }
 
+/* A slow reader goes on to take what waits for it. */
+static void
+client_late(struct loop *loop, struct deadline *deadline)
+{
+	struct client *c = client_of(deadline);
+
+	(void)loop;
+	if (progress_made(c->watch.fd, &c->progress))
+		client_clock(c, client_limit(c));
+	else
+		client_end(c);
+}
+
 static void
 head_late(struct loop *loop, struct deadline *deadline)
 {
 	struct client *c = client_of(deadline);
 
-	(void)loop;
 	asked_drop(&server.asked, c);
 	if (c->stage == STAGE_HEAD && c->kept_size != 0)
 		client_refuse(c, HTTP_REQUEST_TIMEOUT, "a request that takes too long");
 	else if (c->stage == STAGE_ASKED || c->stage == STAGE_WAITING)
 		client_refuse(c, HTTP_INTERNAL_ERROR, "not known in time who is let in");
 	else
-		client_end(c);
+		client_late(loop, deadline);
 }
 
 static void
@@ -1156,16 +1265,9 @@ ping_due(struct loop *loop, struct deadline *deadline)
 	unsigned char frame[FRAME_CONTROL_MAX];
 
 	(void)loop;
-	(void)progress_made(c->watch.fd, &c->pinged_look);
+	(void)progress_made(c->watch.fd, &c->progress);
 	(void)client_queue_once(c, message_of(frame, frame_control(OPCODE_PING, "", 0, NULL, frame)));
 	client_clock(c, &server.pongs);
-}
-
-static void
-client_late(struct loop *loop, struct deadline *deadline)
-{
-	(void)loop;
-	client_end(client_of(deadline));
 }
 
 /* Our Ping stands in line behind what a slow reader still goes on to take. */
@@ -1175,7 +1277,7 @@ pong_late(struct loop *loop, struct deadline *deadline)
 	struct client *c = client_of(deadline);
 
 	(void)loop;
-	if (progress_made(c->watch.fd, &c->pinged_look))
+	if (progress_made(c->watch.fd, &c->progress))
 		client_clock(c, &server.pongs);
 	else
 		client_end(c);
@@ -1367,6 +1469,64 @@ program_read_all(void)
 }
 
 static int program_status(void);
+
+static void
+farewell_late(struct loop *loop, struct deadline *deadline)
+{
+	(void)loop;
+	farewell_answer(client_of(deadline));
+}
+
+/* Whether a client that is not read has closed: a Close among the bytes that wait, or its end. */
+static bool
+client_has_closed(struct client *c, struct reader_event *e)
+{
+	struct pollfd p = {.fd = c->watch.fd, .events = POLLIN | POLLRDHUP};
+	struct reader reader = c->reader;
+	size_t used = 0, held = c->kept_size;
+	ssize_t n;
+
+	*e = (struct reader_event){.kind = READER_DATA, .code = CLOSE_ABNORMAL};
+	if (poll(&p, 1, 0) <= 0 || (p.revents & POLLIN) == 0)
+		return false;
+	if (held != 0)
+		memcpy(server.taken, c->kept, held);
+	n = recv(p.fd, server.taken + held, TAKEN_SIZE, MSG_PEEK);
+	held += n > 0 ? (size_t)n : 0;
+	while (e->kind != READER_MORE && e->kind != READER_FAIL && e->kind != READER_CLOSE)
+		used += reader_step(&reader, server.taken + used, held - used, SIZE_MAX, e);
+	if (e->kind == READER_CLOSE)
+		return true;
+	*e = (struct reader_event){.code = CLOSE_ABNORMAL};
+	return (p.revents & POLLRDHUP) != 0;
+}
+
+/* Prog has read nothing for -k. The clients that have closed go, with what they said last. A
+ * program that speaks and has never read anything does not mean to: what is said to it is dropped. */
+static void
+unread_due(struct loop *loop, struct deadline *deadline)
+{
+	uint64_t seen = pipes_seen(&program.pipes);
+	struct reader_event e;
+
+	if (seen == server.seen) {
+		for (struct deadline *d; (d = deadlines_first(&server.words)) != NULL;)
+			farewell_answer(client_of(d));
+		for (struct deadline *d; (d = deadlines_first(&server.farewells)) != NULL;)
+			farewell_answer(client_of(d));
+		for (size_t i = server.count; server.stalled && i-- > 0;)
+			if (server.clients[i]->stage == STAGE_OPEN && client_has_closed(server.clients[i], &e))
+				client_said_all(server.clients[i], e.code, close_reason(&e));
+		if (server.stalled && seen == 0 && program.records.number != 0) {
+			complain("%s: reads no input, further input is dropped", quoted(options.next[0]));
+			program_in_close();
+			clients_resume();
+		}
+	}
+	server.seen = seen;
+	if (server.stalled || server.look.next != NULL)
+		deadline_set(loop, &server.unreads, deadline);
+}
 
 /* Its stdout has ended: its status decides, if it comes in time. */
 static void
@@ -1646,8 +1806,10 @@ server_begin(void)
 	queue_begin(&server.pongs, options.ping_ms, pong_late);
 	queue_begin(&server.closes, options.close_ms, client_late);
 	queue_begin(&server.leaves, GATE_LEAVE_MS, client_late);
-	queue_begin(&server.words, options.close_ms, farewell_late);
-	queue_begin(&server.farewells, options.close_ms, farewell_late);
+	/* These two only keep an order: prog's reading decides, and server.unread. */
+	queue_begin(&server.words, TIME_LIMIT_MS, farewell_late);
+	queue_begin(&server.farewells, TIME_LIMIT_MS, farewell_late);
+	queue_begin(&server.unreads, options.ping_ms == 0 ? UNREAD_MS : options.ping_ms, unread_due);
 	queue_begin(&server.looks, LOOK_MS, look_due);
 	queue_begin(&server.ends, options.close_ms, end_due);
 	server.doors.enter = client_enter;

@@ -226,9 +226,58 @@ turn() {
 	server_says '^1 close 1000 $'
 }
 
-@test "a Close waits no longer than -w for a program that does not read" {
+@test "a client that half-closes without a Close gets the answers to what it said, then ours" {
+	deliberate
+	serve wshub "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
+	printf '%b' "$request" '\x81\x82\0\0\0\0hi' >"$BATS_TEST_TMPDIR/words"
+	start a tcppeer "connect:$port" "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" fin rest
+	a=$pid
+	server_says '^got 1 text hi$'
+	echo go >"$BATS_TEST_TMPDIR/go"
+	ended "$a"
+	tail -c 29 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf '\x81\x09hi to you\x81\x0cand good bye\x88\x02\x03\xe8')
+	server_says '^got 1 close 1006 ?$'
+}
+
+@test "a Close waits for a program that takes longer than -w for a record" {
+	serve wshub -w 100ms sh -c 'read -r open; sleep 0.5; read -r text; sleep 0.5; echo "1 text late"; cat >/dev/null'
+	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -w 20s -q 0 <<<hello
+	[ "$output" = late ]
+}
+
+@test "a program that does not read at all: a client that closes is let go within -k, by Close or by its end" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
-	serve wshub -w 200ms sh -c 'read -r go <"$0"; cat >&2' "$BATS_TEST_TMPDIR/go"
+	serve wshub -w 1h -k 1s sh -c 'read -r go <"$0"; exec cat >&2' "$BATS_TEST_TMPDIR/go"
+	cd "$BATS_TEST_TMPDIR" || return
+	printf '%b' "$request" >request
+	start a tcppeer "connect:$port" file:request recv into:a.heard await:full 'send:\x88\x82\0\0\0\0\x03\xe8' rest
+	a=$pid
+	start b tcppeer "connect:$port" file:request recv into:b.heard await:full 'send:\x81\x81\0\0\0\0x' fin rest
+	b=$pid
+	for name in a b; do await $name.out '^recv HTTP/1.1 101 '; done
+	start feed wspeer "raw:$request" push "await:go" -- portscan-connect -q -p "$port"
+	await feed.out '^pushed'
+	touch full
+	await_that gone "$a"
+	await_that gone "$b"
+	for name in a b; do tail -c 4 $name.heard | cmp - <(printf '\x88\x02\x03\xe8'); done
+	echo go >go
+	server_says '^[12] close 1000 ?$'
+	server_says '^[12] close 1006 ?$'
+}
+
+@test "a program that speaks and never reads: what clients say is dropped after -k, and it is heard" {
+	serve wshub -k 300ms sh -c 'while sleep 0.1; do echo "* text tick"; done'
+	head -c 2M /dev/zero | tr '\0' x | fold -w 100000 >"$BATS_TEST_TMPDIR/words"
+	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -w 20s -q 0 <"$BATS_TEST_TMPDIR/words" >/dev/null
+	server_says '^wshub: sh: reads no input, further input is dropped$'
+	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 </dev/null
+	[ "$output" = tick ]
+}
+
+@test "a Close waits no longer than -k for a program that does not read" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	serve wshub -w 1h -k 200ms sh -c 'read -r go <"$0"; cat >&2' "$BATS_TEST_TMPDIR/go"
 	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 <<<hello
 	[ "$output" = '' ]
 	echo go >"$BATS_TEST_TMPDIR/go"
@@ -754,6 +803,34 @@ slow() {
 	serve wshub -k 300ms sh -c 'read -r open; printf "1 text %0120000d\n" 0; cat >&2'
 	slow client take:20000 hold
 	server_says '^1 close 1006 $'
+}
+
+# Much more than the kernel holds of it, and more than half of --queue.
+much='read -r open; printf "1 text "; head -c 7000000 /dev/zero | tr "\0" x; echo; cat >&2'
+
+@test "who stops to read with more than half of -q queued is gone by -k, whose clock goes on" {
+	serve wshub -k 300ms sh -c "$much"
+	slow client take:20000 hold
+	server_says '^1 close 1006 $'
+}
+
+@test "who goes on to read slowly with more than half of -q queued is not gone" {
+	serve wshub -k 1s -q 8M sh -c "$much"
+	slow client sip:120000 take:6880010 'send:\x88\x82\0\0\0\0\x03\xe8' rest
+	server_says '^1 close '
+	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port" '1 close 1000 '
+}
+
+@test "what is queued for a client that half-closes is sent: a page, and a message behind a Close" {
+	head -c 6000000 /dev/zero >"$BATS_TEST_TMPDIR/page"
+	serve wshub --page "$BATS_TEST_TMPDIR/page" sh -c "$much"
+	start get tcppeer "connect:$port" into:"$BATS_TEST_TMPDIR/got" 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' fin rest
+	ended "$pid"
+	tail -c 6000000 "$BATS_TEST_TMPDIR/got" | cmp - "$BATS_TEST_TMPDIR/page"
+	slow client into:"$BATS_TEST_TMPDIR/heard" take:20000 'send:\x88\x82\0\0\0\0\x03\xe8' fin rest
+	ended "$pid"
+	(($(wc -c <"$BATS_TEST_TMPDIR/heard") > 6980000))
+	tail -c 5 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf 'x\x88\x02\x03\xe8')
 }
 
 @test "authorize: what a client sends before it is let in waits in the kernel" {
