@@ -1008,7 +1008,7 @@ client_answer(struct client *c, struct handshake *d)
 		complain("%s: %s", quoted(options.gate.page), strerror(errno));
 		handshake_refuse(d, HTTP_INTERNAL_ERROR, "cannot read the page");
 	}
-	/* Who is let in is said when it is: client_open(). */
+	/* client_open() logs the clients that are let in. */
 	gate_log(client_name(c), d, &server.request, options.verbose && (d->status != HTTP_SWITCHING_PROTOCOLS
 	    || gate_protocols_missed(d, &server.request).size != 0));
 	size = handshake_answer(&options.gate.policy, &server.request, d,

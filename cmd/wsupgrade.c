@@ -35,6 +35,7 @@
 enum {
 	CLIENT_IN = 6, /* UCSPI: a client's connection, read and write */
 	CLIENT_OUT = 7,
+	CLIENT_INTERIM_MAX = 10, /* so that a server that sends no other answer is left */
 	PORT_SIZE = sizeof "65535",
 	PAGE_PIECE = 64 * 1024, /* what must be taken within the time limit */
 	SLOTS = 2048, /* of an environment that needs no heap */
@@ -460,7 +461,7 @@ client_send(const struct job *job, const char *request, size_t n, struct talk_li
 }
 
 static void
-client_receive(const struct job *job, struct head *head, struct talk_limit *limit)
+client_read_head(const struct job *job, struct head *head, struct talk_limit *limit)
 {
 	int found = head_read(head, CLIENT_IN, limit);
 
@@ -470,6 +471,23 @@ client_receive(const struct job *job, struct head *head, struct talk_limit *limi
 		die(STATUS_FAILED, "%s: not an HTTP answer: %s", quoted(job->url), head->scan.why);
 	die(STATUS_FAILED, "%s: no whole answer: %s", quoted(job->url),
 	    errno == 0 ? "end of file" : strerror(errno));
+}
+
+/* The final answer. The interim ones that may come before it (RFC 9110 section 15.2) are passed over. */
+static void
+client_receive(const struct job *job, struct head *head, struct http_response *response, struct talk_limit *limit)
+{
+	unsigned interim = 0;
+	const char *why;
+
+	do {
+		*head = (struct head){.bytes = head->bytes};
+		client_read_head(job, head, limit);
+		why = http_response_parse(head->bytes, head->size, response);
+		if (why != NULL)
+			die(STATUS_FAILED, "%s: %s", quoted(job->url), why);
+	} while (response->status < HTTP_OK && response->status != HTTP_SWITCHING_PROTOCOLS
+	    && interim++ < CLIENT_INTERIM_MAX);
 }
 
 static int
@@ -511,17 +529,13 @@ client_refused(const struct job *job, const struct http_response *response, cons
 
 /* The subprotocol agreed on, for prog. */
 static void
-client_check(const struct job *job, const struct head *head, const unsigned char *nonce)
+client_check(const struct job *job, const struct http_response *response, const unsigned char *nonce)
 {
-	struct http_response response;
 	struct span protocol, culprit;
-	const char *why = http_response_parse(head->bytes, head->size, &response), *chosen;
+	const char *why = client_response_fault(&job->gate.policy, response, nonce, &protocol, &culprit), *chosen;
 
-	if (why != NULL)
-		die(STATUS_FAILED, "%s: %s", quoted(job->url), why);
-	why = client_response_fault(&job->gate.policy, &response, nonce, &protocol, &culprit);
-	if (why != NULL && response.status != HTTP_SWITCHING_PROTOCOLS)
-		client_refused(job, &response, why);
+	if (why != NULL && response->status != HTTP_SWITCHING_PROTOCOLS)
+		client_refused(job, response, why);
 	if (why != NULL)
 		die(STATUS_FAILED, "%s: %s%s%s", quoted(job->url), why,
 		    culprit.size == 0 ? "" : ": ", quoted_bytes(culprit.at, culprit.size));
@@ -567,6 +581,7 @@ ask(struct session *s)
 	unsigned char nonce[CLIENT_NONCE_SIZE], key[FRAME_KEY_SIZE];
 	struct talk_limit limit = {.limit_ms = job->gate.limit_ms};
 	char *path = session_room(s), *request;
+	struct http_response response;
 	size_t n;
 	int error = exec_find(job->next[0], path, PATH_MAX);
 
@@ -583,8 +598,8 @@ ask(struct session *s)
 		usage_refuse("the request would be longer than 16 KiB");
 	client_compare(job);
 	client_send(job, request, n, &limit);
-	client_receive(job, &s->head, &limit);
-	client_check(job, &s->head, nonce);
+	client_receive(job, &s->head, &response, &limit);
+	client_check(job, &response, nonce);
 	return close_unstarted(CLIENT_OUT, exec_found(path, job->next), key);
 }
 

@@ -830,7 +830,7 @@ client_refuses() {
 @test "the client takes no other answer" {
 	local text
 	for text in 'HTTP/1.1 200 OK\r\n\r\n' 'HTTP/1.1 301 x\r\nLocation: /\r\n\r\n' 'HTTP/1.1 401 x\r\n\r\n' \
-		'HTTP/1.1 403 Forbidden\r\n\r\n' 'HTTP/1.1 503 x\r\n\r\n' 'HTTP/1.1 100 Continue\r\n\r\n'; do
+		'HTTP/1.1 403 Forbidden\r\n\r\n' 'HTTP/1.1 503 x\r\n\r\n'; do
 		client_refuses "$text"
 		[[ $stderr == *"${text%%'\r\n'*}"* ]]
 	done
@@ -846,6 +846,17 @@ client_refuses() {
 	client_refuses 'SSH-2.0-x\r\n\r\n'
 	client_refuses ''
 	client_refuses 'HTTP/1.1 101 x\r\n'
+}
+
+@test "interim answers before the 101 are passed over, if they are few" {
+	local early='HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n' many
+	many=$(printf "${early//\\/\\\\}%.0s" {1..10})
+	onsocket -c -g -s "HTTP/1.1 100 Continue\r\n\r\n$early$answer\r\n\x81\x05hello" -x \
+		wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
+	printf '\x81\x05hello' | cmp - got
+	onsocket -c -g -s "$many$answer\r\n" wsupgrade -c ws://h true >out
+	client_refuses "$many$early$answer\r\n"
+	[[ $stderr == *'the server does not upgrade: HTTP/1.1 103 Early Hints' ]]
 }
 
 @test "the client tells where a refusal would have it go, or its text's first line" {
