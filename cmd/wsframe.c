@@ -35,6 +35,8 @@ enum {
 	CLIENT_OUT = 7,
 	LOOK_MS = 50,          /* how often to look whether the program has emptied its pipe */
 	STALL_MS = 30 * 1000,  /* time limit for a peer or a program that reads nothing, if -k is 0 */
+	ANSWER_STEPS = 10,     /* of -w: the most that messages may put off the end after our Close */
+	SIGNAL_TURNS = 64,     /* turns that may pass before a signal is noticed */
 	DAY_MS = 24 * 60 * 60 * 1000,
 	KEYS = 64,
 	OPTION_REPLACE = OPTION_LONG,
@@ -216,12 +218,16 @@ struct session {
 	size_t pong_size;
 	unsigned char pong[FRAME_CONTROL_PAYLOAD_MAX];
 
-	int64_t now, next;        /* this turn's time, and the next deadline */
+	/* This turn's time, and the next deadline. Deadlines are judged by the time of the turn before: what came
+	 * until then has been read, also if the process was stopped since. */
+	int64_t now, before, next;
+	unsigned turns;
 	uint64_t output_until;    /* so much will have been sent when its last record has */
 	int64_t heard_at, message_at, sent_at, pinged_at, output_at;
-	int64_t due_at, closed_at, drain_at, rung_at, signal_at;
+	int64_t due_at, closed_at, answer_by, drain_at, rung_at, signal_at;
 	int64_t read_at;          /* the program's last read, or the peer's end if that is later */
 	uint64_t heard, sent, read, messages;
+	bool reads;               /* the last wait was for the peer, too */
 	bool enlarged;
 
 	unsigned char keys[KEYS][FRAME_KEY_SIZE];
@@ -485,7 +491,7 @@ encode_run(struct session *s)
 static bool
 due(struct session *s, int64_t when)
 {
-	if (s->now >= when)
+	if (s->before >= when)
 		return true;
 	if (when < s->next)
 		s->next = when;
@@ -818,10 +824,18 @@ close_is_due(struct session *s)
 			return quiet(s) || s->peer_over;
 		return s->prog.reaped || due(s, s->output_at + s->set.wait_ms);
 	case CAUSE_SIGNAL:
-		return s->output_over || due(s, s->signal_at + s->set.wait_ms);
+		return s->output_over;
 	default:
 		return s->output_over || s->set.program == NULL;
 	}
+}
+
+/* The time for the answer to our Close begins. */
+static void
+close_clock(struct session *s)
+{
+	s->closed_at = s->now;
+	s->answer_by = s->now + ANSWER_STEPS * s->set.wait_ms;
 }
 
 static void
@@ -833,48 +847,46 @@ close_send(struct session *s)
 	buffer_grow(&s->tx, frame_close(s->code, s->wrong == NULL ? "" : s->wrong, key_next(s), buffer_tail(&s->tx)));
 	key_used(s);
 	s->close_put = true;
-	s->closed_at = s->now;
+	close_clock(s);
 }
 
 /* The peer must take what we send, or at least some of it from time to time. */
 static void
 close_await_sent(struct session *s)
 {
-	int64_t patience = s->set.wait_ms, since = later(s->due_at, s->sent_at);
+	int64_t patience = s->set.wait_ms;
 
 	if (s->cause == CAUSE_PROGRAM || s->cause == CAUSE_BAD_OUTPUT)
 		patience = stall_ms(s);
-	if (s->cause == CAUSE_SIGNAL)
-		since = s->signal_at;
-	s->closed_at = s->now;
-	if (due(s, since + patience))
+	close_clock(s);
+	if (due(s, later(s->due_at, s->sent_at) + patience))
 		peer_lose(s, "does not read");
 }
 
 /* Whether our Close still stands in the kernel behind what a slow reader goes on
- * to take; he has -w for each step. After a signal nobody has that long. */
+ * to take; he has -w for each step. */
 static bool
 close_comes_nearer(struct session *s)
 {
 	bool first = s->closed_look == 0;
 
-	if (s->cause == CAUSE_SIGNAL)
-		return false;
 	return progress_made(s->peer_out.fd, &s->closed_look) || (first && s->closed_look != 0);
 }
 
 /* Our Close has left; now its answer, for which a server may have to wait for its
- * program as long as we would. Who reads to a slow stdout is not hurried. */
+ * program as long as we would. A client without a program still takes messages, but not for ever. */
 static void
 close_await_answer(struct session *s)
 {
-	int64_t since = s->set.program == NULL ? later(s->closed_at, s->message_at) : s->closed_at;
+	bool takes = s->set.program == NULL;
+	int64_t since = takes ? later(s->closed_at, s->message_at) : s->closed_at;
 	int64_t patience = s->set.client ? 2 * s->set.wait_ms : s->set.wait_ms;
+	bool over = takes && due(s, s->answer_by);
 
-	if (s->peer_over || !due(s, since + patience))
+	if (s->peer_over || (!over && !due(s, since + patience)))
 		return;
-	if (close_comes_nearer(s)) {
-		s->closed_at = s->now;
+	if (!over && close_comes_nearer(s)) {
+		close_clock(s);
 		(void)due(s, s->now + patience);
 	} else {
 		peer_end(s, CAUSE_ENDED, 0);
@@ -919,9 +931,23 @@ net_drain(struct session *s)
 		net_close(s);
 }
 
+/* Nothing more is sent, received, or written to a stdout of our own. */
+static void
+session_cut(struct session *s)
+{
+	if (s->close_put && !s->peer_over)
+		peer_lose(s, "no answer to our Close");
+	if (!s->net_over)
+		net_close(s);
+	if (s->set.program == NULL)
+		s->prog.in.ended = true;
+}
+
 static void
 hang_up(struct session *s)
 {
+	if (s->signal_at != 0 && due(s, s->signal_at + s->set.wait_ms))
+		session_cut(s);
 	if (s->net_over)
 		return;
 	if (!s->close_put && !s->lost && close_is_due(s)) {
@@ -968,6 +994,9 @@ observe(struct session *s)
 	if (s->messages != s->in.messages || (heard && s->in.reader.in_frame) || !reading)
 		s->message_at = s->now;
 	s->messages = s->in.messages;
+	/* The time in which a slow stdout keeps the answer unread does not count. */
+	if (!s->reads)
+		s->answer_by += s->now - s->before;
 	/* The answer cannot come before our ping has left, and that goes on. */
 	if (sent && s->pinged && (s->ping_waits || port_pending(&s->peer_out)))
 		s->pinged_at = s->now;
@@ -1112,10 +1141,8 @@ session_stop(struct session *s)
 		s->rung = again ? RUNG_NONE : RUNG_KILL;
 		s->rung_at = s->now;
 	}
-	if (again && !s->net_over)
-		net_close(s);
-	if (again && s->set.program == NULL)
-		s->prog.in.ended = true;
+	if (again)
+		session_cut(s);
 }
 
 /* A service manager may stop the program together with us: our own signal is the cause then. */
@@ -1171,7 +1198,11 @@ turn_wait(struct session *s)
 	/* Each read is a message of its own in plain bytes. */
 	s->prog.out.paused = (s->set.mode == RECORD_BYTES && buffer_held(&s->up) > 0)
 	    || (s->set.program == NULL && s->output_over) || (s->set.program == NULL && s->signal_at != 0);
+	s->reads = port_readable(&s->peer_in);
 	moved = wait_for(ports, sizeof ports / sizeof *ports, timeout, signals_wait_mask());
+	/* A wait that finds a descriptor ready lets no signal in. */
+	if (++s->turns % SIGNAL_TURNS == 0)
+		signals_let_in();
 	direct_settle(s);
 	buffers_open(s);
 	if (s->prog.out.moved - read >= FULL_READ && !s->enlarged) {
@@ -1185,8 +1216,9 @@ turn_wait(struct session *s)
 static void
 session_run(struct session *s)
 {
-	s->heard_at = s->message_at = clock_ms();
+	s->now = s->heard_at = s->message_at = clock_ms();
 	for (;;) {
+		s->before = s->now;
 		s->now = clock_ms();
 		s->next = CLOCK_NEVER;
 		signals_look(s);

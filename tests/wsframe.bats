@@ -726,6 +726,18 @@ unread() {
 	told 'text a' 'close 1001' end 'exit 0'
 }
 
+@test "a signal is noticed by a session that never sleeps" {
+	not_sanitized
+	peer -t get kill:TERM swallow wait -- wsframe -w 500ms yes
+	told 'text y' 'exit 0'
+	command -v strace >/dev/null || skip "needs strace"
+	# A wait that always finds something ready.
+	peer rest wait -- timeout -s KILL 20 strace -qq -o /dev/null -e trace=ppoll -e inject=ppoll:retval=1 \
+		wsframe -w 200ms sh -c 'exit 3'
+	[[ "$output" == 'close 1011'* ]]
+	[[ "$output" == *'exit 3' ]]
+}
+
 @test "a second signal ends it at once" {
 	peer text:a get kill:TERM get kill:TERM wait -- wsframe -w 1h sh -c 'trap "" TERM; cat; sleep 30'
 	told 'text a' 'close 1001' 'exit 0'
@@ -779,6 +791,13 @@ unread() {
 	peer get pong: get pong: get text:a get close:1000 until:close drop wait -- wsframe -k 100ms cat
 	[[ "$output" == *'text a'* ]]
 	[[ "$output" == *'exit 0' ]]
+}
+
+@test "what came while the process was stopped is read before -k and -w are judged" {
+	peer until:ping kill:STOP silent:700 pong: text:a kill:CONT until:text close:1000 until:close drop wait -- wsframe -k 400ms cat
+	told ping 'text a' 'close 1000' 'exit 0'
+	peer get kill:STOP silent:700 close:1000 kill:CONT wait -- wsframe -w 300ms true
+	told 'close 1000' 'exit 0'
 }
 
 @test "who reads slowly is not gone: our Ping waits behind what he has not taken yet" {
@@ -1097,6 +1116,22 @@ client() {
 	exec {hold}>&-
 	wait $!
 	[ "$(wc -l <all)" = 20000 ]
+}
+
+@test "a server that keeps sending holds a client no longer than ten times -w after its Close, and -w after a signal" {
+	: >in
+	for enough in -m1 -q0; do
+		client chat:20 wait -- $enough -w 50ms
+		told 'exit 1'
+		said 'wsframe: peer: no answer to our Close'
+	done
+	client ping: get kill:TERM chat:20 wait -- -q never -w 200ms
+	told pong 'exit 0'
+	mkfifo stuck
+	exec {hold}<>stuck
+	peer -c ping: get many:10000,0123456789 kill:TERM wait -- sh -c 'exec wsframe -c -q never -w 200ms </dev/null >stuck'
+	told pong 'exit 0'
+	exec {hold}>&-
 }
 
 @test "a ping is answered by a client too, masked" {

@@ -21,6 +21,7 @@
  *     until:WORD      read frames until one of the kind `WORD`, and tell that one
  *     rest            read and tell until the end, then close
  *     count           read until the end, tell `N frames M bytes`, then close
+ *     swallow         read until the end and look at nothing, as fast as it can be
  *     slow:MS         from here on read in pieces of 4 KiB, and rest so long before each
  *     push            send texts until no more is taken for 300 ms
  *     fin             shut our way down
@@ -31,6 +32,7 @@
  *     memory          tell its `private N k`, memory that it shares with nobody
  *     peak            tell its `peak N k`, the most it ever had resident
  *     silent:MS       nothing comes for so long, else `noise`
+ *     chat:MS         a text that often, until the end or for 10 s
  *     beat:MS         a ping each time nothing came for so long, until a Close or the end, which is told
  *     wait            `exit N` when it ends, or `signal N`
  */
@@ -311,6 +313,18 @@ step_count(const char *arg)
 }
 
 static void
+step_swallow(const char *arg)
+{
+	static unsigned char waste[1 << 18];
+	ssize_t n;
+
+	do
+		n = read(from, waste, sizeof waste);
+	while (n > 0 || (n < 0 && errno == EINTR));
+	step_drop(arg);
+}
+
+static void
 step_close(const char *arg)
 {
 	unsigned code = (unsigned)strtoul(arg, NULL, 10);
@@ -487,6 +501,15 @@ step_silent(const char *arg)
 }
 
 static void
+step_chat(const char *arg)
+{
+	struct timespec rest = {.tv_nsec = atoi(arg) * 1000000L};
+
+	for (int left = 10000; left > 0 && send_frame(0x81, text, 1); left -= atoi(arg))
+		(void)nanosleep(&rest, NULL);
+}
+
+static void
 step_beat(const char *arg)
 {
 	struct pollfd p = {.fd = from, .events = POLLIN};
@@ -526,7 +549,7 @@ static const struct step {
 	{"rest", 0, step_rest}, {"count", 0, step_count}, {"push", 0, step_push}, {"fin", 0, step_fin},
 	{"drop", 0, step_drop}, {"reset", 0, step_reset}, {"await", 0, step_await}, {"kill", 0, step_kill},
 	{"memory", 0, step_memory}, {"peak", 0, step_peak}, {"silent", 0, step_silent},
-	{"beat", 0, step_beat}, {"slow", 0, step_slow}, {"wait", 0, step_wait},
+	{"beat", 0, step_beat}, {"chat", 0, step_chat}, {"swallow", 0, step_swallow}, {"slow", 0, step_slow}, {"wait", 0, step_wait},
 };
 
 static void
