@@ -87,23 +87,28 @@ hears() {
 }
 
 @test "wshub(1): its examples" {
-	run_line wshub.1 'portscan-bind wshub --console --fan-out'
+	run_line wshub.1 'portscan-bind wshub --console --host localhost --fan-out'
 	hears a /x
 	end=$((SECONDS + 20))
 	until grep -qs hello a.out; do
 		[ $SECONDS -lt $end ]
 		echo hello | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/x" wsframe -c -q 0
 	done
-	printf '#!/bin/sh\necho counted; exec sleep 60\n' >vmstat
+	printf '#!/bin/sh\nwhile sleep 0.1; do printf "%%s\\n" "C:\\new \\q"; done\n' >vmstat
 	chmod +x vmstat
-	PATH=$PWD:$PATH
-	run_line wshub.1 "portscan-bind wshub --console sh -c 'vmstat -n 1 | sed -u \"s/^/* text /\"'"
-	await_that portscan-connect -q -p "$port" true
+	start server env PATH="$PWD:$PATH" sh -c "exec $(lines_of wshub.1 | sed -n '/ \\$/,/vmstat/p')"
+	await server.err '^Bound to '
+	port=$(sed -n 's/^Bound to //p' server.err)
+	[ "$(portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port" wsframe -c -m 1 </dev/null)" = 'C:\new \q' ]
 	run_line wshub.1 "portscan-bind wshub grep --line-buffered '^[0-9]* text '"
-	[ "$(ask hello)" = hello ]
+	[ "$(ask 'hello é \n')" = 'hello é \n' ]
 	cp "$BATS_TEST_DIRNAME"/../lib/examples/chat* .
-	run_line wshub.1 'portscan-bind wshub --page chat.html -P / -P /kitchen ./chat'
+	run_line wshub.1 'portscan-bind wshub --page chat.html --host localhost -P / -P /kitchen ./chat'
 	[[ $(ask hello /kitchen) == 'Welcome. What is your name?'* ]]
+	hostile='$(touch owned)' said=(-n '*' '\c%s' ';"`touch owned`' '" touch owned "')
+	printf '%s\n' "$hostile" "${said[@]}" | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 7 | head -n 7 >got
+	same got 'Welcome. What is your name?' "$hostile is here" "${said[@]/#/$hostile: }"
+	[ ! -e owned ]
 }
 
 @test "fittings(7): an echo server and a client that finds it" {
@@ -186,7 +191,39 @@ hears() {
 	run -1 portscan-connect -q -p "$port" wsupgrade -c ws://evil.example/ wsframe -c
 }
 
+@test "fittings(7): start-stop-daemon finds the program at the end of the chain" {
+	command -v start-stop-daemon >/dev/null || skip "start-stop-daemon is not installed"
+	lines_of fittings.7 | sed -n '/^start-stop-daemon/,/--stop/p' >run
+	diff <(tr -d '\t' <run) - <<-'END'
+		start-stop-daemon --start --background --exec /usr/local/bin/tcpaccept \
+		--startas /usr/local/bin/portscan-bind -- -p 8080 /usr/local/bin/tcpaccept /usr/local/bin/app
+		start-stop-daemon --stop --exec /usr/local/bin/tcpaccept
+	END
+	# A copy: those of other tests are none of ours.
+	cp "$(command -v portscan-bind)" "$(command -v tcpaccept)" .
+	app 'exec echo hello'
+	port=$(portscan-bind -q -p 0)
+	sed -i "s|/usr/local/bin|$PWD|g; s|-p 8080|-p $port|" run
+	sh -c "$(sed '$d' run)"
+	await_that portscan-connect -q -p "$port" true
+	run -0 sh -c "$(tail -n 1 run)"
+	await_that sh -c "! portscan-connect -q -p $port true"
+}
+
+@test "portscan-bind(1): two ports, of which one is for this machine alone" {
+	line='portscan-bind -a 0.0.0.0 -p 8080 portscan-bind -p 9000 tcpaccept ./app'
+	grep -qxF "$line" <(lines_of portscan-bind.1)
+	app 'exec echo hello'
+	start server sh -c "exec ${line//-p [89]0[80]0/-p 0}" 4>&-
+	await server.err '^Bound to .*$'
+	ports() { sed -n 's/^Bound to //p' server.err; }
+	two() { [ "$(ports | wc -l)" = 2 ]; }
+	await_that two
+	for port in $(ports); do [ "$(portscan-connect -q -p "$port" </dev/null)" = hello ]; done
+}
+
 @test "wsupgrade(1): a client through a program that speaks TLS" {
+	grep -qxF 'export CAFILE=/etc/ssl/certs/ca-certificates.crt' <(lines_of wsupgrade.1)
 	line='s6-tlsclient www.example.org 443 wsupgrade -c ws://www.example.org/ wsframe -c'
 	grep -qxF "$line" <(lines_of wsupgrade.1)
 	serve tcpaccept wsupgrade --host www.example.org wsframe cat
@@ -215,7 +252,8 @@ readme() {
 	n=$(portscan-bind -q -p 0)
 	start calculator sh -c "exec ${tastes[5]/-p 9020 /-p $n }"
 	await calculator.err "^Bound to $n\$"
-	printf 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' | portscan-connect -q -p "$n" | grep -q '<title>'
+	printf 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' | portscan-connect -q -p "$n" | grep -q '<title>'
+	printf 'GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n' | portscan-connect -q -p "$n" | grep -q '^HTTP/1.1 403 '
 }
 
 @test "what lib/examples/run tells to type works where the programs are not in PATH" {

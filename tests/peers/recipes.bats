@@ -6,6 +6,23 @@ need() {
 	command -v "$1" >/dev/null || skip "$1 is not installed"
 }
 
+readme=$BATS_TEST_DIRNAME/../../README.md
+
+# block REGEX: the indented lines of the README around the one that matches.
+block() {
+	awk -v regex="$1" '/^    / { block = block substr($0, 5) "\n"; if ($0 ~ regex) hit = 1; next } hit { exit } { block = "" }
+		END { printf "%s", block; exit !hit }' "$readme"
+}
+
+# recipe REGEX [SED]: serves by the line of the README that matches, changed by sed, on a free port.
+recipe() {
+	local line
+	line=$(block "$1" | grep -E -- "$1" | sed -E -e 's/^portscan-bind /portscan-bind -p 0 /' -e "${2-}")
+	start server sh -c "exec $line"
+	await "$BATS_TEST_TMPDIR/server.err" '^Bound to '
+	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/server.err")
+}
+
 free_port() {
 	portscan-bind -q -p 0
 }
@@ -45,59 +62,65 @@ is_in() {
 
 certificate() {
 	need openssl
-	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=www.example.org -addext subjectAltName=DNS:www.example.org \
 		-keyout "$BATS_TEST_TMPDIR/key" -out "$BATS_TEST_TMPDIR/crt" 2>/dev/null
 	cat "$BATS_TEST_TMPDIR/key" "$BATS_TEST_TMPDIR/crt" >"$BATS_TEST_TMPDIR/pem"
 }
 
-# stunnel's client side, for a client of ours that is to speak TLS to $1 (with the option $2): its port in $plain.
+# stunnel with the README's lines around REGEX, changed by sed: stunnel_with NAME REGEX SED [OPTION]
+stunnel_with() {
+	need stunnel
+	{ printf 'foreground = yes\npid =\n'; block "$2" | sed -E "$3"; echo "${4-}"; } >"$BATS_TEST_TMPDIR/$1.conf"
+	start "$1" stunnel "$BATS_TEST_TMPDIR/$1.conf"
+}
+
+# stunnel for a client of the TLS server on $1 (by the certificate of $2, with the option $3): its port in $plain.
 tls_client() {
 	plain=$(free_port)
-	printf 'foreground = yes\npid =\n[c]\nclient = yes\naccept = 127.0.0.1:%s\nconnect = 127.0.0.1:%s\n%s\n' \
-		"$plain" "$1" "${2-}" >"$BATS_TEST_TMPDIR/client.conf"
-	start tls-client stunnel "$BATS_TEST_TMPDIR/client.conf"
+	stunnel_with tls-client '^ *checkHost = ' "s|127.0.0.1:9000|127.0.0.1:$plain|; s|^connect = .*|connect = 127.0.0.1:$1|
+		s|/etc/ssl/certs/ca-certificates.crt|$BATS_TEST_TMPDIR/crt|; s|^(checkHost = ).*|\1${2-www.example.org}|" "${3-}"
 	await_port "$plain"
 }
 
-@test "wss by stunnel in front, and stunnel for a client" {
-	need stunnel
+# The two sections of the README that stand side by side: tls_server FIRST-COLUMN LAST-COLUMN SED; its port in $tls.
+tls_server() {
+	tls=$(free_port)
+	stunnel_with tls-server '^ *execArgs = |exec = ' "s|^(.{39}) *(.*)|\\$1|; s|^accept = 443|accept = 127.0.0.1:$tls|
+		s|/etc/ssl/site.pem|$BATS_TEST_TMPDIR/pem|; $2"
+	await_port "$tls"
+}
+
+@test "wss by stunnel in front, and stunnel for a client, which refuses another server's certificate" {
 	certificate
 	serve tcpaccept wsupgrade wsframe cat
-	tls=$(free_port)
-	printf 'foreground = yes\npid =\ncert = %s\n[wss]\naccept = 127.0.0.1:%s\nconnect = 127.0.0.1:%s\n' \
-		"$BATS_TEST_TMPDIR/pem" "$tls" "$port" >"$BATS_TEST_TMPDIR/server.conf"
-	start stunnel stunnel "$BATS_TEST_TMPDIR/server.conf"
-	await_port "$tls"
+	tls_server 1 "s|127.0.0.1:9000|127.0.0.1:$port|"
 	tls_client "$tls"
 	[ "$(ask "$plain" 'through two tunnels')" = 'through two tunnels' ]
+	tls_client "$tls" www.example.com
+	run -1 --separate-stderr ask "$plain" 'to somebody else'
+	mv "$BATS_TEST_TMPDIR/crt" "$BATS_TEST_TMPDIR/first"
+	certificate
+	tls_client "$tls"
+	run -1 --separate-stderr ask "$plain" 'to somebody who is not certified'
 }
 
 @test "wss by stunnel that starts the chain itself, as an inetd" {
-	need stunnel
 	certificate
-	tls=$(free_port)
-	printf 'foreground = yes\npid =\ncert = %s\n[wss]\naccept = 127.0.0.1:%s\nexec = %s\nexecArgs = wsupgrade wsframe cat\n' \
-		"$BATS_TEST_TMPDIR/pem" "$tls" "$BIN/wsupgrade" >"$BATS_TEST_TMPDIR/server.conf"
-	start stunnel stunnel "$BATS_TEST_TMPDIR/server.conf"
-	await_port "$tls"
+	printf '#!/bin/sh\nexec cat\n' >"$BATS_TEST_TMPDIR/app"
+	chmod +x "$BATS_TEST_TMPDIR/app"
+	tls_server 2 "s|/usr/local/bin/app|$BATS_TEST_TMPDIR/app|; s|/usr/local/bin|$BIN|g"
 	tls_client "$tls"
 	[ "$(ask "$plain" hello)" = hello ]
 }
 
 @test "stunnel starts a script that tells the program the client's address" {
-	need stunnel
 	certificate
-	tls=$(free_port)
-	printf '#!/bin/sh\n%s\n' 'PATH=/usr/local/bin:$PATH REMOTE_ADDR=$REMOTE_HOST exec wsupgrade wsframe app' >"$BATS_TEST_TMPDIR/wss"
-	grep -qxF "    $(tail -n 1 "$BATS_TEST_TMPDIR/wss")" "$BATS_TEST_DIRNAME/../../README.md"
+	block 'REMOTE_ADDR=.REMOTE_HOST' >"$BATS_TEST_TMPDIR/wss"
 	printf '#!/bin/sh\necho "you are $REMOTE_ADDR"\n' >"$BATS_TEST_TMPDIR/app"
 	sed -i "s|/usr/local/bin|$BATS_TEST_TMPDIR|" "$BATS_TEST_TMPDIR/wss"
 	chmod +x "$BATS_TEST_TMPDIR/wss" "$BATS_TEST_TMPDIR/app"
-	printf 'foreground = yes\npid =\ncert = %s\n[wss]\naccept = 127.0.0.1:%s\nexec = %s\n' \
-		"$BATS_TEST_TMPDIR/pem" "$tls" "$BATS_TEST_TMPDIR/wss" >"$BATS_TEST_TMPDIR/server.conf"
-	start stunnel stunnel "$BATS_TEST_TMPDIR/server.conf"
-	await_port "$tls"
-	tls_client "$tls" 'local = 127.0.0.2'
+	tls_server 2 "s|^exec = .*|exec = $BATS_TEST_TMPDIR/wss|; /^execArgs/d"
+	tls_client "$tls" www.example.org 'local = 127.0.0.2'
 	[ "$(ask "$plain" hello)" = 'you are 127.0.0.2' ]
 }
 
@@ -124,33 +147,53 @@ tls_client() {
 	[ "$n" != 0 ]
 }
 
-# An HAProxy in front of these ports, its own in $front; TLS where a certificate is there.
+# An HAProxy with the README's lines in front of these ports, its own in $front; TLS where a certificate is there.
 haproxy_for() {
 	local n=0 tls='' one
 	need haproxy
 	front=$(free_port)
 	[ ! -e "$BATS_TEST_TMPDIR/pem" ] || tls=" ssl crt $BATS_TEST_TMPDIR/pem"
 	{
-		printf 'defaults\n mode http\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n timeout tunnel 1h\n'
-		printf 'frontend f\n bind 127.0.0.1:%s%s\n option forwardfor\n default_backend b\nbackend b\n balance roundrobin\n' "$front" "$tls"
-		for one in "$@"; do printf ' server s%s 127.0.0.1:%s\n' "$((n += 1))" "$one"; done
+		block '^ *bind :443' | sed -E "s|bind :443.*|bind 127.0.0.1:$front$tls|; /^ *server /d"
+		for one in "$@"; do echo " server s$((n += 1)) 127.0.0.1:$one check inter 100ms"; done
 	} >"$BATS_TEST_TMPDIR/haproxy.cfg"
+	run -0 haproxy -dW -c -f "$BATS_TEST_TMPDIR/haproxy.cfg" # any warning is an error
 	start haproxy haproxy -db -f "$BATS_TEST_TMPDIR/haproxy.cfg"
 	await_port "$front"
 }
 
-@test "wss by HAProxy in front, which tells the program the client's address" {
-	need stunnel
+# A program that says who speaks, as the proxy in front of it tells.
+who_says='while IFS= read -r line; do printf "%s says %s\\n" "$HTTP_X_FORWARDED_FOR" "$line"; done'
+
+# A client that says it is somebody else: pose PORT [PATH]
+pose() {
+	echo hello | portscan-connect -q -p "$1" wsupgrade -H 'X-Forwarded-For: 6.6.6.6' -c "ws://localhost:$1${2-/}" wsframe -c -m 1
+}
+
+@test "wss by HAProxy in front, which tells the program the client's address, whatever the client says" {
 	certificate
-	serve tcpaccept wsupgrade wsframe sh -c 'while read -r line; do echo "$HTTP_X_FORWARDED_FOR says $line"; done'
+	serve tcpaccept wsupgrade --host localhost wsframe sh -c "$who_says"
 	haproxy_for "$port"
 	tls_client "$front"
 	[ "$(ask "$plain" hello)" = '127.0.0.1 says hello' ]
+	[ "$(pose "$plain")" = '127.0.0.1 says hello' ]
 }
 
-@test "nginx in front" {
+@test "HAProxy's health check takes a server that shakes no hands out of its turn" {
+	serve tcpaccept wsupgrade --host localhost wsframe cat
+	start other portscan-bind -p 0 tcpecho
+	await "$BATS_TEST_TMPDIR/other.err" '^Bound to '
+	haproxy_for "$port" "$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/other.err")"
+	await "$BATS_TEST_TMPDIR/haproxy.err" 'Server app/s2 is DOWN'
+	for n in 1 2 3; do [ "$(ask "$front" hello)" = hello ]; done
+	! grep -q 's1 is DOWN' "$BATS_TEST_TMPDIR/haproxy.err" || false
+	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port"
+}
+
+@test "nginx in front, which tells the program the client's address, whatever the client says" {
 	need nginx
-	serve tcpaccept wsupgrade wsframe sh -c 'while read -r line; do echo "$HTTP_X_FORWARDED_FOR says $line"; done'
+	need curl
+	serve tcpaccept wsupgrade --console -P /app wsframe sh -c "$who_says"
 	front=$(free_port)
 	cat >"$BATS_TEST_TMPDIR/nginx.conf" <<-END
 		daemon off; pid $BATS_TEST_TMPDIR/nginx.pid; error_log stderr; worker_processes 1;
@@ -161,27 +204,21 @@ haproxy_for() {
 			uwsgi_temp_path $BATS_TEST_TMPDIR/u; scgi_temp_path $BATS_TEST_TMPDIR/s;
 			server {
 				listen 127.0.0.1:$front;
-				location / {
-					proxy_pass http://127.0.0.1:$port;
-					proxy_http_version 1.1;
-					proxy_set_header Host \$http_host;
-					proxy_set_header Upgrade \$http_upgrade;
-					proxy_set_header Connection upgrade;
-					proxy_set_header X-Forwarded-For \$remote_addr;
-					proxy_read_timeout 1h;
-				}
+				$(block '^ *location /app' | sed "s|127.0.0.1:9000|127.0.0.1:$port|")
 			}
 		}
 	END
 	start nginx nginx -p "$BATS_TEST_TMPDIR" -c "$BATS_TEST_TMPDIR/nginx.conf"
 	await_port "$front"
-	[ "$(ask "$front" hello)" = '127.0.0.1 says hello' ]
+	[ "$(ask "$front" hello /app)" = '127.0.0.1 says hello' ]
+	[ "$(pose "$front" /app)" = '127.0.0.1 says hello' ]
+	curl -s "http://localhost:$front/app" | grep -q '<title>'
 	# A page of the site itself is no foreign one, port and all.
 	mkfifo "$BATS_TEST_TMPDIR/page"
 	while read -r origin answer; do
 		exec {page}<>"$BATS_TEST_TMPDIR/page"
 		start page sh -c 'exec "$@" <"$0"' "$BATS_TEST_TMPDIR/page" portscan-connect -q -p "$front"
-		printf '%s\r\n' 'GET / HTTP/1.1' "Host: localhost:$front" "Origin: http://localhost:$origin" 'Upgrade: websocket' \
+		printf '%s\r\n' 'GET /app HTTP/1.1' "Host: localhost:$front" "Origin: http://localhost:$origin" 'Upgrade: websocket' \
 			'Connection: Upgrade' 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' 'Sec-WebSocket-Version: 13' '' >&"$page"
 		await "$BATS_TEST_TMPDIR/page.out" "^HTTP/1.1 $answer"
 		kill "$pid"
@@ -212,6 +249,9 @@ three() {
 	done
 }
 
+# What a client may say to make a program do something else.
+hostile='-x -e $(touch owned) `touch owned` \\n\\c%s "; touch owned; * #'
+
 # Three clients behind the HAProxy hear each other.
 three_meet() {
 	local name other
@@ -220,9 +260,12 @@ three_meet() {
 		await_in $name
 	done
 	for name in a b c; do tell $name "last of $name"; done
+	tell a "$hostile"
 	for name in a b c; do
 		for other in a b c; do await "$BATS_TEST_TMPDIR/$name.out" "^last of $other\$"; done
+		await_that grep -qxF -- "$hostile" "$BATS_TEST_TMPDIR/$name.out"
 	done
+	[ ! -e owned ]
 }
 
 @test "a chat over three servers behind HAProxy, in which all clients meet in Redis" {
@@ -240,28 +283,36 @@ three_meet() {
 	three_meet
 }
 
-@test "a log in a browser" {
+@test "a log in a browser, whatever is in its lines" {
 	: >"$BATS_TEST_TMPDIR/log"
-	serve tcpaccept wsupgrade wsframe tail -n 0 -F "$BATS_TEST_TMPDIR/log"
+	recipe 'tail -n 0 -F' "s|/var/log/syslog|$BATS_TEST_TMPDIR/log|"
 	client a "$port"
 	until grep -qs 'a line' "$BATS_TEST_TMPDIR/a.out"; do echo 'a line' >>"$BATS_TEST_TMPDIR/log"; sleep 0.02; done
+	printf 'not \377 UTF-8\n\033[31mred\n' >>"$BATS_TEST_TMPDIR/log"
+	await "$BATS_TEST_TMPDIR/a.out" '^not .+ UTF-8$'
+	await_that grep -qx $'\033\\[31mred' "$BATS_TEST_TMPDIR/a.out"
 }
 
-@test "a calculator in a browser" {
+@test "a calculator in a browser of this machine" {
 	need bc
-	serve tcpaccept wsupgrade wsframe bc
+	recipe 'wsframe bc$'
 	[ "$(ask "$port" '6*7')" = 42 ]
+	[ "$(printf '%s\n' '!touch owned' '$(touch owned) `touch owned`' '6*7' | portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1)" = 42 ]
+	[ ! -e owned ]
+	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c ws://evil.example/ wsframe -c
+	[[ $stderr == *403* ]]
 }
 
 @test "a chat in one line, with a file as the bus" {
-	: >"$BATS_TEST_TMPDIR/bus"
-	serve tcpaccept wsupgrade wsframe sh -c "tail -n 0 -f '$BATS_TEST_TMPDIR/bus' & cat >>'$BATS_TEST_TMPDIR/bus'"
+	cd "$BATS_TEST_TMPDIR"
+	recipe 'cat >>bus'
 	client a "$port"
 	await_in a
 	client b "$port"
 	await_in b
-	tell a 'hello b'
-	await "$BATS_TEST_TMPDIR/b.out" '^hello b$'
+	tell a "$hostile"
+	await_that grep -qxF -- "$hostile" b.out
+	[ ! -e owned ]
 }
 
 @test "CSV from sockets into SQLite, each with its header, one after the other and at once" {
@@ -269,13 +320,19 @@ three_meet() {
 	need sqlite3
 	cd "$BATS_TEST_TMPDIR"
 	sqlite3 db 'create table people(name text, age integer)'
-	serve tcpaccept sh -c "csvsplit -O csv -f name,age |
-		sqlite3 -cmd '.timeout 60000' db '.import --csv --skip 1 /dev/stdin people'; echo stored"
+	block 'csvsplit -O csv -f name,age' | sed -n '2,$s/people'"'"'"$/people'"'"'; echo stored"/; 2,$p' | sed 's/bind/bind -p 0/' >recipe
+	start server sh recipe
+	await server.err '^Bound to '
+	port=$(sed -n 's/^Bound to //p' server.err)
 	for i in 1 2; do
 		[ "$(printf 'age,city,name\n7,"Rome, Italy","Ann ""A"" B"\n9,Oslo,Bob\n' | portscan-connect -q -p "$port")" = stored ]
 	done
 	[ "$(sqlite3 db 'select name from people where age = 7 limit 1')" = 'Ann "A" B' ]
 	[ "$(sqlite3 db 'select count(*) from people')" = 4 ]
+	printf 'name,age\n.shell touch owned,1\n"\n.shell touch owned\n",2\n"\x27); drop table people; --",3\n' | portscan-connect -q -p "$port"
+	[ "$(sqlite3 db "select name from people where age = 3")" = "'); drop table people; --" ]
+	[ "$(sqlite3 db 'delete from people where age < 4 returning age' | wc -l)" = 3 ]
+	[ ! -e owned ]
 	{ echo age,name; seq 50000 | sed 's/$/,x/'; } >big.csv
 	one=()
 	for i in 1 2 3; do
@@ -287,24 +344,34 @@ three_meet() {
 }
 
 @test "only those who know a word, by -a" {
-	printf 'sesame\nmellon\n' >"$BATS_TEST_TMPDIR/words"
-	printf '#!/bin/sh\nprintf %%s "$QUERY_STRING" | grep -qxFf "%s"\n' "$BATS_TEST_TMPDIR/words" >"$BATS_TEST_TMPDIR/may"
-	chmod +x "$BATS_TEST_TMPDIR/may"
-	serve tcpaccept wsupgrade -a "$BATS_TEST_TMPDIR/may" wsframe cat
+	cd "$BATS_TEST_TMPDIR"
+	printf 'sesame\n\nmellon\n' >words
+	block 'grep -qxF' >may
+	printf '#!/bin/sh\nexec cat\n' >app
+	chmod +x may app
+	recipe 'wsupgrade -a ./may'
 	[ "$(ask "$port" hello '/?mellon')" = hello ]
-	run ask "$port" hello '/?guess'
-	[ "$status" = 1 ]
+	for guess in '' '?' '?guess' '?-vex' '?-v' '?-f/dev/null' '?.*' '?mell' '?--help'; do
+		run -1 --separate-stderr ask "$port" hello "/$guess"
+		[[ $stderr == *403* ]]
+	done
 }
 
-@test "one vmstat for all who look" {
+@test "one vmstat for all who look, whose lines may hold backslashes" {
 	need vmstat
-	serve wshub sh -c 'vmstat -n 1 | sed -u "s/^/* text /"'
+	recipe vmstat
 	server=$pid
 	client a "$port"
 	client b "$port"
 	await "$BATS_TEST_TMPDIR/a.out" '[0-9] +[0-9]+$'
 	await "$BATS_TEST_TMPDIR/b.out" '[0-9] +[0-9]+$'
 	[ "$(children "$(children "$server" sh)" vmstat | wc -l)" = 1 ]
+	cd "$BATS_TEST_TMPDIR"
+	recipe vmstat 's/vmstat -n 1/while sleep 0.1; do cat words; done/'
+	printf '%s\n' "$hostile" >words
+	client c "$port"
+	await_that grep -qxF -- "$hostile" c.out
+	! grep record server.err || false
 }
 
 @test "two tabs of a browser meet in the chat, on its page" {
@@ -312,7 +379,7 @@ three_meet() {
 	need node
 	examples=$BATS_TEST_DIRNAME/../../lib/examples
 	page=$BATS_TEST_DIRNAME/../browser/page.js
-	serve wshub -v --page "$examples/chat.html" -P / -P /kitchen "$examples/chat"
+	recipe 'chat[.]html .*-P /kitchen' "s|wshub|wshub -v|; s|lib/examples|$examples|g"
 	said='document.body.innerText.includes'
 	start ann node "$page" "http://localhost:$port/kitchen" "until(() => $said('Welcome'))" \
 		"text.value = 'Ann', document.querySelector('form').requestSubmit()" "until(() => $said('Bob: hello Ann'))"
