@@ -576,6 +576,15 @@ client_close(struct client *c, struct message *close)
 		client_leave(c, &server.closes);
 }
 
+/* The same, and lets go of the message. */
+static void
+client_close_once(struct client *c, struct message *close)
+{
+	client_close(c, close);
+	if (close != NULL)
+		message_release(close);
+}
+
 /* The client is wrong: our Close says how, and nothing more is heard. */
 static void
 client_fail(struct client *c, unsigned code, const char *why)
@@ -593,14 +602,10 @@ client_fail(struct client *c, unsigned code, const char *why)
 static void
 client_overflow(struct client *c)
 {
-	struct message *close = message_close(CLOSE_TRY_AGAIN, "too slow");
-
 	if (options.verbose)
 		complain("%s: more than the queue holds waits for it", client_name(c));
 	outbox_cut(&c->out);
-	client_close(c, close);
-	if (close != NULL)
-		message_release(close);
+	client_close_once(c, message_close(CLOSE_TRY_AGAIN, "too slow"));
 }
 
 static void client_flush(struct client *c);
@@ -973,6 +978,8 @@ client_open(struct client *c, const struct handshake *d)
 	if (options.verbose)
 		say("Connected by %s (%llu, %zu of %llu)", client_name(c), (unsigned long long)c->id, server.count,
 		    (unsigned long long)options.max);
+	if (ending.begun)
+		client_close_once(c, message_close(CLOSE_GOING_AWAY, "")); /* its request was under way at SIGTERM */
 }
 
 /* Keeps the page as it is in its file now. Without descriptors or memory to read it, and if the file
@@ -1571,7 +1578,7 @@ all_close(unsigned code, int status)
 
 		if ((c->stage == STAGE_OPEN || c->stage == STAGE_CLOSED) && close != NULL)
 			client_close(c, close);
-		else if (c->stage < STAGE_OPEN || close == NULL)
+		else if ((c->stage < STAGE_OPEN && !ending.stopped) || close == NULL)
 			client_end(c);
 	}
 	if (close != NULL)

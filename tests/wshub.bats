@@ -511,6 +511,24 @@ turn() {
 	[ "$status" = 3 ]
 }
 
+@test "SIGTERM: a client whose request is under way is let in, and gets 1001 as well" {
+	serve wshub sh -c 'read -r line; echo "1 text up"; cat >/dev/null'
+	start early tcpcall "$port" open:1 "send:${request:0:20}" "await:$BATS_TEST_TMPDIR/go" "send:${request:20}" rest
+	early=$pid
+	await "$BATS_TEST_TMPDIR/early.out" '^open 1$'
+	client open / -v
+	client=$pid
+	hears open '^up$' # accepted after the other one
+	kill "${pids[0]}"
+	ended "$client"
+	touch "$BATS_TEST_TMPDIR/go"
+	ended "$early"
+	grep -q '^HTTP/1.1 101 ' "$BATS_TEST_TMPDIR/early.out"
+	tail -c 4 "$BATS_TEST_TMPDIR/early.out" | cmp - <(printf '\x88\x02\x03\xe9')
+	ended "${pids[0]}"
+	[ "$status" = 0 ]
+}
+
 # A program that does not hear SIGTERM, and neither does what it runs: it says both pids.
 stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 
