@@ -59,8 +59,12 @@ gate_rule(struct gate *gate, enum policy_kind kind)
 {
 	const char *why = policy_add(&gate->policy, kind, optarg);
 
-	if (why != NULL)
-		option_refuse(why);
+	if (why == NULL)
+		return;
+	/* A field's value may be a password. */
+	if (kind == POLICY_FIELD)
+		optarg[strcspn(optarg, ":")] = '\0';
+	option_refuse(why);
 }
 
 static inline void

@@ -615,6 +615,12 @@ served() {
 		[ -n "$stderr" ]
 		[[ $stderr$output != *c2VzYW1l* ]]
 	done
+	used -H 'Authorization : Basic c2VzYW1l' true
+	[[ $stderr == *--header:\ Authorization\ :* ]]
+	[[ $stderr != *c2VzYW1l* ]]
+	used -H "Cookie: c2VzYW1l$(printf 'x%.0s' {1..9000})" true
+	[[ $stderr == *--header:\ Cookie:* ]]
+	[[ $stderr != *c2VzYW1l* ]]
 }
 
 @test "what is for the accepting program does not reach the next" {
@@ -778,7 +784,8 @@ client_refuses() {
 	onsocket -c -T -B -g -b "${answer}A: b\r\n\r\n\x81\x05hello" -x \
 		wsupgrade -H "A: $long" -H "B: $long" -c "ws://h/$long" sh -c 'cat <&6 >got' >out
 	printf '\x81\x05hello' | cmp - got
-	grep -q "^GET /$long HTTP/1.1" out && grep -q "^B: $long"$'\r$' out
+	grep -q "^GET /$long HTTP/1.1" out
+	grep -q "^B: $long"$'\r$' out
 	onsocket -c -T -B -g -s "${answer}A: $long\r\nB: $long\r\nC: $long\r\n\r\n\x81\x05hello" -x \
 		wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
 	printf '\x81\x05hello' | cmp - got
@@ -911,14 +918,16 @@ client_refuses() {
 	local url
 	for url in ws://u:secret@h/ ws://u:sec/ret@h/ http://u:secret@h/ wss://u:secret@h 'ws://u:secret@h/ x' ws://secret@h/; do
 		used -c "$url" true
-		[[ $stderr != *sec* ]] && [[ $stderr == *'://***'* ]]
+		[[ $stderr != *sec* ]]
+		[[ $stderr == *'://***'* ]]
 	done
 	used -o http://u:secret@h true
 	[[ $stderr != *secret* ]]
 	refused 403 "$(request "${good}Origin: http://u:secret@h\r\n")"
 	[[ $stderr != *secret* ]]
 	run -127 --separate-stderr onsocket -s "$(request "$good")" wsupgrade ws://u:secret@h/
-	[[ $stderr != *secret* ]] && [ -n "$stderr" ]
+	[[ $stderr != *secret* ]]
+	[ -n "$stderr" ]
 }
 
 @test "the client does not read a huge or slow answer for ever" {
