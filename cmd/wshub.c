@@ -22,6 +22,7 @@
 #include "codec/order.h"
 #include "codec/reader.h"
 #include "codec/record.h"
+#include "codec/utf8.h"
 #include "gate.h"
 #include "ground/buffer.h"
 #include "ground/option.h"
@@ -76,7 +77,7 @@ enum {
 	LOOK_MS_MAX = 64,
 };
 
-enum { KEY_HEADERS = GATE_OWN, KEY_FAN_OUT };
+enum { KEY_HEADERS = GATE_OWN, KEY_FAN_OUT, KEY_REPLACE };
 
 static const struct option_row rows[] = {
 	{'v', "verbose", NULL, "say who connects and disconnects"},
@@ -89,6 +90,7 @@ static const struct option_row rows[] = {
 	{'w', "close-wait", "TIME", "time limit for our Close and each shutdown step (2s)"},
 	{KEY_HEADERS, "headers", NULL, "tell prog the fields of each request"},
 	{KEY_FAN_OUT, "fan-out", NULL, "no prog: what one client sends goes to all others in its path"},
+	{KEY_REPLACE, "replace", NULL, "U+FFFD for what is not UTF-8 in the program's text"},
 	GATE_ROWS,
 };
 
@@ -102,15 +104,15 @@ static const struct usage usage = {
 
 static struct {
 	struct gate gate;
-	bool verbose, exact, headers, fan_out;
+	bool verbose, exact, headers, fan_out, replace;
 	uint64_t max, max_per_address; /* 0: any number */
 	size_t queue;
-	uint64_t message;
+	uint64_t message; /* 0: the default, as far as the queue allows */
 	int64_t ping_ms, close_ms;
 	char **next;
 } options = {
 	.gate.limit_ms = GATE_HEAD_MS, .max = MAX_DEFAULT, .queue = QUEUE_DEFAULT,
-	.message = MESSAGE_DEFAULT, .ping_ms = PING_DEFAULT_MS, .close_ms = CLOSE_DEFAULT_MS,
+	.ping_ms = PING_DEFAULT_MS, .close_ms = CLOSE_DEFAULT_MS,
 };
 
 enum stage {
@@ -199,6 +201,7 @@ static struct {
 	int status;
 	struct pipes pipes;
 	struct splitter records; /* of what it says */
+	bool skips;              /* the record under way is too long: to its end */
 } program;
 
 /* The end of all: why, and what it comes to. */
@@ -611,15 +614,22 @@ client_overflow(struct client *c)
 static void client_flush(struct client *c);
 static void clients_flush(void);
 
+/* A message alone is never too much: its payload is at most the queue's size. */
+static bool
+client_has_room(const struct client *c, const struct message *message)
+{
+	return c->out.held == 0 || c->out.held + message->size <= options.queue;
+}
+
 static void
 client_send(struct client *c, struct message *message)
 {
 	if (c->stage != STAGE_OPEN && c->stage != STAGE_CLOSED)
 		return;
 	/* What it would take now does not count against it. */
-	if (c->out.held + message->size > options.queue)
+	if (!client_has_room(c, message))
 		client_flush(c);
-	if (c->out.held + message->size > options.queue || !client_queue(c, message))
+	if (!client_has_room(c, message) || !client_queue(c, message))
 		client_overflow(c);
 	if (++server.undelivered >= FLUSH_AFTER)
 		clients_flush();
@@ -689,8 +699,10 @@ clients_flush(void)
 /*
  * Messages.
  */
+
+/* With *payload for n bytes. */
 static struct message *
-message_frame(enum opcode opcode, const void *payload, size_t n)
+message_begin(enum opcode opcode, size_t n, unsigned char **payload)
 {
 	struct frame frame = {.length = n, .opcode = opcode, .fin = true};
 	unsigned char head[FRAME_HEAD_MAX];
@@ -700,8 +712,18 @@ message_frame(enum opcode opcode, const void *payload, size_t n)
 	if (m == NULL)
 		return NULL;
 	memcpy(m->bytes, head, size);
-	if (n != 0)
-		memcpy(m->bytes + size, payload, n);
+	*payload = m->bytes + size;
+	return m;
+}
+
+static struct message *
+message_frame(enum opcode opcode, const void *payload, size_t n)
+{
+	unsigned char *room;
+	struct message *m = message_begin(opcode, n, &room);
+
+	if (m != NULL && n != 0)
+		memcpy(room, payload, n);
 	return m;
 }
 
@@ -1293,6 +1315,8 @@ pong_late(struct loop *loop, struct deadline *deadline)
 /*
  * What prog says.
  */
+static const char too_long[] = "longer than --queue allows";
+
 struct delivery {
 	struct message *message;
 	bool close; /* it is a Close */
@@ -1354,10 +1378,13 @@ order_send(const struct order *order, struct message *message, bool close)
 static const char *
 order_close(const struct order *order)
 {
-	char reason[FRAME_CONTROL_MAX];
-	size_t n = order->payload.size < sizeof reason ? order->payload.size : sizeof reason - 1;
+	char reason[UTF8_REPLACED_MAX * FRAME_CONTROL_MAX + 1];
+	size_t n = order->payload.size < FRAME_CONTROL_MAX ? order->payload.size : FRAME_CONTROL_MAX;
 
-	memcpy(reason, order->payload.at, n);
+	if (order->not_text)
+		n = utf8_replace(order->payload.at, n, (unsigned char *)reason);
+	else
+		memcpy(reason, order->payload.at, n);
 	reason[n] = '\0';
 	return order_send(order, message_close(order->code, reason), true);
 }
@@ -1367,7 +1394,18 @@ order_message(const struct order *order)
 {
 	enum opcode opcode = order->verb == ORDER_TEXT ? OPCODE_TEXT : OPCODE_BINARY;
 
-	return order_send(order, message_frame(opcode, order->payload.at, order->payload.size), false);
+	size_t n = order->not_text ? utf8_replace(order->payload.at, order->payload.size, NULL) : order->payload.size;
+	unsigned char *payload;
+	struct message *message;
+
+	if (n > options.queue)
+		return too_long;
+	message = message_begin(opcode, n, &payload);
+	if (message != NULL && order->not_text)
+		(void)utf8_replace(order->payload.at, order->payload.size, payload);
+	else if (message != NULL && n != 0)
+		memcpy(payload, order->payload.at, n);
+	return order_send(order, message, false);
 }
 
 static const char *
@@ -1387,15 +1425,26 @@ order_room(const struct order *order)
 	return NULL;
 }
 
+/* A payload of the queue's size, with escapes, behind words of any sensible length. */
+static size_t
+order_max(void)
+{
+	return 2 * options.queue + PROGRAM_SIZE;
+}
+
 /* Returns NULL, or what is wrong with it. */
 static const char *
 order_do(char *record, size_t n)
 {
 	struct order order;
-	const char *why = order_read(record, n, options.exact, &order);
+	const char *why = n > order_max() ? too_long : order_read(record, n, options.exact, &order);
 
-	if (why != NULL && order.not_text)
-		(void)order_send(&order, message_close(CLOSE_INTERNAL_ERROR, ""), true);
+	if (why != NULL && why != too_long && order.not_text) {
+		if (options.replace)
+			why = NULL;
+		else
+			(void)order_send(&order, message_close(CLOSE_INTERNAL_ERROR, ""), true);
+	}
 	if (why != NULL)
 		return why;
 	switch (order.verb) {
@@ -1408,29 +1457,43 @@ order_do(char *record, size_t n)
 
 static void all_close(unsigned code, int status);
 
+static void
+order_complain(uint64_t number, const char *why)
+{
+	complain("record %llu of %s: %s", (unsigned long long)number, quoted(options.next[0]), why);
+}
+
 /* Takes the whole records out of what prog has said; at its end the last line too. */
 static void
 orders_take(enum splitter_want want)
 {
 	struct buffer *b = &program.pipes.from;
+	struct splitter *records = &program.records;
 	struct splitter_find find;
 
 	for (;;) {
-		const char *why;
+		const char *why = NULL;
 
-		splitter_look(&program.records, buffer_head(b), buffer_held(b), want, &find);
+		splitter_look(records, buffer_head(b), buffer_held(b),
+		    program.skips && want == SPLITTER_WHOLE ? SPLITTER_ALL : want, &find);
+		if (find.kind == SPLITTER_MORE && !program.skips
+		    && (buffer_held(b) > order_max() || find.left > order_max())) {
+			program.skips = true;
+			order_complain(records->number + 1, too_long);
+			continue;
+		}
 		if (find.kind != SPLITTER_PIECE)
 			break;
-		why = order_do((char *)find.piece.at, find.piece.size);
-		splitter_take(&program.records, &find);
+		if (!program.skips)
+			why = order_do((char *)find.piece.at, find.piece.size);
+		program.skips = !find.piece.last;
+		splitter_take(records, &find);
 		if (why != NULL)
-			complain("record %llu of %s: %s", (unsigned long long)program.records.number,
-			    quoted(options.next[0]), why);
+			order_complain(records->number, why);
 		buffer_take(b, find.before + find.piece.size + find.after);
 	}
-	if (find.kind == SPLITTER_BAD || buffer_held(b) > 2 * options.queue + PROGRAM_SIZE) {
-		complain("record %llu of %s: %s", (unsigned long long)program.records.number + 1,
-		    quoted(options.next[0]), find.kind == SPLITTER_BAD ? find.why : "longer than --queue lets through");
+	if (find.kind == SPLITTER_BAD) {
+		order_complain(records->number + 1, find.why);
 		b->begin = b->end = 0;
 		all_close(CLOSE_INTERNAL_ERROR, STATUS_FAILED);
 	}
@@ -1884,6 +1947,7 @@ option_take(int key)
 	case 'w': options.close_ms = (int64_t)option_duration(1, TIME_LIMIT_MS); break;
 	case KEY_HEADERS: options.headers = true; break;
 	case KEY_FAN_OUT: options.fan_out = true; break;
+	case KEY_REPLACE: options.replace = true; break;
 	default: gate_option(&options.gate, key); break;
 	}
 }
@@ -1899,8 +1963,12 @@ options_read(int argc, char **argv)
 		usage_refuse("--fan-out runs no program");
 	if (!options.fan_out && options.next[0] == NULL)
 		usage_refuse("no program to run");
-	if (options.fan_out && (options.exact || options.headers))
-		usage_refuse("--netstring and --headers are for a program");
+	if (options.fan_out && (options.exact || options.headers || options.replace))
+		usage_refuse("--netstring, --headers and --replace are for a program");
+	if (options.message > options.queue)
+		usage_refuse("--max-message is larger than --queue");
+	if (options.message == 0)
+		options.message = options.queue < MESSAGE_DEFAULT ? options.queue : MESSAGE_DEFAULT;
 }
 
 int

@@ -362,6 +362,33 @@ turn() {
 	server_says 'record 1 of .*UTF-8'
 }
 
+@test "--replace: what is not UTF-8 becomes U+FFFD, in a text and in a reason" {
+	serve wshub --replace sh -c 'read -r line; printf "1 text a\377b\342\202\n1 close 4001 \377\n"; cat >/dev/null'
+	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	[ "$output" = $'a\xef\xbf\xbdb\xef\xbf\xbd' ]
+	[[ $stderr == *4001*$'\xef\xbf\xbd'* ]]
+	run -1 grep record "$BATS_TEST_TMPDIR/server.err"
+}
+
+@test "a record longer than --queue allows costs that record, skipped to its end, and is said once" {
+	for how in '' -n; do
+		put() { if [ -z "$how" ]; then printf '1 text %s\n' "$1"; else printf '%d:1 text %s,' $((7 + ${#1})) "$1"; fi; }
+		{ put "$(head -c 2000000 /dev/zero | tr '\0' x)"; put "$(head -c 70000 /dev/zero | tr '\0' x)"; put good; } >"$BATS_TEST_TMPDIR/records"
+		serve wshub $how -q 64K sh -c 'head -c 7 >/dev/null; cat "$0"; cat >/dev/null' "$BATS_TEST_TMPDIR/records"
+		run -0 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 </dev/null
+		[ "$output" = good ]
+		same <(grep record "$BATS_TEST_TMPDIR/server.err") 'wshub: record 1 of sh: longer than --queue allows' \
+			'wshub: record 2 of sh: longer than --queue allows'
+	done
+}
+
+@test "a message as long as -M and -q, all of it backslashes, comes back" {
+	serve wshub -M 1M -q 1M grep --line-buffered '^[0-9]* text '
+	head -c 1M /dev/zero | tr '\0' '\\' >"$BATS_TEST_TMPDIR/in"
+	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out"
+	head -c 1M "$BATS_TEST_TMPDIR/out" | cmp - "$BATS_TEST_TMPDIR/in"
+}
+
 @test "netstring records carry binary messages exactly" {
 	serve wshub -n hubecho
 	printf '7:t\na\0b\r\\,5:b\n\377\0\1,' >"$BATS_TEST_TMPDIR/want"

@@ -4,47 +4,7 @@
 
 #include "codec/mask.h"
 
-enum { REPLACED_MIN = 1 << 10, REPLACEMENT_SIZE = 3 };
-
-/* How many bytes at the end are the beginning of a character that needs more. */
-static size_t
-incomplete_tail(const unsigned char *bytes, size_t n)
-{
-	for (size_t back = 1; back <= 3 && back <= n; back++) {
-		unsigned char c = bytes[n - back];
-		size_t needs = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-
-		if ((c & 0xc0) == 0x80)
-			continue;
-		return c >= 0xc2 && c <= 0xf4 && needs > back ? back : 0;
-	}
-	return 0;
-}
-
-/* Writes n bytes with each part that is not UTF-8 (a byte, or a character that
- * breaks off) replaced; at most three times as many. Returns how many. */
-static size_t
-text_replace(const unsigned char *in, size_t n, unsigned char *out)
-{
-	unsigned char *start = out;
-
-	while (n > 0) {
-		struct utf8 text = {0};
-		size_t good = utf8_check(&text, in, n), broken = incomplete_tail(in, good), used = good;
-
-		memcpy(out, in, good - broken);
-		out += good - broken;
-		if (good < n && broken == 0)
-			used++;
-		if (broken > 0 || good < n) {
-			memcpy(out, "\xef\xbf\xbd", REPLACEMENT_SIZE);
-			out += REPLACEMENT_SIZE;
-		}
-		in += used;
-		n -= used;
-	}
-	return (size_t)(out - start);
-}
+enum { REPLACED_MIN = 1 << 10 };
 
 static struct frame
 frame_of(const struct outflow *o, const struct piece *p, size_t size, const unsigned char *key)
@@ -87,13 +47,13 @@ frame_put(struct outflow *o, struct buffer *from, const struct splitter_find *fi
 	taken(o, find);
 }
 
-/* As frame_put(), through text_replace(), with as much of the piece as surely fits. */
+/* As frame_put(), through utf8_replace(), with as much of the piece as surely fits. */
 static enum outflow_kind
 replaced_put(struct outflow *o, struct buffer *from, struct splitter_find *find, struct buffer *to,
     const unsigned char *key)
 {
 	struct piece *p = &find->piece;
-	size_t room = buffer_room(to) - OUTFLOW_RESERVE - FRAME_HEAD_MAX, fits = room / REPLACEMENT_SIZE, n;
+	size_t room = buffer_room(to) - OUTFLOW_RESERVE - FRAME_HEAD_MAX, fits = room / UTF8_REPLACED_MAX, n;
 	unsigned char *out = buffer_tail(to) + FRAME_HEAD_MAX;
 	struct frame frame;
 	size_t head;
@@ -101,10 +61,10 @@ replaced_put(struct outflow *o, struct buffer *from, struct splitter_find *find,
 	if (fits < p->size && fits < REPLACED_MIN)
 		return OUTFLOW_FULL;
 	if (fits < p->size) {
-		p->size = fits - incomplete_tail(p->at, fits);
+		p->size = fits - utf8_tail(p->at, fits);
 		p->last = false;
 	}
-	n = text_replace(p->at, p->size, out);
+	n = utf8_replace(p->at, p->size, out);
 	frame = frame_of(o, p, n, key);
 	head = frame_encode(&frame, buffer_tail(to));
 	memmove(buffer_tail(to) + head, out, n);
@@ -129,7 +89,7 @@ text_check(struct outflow *o, struct piece *p)
 	if (!p->first && !o->replace)
 		text = o->text;
 	if (o->replace && !p->last)
-		p->size -= incomplete_tail(p->at, p->size);
+		p->size -= utf8_tail(p->at, p->size);
 	if (p->size == 0 && !p->last)
 		return TEXT_SHORT;
 	good = utf8_check(&text, p->at, p->size) == p->size

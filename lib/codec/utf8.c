@@ -172,3 +172,43 @@ utf8_check(struct utf8 *text, const void *bytes, size_t n)
 
 	return i + utf8_check_by(path, text, p + i, n - i);
 }
+
+size_t
+utf8_tail(const unsigned char *bytes, size_t n)
+{
+	for (size_t back = 1; back <= 3 && back <= n; back++) {
+		unsigned char c = bytes[n - back];
+		size_t needs = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+		if ((c & 0xc0) == 0x80)
+			continue;
+		return c >= 0xc2 && c <= 0xf4 && needs > back ? back : 0;
+	}
+	return 0;
+}
+
+size_t
+utf8_replace(const void *bytes, size_t n, unsigned char *out)
+{
+	const unsigned char *in = bytes;
+	size_t size = 0;
+
+	while (n > 0) {
+		struct utf8 text = {0};
+		size_t good = utf8_check(&text, in, n), broken = utf8_tail(in, good), used = good;
+
+		if (out != NULL)
+			memcpy(out + size, in, good - broken);
+		size += good - broken;
+		if (good < n && broken == 0)
+			used++;
+		if (broken > 0 || good < n) {
+			if (out != NULL)
+				memcpy(out + size, "\xef\xbf\xbd", UTF8_REPLACED_MAX);
+			size += UTF8_REPLACED_MAX;
+		}
+		in += used;
+		n -= used;
+	}
+	return size;
+}

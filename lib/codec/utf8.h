@@ -32,6 +32,15 @@ utf8_whole(const struct utf8 *text)
 	return text->state == 0;
 }
 
+/* How many of the last bytes are the beginning of a character that needs more. */
+size_t utf8_tail(const unsigned char *bytes, size_t n);
+
+enum { UTF8_REPLACED_MAX = 3 }; /* bytes for each byte */
+
+/* Writes n bytes with U+FFFD for each part that is not UTF-8 (a byte, or a character that breaks
+ * off). out has room for UTF8_REPLACED_MAX times n, or is NULL. Returns how many bytes it takes. */
+size_t utf8_replace(const void *bytes, size_t n, unsigned char *out);
+
 /* The ways to check, all with the same results; tests and benchmarks name one. */
 enum utf8_path {
 	UTF8_PORTABLE,
