@@ -6,12 +6,13 @@ DESTDIR ?=
 CFLAGS ?= -O2 -g
 B ?= build
 
-# What starts once for each connection pays for its page faults, so programs
-# are linked statically, with musl where musl-gcc is present. Programs that
+# A program that is started once for each connection pays for its page faults each time, so programs
+# are linked statically, with musl if CC can link with the musl that MUSL_CC names. Programs that
 # resolve names use the host's libc dynamically (its resolver needs that).
 #   LIBC=musl | static (the host's libc) | shared
+LIBCS := musl static shared
 MUSL_CC ?= musl-gcc
-LIBC ?= $(if $(shell command -v $(MUSL_CC)),musl,static)
+LIBC ?= $(if $(MUSL_START),musl,static)
 RESOLVER_LIBC ?= shared
 RESOLVERS := portscan-connect wsprobe
 
@@ -29,33 +30,50 @@ LIBS_peer-libuv := -luv
 WARN := -std=c11 -Wall -Wextra -Wpedantic -Wformat=2 -Wconversion -Wsign-conversion -Wshadow -Wvla -Wundef \
 	-Wnull-dereference -Wstrict-prototypes -Wmissing-prototypes -Wimplicit-fallthrough \
 	-Werror=format-security -Werror=implicit-function-declaration
-HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full \
+HARDEN_WANTED := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full \
 	-fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing
-ALL_CFLAGS = $(WARN) -D_GNU_SOURCE -DFITTINGS_VERSION='"$(VERSION)"' -Ilib -ffunction-sections -fdata-sections \
-	$(HARDEN) $(CFLAGS)
+# File sizes and times have 64 bits on every architecture.
+ALL_CFLAGS = $(WARN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DFITTINGS_VERSION='"$(VERSION)"' -Ilib \
+	-ffunction-sections -fdata-sections $(HARDEN) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -Wl,--gc-sections -Wl,-z,now -Wl,-z,noexecstack
 RELRO = -Wl,-z,relro -Wl,-z,separate-code
 
-# musl-gcc hides the kernel's headers; -idirafter brings them back behind musl's
-# own. Its -static-pie silently makes a dynamic program, so the static PIE is
-# linked from musl's own start file, rcrt1.o. That protects nothing after it has
-# relocated, so a RELRO header would be words without deeds, and cost two page
-# faults at each start; two more go with code and constants in one segment. One more
-# would go with code on a boundary of 64 KiB, and four bits of where it may be loaded.
-# Nothing unwinds: a debugger has the tables of -g.
-MUSL_DIR := $(shell sed -n 's|.*-specs "\(.*\)/[^/]*".*|\1|p' "$$(command -v $(MUSL_CC))" 2>/dev/null)
-CC_musl = $(MUSL_CC)
-CFLAGS_musl = -fPIE -fno-asynchronous-unwind-tables -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -dumpmachine)
-LDFLAGS_musl = -static -nostartfiles -Wl,-pie,--no-dynamic-linker -Wl,-z,norelro -Wl,-z,noseparate-code $(MUSL_DIR)/rcrt1.o $(MUSL_DIR)/crti.o
-END_musl = $(MUSL_DIR)/crtn.o
-CC_static = $(CC)
+# musl is used with any compiler. Its start file protects nothing after relocation, so a RELRO header
+# would have no effect and cost two page faults at each start; two more go with code and constants in
+# one segment. One more would go with code on a boundary of 64 KiB, and four bits of where it may be
+# loaded. Nothing unwinds: a debugger has the tables of -g.
+CFLAGS_musl = -fPIE -fno-asynchronous-unwind-tables -nostdinc $(MUSL_HEADERS)
+LDFLAGS_musl = $(MUSL_START) -Wl,-z,norelro -Wl,-z,noseparate-code
+END_musl = $(MUSL_END)
 CFLAGS_static = -fPIE $(FORTIFY)
-LDFLAGS_static = -static-pie $(RELRO)
-CC_shared = $(CC)
+LDFLAGS_static = $(STATIC) $(RELRO)
 CFLAGS_shared = -fPIE $(FORTIFY)
 LDFLAGS_shared = -pie -Wl,--as-needed $(RELRO)
 # glibc can check only where the compiler optimizes.
-FORTIFY ?= -U_FORTIFY_SOURCE $(if $(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS)))),-D_FORTIFY_SOURCE=3)
+FORTIFY ?= $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,-U_FORTIFY_SOURCE \
+	$(if $(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS)))),-D_FORTIFY_SOURCE=3))
+
+# What CC can do is asked once for each compiler and its flags. All objects depend on the answers,
+# so they are built again after a change of CC, CFLAGS and so on, or when musl is installed later.
+MUSL_SPECS := $(shell sed -n 's/.*-specs "\(.*\)".*/\1/p' "$$(command -v $(MUSL_CC))" 2>/dev/null)
+quoted = '$(subst ','\'',$1)'
+SETTINGS := $(foreach value,CC AR CPPFLAGS CFLAGS LDFLAGS FORTIFY MUSL_SPECS HARDEN_WANTED,$(value)=$($(value)))
+ifneq ($(file <$(B)/settings)$(shell find lib/toolchain -newer $(B)/settings 2>&1),$(SETTINGS))
+$(shell mkdir -p $(B); lib/toolchain $(B) $(call quoted,$(CC)) $(call quoted,$(CFLAGS)) $(call quoted,$(LDFLAGS)) \
+	$(call quoted,$(MUSL_SPECS)) $(HARDEN_WANTED) >$(B)/toolchain.mk)
+$(file >$(B)/settings,$(SETTINGS))
+endif
+include $(B)/toolchain.mk
+ifneq ($(filter-out $(LIBCS),$(LIBC) $(RESOLVER_LIBC)),)
+$(error LIBC and RESOLVER_LIBC are one of $(LIBCS), not $(filter-out $(LIBCS),$(LIBC) $(RESOLVER_LIBC)))
+endif
+ifneq ($(if $(MUSL_START),,$(filter musl,$(LIBC) $(RESOLVER_LIBC))),)
+$(error $(CC) cannot link with musl: $(if $(MUSL_SPECS),not with $(MUSL_SPECS),$(MUSL_CC) (musl-tools) is not installed))
+endif
+# All programs depend on the choice of a libc.
+ifneq ($(file <$(B)/libc),$(LIBC) $(RESOLVER_LIBC))
+$(file >$(B)/libc,$(LIBC) $(RESOLVER_LIBC))
+endif
 
 .PHONY: all
 all: programs
@@ -69,9 +87,9 @@ run = $(if $(V),,@printf '  %-3s %s\n' $1 $@; )$2
 
 # One set of objects for each libc that is in use.
 define objects
-$(B)/$1/%.o: %.c Makefile
+$(B)/$1/%.o: %.c Makefile $(B)/settings
 	@mkdir -p $$(@D)
-	$$(call run,CC,$$(CC_$1)) $$(ALL_CFLAGS) $$(CFLAGS_$1) -MMD -MP -c -o $$@ $$<
+	$$(call run,CC,$$(CC)) $$(ALL_CFLAGS) $$(CFLAGS_$1) -MMD -MP -c -o $$@ $$<
 $(B)/$1/fittings.a: $$(LIB:%.c=$(B)/$1/%.o)
 	@rm -f $$@
 	$$(call run,AR,$$(AR)) rcs $$@ $$^
@@ -79,13 +97,13 @@ endef
 
 # $1 program, $2 its source without .c, $3 its libc
 define program
-$1: $(B)/$3/$2.o $(B)/$3/fittings.a
+$1: $(B)/$3/$2.o $(B)/$3/fittings.a $(B)/libc
 	@mkdir -p $$(@D)
-	$$(call run,LD,$$(CC_$3)) $$(CFLAGS) $$(ALL_LDFLAGS) $$(LDFLAGS_$3) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_$(notdir $2)) $$(END_$3)
+	$$(call run,LD,$$(CC)) $$(CFLAGS) $$(ALL_LDFLAGS) $$(LDFLAGS_$3) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(LIBS_$(notdir $2)) $$(END_$3)
 endef
 
 libc_of = $(if $(filter $(RESOLVERS),$1),$(RESOLVER_LIBC),$(LIBC))
-$(foreach libc,musl static shared,$(eval $(call objects,$(libc))))
+$(foreach libc,$(LIBCS),$(eval $(call objects,$(libc))))
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(B)/bin/$p,cmd/$p,$(call libc_of,$p))))
 $(foreach p,$(UNITS),$(eval $(call program,$(B)/unit/$p,tests/unit/$p,$(LIBC))))
 $(foreach p,$(TOOLS),$(eval $(call program,$(B)/tools/$p,tests/tools/$p,$(call libc_of,$p))))
@@ -93,7 +111,7 @@ $(foreach p,$(BENCHES),$(eval $(call program,$(B)/bench/$p,tests/bench/$p,shared
 $(B)/bench/tcp $(B)/bench/ws: $(B)/shared/tests/bench/load.o
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 # The assembler's .incbin tells the compiler nothing.
-$(foreach libc,musl static shared,$(B)/$(libc)/lib/codec/console.o): lib/codec/console.html
+$(foreach libc,$(LIBCS),$(B)/$(libc)/lib/codec/console.o): lib/codec/console.html
 .SECONDARY:
 
 # The variants: the same rules into another B.
@@ -230,7 +248,7 @@ afl:
 # failing in turn; disks that are full; limits reached while serving. The long
 # forms; `check` has short ones.
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(B)/dynamic/$p,cmd/$p,shared)))
-$(B)/faults/%.so: tests/faults/%.c Makefile
+$(B)/faults/%.so: tests/faults/%.c Makefile $(B)/settings
 	@mkdir -p $(@D)
 	$(call run,LD,$(CC)) $(filter-out -Wpedantic,$(WARN)) -D_GNU_SOURCE -O2 -shared -fPIC -o $@ $<
 faulty: $(PROGRAMS:%=$(B)/dynamic/%) $(B)/faults/shortio.so $(B)/faults/nomem.so

@@ -1863,10 +1863,12 @@ queue_begin(struct deadlines *queue, int64_t ms, void (*passed)(struct loop *, s
 static void
 server_begin(void)
 {
-	server.clients = calloc(options.max, sizeof(struct client *));
-	if (server.clients == NULL || !ids_begin(&server.ids, options.max)
-	    || (options.max_per_address != 0 && !tally_begin(&server.networks, options.max)))
-		die(STATUS_FAILED, "no memory for %llu clients", (unsigned long long)options.max);
+	size_t max = (size_t)options.max;
+
+	server.clients = calloc(max, sizeof(struct client *));
+	if (server.clients == NULL || !ids_begin(&server.ids, max)
+	    || (options.max_per_address != 0 && !tally_begin(&server.networks, max)))
+		die(STATUS_FAILED, "no memory for %zu clients", max);
 	if (getrandom(&server.rooms.secret, sizeof server.rooms.secret, 0) < 0)
 		die(STATUS_FAILED, "getrandom: %s", strerror(errno));
 	if (loop_open(&server.loop) != 0)

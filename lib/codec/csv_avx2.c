@@ -1,9 +1,9 @@
 /* The kernel for x86-64 from 2013 on: 32 bytes in a vector, and a shuffle to close gaps. */
+#include "codec/csv_blocks.h"
+
 #ifdef __x86_64__
 
 #include <immintrin.h>
-
-#include "codec/csv_blocks.h"
 
 #define KERNEL __attribute__((target("avx2,popcnt,bmi")))
 

@@ -101,8 +101,8 @@ run_early(const struct csv_pick *pick, const struct csv_index *index, const unsi
 			size_t stop = (size_t)__builtin_ctzll(ends), n;
 
 			if ((wanted & 1) != 0) {
-				from += drop >> from & 1;
-				n = stop - from - (stop != from ? drop >> (stop - 1) & 1 : 0);
+				from += (size_t)(drop >> from & 1);
+				n = stop - from - (stop != from ? (size_t)(drop >> (stop - 1) & 1) : 0);
 				*refused = csv_write_whole(writer, out, in + at + from, n, SIGHT) < n;
 				if (*refused)
 					return at + from;

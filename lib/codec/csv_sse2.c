@@ -1,9 +1,9 @@
 /* The kernel for every x86-64: sixteen bytes in a vector. */
+#include "codec/csv_blocks.h"
+
 #ifdef __x86_64__
 
 #include <emmintrin.h>
-
-#include "codec/csv_blocks.h"
 
 #define KERNEL
 

@@ -21,7 +21,7 @@ ids_begin(struct ids *ids, size_t max)
 static size_t
 slot_of(const struct ids *ids, uint64_t id)
 {
-	size_t slot = id & ids->mask;
+	size_t slot = (size_t)id & ids->mask;
 
 	while (ids->slots[slot].id != 0 && ids->slots[slot].id != id)
 		slot = (slot + 1) & ids->mask;
@@ -51,7 +51,7 @@ ids_end(struct ids *ids, uint64_t id)
 
 	ids->slots[hole] = (struct ids_slot){0};
 	for (size_t slot = (hole + 1) & mask; ids->slots[slot].id != 0; slot = (slot + 1) & mask) {
-		size_t home = ids->slots[slot].id & mask;
+		size_t home = (size_t)ids->slots[slot].id & mask;
 
 		if (((slot - home) & mask) < ((slot - hole) & mask))
 			continue;

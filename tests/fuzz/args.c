@@ -1,4 +1,4 @@
-/* Numbers, sizes, durations, port lists, and LISTEN_* against readings in 128 bits, digit by digit. */
+/* Numbers, sizes, durations, port lists, and LISTEN_* against naive readings, digit by digit. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -6,18 +6,17 @@
 #include "ground/number.h"
 #include "system/listen.h"
 
-__extension__ typedef unsigned __int128 wide;
-
-/* Returns whether the text is digits alone. */
+/* Returns whether the text is digits alone, and a number of at most 64 bits. */
 static bool
-naive_digits(const char *text, size_t n, wide *value)
+naive_digits(const char *text, size_t n, uint64_t *value)
 {
 	*value = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (text[i] < '0' || text[i] > '9')
+		unsigned digit = (unsigned)(text[i] - '0');
+
+		if (digit > 9 || *value > (UINT64_MAX - digit) / 10)
 			return false;
-		if (*value < (wide)1 << 80)
-			*value = *value * 10 + (unsigned)(text[i] - '0');
+		*value = *value * 10 + digit;
 	}
 	return n > 0;
 }
@@ -28,12 +27,13 @@ struct unit {
 };
 
 static bool
-naive_unit(const char *text, size_t n, const struct unit *units, wide *value)
+naive_unit(const char *text, size_t n, const struct unit *units, uint64_t *value)
 {
 	for (; units->name != NULL; units++) {
 		size_t size = strlen(units->name);
 
-		if (n >= size && memcmp(text + n - size, units->name, size) == 0 && naive_digits(text, n - size, value)) {
+		if (n >= size && memcmp(text + n - size, units->name, size) == 0 && naive_digits(text, n - size, value)
+		    && *value <= UINT64_MAX / units->factor) {
 			*value *= units->factor;
 			return true;
 		}
@@ -53,8 +53,7 @@ numbers(const char *text, size_t n, uint64_t min, uint64_t max)
 	};
 
 	for (int i = 0; i < 3; i++) {
-		wide want;
-		uint64_t got;
+		uint64_t want, got;
 		bool is = naive_unit(text, n, units[i], &want) && want >= min && want <= max;
 
 		FUZZ_CHECK(parse[i]((struct span){text, n}, min, max, &got) == is);
@@ -70,7 +69,7 @@ naive_ports(const char *text, size_t n, struct port_range *ranges, size_t max)
 
 	for (size_t i = 0; i <= n; i++) {
 		const char *dash;
-		wide first, last;
+		uint64_t first, last;
 		size_t size = i - begin;
 
 		if (i < n && text[i] != ',')
@@ -107,14 +106,14 @@ listen_environment(const char *text, bool pid_too)
 	static struct listeners l;
 	const char *why;
 	char pid[16];
-	wide number = 0;
+	uint64_t number = 0;
 	bool valid, ours;
 
 	(void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
 	setenv("LISTEN_PID", pid_too ? text : pid, 1);
 	setenv("LISTEN_FDS", pid_too ? "1" : text, 1);
 	valid = naive_digits(text, strlen(text), &number);
-	ours = pid_too ? number == (wide)getpid() : number != 0;
+	ours = pid_too ? number == (uint64_t)getpid() : number != 0;
 	if (pid_too)
 		valid = valid && number >= 1 && number <= INT32_MAX;
 	FUZZ_CHECK(listeners_take(&l, &why) == (valid && !ours ? 0 : -1));

@@ -10,8 +10,6 @@
 #include "ground/buffer.h"
 #include "naive.h"
 
-__extension__ typedef unsigned __int128 wide;
-
 static void
 account_bytes(struct account *a, const char *before, struct span bytes)
 {
@@ -107,20 +105,21 @@ before_blank(struct span *rest)
 static bool
 naive_id(struct span digits, uint64_t *id)
 {
-	char text[32];
-	wide value = 0;
+	uint64_t value = 0;
 
 	while (digits.size > 1 && digits.at[0] == '0')
 		digits = span_behind(digits, 1);
-	if (digits.size == 0 || digits.size >= sizeof text)
+	if (digits.size == 0)
 		return false;
 	for (size_t i = 0; i < digits.size; i++) {
-		if (strchr("0123456789", digits.at[i]) == NULL || digits.at[i] == '\0')
+		unsigned digit = (unsigned)digits.at[i] - '0';
+
+		if (digit > 9 || value > (UINT64_MAX - digit) / 10)
 			return false;
-		value = value * 10 + (unsigned)(digits.at[i] - '0');
+		value = value * 10 + digit;
 	}
-	*id = (uint64_t)value;
-	return value != 0 && value <= UINT64_MAX;
+	*id = value;
+	return value != 0;
 }
 
 /* `-ID` at the end of text; *before is what stands before that. */
@@ -268,10 +267,10 @@ static void
 naive_netstrings(struct span text, struct account *a)
 {
 	while (text.size > 0) {
-		wide n = 0;
+		uint64_t n = 0;
 		size_t i = 0;
 
-		for (; i < text.size && text.at[i] >= '0' && text.at[i] <= '9' && i < 20; i++)
+		for (; i < text.size && text.at[i] >= '0' && text.at[i] <= '9' && i < 19; i++)
 			n = n * 10 + (unsigned)(text.at[i] - '0');
 		if (i == 0 || i == text.size || text.at[i] != ':' || (i > 1 && text.at[0] == '0') || n > INT64_MAX
 		    || n >= text.size - i - 1 || text.at[i + 1 + (size_t)n] != ',') {

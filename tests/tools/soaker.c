@@ -62,7 +62,7 @@ static struct {
 	unsigned close;            /* the code that came, 0 for none */
 	bool upgraded, ended, failed;
 	size_t out_step, in_step;
-	long pause_us;
+	uint32_t pause_us;
 } s;
 
 static uint32_t
@@ -88,9 +88,9 @@ roll_size(size_t most)
 }
 
 static void
-nap(long us)
+nap(uint32_t us)
 {
-	(void)nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
+	(void)nanosleep(&(struct timespec){us / 1000000, (long)(us % 1000000) * 1000}, NULL);
 }
 
 static int64_t
@@ -255,7 +255,7 @@ manner_pick(size_t size)
 {
 	s.out_step = size / 300 + roll_size(65536);
 	s.in_step = size / 300 + roll_size(65536);
-	s.pause_us = roll(4) == 0 ? 1 + (long)roll(2000) : 0;
+	s.pause_us = roll(4) == 0 ? 1 + roll(2000) : 0;
 	if (size < SLOW_MAX && roll(4) == 0)
 		(void)setsockopt(s.fd, SOL_SOCKET, SO_RCVBUF, &(int){4096}, sizeof(int));
 }

@@ -513,7 +513,7 @@ frame_allowed(const struct reader *r, unsigned first, unsigned second, uint64_t 
 }
 
 static bool
-take_payload(struct link *l, bool masked, uint64_t length, const char *what, struct bytes *to)
+take_payload(struct link *l, bool masked, size_t length, const char *what, struct bytes *to)
 {
 	unsigned char key[4] = {0};
 
@@ -527,7 +527,7 @@ take_payload(struct link *l, bool masked, uint64_t length, const char *what, str
 		return false;
 	unsigned char *p = bytes_more(to, length);
 
-	for (uint64_t i = 0; i < length; i++)
+	for (size_t i = 0; i < length; i++)
 		p[i] = l->in.at[l->taken + i] ^ key[i % 4];
 	l->taken += length;
 	if (l->taken == l->in.size)
@@ -566,12 +566,12 @@ next_event(struct reader *r, const char *what, struct event *event)
 			return false;
 		if (op >= 8) {
 			event->op = op;
-			return take_payload(l, (second & 0x80) != 0, length, what, &event->payload)
+			return take_payload(l, (second & 0x80) != 0, (size_t)length, what, &event->payload)
 			       && (op != OP_CLOSE || close_allowed(&event->payload));
 		}
 		if (op != OP_CONT)
 			r->op = op;
-		if (!take_payload(l, (second & 0x80) != 0, length, what, &r->message))
+		if (!take_payload(l, (second & 0x80) != 0, (size_t)length, what, &r->message))
 			return false;
 		if ((first & 0x80) != 0)
 			break;
@@ -1636,7 +1636,7 @@ main(int argc, char **argv)
 	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
 		switch (key) {
 		case 'c':
-			settings.chunk = option_size(1, 1 << 30);
+			settings.chunk = (size_t)option_size(1, 1 << 30);
 			break;
 		case 'g':
 			settings.groups = optarg;

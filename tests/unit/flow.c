@@ -313,7 +313,7 @@ a_replaced_text_that_does_not_fit_leaves_in_fragments(void)
 		CHECK(head > 0 && (size_t)head + frame.length == buffer_held(&out.to) && frame.length % 3 == 0);
 		CHECK(frame.opcode == (frames++ == 0 ? OPCODE_TEXT : OPCODE_CONTINUATION));
 		CHECK(frame.fin == (buffer_held(&out.from) == 0));
-		text += frame.length;
+		text += (size_t)frame.length;
 	}
 	CHECK(text == (size_t)3 * BAD && frames > 1 && out.flow.records.number == 1);
 }

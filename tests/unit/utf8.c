@@ -1,4 +1,7 @@
 #include "codec/utf8.h"
+
+#include <stdint.h>
+
 #include "unit.h"
 
 /* The grammar of RFC 3629 section 4, written out as ranges of bytes, in order. */
@@ -178,12 +181,12 @@ a_bad_byte_is_found_where_it_stands_in_known_texts(void)
 	}
 }
 
-static unsigned long seed = 6455;
+static uint64_t seed = 6455;
 
 static unsigned
 roll(unsigned below)
 {
-	seed = seed * 6364136223846793005 + 1442695040888963407;
+	seed = seed * 6364136223846793005U + 1442695040888963407U;
 	return (unsigned)(seed >> 33) % below;
 }
 
