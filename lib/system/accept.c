@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <sys/socket.h>
 
 /*
@@ -58,7 +59,9 @@ accept_queued(int listener, size_t unknown)
 	struct tcp_info info = {0};
 	socklen_t size = sizeof info;
 
-	return getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_unacked : unknown;
+	if (getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || size <= offsetof(struct tcp_info, tcpi_unacked))
+		return unknown;
+	return info.tcpi_unacked;
 }
 
 bool

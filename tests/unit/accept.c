@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -73,7 +75,15 @@ static void
 the_length_of_a_queue_is_told_of_tcp_alone(void)
 {
 	int l = listener(), a = client(), b = client(), local = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct tcp_info info;
+	socklen_t size = sizeof info;
 
+	/* Under qemu-user the answer is cut short, and the length is unknown. */
+	if (getsockopt(l, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && size <= offsetof(struct tcp_info, tcpi_unacked)) {
+		CHECK(accept_queued(l, 7) == 7);
+		unit_skip("no whole TCP_INFO");
+		return;
+	}
 	CHECK(accept_queued(l, 7) == 2);
 	close(accept_next(l, 0, NULL));
 	CHECK(accept_queued(l, 7) == 1);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "unit.h"
 
@@ -37,6 +38,17 @@ pair_close(const int fds[2])
 {
 	(void)close(fds[0]);
 	(void)close(fds[1]);
+}
+
+/* Old kernels and qemu-user lack the call; without it the test that asks is skipped. */
+static bool
+pipes_have_nowait(void)
+{
+	bool have = syscall(SYS_pwritev2, -1, NULL, 0L, -1L, -1L, 0) == 0 || errno != ENOSYS;
+
+	if (!have)
+		unit_skip("this kernel has no pwritev2()");
+	return have;
 }
 
 /* Until nothing more goes in. */
@@ -261,10 +273,12 @@ what_stands_in_another_buffer_goes_right_behind_its_own(void)
 	int s[2], p[2];
 
 	socket_pair(s);
-	pipe_pair(p);
 	sink_with_behind(s[0], s[1]);
-	sink_with_behind(p[1], p[0]);
 	pair_close(s);
+	if (!pipes_have_nowait())
+		return;
+	pipe_pair(p);
+	sink_with_behind(p[1], p[0]);
 	pair_close(p);
 }
 
@@ -342,6 +356,8 @@ a_full_pipe_and_an_empty_one_do_not_block_and_stay_as_they_were(void)
 	struct port in, out;
 	int p[2], empty[2];
 
+	if (!pipes_have_nowait())
+		return;
 	pipe_pair(p);
 	pipe_pair(empty);
 	CHECK(pipe_fill(p[1]) > 0);

@@ -26,6 +26,7 @@
 
 static unsigned unit_count, unit_failures;
 static bool unit_failed;
+static const char *unit_why_skipped;
 
 static inline void
 unit_check(bool good, const char *text, const char *file, int line)
@@ -39,16 +40,26 @@ unit_check(bool good, const char *text, const char *file, int line)
 
 #define CHECK(condition) unit_check((condition), #condition, __FILE__, __LINE__)
 
+/* The test that calls it returns then. */
+static inline void
+unit_skip(const char *why)
+{
+	unit_why_skipped = why;
+}
+
 static inline void
 unit_run(const char *name, void (*test)(void))
 {
 	unit_failed = false;
+	unit_why_skipped = NULL;
 	test();
 	unit_count++;
 	unit_failures += unit_failed;
 	printf("%s %u ", unit_failed ? "not ok" : "ok", unit_count);
 	for (; *name != '\0'; name++)
 		putchar(*name == '_' ? ' ' : *name);
+	if (unit_why_skipped != NULL)
+		printf(" # skip %s", unit_why_skipped);
 	putchar('\n');
 }
 
