@@ -366,7 +366,7 @@ turn() {
 	serve wshub --replace sh -c 'read -r line; printf "1 text a\377b\342\202\n1 close 4001 \377\n"; cat >/dev/null'
 	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[ "$output" = $'a\xef\xbf\xbdb\xef\xbf\xbd' ]
-	[[ $stderr == *4001*$'\xef\xbf\xbd'* ]]
+	[[ $stderr == *'4001: \xef\xbf\xbd' ]]
 	run -1 grep record "$BATS_TEST_TMPDIR/server.err"
 }
 
