@@ -340,6 +340,7 @@ program_flush(void)
 	struct pipes *p = &program.pipes;
 
 	program_write();
+	pipes_settle(p);
 	if (ending.begun && buffer_held(&p->to) == 0)
 		program_in_close();
 	if (p->in_open)
@@ -765,7 +766,7 @@ piece_take(struct client *c, const struct piece *p)
 		message_take(c, p->binary, p->at, p->size);
 		return;
 	}
-	if (!stock_room(&c->message, p->size == 0 ? 1 : p->size)) { /* also for an empty piece */
+	if (!stock_room(&c->message, p->size == 0 ? 1 : p->size, 2 * options.message)) { /* also for an empty piece */
 		client_fail(c, CLOSE_INTERNAL_ERROR, "no memory");
 		return;
 	}
@@ -814,7 +815,7 @@ static void
 farewell_begin(struct client *c, unsigned code, struct span reason)
 {
 	stock_drop(&c->message);
-	if (reason.size != 0 && stock_room(&c->message, reason.size))
+	if (reason.size != 0 && stock_room(&c->message, reason.size, 2 * options.message))
 		buffer_put(&c->message, reason.at, reason.size);
 	c->stage = STAGE_CLOSED;
 	c->farewell = (struct farewell){.at = program.pipes.told, .code = code};

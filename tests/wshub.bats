@@ -674,6 +674,41 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	kill -CONT "$stopped"
 }
 
+# within NAME KIB: what /proc tells of the server by that name.
+within() {
+	local kib
+	kib=$(sed -n "s/^$1:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$server/status")
+	((kib <= $2)) || { echo "$1: $kib KiB"; return 1; }
+}
+
+@test "the smallest messages that wait for a client that does not read stay within -q" {
+	not_sanitized
+	serve wshub -k 1s sed -un 's/^1 close/& /w /dev/stderr'
+	server=$pid
+	{ printf '%b' "$request"; yes $'\x89\x80abc' | head -c 30M; } >"$BATS_TEST_TMPDIR/pings"
+	start pinger tcppeer room:4096 "connect:$port" "file:$BATS_TEST_TMPDIR/pings" hold
+	server_says '^1 close  1006'
+	within VmHWM 8000
+	serve wshub -v sh -c 'read -r open; exec yes "1 text "'
+	server=$pid
+	slow client recv hold
+	server_says 'more than the queue holds'
+	within VmHWM 12000
+}
+
+@test "after a message of 16 MB its memory goes back, though the client stays" {
+	not_sanitized
+	serve wshub -M 16M -q 16M grep --line-buffered '^[0-9]* text '
+	server=$pid
+	client a /
+	head -c 16000000 /dev/zero | tr '\0' x >&"$a"
+	tell a ''
+	await_that test -s "$BATS_TEST_TMPDIR/a.out"
+	tell a end
+	hears a '^end$'
+	within VmRSS 12000
+}
+
 @test "when prog does not read, clients wait and nothing is dropped" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub sh -c 'read -r go <"$0"; grep -c " text " >&2; echo' "$BATS_TEST_TMPDIR/go"

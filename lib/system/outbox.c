@@ -7,7 +7,7 @@
 
 #include "system/stock.h"
 
-enum { PIECES_MAX = 256 };
+enum { PIECES_MAX = 256, BLOCKS_OVERHEAD = 32 };
 
 struct parcel {
 	struct parcel *next;
@@ -22,8 +22,8 @@ enum { SPARE_MAX = 4096 };
 struct message *
 message_new(size_t size)
 {
-	size_t room;
-	struct message *message = stock_take(sizeof *message + size, &room);
+	size_t whole = sizeof(struct message) + size, room;
+	struct message *message = stock_take(whole, whole + whole / 4, &room);
 
 	if (message != NULL)
 		*message = (struct message){.users = 1, .room = room, .size = size};
@@ -37,10 +37,12 @@ message_release(struct message *message)
 		stock_give(message, message->room);
 }
 
+/* What it takes to hold it, with what the libc needs for two blocks: small messages are
+ * mostly that. */
 static size_t
 cost(const struct message *message)
 {
-	return message->size + sizeof(struct parcel);
+	return message->room + sizeof(struct parcel) + BLOCKS_OVERHEAD;
 }
 
 bool

@@ -7,6 +7,8 @@
 
 #include "system/stock.h"
 
+enum { KEPT_MAX = 2 << 20 };
+
 static int
 begin(struct loop *loop, struct watch *watch, int fd, uint32_t wanted, size_t size)
 {
@@ -26,7 +28,7 @@ pipes_begin(struct loop *loop, struct pipes *p, int to, int from, size_t size)
 unsigned char *
 pipes_room(struct pipes *p, size_t n)
 {
-	return stock_room(&p->to, n) ? buffer_tail(&p->to) : NULL;
+	return stock_room(&p->to, n, SIZE_MAX) ? buffer_tail(&p->to) : NULL;
 }
 
 void
@@ -49,6 +51,20 @@ pipes_write(struct pipes *p)
 	return 0;
 }
 
+static void
+settle(struct buffer *buffer)
+{
+	if (buffer_held(buffer) == 0 && buffer->size > KEPT_MAX)
+		stock_drop(buffer);
+}
+
+void
+pipes_settle(struct pipes *p)
+{
+	settle(&p->to);
+	settle(&p->from);
+}
+
 uint64_t
 pipes_seen(const struct pipes *p)
 {
@@ -65,7 +81,7 @@ pipes_read(struct pipes *p, size_t size)
 {
 	ssize_t n;
 
-	if (!stock_room(&p->from, size)) {
+	if (!stock_room(&p->from, size, SIZE_MAX)) {
 		errno = ENOMEM;
 		return -1;
 	}

@@ -31,6 +31,9 @@ void pipes_tell(struct pipes *pipes, size_t n);
 /* Writes as much as the pipe takes now. -1 with errno where it takes none any more (EPIPE: it was closed). */
 int pipes_write(struct pipes *pipes);
 
+/* Gives back the blocks of records that were long, when they are empty. */
+void pipes_settle(struct pipes *pipes);
+
 /* How far the program has read in what it was told: all of it where it reads no more. */
 uint64_t pipes_seen(const struct pipes *pipes);
 

@@ -13,12 +13,12 @@ static struct {
 } kept[STOCK_KEPT];
 
 void *
-stock_take(size_t size, size_t *room)
+stock_take(size_t size, size_t most, size_t *room)
 {
 	for (int i = 0; size >= STOCK_LARGE && i < STOCK_KEPT; i++) {
 		void *block = kept[i].block;
 
-		if (kept[i].room < size)
+		if (kept[i].room < size || kept[i].room > most)
 			continue;
 		*room = kept[i].room;
 		kept[i].block = NULL;
@@ -47,7 +47,7 @@ stock_give(void *block, size_t room)
 }
 
 bool
-stock_room(struct buffer *b, size_t n)
+stock_room(struct buffer *b, size_t n, size_t most)
 {
 	size_t held = buffer_held(b), size = b->size == 0 ? SMALLEST : b->size;
 	void *larger;
@@ -60,7 +60,7 @@ stock_room(struct buffer *b, size_t n)
 		buffer_pack(b);
 		return true;
 	}
-	larger = stock_take(size, &size);
+	larger = stock_take(size, most, &size);
 	if (larger == NULL)
 		return false;
 	if (held != 0)

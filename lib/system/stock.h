@@ -11,17 +11,19 @@
 
 #include "ground/buffer.h"
 
-enum { STOCK_LARGE = 64 << 10, STOCK_LARGEST = 2 << 20, STOCK_KEPT = 4 };
+enum { STOCK_LARGE = 64 << 10, STOCK_LARGEST = (1 << 20) + 4096, STOCK_KEPT = 4 };
 
-/* A block of at least size bytes; *room is how many there are. NULL where there is no memory. */
-void *stock_take(size_t size, size_t *room);
+/* A block of at least size bytes, *room is how many; a kept one has at most `most`.
+ * NULL where there is no memory. */
+void *stock_take(size_t size, size_t most, size_t *room);
 
 /* Gives it back, with the room that it has; NULL is nothing. */
 void stock_give(void *block, size_t room);
 
-/* Room for n more bytes behind what a buffer holds, which may move. All zero is an empty
- * buffer without a block. False where there is no memory; then it is as it was. */
-bool stock_room(struct buffer *buffer, size_t n);
+/* Room for n more bytes behind what a buffer holds, which may move into a block of at most
+ * twice as much, or a kept one of at most `most` bytes. All zero is an empty buffer without a
+ * block. False where there is no memory; then it is as it was. */
+bool stock_room(struct buffer *buffer, size_t n, size_t most);
 
 /* Gives back the buffer's block. */
 void stock_drop(struct buffer *buffer);
