@@ -19,6 +19,7 @@
 #include "system/alarm.h"
 #include "system/child.h"
 #include "system/clock.h"
+#include "system/connection.h"
 #include "system/fds.h"
 #include "system/pages.h"
 #include "system/ports.h"
@@ -222,13 +223,15 @@ struct session {
 	 * until then has been read, also if the process was stopped since. */
 	int64_t now, before, next;
 	unsigned turns;
-	uint64_t output_until;    /* so much will have been sent when its last record has */
+	uint64_t records_until;   /* so much will have been sent when the last record has */
+	uint64_t asked;           /* messages that had come when that record was read */
 	int64_t heard_at, message_at, sent_at, pinged_at, output_at;
 	int64_t due_at, closed_at, answer_by, drain_at, rung_at, signal_at;
 	int64_t read_at;          /* the program's last read, or the peer's end if that is later */
 	uint64_t heard, sent, read, messages;
 	bool reads;               /* the last wait was for the peer, too */
 	bool enlarged;
+	bool on_terminal;         /* stdin is one */
 
 	unsigned char keys[KEYS][FRAME_KEY_SIZE];
 	unsigned keys_left;
@@ -405,10 +408,22 @@ filter_read(struct port *from)
 		die(STATUS_FAILED, "stdin: %s", strerror(from->error));
 }
 
-static const char *
-hint_of(unsigned code)
+/* What the peer sent is an HTTP request that no wsupgrade has answered. */
+static bool
+peer_speaks_http(const struct session *s)
 {
-	return code == CLOSE_UNSUPPORTED ? " (use -b or -n -T)" : "";
+	size_t n = buffer_held(&s->rx);
+
+	return s->in.taken == 0 && n > 0 && memcmp(buffer_head(&s->rx), "GET ", n < 4 ? n : 4) == 0
+	    && !s->set.client && !s->set.decode && getenv("GATEWAY_INTERFACE") == NULL;
+}
+
+static const char *
+hint_of(const struct session *s, unsigned code)
+{
+	if (code == CLOSE_UNSUPPORTED)
+		return " (use -b or -n -T)";
+	return peer_speaks_http(s) ? " (an HTTP request: is wsupgrade missing?)" : "";
 }
 
 static int
@@ -420,7 +435,7 @@ decode_end(struct session *s, const struct reader_event *e)
 	s->prog.in.kept = 0;
 	filter_write(&s->prog.in);
 	if (e->kind == READER_FAIL)
-		complain("byte %" PRIu64 ": %s%s", s->in.taken, e->why, hint_of(e->code));
+		complain("byte %" PRIu64 ": %s%s", s->in.taken, e->why, hint_of(s, e->code));
 	if (inside)
 		complain("byte %" PRIu64 ": the end inside a message", s->in.taken + buffer_held(&s->rx));
 	return inside || e->kind == READER_FAIL ? STATUS_FAILED : STATUS_OK;
@@ -634,11 +649,30 @@ code_is_good(unsigned code)
 	return code == CLOSE_NORMAL || code == CLOSE_GOING_AWAY || code == CLOSE_NO_CODE;
 }
 
+static bool
+messages_are_enough(const struct session *s)
+{
+	return s->set.count != 0 && s->in.messages >= s->set.count;
+}
+
+/* Records of stdin that the peer's Close leaves unsent: lost, unless a user types them. */
+static bool
+stdin_is_left(const struct session *s)
+{
+	if (s->set.program != NULL || s->on_terminal || !cause_open(s) || messages_are_enough(s))
+		return false;
+	return s->peer_out.moved < s->records_until || buffer_held(&s->up) > 0 || program_unsent(&s->prog) > 0;
+}
+
 static void
 peer_closes(struct session *s, const struct reader_event *e)
 {
 	bool echo = s->close_put && e->code == s->code;
 
+	if (stdin_is_left(s)) {
+		complain("stdin: the peer closed before all of it was sent");
+		s->failed = true;
+	}
 	s->peer_closed = true;
 	s->peer_code = e->code;
 	if (s->set.verbose || (s->set.client && !code_is_good(e->code) && !echo)) {
@@ -655,7 +689,7 @@ static void
 peer_fails(struct session *s, unsigned code, const char *why)
 {
 	if (cause_open(s) || s->set.verbose)
-		complain("peer: %s (%u)%s", why, code, hint_of(code));
+		complain("peer: %s (%u)%s", why, code, hint_of(s, code));
 	if (cause_open(s))
 		s->wrong = why;
 	peer_end(s, CAUSE_WRONG, code);
@@ -689,7 +723,7 @@ frames_to_prog(struct session *s)
 		}
 	}
 	s->prog.in.kept = s->in.records.held;
-	if (s->set.count != 0 && s->in.messages >= s->set.count) {
+	if (messages_are_enough(s)) {
 		s->output_over = true;
 		cause_set(s, CAUSE_PROGRAM, CLOSE_NORMAL);
 	}
@@ -701,7 +735,6 @@ output_end(struct session *s)
 {
 	s->output_over = true;
 	s->output_at = s->now;
-	s->output_until = s->peer_out.moved + buffer_held(&s->tx) + s->out.direct;
 	if (s->prog.out.error != 0) {
 		complain("%s: %s", s->set.program == NULL ? "stdin" : "the program's stdout", strerror(s->prog.out.error));
 		s->failed = true;
@@ -727,8 +760,11 @@ prog_to_frames(struct session *s)
 		kind = OUTFLOW_FULL;
 	while (kind == OUTFLOW_FRAMED && !s->output_over) {
 		kind = outflow_step(&s->out, &s->up, want_of(s), &s->tx, key_next(s), &why);
-		if (kind == OUTFLOW_FRAMED)
+		if (kind == OUTFLOW_FRAMED) {
 			key_used(s);
+			s->records_until = s->peer_out.moved + buffer_held(&s->tx) + s->out.direct;
+			s->asked = s->in.messages;
+		}
 		if (kind == OUTFLOW_FULL && s->out.direct == 0 && buffer_open(&s->tx, storage[TX]))
 			kind = OUTFLOW_FRAMED;
 	}
@@ -796,13 +832,11 @@ drop_undeliverable(struct session *s)
 static bool
 quiet(struct session *s)
 {
-	bool enough = s->set.count != 0 && s->in.messages >= s->set.count;
-
-	if (enough || s->set.quiet_ms == 0)
+	if (messages_are_enough(s) || s->set.quiet_ms == 0)
 		return true;
 	if (s->set.quiet_ms == CLOCK_NEVER)
 		return false;
-	if (s->peer_out.moved < s->output_until)
+	if (s->peer_out.moved < s->records_until)
 		s->output_at = s->now;
 	return due(s, later(s->message_at, s->output_at) + s->set.quiet_ms);
 }
@@ -838,9 +872,19 @@ close_clock(struct session *s)
 	s->answer_by = s->now + ANSWER_STEPS * s->set.wait_ms;
 }
 
+/* A user who did not ask for -q may have waited for an answer. */
+static void
+quiet_tell(const struct session *s)
+{
+	if (s->cause == CAUSE_PROGRAM && s->set.program == NULL && !s->set.quiet_given && s->set.count == 0
+	    && !s->peer_over && s->in.messages == s->asked)
+		complain("no message came within 1 s after the end of stdin (use -q or -m to wait longer)");
+}
+
 static void
 close_send(struct session *s)
 {
+	quiet_tell(s);
 	if (s->cause == CAUSE_PROGRAM && s->prog.reaped && s->prog.wait_status != 0)
 		s->code = CLOSE_INTERNAL_ERROR;
 	s->pong_waits = s->ping_waits = false;
@@ -1287,6 +1331,7 @@ session_begin(struct session *s)
 	if (s->set.program == NULL) {
 		s->prog.in = port_over(STDOUT_FILENO, true, &s->down);
 		s->prog.out = port_over(STDIN_FILENO, false, &s->up);
+		s->on_terminal = isatty(STDIN_FILENO);
 		return;
 	}
 	s->failure = program_begin(&s->prog, s->set.program, &s->down, &s->up);
@@ -1294,10 +1339,27 @@ session_begin(struct session *s)
 		cause_set(s, CAUSE_NOT_STARTED, CLOSE_INTERNAL_ERROR);
 }
 
+/* Fewer messages than -m asked for are a failure, whatever ended the session. */
+static int
+session_result(const struct session *s)
+{
+	int status = s->failed ? STATUS_FAILED : session_status(s);
+
+	if (s->in.messages >= s->set.count)
+		return status;
+	if (status == STATUS_OK)
+		complain("%" PRIu64 " of %" PRIu64 " messages came", s->in.messages, s->set.count);
+	return STATUS_FAILED;
+}
+
 /* The client's connection is not the program's; and no diagnostics may get into the server's. */
 static void
 net_guard(const struct session *s)
 {
+	const char *fault = s->set.client ? NULL : connection_fault();
+
+	if (fault != NULL)
+		usage_refuse("%s", fault);
 	if (!s->set.client) {
 		fds_guard_stderr();
 		return;
@@ -1351,5 +1413,5 @@ main(int argc, char **argv)
 	if (partial != NULL && s.set.verbose)
 		complain("sandbox: %s", partial);
 	session_run(&s);
-	return s.failed ? STATUS_FAILED : session_status(&s);
+	return session_result(&s);
 }

@@ -23,6 +23,7 @@
 #include "ground/say.h"
 #include "ground/status.h"
 #include "system/address.h"
+#include "system/connection.h"
 #include "system/exec.h"
 #include "system/fds.h"
 #include "system/file.h"
@@ -637,9 +638,13 @@ int
 main(int argc, char **argv)
 {
 	struct session *s = &session;
+	const char *fault;
 
 	fds_open_standard();
 	s->job.gate.limit_ms = GATE_HEAD_MS;
 	options_read(&s->job, argc, argv);
+	fault = s->job.url == NULL ? connection_fault() : NULL;
+	if (fault != NULL)
+		usage_refuse("%s", fault);
 	return s->job.url == NULL ? serve(s) : ask(s);
 }

@@ -972,6 +972,20 @@ client() {
 	holds out 'late\n'
 }
 
+@test "the default of -q says if no message came after the last record, an explicit one does not" {
+	printf 'one\ntwo\n' >in
+	client get text:reply get close:1000 drop wait --
+	said ''
+	client text:early get:2 until:close close:1000 drop wait -- -q 10ms
+	said ''
+	printf '' >in
+	client text:early get close:1000 drop wait --
+	said ''
+	client get close:1000 drop wait --
+	told 'close 1000' 'exit 0'
+	said 'wsframe: no message came within 1 s after the end of stdin (use -q or -m to wait longer)'
+}
+
 @test "-q counts from the last message" {
 	: >in
 	client silent:100 text:a silent:100 text:b silent:100 text:c get close:1000 drop wait -- -q 500ms
@@ -1021,6 +1035,41 @@ client() {
 	exec 5>&-
 	told 'close 1000' 'exit 0'
 	holds out 'a\n'
+}
+
+@test "-m: fewer messages are 1, whatever ended the session" {
+	: >in
+	client text:a close:1000 get drop wait -- -m 2
+	told 'close 1000' 'exit 1'
+	said 'wsframe: 1 of 2 messages came'
+	client text:a get close:1000 drop wait -- -m 2 -q 200ms
+	told 'close 1000' 'exit 1'
+	said 'wsframe: 1 of 2 messages came'
+	client ping: get kill:TERM get close:1001 drop wait -- -m 1
+	told pong 'close 1001' 'exit 1'
+	said 'wsframe: 0 of 1 messages came'
+	client text:a drop wait -- -m 2
+	told 'exit 1'
+	said 'wsframe: peer: ended without a Close'
+}
+
+@test "the peer's Close before all of stdin was sent is 1, but not on a terminal" {
+	mkfifo in
+	exec {hold}<>in
+	printf 'one\ntwo' >&$hold
+	client get close:1000 get drop wait --
+	told 'text one' 'close 1000' 'exit 1'
+	said 'wsframe: stdin: the peer closed before all of it was sent'
+	client close:1000 get drop wait --
+	told 'close 1000' 'exit 0'
+	peer -c ping: get kill:STOP await:more close:1000 kill:CONT until:close drop wait -- sh -c '
+		(until grep -q "^State:.T" /proc/$$/status; do sleep 0.05; done; echo more >in; : >more) & exec wsframe -c <in'
+	exec {hold}>&-
+	told pong 'close 1000' 'exit 1'
+	said 'wsframe: stdin: the peer closed before all of it was sent'
+	printf 'one\nhalf' >in2
+	peer -c get close:1000 get drop wait -- sh -c 'exec script -qec "stty -icanon; exec wsframe -c" /dev/null <in2 >/dev/null'
+	told 'text one' 'close 1000' 'exit 0'
 }
 
 @test "the peer's Close as a client: 1000, 1001, none are good, others are said" {
@@ -1188,6 +1237,12 @@ client() {
 	run --separate-stderr bash -c "echo hello | portscan-connect -p $port wsupgrade -c ws://localhost/ wsframe -c -m 1"
 	[ "$status" = 0 ]
 	[ "$output" = hello ]
+}
+
+@test "example: all that a service says" {
+	serve tcpaccept wsupgrade wsframe sh -c 'sleep 2; echo late'
+	portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -q never </dev/null >out
+	same out late
 }
 
 @test "example: to a file of frames, and back" {

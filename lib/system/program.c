@@ -199,13 +199,19 @@ program_unread(const struct program *p)
 	return pipe_holds(p->in.fd >= 0 ? p->in.fd : p->watch);
 }
 
+size_t
+program_unsent(const struct program *p)
+{
+	return p->out.ended ? 0 : pipe_holds(p->out.fd);
+}
+
 void
 program_cut_output(struct program *p)
 {
 	if (p->out.ended)
 		return;
 	p->out.limited = true;
-	p->out.most = pipe_holds(p->out.fd);
+	p->out.most = program_unsent(p);
 	p->out.ended = p->out.most == 0;
 }
 

@@ -57,6 +57,9 @@ bool program_end_stdin(struct program *program);
 /* How many bytes it has not yet read from that pipe. */
 size_t program_unread(const struct program *program);
 
+/* How many bytes of its stdout wait to be read. */
+size_t program_unsent(const struct program *program);
+
 /* Its stdout ends, for us, behind what that pipe holds now. */
 void program_cut_output(struct program *program);
 
