@@ -29,6 +29,10 @@ replays() {
 	replays frame
 }
 
+@test "fuzz: keepalive and closing handshake, under any events, are what a plain reading of the RFC says" {
+	replays conn
+}
+
 @test "fuzz: records come back as they went, through small buffers and any cuts" {
 	replays flow
 }

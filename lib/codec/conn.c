@@ -11,7 +11,16 @@ static unsigned
 disconnect(struct ws_conn *conn)
 {
 	conn->state = WS_CLOSED;
+	if (conn->peer_code == 0)
+		conn->peer_code = CLOSE_ABNORMAL;
 	return WS_DISCONNECT | timer_start(conn, WS_TIMER_NONE);
+}
+
+/* The peer must send something, which it can prove only while it is read. */
+static unsigned
+peer_await(struct ws_conn *conn, enum ws_timer timer)
+{
+	return timer_start(conn, conn->paused ? WS_TIMER_NONE : timer);
 }
 
 /* Both sides are done. Closing with input unread would reset the connection, and
@@ -27,10 +36,11 @@ finish(struct ws_conn *conn)
 	return (conn->server ? WS_SHUTDOWN : 0U) | timer_start(conn, WS_TIMER_DRAIN);
 }
 
-/* The peer sends no more data. */
+/* The peer sends no more data. code: of our Close, if none was sent before. */
 static unsigned
-peer_done(struct ws_conn *conn, unsigned code)
+peer_done(struct ws_conn *conn, unsigned peer_code, unsigned code)
 {
+	conn->peer_code = (uint16_t)peer_code;
 	if (conn->state == WS_CLOSE_SENT)
 		return finish(conn);
 	conn->state = WS_CLOSE_RECEIVED;
@@ -64,10 +74,9 @@ ws_event(struct ws_conn *conn, const struct reader_event *event)
 	case READER_PING:
 		return conn->state == WS_OPEN ? WS_PONG : 0U;
 	case READER_CLOSE:
-		conn->peer_code = (uint16_t)event->code;
-		return peer_done(conn, event->code);
+		return peer_done(conn, event->code, event->code);
 	case READER_FAIL:
-		return peer_done(conn, event->code);
+		return peer_done(conn, CLOSE_ABNORMAL, event->code);
 	default:
 		return 0;
 	}
@@ -90,7 +99,7 @@ ws_flushed(struct ws_conn *conn)
 	if (conn->flushed || (conn->state != WS_CLOSE_SENT && conn->state != WS_FINISHING))
 		return 0;
 	conn->flushed = true;
-	return conn->state == WS_FINISHING ? finish(conn) : timer_start(conn, WS_TIMER_CLOSE);
+	return conn->state == WS_FINISHING ? finish(conn) : peer_await(conn, WS_TIMER_CLOSE);
 }
 
 unsigned
@@ -112,12 +121,12 @@ ws_timeout(struct ws_conn *conn, bool progress)
 unsigned
 ws_pause(struct ws_conn *conn, bool paused)
 {
-	if (conn->paused == paused)
+	if (conn->paused == paused || conn->state == WS_CLOSED)
 		return 0;
 	conn->paused = paused;
-	if (conn->state != WS_OPEN || !conn->keepalive)
-		return 0;
-	return timer_start(conn, paused ? WS_TIMER_NONE : WS_TIMER_IDLE);
+	if (conn->state == WS_OPEN && conn->keepalive)
+		return peer_await(conn, WS_TIMER_IDLE);
+	return conn->state == WS_CLOSE_SENT && conn->flushed ? peer_await(conn, WS_TIMER_CLOSE) : 0U;
 }
 
 unsigned
@@ -130,8 +139,7 @@ ws_eof(struct ws_conn *conn)
 		return conn->flushed ? disconnect(conn) : 0U;
 	if (conn->state == WS_CLOSE_RECEIVED)
 		return 0;
-	conn->peer_code = CLOSE_ABNORMAL;
-	return peer_done(conn, CLOSE_NORMAL);
+	return peer_done(conn, CLOSE_ABNORMAL, CLOSE_NORMAL);
 }
 
 unsigned

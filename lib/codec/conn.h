@@ -7,16 +7,20 @@
  * and the owner arms it: after WS_TIMER the timer in conn->timer starts anew, and
  * an earlier one is dropped. The owner chooses the lengths.
  *
- *     OPEN            data goes both ways
- *     CLOSE_RECEIVED  the peer sends no more data: its Close, its failure or its
- *                     end was read. The owner may still send; ws_close() ends that
- *     CLOSE_SENT      our Close is queued, and nothing may be queued after it.
- *                     Data from the peer is still delivered
- *     FINISHING       both sides are done: what is queued leaves, and what still
- *                     arrives is discarded until the peer ends the connection
- *     CLOSED          the transport is to be closed
+ *     OPEN            Data goes both ways. An IDLE timeout sends a Ping.
+ *     CLOSE_RECEIVED  The peer sends no more data: its Close, its failure or its
+ *                     end was read. The owner may still send; no timer runs:
+ *                     the owner calls ws_close() when its data or its patience
+ *                     has ended.
+ *     CLOSE_SENT      Our Close is queued, and nothing may be queued after it.
+ *                     Data from the peer is still delivered until its Close,
+ *                     its failure or its end.
+ *     FINISHING       Both sides are done: the queue is sent, then a server
+ *                     half-closes. What still arrives is discarded until the
+ *                     peer ends the connection.
+ *     CLOSED          The transport is to be closed.
  *
- * The owner reads in every state but CLOSE_RECEIVED and CLOSED.
+ * The owner reads in every state but CLOSE_RECEIVED and CLOSED, until ws_eof().
  */
 #ifndef FITTINGS_CONN_H
 #define FITTINGS_CONN_H
@@ -33,7 +37,7 @@ enum ws_timer {
 	WS_TIMER_NONE,
 	WS_TIMER_IDLE,  /* nothing arrived for so long: a Ping is due */
 	WS_TIMER_PONG,  /* the Ping is not answered */
-	WS_TIMER_CLOSE, /* our Close does not leave, or is not answered */
+	WS_TIMER_CLOSE, /* our Close does not leave, or is not answered: first the one, then the other */
 	WS_TIMER_DRAIN, /* the peer does not end the connection */
 };
 
@@ -47,8 +51,8 @@ enum ws_action {
 };
 
 struct ws_conn {
-	uint16_t code;      /* of our Close: from the event that made it necessary */
-	uint16_t peer_code; /* of the peer's Close; CLOSE_ABNORMAL if it ended without one; 0 before */
+	uint16_t code;      /* of our Close: from the first event that made it necessary; may be CLOSE_NO_CODE */
+	uint16_t peer_code; /* of the peer's Close; CLOSE_ABNORMAL if none will be read (RFC 6455 section 7.1.5); 0 before */
 	uint16_t state : 3; /* enum ws_state */
 	uint16_t timer : 3; /* enum ws_timer */
 	uint16_t server : 1;
@@ -70,19 +74,21 @@ unsigned ws_event(struct ws_conn *conn, const struct reader_event *event);
 /* The owner ends its side: with this code, or with that of the peer's Close or failure if one was read. */
 unsigned ws_close(struct ws_conn *conn, unsigned code);
 
-/* All that was queued was given to the transport. */
+/* The queue is empty: the transport has taken it all. Before our Close is queued this means nothing. */
 unsigned ws_flushed(struct ws_conn *conn);
 
 /* conn->timer ran out. progress: the peer took bytes since it was started. */
 unsigned ws_timeout(struct ws_conn *conn, bool progress);
 
-/* The owner stops reading, because its program takes nothing, or goes on. A peer is not blamed for that time. */
+/* The owner stops reading because its program takes nothing, or goes on. Meanwhile no timer waits for what the peer
+ * sends: IDLE, PONG and, once our Close has left, CLOSE stop, and start anew afterwards. */
 unsigned ws_pause(struct ws_conn *conn, bool paused);
 
-/* The peer ended its side of the connection. */
+/* The peer ended its side of the connection. Without a Close before, that counts as one with CLOSE_NORMAL: what is
+ * queued is sent, and the answers to what the peer sent. */
 unsigned ws_eof(struct ws_conn *conn);
 
-/* The transport failed. */
+/* The transport failed: nothing can be sent any more. */
 unsigned ws_reset(struct ws_conn *conn);
 
 #endif
