@@ -961,7 +961,7 @@ headers_tell(const struct client *c)
 	}
 }
 
-/* Who it is, with a realm: the password stays with the program of -a. */
+/* With a realm prog gets the user's name; the password is for the program of -a alone. */
 static void
 user_tell(const struct client *c)
 {

@@ -36,7 +36,7 @@
 enum {
 	CLIENT_IN = 6, /* UCSPI: a client's connection, read and write */
 	CLIENT_OUT = 7,
-	CLIENT_INTERIM_MAX = 10, /* so that a server that sends no other answer is left */
+	CLIENT_INTERIM_MAX = 10, /* a server that sends more of them is not waited for */
 	PORT_SIZE = sizeof "65535",
 	PAGE_PIECE = 64 * 1024, /* what must be taken within the time limit */
 	SLOTS = 2048, /* of an environment that needs no heap */
@@ -273,7 +273,7 @@ child_wait(pid_t pid, struct talk_limit *limit)
 	return -1;
 }
 
-/* With a realm prog gets the user's name, and the password stays with the program of -a. */
+/* With a realm prog gets the user's name; the password is for the program of -a alone. */
 static bool
 session_identify(struct session *s)
 {
@@ -474,7 +474,7 @@ client_read_head(const struct job *job, struct head *head, struct talk_limit *li
 	    errno == 0 ? "end of file" : strerror(errno));
 }
 
-/* The final answer. The interim ones that may come before it (RFC 9110 section 15.2) are passed over. */
+/* Read the final answer. Interim answers may come before it (RFC 9110 section 15.2) and are ignored. */
 static void
 client_receive(const struct job *job, struct head *head, struct http_response *response, struct talk_limit *limit)
 {
@@ -506,7 +506,7 @@ body_missing(const void *state)
 	return 1;
 }
 
-/* A refusal, with where the server would have us go, or its text's first line. */
+/* Report a refusal with its Location, or else with the first line of a text body, and exit. */
 static void
 client_refused(const struct job *job, const struct http_response *response, const char *why)
 {
@@ -550,7 +550,7 @@ client_check(const struct job *job, const struct http_response *response, const 
 		    chosen == NULL ? "" : chosen);
 }
 
-/* A URL with another port than that of the connection, though with its host: most likely a slip. */
+/* Warn if the URL names the connected host, but another port: most likely a mistake. */
 static void
 client_compare(const struct job *job)
 {

@@ -36,7 +36,7 @@ size_t cgi_environment(const struct http_request *request, const struct handshak
 /*
  * The user's name in the request's Basic credentials (RFC 7617), in room, with a
  * NUL behind it. False without them: no or several Authorization, another scheme,
- * not base64, no colon, or a control byte in the name. Nobody has checked them here.
+ * not base64, no colon, or a control byte in the name. They are not verified here.
  */
 bool cgi_user(const struct http_request *request, char room[CGI_USER_SIZE]);
 

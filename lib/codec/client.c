@@ -173,7 +173,7 @@ client_refusal_line(const struct client_refusal *refusal, const char *body, size
 
 	*line = (struct span){body, n < refusal->most ? n : refusal->most};
 	if (refusal->chunked) {
-		/* Behind the first chunk's size; the line ends with the chunk at the latest. */
+		/* After the size of the first chunk; the line ends with the chunk at the latest. */
 		end = line->size == 0 ? NULL : memchr(body, '\n', line->size);
 		*line = span_behind(*line, end == NULL ? line->size : (size_t)(end - body) + 1);
 	}

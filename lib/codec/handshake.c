@@ -68,7 +68,7 @@ check_host(struct http_request *r, struct handshake *d)
 	return true;
 }
 
-/* How a proxy asks whether we live: about no page and no service, so no rule applies. */
+/* The health check of a proxy: it asks for no page and no service, so no rule applies. */
 static bool
 check_options(const struct http_request *r, struct handshake *d)
 {

@@ -53,7 +53,7 @@ escape(char *out, size_t size, const unsigned char *in, size_t n)
  * quotes nothing never touches, instead of a gap between those that he does. */
 __attribute__((common)) char quoted_texts[4][QUOTED_SIZE];
 
-/* How many of the n bytes stand before the next scheme's end, that included. */
+/* Return the size of what ends with the next `://`, or n. */
 static size_t
 scheme_size(const unsigned char *in, size_t n)
 {
@@ -63,8 +63,8 @@ scheme_size(const unsigned char *in, size_t n)
 	return found == NULL ? n : (size_t)(found - in) + sizeof end - 1;
 }
 
-/* How long the user and password are that stand behind a scheme, before an `@`. Where an unescaped
- * slash in the password ends the authority early, what looks like its port is no number. */
+/* Return the size of the user and password before the `@` of an authority, 0 without them. If an
+ * unescaped slash in the password ends the authority early, what looks like a port is not a number. */
 static size_t
 userinfo_size(const unsigned char *in, size_t n)
 {
