@@ -655,6 +655,7 @@ client_takes(struct client *c)
 	client_clock(c, closes ? client_limit(c) : &server.pongs);
 }
 
+/* Ends no client: the caller may be on its way through all of them. The loop tells when both sides are shut. */
 static void
 client_flush(struct client *c)
 {
@@ -664,10 +665,6 @@ client_flush(struct client *c)
 	/* Where this fails the loop tells of it too. */
 	if (outbox_send(&c->out, c->watch.fd, leaves) != 0)
 		outbox_clear(&c->out);
-	if (leaves && c->out.first == NULL && c->ended) {
-		client_end(c);
-		return;
-	}
 	if (leaves && c->out.first == NULL) {
 		c->shut = true;
 		(void)shutdown(c->watch.fd, SHUT_WR);
@@ -1218,7 +1215,7 @@ client_ready(struct loop *loop, struct watch *watch, uint32_t events)
 		client_mark(c);
 	if ((events & EPOLLIN) && client_reads(c))
 		client_receive(c);
-	else if ((events & EPOLLERR) || ((events & EPOLLHUP) && client_reads(c)))
+	else if ((events & EPOLLERR) || ((events & EPOLLHUP) && (client_reads(c) || c->shut)))
 		client_end(c);
 	else if (events & (EPOLLIN | EPOLLHUP))
 		client_interest(c);

@@ -980,6 +980,30 @@ descriptors() {
 	find "/proc/$server/fd" -type l | wc -l
 }
 
+@test "clients that leave amid a flood for all take no message from the clients that stay" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	serve wshub sh -c 'cat "$0"; echo done >&2; cat >&2' "$BATS_TEST_TMPDIR/go"
+	server=$pid
+	in=(open:20 send:"$request" line line line line line say:in)
+	start leave tcpcall "$port" "${in[@]}" await:"$BATS_TEST_TMPDIR/leave" fin say:left hold
+	await "$BATS_TEST_TMPDIR/leave.out" '^in$'
+	start stay tcpcall "$port" open:700 "${in[@]:1}" rest
+	await "$BATS_TEST_TMPDIR/stay.out" '^in$'
+	stay=$pid
+	exec {go}>"$BATS_TEST_TMPDIR/go"
+	# All in one turn: the ends of the 20, and more messages than wait for one flush.
+	kill -STOP "$server"
+	touch "$BATS_TEST_TMPDIR/leave"
+	await "$BATS_TEST_TMPDIR/leave.out" '^left$'
+	seq -f '* text <%g>' 120 >&"$go"
+	exec {go}>&-
+	server_says '^done$'
+	kill -CONT "$server"
+	kill "$server"
+	ended "$stay"
+	for n in 94 95 96 97 98 120; do [ "$(grep -ao "<$n>" "$BATS_TEST_TMPDIR/stay.out" | wc -l)" = 700 ]; done
+}
+
 @test "a thousand clients that vanish at once are told of one by one, and leave nothing behind" {
 	ulimit -n 4096 || skip "needs 4096 descriptors"
 	serve wshub -c 2000 tee "$BATS_TEST_TMPDIR/records"
