@@ -145,10 +145,14 @@ tested: programs $(UNITS:%=$(B)/unit/%) $(TOOLS:%=$(B)/tools/%) fuzzers faulty
 LONGEST := $(addprefix tests/,prober.bats wsframe.bats tcpecho.bats faults.bats diagnostics.bats peers/ws.bats)
 longest_first = $(filter $1,$(LONGEST)) $(filter-out $(LONGEST),$1)
 TESTS ?= $(call longest_first,$(wildcard tests/*.bats)) $(UNITS:%=$(B)/unit/%)
-check: tested
+check: $(if $(filter %.bats,$(TESTS)),bats) tested
 	tests/run $(B) $(TESTS)
-check-peers: tested
+check-peers: bats tested
 	tests/run $(B) $(call longest_first,$(wildcard tests/peers/*.bats))
+# Before the build: somebody who lacks it is told at once.
+.PHONY: bats
+bats:
+	@tests/run bats
 # The C unit tests alone.
 unit: $(UNITS:%=$(B)/unit/%)
 	tests/run $(B) $^
@@ -189,32 +193,44 @@ MANDIR = $(PREFIX)/share/man
 UNITDIR = $(PREFIX)/lib/systemd/system
 BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
-FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
-EXAMPLEDIR = $(PREFIX)/share/doc/fittings/examples
+# Debian's fish looks for completions in no share/fish but that of /usr.
+FISHDIR = $(if $(filter /usr/local,$(PREFIX)),/etc/fish/completions,$(PREFIX)/share/fish/vendor_completions.d)
+DOCDIR = $(PREFIX)/share/doc/fittings
+EXAMPLEDIR = $(DOCDIR)/examples
 INSTALLED = $(PROGRAMS:%=$(BINDIR)/%) \
 	$(patsubst man/%.1,$(MANDIR)/man1/%.1,$(wildcard man/*.1)) $(patsubst man/%.7,$(MANDIR)/man7/%.7,$(wildcard man/*.7)) \
 	$(patsubst lib/systemd/%,$(UNITDIR)/%,$(wildcard lib/systemd/*)) \
 	$(PROGRAMS:%=$(BASHDIR)/%) $(ZSHDIR)/_fittings $(PROGRAMS:%=$(FISHDIR)/%.fish) \
 	$(patsubst lib/examples/%,$(EXAMPLEDIR)/%,$(wildcard lib/examples/*))
 
+DIRS = $(patsubst %/,%,$(sort $(dir $(INSTALLED))))
+
+# The directories that install makes are listed in MADE: uninstall removes them and no others.
 .PHONY: install uninstall
+install uninstall: MADE = "$(DESTDIR)$(DOCDIR)/directories"
 install: programs
-	install -d $(sort $(dir $(INSTALLED:%=$(DESTDIR)%)))
-	install -m 755 $(PROGRAMS:%=$(B)/bin/%) $(DESTDIR)$(BINDIR)
-	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(MANDIR)/man1
-	install -m 644 $(wildcard man/*.7) $(DESTDIR)$(MANDIR)/man7
-	for unit in $(wildcard lib/systemd/*); do \
-		sed 's|/usr/local/bin/|$(BINDIR)/|g' "$$unit" >"$(DESTDIR)$(UNITDIR)/$${unit##*/}" || exit; done
+	@umask 022; made=$$(for dir in $(DIRS); do while [ "$$dir" != / ] && [ ! -d "$(DESTDIR)$$dir" ]; do \
+		echo "$$dir"; dir=$$(dirname "$$dir"); done; done | sort -u); \
+	mkdir -p $(DIRS:%="$(DESTDIR)%") && { [ -z "$$made" ] || echo "$$made" >>$(MADE); }
+	install -m 755 $(PROGRAMS:%=$(B)/bin/%) "$(DESTDIR)$(BINDIR)"
+	install -m 644 $(wildcard man/*.1) "$(DESTDIR)$(MANDIR)/man1"
+	install -m 644 $(wildcard man/*.7) "$(DESTDIR)$(MANDIR)/man7"
+	for unit in $(wildcard lib/systemd/*); do sed 's|/usr/local/bin/|$(BINDIR)/|g' "$$unit" | \
+		install -m 644 /dev/stdin "$(DESTDIR)$(UNITDIR)/$${unit##*/}" || exit; done
 	for name in $(PROGRAMS); do install -m 644 completions/fittings.bash "$(DESTDIR)$(BASHDIR)/$$name" \
 		&& install -m 644 completions/fittings.fish "$(DESTDIR)$(FISHDIR)/$$name.fish" || exit; done
-	install -m 644 completions/fittings.zsh $(DESTDIR)$(ZSHDIR)/_fittings
-	install $(wildcard lib/examples/*) $(DESTDIR)$(EXAMPLEDIR)
+	install -m 644 completions/fittings.zsh "$(DESTDIR)$(ZSHDIR)/_fittings"
+	install -m 755 $(filter-out %.html,$(wildcard lib/examples/*)) "$(DESTDIR)$(EXAMPLEDIR)"
+	install -m 644 $(wildcard lib/examples/*.html) "$(DESTDIR)$(EXAMPLEDIR)"
 uninstall:
-	rm -f $(INSTALLED:%=$(DESTDIR)%)
+	rm -f $(INSTALLED:%="$(DESTDIR)%")
+	@made=$$(sort -ru $(MADE) 2>/dev/null); rm -f $(MADE); \
+	for dir in $$made; do rmdir "$(DESTDIR)$$dir" 2>/dev/null || :; done
 
 # A tarball of what is committed; it builds and passes by itself.
 .PHONY: dist
 dist:
+	@[ -e .git ] || { echo "make dist: not a git checkout, and a tarball is made of what is committed" >&2; exit 1; }
 	@mkdir -p build
 	git archive --prefix=fittings-$(VERSION)/ -o build/fittings-$(VERSION).tar.gz HEAD
 	@echo build/fittings-$(VERSION).tar.gz

@@ -1,14 +1,18 @@
 #!/usr/bin/env bats
 # What `make install' and its like leave, seen as a packager.
+# shellcheck disable=SC2016,SC2154
 load helper
 
+root="$BATS_TEST_TMPDIR/the root"
+
 make_here() {
-	make -s -C "$BATS_TEST_DIRNAME/.." B="$BUILD" DESTDIR="$BATS_TEST_TMPDIR/root" PREFIX=/opt/it "$@"
+	make -s -C "$BATS_TEST_DIRNAME/.." B="$BUILD" DESTDIR="$root" PREFIX=/opt/it "$@"
 }
 
 @test "install puts programs, pages, units, completions and examples in their places, uninstall takes all away" {
-	make_here install >/dev/null
-	cd "$BATS_TEST_TMPDIR/root/opt/it"
+	mkdir -p "$root/opt/it/bin" "$root/opt/it/share/zsh"
+	(umask 077 && make_here install >/dev/null && make_here install >/dev/null)
+	cd "$root/opt/it"
 	for name in "$BATS_TEST_DIRNAME"/../cmd/*.c; do
 		name=$(basename "$name" .c)
 		[ -x "bin/$name" ]
@@ -17,18 +21,29 @@ make_here() {
 	done
 	[ -f share/man/man7/fittings.7 ]
 	[ -f share/zsh/site-functions/_fittings ]
-	[ -x share/doc/fittings/examples/chat ]
+	[ -x share/doc/fittings/examples/chat ] && [ ! -x share/doc/fittings/examples/chat.html ]
+	[ -z "$(find . -mindepth 1 ! -perm -o=r)" ]
 	grep -q '^ExecStart=/opt/it/bin/tcpecho$' lib/systemd/system/tcpecho.service
 	! grep -rq /usr/local/bin lib/systemd/system || false
-	cd "$BATS_TEST_TMPDIR"
 	make_here uninstall >/dev/null
-	[ -z "$(find root -type f)" ]
+	[ "$(find . | sort | tr '\n' ' ')" = '. ./bin ./share ./share/zsh ' ]
+}
+
+@test "fish finds the completions that install puts under /usr/local and /usr" {
+	command -v fish >/dev/null || skip "fish is not installed"
+	for prefix in /usr/local /usr; do
+		make_here install PREFIX=$prefix >/dev/null
+		file=$(cd "$root" && find . -name wsframe.fish)
+		HOME=$BATS_TEST_TMPDIR env -u XDG_DATA_DIRS -u XDG_CONFIG_HOME -u XDG_DATA_HOME \
+			fish -c 'contains -- $argv[1] $fish_complete_path' "$(dirname "${file#.}")" || { echo "$file"; return 1; }
+		rm -r "$root"
+	done
 }
 
 @test "an installed program runs, and says the one version there is" {
 	make_here install >/dev/null
 	version=$(sed -n 's/^VERSION := //p' "$BATS_TEST_DIRNAME/../Makefile")
-	for program in "$BATS_TEST_TMPDIR"/root/opt/it/bin/*; do
+	for program in "$root"/opt/it/bin/*; do
 		run "$program" --version
 		[ "$output" = "${program##*/} (fittings) $version" ]
 	done
@@ -41,4 +56,13 @@ make_here() {
 	for file in Makefile README.md cmd/wsframe.c tests/run man/fittings.7; do
 		grep -q "^fittings-[0-9.]*/$file\$" "$BATS_TEST_TMPDIR/list"
 	done
+}
+
+@test "dist: in an unpacked tarball it says what it lacks" {
+	cp "$BATS_TEST_DIRNAME/../Makefile" "$BATS_TEST_TMPDIR"
+	mkdir "$BATS_TEST_TMPDIR/lib"
+	cp "$BATS_TEST_DIRNAME/../lib/toolchain" "$BATS_TEST_TMPDIR/lib"
+	run make -s -C "$BATS_TEST_TMPDIR" dist
+	[ "$status" = 2 ]
+	[[ ${lines[0]} == 'make dist: not a git checkout'* ]]
 }

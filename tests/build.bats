@@ -1,0 +1,78 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016,SC2046,SC2154
+# What `make' does with the compilers, the flags and the libcs that it is given.
+load helper
+
+setup() {
+	own=$BATS_TEST_TMPDIR/build
+}
+
+# One program in a build of its own, whatever `make check' was given. Not optimized: it is quicker, and clang and
+# gcc then agree that nothing is to be warned of.
+make_own() {
+	run env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory -C "$BATS_TEST_DIRNAME/.." B="$own" CFLAGS=-O0 "$@"
+	echo "$output"
+}
+
+@test "build: CC and CFLAGS are honored with every libc, without a warning, beside musl-tools" {
+	for compiler in gcc clang; do
+		command -v $compiler >/dev/null || skip "$compiler is not installed"
+		for libc in $(command -v musl-gcc >/dev/null && echo musl) static shared; do
+			rm -rf "$own"
+			make_own V=1 CC=$compiler LIBC="$libc" CFLAGS='-O0 -DMARK' "$own/bin/csvsplit"
+			[ "$status" = 0 ]
+			[[ $output != *warning* ]]
+			[ "$(grep -c -- ' -c -o ' <<<"$output")" -gt 9 ]
+			! grep -- ' -o ' <<<"$output" | grep -v -- "^$compiler .* -DMARK" || false
+			[ "$(printf 'a,b\n' | "$own/bin/csvsplit" -O tsv)" = $'a\tb' ]
+			[ "$libc" = shared ] || ! readelf -lW "$own/bin/csvsplit" | grep INTERP || false
+		done
+	done
+}
+
+@test "build: another compiler, other flags or another libc rebuild, also a musl that is installed later" {
+	command -v musl-gcc >/dev/null || skip "musl-gcc is not installed"
+	make_own MUSL_CC=none "$own/bin/portscan-bind"
+	make_own -q MUSL_CC=none "$own/bin/portscan-bind"
+	[ "$status" = 0 ]
+	mv "$own" "$own.first"
+	for change in CFLAGS=-O1 CC=clang CPPFLAGS=-DX LDFLAGS=-Wl,-O1 LIBC=shared MUSL_CC=musl-gcc; do
+		cp -a "$own.first" "$own"
+		make_own -n V=1 MUSL_CC=none "$change" "$own/bin/portscan-bind"
+		grep -q -- "-o $own/bin/portscan-bind" <<<"$output" || { echo "$change: nothing is linked"; return 1; }
+		rm -r "$own"
+	done
+	cp -a "$own.first" "$own"
+	make_own "$own/bin/portscan-bind"
+	! nm "$own/bin/portscan-bind" | grep -q _dl_relocate_static_pie || false
+}
+
+@test "build: the user's _FORTIFY_SOURCE in CPPFLAGS stays" {
+	make_own V=1 LIBC=shared CFLAGS=-O2 CPPFLAGS=-D_FORTIFY_SOURCE=2 "$own/shared/lib/ground/number.o"
+	[ "$status" = 0 ]
+	[[ $output == *' -D_FORTIFY_SOURCE=2 '* && $output != *_FORTIFY_SOURCE=3* && $output != *-U_FORTIFY* ]]
+}
+
+@test "build: an unknown libc, and a musl that is missing or of another architecture, are told" {
+	make_own LIBC=nosuch
+	[ "$status" = 2 ]
+	[[ $output == *'one of musl static shared, not nosuch'* ]]
+	make_own LIBC=musl MUSL_CC=none
+	[ "$status" = 2 ]
+	[[ $output == *'cannot link with musl: none (musl-tools) is not installed'* ]]
+	command -v s390x-linux-gnu-gcc musl-gcc >/dev/null || skip "no s390x-linux-gnu-gcc, or no musl-gcc"
+	make_own LIBC=musl CC=s390x-linux-gnu-gcc
+	[ "$status" = 2 ]
+	[[ $output == *'s390x-linux-gnu-gcc cannot link with musl'* ]]
+}
+
+@test "build: check looks for bats before it builds" {
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	ln -s $(type -P make sh bash sed find cc gcc as ld mkdir rm cat head dirname env grep basename ls) "$BATS_TEST_TMPDIR/bin"
+	printf '#!/bin/sh\necho 1000\n' >"$BATS_TEST_TMPDIR/bin/id"
+	chmod +x "$BATS_TEST_TMPDIR/bin/id"
+	PATH=$BATS_TEST_TMPDIR/bin make_own check
+	[ "$status" = 2 ]
+	[[ $output == *'bats (bats-core 1.5 or later) is needed'* ]]
+	[ ! -e "$own/static" ] && [ ! -e "$own/musl" ]
+}
