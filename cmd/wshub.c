@@ -32,6 +32,7 @@
 #include "system/address.h"
 #include "system/asked.h"
 #include "system/child.h"
+#include "system/clock.h"
 #include "system/doors.h"
 #include "system/fds.h"
 #include "system/file.h"
@@ -64,14 +65,14 @@ enum {
 	 * waits for the program, what is in the two pipes, and what was read of it. */
 	TURN_SIZE = 256 << 10,     /* read from all clients in a turn, from each its part: */
 	TAKEN_SIZE = 64 << 10,     /* at most so much in one go, */
-	TAKEN_LEAST = 1 << 10,     /* at least so much */
+	TAKEN_LEAST = 1 << 10,     /* at least so much, */
+	FAN_LEAST = 64,            /* less where each byte is for very many */
 	STALL_AT = 256 << 10,      /* waiting for the program: no client is read */
 	RESUME_AT = 64 << 10,
 	PIPE_SIZE = 256 << 10,
 	PROGRAM_SIZE = 256 << 10,  /* read from the program in one go */
 	SLICE = 64 << 10,          /* of a long record, written in one go */
 	FLUSH_AFTER = 64 << 10,    /* deliveries that wait before some are sent */
-	LAST_READS = 64,           /* of the program's pipe, for all that it has written by now */
 	DESCRIPTORS = 6,           /* besides clients: epoll, prog's pipes, systemd's socket, /dev/null, one to spare */
 	LOOK_MS = 1,               /* how soon to look whether prog has read, and how seldom at last */
 	LOOK_MS_MAX = 64,
@@ -184,9 +185,11 @@ static struct {
 	struct rooms rooms;
 	struct client *dirty;
 	size_t undelivered; /* deliveries since the last flush */
+	size_t fan_share;   /* at most so much is read of a client in one go */
 	bool stalled;       /* prog does not take what there is */
 	struct deadlines heads, pings, pongs, closes, leaves, ends;
-	struct deadlines words, farewells; /* those whose Close waits: for prog to read their words, then of it */
+	struct deadlines words, farewells; /* those whose Close waits: for prog to read their words, then of it, */
+	struct deadlines lasts;            /* then until all that prog has written is done */
 	struct deadlines looks, unreads;
 	struct deadline end, look;
 	struct deadline unread; /* set while something waits for prog to read */
@@ -202,6 +205,7 @@ static struct {
 	struct pipes pipes;
 	struct splitter records; /* of what it says */
 	bool skips;              /* the record under way is too long: to its end */
+	bool behind;             /* records that were read wait for the next turn */
 } program;
 
 /* The end of all: why, and what it comes to. */
@@ -869,12 +873,10 @@ farewell_next(const struct deadlines *queue, uint64_t seen)
 	return first != NULL && client_of(first)->farewell.at <= seen ? client_of(first) : NULL;
 }
 
-static void program_read_all(void);
-
 static void
 farewells_look(void)
 {
-	uint64_t seen;
+	uint64_t seen, done;
 
 	if (server.look.next == NULL)
 		return;
@@ -883,11 +885,15 @@ farewells_look(void)
 		farewell_tell(c);
 		looks_begin();
 	}
-	if (farewell_next(&server.farewells, seen) != NULL)
-		program_read_all();
-	for (struct client *c; (c = farewell_next(&server.farewells, seen)) != NULL;)
+	for (struct client *c; (c = farewell_next(&server.farewells, seen)) != NULL;) {
+		c->farewell.at = pipes_said(&program.pipes);
+		client_clock(c, &server.lasts);
+	}
+	done = program.pipes.said - (program.behind ? buffer_held(&program.pipes.from) : 0);
+	for (struct client *c; (c = farewell_next(&server.lasts, done)) != NULL;)
 		farewell_answer(c);
-	if (deadlines_first(&server.words) == NULL && deadlines_first(&server.farewells) == NULL)
+	if (deadlines_first(&server.words) == NULL && deadlines_first(&server.farewells) == NULL
+	    && deadlines_first(&server.lasts) == NULL)
 		deadline_drop(&server.look);
 	unread_look(seen);
 }
@@ -1178,13 +1184,25 @@ client_share(void)
 {
 	size_t share = TURN_SIZE / (size_t)server.loop.count;
 
-	return share > TAKEN_SIZE ? TAKEN_SIZE : share < TAKEN_LEAST ? TAKEN_LEAST : share;
+	share = share > TAKEN_SIZE ? TAKEN_SIZE : share < TAKEN_LEAST ? TAKEN_LEAST : share;
+	return share < server.fan_share ? share : server.fan_share;
+}
+
+/* With --fan-out a few bytes may be for many: what one client says takes at most the time of a turn. */
+static void
+client_share_adapt(int64_t took_ms)
+{
+	if (took_ms > LOOP_TURN_MS / 2 && server.fan_share > FAN_LEAST)
+		server.fan_share /= 2;
+	else if (took_ms < LOOP_TURN_MS / 4 && server.fan_share < TAKEN_SIZE)
+		server.fan_share *= 2;
 }
 
 static void
 client_receive(struct client *c)
 {
 	size_t before = c->kept_size;
+	int64_t began = options.fan_out ? clock_ms() : 0;
 	ssize_t n;
 
 	if (before != 0)
@@ -1203,6 +1221,8 @@ client_receive(struct client *c)
 	if (c->stage == STAGE_OPEN && options.ping_ms != 0)
 		client_clock(c, &server.pings);
 	client_feed(c, server.taken, before + (size_t)n, false);
+	if (options.fan_out)
+		client_share_adapt(clock_ms() - began);
 }
 
 static void
@@ -1416,7 +1436,7 @@ order_room(const struct order *order)
 		struct client *c = ids_find(&server.ids, id);
 
 		if (c != NULL && order->verb == ORDER_PART)
-			rooms_part(&server.rooms, order->room, &c->rooms);
+			rooms_part(&server.rooms, order->room, c);
 		else if (c != NULL && !rooms_join(&server.rooms, order->room, c, &c->rooms))
 			return "no memory";
 	}
@@ -1461,15 +1481,16 @@ order_complain(uint64_t number, const char *why)
 	complain("record %llu of %s: %s", (unsigned long long)number, quoted(options.next[0]), why);
 }
 
-/* Takes the whole records out of what prog has said; at its end the last line too. */
+/* Takes the whole records out of what prog has said, until then (one record may be for all
+ * clients); at its end the last line too. */
 static void
-orders_take(enum splitter_want want)
+orders_take(enum splitter_want want, int64_t until)
 {
 	struct buffer *b = &program.pipes.from;
 	struct splitter *records = &program.records;
 	struct splitter_find find;
 
-	for (;;) {
+	for (program.behind = false;; program.behind = true) {
 		const char *why = NULL;
 
 		splitter_look(records, buffer_head(b), buffer_held(b),
@@ -1480,8 +1501,12 @@ orders_take(enum splitter_want want)
 			order_complain(records->number + 1, too_long);
 			continue;
 		}
-		if (find.kind != SPLITTER_PIECE)
+		if (find.kind != SPLITTER_PIECE) {
+			program.behind = false;
 			break;
+		}
+		if (program.behind && clock_ms() >= until)
+			return;
 		if (!program.skips)
 			why = order_do((char *)find.piece.at, find.piece.size);
 		program.skips = !find.piece.last;
@@ -1501,13 +1526,13 @@ static void
 program_out_close(void)
 {
 	if (program.pipes.out_open)
-		orders_take(SPLITTER_END);
+		orders_take(SPLITTER_END, CLOCK_NEVER);
 	pipes_close_out(&server.loop, &program.pipes);
 }
 
 /* One read. False where nothing came, now or ever. */
 static bool
-program_read(void)
+program_read(int64_t until)
 {
 	ssize_t n;
 
@@ -1515,7 +1540,7 @@ program_read(void)
 		return false;
 	n = pipes_read(&program.pipes, PROGRAM_SIZE);
 	if (n > 0) {
-		orders_take(SPLITTER_WHOLE);
+		orders_take(SPLITTER_WHOLE, until);
 		return true;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -1532,8 +1557,21 @@ program_read(void)
 static void
 program_read_all(void)
 {
-	for (int i = 0; i < LAST_READS && program_read(); i++)
+	uint64_t now = pipes_said(&program.pipes);
+
+	if (program.behind)
+		orders_take(SPLITTER_WHOLE, CLOCK_NEVER);
+	while (program.pipes.said < now && program_read(CLOCK_NEVER))
 		;
+}
+
+/* What a turn had no time for. */
+static void
+orders_go_on(void)
+{
+	if (program.behind)
+		orders_take(SPLITTER_WHOLE, clock_ms() + LOOP_TURN_MS);
+	server.loop.hurry = program.behind;
 }
 
 static int program_status(void);
@@ -1602,7 +1640,9 @@ program_out_ready(struct loop *loop, struct watch *watch, uint32_t events)
 {
 	(void)watch;
 	(void)events;
-	if (!program_read() && !program.pipes.out_open && !ending.begun) {
+	if (program.behind)
+		return;
+	if (!program_read(clock_ms() + LOOP_TURN_MS) && !program.pipes.out_open && !ending.begun) {
 		if (program.pid == 0)
 			all_close(program_status() == 0 ? CLOSE_NORMAL : CLOSE_INTERNAL_ERROR, program_status());
 		else
@@ -1871,14 +1911,16 @@ server_begin(void)
 		die(STATUS_FAILED, "getrandom: %s", strerror(errno));
 	if (loop_open(&server.loop) != 0)
 		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
+	server.fan_share = TAKEN_SIZE;
 	queue_begin(&server.heads, options.gate.limit_ms, head_late);
 	queue_begin(&server.pings, options.ping_ms, ping_due);
 	queue_begin(&server.pongs, options.ping_ms, pong_late);
 	queue_begin(&server.closes, options.close_ms, client_late);
 	queue_begin(&server.leaves, GATE_LEAVE_MS, client_late);
-	/* These two only keep an order: prog's reading decides, and server.unread. */
+	/* These three only keep an order: prog's reading decides, and server.unread. */
 	queue_begin(&server.words, TIME_LIMIT_MS, farewell_late);
 	queue_begin(&server.farewells, TIME_LIMIT_MS, farewell_late);
+	queue_begin(&server.lasts, TIME_LIMIT_MS, farewell_late);
 	queue_begin(&server.unreads, options.ping_ms == 0 ? UNREAD_MS : options.ping_ms, unread_due);
 	queue_begin(&server.looks, LOOK_MS, look_due);
 	queue_begin(&server.ends, options.close_ms, end_due);
@@ -1919,6 +1961,7 @@ serve(void)
 	notify_send("READY=1");
 	sandbox_begin();
 	while (!ending.over && !(ending.begun && server.count == 0 && program.pid == 0)) {
+		orders_go_on();
 		farewells_look();
 		program_flush();
 		asked_next();

@@ -1080,6 +1080,22 @@ descriptors() {
 	[ "$status" = 0 ]
 }
 
+@test "a program whose records are for many: a client comes in between them, for a turn is bounded in time" {
+	cd "$BATS_TEST_TMPDIR" || return
+	mkfifo go
+	yes '* text x' | head -n 28000 >flood
+	serve wshub sh -c 'while read -r id word rest; do echo "$id $word" >&2; [ "$id" != 50 ] || break; done
+		read -r go <go; dd bs=252000 count=1 if=flood status=none; echo written >&2; sed -u "s/^51 open.*/* text after/;t;d"'
+	server=$pid
+	start crowd tcppeer "connect:$port" crowd:50 "shout:$request" hold
+	server_says '^50 open$'
+	printf '%b' "$request" >request
+	comes() { echo go >go; start b tcppeer "connect:$port" file:request into:b.heard take:136; }
+	paused "$server" 0 eval 'comes; server_says ^written; await b.out ^sent'
+	await b.out '^took 136$'
+	tail -c 7 b.heard | head -c 3 | cmp - <(printf '\x81\x01x')
+}
+
 @test "a program that reads nothing any more: clients go on to hear it, what they say is dropped" {
 	: >"$BATS_TEST_TMPDIR/orders"
 	serve wshub sh -c 'exec <&-; echo deaf >&2; tail -n +1 -f "$0"' "$BATS_TEST_TMPDIR/orders"

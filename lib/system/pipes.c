@@ -76,6 +76,16 @@ pipes_seen(const struct pipes *p)
 	return p->told - buffer_held(&p->to) - (uint64_t)unread;
 }
 
+uint64_t
+pipes_said(const struct pipes *p)
+{
+	int unread = 0;
+
+	if (p->out_open)
+		(void)ioctl(p->out.fd, FIONREAD, &unread);
+	return p->said + (uint64_t)unread;
+}
+
 ssize_t
 pipes_read(struct pipes *p, size_t size)
 {
@@ -86,8 +96,10 @@ pipes_read(struct pipes *p, size_t size)
 		return -1;
 	}
 	n = read(p->out.fd, buffer_tail(&p->from), size);
-	if (n > 0)
+	if (n > 0) {
 		buffer_grow(&p->from, (size_t)n);
+		p->said += (uint64_t)n;
+	}
 	return n;
 }
 

@@ -18,6 +18,7 @@ struct pipes {
 	struct watch out; /* what it writes */
 	struct buffer to, from; /* in blocks of the stock */
 	uint64_t told;    /* bytes that it was given to read so far */
+	uint64_t said;    /* bytes that were read of it */
 	bool in_open, out_open;
 };
 
@@ -36,6 +37,9 @@ void pipes_settle(struct pipes *pipes);
 
 /* How far the program has read in what it was told: all of it where it reads no more. */
 uint64_t pipes_seen(const struct pipes *pipes);
+
+/* How many bytes it has written by now. */
+uint64_t pipes_said(const struct pipes *pipes);
 
 /* One read of at most size bytes. Returns how many came, 0 at the end, or -1 with errno. */
 ssize_t pipes_read(struct pipes *pipes, size_t size);

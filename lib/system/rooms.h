@@ -1,4 +1,5 @@
-/* Named rooms and who is in them. A room is there as long as somebody is in it. */
+/* Named rooms and who is in them. A room is there as long as somebody is in it. Each
+ * function takes the same time however many there are, rooms_part_all() for each room. */
 #ifndef FITTINGS_ROOMS_H
 #define FITTINGS_ROOMS_H
 
@@ -9,22 +10,29 @@
 #include "ground/span.h"
 
 struct room;
+struct link;
 
 /* One owner's place in one room. */
 struct member {
+	struct link *next_found; /* in its bucket by owner and room */
 	void *owner;
 	struct room *room;
-	struct member *next;         /* in the room */
-	struct member **here;        /* what points to us there */
-	struct member *next_room;    /* of this owner */
+	struct member *next;      /* in the room */
+	struct member **here;     /* what points to us there */
+	struct member *next_room; /* of this owner */
+	struct member **place;    /* and there */
 };
 
-enum { ROOMS_BUCKETS = 1024 };
+/* A hash table that grows. */
+struct table {
+	struct link **buckets;
+	size_t size, count;
+};
 
-/* secret is random: names come from clients, who must not aim at one bucket. */
+/* secret is random: names come from clients, who must not aim at one bucket. All else is zero. */
 struct rooms {
 	uint64_t secret;
-	struct room *buckets[ROOMS_BUCKETS];
+	struct table by_name, by_place;
 };
 
 /* Puts the owner, whose list of places is *places, into a room; again does
@@ -32,7 +40,7 @@ struct rooms {
 bool rooms_join(struct rooms *rooms, struct span name, void *owner, struct member **places);
 
 /* Takes the owner out of one room, where it is there, or out of all. */
-void rooms_part(struct rooms *rooms, struct span name, struct member **places);
+void rooms_part(struct rooms *rooms, struct span name, const void *owner);
 void rooms_part_all(struct rooms *rooms, struct member **places);
 
 /* The first of those in a room, on with member->next; NULL where there is no such room. */
