@@ -3,7 +3,7 @@
 static unsigned
 timer_start(struct ws_conn *conn, enum ws_timer timer)
 {
-	conn->timer = timer;
+	conn->timer = timer & 7;
 	return WS_TIMER;
 }
 

@@ -71,10 +71,9 @@ node_add(const struct node *node)
 	for (hash %= 4 * NODES_MAX; table[hash] != 0; hash = (hash + 1) % (4 * NODES_MAX))
 		if (memcmp(&nodes[table[hash] - 1], node, sizeof *node) == 0)
 			return false;
-	if (nodes_count == NODES_MAX) {
-		CHECK(!"more states than there is room for");
+	CHECK(nodes_count < NODES_MAX);
+	if (nodes_count == NODES_MAX)
 		return false;
-	}
 	nodes[nodes_count++] = *node;
 	table[hash] = (uint16_t)nodes_count;
 	return true;
