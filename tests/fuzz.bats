@@ -53,6 +53,10 @@ replays() {
 	replays origin
 }
 
+@test "fuzz: offers and answers of permessage-deflate are what a regular expression and a look-up say" {
+	replays extension
+}
+
 @test "fuzz: base64 and SHA-1 are what the slow readings say" {
 	replays base64
 }

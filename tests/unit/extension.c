@@ -1,0 +1,284 @@
+/* The negotiation of permessage-deflate: RFC 7692 section 7.1, in lists as RFC 6455 section 9.1 has them. */
+#include "codec/extension.h"
+
+#include "unit.h"
+
+#define D "permessage-deflate"
+#define SNO "; server_no_context_takeover"
+#define CNO "; client_no_context_takeover"
+#define SMAX "; server_max_window_bits"
+#define CMAX "; client_max_window_bits"
+
+static const struct extension any = {.server_bits = 15, .client_bits = 15};
+static struct http_fields fields;
+
+/* The fields of a head: those before the last are separated by newlines. */
+static void
+fields_set(const char *values)
+{
+	fields.count = 0;
+	for (const char *next = values; next != NULL; fields.count++) {
+		size_t n = strcspn(next, "\n");
+
+		fields.all[fields.count].name = span_of(fields.count == 0 ? "sec-websocket-extensions" : "Sec-WebSocket-Extensions");
+		/* Never freed: each test is a few values. */
+		fields.all[fields.count].value = (struct span){(const char *)unit_at_edge(next, n), n};
+		next = next[n] == '\0' ? NULL : next + n + 1;
+	}
+}
+
+/* What a server answers, `-' for no extension, `!' for a malformed field. */
+static const char *
+answer_of(const struct extension *want, const char *offers)
+{
+	static char answer[EXTENSION_SIZE + 1];
+	struct text out = {.at = answer, .room = EXTENSION_SIZE};
+	struct extension agreed = {0};
+	const char *why = NULL;
+	enum extension_result result;
+
+	fields_set(offers);
+	result = extension_accept(&fields, want, &agreed, &why);
+	CHECK((result == EXTENSION_BAD) == (why != NULL));
+	if (result != EXTENSION_AGREED)
+		return result == EXTENSION_NONE ? "-" : "!";
+	extension_put(&out, &agreed);
+	CHECK(!out.cut);
+	answer[out.size] = '\0';
+	return answer;
+}
+
+static void
+answers(const struct extension *want, const char *offers, const char *answer)
+{
+	const char *got = answer_of(want, offers);
+
+	if (strcmp(got, answer) != 0)
+		printf("# %s: got %s, want %s\n", offers, got, answer);
+	CHECK(strcmp(got, answer) == 0);
+}
+
+static void
+a_server_answers_each_parameter(void)
+{
+	answers(&any, D, D);
+	answers(&any, D SNO, D SNO);
+	answers(&any, D CNO, D CNO);
+	answers(&any, D SMAX "=10", D SMAX "=10");
+	answers(&any, D SMAX "=8", D SMAX "=8");
+	answers(&any, D SMAX "=15", D SMAX "=15");
+	answers(&any, D CMAX, D);
+	answers(&any, D CMAX "=9", D CMAX "=9");
+	answers(&any, D CMAX "=11" SMAX "=12" CNO SNO, D SNO CNO SMAX "=12" CMAX "=11");
+	/* RFC 7692 section 7.1.3. */
+	answers(&any, D CMAX SMAX "=10", D SMAX "=10");
+	answers(&any, D CMAX SMAX "=10, " D CMAX, D SMAX "=10");
+}
+
+static void
+a_server_limits_both_windows(void)
+{
+	static const struct extension small = {.server_bits = 10, .client_bits = 9};
+	static const struct extension alone = {.server_no_takeover = true, .client_no_takeover = true,
+		.server_bits = 15, .client_bits = 15};
+
+	answers(&small, D CMAX, D SMAX "=10" CMAX "=9");
+	answers(&small, D CMAX "=8", D SMAX "=10" CMAX "=8");
+	answers(&small, D CMAX "=15" SMAX "=9", D SMAX "=9" CMAX "=9");
+	answers(&small, D CMAX SMAX "=11", D SMAX "=10" CMAX "=9");
+	/* It must not limit a client that does not offer it, so it passes over the offer. */
+	answers(&small, D, "-");
+	answers(&small, D SNO ", " D CMAX, D SMAX "=10" CMAX "=9");
+	answers(&alone, D, D SNO CNO);
+	answers(&alone, D SNO CNO, D SNO CNO);
+}
+
+static void
+a_server_passes_over_invalid_offers(void)
+{
+	static const char *const invalid[] = {
+		D "; unknown", D "; unknown=1",
+		D SNO SNO, D CNO CNO, D SMAX "=9" SMAX "=9", D CMAX CMAX, D CMAX "=9" CMAX, D CMAX CMAX "=9",
+		D SNO "=1", D CNO "=true", D SNO "=\"1\"",
+		D SMAX, D SMAX "=7", D SMAX "=16", D SMAX "=08", D SMAX "=010", D SMAX "=0", D SMAX "=1", D SMAX "=100",
+		D SMAX "=150", D SMAX "=1a", D SMAX "=-8", D SMAX "=+9", D SMAX "=9.0", D SMAX "=18446744073709551625",
+		D CMAX "=7", D CMAX "=16", D CMAX "=09", D CMAX "=1000", D CMAX "=a",
+		"Permessage-Deflate", "x-webkit-deflate-frame", "permessage-deflate2; server_max_window_bits=10",
+		"permessage-bzip2, permessage-foo; server_max_window_bits=10",
+	};
+
+	for (size_t i = 0; i < sizeof invalid / sizeof *invalid; i++) {
+		char two[256];
+
+		answers(&any, invalid[i], "-");
+		(void)snprintf(two, sizeof two, "%s, " D CNO ", " D, invalid[i]);
+		answers(&any, two, D CNO);
+		(void)snprintf(two, sizeof two, "%s\n" D CNO, invalid[i]);
+		answers(&any, two, D CNO);
+	}
+}
+
+static void
+lists_are_read_as_the_grammar_has_them(void)
+{
+	answers(&any, "", "-");
+	answers(&any, " ", "-");
+	answers(&any, " , ,", "-");
+	answers(&any, " \t" D "\t ", D);
+	answers(&any, ",," D " ;server_max_window_bits\t=  9 ,", D SMAX "=9");
+	answers(&any, D ";server_no_context_takeover;client_max_window_bits=\"10\"", D SNO CMAX "=10");
+	answers(&any, D SMAX "=\"1\\2\"" CMAX "=\"\\8\"", D SMAX "=12" CMAX "=8");
+	answers(&any, "foo; a=1; b; c=\"x\\y\", " D, D);
+	answers(&any, "foo\n\n" D SNO "\n" D, D SNO);
+}
+
+static void
+malformed_lists_are_refused(void)
+{
+	static const char *const malformed[] = {
+		";", "=", "\"" D "\"", D ";", D "; ", D "; ;", D "; =1", D "; a=", D "; a=,", D "; a=\"\"", D "; a=\"1", D "; a=\"1\\",
+		D "; a=\"1\\\"", D "; a=\"1 2\"", D "; a=\"1,2\"", D "; a=\"\\,\"", D "; a=\"1\"2", D "; a=b=c", D "; a b", D " x",
+		D "/1", D "; a=\\1", "foo; =, " D, D "; a=(", D "\x7f", D "; a=\"\xc3\xa4\"", D "@",
+	};
+
+	for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
+		char two[128];
+
+		answers(&any, malformed[i], "!");
+		(void)snprintf(two, sizeof two, D ", %s", malformed[i]);
+		answers(&any, two, "!");
+		(void)snprintf(two, sizeof two, D "\n%s", malformed[i]);
+		answers(&any, two, "!");
+	}
+}
+
+/* What a client makes of the answer to its offer, `-' for no extension, `!' for a wrong one. */
+static const char *
+checked(const char *offer, const char *answer)
+{
+	static char got[EXTENSION_SIZE + 1];
+	struct text out = {.at = got, .room = EXTENSION_SIZE};
+	struct extension offered = {0}, agreed = {0};
+	enum extension_result result;
+	const char *why = NULL;
+
+	/* An offer, as the server above takes it, but for the window that it would choose itself. */
+	if (offer != NULL) {
+		struct extension e = {.server_bits = 15, .client_bits = 15};
+		bool no_value = strstr(offer, CMAX) != NULL && strstr(offer, CMAX "=") == NULL;
+
+		fields_set(offer);
+		CHECK(extension_accept(&fields, &e, &offered, &why) == EXTENSION_AGREED);
+		offered.client_bits_any = no_value;
+		extension_put(&out, &offered);
+		got[out.size] = '\0';
+		CHECK(strcmp(got, offer) == 0);
+		out.size = 0;
+	}
+	fields.count = 0;
+	if (answer != NULL)
+		fields_set(answer);
+	result = extension_check(&fields, offer != NULL ? &offered : NULL, &agreed, &why);
+	CHECK(result != EXTENSION_BAD || why != NULL);
+	if (result != EXTENSION_AGREED)
+		return result == EXTENSION_NONE ? "-" : "!";
+	CHECK(agreed.server_bits != 0 && agreed.client_bits != 0 && !agreed.client_bits_any);
+	extension_put(&out, &agreed);
+	got[out.size] = '\0';
+	return got;
+}
+
+static void
+checks(const char *offer, const char *answer, const char *want)
+{
+	const char *got = checked(offer, answer);
+
+	if (strcmp(got, want) != 0)
+		printf("# %s, %s: got %s, want %s\n", offer == NULL ? "nothing" : offer, answer == NULL ? "nothing" : answer, got, want);
+	CHECK(strcmp(got, want) == 0);
+}
+
+#define BOTH(s, c) SMAX "=" #s CMAX "=" #c
+
+static void
+a_client_takes_what_it_can_honor(void)
+{
+	checks(D, NULL, "-");
+	checks(D, "", "-");
+	checks(NULL, NULL, "-");
+	checks(D, D, D BOTH(15, 15));
+	/* It takes these although it did not offer them (sections 7.1.1.1, 7.1.1.2 and 7.1.2.1). */
+	checks(D, D SNO, D SNO BOTH(15, 15));
+	checks(D, D CNO SMAX "=8", D CNO BOTH(8, 15));
+	checks(D CMAX, D CMAX "=10", D BOTH(15, 10));
+	checks(D CMAX, D, D BOTH(15, 15));
+	checks(D SMAX "=12", D SMAX "=12", D BOTH(12, 15));
+	checks(D SMAX "=12", D SMAX "=\"9\"", D BOTH(9, 15));
+	checks(D SMAX "=15", D, D BOTH(15, 15));
+	checks(D SNO, D SNO, D SNO BOTH(15, 15));
+	/* What its offer says of itself holds without the server's word. */
+	checks(D CNO, D, D CNO BOTH(15, 15));
+	checks(D CMAX "=10", D, D BOTH(15, 10));
+	checks(D CMAX "=10", D CMAX "=12", D BOTH(15, 10));
+	checks(D CMAX "=10", D CMAX "=9", D BOTH(15, 9));
+}
+
+static void
+a_client_refuses_what_was_not_offered(void)
+{
+	static const char *const wrong[] = {
+		D CMAX "=10", D CMAX, D "; unknown", D SNO SNO, D SMAX "=9" SMAX "=9", D SMAX, D SMAX "=7", D SMAX "=16", D SMAX "=09",
+		D CNO "=1", "foo", "foo, " D, D ", foo", D ", " D, D "\n" D, D "\n", "\n", "Permessage-Deflate", D ";", D "; a=\"", ";",
+	};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		checks(D, wrong[i], "!");
+	checks(NULL, D, "!");
+	checks(NULL, "foo", "!");
+	checks(D CMAX, D CMAX, "!");
+	checks(D CMAX, D CMAX "=16", "!");
+	checks(D SMAX "=12", D SMAX "=13", "!");
+	checks(D SMAX "=12", D, "!");
+	checks(D SNO, D, "!");
+}
+
+static void
+a_variable_holds_an_answer(void)
+{
+	static const char *const wrong[] = {"", "foo", D ", " D, D ", foo", D CMAX, D "; a", D SMAX "=7", D ";", D SNO SNO};
+	struct extension e;
+
+	CHECK(extension_parse(span_of(D), &e) && e.server_bits == 15 && e.client_bits == 15 && !e.server_no_takeover
+	    && !e.client_no_takeover);
+	CHECK(extension_parse(span_of(D SNO BOTH(8, 9)), &e) && e.server_bits == 8 && e.client_bits == 9
+	    && e.server_no_takeover && !e.client_no_takeover);
+	CHECK(extension_parse(span_of(D CNO), &e) && e.client_no_takeover && !e.server_no_takeover);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		CHECK(!extension_parse(span_of(wrong[i]), &e));
+}
+
+static void
+the_longest_one_has_room(void)
+{
+	char all[EXTENSION_SIZE];
+	struct text out = {.at = all, .room = sizeof all};
+
+	extension_put(&out, &(struct extension){.server_no_takeover = true, .client_no_takeover = true, .server_bits = 15,
+	    .client_bits = 15});
+	CHECK(!out.cut && span_equal((struct span){all, out.size}, span_of(D SNO CNO BOTH(15, 15))));
+}
+
+int
+main(void)
+{
+	TEST(a_server_answers_each_parameter);
+	TEST(a_server_limits_both_windows);
+	TEST(a_server_passes_over_invalid_offers);
+	TEST(lists_are_read_as_the_grammar_has_them);
+	TEST(malformed_lists_are_refused);
+	TEST(a_client_takes_what_it_can_honor);
+	TEST(a_client_refuses_what_was_not_offered);
+	TEST(a_variable_holds_an_answer);
+	TEST(the_longest_one_has_room);
+	return unit_done();
+}
