@@ -128,10 +128,6 @@ cov:
 	tests/cov build/cov
 covered: $(UNITS:%=$(B)/unit/%) fuzzers
 .PHONY: covered
-# Whether the tests see small bugs put in on purpose.
-.PHONY: mutations
-mutations:
-	tests/mutations
 .PHONY: asan musl static shared check-asan check-musl check-static check-shared
 asan musl static shared:
 	$(MAKE) $(variant_$@) all
