@@ -227,7 +227,7 @@ static void
 key_put(struct job *job, int64_t position)
 {
 	char number[64];
-	struct text text = {.at = number, .room = sizeof number};
+	struct strbuf text = {.at = number, .room = sizeof number};
 	struct span key = csv_record_field(&job->keys, position);
 
 	if (position < 1 || (uint64_t)position > job->keys.count) {
@@ -356,7 +356,7 @@ static void
 name_missing_die(struct job *job, const struct csv_item *item)
 {
 	char fields[160], hint[80];
-	struct text names = {.at = fields, .room = sizeof fields}, why = {.at = hint, .room = sizeof hint};
+	struct strbuf names = {.at = fields, .room = sizeof fields}, why = {.at = hint, .room = sizeof hint};
 
 	csv_header_describe(&job->keys, &names);
 	csv_header_hint(&job->keys, &job->csv, &why);

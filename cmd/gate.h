@@ -124,7 +124,7 @@ gate_environment_in(void *room, size_t *size, const struct http_request *request
 	extern char **environ;
 	size_t slots = 1 + CGI_OWN_MAX + request->fields.count, kept = 0, added;
 	char **all = room, *entry;
-	struct text text = {0};
+	struct strbuf text = {0};
 
 	for (size_t i = 0; environ[i] != NULL; i++)
 		slots++;

@@ -14,7 +14,7 @@
 #include "ground/option.h"
 #include "ground/say.h"
 #include "ground/status.h"
-#include "ground/text.h"
+#include "ground/strbuf.h"
 #include "system/address.h"
 #include "system/alarm.h"
 #include "system/child.h"
@@ -1374,15 +1374,15 @@ static void
 client_name_lines(void)
 {
 	static char name[sizeof "wsframe: " + ADDRESS_TEXT_SIZE];
-	struct text t = {.at = name, .room = sizeof name - 1};
+	struct strbuf t = {.at = name, .room = sizeof name - 1};
 	const char *ip = getenv("TCPREMOTEIP"), *port = getenv("TCPREMOTEPORT");
 
 	if (ip == NULL || port == NULL)
 		return;
-	text_put_string(&t, strchr(ip, ':') == NULL ? "wsframe: " : "wsframe: [");
-	text_put_string(&t, ip);
-	text_put_string(&t, strchr(ip, ':') == NULL ? ":" : "]:");
-	text_put_string(&t, port);
+	strbuf_put_string(&t, strchr(ip, ':') == NULL ? "wsframe: " : "wsframe: [");
+	strbuf_put_string(&t, ip);
+	strbuf_put_string(&t, strchr(ip, ':') == NULL ? ":" : "]:");
+	strbuf_put_string(&t, port);
 	if (!t.cut)
 		say_as(name);
 }

@@ -28,7 +28,7 @@
 #include "ground/option.h"
 #include "ground/say.h"
 #include "ground/status.h"
-#include "ground/text.h"
+#include "ground/strbuf.h"
 #include "system/address.h"
 #include "system/asked.h"
 #include "system/child.h"
@@ -273,17 +273,17 @@ static void
 program_tell(const struct client *c, const char *word, const void *rest, size_t n)
 {
 	char head[64], length[32];
-	struct text t = {.at = head, .room = sizeof head}, size = {.at = length, .room = sizeof length};
+	struct strbuf t = {.at = head, .room = sizeof head}, size = {.at = length, .room = sizeof length};
 
 	if (!program.pipes.in_open)
 		return;
-	text_put_number(&t, c->id);
-	text_put_char(&t, ' ');
-	text_put_string(&t, word);
-	text_put_char(&t, ' ');
+	strbuf_put_number(&t, c->id);
+	strbuf_put_char(&t, ' ');
+	strbuf_put_string(&t, word);
+	strbuf_put_char(&t, ' ');
 	if (options.exact) {
-		text_put_number(&size, t.size + n);
-		text_put_char(&size, ':');
+		strbuf_put_number(&size, t.size + n);
+		strbuf_put_char(&size, ':');
 		program_put(length, size.size, false);
 	}
 	program_put(head, t.size, false);
@@ -292,14 +292,14 @@ program_tell(const struct client *c, const char *word, const void *rest, size_t 
 		program_put(options.exact ? "," : "\n", 1, false);
 }
 
-static struct text
+static struct strbuf
 scratch_text(void)
 {
-	return (struct text){.at = server.scratch, .room = sizeof server.scratch};
+	return (struct strbuf){.at = server.scratch, .room = sizeof server.scratch};
 }
 
 static void
-program_tell_text(const struct client *c, const char *word, const struct text *text)
+program_tell_text(const struct client *c, const char *word, const struct strbuf *text)
 {
 	program_tell(c, word, text->at, text->size);
 }
@@ -469,14 +469,14 @@ client_mark(struct client *c)
 static void
 client_tell_end(struct client *c, unsigned code, struct span reason)
 {
-	struct text text = scratch_text();
+	struct strbuf text = scratch_text();
 
 	if (!c->known)
 		return;
 	c->known = false;
-	text_put_number(&text, code);
-	text_put_char(&text, ' ');
-	text_put(&text, reason);
+	strbuf_put_number(&text, code);
+	strbuf_put_char(&text, ' ');
+	strbuf_put(&text, reason);
 	program_tell_text(c, "close", &text);
 	if (options.verbose)
 		say("%s disconnected (%llu, %u%s%s)", client_name(c), (unsigned long long)c->id, code,
@@ -953,13 +953,13 @@ headers_tell(const struct client *c)
 	const bool realm = options.gate.policy.realm != NULL;
 
 	for (size_t i = 0; options.headers && i < fields->count; i++) {
-		struct text text = scratch_text();
+		struct strbuf text = scratch_text();
 
 		if (realm && span_equal_case(fields->all[i].name, span_of("Authorization")))
 			continue;
-		text_put(&text, fields->all[i].name);
-		text_put_string(&text, ": ");
-		text_put(&text, fields->all[i].value);
+		strbuf_put(&text, fields->all[i].name);
+		strbuf_put_string(&text, ": ");
+		strbuf_put(&text, fields->all[i].value);
 		program_tell_text(c, "header", &text);
 	}
 }
@@ -977,7 +977,7 @@ user_tell(const struct client *c)
 static void
 client_open(struct client *c, const struct handshake *d)
 {
-	struct text text = scratch_text();
+	struct strbuf text = scratch_text();
 
 	c->stage = STAGE_OPEN;
 	c->id = ids_give(&server.ids, c);
@@ -992,12 +992,12 @@ client_open(struct client *c, const struct handshake *d)
 		deadline_drop(&c->deadline);
 	if (options.fan_out && !rooms_join(&server.rooms, server.request.path, c, &c->rooms))
 		client_fail(c, CLOSE_INTERNAL_ERROR, "no memory");
-	text_put_string(&text, c->peer);
-	text_put_char(&text, ' ');
-	text_put(&text, server.request.target);
+	strbuf_put_string(&text, c->peer);
+	strbuf_put_char(&text, ' ');
+	strbuf_put(&text, server.request.target);
 	if (d->protocol.size != 0)
-		text_put_char(&text, ' ');
-	text_put(&text, d->protocol);
+		strbuf_put_char(&text, ' ');
+	strbuf_put(&text, d->protocol);
 	program_tell_text(c, "open", &text);
 	user_tell(c);
 	headers_tell(c);

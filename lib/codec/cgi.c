@@ -3,24 +3,24 @@
 #include "codec/base64.h"
 
 static void
-put_variable(struct text *t, const char *name, struct span value)
+put_variable(struct strbuf *t, const char *name, struct span value)
 {
-	text_put_string(t, name);
-	text_put_char(t, '=');
-	text_put(t, value);
-	text_put_char(t, '\0');
+	strbuf_put_string(t, name);
+	strbuf_put_char(t, '=');
+	strbuf_put(t, value);
+	strbuf_put_char(t, '\0');
 }
 
 static void
-put_decoded(struct text *t, const char *name, struct span path)
+put_decoded(struct strbuf *t, const char *name, struct span path)
 {
 	int c;
 
-	text_put_string(t, name);
-	text_put_char(t, '=');
+	strbuf_put_string(t, name);
+	strbuf_put_char(t, '=');
 	while ((c = http_path_next(&path)) >= 0)
-		text_put_char(t, (char)c);
-	text_put_char(t, '\0');
+		strbuf_put_char(t, (char)c);
+	strbuf_put_char(t, '\0');
 }
 
 static bool
@@ -47,44 +47,44 @@ came_before(const struct http_fields *fields, size_t index)
 /* The field at index and the following fields of its name, as one value. Cookie is no list: a comma
  * would be part of a cookie's value (RFC 9113 section 8.2.3). */
 static void
-put_field(struct text *t, const struct http_fields *fields, size_t index)
+put_field(struct strbuf *t, const struct http_fields *fields, size_t index)
 {
 	struct span name = fields->all[index].name;
 	const char *between = span_equal_case(name, span_of("Cookie")) ? "; " : ", ";
 
-	text_put_string(t, "HTTP_");
+	strbuf_put_string(t, "HTTP_");
 	for (size_t i = 0; i < name.size; i++) {
 		char c = name.at[i];
 
-		text_put_char(t, c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c);
+		strbuf_put_char(t, c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c);
 	}
-	text_put_char(t, '=');
-	text_put(t, fields->all[index].value);
+	strbuf_put_char(t, '=');
+	strbuf_put(t, fields->all[index].value);
 	for (size_t i = index + 1; i < fields->count; i++) {
 		if (!span_equal_case(fields->all[i].name, name))
 			continue;
-		text_put_string(t, between);
-		text_put(t, fields->all[i].value);
+		strbuf_put_string(t, between);
+		strbuf_put(t, fields->all[i].value);
 	}
-	text_put_char(t, '\0');
+	strbuf_put_char(t, '\0');
 }
 
 /* The port that the connection came in on, else the one that the client thinks it is. */
 static size_t
-put_server_port(struct text *t, const struct handshake *d, const struct cgi_connection *c)
+put_server_port(struct strbuf *t, const struct handshake *d, const struct cgi_connection *c)
 {
-	text_put_string(t, "SERVER_PORT=");
+	strbuf_put_string(t, "SERVER_PORT=");
 	if (c->local_port.size != 0)
-		text_put(t, c->local_port);
+		strbuf_put(t, c->local_port);
 	else
-		text_put_number(t, d->host.port < 0 ? 80 : (unsigned)d->host.port);
-	text_put_char(t, '\0');
+		strbuf_put_number(t, d->host.port < 0 ? 80 : (unsigned)d->host.port);
+	strbuf_put_char(t, '\0');
 	return 1;
 }
 
 size_t
 cgi_environment(const struct http_request *request, const struct handshake *decision,
-    const struct cgi_connection *connection, struct text *out)
+    const struct cgi_connection *connection, struct strbuf *out)
 {
 	const struct {
 		const char *name;

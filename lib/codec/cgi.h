@@ -11,7 +11,7 @@
 #include "codec/handshake.h"
 #include "codec/http.h"
 #include "ground/span.h"
-#include "ground/text.h"
+#include "ground/strbuf.h"
 
 /* Enough for any request: a byte of the head comes at most three times, and
  * there is a variable for each field besides our own. */
@@ -31,7 +31,7 @@ struct cgi_connection {
  * another, and so is Proxy: HTTP_PROXY means something else to many programs.
  */
 size_t cgi_environment(const struct http_request *request, const struct handshake *decision,
-    const struct cgi_connection *connection, struct text *out);
+    const struct cgi_connection *connection, struct strbuf *out);
 
 /*
  * The user's name in the request's Basic credentials (RFC 7617), in room, with a

@@ -3,7 +3,7 @@
 #include "codec/base64.h"
 #include "codec/handshake.h"
 #include "ground/number.h"
-#include "ground/text.h"
+#include "ground/strbuf.h"
 
 static const struct span nothing = {"", 0};
 
@@ -41,50 +41,50 @@ client_url_parse(const char *text, struct client_url *url)
 }
 
 static void
-put_protocols(struct text *t, const struct policy *p)
+put_protocols(struct strbuf *t, const struct policy *p)
 {
 	const char *between = "Sec-WebSocket-Protocol: ";
 
 	for (size_t i = 0; i < p->count; i++) {
 		if (p->rules[i].kind != POLICY_PROTOCOL)
 			continue;
-		text_put_string(t, between);
-		text_put(t, p->rules[i].text);
+		strbuf_put_string(t, between);
+		strbuf_put(t, p->rules[i].text);
 		between = ", ";
 	}
 	if (policy_count(p, POLICY_PROTOCOL) != 0)
-		text_put_string(t, "\r\n");
+		strbuf_put_string(t, "\r\n");
 }
 
 size_t
 client_request(const struct policy *policy, const struct client_url *url,
     const unsigned char nonce[CLIENT_NONCE_SIZE], char out[CLIENT_REQUEST_SIZE])
 {
-	struct text t = {.at = out, .room = CLIENT_REQUEST_SIZE};
+	struct strbuf t = {.at = out, .room = CLIENT_REQUEST_SIZE};
 	char key[HANDSHAKE_KEY_SIZE];
 
 	base64_encode(nonce, CLIENT_NONCE_SIZE, key);
-	text_put_string(&t, "GET ");
+	strbuf_put_string(&t, "GET ");
 	if (url->path_query.size == 0 || *url->path_query.at != '/')
-		text_put_string(&t, "/");
-	text_put(&t, url->path_query);
-	text_put_string(&t, " HTTP/1.1\r\n");
+		strbuf_put_string(&t, "/");
+	strbuf_put(&t, url->path_query);
+	strbuf_put_string(&t, " HTTP/1.1\r\n");
 	/* The scheme's own port is not written (RFC 6455 section 4.1). */
-	text_put_string(&t, "Host: ");
-	text_put(&t, url->host.host);
+	strbuf_put_string(&t, "Host: ");
+	strbuf_put(&t, url->host.host);
 	if (url->host.port >= 0 && url->host.port != 80) {
-		text_put_string(&t, ":");
-		text_put_number(&t, (unsigned)url->host.port);
+		strbuf_put_string(&t, ":");
+		strbuf_put_number(&t, (unsigned)url->host.port);
 	}
-	text_put_string(&t, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
+	strbuf_put_string(&t, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
 	http_put_field(&t, span_of("Sec-WebSocket-Key"), (struct span){key, sizeof key});
-	text_put_string(&t, "Sec-WebSocket-Version: 13\r\n");
+	strbuf_put_string(&t, "Sec-WebSocket-Version: 13\r\n");
 	for (size_t i = 0; i < policy->count; i++)
 		if (policy->rules[i].kind == POLICY_ORIGIN)
 			http_put_field(&t, span_of("Origin"), policy->rules[i].text);
 	put_protocols(&t, policy);
 	policy_put_fields(policy, &t);
-	text_put_string(&t, "\r\n");
+	strbuf_put_string(&t, "\r\n");
 	return t.cut ? 0 : t.size;
 }
 

@@ -113,7 +113,7 @@ csv_numbers_find(const struct csv_record *header, struct csv_number *numbers)
 }
 
 void
-csv_key_put(struct text *key, uint64_t number, bool from_end, const struct csv_number *numbers, size_t count)
+csv_key_put(struct strbuf *key, uint64_t number, bool from_end, const struct csv_number *numbers, size_t count)
 {
 	const struct csv_number wanted = {.number = number, .from_end = from_end};
 	size_t low = 0;
@@ -127,37 +127,37 @@ csv_key_put(struct text *key, uint64_t number, bool from_end, const struct csv_n
 			high = middle;
 	}
 	if (from_end)
-		text_put_char(key, '~');
-	text_put_number(key, number);
+		strbuf_put_char(key, '~');
+	strbuf_put_number(key, number);
 	if (low < count && numbers[low].number == number && numbers[low].from_end == from_end) {
-		text_put_char(key, '_');
-		text_put_number(key, numbers[low].suffix);
+		strbuf_put_char(key, '_');
+		strbuf_put_number(key, numbers[low].suffix);
 	}
 }
 
 void
-csv_header_describe(const struct csv_record *header, struct text *text)
+csv_header_describe(const struct csv_record *header, struct strbuf *text)
 {
 	const size_t frame = strlen(", '', ...");
 
-	text_put_number(text, header->count);
-	text_put_string(text, header->count == 1 ? " field: " : " fields: ");
+	strbuf_put_number(text, header->count);
+	strbuf_put_string(text, header->count == 1 ? " field: " : " fields: ");
 	for (size_t i = 1; i <= header->count; i++) {
 		struct span name = csv_record_field(header, (int64_t)i);
 		size_t room = text->room - text->size;
 		bool fits = room >= frame + name.size;
 
 		if (i > 1)
-			text_put_string(text, ", ");
+			strbuf_put_string(text, ", ");
 		if (fits || i == 1) {
-			text_put_char(text, '\'');
-			text_put(text, fits ? name : (struct span){name.at, room - frame});
+			strbuf_put_char(text, '\'');
+			strbuf_put(text, fits ? name : (struct span){name.at, room - frame});
 		}
 		if (!fits) {
-			text_put_string(text, "...");
+			strbuf_put_string(text, "...");
 			return;
 		}
-		text_put_char(text, '\'');
+		strbuf_put_char(text, '\'');
 	}
 }
 
@@ -202,33 +202,33 @@ likely_delimiter(const struct csv_record *header, const struct csv_dialect *dial
 }
 
 static void
-delimiter_put(struct text *text, const char *before, char delimiter)
+delimiter_put(struct strbuf *text, const char *before, char delimiter)
 {
-	text_put_string(text, before);
+	strbuf_put_string(text, before);
 	if (delimiter == '\t')
-		text_put_string(text, "\\t");
+		strbuf_put_string(text, "\\t");
 	else
-		text_put_char(text, delimiter);
-	text_put_char(text, '\'');
+		strbuf_put_char(text, delimiter);
+	strbuf_put_char(text, '\'');
 }
 
 void
-csv_header_hint(const struct csv_record *header, const struct csv *csv, struct text *text)
+csv_header_hint(const struct csv_record *header, const struct csv *csv, struct strbuf *text)
 {
 	struct span all = {(const char *)header->bytes, header->used}, first = csv_record_field(header, 1);
 	char likely = likely_delimiter(header, &csv->dialect);
 
 	if (span_begins_case(all, span_of("\xff\xfe")) || span_begins_case(all, span_of("\xfe\xff"))) {
-		text_put_string(text, " (UTF-16: iconv -f UTF-16 -t UTF-8)");
+		strbuf_put_string(text, " (UTF-16: iconv -f UTF-16 -t UTF-8)");
 	} else if (is_sep_line(header)) {
-		text_put_string(text, " (pass over the line 'sep=': tail -n +2");
+		strbuf_put_string(text, " (pass over the line 'sep=': tail -n +2");
 		if (first.size == 5)
 			delimiter_put(text, ", then -d '", first.at[4]);
-		text_put_char(text, ')');
+		strbuf_put_char(text, ')');
 	} else if (csv->bare_cr && bytes_count(header, '\r') != 0) {
-		text_put_string(text, " (CR alone does not end a record: tr '\\r' '\\n')");
+		strbuf_put_string(text, " (CR alone does not end a record: tr '\\r' '\\n')");
 	} else if (likely != '\0') {
 		delimiter_put(text, " (perhaps -d '", likely);
-		text_put_char(text, ')');
+		strbuf_put_char(text, ')');
 	}
 }

@@ -7,7 +7,7 @@
 
 #include "codec/csv.h"
 #include "codec/csv_record.h"
-#include "ground/text.h"
+#include "ground/strbuf.h"
 
 /* A number that is a name in the header, so that a field without a name cannot have it as its key. */
 struct csv_number {
@@ -23,13 +23,13 @@ size_t csv_numbers_count(const struct csv_record *header);
 size_t csv_numbers_find(const struct csv_record *header, struct csv_number *numbers);
 
 /* The key of a field beyond the header: the first of N, N_2, N_3 ... that is no name in it. */
-void csv_key_put(struct text *key, uint64_t number, bool from_end, const struct csv_number *numbers,
+void csv_key_put(struct strbuf *key, uint64_t number, bool from_end, const struct csv_number *numbers,
                  size_t count);
 
 /* The number of fields and the first names, as many as there is room for: `2 fields: 'a', 'b'`. */
-void csv_header_describe(const struct csv_record *header, struct text *text);
+void csv_header_describe(const struct csv_record *header, struct strbuf *text);
 
 /* What the user may have to do before a name is found, as ` (hint)`; nothing if the header looks right. */
-void csv_header_hint(const struct csv_record *header, const struct csv *csv, struct text *text);
+void csv_header_hint(const struct csv_record *header, const struct csv *csv, struct strbuf *text);
 
 #endif

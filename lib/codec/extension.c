@@ -267,21 +267,21 @@ extension_parse(struct span text, struct extension *extension)
 }
 
 void
-extension_put(struct text *out, const struct extension *e)
+extension_put(struct strbuf *out, const struct extension *e)
 {
-	text_put_string(out, "permessage-deflate");
+	strbuf_put_string(out, "permessage-deflate");
 	if (e->server_no_takeover)
-		text_put_string(out, "; server_no_context_takeover");
+		strbuf_put_string(out, "; server_no_context_takeover");
 	if (e->client_no_takeover)
-		text_put_string(out, "; client_no_context_takeover");
+		strbuf_put_string(out, "; client_no_context_takeover");
 	if (e->server_bits != 0) {
-		text_put_string(out, "; server_max_window_bits=");
-		text_put_number(out, e->server_bits);
+		strbuf_put_string(out, "; server_max_window_bits=");
+		strbuf_put_number(out, e->server_bits);
 	}
 	if (e->client_bits != 0 || e->client_bits_any)
-		text_put_string(out, "; client_max_window_bits");
+		strbuf_put_string(out, "; client_max_window_bits");
 	if (e->client_bits != 0) {
-		text_put_char(out, '=');
-		text_put_number(out, e->client_bits);
+		strbuf_put_char(out, '=');
+		strbuf_put_number(out, e->client_bits);
 	}
 }

@@ -9,7 +9,7 @@
 
 #include "codec/http.h"
 #include "ground/span.h"
-#include "ground/text.h"
+#include "ground/strbuf.h"
 
 enum { EXTENSION_BITS_MIN = 8, EXTENSION_BITS_MAX = 15, EXTENSION_SIZE = 160 /* of an offer or an answer */ };
 
@@ -48,6 +48,6 @@ enum extension_result extension_check(const struct http_fields *fields, const st
 bool extension_parse(struct span text, struct extension *extension);
 
 /* Appends an offer or an answer. */
-void extension_put(struct text *out, const struct extension *extension);
+void extension_put(struct strbuf *out, const struct extension *extension);
 
 #endif

@@ -3,7 +3,7 @@
 #include "codec/base64.h"
 #include "codec/origin.h"
 #include "codec/sha1.h"
-#include "ground/text.h"
+#include "ground/strbuf.h"
 
 enum { NONCE_SIZE = 16 };
 
@@ -303,31 +303,31 @@ handshake_check(const struct policy *policy, struct http_request *request,
 }
 
 static void
-put_status_line(struct text *t, enum http_status status)
+put_status_line(struct strbuf *t, enum http_status status)
 {
-	text_put_string(t, "HTTP/1.1 ");
-	text_put_number(t, status);
-	text_put_string(t, " ");
-	text_put_string(t, http_reason(status));
-	text_put_string(t, "\r\n");
+	strbuf_put_string(t, "HTTP/1.1 ");
+	strbuf_put_number(t, status);
+	strbuf_put_string(t, " ");
+	strbuf_put_string(t, http_reason(status));
+	strbuf_put_string(t, "\r\n");
 }
 
 static void
-put_length(struct text *t, size_t n)
+put_length(struct strbuf *t, size_t n)
 {
-	text_put_string(t, "Content-Length: ");
-	text_put_number(t, n);
-	text_put_string(t, "\r\n");
+	strbuf_put_string(t, "Content-Length: ");
+	strbuf_put_number(t, n);
+	strbuf_put_string(t, "\r\n");
 }
 
 static void
-put_acceptance(struct text *t, const struct policy *p, const struct http_request *r,
+put_acceptance(struct strbuf *t, const struct policy *p, const struct http_request *r,
     const struct handshake *d)
 {
 	char accept[HANDSHAKE_ACCEPT_SIZE];
 	struct span key = nothing;
 
-	text_put_string(t, "Upgrade: websocket\r\nConnection: Upgrade\r\n");
+	strbuf_put_string(t, "Upgrade: websocket\r\nConnection: Upgrade\r\n");
 	if (http_field_find(&r->fields, "Sec-WebSocket-Key", &key) == 1
 	    && key.size == HANDSHAKE_KEY_SIZE) {
 		handshake_accept(key.at, accept);
@@ -337,84 +337,84 @@ put_acceptance(struct text *t, const struct policy *p, const struct http_request
 	if (d->protocol.size != 0)
 		http_put_field(t, span_of("Sec-WebSocket-Protocol"), d->protocol);
 	policy_put_fields(p, t);
-	text_put_string(t, "\r\n");
+	strbuf_put_string(t, "\r\n");
 }
 
 /* The console's script and style are in the page itself, and nothing of a
  * request ever gets into it. It may connect anywhere: that is its job. */
 static void
-put_page_head(struct text *t, const struct policy *p, size_t size)
+put_page_head(struct strbuf *t, const struct policy *p, size_t size)
 {
-	text_put_string(t, "Content-Type: text/html; charset=utf-8\r\n");
+	strbuf_put_string(t, "Content-Type: text/html; charset=utf-8\r\n");
 	put_length(t, size);
-	text_put_string(t, "Connection: close\r\nCache-Control: no-store\r\n"
+	strbuf_put_string(t, "Connection: close\r\nCache-Control: no-store\r\n"
 	    "X-Content-Type-Options: nosniff\r\nContent-Security-Policy: ");
 	if (p->page == POLICY_CONSOLE)
-		text_put_string(t, "default-src 'none'; script-src 'unsafe-inline'; "
+		strbuf_put_string(t, "default-src 'none'; script-src 'unsafe-inline'; "
 		    "style-src 'unsafe-inline'; img-src data:; connect-src 'self' ws: wss:; "
 		    "base-uri 'none'; form-action 'none'; ");
-	text_put_string(t, "frame-ancestors 'none'\r\n");
+	strbuf_put_string(t, "frame-ancestors 'none'\r\n");
 	policy_put_fields(p, t);
-	text_put_string(t, "\r\n");
+	strbuf_put_string(t, "\r\n");
 }
 
 static void
-put_allow(struct text *t, const struct policy *p)
+put_allow(struct strbuf *t, const struct policy *p)
 {
-	text_put_string(t, p->page == POLICY_NO_PAGE ? "Allow: GET, OPTIONS\r\n" : "Allow: GET, HEAD, OPTIONS\r\n");
+	strbuf_put_string(t, p->page == POLICY_NO_PAGE ? "Allow: GET, OPTIONS\r\n" : "Allow: GET, HEAD, OPTIONS\r\n");
 }
 
 /* It has no body, and so no length (RFC 9110 section 8.6). */
 static void
-put_options(struct text *t, const struct policy *p)
+put_options(struct strbuf *t, const struct policy *p)
 {
 	put_allow(t, p);
-	text_put_string(t, "Connection: close\r\n\r\n");
+	strbuf_put_string(t, "Connection: close\r\n\r\n");
 }
 
 /* RFC 7617 section 2, the realm as a quoted-string. */
 static void
-put_challenge(struct text *t, const char *realm)
+put_challenge(struct strbuf *t, const char *realm)
 {
-	text_put_string(t, "WWW-Authenticate: Basic realm=\"");
+	strbuf_put_string(t, "WWW-Authenticate: Basic realm=\"");
 	for (; *realm != '\0'; realm++) {
 		if (*realm == '"' || *realm == '\\')
-			text_put_char(t, '\\');
-		text_put_char(t, *realm);
+			strbuf_put_char(t, '\\');
+		strbuf_put_char(t, *realm);
 	}
-	text_put_string(t, "\", charset=\"UTF-8\"\r\n");
+	strbuf_put_string(t, "\", charset=\"UTF-8\"\r\n");
 }
 
 static void
-put_refusal(struct text *t, const struct policy *p, const struct http_request *r,
+put_refusal(struct strbuf *t, const struct policy *p, const struct http_request *r,
     const struct handshake *d)
 {
 	bool upgrade = d->status == HTTP_UPGRADE_REQUIRED;
 	const char *reason = http_reason(d->status);
 
-	text_put_string(t, "Content-Type: text/plain; charset=utf-8\r\n");
+	strbuf_put_string(t, "Content-Type: text/plain; charset=utf-8\r\n");
 	put_length(t, strlen(reason) + strlen(": ") + strlen(d->why) + strlen("\n"));
-	text_put_string(t, upgrade ? "Connection: close, Upgrade\r\n" : "Connection: close\r\n");
+	strbuf_put_string(t, upgrade ? "Connection: close, Upgrade\r\n" : "Connection: close\r\n");
 	if (upgrade)
-		text_put_string(t, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+		strbuf_put_string(t, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
 	if (d->status == HTTP_METHOD_NOT_ALLOWED)
 		put_allow(t, p);
 	if (d->status == HTTP_UNAUTHORIZED)
 		put_challenge(t, p->realm == NULL ? "" : p->realm);
-	text_put_string(t, "X-Content-Type-Options: nosniff\r\n\r\n");
+	strbuf_put_string(t, "X-Content-Type-Options: nosniff\r\n\r\n");
 	if (r != NULL && span_equal(r->method, span_of("HEAD")))
 		return;
-	text_put_string(t, reason);
-	text_put_string(t, ": ");
-	text_put_string(t, d->why);
-	text_put_char(t, '\n');
+	strbuf_put_string(t, reason);
+	strbuf_put_string(t, ": ");
+	strbuf_put_string(t, d->why);
+	strbuf_put_char(t, '\n');
 }
 
 size_t
 handshake_answer(const struct policy *policy, const struct http_request *request,
     const struct handshake *decision, size_t page_size, char out[HANDSHAKE_ANSWER_SIZE])
 {
-	struct text t = {.at = out, .room = HANDSHAKE_ANSWER_SIZE};
+	struct strbuf t = {.at = out, .room = HANDSHAKE_ANSWER_SIZE};
 
 	put_status_line(&t, decision->status);
 	if (decision->status == HTTP_SWITCHING_PROTOCOLS)

@@ -473,10 +473,10 @@ http_host_equal(struct span a, struct span b)
 }
 
 void
-http_put_field(struct text *out, struct span name, struct span value)
+http_put_field(struct strbuf *out, struct span name, struct span value)
 {
-	text_put(out, name);
-	text_put_string(out, ": ");
-	text_put(out, value);
-	text_put_string(out, "\r\n");
+	strbuf_put(out, name);
+	strbuf_put_string(out, ": ");
+	strbuf_put(out, value);
+	strbuf_put_string(out, "\r\n");
 }

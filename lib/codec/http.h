@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "ground/span.h"
-#include "ground/text.h"
+#include "ground/strbuf.h"
 
 enum { HTTP_HEAD_MAX = 16 * 1024, HTTP_FIELDS_MAX = 100 };
 
@@ -128,6 +128,6 @@ enum { HTTP_PATH_END = -1, HTTP_PATH_BAD = -2 };
 int http_path_next(struct span *path);
 
 /* Appends `Name: value` and its CRLF. */
-void http_put_field(struct text *out, struct span name, struct span value);
+void http_put_field(struct strbuf *out, struct span name, struct span value);
 
 #endif

@@ -183,7 +183,7 @@ policy_find(const struct policy *p, enum policy_kind kind, struct span text)
 }
 
 void
-policy_put_fields(const struct policy *policy, struct text *out)
+policy_put_fields(const struct policy *policy, struct strbuf *out)
 {
 	struct http_field field;
 

@@ -10,7 +10,7 @@
 
 #include "codec/http.h"
 #include "ground/span.h"
-#include "ground/text.h"
+#include "ground/strbuf.h"
 
 /* What the user's options say, in the order given. */
 enum policy_kind {
@@ -67,6 +67,6 @@ size_t policy_count(const struct policy *policy, enum policy_kind kind);
 struct span policy_find(const struct policy *policy, enum policy_kind kind, struct span text);
 
 /* Appends the POLICY_FIELD rules as lines of a head. */
-void policy_put_fields(const struct policy *policy, struct text *out);
+void policy_put_fields(const struct policy *policy, struct strbuf *out);
 
 #endif

@@ -97,7 +97,7 @@ environment_is_whole(const struct http_request *r, const struct handshake *d)
 {
 	static char out[CGI_SIZE];
 	static const struct cgi_connection nobody;
-	struct text text = {.at = out, .room = sizeof out};
+	struct strbuf text = {.at = out, .room = sizeof out};
 	size_t count = cgi_environment(r, d, &nobody, &text);
 	const char *entry = out;
 

@@ -227,7 +227,7 @@ static void
 environment_check(const struct http_request *r, const struct handshake *d)
 {
 	static char room[CGI_SIZE];
-	struct text t = {.at = room, .room = sizeof room};
+	struct strbuf t = {.at = room, .room = sizeof room};
 	struct cgi_connection connection = {{"127.0.0.1", 9}, {"50000", 5}, {"9000", 4}};
 	size_t count = cgi_environment(r, d, &connection, &t), seen = 0;
 

@@ -36,7 +36,7 @@ key_is_free(const struct csv_record *header, unsigned number, bool from_end)
 	static struct csv_number numbers[NAMES];
 	size_t count = csv_numbers_find(header, numbers);
 	char key[64], expected[64];
-	struct text text = {.at = key, .room = sizeof key};
+	struct strbuf text = {.at = key, .room = sizeof key};
 
 	snprintf(expected, sizeof expected, "%s%u", from_end ? "~" : "", number);
 	for (unsigned suffix = 2; is_name(expected, header->count); suffix++)
@@ -97,7 +97,7 @@ a_description_ends_in_its_room(void)
 	for (size_t size = 24; size <= sizeof room; size++)
 		for (size_t count = 1; count <= NAMES; count++) {
 			struct csv_record header = header_of(count);
-			struct text text = {.at = room, .room = size};
+			struct strbuf text = {.at = room, .room = size};
 
 			csv_header_describe(&header, &text);
 			CHECK(!text.cut && text.size <= size);

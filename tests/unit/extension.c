@@ -32,7 +32,7 @@ static const char *
 answer_of(const struct extension *want, const char *offers)
 {
 	static char answer[EXTENSION_SIZE + 1];
-	struct text out = {.at = answer, .room = EXTENSION_SIZE};
+	struct strbuf out = {.at = answer, .room = EXTENSION_SIZE};
 	struct extension agreed = {0};
 	const char *why = NULL;
 	enum extension_result result;
@@ -157,7 +157,7 @@ static const char *
 checked(const char *offer, const char *answer)
 {
 	static char got[EXTENSION_SIZE + 1];
-	struct text out = {.at = got, .room = EXTENSION_SIZE};
+	struct strbuf out = {.at = got, .room = EXTENSION_SIZE};
 	struct extension offered = {0}, agreed = {0};
 	enum extension_result result;
 	const char *why = NULL;
@@ -261,7 +261,7 @@ static void
 the_longest_one_has_room(void)
 {
 	char all[EXTENSION_SIZE];
-	struct text out = {.at = all, .room = sizeof all};
+	struct strbuf out = {.at = all, .room = sizeof all};
 
 	extension_put(&out, &(struct extension){.server_no_takeover = true, .client_no_takeover = true, .server_bits = 15,
 	    .client_bits = 15});

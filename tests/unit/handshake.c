@@ -473,7 +473,7 @@ static const char *
 environment_of(const char *line, const char *fields, const struct cgi_connection *c)
 {
 	static char out[CGI_SIZE + 2];
-	struct text text = {.at = out + 1, .room = CGI_SIZE};
+	struct strbuf text = {.at = out + 1, .room = CGI_SIZE};
 	size_t count;
 
 	CHECK(judge(line, fields) == 101);
@@ -596,7 +596,7 @@ static void
 the_largest_environment_fits(void)
 {
 	static char head[HTTP_HEAD_MAX + 1], out[CGI_SIZE];
-	struct text text = {.at = out, .room = sizeof out};
+	struct strbuf text = {.at = out, .room = sizeof out};
 	const struct cgi_connection none = {0};
 	size_t n = (size_t)snprintf(head, sizeof head, "GET http://h/");
 	static const char rest[] = " HTTP/1.1\r\n" GOOD "\r\n";

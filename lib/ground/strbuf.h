@@ -2,8 +2,8 @@
  * Text put together in a fixed room. What does not fit is left out and noted,
  * so that a whole text is built first and asked about once.
  */
-#ifndef FITTINGS_TEXT_H
-#define FITTINGS_TEXT_H
+#ifndef FITTINGS_STRBUF_H
+#define FITTINGS_STRBUF_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 #include "ground/span.h"
 
-struct text {
+struct strbuf {
 	char *at;
 	size_t room;
 	size_t size;
@@ -20,7 +20,7 @@ struct text {
 };
 
 static inline void
-text_put(struct text *t, struct span piece)
+strbuf_put(struct strbuf *t, struct span piece)
 {
 	if (t->cut || piece.size > t->room - t->size) {
 		t->cut = true;
@@ -32,19 +32,19 @@ text_put(struct text *t, struct span piece)
 }
 
 static inline void
-text_put_string(struct text *t, const char *piece)
+strbuf_put_string(struct strbuf *t, const char *piece)
 {
-	text_put(t, span_of(piece));
+	strbuf_put(t, span_of(piece));
 }
 
 static inline void
-text_put_char(struct text *t, char c)
+strbuf_put_char(struct strbuf *t, char c)
 {
-	text_put(t, (struct span){&c, 1});
+	strbuf_put(t, (struct span){&c, 1});
 }
 
 static inline void
-text_put_number(struct text *t, uint64_t number)
+strbuf_put_number(struct strbuf *t, uint64_t number)
 {
 	char digits[20];
 	size_t first = sizeof digits;
@@ -52,7 +52,7 @@ text_put_number(struct text *t, uint64_t number)
 	do
 		digits[--first] = (char)('0' + number % 10);
 	while ((number /= 10) != 0);
-	text_put(t, (struct span){digits + first, sizeof digits - first});
+	strbuf_put(t, (struct span){digits + first, sizeof digits - first});
 }
 
 #endif
