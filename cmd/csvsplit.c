@@ -21,7 +21,7 @@
 #include "ground/buffer.h"
 #include "ground/number.h"
 #include "ground/option.h"
-#include "ground/say.h"
+#include "ground/log.h"
 #include "ground/status.h"
 #include "system/clock.h"
 #include "system/fds.h"
@@ -143,9 +143,9 @@ out_reserve(struct job *job)
 
 /* Of a file that the others go on without. */
 static void
-file_complain(struct job *job, const char *why)
+file_warn(struct job *job, const char *why)
 {
-	complain("%s: %s", quoted(job->name), why);
+	warn("%s: %s", quoted(job->name), why);
 	job->status = STATUS_FAILED;
 }
 
@@ -592,7 +592,7 @@ static void
 cr_complain(struct job *job)
 {
 	if (job->csv.alone && (job->header ? job->csv.bare_cr : job->bare_cr) && !job->cut_short)
-		file_complain(job, "CR alone does not end a record (tr '\\r' '\\n')");
+		file_warn(job, "CR alone does not end a record (tr '\\r' '\\n')");
 }
 
 /* The input ended, perhaps within a record. */
@@ -601,7 +601,7 @@ scan_end(struct job *job)
 {
 	if (!job->csv.open) {
 		if (job->stage == STAGE_HEADER && job->named && !job->cut_short)
-			file_complain(job, "no header");
+			file_warn(job, "no header");
 		return;
 	}
 	if (!job->cut_short && !csv_unclosed(&job->csv) && csv_end_is_uneven(&job->csv))
@@ -644,7 +644,7 @@ progress_say(struct progress *p, bool last)
 	if (isatty(STDERR_FILENO))
 		(void)dprintf(STDERR_FILENO, "\r%s: %s\x1b[K%s", usage.program, line, last ? "\n" : "");
 	else
-		complain("%s", line);
+		warn("%s", line);
 }
 
 static void
@@ -668,7 +668,7 @@ file_split(struct job *job)
 		if (n > 0)
 			buffer_grow(&job->in, (size_t)n);
 		if (n < 0) {
-			complain("%s: read: %s", quoted(job->name), strerror(errno));
+			warn("%s: read: %s", quoted(job->name), strerror(errno));
 			job->status = STATUS_FAILED;
 			job->cut_short = true;
 		}
@@ -694,7 +694,7 @@ file_run(struct job *job, const char *name)
 	job->name = is_stdin(name) ? "stdin" : name;
 	job->fd = is_stdin(name) ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
 	if (job->fd < 0) {
-		file_complain(job, strerror(errno));
+		file_warn(job, strerror(errno));
 		return;
 	}
 	job->never_waits = fstat(job->fd, &status) == 0 && S_ISREG(status.st_mode);

@@ -20,7 +20,7 @@
 #include "codec/handshake.h"
 #include "codec/policy.h"
 #include "ground/option.h"
-#include "ground/say.h"
+#include "ground/log.h"
 #include "system/child.h"
 #include "system/exec.h"
 
@@ -186,7 +186,7 @@ gate_ask(const struct gate *gate, char *const *environment, int null)
 		error = pid < 0 ? errno : 0;
 	}
 	if (pid < 0)
-		complain("%s: %s", quoted(gate->authorize), strerror(error));
+		warn("%s: %s", quoted(gate->authorize), strerror(error));
 	return pid;
 }
 
@@ -215,7 +215,7 @@ gate_log(const char *who, const struct handshake *d, const struct http_request *
 	struct span protocol = d->protocol, missed;
 
 	if (d->status >= HTTP_BAD_REQUEST) {
-		complain("%s: %u %s%s%s%s%s%s", who, d->status, d->why, d->culprit.size == 0 ? "" : ": ",
+		warn("%s: %u %s%s%s%s%s%s", who, d->status, d->why, d->culprit.size == 0 ? "" : ": ",
 		    quoted_bytes(d->culprit.at, d->culprit.size), d->against.size == 0 ? "" : " (Host: ",
 		    quoted_bytes(d->against.at, d->against.size), d->against.size == 0 ? "" : ")");
 		return;
@@ -223,7 +223,7 @@ gate_log(const char *who, const struct handshake *d, const struct http_request *
 	if (!verbose)
 		return;
 	missed = gate_protocols_missed(d, request);
-	complain("%s: %u %s%s%s", who, d->status, quoted_bytes(request->target.at, request->target.size),
+	warn("%s: %u %s%s%s", who, d->status, quoted_bytes(request->target.at, request->target.size),
 	    protocol.size != 0 ? ", protocol " : missed.size != 0 ? ", subprotocols not on offer: " : "",
 	    protocol.size != 0 ? quoted_bytes(protocol.at, protocol.size) : quoted_bytes(missed.at, missed.size));
 }

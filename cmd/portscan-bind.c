@@ -12,7 +12,7 @@
 
 #include "ground/number.h"
 #include "ground/option.h"
-#include "ground/say.h"
+#include "ground/log.h"
 #include "ground/status.h"
 #include "system/address.h"
 #include "system/exec.h"
@@ -138,16 +138,16 @@ ports_scan(struct scan *scan)
 			if (taken != 0)
 				return taken;
 			if (errno != EADDRINUSE && errno != EACCES) {
-				complain("%s port %u: %s", quoted(scan->names[failed]), port, strerror(errno));
+				warn("%s port %u: %s", quoted(scan->names[failed]), port, strerror(errno));
 				return 0;
 			}
 		}
 	}
 	if (errno == EACCES)
-		complain("%s: no free port in %s: %s", quoted(scan->names[failed]), quoted(scan->ports),
+		warn("%s: no free port in %s: %s", quoted(scan->names[failed]), quoted(scan->ports),
 		    strerror(errno));
 	else
-		complain("%s: no free port in %s", quoted(scan->names[failed]), quoted(scan->ports));
+		warn("%s: no free port in %s", quoted(scan->names[failed]), quoted(scan->ports));
 	return 0;
 }
 
@@ -210,7 +210,7 @@ port_tell(unsigned port, bool say_it, bool print_it)
 	void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
 
 	if (say_it)
-		say("Bound to %u", port);
+		log_info("Bound to %u", port);
 	if (print_it && (printf("%u\n", port) < 0 || fflush(stdout) != 0))
 		die(STATUS_FAILED, "stdout: %s", strerror(errno));
 	(void)signal(SIGXFSZ, before);

@@ -16,7 +16,7 @@
 
 #include "ground/number.h"
 #include "ground/option.h"
-#include "ground/say.h"
+#include "ground/log.h"
 #include "ground/status.h"
 #include "system/address.h"
 #include "system/clock.h"
@@ -210,7 +210,7 @@ port_try(const struct scan *scan, const struct addrinfo *hosts, uint16_t port)
 			return fd;
 		address_text(&to, text);
 		if (scan->verbose)
-			complain("%s: %s", text, strerror(errno));
+			warn("%s: %s", text, strerror(errno));
 		if (clock_until(scan->deadline) == 0)
 			die(STATUS_FAILED, "%s: no port accepted in time: at %u of %s", quoted(scan->host),
 			    (unsigned)port, quoted(scan->ports));
@@ -227,7 +227,7 @@ ports_scan(const struct scan *scan, const struct addrinfo *hosts)
 
 			if (fd >= 0) {
 				if (!scan->quiet)
-					say("Bound to %u", port);
+					log_info("Bound to %u", port);
 				return fd;
 			}
 			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
@@ -383,7 +383,7 @@ relay_status(struct relay *r)
 
 	if (r->out.ended && r->out.error != 0) {
 		if (r->out.error != EPIPE)
-			complain("stdout: %s", strerror(r->out.error));
+			warn("stdout: %s", strerror(r->out.error));
 		return STATUS_FAILED;
 	}
 	if (!r->out.ended || !r->to_server.ended)
@@ -392,11 +392,11 @@ relay_status(struct relay *r)
 	if (error == 0)
 		error = buffer_held(r->to_server.buffer) != 0 ? ETIMEDOUT : server_settle(r);
 	if (r->in.error != 0)
-		complain("stdin: %s", strerror(r->in.error));
+		warn("stdin: %s", strerror(r->in.error));
 	else if (error == ETIMEDOUT)
-		complain("server: closed before it took all of stdin");
+		warn("server: closed before it took all of stdin");
 	else if (error != 0)
-		complain("server: %s", strerror(error));
+		warn("server: %s", strerror(error));
 	else
 		return STATUS_OK;
 	return STATUS_FAILED;
@@ -420,7 +420,7 @@ relay_run(int fd, bool verbose)
 	r.one_socket = r.out.kind == PORT_SOCKET && fds_same(STDIN_FILENO, STDOUT_FILENO);
 	partial = sandbox_enter(SANDBOX_UNSENT);
 	if (partial != NULL && verbose)
-		complain("sandbox: %s", partial);
+		warn("sandbox: %s", partial);
 	for (;;) {
 		int status, moved;
 

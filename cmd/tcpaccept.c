@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "ground/option.h"
-#include "ground/say.h"
+#include "ground/log.h"
 #include "ground/status.h"
 #include "system/accept.h"
 #include "system/address.h"
@@ -181,7 +181,7 @@ say_began(const struct service *s, const struct session *session)
 	char name[ADDRESS_TEXT_SIZE];
 
 	address_text(&session->remote, name);
-	say("Connected by %s (pid %ld, %zu of %zu)", name, (long)session->pid, s->running, s->max);
+	log_info("Connected by %s (pid %ld, %zu of %zu)", name, (long)session->pid, s->running, s->max);
 }
 
 static void
@@ -191,7 +191,7 @@ say_ended(const struct session *session, int status)
 	char name[ADDRESS_TEXT_SIZE];
 
 	address_text(&session->remote, name);
-	say("%s disconnected (%s %d, %lld.%03d s)", name, WIFSIGNALED(status) ? "signal" : "exit",
+	log_info("%s disconnected (%s %d, %lld.%03d s)", name, WIFSIGNALED(status) ? "signal" : "exit",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), (long long)ms / 1000, (int)(ms % 1000));
 }
 
@@ -246,7 +246,7 @@ start_failed(struct service *s, int error, bool exec_failed)
 	bool passes = !exec_failed || is_shortage(error);
 
 	if (shortage_begin(passes ? &s->shortage : &s->failure, clock_ms()))
-		complain("%s: %s%s", quoted(s->start.argv[0]), strerror(error),
+		warn("%s: %s%s", quoted(s->start.argv[0]), strerror(error),
 		    passes ? ", the next connection waits" : ", the connection is closed");
 	return passes;
 }
@@ -290,9 +290,9 @@ one_too_many(struct service *s, const struct address *remote)
 	    || tally_count(&s->networks, tally_network(remote)) < s->max_per_address)
 		return false;
 	if (s->verbose || clock_ms() >= s->over_say_after) {
-		s->over_say_after = clock_ms() + SHORTAGE_SAY_MS;
+		s->over_say_after = clock_ms() + SHORTAGE_LOG_MS;
 		address_text(remote, name);
-		complain("%s: closed, its address has %u connections (--max-per-address)", name, s->max_per_address);
+		warn("%s: closed, its address has %u connections (--max-per-address)", name, s->max_per_address);
 	}
 	return true;
 }
@@ -321,7 +321,7 @@ connection_accept(struct service *s, int listener)
 		int error = errno;
 
 		if (shortage_begin(&s->shortage, clock_ms()))
-			complain("accept: %s, the next connection waits", strerror(error));
+			warn("accept: %s, the next connection waits", strerror(error));
 	}
 	if (fd < 0)
 		return;
@@ -373,7 +373,7 @@ static void
 unserved_say(size_t count)
 {
 	if (count != 0)
-		complain("backlog: %zu connections left unserved", count);
+		warn("backlog: %zu connections left unserved", count);
 }
 
 static void
@@ -442,8 +442,8 @@ static void
 full_say(struct service *s)
 {
 	s->full_said = true;
-	s->full_say_after = clock_ms() + SHORTAGE_SAY_MS;
-	complain("%zu of %zu connections, the next one waits (--max)", s->running, s->max);
+	s->full_say_after = clock_ms() + SHORTAGE_LOG_MS;
+	warn("%zu of %zu connections, the next one waits (--max)", s->running, s->max);
 }
 
 /* Waits for a connection, a signal, or a deadline. */

@@ -18,7 +18,7 @@
 #include "codec/split.h"
 #include "ground/number.h"
 #include "ground/option.h"
-#include "ground/say.h"
+#include "ground/log.h"
 #include "ground/status.h"
 #include "system/address.h"
 #include "system/clock.h"
@@ -147,9 +147,9 @@ received_say(struct span message, const char *name)
 
 	if (options.fields)
 		while (split_next(&fields, &field))
-			say("Received %s from %s", quoted_bytes(field.at, field.size), name);
+			log_info("Received %s from %s", quoted_bytes(field.at, field.size), name);
 	else if (options.reply.at != NULL)
-		say("Received %s from %s", quoted_bytes(field.at, field.size), name);
+		log_info("Received %s from %s", quoted_bytes(field.at, field.size), name);
 }
 
 /*
@@ -192,7 +192,7 @@ static void
 client_end(struct loop *loop, struct client *c)
 {
 	if (options.verbose)
-		say("%s disconnected", c->name);
+		log_info("%s disconnected", c->name);
 	server.stuck -= c->rest != NULL;
 	free(c->rest);
 	deadline_drop(&c->idle);
@@ -271,7 +271,7 @@ message_answer(struct loop *loop, struct client *c, struct span message)
 	if (a.now.size == 0)
 		return true;
 	if (!rest_keep(c, &a)) {
-		complain("an answer that did not fit is lost: %s", strerror(errno));
+		warn("an answer that did not fit is lost: %s", strerror(errno));
 		return false;
 	}
 	watch_want(loop, &c->watch, EPOLLOUT);
@@ -341,7 +341,7 @@ client_enter(struct loop *loop, struct doors *doors, int fd, const struct addres
 	}
 	if (options.verbose) {
 		memcpy(c->name, name, strlen(name) + 1);
-		say("Connected by %s", name);
+		log_info("Connected by %s", name);
 	}
 	client_moved(loop, c);
 	if (++server.clients == server.max)
@@ -407,7 +407,7 @@ sandbox_begin(void)
 
 	partial = sandbox_enter(SANDBOX_SERVES);
 	if (partial != NULL && options.verbose)
-		complain("sandbox: %s", partial);
+		warn("sandbox: %s", partial);
 }
 
 static bool
@@ -433,7 +433,7 @@ server_leave(void)
 	size_t queued = listeners_queued(&server.listeners);
 
 	if (queued != 0)
-		complain("backlog: %zu connections left unserved", queued);
+		warn("backlog: %zu connections left unserved", queued);
 	listeners_close(&server.listeners);
 }
 
@@ -515,7 +515,7 @@ workers_start(struct workers *w)
 		if (w->pids[i] == 0)
 			serve_as_worker(w, i, parent);
 		if (w->pids[i] < 0) {
-			complain("fork: %s", strerror(errno));
+			warn("fork: %s", strerror(errno));
 			w->pids[i] = 0;
 			w->start_at = clock_ms() + RESPAWN_MS;
 			return;
@@ -562,7 +562,7 @@ workers_reap(struct workers *w)
 		w->alive--;
 		if (w->stopping)
 			continue;
-		complain("process %ld ended (%s %d), another takes its place", (long)pid,
+		warn("process %ld ended (%s %d), another takes its place", (long)pid,
 		    WIFSIGNALED(status) ? "signal" : "exit",
 		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 		w->start_at = clock_ms() + RESPAWN_MS;
@@ -656,7 +656,7 @@ ends_write(const struct ends *ends, struct answers *a)
 		} else if (errno != EINTR) {
 			if (hung_up(ends))
 				return MOVED_END;
-			complain("stdout: %s", strerror(errno));
+			warn("stdout: %s", strerror(errno));
 			return MOVED_FAILED;
 		}
 	}
@@ -677,7 +677,7 @@ ends_move(const struct ends *ends)
 	if (n < 0 && (errno == EINTR || (errno == EAGAIN && end_wait(STDIN_FILENO, POLLIN))))
 		return MOVED;
 	if (n < 0) {
-		complain("stdin: %s", strerror(errno));
+		warn("stdin: %s", strerror(errno));
 		return MOVED_FAILED;
 	}
 	if (options.verbose)
@@ -700,12 +700,12 @@ echo_ends(void)
 		address_text(&remote, ends.name);
 	ends.socket = fstat(STDOUT_FILENO, &s) == 0 && S_ISSOCK(s.st_mode);
 	if (options.verbose && connection)
-		say("Connected by %s", ends.name);
+		log_info("Connected by %s", ends.name);
 	do
 		moved = ends_move(&ends);
 	while (moved == MOVED);
 	if (options.verbose && connection)
-		say("%s disconnected", ends.name);
+		log_info("%s disconnected", ends.name);
 	return moved == MOVED_END ? STATUS_OK : STATUS_FAILED;
 }
 
@@ -767,7 +767,7 @@ main(int argc, char **argv)
 	if (taken < 0)
 		die(STATUS_USAGE, "%s", why);
 	if (taken == 0 && why != NULL)
-		complain("%s", why);
+		warn("%s", why);
 	if (taken == 0)
 		return echo_ends();
 	(void)signal(SIGPIPE, SIG_IGN);

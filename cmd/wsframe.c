@@ -12,7 +12,7 @@
 #include "codec/inflow.h"
 #include "codec/outflow.h"
 #include "ground/option.h"
-#include "ground/say.h"
+#include "ground/log.h"
 #include "ground/status.h"
 #include "ground/strbuf.h"
 #include "system/address.h"
@@ -341,7 +341,7 @@ up_pack(struct session *s)
 }
 
 static void
-output_complain(const struct session *s, enum outflow_kind kind, const char *why)
+output_warn(const struct session *s, enum outflow_kind kind, const char *why)
 {
 	const char *what = s->set.program == NULL ? "stdin" : s->set.program[0];
 	const char *unit = s->set.mode == RECORD_LINE ? "line" : "record";
@@ -350,7 +350,7 @@ output_complain(const struct session *s, enum outflow_kind kind, const char *why
 		why = "not UTF-8";
 	if (kind == OUTFLOW_TOO_BIG)
 		why = "over the limit of --max";
-	complain("%s: %s %" PRIu64 ": %s", quoted(what), unit, s->out.records.number + 1, why);
+	warn("%s: %s %" PRIu64 ": %s", quoted(what), unit, s->out.records.number + 1, why);
 }
 
 /* What waits directly goes behind what tx holds; tx keeps room at its end. */
@@ -435,9 +435,9 @@ decode_end(struct session *s, const struct reader_event *e)
 	s->prog.in.kept = 0;
 	filter_write(&s->prog.in);
 	if (e->kind == READER_FAIL)
-		complain("byte %" PRIu64 ": %s%s", s->in.taken, e->why, hint_of(s, e->code));
+		warn("byte %" PRIu64 ": %s%s", s->in.taken, e->why, hint_of(s, e->code));
 	if (inside)
-		complain("byte %" PRIu64 ": the end inside a message", s->in.taken + buffer_held(&s->rx));
+		warn("byte %" PRIu64 ": the end inside a message", s->in.taken + buffer_held(&s->rx));
 	return inside || e->kind == READER_FAIL ? STATUS_FAILED : STATUS_OK;
 }
 
@@ -496,7 +496,7 @@ encode_run(struct session *s)
 			filter_read(&s->prog.out);
 			buffers_open(s);
 		} else if (kind != OUTFLOW_FULL) {
-			output_complain(s, kind, why);
+			output_warn(s, kind, why);
 			return STATUS_FAILED;
 		}
 	}
@@ -637,9 +637,9 @@ peer_ended(struct session *s)
 	enum cause cause = s->lost ? CAUSE_LOST : CAUSE_ENDED;
 
 	if (cause_open(s) && s->lost)
-		complain("peer: %s", s->lost_why);
+		warn("peer: %s", s->lost_why);
 	else if (cause_open(s))
-		complain("peer: ended without a Close");
+		warn("peer: ended without a Close");
 	peer_end(s, cause, CLOSE_NORMAL);
 }
 
@@ -670,16 +670,16 @@ peer_closes(struct session *s, const struct reader_event *e)
 	bool echo = s->close_put && e->code == s->code;
 
 	if (stdin_is_left(s)) {
-		complain("stdin: the peer closed before all of it was sent");
+		warn("stdin: the peer closed before all of it was sent");
 		s->failed = true;
 	}
 	s->peer_closed = true;
 	s->peer_code = e->code;
 	if (s->set.verbose || (s->set.client && !code_is_good(e->code) && !echo)) {
 		if (e->code == CLOSE_NO_CODE)
-			complain("peer: closed without a code");
+			warn("peer: closed without a code");
 		else
-			complain("peer: closed with %u%s%s", e->code, e->piece.size > 0 ? ": " : "",
+			warn("peer: closed with %u%s%s", e->code, e->piece.size > 0 ? ": " : "",
 			    quoted_bytes(e->piece.at, e->piece.size));
 	}
 	peer_end(s, CAUSE_CLOSED, e->code);
@@ -689,7 +689,7 @@ static void
 peer_fails(struct session *s, unsigned code, const char *why)
 {
 	if (cause_open(s) || s->set.verbose)
-		complain("peer: %s (%u)%s", why, code, hint_of(s, code));
+		warn("peer: %s (%u)%s", why, code, hint_of(s, code));
 	if (cause_open(s))
 		s->wrong = why;
 	peer_end(s, CAUSE_WRONG, code);
@@ -736,7 +736,7 @@ output_end(struct session *s)
 	s->output_over = true;
 	s->output_at = s->now;
 	if (s->prog.out.error != 0) {
-		complain("%s: %s", s->set.program == NULL ? "stdin" : "the program's stdout", strerror(s->prog.out.error));
+		warn("%s: %s", s->set.program == NULL ? "stdin" : "the program's stdout", strerror(s->prog.out.error));
 		s->failed = true;
 		cause_set(s, CAUSE_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
 	}
@@ -776,7 +776,7 @@ prog_to_frames(struct session *s)
 		output_end(s);
 	if (kind == OUTFLOW_MORE || kind == OUTFLOW_FULL)
 		return;
-	output_complain(s, kind, why);
+	output_warn(s, kind, why);
 	s->output_over = true;
 	cause_set(s, CAUSE_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
 }
@@ -790,7 +790,7 @@ stdout_failed(struct session *s)
 	if (s->prog.in.error == EPIPE) {
 		cause_overrule(s, CAUSE_NO_STDOUT, CLOSE_GOING_AWAY);
 	} else {
-		complain("stdout: %s", strerror(s->prog.in.error));
+		warn("stdout: %s", strerror(s->prog.in.error));
 		cause_overrule(s, CAUSE_NO_STDOUT, CLOSE_INTERNAL_ERROR);
 	}
 }
@@ -799,7 +799,7 @@ stdout_failed(struct session *s)
 static void
 program_stdin_failed(struct session *s)
 {
-	complain("the program's stdin: %s", strerror(s->prog.in.error));
+	warn("the program's stdin: %s", strerror(s->prog.in.error));
 	s->failed = true;
 	cause_set(s, CAUSE_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
 }
@@ -878,7 +878,7 @@ quiet_tell(const struct session *s)
 {
 	if (s->cause == CAUSE_PROGRAM && s->set.program == NULL && !s->set.quiet_given && s->set.count == 0
 	    && !s->peer_over && s->in.messages == s->asked)
-		complain("no message came within 1 s after the end of stdin (use -q or -m to wait longer)");
+		warn("no message came within 1 s after the end of stdin (use -q or -m to wait longer)");
 }
 
 static void
@@ -1163,7 +1163,7 @@ static void
 program_ended(struct session *s)
 {
 	if (s->set.verbose)
-		complain("%s: exit %d", quoted(s->set.program[0]), child_status(s->prog.wait_status));
+		warn("%s: exit %d", quoted(s->set.program[0]), child_status(s->prog.wait_status));
 	cause_set(s, CAUSE_PROGRAM, CLOSE_NORMAL);
 	if (s->output_over)
 		s->output_at = s->now;
@@ -1288,7 +1288,7 @@ program_result(const struct session *s)
 	if (s->peer_closed)
 		return s->set.client && !code_is_good(s->peer_code) && s->peer_code != s->code ? STATUS_FAILED
 		                                                                              : STATUS_OK;
-	complain("peer: %s", s->lost ? s->lost_why : "no answer to our Close");
+	warn("peer: %s", s->lost ? s->lost_why : "no answer to our Close");
 	return STATUS_FAILED;
 }
 
@@ -1348,7 +1348,7 @@ session_result(const struct session *s)
 	if (s->in.messages >= s->set.count)
 		return status;
 	if (status == STATUS_OK)
-		complain("%" PRIu64 " of %" PRIu64 " messages came", s->in.messages, s->set.count);
+		warn("%" PRIu64 " of %" PRIu64 " messages came", s->in.messages, s->set.count);
 	return STATUS_FAILED;
 }
 
@@ -1384,7 +1384,7 @@ client_name_lines(void)
 	strbuf_put_string(&t, strchr(ip, ':') == NULL ? ":" : "]:");
 	strbuf_put_string(&t, port);
 	if (!t.cut)
-		say_as(name);
+		log_name(name);
 }
 
 int
@@ -1411,7 +1411,7 @@ main(int argc, char **argv)
 	/* The program runs, or never will: from here on we only move bytes. */
 	partial = sandbox_enter(SANDBOX_PARENT | SANDBOX_REOPENS | SANDBOX_ALARM | SANDBOX_OFTEN);
 	if (partial != NULL && s.set.verbose)
-		complain("sandbox: %s", partial);
+		warn("sandbox: %s", partial);
 	session_run(&s);
 	return session_result(&s);
 }

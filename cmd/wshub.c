@@ -26,7 +26,7 @@
 #include "gate.h"
 #include "ground/buffer.h"
 #include "ground/option.h"
-#include "ground/say.h"
+#include "ground/log.h"
 #include "ground/status.h"
 #include "ground/strbuf.h"
 #include "system/address.h"
@@ -236,7 +236,7 @@ program_write(void)
 	if (!program.pipes.in_open || pipes_write(&program.pipes) == 0)
 		return;
 	if (errno != EPIPE)
-		complain("the program's stdin: %s", strerror(errno));
+		warn("the program's stdin: %s", strerror(errno));
 	program_in_close();
 }
 
@@ -479,7 +479,7 @@ client_tell_end(struct client *c, unsigned code, struct span reason)
 	strbuf_put(&text, reason);
 	program_tell_text(c, "close", &text);
 	if (options.verbose)
-		say("%s disconnected (%llu, %u%s%s)", client_name(c), (unsigned long long)c->id, code,
+		log_info("%s disconnected (%llu, %u%s%s)", client_name(c), (unsigned long long)c->id, code,
 		    reason.size == 0 ? "" : " ", quoted_bytes(reason.at, reason.size));
 }
 
@@ -598,7 +598,7 @@ static void
 client_fail(struct client *c, unsigned code, const char *why)
 {
 	if (options.verbose)
-		complain("%s: %u %s%s", client_name(c), code, why,
+		warn("%s: %u %s%s", client_name(c), code, why,
 		    code == CLOSE_UNSUPPORTED ? " (use --netstring)" : "");
 	client_forget(c, code, span_of(why));
 	if (c->stage == STAGE_OPEN)
@@ -611,7 +611,7 @@ static void
 client_overflow(struct client *c)
 {
 	if (options.verbose)
-		complain("%s: more than the queue holds waits for it", client_name(c));
+		warn("%s: more than the queue holds waits for it", client_name(c));
 	outbox_cut(&c->out);
 	client_close_once(c, message_close(CLOSE_TRY_AGAIN, "too slow"));
 }
@@ -1002,7 +1002,7 @@ client_open(struct client *c, const struct handshake *d)
 	user_tell(c);
 	headers_tell(c);
 	if (options.verbose)
-		say("Connected by %s (%llu, %zu of %llu)", client_name(c), (unsigned long long)c->id, server.count,
+		log_info("Connected by %s (%llu, %zu of %llu)", client_name(c), (unsigned long long)c->id, server.count,
 		    (unsigned long long)options.max);
 	if (ending.begun)
 		client_close_once(c, message_close(CLOSE_GOING_AWAY, "")); /* its request was under way at SIGTERM */
@@ -1038,7 +1038,7 @@ client_answer(struct client *c, struct handshake *d)
 	bool queued;
 
 	if (d->status == HTTP_OK && !page_renew()) {
-		complain("%s: %s", quoted(options.gate.page), strerror(errno));
+		warn("%s: %s", quoted(options.gate.page), strerror(errno));
 		handshake_refuse(d, HTTP_INTERNAL_ERROR, "cannot read the page");
 	}
 	/* client_open() logs the clients that are let in. */
@@ -1255,7 +1255,7 @@ client_enter(struct loop *loop, struct doors *doors, int fd, const struct addres
 	if (options.max_per_address != 0 && ip[0] != '\0'
 	    && tally_count(&server.networks, network) >= options.max_per_address) {
 		if (options.verbose)
-			complain("%s: over the limit of its address", peer);
+			warn("%s: over the limit of its address", peer);
 		(void)close(fd);
 		return;
 	}
@@ -1478,7 +1478,7 @@ static void all_close(unsigned code, int status);
 static void
 order_complain(uint64_t number, const char *why)
 {
-	complain("record %llu of %s: %s", (unsigned long long)number, quoted(options.next[0]), why);
+	warn("record %llu of %s: %s", (unsigned long long)number, quoted(options.next[0]), why);
 }
 
 /* Takes the whole records out of what prog has said, until then (one record may be for all
@@ -1548,7 +1548,7 @@ program_read(int64_t until)
 	if (n < 0 && errno == ENOMEM)
 		die(STATUS_FAILED, "no memory for what the program says");
 	if (n < 0)
-		complain("the program's stdout: %s", strerror(errno));
+		warn("the program's stdout: %s", strerror(errno));
 	program_out_close();
 	return false;
 }
@@ -1624,7 +1624,7 @@ unread_due(struct loop *loop, struct deadline *deadline)
 			if (server.clients[i]->stage == STAGE_OPEN && client_has_closed(server.clients[i], &e))
 				client_said_all(server.clients[i], e.code, close_reason(&e));
 		if (server.stalled && seen == 0 && program.records.number != 0) {
-			complain("%s: reads no input, further input is dropped", quoted(options.next[0]));
+			warn("%s: reads no input, further input is dropped", quoted(options.next[0]));
 			program_in_close();
 			clients_resume();
 		}
@@ -1863,7 +1863,7 @@ page_begin(void)
 			    errno == ETIMEDOUT ? "no end of file within --timeout" : strerror(errno));
 		bytes = (struct span){file.bytes, file.size};
 		if (!file.regular)
-			complain("%s: not a regular file: read once, %zu bytes", quoted(options.gate.page), file.size);
+			warn("%s: not a regular file: read once, %zu bytes", quoted(options.gate.page), file.size);
 	}
 	server.page_fixed = !file.regular;
 	server.page = message_of(bytes.at, bytes.size);
@@ -1886,7 +1886,7 @@ descriptors_begin(void)
 		die(STATUS_FAILED, "the hard limit of descriptors leaves none for clients (ulimit -Hn)");
 	if (options.max <= left - DESCRIPTORS)
 		return;
-	complain("--max: %llu: lowered to %zu by the hard limit of descriptors (ulimit -Hn)",
+	warn("--max: %llu: lowered to %zu by the hard limit of descriptors (ulimit -Hn)",
 	    (unsigned long long)options.max, left - DESCRIPTORS);
 	options.max = left - DESCRIPTORS;
 }
@@ -1939,7 +1939,7 @@ sandbox_begin(void)
 		return;
 	partial = sandbox_enter(SANDBOX_SERVES | SANDBOX_PARENT);
 	if (partial != NULL && options.verbose)
-		complain("sandbox: %s", partial);
+		warn("sandbox: %s", partial);
 }
 
 static int

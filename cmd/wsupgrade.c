@@ -20,7 +20,7 @@
 #include "codec/http.h"
 #include "ground/number.h"
 #include "ground/option.h"
-#include "ground/say.h"
+#include "ground/log.h"
 #include "ground/status.h"
 #include "system/address.h"
 #include "system/connection.h"
@@ -296,7 +296,7 @@ session_authorize(struct session *s)
 
 	signals_catch(&child_signal, 1);
 	if (null < 0)
-		complain("/dev/null: %s", strerror(errno));
+		warn("/dev/null: %s", strerror(errno));
 	pid = null < 0 ? -1 : gate_ask(&s->job.gate, environ, null);
 	(void)close(null);
 	if (pid < 0) {
@@ -321,7 +321,7 @@ session_send(const struct session *s, struct span bytes)
 		struct talk_limit limit = {.limit_ms = s->job.gate.limit_ms};
 
 		if (talk_write(STDOUT_FILENO, bytes.at, piece, &limit) != 0) {
-			complain("%s: write: %s", client_name(&s->connection), strerror(errno));
+			warn("%s: write: %s", client_name(&s->connection), strerror(errno));
 			return false;
 		}
 		bytes = span_behind(bytes, piece);
@@ -351,7 +351,7 @@ session_end(struct session *s)
 	bool sent;
 
 	if (s->decision.status == HTTP_OK && path != NULL && file_read(path, GATE_PAGE_MAX, &s->limit, &file) != 0) {
-		complain("%s: %s", quoted(path), strerror(errno));
+		warn("%s: %s", quoted(path), strerror(errno));
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "cannot read the page");
 	}
 	if (path != NULL)
@@ -387,7 +387,7 @@ session_hand_over(struct session *s)
 	int error = exec_find(next[0], path, PATH_MAX);
 
 	if (error != 0) {
-		complain("%s: %s", quoted(next[0]), strerror(error));
+		warn("%s: %s", quoted(next[0]), strerror(error));
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "the service does not start");
 		s->status = exec_status(error);
 		return session_end(s);
@@ -405,9 +405,9 @@ session_without_request(const struct session *s, int error)
 	const char *who = client_name(&s->connection);
 
 	if (error != 0 && error != ETIMEDOUT && error != ECONNRESET)
-		complain("%s: read: %s", who, strerror(error));
+		warn("%s: read: %s", who, strerror(error));
 	else if (s->head.size != 0 || s->job.verbose)
-		complain("%s: no request: %s", who, error == 0 ? "end of file" : strerror(error));
+		warn("%s: no request: %s", who, error == 0 ? "end of file" : strerror(error));
 	return STATUS_FAILED;
 }
 
@@ -546,7 +546,7 @@ client_check(const struct job *job, const struct http_response *response, const 
 	    || (chosen != NULL && setenv("WEBSOCKET_PROTOCOL", chosen, 1) != 0))
 		die(STATUS_FAILED, "WEBSOCKET_PROTOCOL: %s", strerror(errno));
 	if (job->verbose)
-		complain("%s: connected%s%s", quoted(job->url), chosen == NULL ? "" : ", protocol ",
+		warn("%s: connected%s%s", quoted(job->url), chosen == NULL ? "" : ", protocol ",
 		    chosen == NULL ? "" : chosen);
 }
 
@@ -572,7 +572,7 @@ client_compare(const struct job *job)
 		return;
 	if (http_host_equal(url->host, ip) || span_equal_case(url->host, inherited("TCPREMOTEHOST"))
 	    || (client_host_loopback(url->host) && client_host_loopback(ip)))
-		complain("%s: the connection is to port %u", quoted(job->url), (unsigned)number);
+		warn("%s: the connection is to port %u", quoted(job->url), (unsigned)number);
 }
 
 static int

@@ -71,7 +71,7 @@ formats() (
 	cd "$root" || return
 	for file in cmd/*.[ch] lib/*/*.c; do
 		tr '\n\t' '  ' <"$file" | sed -E 's/" PRIu(64|32) "/u/g; s/" PRIu(64|32)/u"/g' |
-			grep -oE '[ (](complain|die|usage_refuse|option_refuse|refuse|handshake_refuse|scan_refuse|bad|fail)\([^";{]*"([^"\\]|\\.)*"' |
+			grep -oE '[ (](warn|die|usage_refuse|option_refuse|refuse|handshake_refuse|scan_refuse|bad|fail)\([^";{]*"([^"\\]|\\.)*"' |
 			sed -E 's/^[^"]*"(.*)"$/\1/' | sed "s|^|$file |"
 		case $file in
 		lib/codec/*|lib/system/listen.c|lib/system/connection.c)

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "ground/number.h"
-#include "ground/say.h"
+#include "ground/log.h"
 #include "ground/status.h"
 
 enum { ROWS_MAX = 24, KEY_HELP = 1, KEY_VERSION = 2 };
@@ -157,7 +157,7 @@ option_next(const struct usage *usage, int argc, char **argv)
 	if (usage->count > ROWS_MAX)
 		abort();
 	current = usage;
-	say_as(usage->program);
+	log_name(usage->program);
 	tables_make(usage, letters, longs);
 	opterr = 0;
 	if (argc == 0)

@@ -67,12 +67,12 @@ accept_queued(int listener, size_t unknown)
 bool
 shortage_begin(struct shortage *s, int64_t now)
 {
-	bool say = now >= s->say_after;
+	bool log_info = now >= s->log_after;
 
 	s->until = now + SHORTAGE_PAUSE_MS;
-	if (say)
-		s->say_after = now + SHORTAGE_SAY_MS;
-	return say;
+	if (log_info)
+		s->log_after = now + SHORTAGE_LOG_MS;
+	return log_info;
 }
 
 bool

@@ -31,12 +31,12 @@ enum { ACCEPT_QUEUE_MAX = 4096 };
 size_t accept_queued(int listener, size_t unknown);
 
 /* How long to leave the listeners alone after a shortage, and how often to speak of it. */
-enum { SHORTAGE_PAUSE_MS = 100, SHORTAGE_SAY_MS = 1000 };
+enum { SHORTAGE_PAUSE_MS = 100, SHORTAGE_LOG_MS = 1000 };
 
 /* All zero at first. Also for failed starts of a program: the rule is the same. */
 struct shortage {
 	int64_t until;     /* clock_ms() when to try again, 0 where there is none now */
-	int64_t say_after;
+	int64_t log_after;
 };
 
 /* A shortage was met: a pause begins. Returns whether it is time to say so. */

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "ground/say.h"
+#include "ground/log.h"
 
 /* At most so many an event: who is in already is served as well. */
 enum { AT_ONCE = 16 };
@@ -27,7 +27,7 @@ doors_pause(struct loop *loop, struct doors *doors, const char *what)
 
 	unwatch(loop, doors);
 	if (shortage_begin(&doors->shortage, loop->now))
-		complain("%s: %s", what, strerror(error));
+		warn("%s: %s", what, strerror(error));
 	deadline_set(loop, &doors->pauses, &doors->pause);
 }
 

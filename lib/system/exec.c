@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ground/say.h"
+#include "ground/log.h"
 #include "ground/status.h"
 #include "system/signals.h"
 
@@ -68,7 +68,7 @@ exec_status(int error)
 static int
 fail(const char *name, int error)
 {
-	complain("%s: %s", quoted(name), strerror(error));
+	warn("%s: %s", quoted(name), strerror(error));
 	return exec_status(error);
 }
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "ground/number.h"
-#include "ground/say.h"
+#include "ground/log.h"
 #include "system/accept.h"
 #include "system/fds.h"
 

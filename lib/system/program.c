@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ground/say.h"
+#include "ground/log.h"
 #include "ground/status.h"
 #include "system/child.h"
 #include "system/exec.h"
@@ -82,7 +82,7 @@ spawn_with(char **argv, struct program_ends *ends, char *path, size_t size)
 		error = errno;
 	if (error == 0)
 		return 0;
-	complain("%s: %s", quoted(argv[0]), strerror(error));
+	warn("%s: %s", quoted(argv[0]), strerror(error));
 	return exec_failed ? exec_status(error) : STATUS_FAILED;
 }
 

@@ -38,7 +38,7 @@
 
 #include "ground/number.h"
 #include "ground/option.h"
-#include "ground/say.h"
+#include "ground/log.h"
 #include "ground/status.h"
 #include "wsprobe_frames.h"
 #include "wsprobe_http.h"
@@ -1604,7 +1604,7 @@ listen_as_server(void)
 	snprintf(port, sizeof port, "%u", ntohs(at.sin_port));
 	setenv("PORT", port, 1);
 	if (settings.prog == NULL)
-		say("Listening on %s", port);
+		log_info("Listening on %s", port);
 }
 
 enum { FAKE = OPTION_LONG, LIST, MUTE, EARLY };

@@ -59,7 +59,7 @@ pair(struct end *a, struct end *b)
 }
 
 static void
-say_to(const struct end *e)
+log_to(const struct end *e)
 {
 	CHECK(send(e->watch.fd, "x", 1, MSG_NOSIGNAL) == 1);
 }
@@ -70,7 +70,7 @@ what_is_left_is_told_again(void)
 	char byte;
 
 	pair(&ends[0], &ends[1]);
-	say_to(&ends[0]);
+	log_to(&ends[0]);
 	CHECK(loop_turn(&loop) == 0);
 	CHECK(loop_turn(&loop) == 0);
 	CHECK(ends[1].heard == 2 && ends[1].events == EPOLLIN && ends[0].heard == 0);
@@ -91,8 +91,8 @@ one_that_has_ended_hears_nothing_more_of_the_same_turn(void)
 
 	pair(&ends[0], &ends[1]);
 	pair(&ends[2], &ends[3]);
-	say_to(&ends[0]);
-	say_to(&ends[2]);
+	log_to(&ends[0]);
+	log_to(&ends[2]);
 	ends[1].other = &ends[3];
 	ends[3].other = &ends[1];
 	CHECK(loop_turn(&loop) == 0);
@@ -102,7 +102,7 @@ one_that_has_ended_hears_nothing_more_of_the_same_turn(void)
 	watch_close(&loop, &ends[2].watch);
 
 	pair(&ends[0], &ends[1]);
-	say_to(&ends[0]);
+	log_to(&ends[0]);
 	watch_end(&loop, &ends[1].watch);
 	CHECK(read(ends[1].watch.fd, &byte, 1) == 1);
 	watch_want(&loop, &ends[0].watch, EPOLLOUT);
@@ -119,7 +119,7 @@ who_was_told_stands_behind_who_was_not(void)
 
 	for (size_t i = 0; i < ENDS; i += 2) {
 		pair(&ends[i], &ends[i + 1]);
-		say_to(&ends[i]);
+		log_to(&ends[i]);
 	}
 	for (int turn = 0; turn < 2; turn++)
 		CHECK(loop_turn(&loop) == 0);
@@ -153,7 +153,7 @@ after_a_pause_all_is_read_before_a_deadline_passes(void)
 	for (size_t i = 0; i < ENDS; i += 2) {
 		pair(&ends[i], &ends[i + 1]);
 		ends[i].watch.ready = heard_in_time;
-		say_to(&ends[i + 1]);
+		log_to(&ends[i + 1]);
 		deadline_set(&loop, &limits, &ends[i].deadline);
 	}
 	deadline_set(&loop, &limits, &ends[1].deadline); /* the one that says nothing */
@@ -182,7 +182,7 @@ a_turn_is_bounded_in_time_and_the_rest_of_its_batch_comes_next(void)
 	for (size_t i = 0; i < 6; i += 2) {
 		pair(&ends[i], &ends[i + 1]);
 		ends[i + 1].watch.ready = slow;
-		say_to(&ends[i]);
+		log_to(&ends[i]);
 	}
 	for (unsigned turn = 1; turn <= 6; turn++) {
 		CHECK(loop_turn(&loop) == 0);
@@ -234,7 +234,7 @@ a_signal_ends_the_wait_and_is_let_in_even_when_there_is_always_something(void)
 	CHECK(signals_take(SIGUSR1));
 
 	pair(&ends[0], &ends[1]);
-	say_to(&ends[0]);
+	log_to(&ends[0]);
 	CHECK(loop_turn(&loop) == 0);
 	(void)raise(SIGUSR1);
 	while (!signals_take(SIGUSR1) && turns++ < 10000000)

@@ -1,4 +1,4 @@
-#include "ground/say.h"
+#include "ground/log.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -21,7 +21,7 @@ static const char *program = "fittings";
 static unsigned long lost;
 
 void
-say_as(const char *name)
+log_name(const char *name)
 {
 	program = name;
 }
@@ -196,7 +196,7 @@ put_formatted(const char *before, int wait_ms, const char *format, va_list args)
 }
 
 void
-say(const char *format, ...)
+log_info(const char *format, ...)
 {
 	va_list args;
 
@@ -206,7 +206,7 @@ say(const char *format, ...)
 }
 
 void
-complain(const char *format, ...)
+warn(const char *format, ...)
 {
 	va_list args;
 

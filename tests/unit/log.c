@@ -1,4 +1,4 @@
-#include "ground/say.h"
+#include "ground/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,9 +40,9 @@ static void
 a_complaint_begins_with_the_program(void)
 {
 	listen_in();
-	complain("%s: %s", "what", "why");
+	warn("%s: %s", "what", "why");
 	CHECK(strcmp(hear(), "prog: what: why\n") == 0);
-	say("Bound to %d", 9000);
+	log_info("Bound to %d", 9000);
 	CHECK(strcmp(hear(), "Bound to 9000\n") == 0);
 	hang_up();
 }
@@ -51,7 +51,7 @@ static void
 every_line_is_one_line_of_printable_ascii(void)
 {
 	listen_in();
-	say("a\nb\r\x1b[31m\x7f\xc2\x9b\xe2\x80\xae %s", "\t");
+	log_info("a\nb\r\x1b[31m\x7f\xc2\x9b\xe2\x80\xae %s", "\t");
 	CHECK(strcmp(hear(), "a\\x0ab\\x0d\\x1b[31m\\x7f\\xc2\\x9b\\xe2\\x80\\xae \\x09\n") == 0);
 	hang_up();
 }
@@ -106,7 +106,7 @@ a_line_that_is_too_long_is_cut_and_still_ends(void)
 
 	memset(text, '\n', sizeof text - 1);
 	listen_in();
-	say("%s", text);
+	log_info("%s", text);
 	got = hear();
 	CHECK(strlen(got) <= 4096 && got[strlen(got) - 1] == '\n' && strchr(got, '\n') == got + strlen(got) - 1);
 	hang_up();
@@ -119,14 +119,14 @@ a_full_stderr_loses_lines_and_counts_them(void)
 
 	listen_in();
 	for (int i = 0; i < 10000; i++)
-		say("%0100d", i);
+		log_info("%0100d", i);
 	for (const char *at = hear(); (at = strchr(at, '\n')) != NULL; at++)
 		lines++;
 	CHECK(lines > 100 && lines < 10000);
-	say("again");
+	log_info("again");
 	(void)snprintf(heard + 50000, 100, "prog: %d lines lost: stderr was full\nagain\n", 10000 - lines);
 	CHECK(strcmp(hear(), heard + 50000) == 0);
-	say("and again");
+	log_info("and again");
 	CHECK(strcmp(hear(), "and again\n") == 0);
 	hang_up();
 }
@@ -136,11 +136,11 @@ a_closed_stderr_is_no_failure_and_errno_is_left_alone(void)
 {
 	(void)close(STDERR_FILENO);
 	errno = ENOENT;
-	say("lost");
+	log_info("lost");
 	CHECK(errno == ENOENT);
 	CHECK(open("/dev/null", O_WRONLY) == STDERR_FILENO);
 	listen_in();
-	say("heard");
+	log_info("heard");
 	CHECK(strcmp(hear(), "prog: 1 lines lost: stderr was full\nheard\n") == 0);
 	hang_up();
 }
@@ -156,8 +156,8 @@ a_log_that_may_not_grow_ends_nobody(void)
 	none = (struct rlimit){4, limit.rlim_max};
 	CHECK(setrlimit(RLIMIT_FSIZE, &none) == 0);
 	(void)signal(SIGXFSZ, SIG_DFL);
-	say("what fits is written, the rest is lost");
-	say("lost");
+	log_info("what fits is written, the rest is lost");
+	log_info("lost");
 	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
 	CHECK(lseek(fd, 0, SEEK_END) == 4);
 	CHECK(sigprocmask(SIG_BLOCK, NULL, &blocked) == 0 && sigismember(&blocked, SIGXFSZ) == 0);
@@ -165,7 +165,7 @@ a_log_that_may_not_grow_ends_nobody(void)
 	(void)close(saved);
 	(void)close(fd);
 	listen_in();
-	say("heard");
+	log_info("heard");
 	CHECK(strcmp(hear(), "prog: 1 lines lost: stderr was full\nheard\n") == 0);
 	hang_up();
 }
@@ -173,7 +173,7 @@ a_log_that_may_not_grow_ends_nobody(void)
 int
 main(void)
 {
-	say_as("prog");
+	log_name("prog");
 	TEST(a_complaint_begins_with_the_program);
 	TEST(every_line_is_one_line_of_printable_ascii);
 	TEST(foreign_text_is_escaped_once_and_cut_at_256_bytes);

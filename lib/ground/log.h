@@ -4,21 +4,21 @@
  * ASCII as \xHH. A line never blocks the program: where stderr does not take
  * it (a full pipe), it is dropped and counted, and the count said later.
  */
-#ifndef FITTINGS_SAY_H
-#define FITTINGS_SAY_H
+#ifndef FITTINGS_LOG_H
+#define FITTINGS_LOG_H
 
 #include <stddef.h>
 
 /* The name before each complaint; not copied. */
-void say_as(const char *program);
+void log_name(const char *program);
 
 /* A line as it is: `Bound to 9000`. */
-void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* `program: what: why`. */
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* complain() and exit with status (enum status). */
+/* warn() and exit with status (enum status). */
 void die(int status, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 
 /*
