@@ -22,7 +22,7 @@
 #include "ground/status.h"
 #include "system/address.h"
 #include "system/clock.h"
-#include "system/doors.h"
+#include "system/acceptor.h"
 #include "system/fds.h"
 #include "system/listen.h"
 #include "system/loop.h"
@@ -173,7 +173,7 @@ __attribute__((common)) struct server {
 
 	struct loop loop;
 	struct listeners listeners;
-	struct doors doors;
+	struct acceptor acceptor;
 	struct deadlines idles;
 	uint64_t max;
 	uint64_t clients;
@@ -199,8 +199,8 @@ client_end(struct loop *loop, struct client *c)
 	watch_close(loop, &c->watch);
 	free(c);
 	if (server.clients-- == server.max && !server.draining)
-		doors_open(loop, &server.doors);
-	doors_retry(loop, &server.doors);
+		acceptor_start(loop, &server.acceptor);
+	acceptor_retry(loop, &server.acceptor);
 }
 
 /* What of a message is still needed: from the current answer on where that is
@@ -323,7 +323,7 @@ client_idle(struct loop *loop, struct deadline *idle)
 }
 
 static void
-client_enter(struct loop *loop, struct doors *doors, int fd, const struct address *remote)
+client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct address *remote)
 {
 	char name[ADDRESS_TEXT_SIZE] = "";
 	struct client *c;
@@ -334,7 +334,7 @@ client_enter(struct loop *loop, struct doors *doors, int fd, const struct addres
 	if (c != NULL)
 		*c = (struct client){.watch.ready = client_ready};
 	if (c == NULL || watch_begin(loop, &c->watch, fd, EPOLLIN) != 0) {
-		doors_pause(loop, doors, "a connection is closed unserved");
+		acceptor_pause(loop, acceptor, "a connection is closed unserved");
 		free(c);
 		(void)close(fd);
 		return;
@@ -345,7 +345,7 @@ client_enter(struct loop *loop, struct doors *doors, int fd, const struct addres
 	}
 	client_moved(loop, c);
 	if (++server.clients == server.max)
-		doors_shut(loop, doors);
+		acceptor_stop(loop, acceptor);
 }
 
 /*
@@ -379,7 +379,7 @@ drain_begin(struct loop *loop)
 	deadlines_begin(loop, &server.limits, DRAIN_MS);
 	deadline_set(loop, &server.quiets, &server.quiet);
 	deadline_set(loop, &server.limits, &server.limit);
-	doors_drain(loop, &server.doors);
+	acceptor_drain(loop, &server.acceptor);
 }
 
 static void
@@ -393,10 +393,10 @@ server_begin(uint64_t max)
 	server.max = max;
 	server.idles.passed = client_idle;
 	deadlines_begin(loop, &server.idles, options.idle_ms);
-	server.doors.enter = client_enter;
-	server.doors.listeners = &server.listeners;
-	doors_begin(loop, &server.doors);
-	doors_open(loop, &server.doors);
+	server.acceptor.on_connection = client_accept;
+	server.acceptor.listeners = &server.listeners;
+	acceptor_begin(loop, &server.acceptor);
+	acceptor_start(loop, &server.acceptor);
 }
 
 /* No descriptor is opened from here on but those of connections. */

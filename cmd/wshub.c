@@ -33,7 +33,7 @@
 #include "system/asked.h"
 #include "system/child.h"
 #include "system/clock.h"
-#include "system/doors.h"
+#include "system/acceptor.h"
 #include "system/fds.h"
 #include "system/file.h"
 #include "system/ids.h"
@@ -171,7 +171,7 @@ struct client {
 
 static struct {
 	struct loop loop;
-	struct doors doors;
+	struct acceptor acceptor;
 	struct listeners listeners;
 	struct client **clients; /* all connections */
 	size_t count;
@@ -515,8 +515,8 @@ client_end(struct client *c)
 	server.clients[c->place] = server.clients[--server.count];
 	server.clients[c->place]->place = c->place;
 	if (server.count + 1 == options.max && !ending.begun)
-		doors_open(&server.loop, &server.doors);
-	doors_retry(&server.loop, &server.doors);
+		acceptor_start(&server.loop, &server.acceptor);
+	acceptor_retry(&server.loop, &server.acceptor);
 	c->stage = STAGE_DEAD;
 	client_mark(c);
 }
@@ -1242,7 +1242,7 @@ client_ready(struct loop *loop, struct watch *watch, uint32_t events)
 }
 
 static void
-client_enter(struct loop *loop, struct doors *doors, int fd, const struct address *remote)
+client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct address *remote)
 {
 	char peer[ADDRESS_TEXT_SIZE], ip[ADDRESS_IP_SIZE];
 	struct tally_key network = {0}; /* over a UNIX socket: of no address */
@@ -1263,7 +1263,7 @@ client_enter(struct loop *loop, struct doors *doors, int fd, const struct addres
 	if (c != NULL)
 		*c = (struct client){.watch.ready = client_ready, .network = network};
 	if (c == NULL || watch_begin(loop, &c->watch, fd, EPOLLIN) != 0) {
-		doors_pause(loop, doors, "a connection is closed unserved");
+		acceptor_pause(loop, acceptor, "a connection is closed unserved");
 		free(c);
 		(void)close(fd);
 		return;
@@ -1275,7 +1275,7 @@ client_enter(struct loop *loop, struct doors *doors, int fd, const struct addres
 	server.clients[server.count++] = c;
 	client_clock(c, &server.heads);
 	if (server.count == options.max)
-		doors_shut(loop, doors);
+		acceptor_stop(loop, acceptor);
 }
 
 /* A slow reader goes on to take what waits for it. */
@@ -1672,7 +1672,7 @@ all_close(unsigned code, int status)
 	ending.begun = true;
 	ending.status = status;
 	notify_send("STOPPING=1");
-	doors_shut(&server.loop, &server.doors);
+	acceptor_stop(&server.loop, &server.acceptor);
 	listeners_close(&server.listeners);
 	for (size_t i = server.count; i-- > 0;) {
 		struct client *c = server.clients[i];
@@ -1924,9 +1924,9 @@ server_begin(void)
 	queue_begin(&server.unreads, options.ping_ms == 0 ? UNREAD_MS : options.ping_ms, unread_due);
 	queue_begin(&server.looks, LOOK_MS, look_due);
 	queue_begin(&server.ends, options.close_ms, end_due);
-	server.doors.enter = client_enter;
-	server.doors.listeners = &server.listeners;
-	doors_begin(&server.loop, &server.doors);
+	server.acceptor.on_connection = client_accept;
+	server.acceptor.listeners = &server.listeners;
+	acceptor_begin(&server.loop, &server.acceptor);
 }
 
 /* -a runs programs, and --page reads its file, for as long as we serve. */
@@ -1957,7 +1957,7 @@ serve(void)
 	notify_send("STATUS=starting"); /* while our environment still says where to */
 	if (!options.fan_out)
 		prog_begin();
-	doors_open(&server.loop, &server.doors);
+	acceptor_start(&server.loop, &server.acceptor);
 	notify_send("READY=1");
 	sandbox_begin();
 	while (!ending.over && !(ending.begun && server.count == 0 && program.pid == 0)) {

@@ -58,13 +58,13 @@ it_counts_as_plain_counters_do(void)
 	for (unsigned turn = 0; turn < TURNS; turn++) {
 		unsigned k = (random = random * 1103515245 + 12345) >> 16;
 		struct tally_key key = {k % KEYS / 8, k % KEYS};
-		bool enter = (random >> 8 & 1) != 0;
+		bool on_connection = (random >> 8 & 1) != 0;
 
 		k %= KEYS;
-		if (enter && total < MAX) {
+		if (on_connection && total < MAX) {
 			right = right && tally_enter(&tally, key) == ++counts[k];
 			total++;
-		} else if (!enter && counts[k] != 0) {
+		} else if (!on_connection && counts[k] != 0) {
 			tally_leave(&tally, key);
 			counts[k]--;
 			total--;
