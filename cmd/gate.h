@@ -170,7 +170,7 @@ gate_environment(const struct http_request *request, const struct handshake *dec
 /* Starts the authorization program, in a process group of its own, with null as its stdin. Returns its
  * pid, or -1, having said why. */
 static inline pid_t
-gate_ask(const struct gate *gate, char *const *environment, int null)
+gate_authorize(const struct gate *gate, char *const *environment, int null)
 {
 	char path[PATH_MAX], *const argv[] = {(char *)(uintptr_t)gate->authorize, NULL};
 	int error = exec_find(gate->authorize, path, sizeof path);

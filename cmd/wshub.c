@@ -30,7 +30,7 @@
 #include "ground/status.h"
 #include "ground/strbuf.h"
 #include "system/address.h"
-#include "system/asked.h"
+#include "system/auth_requests.h"
 #include "system/child.h"
 #include "system/clock.h"
 #include "system/acceptor.h"
@@ -119,7 +119,7 @@ static struct {
 enum stage {
 	STAGE_HEAD,    /* its request comes in */
 	STAGE_WAITING, /* for its turn to have the authorization program asked */
-	STAGE_ASKED,
+	STAGE_AUTHORIZING,
 	STAGE_OPEN,
 	STAGE_CLOSED,  /* its Close is here, ours waits for what prog says to its last words */
 	STAGE_CLOSING, /* our Close is on its way, the client's is awaited */
@@ -176,7 +176,7 @@ static struct {
 	struct client **clients; /* all connections */
 	size_t count;
 	struct ids ids;
-	struct asked asked; /* the authorization programs that run */
+	struct auth_requests asked; /* the authorization programs that run */
 	bool waiting;       /* clients wait for one to be run for them */
 	int null;           /* /dev/null, their stdin: opened while there are descriptors */
 	struct message *page; /* for browsers, shared by all clients that it is sent to; NULL for none */
@@ -402,7 +402,7 @@ client_reads(const struct client *c)
 	switch (c->stage) {
 	case STAGE_LEAVING: return !c->ended;
 	case STAGE_WAITING:
-	case STAGE_ASKED:
+	case STAGE_AUTHORIZING:
 	case STAGE_CLOSED: return false;
 	default: return client_pause(c) == PAUSE_NONE;
 	}
@@ -504,7 +504,7 @@ client_end(struct client *c)
 	if (c->stage == STAGE_CLOSED)
 		farewell_tell(c);
 	client_forget(c, CLOSE_ABNORMAL, span_of(""));
-	asked_drop(&server.asked, c);
+	auth_requests_drop(&server.asked, c);
 	deadline_drop(&c->deadline);
 	outbox_clear(&c->out);
 	stock_drop(&c->message);
@@ -1067,7 +1067,7 @@ client_refuse(struct client *c, enum http_status status, const char *why)
 
 /* Starts its authorization program, or refuses it where there is none. */
 static void
-client_ask(struct client *c, const struct handshake *d)
+client_authorize(struct client *c, const struct handshake *d)
 {
 	struct address local;
 	char port[8] = "";
@@ -1082,14 +1082,14 @@ client_ask(struct client *c, const struct handshake *d)
 		(void)snprintf(port, sizeof port, "%u", (unsigned)address_port(&local));
 	ends.local_port = span_of(port);
 	environment = gate_environment(&server.request, d, &ends);
-	pid = environment == NULL ? -1 : gate_ask(&options.gate, environment, server.null);
+	pid = environment == NULL ? -1 : gate_authorize(&options.gate, environment, server.null);
 	free(environment);
 	if (pid < 0) {
 		client_refuse(c, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
 		return;
 	}
-	asked_add(&server.asked, pid, c);
-	c->stage = STAGE_ASKED;
+	auth_requests_add(&server.asked, pid, c);
+	c->stage = STAGE_AUTHORIZING;
 }
 
 /* The head stands in bytes. asked: the authorization program has let it in. Returns how
@@ -1117,11 +1117,11 @@ head_take(struct client *c, const char *bytes, size_t n, bool asked)
 	    && (d.status == HTTP_SWITCHING_PROTOCOLS || d.status == HTTP_OK)) {
 		c->scan = (struct http_scan){0};
 		/* Not too many at once: it is looked at again when one has ended. */
-		if (asked_full(&server.asked)) {
+		if (auth_requests_full(&server.asked)) {
 			c->stage = STAGE_WAITING;
 			server.waiting = true;
 		} else {
-			client_ask(c, &d);
+			client_authorize(c, &d);
 		}
 		client_interest(c); /* what it says meanwhile waits in the kernel */
 		return 0;
@@ -1296,10 +1296,10 @@ head_late(struct loop *loop, struct deadline *deadline)
 {
 	struct client *c = client_of(deadline);
 
-	asked_drop(&server.asked, c);
+	auth_requests_drop(&server.asked, c);
 	if (c->stage == STAGE_HEAD && c->kept_size != 0)
 		client_refuse(c, HTTP_REQUEST_TIMEOUT, "a request that takes too long");
-	else if (c->stage == STAGE_ASKED || c->stage == STAGE_WAITING)
+	else if (c->stage == STAGE_AUTHORIZING || c->stage == STAGE_WAITING)
 		client_refuse(c, HTTP_INTERNAL_ERROR, "not known in time who is let in");
 	else
 		client_late(loop, deadline);
@@ -1760,7 +1760,7 @@ head_again(struct client *c, bool asked)
 
 /* An authorization program has ended. */
 static void
-asked_answer(struct client *c, int status)
+auth_finish(struct client *c, int status)
 {
 	if (child_status(status) == 0) {
 		head_again(c, true);
@@ -1771,12 +1771,12 @@ asked_answer(struct client *c, int status)
 }
 
 static void
-asked_next(void)
+auth_start_next(void)
 {
 	if (!server.waiting)
 		return;
 	for (size_t i = 0; i < server.count; i++) {
-		if (asked_full(&server.asked))
+		if (auth_requests_full(&server.asked))
 			return;
 		if (server.clients[i]->stage == STAGE_WAITING)
 			head_again(server.clients[i], false);
@@ -1795,8 +1795,8 @@ children_reap(void)
 		if (pid == program.pid) {
 			(void)kill(-pid, SIGTERM); /* the rest of its group */
 			program_ended(status);
-		} else if (asked_end(&server.asked, pid, &client)) {
-			asked_answer(client, status);
+		} else if (auth_requests_end(&server.asked, pid, &client)) {
+			auth_finish(client, status);
 		}
 	}
 }
@@ -1964,7 +1964,7 @@ serve(void)
 		orders_go_on();
 		farewells_look();
 		program_flush();
-		asked_next();
+		auth_start_next();
 		clients_flush();
 		if (ending.begun && server.count == 0 && program.pid == 0)
 			break;

@@ -297,7 +297,7 @@ session_authorize(struct session *s)
 	signals_catch(&child_signal, 1);
 	if (null < 0)
 		warn("/dev/null: %s", strerror(errno));
-	pid = null < 0 ? -1 : gate_ask(&s->job.gate, environ, null);
+	pid = null < 0 ? -1 : gate_authorize(&s->job.gate, environ, null);
 	(void)close(null);
 	if (pid < 0) {
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "cannot ask who is let in");

@@ -1,4 +1,4 @@
-#include "system/asked.h"
+#include "system/auth_requests.h"
 
 #include <signal.h>
 #include <stddef.h>
@@ -6,13 +6,13 @@
 #include "system/child.h"
 
 bool
-asked_full(const struct asked *asked)
+auth_requests_full(const struct auth_requests *asked)
 {
-	return asked->count == ASKED_MAX;
+	return asked->count == AUTH_REQUESTS_MAX;
 }
 
 void
-asked_add(struct asked *asked, pid_t pid, void *owner)
+auth_requests_add(struct auth_requests *asked, pid_t pid, void *owner)
 {
 	asked->each[asked->count].pid = pid;
 	asked->each[asked->count++].owner = owner;
@@ -20,7 +20,7 @@ asked_add(struct asked *asked, pid_t pid, void *owner)
 
 /* The place does not wait for the program's end: one of another user (setuid) is not killed. */
 void
-asked_drop(struct asked *asked, const void *owner)
+auth_requests_drop(struct auth_requests *asked, const void *owner)
 {
 	for (int i = 0; i < asked->count; i++) {
 		if (asked->each[i].owner != owner)
@@ -32,7 +32,7 @@ asked_drop(struct asked *asked, const void *owner)
 }
 
 bool
-asked_end(struct asked *asked, pid_t pid, void **owner)
+auth_requests_end(struct auth_requests *asked, pid_t pid, void **owner)
 {
 	for (int i = 0; i < asked->count; i++) {
 		if (asked->each[i].pid != pid)
