@@ -47,7 +47,7 @@
 #include "system/rooms.h"
 #include "system/sandbox.h"
 #include "system/signals.h"
-#include "system/stock.h"
+#include "system/block_cache.h"
 #include "system/talk.h"
 #include "system/tally.h"
 
@@ -507,7 +507,7 @@ client_end(struct client *c)
 	auth_requests_drop(&server.asked, c);
 	deadline_drop(&c->deadline);
 	outbox_clear(&c->out);
-	stock_drop(&c->message);
+	block_drop(&c->message);
 	free(c->kept);
 	watch_close(&server.loop, &c->watch);
 	if (options.max_per_address != 0)
@@ -565,7 +565,7 @@ static void
 client_leave(struct client *c, struct deadlines *queue)
 {
 	c->stage = STAGE_LEAVING;
-	stock_drop(&c->message);
+	block_drop(&c->message);
 	client_clock(c, queue);
 	client_mark(c);
 }
@@ -695,7 +695,7 @@ clients_flush(void)
 			client_flush(c);
 	}
 	if (first != NULL && server.count == 0)
-		stock_settle();
+		block_cache_trim();
 }
 
 /*
@@ -767,7 +767,7 @@ piece_take(struct client *c, const struct piece *p)
 		message_take(c, p->binary, p->at, p->size);
 		return;
 	}
-	if (!stock_room(&c->message, p->size == 0 ? 1 : p->size, 2 * options.message)) { /* also for an empty piece */
+	if (!block_reserve(&c->message, p->size == 0 ? 1 : p->size, 2 * options.message)) { /* also for an empty piece */
 		client_fail(c, CLOSE_INTERNAL_ERROR, "no memory");
 		return;
 	}
@@ -776,7 +776,7 @@ piece_take(struct client *c, const struct piece *p)
 	if (!p->last)
 		return;
 	message_take(c, p->binary, buffer_head(&c->message), buffer_held(&c->message));
-	stock_drop(&c->message);
+	block_drop(&c->message);
 }
 
 static void
@@ -815,8 +815,8 @@ looks_begin(void)
 static void
 farewell_begin(struct client *c, unsigned code, struct span reason)
 {
-	stock_drop(&c->message);
-	if (reason.size != 0 && stock_room(&c->message, reason.size, 2 * options.message))
+	block_drop(&c->message);
+	if (reason.size != 0 && block_reserve(&c->message, reason.size, 2 * options.message))
 		buffer_put(&c->message, reason.at, reason.size);
 	c->stage = STAGE_CLOSED;
 	c->farewell = (struct farewell){.at = program.pipes.told, .code = code};

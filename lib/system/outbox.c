@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "system/stock.h"
+#include "system/block_cache.h"
 
 enum { PIECES_MAX = 256, BLOCKS_OVERHEAD = 32 };
 
@@ -23,7 +23,7 @@ struct message *
 message_new(size_t size)
 {
 	size_t whole = sizeof(struct message) + size, room;
-	struct message *message = stock_take(whole, whole + whole / 4, &room);
+	struct message *message = block_alloc(whole, whole + whole / 4, &room);
 
 	if (message != NULL)
 		*message = (struct message){.users = 1, .room = room, .size = size};
@@ -34,7 +34,7 @@ void
 message_release(struct message *message)
 {
 	if (--message->users == 0)
-		stock_give(message, message->room);
+		block_free(message, message->room);
 }
 
 /* What it takes to hold it, with what the libc needs for two blocks: small messages are

@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "system/stock.h"
+#include "system/block_cache.h"
 
 enum { KEPT_MAX = 2 << 20 };
 
@@ -28,7 +28,7 @@ pipes_begin(struct loop *loop, struct pipes *p, int to, int from, size_t size)
 unsigned char *
 pipes_room(struct pipes *p, size_t n)
 {
-	return stock_room(&p->to, n, SIZE_MAX) ? buffer_tail(&p->to) : NULL;
+	return block_reserve(&p->to, n, SIZE_MAX) ? buffer_tail(&p->to) : NULL;
 }
 
 void
@@ -55,7 +55,7 @@ static void
 settle(struct buffer *buffer)
 {
 	if (buffer_held(buffer) == 0 && buffer->size > KEPT_MAX)
-		stock_drop(buffer);
+		block_drop(buffer);
 }
 
 void
@@ -91,7 +91,7 @@ pipes_read(struct pipes *p, size_t size)
 {
 	ssize_t n;
 
-	if (!stock_room(&p->from, size, SIZE_MAX)) {
+	if (!block_reserve(&p->from, size, SIZE_MAX)) {
 		errno = ENOMEM;
 		return -1;
 	}
@@ -110,7 +110,7 @@ end(struct loop *loop, bool *open, struct watch *watch, struct buffer *buffer)
 		return;
 	*open = false;
 	watch_close(loop, watch);
-	stock_drop(buffer);
+	block_drop(buffer);
 }
 
 void

@@ -1,4 +1,4 @@
-#include "system/stock.h"
+#include "system/block_cache.h"
 
 #include <stdlib.h>
 #ifdef __GLIBC__
@@ -10,12 +10,12 @@ enum { SMALLEST = 4096 };
 static struct {
 	void *block;
 	size_t room;
-} kept[STOCK_KEPT];
+} kept[BLOCK_KEPT];
 
 void *
-stock_take(size_t size, size_t most, size_t *room)
+block_alloc(size_t size, size_t most, size_t *room)
 {
-	for (int i = 0; size >= STOCK_LARGE && i < STOCK_KEPT; i++) {
+	for (int i = 0; size >= BLOCK_LARGE && i < BLOCK_KEPT; i++) {
 		void *block = kept[i].block;
 
 		if (kept[i].room < size || kept[i].room > most)
@@ -31,9 +31,9 @@ stock_take(size_t size, size_t most, size_t *room)
 
 /* Of many the larger ones are kept: they serve everyone. */
 void
-stock_give(void *block, size_t room)
+block_free(void *block, size_t room)
 {
-	for (int i = 0; room >= STOCK_LARGE && room <= STOCK_LARGEST && i < STOCK_KEPT; i++) {
+	for (int i = 0; room >= BLOCK_LARGE && room <= BLOCK_LARGEST && i < BLOCK_KEPT; i++) {
 		void *smaller = kept[i].block;
 
 		if (kept[i].room >= room)
@@ -47,7 +47,7 @@ stock_give(void *block, size_t room)
 }
 
 bool
-stock_room(struct buffer *b, size_t n, size_t most)
+block_reserve(struct buffer *b, size_t n, size_t most)
 {
 	size_t held = buffer_held(b), size = b->size == 0 ? SMALLEST : b->size;
 	void *larger;
@@ -60,26 +60,26 @@ stock_room(struct buffer *b, size_t n, size_t most)
 		buffer_pack(b);
 		return true;
 	}
-	larger = stock_take(size, most, &size);
+	larger = block_alloc(size, most, &size);
 	if (larger == NULL)
 		return false;
 	if (held != 0)
 		memcpy(larger, buffer_head(b), held);
-	stock_give(b->bytes, b->size);
+	block_free(b->bytes, b->size);
 	*b = (struct buffer){.bytes = larger, .size = size, .end = held};
 	return true;
 }
 
 void
-stock_drop(struct buffer *b)
+block_drop(struct buffer *b)
 {
-	stock_give(b->bytes, b->size);
+	block_free(b->bytes, b->size);
 	*b = (struct buffer){0};
 }
 
 /* glibc gives nothing back that lies below something in use; musl does. */
 void
-stock_settle(void)
+block_cache_trim(void)
 {
 #ifdef __GLIBC__
 	(void)malloc_trim(0);

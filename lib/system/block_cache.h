@@ -3,32 +3,32 @@
  * the bytes that go through them, so a few large blocks that were given back
  * are kept for those who ask next.
  */
-#ifndef FITTINGS_STOCK_H
-#define FITTINGS_STOCK_H
+#ifndef FITTINGS_BLOCK_CACHE_H
+#define FITTINGS_BLOCK_CACHE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "ground/buffer.h"
 
-enum { STOCK_LARGE = 64 << 10, STOCK_LARGEST = (1 << 20) + 4096, STOCK_KEPT = 4 };
+enum { BLOCK_LARGE = 64 << 10, BLOCK_LARGEST = (1 << 20) + 4096, BLOCK_KEPT = 4 };
 
 /* A block of at least size bytes, *room is how many; a kept one has at most `most`.
  * NULL where there is no memory. */
-void *stock_take(size_t size, size_t most, size_t *room);
+void *block_alloc(size_t size, size_t most, size_t *room);
 
 /* Gives it back, with the room that it has; NULL is nothing. */
-void stock_give(void *block, size_t room);
+void block_free(void *block, size_t room);
 
 /* Room for n more bytes behind what a buffer holds, which may move into a block of at most
  * twice as much, or a kept one of at most `most` bytes. All zero is an empty buffer without a
  * block. False where there is no memory; then it is as it was. */
-bool stock_room(struct buffer *buffer, size_t n, size_t most);
+bool block_reserve(struct buffer *buffer, size_t n, size_t most);
 
 /* Gives back the buffer's block. */
-void stock_drop(struct buffer *buffer);
+void block_drop(struct buffer *buffer);
 
 /* All who needed much have gone: what the libc has kept of theirs goes back to the system. */
-void stock_settle(void);
+void block_cache_trim(void);
 
 #endif
