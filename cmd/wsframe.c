@@ -21,7 +21,7 @@
 #include "system/clock.h"
 #include "system/connection.h"
 #include "system/fds.h"
-#include "system/pages.h"
+#include "system/mmap_buffer.h"
 #include "system/ports.h"
 #include "system/program.h"
 #include "system/progress.h"
@@ -283,7 +283,7 @@ buffer_open(struct buffer *b, unsigned char *first)
 {
 	if (b->size >= BUFFER_SIZE)
 		return false;
-	if (!pages_grow(b, first, BUFFER_SIZE))
+	if (!mmap_buffer_grow(b, first, BUFFER_SIZE))
 		die(STATUS_FAILED, "no memory for the connection: %s", strerror(ENOMEM));
 	return true;
 }
@@ -302,10 +302,10 @@ buffers_open(struct session *s)
 static void
 buffers_shrink(struct session *s)
 {
-	pages_return(&s->rx, storage[RX], FIRST_SIZE);
-	pages_return(&s->tx, storage[TX], FIRST_SIZE);
-	pages_return(&s->down, storage[DOWN], FIRST_SIZE);
-	pages_return(&s->up, storage[UP], FIRST_SIZE);
+	mmap_buffer_shrink(&s->rx, storage[RX], FIRST_SIZE);
+	mmap_buffer_shrink(&s->tx, storage[TX], FIRST_SIZE);
+	mmap_buffer_shrink(&s->down, storage[DOWN], FIRST_SIZE);
+	mmap_buffer_shrink(&s->up, storage[UP], FIRST_SIZE);
 }
 
 /* No room for what came. A netstring is held whole, so its message may need
@@ -319,7 +319,7 @@ down_grow(struct session *s)
 		return GROWN;
 	if (!inflow_needs_more(&s->in, &s->down))
 		return ENOUGH;
-	return pages_grow(&s->down, storage[DOWN], 2 * s->down.size) ? GROWN : NO_MEMORY;
+	return mmap_buffer_grow(&s->down, storage[DOWN], 2 * s->down.size) ? GROWN : NO_MEMORY;
 }
 
 static enum splitter_want

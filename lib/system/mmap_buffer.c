@@ -1,9 +1,9 @@
-#include "system/pages.h"
+#include "system/mmap_buffer.h"
 
 #include <sys/mman.h>
 
 bool
-pages_grow(struct buffer *b, const void *first, size_t size)
+mmap_buffer_grow(struct buffer *b, const void *first, size_t size)
 {
 	void *bytes;
 
@@ -22,7 +22,7 @@ pages_grow(struct buffer *b, const void *first, size_t size)
 }
 
 void
-pages_return(struct buffer *b, void *first, size_t first_size)
+mmap_buffer_shrink(struct buffer *b, void *first, size_t first_size)
 {
 	if (b->bytes == first || buffer_held(b) > 0)
 		return;
