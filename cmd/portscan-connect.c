@@ -22,7 +22,7 @@
 #include "system/clock.h"
 #include "system/exec.h"
 #include "system/fds.h"
-#include "system/ports.h"
+#include "system/endpoint.h"
 #include "system/sandbox.h"
 
 enum {
@@ -278,8 +278,8 @@ program_run(const struct scan *scan, int fd, char **argv)
 }
 
 struct relay {
-	struct port in, out;             /* the user's */
-	struct port from_server, to_server;
+	struct endpoint in, out;             /* the user's */
+	struct endpoint from_server, to_server;
 	bool server_told; /* that no more will come */
 	bool one_socket;  /* stdin and stdout are the two ways of one connection */
 	uint64_t taken;   /* bytes that the server has acknowledged, */
@@ -409,15 +409,15 @@ relay_run(int fd, bool verbose)
 	struct buffer up = buffer_over(up_bytes, sizeof up_bytes);
 	struct buffer down = buffer_over(down_bytes, sizeof down_bytes);
 	struct relay r = {
-		.in = port_over(STDIN_FILENO, false, &up),
-		.out = port_over(STDOUT_FILENO, true, &down),
-		.from_server = {.fd = fd, .kind = PORT_SOCKET, .buffer = &down},
-		.to_server = {.fd = fd, .kind = PORT_SOCKET, .sink = true, .twin = &r.from_server, .buffer = &up},
+		.in = endpoint_over(STDIN_FILENO, false, &up),
+		.out = endpoint_over(STDOUT_FILENO, true, &down),
+		.from_server = {.fd = fd, .kind = ENDPOINT_SOCKET, .buffer = &down},
+		.to_server = {.fd = fd, .kind = ENDPOINT_SOCKET, .sink = true, .twin = &r.from_server, .buffer = &up},
 	};
-	struct port *const ports[] = {&r.in, &r.out, &r.from_server, &r.to_server};
+	struct endpoint *const ports[] = {&r.in, &r.out, &r.from_server, &r.to_server};
 	const char *partial;
 
-	r.one_socket = r.out.kind == PORT_SOCKET && fds_same(STDIN_FILENO, STDOUT_FILENO);
+	r.one_socket = r.out.kind == ENDPOINT_SOCKET && fds_same(STDIN_FILENO, STDOUT_FILENO);
 	partial = sandbox_enter(SANDBOX_UNSENT);
 	if (partial != NULL && verbose)
 		warn("sandbox: %s", partial);
@@ -428,7 +428,7 @@ relay_run(int fd, bool verbose)
 		status = relay_status(&r);
 		if (status >= 0)
 			return status;
-		moved = ports_wait(ports, sizeof ports / sizeof *ports, r.out.ended ? LAST_STDIN_MS : -1, NULL);
+		moved = endpoints_wait(ports, sizeof ports / sizeof *ports, r.out.ended ? LAST_STDIN_MS : -1, NULL);
 		if (moved < 0 && errno != EINTR)
 			die(STATUS_FAILED, "poll: %s", strerror(errno));
 		if (moved >= 0 && r.out.ended)

@@ -22,7 +22,7 @@
 #include "system/connection.h"
 #include "system/fds.h"
 #include "system/mmap_buffer.h"
-#include "system/ports.h"
+#include "system/endpoint.h"
 #include "system/program.h"
 #include "system/progress.h"
 #include "system/sandbox.h"
@@ -188,7 +188,7 @@ enum rung {
  * program prog.in and prog.out are stdout and stdin; a filter has one of each. */
 struct session {
 	struct settings set;
-	struct port peer_in, peer_out;
+	struct endpoint peer_in, peer_out;
 	struct program prog;
 	struct buffer rx, tx;     /* from and to the peer */
 	struct buffer down, up;   /* to and from the program */
@@ -373,9 +373,9 @@ direct_settle(struct session *s)
 
 /* A wait that fails for good would make a turn of nothing, over and over. */
 static int
-wait_for(struct port *const *ports, size_t count, int timeout_ms, const sigset_t *mask)
+wait_for(struct endpoint *const *endpoints, size_t count, int timeout_ms, const sigset_t *mask)
 {
-	int moved = ports_wait(ports, count, timeout_ms, mask);
+	int moved = endpoints_wait(endpoints, count, timeout_ms, mask);
 
 	if (moved < 0 && errno != EINTR)
 		die(STATUS_FAILED, "poll: %s", strerror(errno));
@@ -384,12 +384,12 @@ wait_for(struct port *const *ports, size_t count, int timeout_ms, const sigset_t
 
 /* The filters: one flow from stdin to stdout, each end of which may wait. */
 static void
-filter_write(struct port *to)
+filter_write(struct endpoint *to)
 {
-	struct port *const ports[] = {to};
+	struct endpoint *const endpoints[] = {to};
 
-	while (port_pending(to) && !to->ended)
-		(void)wait_for(ports, 1, -1, NULL);
+	while (endpoint_pending(to) && !to->ended)
+		(void)wait_for(endpoints, 1, -1, NULL);
 	if (to->ended && to->error == EPIPE)
 		exit(STATUS_FAILED);
 	if (to->ended)
@@ -397,13 +397,13 @@ filter_write(struct port *to)
 }
 
 static void
-filter_read(struct port *from)
+filter_read(struct endpoint *from)
 {
-	struct port *const ports[] = {from};
+	struct endpoint *const endpoints[] = {from};
 	uint64_t before = from->moved;
 
 	while (!from->ended && from->moved == before)
-		(void)wait_for(ports, 1, -1, NULL);
+		(void)wait_for(endpoints, 1, -1, NULL);
 	if (from->error != 0)
 		die(STATUS_FAILED, "stdin: %s", strerror(from->error));
 }
@@ -447,8 +447,8 @@ decode_run(struct session *s)
 	struct reader_event e;
 
 	flows_begin(s, READER_OF_EITHER);
-	s->peer_in = port_over(STDIN_FILENO, false, &s->rx);
-	s->prog.in = port_over(STDOUT_FILENO, true, &s->down);
+	s->peer_in = endpoint_over(STDIN_FILENO, false, &s->rx);
+	s->prog.in = endpoint_over(STDOUT_FILENO, true, &s->down);
 	for (;;) {
 		enum reader_kind kind = inflow_step(&s->in, &s->rx, &s->down, &e);
 
@@ -475,8 +475,8 @@ encode_run(struct session *s)
 
 	flows_begin(s, READER_OF_EITHER);
 	s->out.limit = s->set.max_given ? s->set.max : 0;
-	s->prog.out = port_over(STDIN_FILENO, false, &s->up);
-	s->peer_out = port_over(STDOUT_FILENO, true, &s->tx);
+	s->prog.out = endpoint_over(STDIN_FILENO, false, &s->up);
+	s->peer_out = endpoint_over(STDOUT_FILENO, true, &s->tx);
 	for (;;) {
 		enum outflow_kind kind = outflow_step(&s->out, &s->up, want_of(s), &s->tx, key_next(s), &why);
 
@@ -950,7 +950,7 @@ net_close(struct session *s)
 static void
 net_half_close(struct session *s)
 {
-	if (s->peer_out.kind == PORT_SOCKET) {
+	if (s->peer_out.kind == ENDPOINT_SOCKET) {
 		(void)shutdown(s->peer_out.fd, SHUT_WR);
 	} else {
 		(void)close(s->peer_out.fd);
@@ -1003,14 +1003,14 @@ hang_up(struct session *s)
 			close_await_sent(s);
 	}
 	if (s->close_put && !s->lost && !s->draining) {
-		if (port_pending(&s->peer_out))
+		if (endpoint_pending(&s->peer_out))
 			close_await_sent(s);
 		else
 			close_await_answer(s);
 	}
 	if (s->lost && s->peer_over)
 		net_close(s);
-	else if (s->peer_over && s->close_put && !port_pending(&s->peer_out))
+	else if (s->peer_over && s->close_put && !endpoint_pending(&s->peer_out))
 		net_drain(s);
 }
 
@@ -1018,7 +1018,7 @@ hang_up(struct session *s)
 static void
 observe(struct session *s)
 {
-	bool reading = port_readable(&s->peer_in);
+	bool reading = endpoint_readable(&s->peer_in);
 	bool heard = s->peer_in.moved != s->heard, sent = s->peer_out.moved != s->sent;
 
 	if (heard && s->peer_in.moved - s->heard >= FULL_READ && !s->enlarged && s->set.program != NULL) {
@@ -1042,7 +1042,7 @@ observe(struct session *s)
 	if (!s->reads)
 		s->answer_by += s->now - s->before;
 	/* The answer cannot come before our ping has left, and that goes on. */
-	if (sent && s->pinged && (s->ping_waits || port_pending(&s->peer_out)))
+	if (sent && s->pinged && (s->ping_waits || endpoint_pending(&s->peer_out)))
 		s->pinged_at = s->now;
 }
 
@@ -1144,7 +1144,7 @@ program_push(struct session *s)
 			program_give_up(s);
 		return;
 	}
-	if (s->peer_over && !s->prog.in.ended && !port_pending(&s->prog.in))
+	if (s->peer_over && !s->prog.in.ended && !endpoint_pending(&s->prog.in))
 		program_close_stdin(&s->prog);
 	if (!program_end_stdin(&s->prog))
 		(void)due(s, s->now + LOOK_MS);
@@ -1215,8 +1215,8 @@ flows_run(struct session *s)
 		prog_to_frames(s);
 		hang_up(s);
 		direct_offer(s);
-		moved = port_flush(&s->prog.in) != 0;
-		moved = port_flush(&s->peer_out) != 0 || moved;
+		moved = endpoint_flush(&s->prog.in) != 0;
+		moved = endpoint_flush(&s->peer_out) != 0 || moved;
 		direct_settle(s);
 	} while (moved);
 }
@@ -1226,24 +1226,24 @@ finished(const struct session *s)
 {
 	if (!s->net_over || s->prog.pid != 0)
 		return false;
-	return s->set.program != NULL || s->prog.in.ended || !port_pending(&s->prog.in);
+	return s->set.program != NULL || s->prog.in.ended || !endpoint_pending(&s->prog.in);
 }
 
 static void
 turn_wait(struct session *s)
 {
-	struct port *const ports[] = {&s->peer_in, &s->prog.out, &s->prog.in, &s->peer_out};
+	struct endpoint *const endpoints[] = {&s->peer_in, &s->prog.out, &s->prog.in, &s->peer_out};
 	uint64_t read = s->prog.out.moved;
 	int timeout, moved;
 
 	timeout = alarm_until(s->next, s->now);
-	if (s->lost && port_readable(&s->peer_in))
+	if (s->lost && endpoint_readable(&s->peer_in))
 		timeout = 0; /* what is there by now is all that comes */
 	/* Each read is a message of its own in plain bytes. */
 	s->prog.out.paused = (s->set.mode == RECORD_BYTES && buffer_held(&s->up) > 0)
 	    || (s->set.program == NULL && s->output_over) || (s->set.program == NULL && s->signal_at != 0);
-	s->reads = port_readable(&s->peer_in);
-	moved = wait_for(ports, sizeof ports / sizeof *ports, timeout, signals_wait_mask());
+	s->reads = endpoint_readable(&s->peer_in);
+	moved = wait_for(endpoints, sizeof endpoints / sizeof *endpoints, timeout, signals_wait_mask());
 	/* A wait that finds a descriptor ready lets no signal in. */
 	if (++s->turns % SIGNAL_TURNS == 0)
 		signals_let_in();
@@ -1253,7 +1253,7 @@ turn_wait(struct session *s)
 		program_enlarge(&s->prog);
 		s->enlarged = true;
 	}
-	if (moved == 0 && s->lost && port_readable(&s->peer_in))
+	if (moved == 0 && s->lost && endpoint_readable(&s->peer_in))
 		s->peer_in.ended = true;
 }
 
@@ -1323,14 +1323,14 @@ session_begin(struct session *s)
 		numbers[count++] = SIGALRM;
 	signals_catch(numbers, count);
 	flows_begin(s, s->set.client ? READER_OF_SERVER : READER_OF_CLIENT);
-	s->peer_in = port_over(s->set.client ? CLIENT_IN : STDIN_FILENO, false, &s->rx);
-	s->peer_out = port_over(s->set.client ? CLIENT_OUT : STDOUT_FILENO, true, &s->tx);
+	s->peer_in = endpoint_over(s->set.client ? CLIENT_IN : STDIN_FILENO, false, &s->rx);
+	s->peer_out = endpoint_over(s->set.client ? CLIENT_OUT : STDOUT_FILENO, true, &s->tx);
 	s->peer_in.watched = true;
 	if (fds_same(s->peer_in.fd, s->peer_out.fd))
 		s->peer_out.twin = &s->peer_in;
 	if (s->set.program == NULL) {
-		s->prog.in = port_over(STDOUT_FILENO, true, &s->down);
-		s->prog.out = port_over(STDIN_FILENO, false, &s->up);
+		s->prog.in = endpoint_over(STDOUT_FILENO, true, &s->down);
+		s->prog.out = endpoint_over(STDIN_FILENO, false, &s->up);
 		s->on_terminal = isatty(STDIN_FILENO);
 		return;
 	}

@@ -29,11 +29,11 @@ close_both(const int ends[2])
 }
 
 /* Each end is an open file of its own, so ours alone becomes non-blocking. */
-static struct port
-own_port(int fd, bool sink, struct buffer *buffer)
+static struct endpoint
+own_endpoint(int fd, bool sink, struct buffer *buffer)
 {
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
-	return (struct port){.fd = fd, .kind = PORT_OWN, .sink = sink, .unwatched = sink, .buffer = buffer};
+	return (struct endpoint){.fd = fd, .kind = ENDPOINT_OWN, .sink = sink, .unwatched = sink, .buffer = buffer};
 }
 
 static pid_t
@@ -115,7 +115,7 @@ program_begin(struct program *p, char **argv, struct buffer *down, struct buffer
 
 	if (status == 0)
 		*p = (struct program){
-			.pid = ends.pid, .in = own_port(ends.to, true, down), .out = own_port(ends.from, false, up),
+			.pid = ends.pid, .in = own_endpoint(ends.to, true, down), .out = own_endpoint(ends.from, false, up),
 			.watch = -1,
 		};
 	else

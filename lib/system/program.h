@@ -6,12 +6,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "system/ports.h"
+#include "system/endpoint.h"
 
 struct program {
 	pid_t pid;       /* 0 where there is none (any more) */
-	struct port in;  /* sink: its stdin */
-	struct port out; /* source: its stdout */
+	struct endpoint in;  /* sink: its stdin */
+	struct endpoint out; /* source: its stdout */
 	bool reaped;     /* it has ended; */
 	int wait_status; /* how, as waitpid(2) tells */
 	bool signalled;  /* we sent it a signal before it ended */

@@ -1,4 +1,4 @@
-#include "system/ports.h"
+#include "system/endpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -84,10 +84,10 @@ a_port_is_of_the_kind_that_its_descriptor_is(void)
 
 	socket_pair(s);
 	pipe_pair(p);
-	CHECK(port_over(s[0], false, &b).kind == PORT_SOCKET);
-	CHECK(port_over(p[0], false, &b).kind == PORT_PIPE);
-	CHECK(port_over(null, true, &b).kind == PORT_PLAIN);
-	CHECK(port_over(-1, true, &b).kind == PORT_PLAIN);
+	CHECK(endpoint_over(s[0], false, &b).kind == ENDPOINT_SOCKET);
+	CHECK(endpoint_over(p[0], false, &b).kind == ENDPOINT_PIPE);
+	CHECK(endpoint_over(null, true, &b).kind == ENDPOINT_PLAIN);
+	CHECK(endpoint_over(-1, true, &b).kind == ENDPOINT_PLAIN);
 	pair_close(s);
 	pair_close(p);
 	(void)close(null);
@@ -98,18 +98,18 @@ a_source_fills_its_buffer_and_is_left_alone_while_that_is_full(void)
 {
 	unsigned char four[4];
 	struct buffer b = buffer_over(four, sizeof four);
-	struct port in;
-	struct port *const ports[] = {&in};
+	struct endpoint in;
+	struct endpoint *const endpoints[] = {&in};
 	int p[2];
 
 	pipe_pair(p);
-	in = port_over(p[0], false, &b);
+	in = endpoint_over(p[0], false, &b);
 	CHECK(write(p[1], "abcdef", 6) == 6);
-	CHECK(ports_wait(ports, 1, -1, NULL) == 1);
+	CHECK(endpoints_wait(endpoints, 1, -1, NULL) == 1);
 	CHECK(buffer_held(&b) == 4 && memcmp(buffer_head(&b), "abcd", 4) == 0);
-	CHECK(ports_wait(ports, 1, SOON_MS, NULL) == 0);
+	CHECK(endpoints_wait(endpoints, 1, SOON_MS, NULL) == 0);
 	buffer_take(&b, 3);
-	CHECK(ports_wait(ports, 1, -1, NULL) == 1);
+	CHECK(endpoints_wait(endpoints, 1, -1, NULL) == 1);
 	CHECK(buffer_held(&b) == 3 && memcmp(buffer_head(&b), "def", 3) == 0);
 	pair_close(p);
 }
@@ -118,8 +118,8 @@ static void
 the_end_of_a_source_is_an_end_without_an_error(void)
 {
 	struct buffer b = buffer_with("");
-	struct port in;
-	struct port *const ports[] = {&in};
+	struct endpoint in;
+	struct endpoint *const endpoints[] = {&in};
 
 	for (int kind = 0; kind < 2; kind++) {
 		int fds[2];
@@ -128,11 +128,11 @@ the_end_of_a_source_is_an_end_without_an_error(void)
 			pipe_pair(fds);
 		else
 			socket_pair(fds);
-		in = port_over(fds[0], false, &b);
+		in = endpoint_over(fds[0], false, &b);
 		(void)close(fds[1]);
-		CHECK(ports_wait(ports, 1, -1, NULL) == 1);
+		CHECK(endpoints_wait(endpoints, 1, -1, NULL) == 1);
 		CHECK(in.ended && in.error == 0);
-		CHECK(ports_wait(ports, 1, SOON_MS, NULL) == 0);
+		CHECK(endpoints_wait(endpoints, 1, SOON_MS, NULL) == 0);
 		(void)close(fds[0]);
 	}
 }
@@ -142,11 +142,11 @@ a_source_that_cannot_be_read_ends_with_the_reason(void)
 {
 	struct buffer b = buffer_with("");
 	int dir = open("/", O_RDONLY | O_CLOEXEC);
-	struct port in = port_over(dir, false, &b), none = port_over(dir + 1, false, &b);
-	struct port *const ports[] = {&in, &none};
+	struct endpoint in = endpoint_over(dir, false, &b), none = endpoint_over(dir + 1, false, &b);
+	struct endpoint *const endpoints[] = {&in, &none};
 
 	while (!in.ended || !none.ended)
-		CHECK(ports_wait(ports, 2, -1, NULL) > 0);
+		CHECK(endpoints_wait(endpoints, 2, -1, NULL) > 0);
 	CHECK(in.error == EISDIR);
 	CHECK(none.error == EBADF);
 	(void)close(dir);
@@ -157,8 +157,8 @@ a_sink_keeps_what_a_full_reader_does_not_take(void)
 {
 	for (int kind = 0; kind < 2; kind++) {
 		struct buffer b = buffer_with("");
-		struct port out;
-		struct port *const ports[] = {&out};
+		struct endpoint out;
+		struct endpoint *const endpoints[] = {&out};
 		int fds[2];
 		ssize_t all = 0;
 
@@ -167,15 +167,15 @@ a_sink_keeps_what_a_full_reader_does_not_take(void)
 			pipe_pair(fds);
 		else
 			socket_pair(fds);
-		out = port_over(fds[1], true, &b);
+		out = endpoint_over(fds[1], true, &b);
 		do {
 			buffer_grow(&b, buffer_room(&b));
-			all = ports_wait(ports, 1, SOON_MS, NULL);
+			all = endpoints_wait(endpoints, 1, SOON_MS, NULL);
 			buffer_pack(&b);
 		} while (all == 1);
 		CHECK(all == 0 && !out.ended && buffer_held(&b) == SIZE);
 		CHECK(read(fds[0], storage, SIZE) > 0);
-		CHECK(ports_wait(ports, 1, -1, NULL) == 1 && buffer_held(&b) < SIZE);
+		CHECK(endpoints_wait(endpoints, 1, -1, NULL) == 1 && buffer_held(&b) < SIZE);
 		CHECK((fcntl(fds[1], F_GETFL) & O_NONBLOCK) == 0);
 		pair_close(fds);
 	}
@@ -186,8 +186,8 @@ a_sink_whose_reader_has_gone_ends_with_epipe_idle_or_not(void)
 {
 	for (int kind = 0; kind < 4; kind++) {
 		struct buffer b = buffer_with(kind % 2 == 0 ? "" : "held");
-		struct port out;
-		struct port *const ports[] = {&out};
+		struct endpoint out;
+		struct endpoint *const endpoints[] = {&out};
 		int fds[2];
 
 		if (kind < 2) {
@@ -198,10 +198,10 @@ a_sink_whose_reader_has_gone_ends_with_epipe_idle_or_not(void)
 			socket_pair(fds);
 			(void)close(fds[1]);
 		}
-		out = port_over(fds[0], true, &b);
-		CHECK(ports_wait(ports, 1, -1, NULL) == 1);
+		out = endpoint_over(fds[0], true, &b);
+		CHECK(endpoints_wait(endpoints, 1, -1, NULL) == 1);
 		CHECK(out.ended && out.error == EPIPE);
-		CHECK(ports_wait(ports, 1, SOON_MS, NULL) == 0);
+		CHECK(endpoints_wait(endpoints, 1, SOON_MS, NULL) == 0);
 		(void)close(fds[0]);
 	}
 }
@@ -210,17 +210,17 @@ static void
 an_unwatched_sink_learns_of_it_when_it_writes(void)
 {
 	struct buffer b = buffer_with("");
-	struct port out;
-	struct port *const ports[] = {&out};
+	struct endpoint out;
+	struct endpoint *const endpoints[] = {&out};
 	int fds[2];
 
 	pipe_pair(fds);
 	(void)close(fds[0]);
-	out = port_over(fds[1], true, &b);
+	out = endpoint_over(fds[1], true, &b);
 	out.unwatched = true;
-	CHECK(ports_wait(ports, 1, SOON_MS, NULL) == 0 && !out.ended);
+	CHECK(endpoints_wait(endpoints, 1, SOON_MS, NULL) == 0 && !out.ended);
 	buffer_put(&b, "x", 1);
-	CHECK(ports_wait(ports, 1, -1, NULL) == 1);
+	CHECK(endpoints_wait(endpoints, 1, -1, NULL) == 1);
 	CHECK(out.ended && out.error == EPIPE);
 	(void)close(fds[1]);
 }
@@ -230,18 +230,18 @@ a_sink_is_watched_where_its_twin_is_not(void)
 {
 	static unsigned char room[4];
 	struct buffer in_bytes = buffer_over(room, sizeof room), out_bytes = buffer_with("");
-	struct port in, out;
-	struct port *const ports[] = {&in, &out};
+	struct endpoint in, out;
+	struct endpoint *const endpoints[] = {&in, &out};
 	int fds[2];
 
 	socket_pair(fds);
-	in = port_over(fds[0], false, &in_bytes);
-	out = port_over(fds[0], true, &out_bytes);
+	in = endpoint_over(fds[0], false, &in_bytes);
+	out = endpoint_over(fds[0], true, &out_bytes);
 	out.twin = &in;
 	(void)close(fds[1]);
-	CHECK(ports_wait(ports, 2, -1, NULL) == 1);
+	CHECK(endpoints_wait(endpoints, 2, -1, NULL) == 1);
 	CHECK(in.ended && !out.ended);
-	CHECK(ports_wait(ports, 2, -1, NULL) == 1);
+	CHECK(endpoints_wait(endpoints, 2, -1, NULL) == 1);
 	CHECK(out.ended && out.error == EPIPE);
 	(void)close(fds[0]);
 }
@@ -252,19 +252,19 @@ sink_with_behind(int fd, int reader)
 {
 	static unsigned char room[16];
 	struct buffer b = buffer_with("ownkept"), other = buffer_over(room, sizeof room);
-	struct port sink = port_over(fd, true, &b);
+	struct endpoint sink = endpoint_over(fd, true, &b);
 
 	buffer_put(&other, "behindmore", 10);
 	sink.kept = 4;
 	sink.behind = &other;
 	sink.behind_size = 6;
-	CHECK(port_move(&sink) == 9 && readable(reader, "ownbehind"));
-	CHECK(sink.behind_sent == 6 && sink.behind_size == 0 && buffer_held(&b) == 4 && !port_pending(&sink));
+	CHECK(endpoint_move(&sink) == 9 && readable(reader, "ownbehind"));
+	CHECK(sink.behind_sent == 6 && sink.behind_size == 0 && buffer_held(&b) == 4 && !endpoint_pending(&sink));
 	sink.behind_size = 4;
-	CHECK(port_move(&sink) == 4 && readable(reader, "more"));
+	CHECK(endpoint_move(&sink) == 4 && readable(reader, "more"));
 	CHECK(sink.behind_sent == 10 && sink.behind_size == 0 && buffer_held(&b) == 4);
 	sink.kept = 0;
-	CHECK(port_move(&sink) == 4 && readable(reader, "kept") && !port_pending(&sink));
+	CHECK(endpoint_move(&sink) == 4 && readable(reader, "kept") && !endpoint_pending(&sink));
 }
 
 static void
@@ -286,17 +286,17 @@ static void
 what_a_source_brings_goes_out_in_the_same_turn(void)
 {
 	struct buffer b = buffer_with("");
-	struct port in, out;
+	struct endpoint in, out;
 	/* The sink first: the order given does not matter. */
-	struct port *const ports[] = {&out, &in};
+	struct endpoint *const endpoints[] = {&out, &in};
 	int from[2], to[2];
 
 	pipe_pair(from);
 	socket_pair(to);
-	in = port_over(from[0], false, &b);
-	out = port_over(to[0], true, &b);
+	in = endpoint_over(from[0], false, &b);
+	out = endpoint_over(to[0], true, &b);
 	CHECK(write(from[1], "now", 3) == 3);
-	CHECK(ports_wait(ports, 2, -1, NULL) == 2);
+	CHECK(endpoints_wait(endpoints, 2, -1, NULL) == 2);
 	CHECK(buffer_held(&b) == 0 && readable(to[1], "now"));
 	pair_close(from);
 	pair_close(to);
@@ -307,23 +307,23 @@ a_port_that_might_wait_is_not_tried_before_poll_has_said_so(void)
 {
 	for (int turn = 0; turn < 2; turn++) {
 		struct buffer b = buffer_with("");
-		struct port in, out;
-		struct port *const ports[] = {&in, &out};
+		struct endpoint in, out;
+		struct endpoint *const endpoints[] = {&in, &out};
 		int from[2], to[2];
 
 		pipe_pair(from);
 		pipe_pair(to);
 		CHECK(pipe_fill(to[1]) > 0);
-		in = port_over(from[0], false, &b);
-		out = port_over(to[1], true, &b);
+		in = endpoint_over(from[0], false, &b);
+		out = endpoint_over(to[1], true, &b);
 		if (turn == 0)
-			out.kind = PORT_PLAIN;
+			out.kind = ENDPOINT_PLAIN;
 		else
 			out.nowait_unknown = true;
 		CHECK(write(from[1], "now", 3) == 3);
-		CHECK(ports_wait(ports, 2, -1, NULL) == 1);
+		CHECK(endpoints_wait(endpoints, 2, -1, NULL) == 1);
 		CHECK(buffer_held(&b) == 3);
-		CHECK(ports_wait(ports, 2, SOON_MS, NULL) == 0);
+		CHECK(endpoints_wait(endpoints, 2, SOON_MS, NULL) == 0);
 		pair_close(from);
 		pair_close(to);
 	}
@@ -334,17 +334,17 @@ static void
 without_nowait_a_pipe_gets_no_more_than_pipe_buf_at_once(void)
 {
 	struct buffer b = buffer_with("");
-	struct port out;
+	struct endpoint out;
 	int p[2];
 	size_t all;
 
 	pipe_pair(p);
 	all = pipe_fill(p[1]);
 	CHECK(read(p[0], storage, 4096) == 4096 && all > 4096);
-	out = port_over(p[1], true, &b);
+	out = endpoint_over(p[1], true, &b);
 	out.nowait_unknown = true;
 	buffer_grow(&b, SIZE);
-	CHECK(port_move(&out) == 4096);
+	CHECK(endpoint_move(&out) == 4096);
 	CHECK(buffer_held(&b) == SIZE - 4096);
 	pair_close(p);
 }
@@ -353,7 +353,7 @@ static void
 a_full_pipe_and_an_empty_one_do_not_block_and_stay_as_they_were(void)
 {
 	struct buffer b = buffer_with("text");
-	struct port in, out;
+	struct endpoint in, out;
 	int p[2], empty[2];
 
 	if (!pipes_have_nowait())
@@ -361,10 +361,10 @@ a_full_pipe_and_an_empty_one_do_not_block_and_stay_as_they_were(void)
 	pipe_pair(p);
 	pipe_pair(empty);
 	CHECK(pipe_fill(p[1]) > 0);
-	out = port_over(p[1], true, &b);
-	in = port_over(empty[0], false, &b);
-	CHECK(port_move(&out) == 0 && !out.ended);
-	CHECK(port_move(&in) == 0 && !in.ended);
+	out = endpoint_over(p[1], true, &b);
+	in = endpoint_over(empty[0], false, &b);
+	CHECK(endpoint_move(&out) == 0 && !out.ended);
+	CHECK(endpoint_move(&in) == 0 && !in.ended);
 	CHECK((fcntl(p[1], F_GETFL) & O_NONBLOCK) == 0 && (fcntl(empty[0], F_GETFL) & O_NONBLOCK) == 0);
 	pair_close(p);
 	pair_close(empty);
@@ -381,18 +381,18 @@ a_signal_let_through_by_the_mask_is_told_as_eintr(void)
 {
 	struct sigaction act = {.sa_handler = on_signal};
 	struct buffer b = buffer_with("");
-	struct port in;
-	struct port *const ports[] = {&in};
+	struct endpoint in;
+	struct endpoint *const endpoints[] = {&in};
 	sigset_t block, none;
 	int p[2];
 
 	pipe_pair(p);
-	in = port_over(p[0], false, &b);
+	in = endpoint_over(p[0], false, &b);
 	CHECK(sigemptyset(&none) == 0 && sigemptyset(&block) == 0 && sigaddset(&block, SIGUSR1) == 0);
 	CHECK(sigaction(SIGUSR1, &act, NULL) == 0 && sigprocmask(SIG_BLOCK, &block, NULL) == 0);
 	CHECK(raise(SIGUSR1) == 0);
-	CHECK(ports_wait(ports, 1, SOON_MS, NULL) == 0);
-	CHECK(ports_wait(ports, 1, -1, &none) == -1 && errno == EINTR);
+	CHECK(endpoints_wait(endpoints, 1, SOON_MS, NULL) == 0);
+	CHECK(endpoints_wait(endpoints, 1, -1, &none) == -1 && errno == EINTR);
 	CHECK(sigprocmask(SIG_UNBLOCK, &block, NULL) == 0);
 	pair_close(p);
 }
@@ -411,22 +411,22 @@ bytes_come_out_as_they_went_in(void)
 	static unsigned char source[1 << 12], small[7], mid[SIZE];
 	struct buffer a = buffer_over(source, sizeof source), b = buffer_over(small, sizeof small);
 	struct buffer c = buffer_over(mid, sizeof mid);
-	struct port p_in, p_out, s_in, s_out;
-	struct port *const ports[] = {&p_out, &p_in, &s_out, &s_in};
+	struct endpoint p_in, p_out, s_in, s_out;
+	struct endpoint *const endpoints[] = {&p_out, &p_in, &s_out, &s_in};
 	size_t sent = 0, got = 0;
 	int p[2], s[2];
 	bool same = true;
 
 	pipe_pair(p);
 	socket_pair(s);
-	p_out = port_over(p[1], true, &a);
-	p_in = port_over(p[0], false, &b);
-	s_out = port_over(s[1], true, &b);
-	s_in = port_over(s[0], false, &c);
+	p_out = endpoint_over(p[1], true, &a);
+	p_in = endpoint_over(p[0], false, &b);
+	s_out = endpoint_over(s[1], true, &b);
+	s_in = endpoint_over(s[0], false, &c);
 	while (got < ALL) {
 		for (buffer_pack(&a); sent < ALL && buffer_room(&a) != 0; sent++)
 			buffer_put(&a, &(unsigned char){pattern(sent)}, 1);
-		CHECK(ports_wait(ports, 4, -1, NULL) > 0);
+		CHECK(endpoints_wait(endpoints, 4, -1, NULL) > 0);
 		for (; buffer_held(&c) != 0; buffer_take(&c, 1))
 			same = same && *buffer_head(&c) == pattern(got++);
 	}

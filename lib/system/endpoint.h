@@ -1,13 +1,13 @@
 /*
  * Ports: a descriptor tied to a buffer. Sources fill theirs, sinks drain
- * theirs; ports_wait() is the one place that waits, and what it waits for is
+ * theirs; endpoints_wait() is the one place that waits, and what it waits for is
  * worked out from the buffers each time, never stored.
  *
  * A borrowed descriptor stays as it was: O_NONBLOCK lives in the open file,
  * which we share with the shell and our siblings.
  */
-#ifndef FITTINGS_PORTS_H
-#define FITTINGS_PORTS_H
+#ifndef FITTINGS_ENDPOINT_H
+#define FITTINGS_ENDPOINT_H
 
 #include <signal.h>
 #include <stdbool.h>
@@ -17,16 +17,16 @@
 
 #include "ground/buffer.h"
 
-enum port_kind {
-	PORT_SOCKET, /* MSG_DONTWAIT, MSG_NOSIGNAL */
-	PORT_PIPE,   /* somebody else's pipe: RWF_NOWAIT, else PIPE_BUF bytes behind poll */
-	PORT_OWN,    /* a pipe end of our own making, non-blocking */
-	PORT_PLAIN,  /* file, terminal, device: plain calls, which may wait */
+enum endpoint_kind {
+	ENDPOINT_SOCKET, /* MSG_DONTWAIT, MSG_NOSIGNAL */
+	ENDPOINT_PIPE,   /* somebody else's pipe: RWF_NOWAIT, else PIPE_BUF bytes behind poll */
+	ENDPOINT_OWN,    /* a pipe end of our own making, non-blocking */
+	ENDPOINT_PLAIN,  /* file, terminal, device: plain calls, which may wait */
 };
 
-struct port {
+struct endpoint {
 	int fd;
-	enum port_kind kind;
+	enum endpoint_kind kind;
 	bool sink;
 	bool ended;            /* source: EOF or error; sink: nobody reads it any more */
 	bool nowait_unknown;   /* this kernel has no RWF_NOWAIT for such a pipe */
@@ -36,7 +36,7 @@ struct port {
 	bool hung;             /* such an end was seen: only its loss can follow */
 	bool mute;             /* and poll(2) would tell of it for ever */
 	bool unwatched;        /* sink: that nobody reads it is soon enough seen by the next write */
-	struct port *twin;     /* sink: a source on the same socket, which tells of its end too */
+	struct endpoint *twin;     /* sink: a source on the same socket, which tells of its end too */
 	int error;             /* the errno behind the end, 0 for EOF */
 	struct buffer *buffer;
 	bool limited;          /* source: it ends after so many bytes more: */
@@ -49,13 +49,13 @@ struct port {
 };
 
 /* A port over a borrowed descriptor, of the kind that it is. */
-struct port port_over(int fd, bool sink, struct buffer *buffer);
+struct endpoint endpoint_over(int fd, bool sink, struct buffer *buffer);
 
 /* Whether a sink has anything to write. */
-bool port_pending(const struct port *port);
+bool endpoint_pending(const struct endpoint *endpoint);
 
-/* Whether the next ports_wait() reads a source where something comes. */
-bool port_readable(const struct port *port);
+/* Whether the next endpoints_wait() reads a source where something comes. */
+bool endpoint_readable(const struct endpoint *endpoint);
 
 /*
  * One read into the buffer's room, or one write of what it holds (and of what
@@ -63,10 +63,10 @@ bool port_readable(const struct port *port);
  * where nothing could be moved now, -1 where the port has ended (ended and
  * error tell how). Plain ports may block: call when poll said so.
  */
-ssize_t port_move(struct port *port);
+ssize_t endpoint_move(struct endpoint *endpoint);
 
 /* One write of what a sink has pending, where that cannot block and is not known to be in vain. */
-ssize_t port_flush(struct port *port);
+ssize_t endpoint_flush(struct endpoint *endpoint);
 
 /*
  * Waits until a port can move bytes, and moves them, once each: sources while
@@ -76,6 +76,6 @@ ssize_t port_flush(struct port *port);
  * timeout_ms as poll's; mask as ppoll's, NULL to leave signals alone. Returns
  * how many ports moved, ended or hung; 0 at the timeout; -1 with errno (EINTR).
  */
-int ports_wait(struct port *const *ports, size_t count, int timeout_ms, const sigset_t *mask);
+int endpoints_wait(struct endpoint *const *endpoints, size_t count, int timeout_ms, const sigset_t *mask);
 
 #endif
