@@ -48,7 +48,7 @@
 #include "system/sandbox.h"
 #include "system/signals.h"
 #include "system/block_cache.h"
-#include "system/talk.h"
+#include "system/timed_io.h"
 #include "system/tally.h"
 
 enum {
@@ -1851,7 +1851,7 @@ prog_begin(void)
 static void
 page_begin(void)
 {
-	struct talk_limit limit = {.limit_ms = options.gate.limit_ms};
+	struct time_limit limit = {.limit_ms = options.gate.limit_ms};
 	struct span bytes = console_page();
 	struct file file = {0};
 

@@ -29,7 +29,7 @@
 #include "system/file.h"
 #include "system/listen.h"
 #include "system/signals.h"
-#include "system/talk.h"
+#include "system/timed_io.h"
 
 #include "gate.h"
 
@@ -86,13 +86,13 @@ head_missing(const void *state)
 	return http_scan_missing(state);
 }
 
-/* As talk_read() says. */
+/* As timed_read() says. */
 static int
-head_read(struct head *head, int fd, struct talk_limit *limit)
+head_read(struct head *head, int fd, struct time_limit *limit)
 {
-	struct talk_end end = {.find = head_find, .missing = head_missing, .state = &head->scan};
+	struct read_end end = {.find = head_find, .missing = head_missing, .state = &head->scan};
 
-	return talk_read(fd, &end, head->bytes, HTTP_HEAD_MAX, &head->size, limit);
+	return timed_read(fd, &end, head->bytes, HTTP_HEAD_MAX, &head->size, limit);
 }
 
 /* A server's connection. */
@@ -166,7 +166,7 @@ client_name(const struct connection *c)
  * behind the other: a page touched costs more than all that is done here.
  */
 struct session {
-	struct talk_limit limit; /* for the head, and what is left of it for -a */
+	struct time_limit limit; /* for the head, and what is left of it for -a */
 	struct connection connection;
 	struct head head;
 	struct handshake decision;
@@ -254,12 +254,12 @@ session_decide(struct session *s, int found)
 /* The end of a program within the time limit: its wait status, or -1 if it had to be killed. It is not waited for
  * then: a program of another user (setuid) cannot be killed. */
 static int
-child_wait(pid_t pid, struct talk_limit *limit)
+child_wait(pid_t pid, struct time_limit *limit)
 {
 	int status = 0;
 
 	for (;;) {
-		int left = talk_left(limit);
+		int left = time_left(limit);
 		struct timespec wait = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000L};
 
 		if (waitpid(pid, &status, WNOHANG) == pid)
@@ -318,9 +318,9 @@ session_send(const struct session *s, struct span bytes)
 {
 	while (bytes.size != 0) {
 		size_t piece = bytes.size < PAGE_PIECE ? bytes.size : PAGE_PIECE;
-		struct talk_limit limit = {.limit_ms = s->job.gate.limit_ms};
+		struct time_limit limit = {.limit_ms = s->job.gate.limit_ms};
 
-		if (talk_write(STDOUT_FILENO, bytes.at, piece, &limit) != 0) {
+		if (timed_write(STDOUT_FILENO, bytes.at, piece, &limit) != 0) {
 			warn("%s: write: %s", client_name(&s->connection), strerror(errno));
 			return false;
 		}
@@ -344,7 +344,7 @@ session_answer(struct session *s, size_t page_size)
 static int
 session_end(struct session *s)
 {
-	struct talk_limit limit = {.limit_ms = GATE_LEAVE_MS};
+	struct time_limit limit = {.limit_ms = GATE_LEAVE_MS};
 	const char *path = s->job.gate.page;
 	struct span page = console_page();
 	struct file file = {0};
@@ -362,7 +362,7 @@ session_end(struct session *s)
 	else if (sent && span_equal(s->request->method, span_of("GET")))
 		sent = session_send(s, page);
 	free(file.bytes);
-	talk_leave(STDIN_FILENO, STDOUT_FILENO, &limit);
+	timed_linger(STDIN_FILENO, STDOUT_FILENO, &limit);
 	return sent ? s->status : STATUS_FAILED;
 }
 
@@ -371,10 +371,10 @@ static int
 close_unstarted(int fd, int status, const unsigned char *key)
 {
 	unsigned char frame[FRAME_CONTROL_MAX];
-	struct talk_limit limit = {.limit_ms = GATE_LEAVE_MS};
+	struct time_limit limit = {.limit_ms = GATE_LEAVE_MS};
 	size_t n = frame_close(CLOSE_INTERNAL_ERROR, "", key, frame);
 
-	(void)talk_write(fd, (const char *)frame, n, &limit);
+	(void)timed_write(fd, (const char *)frame, n, &limit);
 	return status;
 }
 
@@ -452,9 +452,9 @@ random_fill(unsigned char *bytes, size_t n)
 }
 
 static void
-client_send(const struct job *job, const char *request, size_t n, struct talk_limit *limit)
+client_send(const struct job *job, const char *request, size_t n, struct time_limit *limit)
 {
-	if (talk_write(CLIENT_OUT, request, n, limit) == 0)
+	if (timed_write(CLIENT_OUT, request, n, limit) == 0)
 		return;
 	if (errno == EBADF)
 		usage_refuse("no connection on fds 6 and 7: portscan-connect makes one");
@@ -462,7 +462,7 @@ client_send(const struct job *job, const char *request, size_t n, struct talk_li
 }
 
 static void
-client_read_head(const struct job *job, struct head *head, struct talk_limit *limit)
+client_read_head(const struct job *job, struct head *head, struct time_limit *limit)
 {
 	int found = head_read(head, CLIENT_IN, limit);
 
@@ -476,7 +476,7 @@ client_read_head(const struct job *job, struct head *head, struct talk_limit *li
 
 /* Read the final answer. Interim answers may come before it (RFC 9110 section 15.2) and are ignored. */
 static void
-client_receive(const struct job *job, struct head *head, struct http_response *response, struct talk_limit *limit)
+client_receive(const struct job *job, struct head *head, struct http_response *response, struct time_limit *limit)
 {
 	unsigned interim = 0;
 	const char *why;
@@ -510,17 +510,17 @@ body_missing(const void *state)
 static void
 client_refused(const struct job *job, const struct http_response *response, const char *why)
 {
-	struct talk_limit limit = {.limit_ms = GATE_LEAVE_MS};
+	struct time_limit limit = {.limit_ms = GATE_LEAVE_MS};
 	char body[CLIENT_BODY_MAX];
 	struct client_refusal refusal;
-	struct talk_end end = {.find = body_find, .missing = body_missing, .state = &refusal};
+	struct read_end end = {.find = body_find, .missing = body_missing, .state = &refusal};
 	struct span more;
 	size_t got = 0;
 
 	client_refusal(response, &refusal);
 	more = refusal.location;
 	if (more.size == 0 && refusal.most != 0) {
-		(void)talk_read(CLIENT_IN, &end, body, refusal.most, &got, &limit);
+		(void)timed_read(CLIENT_IN, &end, body, refusal.most, &got, &limit);
 		(void)client_refusal_line(&refusal, body, got, &more);
 	}
 	die(STATUS_FAILED, "%s: %s: %s%s%s%s%s", quoted(job->url), why,
@@ -580,7 +580,7 @@ ask(struct session *s)
 {
 	const struct job *job = &s->job;
 	unsigned char nonce[CLIENT_NONCE_SIZE], key[FRAME_KEY_SIZE];
-	struct talk_limit limit = {.limit_ms = job->gate.limit_ms};
+	struct time_limit limit = {.limit_ms = job->gate.limit_ms};
 	char *path = session_room(s), *request;
 	struct http_response response;
 	size_t n;

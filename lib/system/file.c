@@ -11,7 +11,7 @@ enum { FIRST_SIZE = 64 * 1024 };
 
 /* Returns how many bytes came, 0 at the end of the file, or -1 with errno. */
 static ssize_t
-read_more(int fd, char *bytes, size_t n, struct talk_limit *limit)
+read_more(int fd, char *bytes, size_t n, struct time_limit *limit)
 {
 	ssize_t got;
 
@@ -24,7 +24,7 @@ read_more(int fd, char *bytes, size_t n, struct talk_limit *limit)
 }
 
 static int
-read_all(int fd, size_t most, struct talk_limit *limit, struct file *file)
+read_all(int fd, size_t most, struct time_limit *limit, struct file *file)
 {
 	size_t room = 0;
 	ssize_t n = 1;
@@ -48,7 +48,7 @@ read_all(int fd, size_t most, struct talk_limit *limit, struct file *file)
 
 /* O_NONBLOCK: the opening of a FIFO would wait for its other end, for ever. */
 int
-file_read(const char *path, size_t most, struct talk_limit *limit, struct file *file)
+file_read(const char *path, size_t most, struct time_limit *limit, struct file *file)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), result = -1, error;
 	struct stat s;

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "system/talk.h"
+#include "system/timed_io.h"
 
 struct file {
 	char *bytes; /* to free */
@@ -18,6 +18,6 @@ struct file {
  * device) is read to its end within the limit, or, if limit is NULL, not at all. Returns 0, or
  * -1 with errno: EFBIG, ETIMEDOUT, ENOTSUP (not regular and no limit), or that of a system call.
  */
-int file_read(const char *path, size_t most, struct talk_limit *limit, struct file *file);
+int file_read(const char *path, size_t most, struct time_limit *limit, struct file *file);
 
 #endif

@@ -1,4 +1,4 @@
-#include "system/talk.h"
+#include "system/timed_io.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,7 +11,7 @@
 #include "system/clock.h"
 
 int
-talk_left(struct talk_limit *limit)
+time_left(struct time_limit *limit)
 {
 	if (limit->deadline == 0) {
 		limit->deadline = clock_ms() + limit->limit_ms;
@@ -21,12 +21,12 @@ talk_left(struct talk_limit *limit)
 }
 
 int
-talk_wait(int fd, short events, struct talk_limit *limit)
+talk_wait(int fd, short events, struct time_limit *limit)
 {
 	struct pollfd p = {.fd = fd, .events = events};
 
 	for (;;) {
-		int n = poll(&p, 1, talk_left(limit));
+		int n = poll(&p, 1, time_left(limit));
 
 		if (n > 0)
 			return 0;
@@ -39,7 +39,7 @@ talk_wait(int fd, short events, struct talk_limit *limit)
 
 /* Whether to wait and try again. */
 static bool
-try_again(int fd, short events, struct talk_limit *limit)
+try_again(int fd, short events, struct time_limit *limit)
 {
 	if (errno == EINTR)
 		return true;
@@ -48,7 +48,7 @@ try_again(int fd, short events, struct talk_limit *limit)
 
 /* Takes n bytes off the socket that were peeked at. */
 static bool
-take_peeked(int fd, char *bytes, size_t n, struct talk_limit *limit)
+take_peeked(int fd, char *bytes, size_t n, struct time_limit *limit)
 {
 	while (n != 0) {
 		ssize_t got = recv(fd, bytes, n, MSG_DONTWAIT);
@@ -66,8 +66,8 @@ take_peeked(int fd, char *bytes, size_t n, struct talk_limit *limit)
 /* What was peeked at without the end in it is taken before the wait: to peek at
  * it again would find it ready for ever, and spin. */
 static int
-read_socket(int fd, const struct talk_end *end, char *bytes, size_t room, size_t *got,
-    struct talk_limit *limit)
+read_socket(int fd, const struct read_end *end, char *bytes, size_t room, size_t *got,
+    struct time_limit *limit)
 {
 	for (;;) {
 		ssize_t n = recv(fd, bytes + *got, room - *got, MSG_PEEK | MSG_DONTWAIT);
@@ -93,8 +93,8 @@ read_socket(int fd, const struct talk_end *end, char *bytes, size_t room, size_t
 }
 
 static int
-read_other(int fd, const struct talk_end *end, char *bytes, size_t room, size_t *got,
-    struct talk_limit *limit)
+read_other(int fd, const struct read_end *end, char *bytes, size_t room, size_t *got,
+    struct time_limit *limit)
 {
 	for (;;) {
 		size_t safe = end->missing(end->state);
@@ -118,8 +118,8 @@ read_other(int fd, const struct talk_end *end, char *bytes, size_t room, size_t 
 }
 
 int
-talk_read(int fd, const struct talk_end *end, char *bytes, size_t room, size_t *got,
-    struct talk_limit *limit)
+timed_read(int fd, const struct read_end *end, char *bytes, size_t room, size_t *got,
+    struct time_limit *limit)
 {
 	int found = read_socket(fd, end, bytes, room, got, limit);
 
@@ -130,7 +130,7 @@ talk_read(int fd, const struct talk_end *end, char *bytes, size_t room, size_t *
 
 /* poll promises room for PIPE_BUF bytes, no more. */
 static ssize_t
-write_other(int fd, const char *bytes, size_t n, struct talk_limit *limit)
+write_other(int fd, const char *bytes, size_t n, struct time_limit *limit)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (talk_wait(fd, POLLOUT, limit) != 0)
@@ -139,7 +139,7 @@ write_other(int fd, const char *bytes, size_t n, struct talk_limit *limit)
 }
 
 int
-talk_write(int fd, const char *bytes, size_t n, struct talk_limit *limit)
+timed_write(int fd, const char *bytes, size_t n, struct time_limit *limit)
 {
 	bool is_socket = true;
 
@@ -162,7 +162,7 @@ talk_write(int fd, const char *bytes, size_t n, struct talk_limit *limit)
 }
 
 void
-talk_leave(int in, int out, struct talk_limit *limit)
+timed_linger(int in, int out, struct time_limit *limit)
 {
 	char waste[4096];
 
