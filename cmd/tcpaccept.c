@@ -22,7 +22,7 @@
 #include "system/listen.h"
 #include "system/notify.h"
 #include "system/signals.h"
-#include "system/tally.h"
+#include "system/address_limit.h"
 #include "system/ucspi.h"
 
 enum {
@@ -76,8 +76,8 @@ struct service {
 	struct ucspi environment;
 	struct session *sessions; /* those that run, in no order */
 	size_t running;
-	struct tally addresses;
-	struct tally networks;
+	struct address_limit addresses;
+	struct address_limit networks;
 	struct shortage shortage;
 	struct shortage failure; /* to start prog */
 	struct waiting held;     /* one that no process could be had for, */
@@ -147,7 +147,7 @@ storage_get(struct service *s)
 	extern char **environ;
 
 	s->sessions = calloc(s->max, sizeof *s->sessions);
-	if (s->sessions == NULL || !tally_begin(&s->addresses, s->max) || !tally_begin(&s->networks, s->max)
+	if (s->sessions == NULL || !address_limit_begin(&s->addresses, s->max) || !address_limit_begin(&s->networks, s->max)
 	    || !ucspi_begin(&s->environment, environ))
 		die(STATUS_FAILED, "room for %zu connections: %s", s->max, strerror(errno));
 }
@@ -159,8 +159,8 @@ session_enter(struct service *s, const struct session *session)
 	s->running++;
 	if (!session->over_ip)
 		return 0;
-	(void)tally_enter(&s->networks, tally_network(&session->remote));
-	return tally_enter(&s->addresses, tally_address(&session->remote));
+	(void)address_limit_add(&s->networks, address_key_of_network(&session->remote));
+	return address_limit_add(&s->addresses, address_key_of(&session->remote));
 }
 
 /* The last one takes the place of the one that has ended. */
@@ -168,8 +168,8 @@ static void
 session_forget(struct service *s, struct session *session)
 {
 	if (session->over_ip) {
-		tally_leave(&s->addresses, tally_address(&session->remote));
-		tally_leave(&s->networks, tally_network(&session->remote));
+		address_limit_remove(&s->addresses, address_key_of(&session->remote));
+		address_limit_remove(&s->networks, address_key_of_network(&session->remote));
 	}
 	*session = s->sessions[--s->running];
 	s->full_said = false;
@@ -287,7 +287,7 @@ one_too_many(struct service *s, const struct address *remote)
 	char name[ADDRESS_TEXT_SIZE];
 
 	if (s->max_per_address == 0 || remote->any.sa_family == AF_UNIX
-	    || tally_count(&s->networks, tally_network(remote)) < s->max_per_address)
+	    || address_limit_count(&s->networks, address_key_of_network(remote)) < s->max_per_address)
 		return false;
 	if (s->verbose || clock_ms() >= s->over_say_after) {
 		s->over_say_after = clock_ms() + SHORTAGE_LOG_MS;

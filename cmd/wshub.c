@@ -49,7 +49,7 @@
 #include "system/signals.h"
 #include "system/block_cache.h"
 #include "system/timed_io.h"
-#include "system/tally.h"
+#include "system/address_limit.h"
 
 enum {
 	MAX_DEFAULT = 10000,
@@ -155,7 +155,7 @@ struct client {
 	size_t kept_size;
 	struct buffer message; /* the part of a message that has come in, or its Close's reason */
 	struct client *next_dirty;
-	struct tally_key network;
+	struct address_key network;
 	size_t place; /* in server.clients */
 	uint64_t progress; /* for progress_made(): how far it has come with what it was sent */
 	uint32_t unanswered; /* messages that it has said more than were said to its number */
@@ -181,7 +181,7 @@ static struct {
 	int null;           /* /dev/null, their stdin: opened while there are descriptors */
 	struct message *page; /* for browsers, shared by all clients that it is sent to; NULL for none */
 	bool page_fixed;      /* it is not read again */
-	struct tally networks;
+	struct address_limit networks;
 	struct rooms rooms;
 	struct client *dirty;
 	size_t undelivered; /* deliveries since the last flush */
@@ -511,7 +511,7 @@ client_end(struct client *c)
 	free(c->kept);
 	watch_close(&server.loop, &c->watch);
 	if (options.max_per_address != 0)
-		tally_leave(&server.networks, c->network);
+		address_limit_remove(&server.networks, c->network);
 	server.clients[c->place] = server.clients[--server.count];
 	server.clients[c->place]->place = c->place;
 	if (server.count + 1 == options.max && !ending.begun)
@@ -1245,15 +1245,15 @@ static void
 client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct address *remote)
 {
 	char peer[ADDRESS_TEXT_SIZE], ip[ADDRESS_IP_SIZE];
-	struct tally_key network = {0}; /* over a UNIX socket: of no address */
+	struct address_key network = {0}; /* over a UNIX socket: of no address */
 	struct client *c;
 
 	address_ip(remote, ip);
 	(void)snprintf(peer, sizeof peer, "%s %u", ip[0] == '\0' ? "unix" : ip, (unsigned)address_port(remote));
 	if (ip[0] != '\0')
-		network = tally_network(remote);
+		network = address_key_of_network(remote);
 	if (options.max_per_address != 0 && ip[0] != '\0'
-	    && tally_count(&server.networks, network) >= options.max_per_address) {
+	    && address_limit_count(&server.networks, network) >= options.max_per_address) {
 		if (options.verbose)
 			warn("%s: over the limit of its address", peer);
 		(void)close(fd);
@@ -1270,7 +1270,7 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 	}
 	memcpy(c->peer, peer, strlen(peer) + 1);
 	if (options.max_per_address != 0)
-		(void)tally_enter(&server.networks, network);
+		(void)address_limit_add(&server.networks, network);
 	c->place = server.count;
 	server.clients[server.count++] = c;
 	client_clock(c, &server.heads);
@@ -1905,7 +1905,7 @@ server_begin(void)
 
 	server.clients = calloc(max, sizeof(struct client *));
 	if (server.clients == NULL || !ids_begin(&server.ids, max)
-	    || (options.max_per_address != 0 && !tally_begin(&server.networks, max)))
+	    || (options.max_per_address != 0 && !address_limit_begin(&server.networks, max)))
 		die(STATUS_FAILED, "no memory for %zu clients", max);
 	if (getrandom(&server.rooms.secret, sizeof server.rooms.secret, 0) < 0)
 		die(STATUS_FAILED, "getrandom: %s", strerror(errno));

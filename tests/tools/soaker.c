@@ -42,11 +42,11 @@ enum {
 	TOO_BIG = 2 << 20,    /* more than -M of the servers */
 };
 
-struct tally {
+struct address_limit {
 	uint64_t sessions, messages, bytes, wrong;
 };
 
-static struct tally *tallies, *tally;
+static struct address_limit *tallies, *limit;
 static const char *kind_name;
 static uint64_t seed;
 
@@ -108,7 +108,7 @@ wrong(const char *what)
 	if (!s.failed)
 		fprintf(stderr, "soaker: %s: %s (sent %zu of %zu, %zu of %zu back, close %u)\n", kind_name, what, s.sent,
 		    s.said, s.come, s.wanted, s.close);
-	tally->wrong += !s.failed;
+	limit->wrong += !s.failed;
 	s.failed = true;
 }
 
@@ -283,8 +283,8 @@ tcp_good(void)
 	s.come = s.got;
 	if (s.got != n || memcmp(s.in, s.out, n) != 0)
 		wrong("other bytes came back");
-	tally->messages++;
-	tally->bytes += n;
+	limit->messages++;
+	limit->bytes += n;
 	leave();
 }
 
@@ -451,8 +451,8 @@ ws_good(void)
 	talk(all_back);
 	if (s.whole != s.messages)
 		wrong("ended before all was back");
-	tally->messages += s.whole;
-	tally->bytes += s.come;
+	limit->messages += s.whole;
+	limit->bytes += s.come;
 	say_frame(OPCODE_CLOSE, true, done, sizeof done);
 	close_expect(CLOSE_NORMAL);
 }
@@ -609,8 +609,8 @@ static const struct kind {
 enum { TCP_KINDS = sizeof tcp_kinds / sizeof *tcp_kinds, WS_KINDS = sizeof ws_kinds / sizeof *ws_kinds };
 static const char *const services[] = {"tcpecho", "chain", "wshub"};
 
-static struct tally *
-tally_of(unsigned service, unsigned kind)
+static struct address_limit *
+address_limit_of(unsigned service, unsigned kind)
 {
 	return tallies + (service == 0 ? 0 : TCP_KINDS + (service - 1) * WS_KINDS) + kind;
 }
@@ -626,8 +626,8 @@ session_play(const uint16_t ports[3])
 
 	(void)snprintf(name, sizeof name, "%s, %s", services[service], k->name);
 	kind_name = name;
-	tally = tally_of(service, kind);
-	tally->sessions++;
+	limit = address_limit_of(service, kind);
+	limit->sessions++;
 	session_connect(ports[service]);
 	k->play();
 }
@@ -651,12 +651,12 @@ tallies_tell(unsigned clients)
 
 	for (unsigned service = 0; service < 3; service++) {
 		for (unsigned kind = 0; kind < (service == 0 ? TCP_KINDS : WS_KINDS); kind++) {
-			struct tally sum = {0};
+			struct address_limit sum = {0};
 
 			for (unsigned i = 0; i < clients; i++) {
-				const struct tally *t = tally_of(service, kind) + i * KINDS_MAX;
+				const struct address_limit *t = address_limit_of(service, kind) + i * KINDS_MAX;
 
-				sum = (struct tally){sum.sessions + t->sessions, sum.messages + t->messages,
+				sum = (struct address_limit){sum.sessions + t->sessions, sum.messages + t->messages,
 				    sum.bytes + t->bytes, sum.wrong + t->wrong};
 			}
 			printf("%s\t%s\t%llu\t%llu\t%llu\t%llu\n", services[service], (service == 0 ? tcp_kinds : ws_kinds)[kind].name,

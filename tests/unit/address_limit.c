@@ -1,27 +1,27 @@
-#include "system/tally.h"
+#include "system/address_limit.h"
 
 #include "unit.h"
 
-static struct tally_key
+static struct address_key
 host(const char *text)
 {
 	struct address address;
 
 	CHECK(address_parse(text, &address));
-	return tally_address(&address);
+	return address_key_of(&address);
 }
 
-static struct tally_key
+static struct address_key
 network(const char *text)
 {
 	struct address address;
 
 	CHECK(address_parse(text, &address));
-	return tally_network(&address);
+	return address_key_of_network(&address);
 }
 
 static bool
-same(struct tally_key a, struct tally_key b)
+same(struct address_key a, struct address_key b)
 {
 	return a.high == b.high && a.low == b.low;
 }
@@ -51,41 +51,41 @@ it_counts_as_plain_counters_do(void)
 {
 	enum { MAX = 64, KEYS = 40, TURNS = 200000 };
 	unsigned counts[KEYS] = {0}, total = 0, random = 12345;
-	struct tally tally;
+	struct address_limit limit;
 	bool right = true;
 
-	CHECK(tally_begin(&tally, MAX));
+	CHECK(address_limit_begin(&limit, MAX));
 	for (unsigned turn = 0; turn < TURNS; turn++) {
 		unsigned k = (random = random * 1103515245 + 12345) >> 16;
-		struct tally_key key = {k % KEYS / 8, k % KEYS};
+		struct address_key key = {k % KEYS / 8, k % KEYS};
 		bool on_connection = (random >> 8 & 1) != 0;
 
 		k %= KEYS;
 		if (on_connection && total < MAX) {
-			right = right && tally_enter(&tally, key) == ++counts[k];
+			right = right && address_limit_add(&limit, key) == ++counts[k];
 			total++;
 		} else if (!on_connection && counts[k] != 0) {
-			tally_leave(&tally, key);
+			address_limit_remove(&limit, key);
 			counts[k]--;
 			total--;
 		}
 		for (unsigned i = 0; i < KEYS; i++)
-			right = right && tally_count(&tally, (struct tally_key){i / 8, i}) == counts[i];
+			right = right && address_limit_count(&limit, (struct address_key){i / 8, i}) == counts[i];
 	}
 	CHECK(right);
-	free(tally.slots);
+	free(limit.slots);
 }
 
 static void
 leaving_what_never_entered_changes_nothing(void)
 {
-	struct tally tally;
+	struct address_limit limit;
 
-	CHECK(tally_begin(&tally, 1));
-	tally_leave(&tally, (struct tally_key){1, 2});
-	CHECK(tally_count(&tally, (struct tally_key){1, 2}) == 0);
-	CHECK(tally_enter(&tally, (struct tally_key){1, 2}) == 1);
-	free(tally.slots);
+	CHECK(address_limit_begin(&limit, 1));
+	address_limit_remove(&limit, (struct address_key){1, 2});
+	CHECK(address_limit_count(&limit, (struct address_key){1, 2}) == 0);
+	CHECK(address_limit_add(&limit, (struct address_key){1, 2}) == 1);
+	free(limit.slots);
 }
 
 int
