@@ -163,25 +163,25 @@ options_read(struct settings *set, int argc, char **argv)
 }
 
 /* Why a session ends: what came first. */
-enum cause {
-	CAUSE_NONE,
-	CAUSE_PROGRAM,     /* its stdout or it itself ended; without one: stdin ended, or -m */
-	CAUSE_NOT_STARTED,
-	CAUSE_BAD_OUTPUT,  /* what it wrote cannot be sent */
-	CAUSE_NO_STDOUT,   /* without one: nobody takes what came */
-	CAUSE_CLOSED,      /* the peer's Close */
-	CAUSE_WRONG,       /* the peer broke the protocol */
-	CAUSE_ENDED,       /* the peer's end without a Close */
-	CAUSE_LOST,        /* reset, or gone without a word */
-	CAUSE_SIGNAL,
+enum end_reason {
+	END_NONE,
+	END_PROGRAM,     /* its stdout or it itself ended; without one: stdin ended, or -m */
+	END_NOT_STARTED,
+	END_BAD_OUTPUT,  /* what it wrote cannot be sent */
+	END_NO_STDOUT,   /* without one: nobody takes what came */
+	END_CLOSED,      /* the peer's Close */
+	END_PROTOCOL,       /* the peer broke the protocol */
+	END_EOF,       /* the peer's end without a Close */
+	END_LOST,        /* reset, or gone without a word */
+	END_SIGNAL,
 };
 
 /* What is done about a program that does not end, one after the other. */
-enum rung {
-	RUNG_CUT, /* nothing more of its output is sent */
-	RUNG_TERM,
-	RUNG_KILL,
-	RUNG_NONE,
+enum term_step {
+	TERM_STEP_CUT, /* nothing more of its output is sent */
+	TERM_STEP_TERM,
+	TERM_STEP_KILL,
+	TERM_STEP_NONE,
 };
 
 /* Four ports, four buffers, and two flows between the buffers. Without a
@@ -195,12 +195,12 @@ struct session {
 	struct inflow in;
 	struct outflow out;
 
-	enum cause cause;
+	enum end_reason end_reason;
 	const char *lost_why;
 	unsigned code;            /* for our Close, where the cause alone does not tell */
 	const char *wrong;        /* what the peer did wrong, for our Close, too */
 	unsigned peer_code;
-	int failure;              /* the status of CAUSE_NOT_STARTED */
+	int failure;              /* the status of END_NOT_STARTED */
 	bool peer_closed;         /* its Close came */
 	bool peer_over;           /* nothing more is taken from it */
 	bool lost;                /* nothing more can be sent to it */
@@ -210,7 +210,7 @@ struct session {
 	bool net_over;
 	bool failed;              /* whatever the cause: stdout did not take all that came */
 	bool given_up;            /* the program read nothing for too long: nothing more is written to it */
-	enum rung rung;
+	enum term_step term_step;
 
 	bool pong_waits, ping_waits; /* behind what blocks the way */
 	bool pinged;              /* and no byte came since */
@@ -226,7 +226,7 @@ struct session {
 	uint64_t records_until;   /* so much will have been sent when the last record has */
 	uint64_t asked;           /* messages that had come when that record was read */
 	int64_t heard_at, message_at, sent_at, pinged_at, output_at;
-	int64_t due_at, closed_at, answer_by, drain_at, rung_at, signal_at;
+	int64_t due_at, closed_at, answer_by, drain_at, term_step_at, signal_at;
 	int64_t read_at;          /* the program's last read, or the peer's end if that is later */
 	uint64_t heard, sent, read, messages;
 	bool reads;               /* the last wait was for the peer, too */
@@ -325,7 +325,7 @@ down_grow(struct session *s)
 static enum splitter_want
 want_of(const struct session *s)
 {
-	if (s->cause == CAUSE_SIGNAL)
+	if (s->end_reason == END_SIGNAL)
 		return SPLITTER_WHOLE;
 	if (s->prog.out.ended)
 		return SPLITTER_END;
@@ -575,42 +575,42 @@ pong(struct session *s, const struct piece *ping)
 }
 
 static void
-cause_set(struct session *s, enum cause cause, unsigned code)
+end_reason_set(struct session *s, enum end_reason end_reason, unsigned code)
 {
-	if (s->cause != CAUSE_NONE)
+	if (s->end_reason != END_NONE)
 		return;
-	s->cause = cause;
+	s->end_reason = end_reason;
 	s->code = code;
 }
 
 /* Whether what the peer does now is what ends the session. A client without a
  * program goes on receiving when its stdin has ended. */
 static bool
-cause_open(const struct session *s)
+end_reason_open(const struct session *s)
 {
-	return s->cause == CAUSE_NONE || (s->cause == CAUSE_PROGRAM && s->set.program == NULL && !s->close_put);
+	return s->end_reason == END_NONE || (s->end_reason == END_PROGRAM && s->set.program == NULL && !s->close_put);
 }
 
-/* As cause_set(), also where so far only the program's output has ended. */
+/* As end_reason_set(), also where so far only the program's output has ended. */
 static void
-cause_overrule(struct session *s, enum cause cause, unsigned code)
+end_reason_overrule(struct session *s, enum end_reason end_reason, unsigned code)
 {
-	if (s->cause == CAUSE_PROGRAM && !s->close_put && !s->prog.reaped)
-		s->cause = CAUSE_NONE;
-	cause_set(s, cause, code);
+	if (s->end_reason == END_PROGRAM && !s->close_put && !s->prog.reaped)
+		s->end_reason = END_NONE;
+	end_reason_set(s, end_reason, code);
 }
 
 /* Nothing more is taken from the peer. */
 static void
-peer_end(struct session *s, enum cause cause, unsigned code)
+peer_end(struct session *s, enum end_reason end_reason, unsigned code)
 {
 	joiner_drop(&s->in.records, &s->down);
 	buffer_take(&s->rx, buffer_held(&s->rx));
 	s->peer_over = true;
 	s->peer_in.paused = true;
 	s->read_at = s->now;
-	if (cause_open(s)) {
-		s->cause = cause;
+	if (end_reason_open(s)) {
+		s->end_reason = end_reason;
 		s->code = code;
 	}
 }
@@ -634,13 +634,13 @@ peer_lose(struct session *s, const char *why)
 static void
 peer_ended(struct session *s)
 {
-	enum cause cause = s->lost ? CAUSE_LOST : CAUSE_ENDED;
+	enum end_reason end_reason = s->lost ? END_LOST : END_EOF;
 
-	if (cause_open(s) && s->lost)
+	if (end_reason_open(s) && s->lost)
 		warn("peer: %s", s->lost_why);
-	else if (cause_open(s))
+	else if (end_reason_open(s))
 		warn("peer: ended without a Close");
-	peer_end(s, cause, CLOSE_NORMAL);
+	peer_end(s, end_reason, CLOSE_NORMAL);
 }
 
 static bool
@@ -659,7 +659,7 @@ messages_are_enough(const struct session *s)
 static bool
 stdin_is_left(const struct session *s)
 {
-	if (s->set.program != NULL || s->on_terminal || !cause_open(s) || messages_are_enough(s))
+	if (s->set.program != NULL || s->on_terminal || !end_reason_open(s) || messages_are_enough(s))
 		return false;
 	return s->peer_out.moved < s->records_until || buffer_held(&s->up) > 0 || program_unsent(&s->prog) > 0;
 }
@@ -682,17 +682,17 @@ peer_closes(struct session *s, const struct reader_event *e)
 			warn("peer: closed with %u%s%s", e->code, e->piece.size > 0 ? ": " : "",
 			    quoted_bytes(e->piece.at, e->piece.size));
 	}
-	peer_end(s, CAUSE_CLOSED, e->code);
+	peer_end(s, END_CLOSED, e->code);
 }
 
 static void
 peer_fails(struct session *s, unsigned code, const char *why)
 {
-	if (cause_open(s) || s->set.verbose)
+	if (end_reason_open(s) || s->set.verbose)
 		warn("peer: %s (%u)%s", why, code, hint_of(s, code));
-	if (cause_open(s))
+	if (end_reason_open(s))
 		s->wrong = why;
-	peer_end(s, CAUSE_WRONG, code);
+	peer_end(s, END_PROTOCOL, code);
 }
 
 static void
@@ -725,7 +725,7 @@ frames_to_prog(struct session *s)
 	s->prog.in.kept = s->in.records.held;
 	if (messages_are_enough(s)) {
 		s->output_over = true;
-		cause_set(s, CAUSE_PROGRAM, CLOSE_NORMAL);
+		end_reason_set(s, END_PROGRAM, CLOSE_NORMAL);
 	}
 }
 
@@ -738,9 +738,9 @@ output_end(struct session *s)
 	if (s->prog.out.error != 0) {
 		warn("%s: %s", s->set.program == NULL ? "stdin" : "the program's stdout", strerror(s->prog.out.error));
 		s->failed = true;
-		cause_set(s, CAUSE_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
+		end_reason_set(s, END_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
 	}
-	cause_set(s, CAUSE_PROGRAM, CLOSE_NORMAL);
+	end_reason_set(s, END_PROGRAM, CLOSE_NORMAL);
 }
 
 /* After a signal a user's stdin is not read on, nor can a program's record that fills the buffer. */
@@ -772,13 +772,13 @@ prog_to_frames(struct session *s)
 		return;
 	if (kind == OUTFLOW_MORE)
 		up_pack(s);
-	if (kind == OUTFLOW_MORE && (s->prog.out.ended || (s->cause == CAUSE_SIGNAL && no_more_read(s))))
+	if (kind == OUTFLOW_MORE && (s->prog.out.ended || (s->end_reason == END_SIGNAL && no_more_read(s))))
 		output_end(s);
 	if (kind == OUTFLOW_MORE || kind == OUTFLOW_FULL)
 		return;
 	output_warn(s, kind, why);
 	s->output_over = true;
-	cause_set(s, CAUSE_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
+	end_reason_set(s, END_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
 }
 
 static void
@@ -788,10 +788,10 @@ stdout_failed(struct session *s)
 		return; /* given up, at the second signal */
 	s->failed = true;
 	if (s->prog.in.error == EPIPE) {
-		cause_overrule(s, CAUSE_NO_STDOUT, CLOSE_GOING_AWAY);
+		end_reason_overrule(s, END_NO_STDOUT, CLOSE_GOING_AWAY);
 	} else {
 		warn("stdout: %s", strerror(s->prog.in.error));
-		cause_overrule(s, CAUSE_NO_STDOUT, CLOSE_INTERNAL_ERROR);
+		end_reason_overrule(s, END_NO_STDOUT, CLOSE_INTERNAL_ERROR);
 	}
 }
 
@@ -801,7 +801,7 @@ program_stdin_failed(struct session *s)
 {
 	warn("the program's stdin: %s", strerror(s->prog.in.error));
 	s->failed = true;
-	cause_set(s, CAUSE_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
+	end_reason_set(s, END_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
 }
 
 /* A lost sink becomes a bottomless one, or what it does not take would stop us. */
@@ -844,20 +844,20 @@ quiet(struct session *s)
 static bool
 close_is_due(struct session *s)
 {
-	switch (s->cause) {
-	case CAUSE_NONE:
+	switch (s->end_reason) {
+	case END_NONE:
 		return false;
-	case CAUSE_NOT_STARTED:
-	case CAUSE_BAD_OUTPUT:
-	case CAUSE_NO_STDOUT:
+	case END_NOT_STARTED:
+	case END_BAD_OUTPUT:
+	case END_NO_STDOUT:
 		return true;
-	case CAUSE_PROGRAM:
+	case END_PROGRAM:
 		if (!s->output_over)
 			return false;
 		if (s->set.program == NULL)
 			return quiet(s) || s->peer_over;
 		return s->prog.reaped || due(s, s->output_at + s->set.wait_ms);
-	case CAUSE_SIGNAL:
+	case END_SIGNAL:
 		return s->output_over;
 	default:
 		return s->output_over || s->set.program == NULL;
@@ -876,7 +876,7 @@ close_clock(struct session *s)
 static void
 quiet_tell(const struct session *s)
 {
-	if (s->cause == CAUSE_PROGRAM && s->set.program == NULL && !s->set.quiet_given && s->set.count == 0
+	if (s->end_reason == END_PROGRAM && s->set.program == NULL && !s->set.quiet_given && s->set.count == 0
 	    && !s->peer_over && s->in.messages == s->asked)
 		warn("no message came within 1 s after the end of stdin (use -q or -m to wait longer)");
 }
@@ -885,7 +885,7 @@ static void
 close_send(struct session *s)
 {
 	quiet_tell(s);
-	if (s->cause == CAUSE_PROGRAM && s->prog.reaped && s->prog.wait_status != 0)
+	if (s->end_reason == END_PROGRAM && s->prog.reaped && s->prog.wait_status != 0)
 		s->code = CLOSE_INTERNAL_ERROR;
 	s->pong_waits = s->ping_waits = false;
 	buffer_grow(&s->tx, frame_close(s->code, s->wrong == NULL ? "" : s->wrong, key_next(s), buffer_tail(&s->tx)));
@@ -900,7 +900,7 @@ close_await_sent(struct session *s)
 {
 	int64_t patience = s->set.wait_ms;
 
-	if (s->cause == CAUSE_PROGRAM || s->cause == CAUSE_BAD_OUTPUT)
+	if (s->end_reason == END_PROGRAM || s->end_reason == END_BAD_OUTPUT)
 		patience = stall_ms(s);
 	close_clock(s);
 	if (due(s, later(s->due_at, s->sent_at) + patience))
@@ -933,7 +933,7 @@ close_await_answer(struct session *s)
 		close_clock(s);
 		(void)due(s, s->now + patience);
 	} else {
-		peer_end(s, CAUSE_ENDED, 0);
+		peer_end(s, END_EOF, 0);
 	}
 }
 
@@ -1117,19 +1117,19 @@ program_give_up(struct session *s)
 }
 
 static void
-rung_take(struct session *s)
+term_step_take(struct session *s)
 {
-	switch (s->rung++) {
-	case RUNG_CUT:
+	switch (s->term_step++) {
+	case TERM_STEP_CUT:
 		s->output_over = true;
 		break;
-	case RUNG_TERM:
+	case TERM_STEP_TERM:
 		program_signal(&s->prog, SIGTERM);
 		break;
 	default:
 		program_signal(&s->prog, SIGKILL);
 	}
-	s->rung_at = s->now;
+	s->term_step_at = s->now;
 	turn_again(s);
 }
 
@@ -1137,7 +1137,7 @@ rung_take(struct session *s)
 static void
 program_push(struct session *s)
 {
-	if (s->prog.pid == 0 || s->rung == RUNG_NONE)
+	if (s->prog.pid == 0 || s->term_step == TERM_STEP_NONE)
 		return;
 	if (!(s->peer_over || s->lost || s->signal_at != 0)) {
 		if (s->peer_in.hung)
@@ -1148,15 +1148,15 @@ program_push(struct session *s)
 		program_close_stdin(&s->prog);
 	if (!program_end_stdin(&s->prog))
 		(void)due(s, s->now + LOOK_MS);
-	if (s->lost && s->rung == RUNG_CUT)
-		s->rung = RUNG_TERM;
-	if (s->rung <= RUNG_TERM && s->rung_at == 0) {
+	if (s->lost && s->term_step == TERM_STEP_CUT)
+		s->term_step = TERM_STEP_TERM;
+	if (s->term_step <= TERM_STEP_TERM && s->term_step_at == 0) {
 		if (!first_step_due(s))
 			return;
-		rung_take(s);
+		term_step_take(s);
 	}
-	while (s->rung != RUNG_NONE && s->rung_at != 0 && due(s, s->rung_at + s->set.wait_ms))
-		rung_take(s);
+	while (s->term_step != TERM_STEP_NONE && s->term_step_at != 0 && due(s, s->term_step_at + s->set.wait_ms))
+		term_step_take(s);
 }
 
 static void
@@ -1164,7 +1164,7 @@ program_ended(struct session *s)
 {
 	if (s->set.verbose)
 		warn("%s: exit %d", quoted(s->set.program[0]), child_status(s->prog.wait_status));
-	cause_set(s, CAUSE_PROGRAM, CLOSE_NORMAL);
+	end_reason_set(s, END_PROGRAM, CLOSE_NORMAL);
 	if (s->output_over)
 		s->output_at = s->now;
 }
@@ -1176,14 +1176,14 @@ session_stop(struct session *s)
 	bool again = s->signal_at != 0;
 
 	s->signal_at = s->now;
-	cause_overrule(s, CAUSE_SIGNAL, CLOSE_GOING_AWAY);
+	end_reason_overrule(s, END_SIGNAL, CLOSE_GOING_AWAY);
 	if (s->set.program != NULL) {
 		program_cut_output(&s->prog);
 		if (!s->prog.in.ended)
 			program_close_stdin(&s->prog);
 		program_signal(&s->prog, again ? SIGKILL : SIGTERM);
-		s->rung = again ? RUNG_NONE : RUNG_KILL;
-		s->rung_at = s->now;
+		s->term_step = again ? TERM_STEP_NONE : TERM_STEP_KILL;
+		s->term_step_at = s->now;
 	}
 	if (again)
 		session_cut(s);
@@ -1295,14 +1295,14 @@ program_result(const struct session *s)
 static int
 session_status(const struct session *s)
 {
-	switch (s->cause) {
-	case CAUSE_PROGRAM:
+	switch (s->end_reason) {
+	case END_PROGRAM:
 		return program_result(s);
-	case CAUSE_NOT_STARTED:
+	case END_NOT_STARTED:
 		return s->failure;
-	case CAUSE_CLOSED:
+	case END_CLOSED:
 		return s->set.client && !code_is_good(s->peer_code) ? STATUS_FAILED : STATUS_OK;
-	case CAUSE_SIGNAL:
+	case END_SIGNAL:
 		return STATUS_OK;
 	default:
 		return STATUS_FAILED;
@@ -1336,7 +1336,7 @@ session_begin(struct session *s)
 	}
 	s->failure = program_begin(&s->prog, s->set.program, &s->down, &s->up);
 	if (s->failure != 0)
-		cause_set(s, CAUSE_NOT_STARTED, CLOSE_INTERNAL_ERROR);
+		end_reason_set(s, END_NOT_STARTED, CLOSE_INTERNAL_ERROR);
 }
 
 /* Fewer messages than -m asked for are a failure, whatever ended the session. */

@@ -215,7 +215,7 @@ static struct {
 	int signalled;  /* prog, the first time with SIGTERM, the second with SIGKILL */
 	bool asks_prog; /* its stdout ended first: its own status is what it comes to, if it comes in time */
 	int status;
-} ending;
+} shutdown_state;
 
 /*
  * Records for prog. What is written here leaves at the turn's end, a long one
@@ -345,7 +345,7 @@ program_flush(void)
 
 	program_write();
 	pipes_settle(p);
-	if (ending.begun && buffer_held(&p->to) == 0)
+	if (shutdown_state.begun && buffer_held(&p->to) == 0)
 		program_in_close();
 	if (p->in_open)
 		watch_want(&server.loop, &p->in, buffer_held(&p->to) != 0 ? EPOLLOUT : 0);
@@ -514,7 +514,7 @@ client_end(struct client *c)
 		address_limit_remove(&server.networks, c->network);
 	server.clients[c->place] = server.clients[--server.count];
 	server.clients[c->place]->place = c->place;
-	if (server.count + 1 == options.max && !ending.begun)
+	if (server.count + 1 == options.max && !shutdown_state.begun)
 		acceptor_start(&server.loop, &server.acceptor);
 	acceptor_retry(&server.loop, &server.acceptor);
 	c->stage = STAGE_DEAD;
@@ -912,7 +912,7 @@ client_said_all(struct client *c, unsigned code, struct span reason)
 static void
 close_take(struct client *c, unsigned code, struct span reason)
 {
-	if (c->stage == STAGE_OPEN && c->unanswered != 0 && program.pipes.in_open && !ending.begun)
+	if (c->stage == STAGE_OPEN && c->unanswered != 0 && program.pipes.in_open && !shutdown_state.begun)
 		farewell_begin(c, code, reason);
 	else
 		client_said_all(c, code, reason);
@@ -1004,7 +1004,7 @@ client_open(struct client *c, const struct handshake *d)
 	if (options.verbose)
 		log_info("Connected by %s (%llu, %zu of %llu)", client_name(c), (unsigned long long)c->id, server.count,
 		    (unsigned long long)options.max);
-	if (ending.begun)
+	if (shutdown_state.begun)
 		client_close_once(c, message_close(CLOSE_GOING_AWAY, "")); /* its request was under way at SIGTERM */
 }
 
@@ -1642,7 +1642,7 @@ program_out_ready(struct loop *loop, struct watch *watch, uint32_t events)
 	(void)events;
 	if (program.behind)
 		return;
-	if (!program_read(clock_ms() + LOOP_TURN_MS) && !program.pipes.out_open && !ending.begun) {
+	if (!program_read(clock_ms() + LOOP_TURN_MS) && !program.pipes.out_open && !shutdown_state.begun) {
 		if (program.pid == 0)
 			all_close(program_status() == 0 ? CLOSE_NORMAL : CLOSE_INTERNAL_ERROR, program_status());
 		else
@@ -1666,11 +1666,11 @@ all_close(unsigned code, int status)
 {
 	struct message *close;
 
-	if (ending.begun)
+	if (shutdown_state.begun)
 		return;
 	close = message_close(code, "");
-	ending.begun = true;
-	ending.status = status;
+	shutdown_state.begun = true;
+	shutdown_state.status = status;
 	notify_send("STOPPING=1");
 	acceptor_stop(&server.loop, &server.acceptor);
 	listeners_close(&server.listeners);
@@ -1679,7 +1679,7 @@ all_close(unsigned code, int status)
 
 		if ((c->stage == STAGE_OPEN || c->stage == STAGE_CLOSED) && close != NULL)
 			client_close(c, close);
-		else if ((c->stage < STAGE_OPEN && !ending.stopped) || close == NULL)
+		else if ((c->stage < STAGE_OPEN && !shutdown_state.stopped) || close == NULL)
 			client_end(c);
 	}
 	if (close != NULL)
@@ -1695,10 +1695,10 @@ all_end(int number)
 	for (size_t i = server.count; i-- > 0;)
 		client_end(server.clients[i]);
 	program_in_close();
-	ending.over = program.pid == 0 || ending.signalled == 2;
-	if (ending.over)
+	shutdown_state.over = program.pid == 0 || shutdown_state.signalled == 2;
+	if (shutdown_state.over)
 		return;
-	ending.signalled = number == SIGKILL ? 2 : 1;
+	shutdown_state.signalled = number == SIGKILL ? 2 : 1;
 	child_signal(program.pid, number);
 	deadline_drop(&server.end);
 	deadline_set(&server.loop, &server.ends, &server.end);
@@ -1710,11 +1710,11 @@ end_due(struct loop *loop, struct deadline *deadline)
 {
 	(void)loop;
 	(void)deadline;
-	if (ending.begun) {
-		all_end(ending.signalled == 0 ? SIGTERM : SIGKILL);
+	if (shutdown_state.begun) {
+		all_end(shutdown_state.signalled == 0 ? SIGTERM : SIGKILL);
 		return;
 	}
-	ending.asks_prog = true;
+	shutdown_state.asks_prog = true;
 	all_close(CLOSE_NORMAL, STATUS_OK);
 }
 
@@ -1723,7 +1723,7 @@ static int
 program_result(void)
 {
 	int status = program_status();
-	bool ours = ending.signalled != 0 && (status == STATUS_SIGNAL + SIGTERM || status == STATUS_SIGNAL + SIGKILL);
+	bool ours = shutdown_state.signalled != 0 && (status == STATUS_SIGNAL + SIGTERM || status == STATUS_SIGNAL + SIGKILL);
 
 	return ours ? STATUS_OK : status;
 }
@@ -1738,8 +1738,8 @@ program_ended(int status)
 	program_in_close();
 	if (server.stalled)
 		clients_resume();
-	if (ending.asks_prog)
-		ending.status = program_result();
+	if (shutdown_state.asks_prog)
+		shutdown_state.status = program_result();
 	all_close(program_status() == 0 ? CLOSE_NORMAL : CLOSE_INTERNAL_ERROR, program_status());
 }
 
@@ -1805,11 +1805,11 @@ children_reap(void)
 static void
 stop(void)
 {
-	if (ending.stopped) {
+	if (shutdown_state.stopped) {
 		all_end(SIGKILL);
 		return;
 	}
-	ending.stopped = true;
+	shutdown_state.stopped = true;
 	program_read_all();
 	all_close(CLOSE_GOING_AWAY, STATUS_OK);
 }
@@ -1960,20 +1960,20 @@ serve(void)
 	acceptor_start(&server.loop, &server.acceptor);
 	notify_send("READY=1");
 	sandbox_begin();
-	while (!ending.over && !(ending.begun && server.count == 0 && program.pid == 0)) {
+	while (!shutdown_state.over && !(shutdown_state.begun && server.count == 0 && program.pid == 0)) {
 		orders_go_on();
 		farewells_look();
 		program_flush();
 		auth_start_next();
 		clients_flush();
-		if (ending.begun && server.count == 0 && program.pid == 0)
+		if (shutdown_state.begun && server.count == 0 && program.pid == 0)
 			break;
 		if (loop_turn(&server.loop) != 0)
 			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
 		signals_see();
 	}
 	listeners_close(&server.listeners);
-	return ending.status;
+	return shutdown_state.status;
 }
 
 static void
