@@ -28,7 +28,7 @@ enum {
 	GATE_HEAD_MS = 10 * 1000,
 	GATE_HEAD_MS_MAX = 24 * 60 * 60 * 1000,
 	GATE_PAGE_MAX = 16 * 1024 * 1024,
-	GATE_LEAVE_MS = 1000, /* how long an answer may take to arrive before we go */
+	GATE_LINGER_MS = 1000, /* how long an answer may take to arrive before we go */
 };
 
 enum { GATE_HOST = OPTION_LONG, GATE_CONSOLE, GATE_PAGE, GATE_REALM, GATE_OWN /* the first long option of a program's own */ };

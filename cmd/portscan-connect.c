@@ -34,7 +34,7 @@ enum {
 	LAST_STDIN_MS = 1000,  /* how long stdin may be silent, */
 	STALL_MS = 10 * 1000,  /* how long the server may take nothing of what stdin still brings, */
 	LAST_ACK_MS = 1000,    /* and nothing of the last bytes */
-	LOOK_MS = 10,
+	POLL_MS = 10,
 	DURATION_MAX = 24 * 60 * 60 * 1000,
 };
 
@@ -371,7 +371,7 @@ server_settle(struct relay *r)
 			return 0;
 		if (server_stalls(r, LAST_ACK_MS))
 			return owed > 1 ? ETIMEDOUT : 0;
-		(void)poll(NULL, 0, LOOK_MS);
+		(void)poll(NULL, 0, POLL_MS);
 	}
 }
 

@@ -34,7 +34,7 @@ enum {
 	FULL_READ = 64 << 10,  /* a pipe's first size: who fills it gets a larger one */
 	CLIENT_IN = 6,         /* UCSPI client */
 	CLIENT_OUT = 7,
-	LOOK_MS = 50,          /* how often to look whether the program has emptied its pipe */
+	POLL_MS = 50,          /* how often to look whether the program has emptied its pipe */
 	STALL_MS = 30 * 1000,  /* time limit for a peer or a program that reads nothing, if -k is 0 */
 	ANSWER_STEPS = 10,     /* of -w: the most that messages may put off the end after our Close */
 	SIGNAL_TURNS = 64,     /* turns that may pass before a signal is noticed */
@@ -214,8 +214,8 @@ struct session {
 
 	bool pong_waits, ping_waits; /* behind what blocks the way */
 	bool pinged;              /* and no byte came since */
-	uint64_t pinged_look;     /* how far the peer was then */
-	uint64_t closed_look;     /* and when its answer to our Close was late */
+	uint64_t ping_progress;     /* how far the peer was then */
+	uint64_t close_progress;     /* and when its answer to our Close was late */
 	size_t pong_size;
 	unsigned char pong[FRAME_CONTROL_PAYLOAD_MAX];
 
@@ -912,9 +912,9 @@ close_await_sent(struct session *s)
 static bool
 close_comes_nearer(struct session *s)
 {
-	bool first = s->closed_look == 0;
+	bool first = s->close_progress == 0;
 
-	return progress_made(s->peer_out.fd, &s->closed_look) || (first && s->closed_look != 0);
+	return progress_made(s->peer_out.fd, &s->close_progress) || (first && s->close_progress != 0);
 }
 
 /* Our Close has left; now its answer, for which a server may have to wait for its
@@ -1066,12 +1066,12 @@ keep_alive(struct session *s)
 	if (!s->pinged && due(s, s->heard_at + s->set.ping_ms)) {
 		s->pinged = s->ping_waits = true;
 		s->pinged_at = s->now;
-		(void)progress_made(s->peer_out.fd, &s->pinged_look);
+		(void)progress_made(s->peer_out.fd, &s->ping_progress);
 		(void)controls_flush(s);
 		buffers_shrink(s);
 	}
 	/* Our Ping stands in line behind what a slow reader still goes on to take. */
-	if (s->pinged && due(s, s->pinged_at + s->set.ping_ms) && progress_made(s->peer_out.fd, &s->pinged_look))
+	if (s->pinged && due(s, s->pinged_at + s->set.ping_ms) && progress_made(s->peer_out.fd, &s->ping_progress))
 		s->pinged_at = s->now;
 	if (s->pinged && due(s, s->pinged_at + s->set.ping_ms))
 		peer_gone(s, "gone: nothing came, no answer to our Ping");
@@ -1088,7 +1088,7 @@ unread_look(struct session *s)
 		s->read_at = s->now;
 	s->read = s->prog.in.moved - in_pipe;
 	if (unread != 0)
-		(void)due(s, s->now + LOOK_MS);
+		(void)due(s, s->now + POLL_MS);
 	return unread;
 }
 
@@ -1147,7 +1147,7 @@ program_push(struct session *s)
 	if (s->peer_over && !s->prog.in.ended && !endpoint_pending(&s->prog.in))
 		program_close_stdin(&s->prog);
 	if (!program_end_stdin(&s->prog))
-		(void)due(s, s->now + LOOK_MS);
+		(void)due(s, s->now + POLL_MS);
 	if (s->lost && s->term_step == TERM_STEP_CUT)
 		s->term_step = TERM_STEP_TERM;
 	if (s->term_step <= TERM_STEP_TERM && s->term_step_at == 0) {

@@ -74,8 +74,8 @@ enum {
 	SLICE = 64 << 10,          /* of a long record, written in one go */
 	FLUSH_AFTER = 64 << 10,    /* deliveries that wait before some are sent */
 	DESCRIPTORS = 6,           /* besides clients: epoll, prog's pipes, systemd's socket, /dev/null, one to spare */
-	LOOK_MS = 1,               /* how soon to look whether prog has read, and how seldom at last */
-	LOOK_MS_MAX = 64,
+	POLL_MS = 1,               /* how soon to look whether prog has read, and how seldom at last */
+	POLL_MS_MAX = 64,
 };
 
 enum { KEY_HEADERS = GATE_OWN, KEY_FAN_OUT, KEY_REPLACE };
@@ -123,7 +123,7 @@ enum stage {
 	STAGE_OPEN,
 	STAGE_CLOSED,  /* its Close is here, ours waits for what prog says to its last words */
 	STAGE_CLOSING, /* our Close is on its way, the client's is awaited */
-	STAGE_LEAVING, /* all is said: what waits is sent, what comes is forgotten */
+	STAGE_LINGERING, /* all is said: what waits is sent, what comes is forgotten */
 	STAGE_DEAD,    /* closed, and freed at the turn's end */
 };
 
@@ -135,7 +135,7 @@ enum pause {
 };
 
 /* A client's Close that prog has not read of yet. */
-struct farewell {
+struct deferred_close {
 	uint64_t at; /* of all that prog is told: how far it must have read for the next step */
 	unsigned code;
 };
@@ -147,7 +147,7 @@ struct client {
 	union {
 		struct http_scan scan; /* STAGE_HEAD */
 		struct reader reader;  /* from STAGE_OPEN on */
-		struct farewell farewell; /* STAGE_CLOSED */
+		struct deferred_close deferred_close; /* STAGE_CLOSED */
 	};
 	uint64_t id; /* 0 before it is open */
 	struct member *rooms;
@@ -156,14 +156,14 @@ struct client {
 	struct buffer message; /* the part of a message that has come in, or its Close's reason */
 	struct client *next_dirty;
 	struct address_key network;
-	size_t place; /* in server.clients */
+	size_t index; /* in server.clients */
 	uint64_t progress; /* for progress_made(): how far it has come with what it was sent */
 	uint32_t unanswered; /* messages that it has said more than were said to its number */
 	unsigned char stage;
 	unsigned char pause; /* STAGE_OPEN: what its keepalive was set for */
 	bool dirty : 1;   /* something is to be sent, or it is to be freed */
-	bool known : 1;   /* prog was told of it, and not of its end */
-	bool listed : 1;  /* prog's words to its number and to its rooms reach it */
+	bool announced : 1;   /* prog was told of it, and not of its end */
+	bool addressable : 1;  /* prog's words to its number and to its rooms reach it */
 	bool shut : 1;    /* our side of the connection is ended */
 	bool ended : 1;   /* its own side is ended */
 	char peer[];  /* `127.0.0.1 52344` */
@@ -186,12 +186,12 @@ static struct {
 	struct client *dirty;
 	size_t undelivered; /* deliveries since the last flush */
 	size_t fan_share;   /* at most so much is read of a client in one go */
-	bool stalled;       /* prog does not take what there is */
-	struct deadlines heads, pings, pongs, closes, leaves, ends;
-	struct deadlines words, farewells; /* those whose Close waits: for prog to read their words, then of it, */
+	bool backpressure;       /* prog does not take what there is */
+	struct deadlines heads, pings, pongs, closes, lingers, ends;
+	struct deadlines unread_messages, unread_closes; /* those whose Close waits: for prog to read their words, then of it, */
 	struct deadlines lasts;            /* then until all that prog has written is done */
-	struct deadlines looks, unreads;
-	struct deadline end, look;
+	struct deadlines polls, unreads;
+	struct deadline end, poll_at;
 	struct deadline unread; /* set while something waits for prog to read */
 	uint64_t seen;          /* how far prog had read when that was set */
 	unsigned char taken[HTTP_HEAD_MAX + TAKEN_SIZE + TAKEN_SIZE];
@@ -321,7 +321,7 @@ unread_begin(void)
 static void
 unread_look(uint64_t seen)
 {
-	if (!server.stalled && server.look.next == NULL)
+	if (!server.backpressure && server.poll_at.next == NULL)
 		deadline_drop(&server.unread);
 	if (server.unread.next == NULL || seen == server.seen)
 		return;
@@ -332,7 +332,7 @@ unread_look(uint64_t seen)
 static void
 clients_resume(void)
 {
-	server.stalled = false;
+	server.backpressure = false;
 	unread_look(server.seen);
 	for (size_t i = 0; i < server.count; i++)
 		client_interest(server.clients[i]);
@@ -350,10 +350,10 @@ program_flush(void)
 	if (p->in_open)
 		watch_want(&server.loop, &p->in, buffer_held(&p->to) != 0 ? EPOLLOUT : 0);
 	if (buffer_held(&p->to) > STALL_AT) {
-		server.stalled = true;
+		server.backpressure = true;
 		unread_begin();
 		unread_look(pipes_seen(p));
-	} else if (server.stalled && buffer_held(&p->to) <= RESUME_AT) {
+	} else if (server.backpressure && buffer_held(&p->to) <= RESUME_AT) {
 		clients_resume();
 	}
 }
@@ -392,7 +392,7 @@ client_pause(const struct client *c)
 {
 	if (c->out.held > options.queue / 2)
 		return PAUSE_BEHIND;
-	return server.stalled ? PAUSE_STALLED : PAUSE_NONE;
+	return server.backpressure ? PAUSE_STALLED : PAUSE_NONE;
 }
 
 /* A client is read while somebody takes what it says, and while it takes what is said to it. */
@@ -400,7 +400,7 @@ static bool
 client_reads(const struct client *c)
 {
 	switch (c->stage) {
-	case STAGE_LEAVING: return !c->ended;
+	case STAGE_LINGERING: return !c->ended;
 	case STAGE_WAITING:
 	case STAGE_AUTHORIZING:
 	case STAGE_CLOSED: return false;
@@ -471,9 +471,9 @@ client_tell_end(struct client *c, unsigned code, struct span reason)
 {
 	struct strbuf text = scratch_text();
 
-	if (!c->known)
+	if (!c->announced)
 		return;
-	c->known = false;
+	c->announced = false;
 	strbuf_put_number(&text, code);
 	strbuf_put_char(&text, ' ');
 	strbuf_put(&text, reason);
@@ -483,17 +483,17 @@ client_tell_end(struct client *c, unsigned code, struct span reason)
 		    reason.size == 0 ? "" : " ", quoted_bytes(reason.at, reason.size));
 }
 
-static void farewell_tell(struct client *c);
-static void farewell_end(struct client *c, struct message *close);
+static void deferred_close_tell(struct client *c);
+static void deferred_close_end(struct client *c, struct message *close);
 
 /* The same, and it hears no more of prog. */
 static void
 client_forget(struct client *c, unsigned code, struct span reason)
 {
 	client_tell_end(c, code, reason);
-	if (!c->listed)
+	if (!c->addressable)
 		return;
-	c->listed = false;
+	c->addressable = false;
 	rooms_part_all(&server.rooms, &c->rooms);
 	ids_end(&server.ids, c->id);
 }
@@ -502,7 +502,7 @@ static void
 client_end(struct client *c)
 {
 	if (c->stage == STAGE_CLOSED)
-		farewell_tell(c);
+		deferred_close_tell(c);
 	client_forget(c, CLOSE_ABNORMAL, span_of(""));
 	auth_requests_drop(&server.asked, c);
 	deadline_drop(&c->deadline);
@@ -512,8 +512,8 @@ client_end(struct client *c)
 	watch_close(&server.loop, &c->watch);
 	if (options.max_per_address != 0)
 		address_limit_remove(&server.networks, c->network);
-	server.clients[c->place] = server.clients[--server.count];
-	server.clients[c->place]->place = c->place;
+	server.clients[c->index] = server.clients[--server.count];
+	server.clients[c->index]->index = c->index;
 	if (server.count + 1 == options.max && !shutdown_state.begun)
 		acceptor_start(&server.loop, &server.acceptor);
 	acceptor_retry(&server.loop, &server.acceptor);
@@ -562,9 +562,9 @@ client_queue_once(struct client *c, struct message *message)
 
 /* All is said. queue: how long it may take to take it. */
 static void
-client_leave(struct client *c, struct deadlines *queue)
+client_linger(struct client *c, struct deadlines *queue)
 {
-	c->stage = STAGE_LEAVING;
+	c->stage = STAGE_LINGERING;
 	block_drop(&c->message);
 	client_clock(c, queue);
 	client_mark(c);
@@ -575,13 +575,13 @@ static void
 client_close(struct client *c, struct message *close)
 {
 	if (c->stage == STAGE_CLOSED)
-		farewell_end(c, close);
+		deferred_close_end(c, close);
 	if (c->stage != STAGE_OPEN)
 		return;
 	c->stage = STAGE_CLOSING;
 	client_clock(c, &server.closes);
 	if (!client_queue(c, close))
-		client_leave(c, &server.closes);
+		client_linger(c, &server.closes);
 }
 
 /* The same, and lets go of the message. */
@@ -603,7 +603,7 @@ client_fail(struct client *c, unsigned code, const char *why)
 	client_forget(c, code, span_of(why));
 	if (c->stage == STAGE_OPEN)
 		(void)client_queue_once(c, message_close(code, why));
-	client_leave(c, &server.closes);
+	client_linger(c, &server.closes);
 }
 
 /* It takes too little of what is said to it: the others do not wait for it. */
@@ -644,7 +644,7 @@ client_send(struct client *c, struct message *message)
 static struct deadlines *
 client_limit(const struct client *c)
 {
-	return c->shut ? &server.leaves : c->id == 0 ? &server.heads : &server.closes;
+	return c->shut ? &server.lingers : c->id == 0 ? &server.heads : &server.closes;
 }
 
 /* It has taken some of what waited: its time begins anew. */
@@ -664,15 +664,15 @@ static void
 client_flush(struct client *c)
 {
 	size_t before = c->out.held;
-	bool leaves = c->stage == STAGE_LEAVING && !c->shut;
+	bool lingers = c->stage == STAGE_LINGERING && !c->shut;
 
 	/* Where this fails the loop tells of it too. */
-	if (outbox_send(&c->out, c->watch.fd, leaves) != 0)
+	if (outbox_send(&c->out, c->watch.fd, lingers) != 0)
 		outbox_clear(&c->out);
-	if (leaves && c->out.first == NULL) {
+	if (lingers && c->out.first == NULL) {
 		c->shut = true;
 		(void)shutdown(c->watch.fd, SHUT_WR);
-		client_clock(c, &server.leaves);
+		client_clock(c, &server.lingers);
 	} else if (c->out.first != NULL && c->out.held != before) {
 		client_takes(c);
 	}
@@ -797,54 +797,54 @@ ping_answer(struct client *c, const struct piece *p)
  * to all that it said need not wait.
  */
 static void
-look_due(struct loop *loop, struct deadline *deadline)
+poll_due(struct loop *loop, struct deadline *deadline)
 {
-	if (server.looks.after_ms < LOOK_MS_MAX)
-		server.looks.after_ms *= 2;
-	deadline_set(loop, &server.looks, deadline);
+	if (server.polls.after_ms < POLL_MS_MAX)
+		server.polls.after_ms *= 2;
+	deadline_set(loop, &server.polls, deadline);
 }
 
 static void
-looks_begin(void)
+polls_begin(void)
 {
-	server.looks.after_ms = LOOK_MS;
-	deadline_drop(&server.look);
-	deadline_set(&server.loop, &server.looks, &server.look);
+	server.polls.after_ms = POLL_MS;
+	deadline_drop(&server.poll_at);
+	deadline_set(&server.loop, &server.polls, &server.poll_at);
 }
 
 static void
-farewell_begin(struct client *c, unsigned code, struct span reason)
+deferred_close_begin(struct client *c, unsigned code, struct span reason)
 {
 	block_drop(&c->message);
 	if (reason.size != 0 && block_reserve(&c->message, reason.size, 2 * options.message))
 		buffer_put(&c->message, reason.at, reason.size);
 	c->stage = STAGE_CLOSED;
-	c->farewell = (struct farewell){.at = program.pipes.told, .code = code};
-	client_clock(c, &server.words);
+	c->deferred_close = (struct deferred_close){.at = program.pipes.told, .code = code};
+	client_clock(c, &server.unread_messages);
 	client_mark(c);
-	looks_begin();
+	polls_begin();
 	unread_begin();
 }
 
 /* Prog is told of it, which it reads in its turn. */
 static void
-farewell_tell(struct client *c)
+deferred_close_tell(struct client *c)
 {
 	const char *reason = (const char *)buffer_head(&c->message);
 
-	client_tell_end(c, c->farewell.code, (struct span){reason, buffer_held(&c->message)});
-	c->farewell.at = program.pipes.told;
-	client_clock(c, &server.farewells);
+	client_tell_end(c, c->deferred_close.code, (struct span){reason, buffer_held(&c->message)});
+	c->deferred_close.at = program.pipes.told;
+	client_clock(c, &server.unread_closes);
 }
 
 static void
-farewell_end(struct client *c, struct message *close)
+deferred_close_end(struct client *c, struct message *close)
 {
-	farewell_tell(c);
-	client_forget(c, c->farewell.code, span_of(""));
+	deferred_close_tell(c);
+	client_forget(c, c->deferred_close.code, span_of(""));
 	if (close != NULL)
 		(void)client_queue(c, close);
-	client_leave(c, &server.closes);
+	client_linger(c, &server.closes);
 }
 
 /* What a Close of that code is answered with; the end of a connection without one as well. */
@@ -855,46 +855,46 @@ message_answer(unsigned code)
 }
 
 static void
-farewell_answer(struct client *c)
+deferred_close_answer(struct client *c)
 {
-	struct message *close = message_answer(c->farewell.code);
+	struct message *close = message_answer(c->deferred_close.code);
 
-	farewell_end(c, close);
+	deferred_close_end(c, close);
 	if (close != NULL)
 		message_release(close);
 }
 
 /* The first of the queue, where prog has read far enough for it. */
 static struct client *
-farewell_next(const struct deadlines *queue, uint64_t seen)
+deferred_close_next(const struct deadlines *queue, uint64_t seen)
 {
 	struct deadline *first = deadlines_first(queue);
 
-	return first != NULL && client_of(first)->farewell.at <= seen ? client_of(first) : NULL;
+	return first != NULL && client_of(first)->deferred_close.at <= seen ? client_of(first) : NULL;
 }
 
 static void
-farewells_look(void)
+deferred_closes_poll(void)
 {
 	uint64_t seen, done;
 
-	if (server.look.next == NULL)
+	if (server.poll_at.next == NULL)
 		return;
 	seen = pipes_seen(&program.pipes);
-	for (struct client *c; (c = farewell_next(&server.words, seen)) != NULL;) {
-		farewell_tell(c);
-		looks_begin();
+	for (struct client *c; (c = deferred_close_next(&server.unread_messages, seen)) != NULL;) {
+		deferred_close_tell(c);
+		polls_begin();
 	}
-	for (struct client *c; (c = farewell_next(&server.farewells, seen)) != NULL;) {
-		c->farewell.at = pipes_said(&program.pipes);
+	for (struct client *c; (c = deferred_close_next(&server.unread_closes, seen)) != NULL;) {
+		c->deferred_close.at = pipes_said(&program.pipes);
 		client_clock(c, &server.lasts);
 	}
 	done = program.pipes.said - (program.behind ? buffer_held(&program.pipes.from) : 0);
-	for (struct client *c; (c = farewell_next(&server.lasts, done)) != NULL;)
-		farewell_answer(c);
-	if (deadlines_first(&server.words) == NULL && deadlines_first(&server.farewells) == NULL
+	for (struct client *c; (c = deferred_close_next(&server.lasts, done)) != NULL;)
+		deferred_close_answer(c);
+	if (deadlines_first(&server.unread_messages) == NULL && deadlines_first(&server.unread_closes) == NULL
 	    && deadlines_first(&server.lasts) == NULL)
-		deadline_drop(&server.look);
+		deadline_drop(&server.poll_at);
 	unread_look(seen);
 }
 
@@ -905,7 +905,7 @@ client_said_all(struct client *c, unsigned code, struct span reason)
 	client_forget(c, code, reason);
 	if (c->stage == STAGE_OPEN)
 		(void)client_queue_once(c, message_answer(code));
-	client_leave(c, &server.closes);
+	client_linger(c, &server.closes);
 }
 
 /* The client's Close, or its end without one (1006). */
@@ -913,7 +913,7 @@ static void
 close_take(struct client *c, unsigned code, struct span reason)
 {
 	if (c->stage == STAGE_OPEN && c->unanswered != 0 && program.pipes.in_open && !shutdown_state.begun)
-		farewell_begin(c, code, reason);
+		deferred_close_begin(c, code, reason);
 	else
 		client_said_all(c, code, reason);
 }
@@ -981,7 +981,7 @@ client_open(struct client *c, const struct handshake *d)
 
 	c->stage = STAGE_OPEN;
 	c->id = ids_give(&server.ids, c);
-	c->known = c->listed = true;
+	c->announced = c->addressable = true;
 	c->reader = (struct reader){
 		.peer = READER_OF_CLIENT, .limit = options.message,
 		.text_only = !options.exact && !options.fan_out,
@@ -1052,7 +1052,7 @@ client_answer(struct client *c, struct handshake *d)
 	if (queued && d->status == HTTP_SWITCHING_PROTOCOLS)
 		client_open(c, d);
 	else
-		client_leave(c, &server.heads);
+		client_linger(c, &server.heads);
 }
 
 static void
@@ -1157,7 +1157,7 @@ client_feed(struct client *c, unsigned char *bytes, size_t n, bool asked)
 		used = head_take(c, (char *)bytes, n, asked);
 	if (c->stage == STAGE_OPEN || c->stage == STAGE_CLOSING)
 		used += frames_take(c, bytes + used, n - used);
-	if (c->stage == STAGE_CLOSED || c->stage == STAGE_LEAVING)
+	if (c->stage == STAGE_CLOSED || c->stage == STAGE_LINGERING)
 		used = n;
 	if (c->stage != STAGE_DEAD)
 		client_keep(c, bytes + used, n - used);
@@ -1172,7 +1172,7 @@ client_eof(struct client *c)
 		client_refuse(c, HTTP_BAD_REQUEST, "a request that ends in its head");
 	else if (c->stage == STAGE_OPEN || (c->stage == STAGE_CLOSING && c->out.first != NULL))
 		close_take(c, CLOSE_ABNORMAL, span_of(""));
-	else if (c->stage == STAGE_LEAVING && c->out.first != NULL)
+	else if (c->stage == STAGE_LINGERING && c->out.first != NULL)
 		client_mark(c);
 	else
 		client_end(c);
@@ -1271,7 +1271,7 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 	memcpy(c->peer, peer, strlen(peer) + 1);
 	if (options.max_per_address != 0)
 		(void)address_limit_add(&server.networks, network);
-	c->place = server.count;
+	c->index = server.count;
 	server.clients[server.count++] = c;
 	client_clock(c, &server.heads);
 	if (server.count == options.max)
@@ -1577,10 +1577,10 @@ orders_go_on(void)
 static int program_status(void);
 
 static void
-farewell_late(struct loop *loop, struct deadline *deadline)
+deferred_close_late(struct loop *loop, struct deadline *deadline)
 {
 	(void)loop;
-	farewell_answer(client_of(deadline));
+	deferred_close_answer(client_of(deadline));
 }
 
 /* Whether a client that is not read has closed: a Close among the bytes that wait, or its end. */
@@ -1616,21 +1616,21 @@ unread_due(struct loop *loop, struct deadline *deadline)
 	struct reader_event e;
 
 	if (seen == server.seen) {
-		for (struct deadline *d; (d = deadlines_first(&server.words)) != NULL;)
-			farewell_answer(client_of(d));
-		for (struct deadline *d; (d = deadlines_first(&server.farewells)) != NULL;)
-			farewell_answer(client_of(d));
-		for (size_t i = server.count; server.stalled && i-- > 0;)
+		for (struct deadline *d; (d = deadlines_first(&server.unread_messages)) != NULL;)
+			deferred_close_answer(client_of(d));
+		for (struct deadline *d; (d = deadlines_first(&server.unread_closes)) != NULL;)
+			deferred_close_answer(client_of(d));
+		for (size_t i = server.count; server.backpressure && i-- > 0;)
 			if (server.clients[i]->stage == STAGE_OPEN && client_has_closed(server.clients[i], &e))
 				client_said_all(server.clients[i], e.code, close_reason(&e));
-		if (server.stalled && seen == 0 && program.records.number != 0) {
+		if (server.backpressure && seen == 0 && program.records.number != 0) {
 			warn("%s: reads no input, further input is dropped", quoted(options.next[0]));
 			program_in_close();
 			clients_resume();
 		}
 	}
 	server.seen = seen;
-	if (server.stalled || server.look.next != NULL)
+	if (server.backpressure || server.poll_at.next != NULL)
 		deadline_set(loop, &server.unreads, deadline);
 }
 
@@ -1736,7 +1736,7 @@ program_ended(int status)
 	program_read_all();
 	program_out_close();
 	program_in_close();
-	if (server.stalled)
+	if (server.backpressure)
 		clients_resume();
 	if (shutdown_state.asks_prog)
 		shutdown_state.status = program_result();
@@ -1916,13 +1916,13 @@ server_begin(void)
 	queue_begin(&server.pings, options.ping_ms, ping_due);
 	queue_begin(&server.pongs, options.ping_ms, pong_late);
 	queue_begin(&server.closes, options.close_ms, client_late);
-	queue_begin(&server.leaves, GATE_LEAVE_MS, client_late);
+	queue_begin(&server.lingers, GATE_LINGER_MS, client_late);
 	/* These three only keep an order: prog's reading decides, and server.unread. */
-	queue_begin(&server.words, TIME_LIMIT_MS, farewell_late);
-	queue_begin(&server.farewells, TIME_LIMIT_MS, farewell_late);
-	queue_begin(&server.lasts, TIME_LIMIT_MS, farewell_late);
+	queue_begin(&server.unread_messages, TIME_LIMIT_MS, deferred_close_late);
+	queue_begin(&server.unread_closes, TIME_LIMIT_MS, deferred_close_late);
+	queue_begin(&server.lasts, TIME_LIMIT_MS, deferred_close_late);
 	queue_begin(&server.unreads, options.ping_ms == 0 ? UNREAD_MS : options.ping_ms, unread_due);
-	queue_begin(&server.looks, LOOK_MS, look_due);
+	queue_begin(&server.polls, POLL_MS, poll_due);
 	queue_begin(&server.ends, options.close_ms, end_due);
 	server.acceptor.on_connection = client_accept;
 	server.acceptor.listeners = &server.listeners;
@@ -1962,7 +1962,7 @@ serve(void)
 	sandbox_begin();
 	while (!shutdown_state.over && !(shutdown_state.begun && server.count == 0 && program.pid == 0)) {
 		orders_go_on();
-		farewells_look();
+		deferred_closes_poll();
 		program_flush();
 		auth_start_next();
 		clients_flush();

@@ -344,7 +344,7 @@ session_answer(struct session *s, size_t page_size)
 static int
 session_end(struct session *s)
 {
-	struct time_limit limit = {.limit_ms = GATE_LEAVE_MS};
+	struct time_limit limit = {.limit_ms = GATE_LINGER_MS};
 	const char *path = s->job.gate.page;
 	struct span page = console_page();
 	struct file file = {0};
@@ -371,7 +371,7 @@ static int
 close_unstarted(int fd, int status, const unsigned char *key)
 {
 	unsigned char frame[FRAME_CONTROL_MAX];
-	struct time_limit limit = {.limit_ms = GATE_LEAVE_MS};
+	struct time_limit limit = {.limit_ms = GATE_LINGER_MS};
 	size_t n = frame_close(CLOSE_INTERNAL_ERROR, "", key, frame);
 
 	(void)timed_write(fd, (const char *)frame, n, &limit);
@@ -510,7 +510,7 @@ body_missing(const void *state)
 static void
 client_refused(const struct job *job, const struct http_response *response, const char *why)
 {
-	struct time_limit limit = {.limit_ms = GATE_LEAVE_MS};
+	struct time_limit limit = {.limit_ms = GATE_LINGER_MS};
 	char body[CLIENT_BODY_MAX];
 	struct client_refusal refusal;
 	struct read_end end = {.find = body_find, .missing = body_missing, .state = &refusal};
