@@ -19,7 +19,7 @@
 #include "codec/frame.h"
 #include "codec/handshake.h"
 #include "codec/http.h"
-#include "codec/order.h"
+#include "codec/command.h"
 #include "codec/reader.h"
 #include "codec/record.h"
 #include "codec/utf8.h"
@@ -251,7 +251,7 @@ program_put(const char *bytes, size_t n, bool escaped)
 	if (room == NULL)
 		die(STATUS_FAILED, "no memory for what the program is to read");
 	if (escaped)
-		n = order_escape((char *)room, bytes, n);
+		n = command_escape((char *)room, bytes, n);
 	else
 		memcpy(room, bytes, n);
 	pipes_tell(&program.pipes, n);
@@ -1350,13 +1350,13 @@ deliver(const struct delivery *delivery, struct client *c)
 }
 
 static void
-order_deliver(const struct order *order, const struct delivery *delivery)
+command_deliver(const struct command *order, const struct delivery *delivery)
 {
 	struct span ids = order->ids;
 	struct member *next;
 	uint64_t id;
 
-	if (order->to == ORDER_ROOM) {
+	if (order->to == COMMAND_ROOM) {
 		for (struct member *in = rooms_members(&server.rooms, order->room); in != NULL; in = next) {
 			struct client *c = in->owner;
 
@@ -1366,10 +1366,10 @@ order_deliver(const struct order *order, const struct delivery *delivery)
 		}
 		return;
 	}
-	for (size_t i = 0; order->to == ORDER_ALL && i < server.count; i++)
+	for (size_t i = 0; order->to == COMMAND_ALL && i < server.count; i++)
 		if (server.clients[i]->id != order->except)
 			deliver(delivery, server.clients[i]);
-	while (order->to == ORDER_IDS && order_id_next(&ids, &id)) {
+	while (order->to == COMMAND_IDS && command_id_next(&ids, &id)) {
 		struct client *c = ids_find(&server.ids, id);
 
 		if (c == NULL)
@@ -1382,19 +1382,19 @@ order_deliver(const struct order *order, const struct delivery *delivery)
 
 /* Lets go of the message. Returns NULL, or what is wrong. */
 static const char *
-order_send(const struct order *order, struct message *message, bool close)
+command_send(const struct command *order, struct message *message, bool close)
 {
 	struct delivery delivery = {message, close};
 
 	if (message == NULL)
 		return "no memory";
-	order_deliver(order, &delivery);
+	command_deliver(order, &delivery);
 	message_release(message);
 	return NULL;
 }
 
 static const char *
-order_close(const struct order *order)
+command_close(const struct command *order)
 {
 	char reason[UTF8_REPLACED_MAX * FRAME_CONTROL_MAX + 1];
 	size_t n = order->payload.size < FRAME_CONTROL_MAX ? order->payload.size : FRAME_CONTROL_MAX;
@@ -1404,13 +1404,13 @@ order_close(const struct order *order)
 	else
 		memcpy(reason, order->payload.at, n);
 	reason[n] = '\0';
-	return order_send(order, message_close(order->code, reason), true);
+	return command_send(order, message_close(order->code, reason), true);
 }
 
 static const char *
-order_message(const struct order *order)
+command_message(const struct command *order)
 {
-	enum opcode opcode = order->verb == ORDER_TEXT ? OPCODE_TEXT : OPCODE_BINARY;
+	enum opcode opcode = order->verb == COMMAND_TEXT ? OPCODE_TEXT : OPCODE_BINARY;
 
 	size_t n = order->not_text ? utf8_replace(order->payload.at, order->payload.size, NULL) : order->payload.size;
 	unsigned char *payload;
@@ -1423,19 +1423,19 @@ order_message(const struct order *order)
 		(void)utf8_replace(order->payload.at, order->payload.size, payload);
 	else if (message != NULL && n != 0)
 		memcpy(payload, order->payload.at, n);
-	return order_send(order, message, false);
+	return command_send(order, message, false);
 }
 
 static const char *
-order_room(const struct order *order)
+command_room(const struct command *order)
 {
 	struct span ids = order->ids;
 	uint64_t id;
 
-	while (order_id_next(&ids, &id)) {
+	while (command_id_next(&ids, &id)) {
 		struct client *c = ids_find(&server.ids, id);
 
-		if (c != NULL && order->verb == ORDER_PART)
+		if (c != NULL && order->verb == COMMAND_PART)
 			rooms_part(&server.rooms, order->room, c);
 		else if (c != NULL && !rooms_join(&server.rooms, order->room, c, &c->rooms))
 			return "no memory";
@@ -1452,24 +1452,24 @@ order_max(void)
 
 /* Returns NULL, or what is wrong with it. */
 static const char *
-order_do(char *record, size_t n)
+command_do(char *record, size_t n)
 {
-	struct order order;
-	const char *why = n > order_max() ? too_long : order_read(record, n, options.exact, &order);
+	struct command order;
+	const char *why = n > order_max() ? too_long : command_read(record, n, options.exact, &order);
 
 	if (why != NULL && why != too_long && order.not_text) {
 		if (options.replace)
 			why = NULL;
 		else
-			(void)order_send(&order, message_close(CLOSE_INTERNAL_ERROR, ""), true);
+			(void)command_send(&order, message_close(CLOSE_INTERNAL_ERROR, ""), true);
 	}
 	if (why != NULL)
 		return why;
 	switch (order.verb) {
-	case ORDER_CLOSE: return order_close(&order);
-	case ORDER_JOIN:
-	case ORDER_PART: return order_room(&order);
-	default: return order_message(&order);
+	case COMMAND_CLOSE: return command_close(&order);
+	case COMMAND_JOIN:
+	case COMMAND_PART: return command_room(&order);
+	default: return command_message(&order);
 	}
 }
 
@@ -1484,7 +1484,7 @@ order_complain(uint64_t number, const char *why)
 /* Takes the whole records out of what prog has said, until then (one record may be for all
  * clients); at its end the last line too. */
 static void
-orders_take(enum splitter_want want, int64_t until)
+commands_take(enum splitter_want want, int64_t until)
 {
 	struct buffer *b = &program.pipes.from;
 	struct splitter *records = &program.records;
@@ -1508,7 +1508,7 @@ orders_take(enum splitter_want want, int64_t until)
 		if (program.behind && clock_ms() >= until)
 			return;
 		if (!program.skips)
-			why = order_do((char *)find.piece.at, find.piece.size);
+			why = command_do((char *)find.piece.at, find.piece.size);
 		program.skips = !find.piece.last;
 		splitter_take(records, &find);
 		if (why != NULL)
@@ -1526,7 +1526,7 @@ static void
 program_out_close(void)
 {
 	if (program.pipes.out_open)
-		orders_take(SPLITTER_END, CLOCK_NEVER);
+		commands_take(SPLITTER_END, CLOCK_NEVER);
 	pipes_close_out(&server.loop, &program.pipes);
 }
 
@@ -1540,7 +1540,7 @@ program_read(int64_t until)
 		return false;
 	n = pipes_read(&program.pipes, PROGRAM_SIZE);
 	if (n > 0) {
-		orders_take(SPLITTER_WHOLE, until);
+		commands_take(SPLITTER_WHOLE, until);
 		return true;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -1560,7 +1560,7 @@ program_read_all(void)
 	uint64_t now = pipes_said(&program.pipes);
 
 	if (program.behind)
-		orders_take(SPLITTER_WHOLE, CLOCK_NEVER);
+		commands_take(SPLITTER_WHOLE, CLOCK_NEVER);
 	while (program.pipes.said < now && program_read(CLOCK_NEVER))
 		;
 }
@@ -1570,7 +1570,7 @@ static void
 orders_go_on(void)
 {
 	if (program.behind)
-		orders_take(SPLITTER_WHOLE, clock_ms() + LOOP_TURN_MS);
+		commands_take(SPLITTER_WHOLE, clock_ms() + LOOP_TURN_MS);
 	server.loop.hurry = program.behind;
 }
 

@@ -78,5 +78,5 @@ replays() {
 }
 
 @test "fuzz: a program's orders, in lines or netstrings, are what a plain reading says, at any cuts" {
-	replays order
+	replays command
 }

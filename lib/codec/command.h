@@ -7,8 +7,8 @@
  *
  * TO is `ID`, `ID,ID`, `*`, `*-ID`, `#ROOM` or `#ROOM-ID`.
  */
-#ifndef FITTINGS_ORDER_H
-#define FITTINGS_ORDER_H
+#ifndef FITTINGS_COMMAND_H
+#define FITTINGS_COMMAND_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,16 +16,16 @@
 
 #include "ground/span.h"
 
-enum order_verb { ORDER_TEXT, ORDER_BINARY, ORDER_CLOSE, ORDER_JOIN, ORDER_PART };
-enum order_to { ORDER_IDS, ORDER_ROOM, ORDER_ALL };
+enum command_verb { COMMAND_TEXT, COMMAND_BINARY, COMMAND_CLOSE, COMMAND_JOIN, COMMAND_PART };
+enum command_to { COMMAND_IDS, COMMAND_ROOM, COMMAND_ALL };
 
-enum { ORDER_ROOM_MAX = 255 };
+enum { COMMAND_ROOM_MAX = 255 };
 
-struct order {
-	enum order_verb verb;
-	enum order_to to;
-	struct span ids;     /* ORDER_IDS: for order_id_next() */
-	struct span room;    /* ORDER_ROOM, and the room of join and part: bytes, without escapes */
+struct command {
+	enum command_verb verb;
+	enum command_to to;
+	struct span ids;     /* COMMAND_IDS: for command_id_next() */
+	struct span room;    /* COMMAND_ROOM, and the room of join and part: bytes, without escapes */
 	uint64_t except;     /* the one that is left out, 0 for none */
 	struct span payload; /* of text and binary; of close the reason */
 	unsigned code;       /* close */
@@ -38,22 +38,22 @@ struct order {
  * no binary). Returns NULL, or what is wrong; where that is only not_text, all
  * the rest of the order holds.
  */
-const char *order_read(char *record, size_t n, bool exact, struct order *order);
+const char *command_read(char *record, size_t n, bool exact, struct command *order);
 
 /* Takes the next of the list's numbers. False at its end. */
-bool order_id_next(struct span *ids, uint64_t *id);
+bool command_id_next(struct span *ids, uint64_t *id);
 
 /* Whether a room may be called so: 1 to 255 bytes, no blank, and no end like `-12`. */
-bool order_room_valid(struct span room);
+bool command_room_valid(struct span room);
 
 /*
  * Newline, CR, NUL and backslash as \n \r \0 \\. out has room for twice n.
  * Returns the size.
  */
-size_t order_escape(char *out, const void *bytes, size_t n);
+size_t command_escape(char *out, const void *bytes, size_t n);
 
 /* The way back; out has room for n and may be the same. Returns the size, or -1
  * for a backslash with anything else behind it. */
-ptrdiff_t order_unescape(char *out, const char *text, size_t n);
+ptrdiff_t command_unescape(char *out, const char *text, size_t n);
 
 #endif

@@ -4,7 +4,7 @@
  * wrong with its netstrings, and nothing behind that. And what a client says
  * stays on one line, and comes back as it was.
  */
-#include "codec/order.h"
+#include "codec/command.h"
 #include "codec/record.h"
 #include "fuzz.h"
 #include "ground/buffer.h"
@@ -21,10 +21,10 @@ account_bytes(struct account *a, const char *before, struct span bytes)
  * The codec's account.
  */
 static void
-order_account(char *record, size_t n, bool exact, struct account *a)
+command_account(char *record, size_t n, bool exact, struct account *a)
 {
-	struct order order;
-	const char *why = order_read(record, n, exact, &order);
+	struct command order;
+	const char *why = command_read(record, n, exact, &order);
 	uint64_t id;
 
 	if (why != NULL && !order.not_text) {
@@ -32,18 +32,18 @@ order_account(char *record, size_t n, bool exact, struct account *a)
 		return;
 	}
 	account_number(a, "\n", order.verb);
-	if (order.to == ORDER_ALL)
+	if (order.to == COMMAND_ALL)
 		account_text(a, " all");
-	if (order.to == ORDER_ROOM)
+	if (order.to == COMMAND_ROOM)
 		account_bytes(a, " room ", order.room);
-	while (order.to == ORDER_IDS && order_id_next(&order.ids, &id))
+	while (order.to == COMMAND_IDS && command_id_next(&order.ids, &id))
 		account_number(a, " ", id);
 	account_number(a, " but ", order.except);
-	if (order.verb >= ORDER_JOIN)
+	if (order.verb >= COMMAND_JOIN)
 		account_bytes(a, " into ", order.room);
-	if (order.verb == ORDER_CLOSE)
+	if (order.verb == COMMAND_CLOSE)
 		account_number(a, " code ", order.code);
-	if (order.verb < ORDER_JOIN)
+	if (order.verb < COMMAND_JOIN)
 		account_bytes(a, order.not_text ? " bad " : " says ", order.payload);
 }
 
@@ -58,7 +58,7 @@ take(struct splitter *s, struct buffer *from, enum splitter_want want, bool exac
 		if (find.kind != SPLITTER_PIECE)
 			break;
 		/* A copy, so that reading beyond it is seen. */
-		order_account((char *)fuzz_edge(0, find.piece.at, find.piece.size), find.piece.size, exact, a);
+		command_account((char *)fuzz_edge(0, find.piece.at, find.piece.size), find.piece.size, exact, a);
 		splitter_take(s, &find);
 		buffer_take(from, find.before + find.piece.size + find.after);
 	}
@@ -215,7 +215,7 @@ naive_says(struct span payload, bool exact, bool binary, struct account *a)
 }
 
 static bool
-naive_order(struct span record, bool exact, struct account *a)
+naive_command(struct span record, bool exact, struct account *a)
 {
 	static const char *const verbs[] = {"text", "binary", "close", "join", "part"};
 	struct span to = before_blank(&record), word = before_blank(&record);
@@ -226,18 +226,18 @@ naive_order(struct span record, bool exact, struct account *a)
 	while (verb < 5 && !span_equal(word, span_of(verbs[verb])))
 		verb++;
 	account_number(a, "\n", verb);
-	if (!naive_to(to, a, &ids) || verb == 5 || (verb == ORDER_BINARY && !exact))
+	if (!naive_to(to, a, &ids) || verb == 5 || (verb == COMMAND_BINARY && !exact))
 		return false;
-	if (verb >= ORDER_JOIN) {
+	if (verb >= COMMAND_JOIN) {
 		account_bytes(a, " into ", record);
 		return ids && naive_room(record);
 	}
-	if (verb == ORDER_CLOSE) {
+	if (verb == COMMAND_CLOSE) {
 		if (!naive_code(before_blank(&record), &code))
 			return false;
 		account_number(a, " code ", code);
 	}
-	return naive_says(record, exact, verb == ORDER_BINARY, a);
+	return naive_says(record, exact, verb == COMMAND_BINARY, a);
 }
 
 static void
@@ -245,7 +245,7 @@ naive_record(struct span record, bool exact, struct account *a)
 {
 	size_t before = a->size;
 
-	if (naive_order(record, exact, a))
+	if (naive_command(record, exact, a))
 		return;
 	a->size = before;
 	account_text(a, "\nwrong");
@@ -288,14 +288,14 @@ escapes(const uint8_t *bytes, size_t n)
 {
 	static char back[FUZZ_MAX];
 	char *line = (char *)fuzz_room(0, 2 * n);
-	size_t size = order_escape(line, fuzz_edge(1, bytes, n), n), want = 0;
+	size_t size = command_escape(line, fuzz_edge(1, bytes, n), n), want = 0;
 
 	for (size_t i = 0; i < n; i++)
 		want += bytes[i] == '\n' || bytes[i] == '\r' || bytes[i] == '\0' || bytes[i] == '\\' ? 2 : 1;
 	FUZZ_CHECK(size == want);
 	FUZZ_CHECK(memchr(line, '\n', size) == NULL && memchr(line, '\r', size) == NULL && memchr(line, '\0', size) == NULL);
-	FUZZ_CHECK(order_unescape(back, line, size) == (ptrdiff_t)n && memcmp(back, bytes, n) == 0);
-	FUZZ_CHECK(order_unescape(line, line, size) == (ptrdiff_t)n && memcmp(line, bytes, n) == 0);
+	FUZZ_CHECK(command_unescape(back, line, size) == (ptrdiff_t)n && memcmp(back, bytes, n) == 0);
+	FUZZ_CHECK(command_unescape(line, line, size) == (ptrdiff_t)n && memcmp(line, bytes, n) == 0);
 }
 
 int

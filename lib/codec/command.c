@@ -1,4 +1,4 @@
-#include "codec/order.h"
+#include "codec/command.h"
 
 #include <string.h>
 
@@ -30,7 +30,7 @@ id_parse(struct span text, uint64_t *id)
 }
 
 bool
-order_id_next(struct span *ids, uint64_t *id)
+command_id_next(struct span *ids, uint64_t *id)
 {
 	const char *comma = memchr(ids->at, ',', ids->size);
 	struct span first = {ids->at, comma == NULL ? ids->size : (size_t)(comma - ids->at)};
@@ -47,7 +47,7 @@ ids_valid(struct span ids)
 {
 	uint64_t id;
 
-	while (ids.size != 0 && order_id_next(&ids, &id))
+	while (ids.size != 0 && command_id_next(&ids, &id))
 		if (ids.size == 0)
 			return ids.at[-1] != ',';
 	return false;
@@ -67,39 +67,39 @@ except_split(struct span text, struct span *name, uint64_t *except)
 }
 
 bool
-order_room_valid(struct span room)
+command_room_valid(struct span room)
 {
 	struct span name;
 	uint64_t except;
 
-	return room.size != 0 && room.size <= ORDER_ROOM_MAX && memchr(room.at, ' ', room.size) == NULL
+	return room.size != 0 && room.size <= COMMAND_ROOM_MAX && memchr(room.at, ' ', room.size) == NULL
 	    && !except_split(room, &name, &except);
 }
 
 static const char *
-to_parse(struct span to, struct order *order)
+to_parse(struct span to, struct command *order)
 {
 	struct span name = {to.at + 1, to.size - 1};
 
 	if (to.at[0] == '*') {
-		order->to = ORDER_ALL;
+		order->to = COMMAND_ALL;
 		if (name.size == 0 || (except_split(name, &name, &order->except) && name.size == 0))
 			return NULL;
 		return "neither * nor *-ID";
 	}
 	if (to.at[0] == '#') {
-		order->to = ORDER_ROOM;
+		order->to = COMMAND_ROOM;
 		(void)except_split(name, &name, &order->except);
 		order->room = name;
-		return order_room_valid(name) ? NULL : "not a room";
+		return command_room_valid(name) ? NULL : "not a room";
 	}
-	order->to = ORDER_IDS;
+	order->to = COMMAND_IDS;
 	order->ids = to;
 	return ids_valid(to) ? NULL : "not to ID, ID,ID, *, *-ID, #ROOM or #ROOM-ID";
 }
 
 static const char *
-close_parse(struct order *order)
+close_parse(struct command *order)
 {
 	struct span code;
 	uint64_t value;
@@ -112,28 +112,28 @@ close_parse(struct order *order)
 }
 
 static const char *
-room_parse(struct order *order)
+room_parse(struct command *order)
 {
-	if (order->to != ORDER_IDS)
+	if (order->to != COMMAND_IDS)
 		return "only an ID can join or part";
 	order->room = order->payload;
-	return order_room_valid(order->room) ? NULL : "not a room";
+	return command_room_valid(order->room) ? NULL : "not a room";
 }
 
 static const char *
-parse(struct span record, bool exact, struct order *order)
+parse(struct span record, bool exact, struct command *order)
 {
 	static const struct {
 		const char *name;
-		enum order_verb verb;
+		enum command_verb verb;
 	} verbs[] = {
-		{"text", ORDER_TEXT}, {"binary", ORDER_BINARY}, {"close", ORDER_CLOSE},
-		{"join", ORDER_JOIN}, {"part", ORDER_PART},
+		{"text", COMMAND_TEXT}, {"binary", COMMAND_BINARY}, {"close", COMMAND_CLOSE},
+		{"join", COMMAND_JOIN}, {"part", COMMAND_PART},
 	};
 	struct span to, word;
 	const char *why;
 
-	*order = (struct order){0};
+	*order = (struct command){0};
 	if (!word_next(&record, &to))
 		return "no word before the first blank";
 	why = to_parse(to, order);
@@ -145,11 +145,11 @@ parse(struct span record, bool exact, struct order *order)
 		if (!span_equal(word, span_of(verbs[i].name)))
 			continue;
 		order->verb = verbs[i].verb;
-		if (order->verb == ORDER_BINARY && !exact)
+		if (order->verb == COMMAND_BINARY && !exact)
 			return "binary goes in netstrings only";
-		if (order->verb == ORDER_CLOSE)
+		if (order->verb == COMMAND_CLOSE)
 			return close_parse(order);
-		return order->verb >= ORDER_JOIN ? room_parse(order) : NULL;
+		return order->verb >= COMMAND_JOIN ? room_parse(order) : NULL;
 	}
 	return "not text, binary, close, join or part";
 }
@@ -185,7 +185,7 @@ plain_size(const char *p, size_t n, bool written)
 }
 
 size_t
-order_escape(char *out, const void *bytes, size_t n)
+command_escape(char *out, const void *bytes, size_t n)
 {
 	const char *in = bytes;
 	size_t size = 0;
@@ -205,7 +205,7 @@ order_escape(char *out, const void *bytes, size_t n)
 }
 
 ptrdiff_t
-order_unescape(char *out, const char *text, size_t n)
+command_unescape(char *out, const char *text, size_t n)
 {
 	static const char names[] = "nr0\\", bytes[] = "\n\r\0\\";
 	ptrdiff_t size = 0;
@@ -237,19 +237,19 @@ is_text(struct span payload)
 }
 
 const char *
-order_read(char *record, size_t n, bool exact, struct order *order)
+command_read(char *record, size_t n, bool exact, struct command *order)
 {
 	const char *why = parse((struct span){record, n}, exact, order);
 	char *payload;
 	ptrdiff_t size;
 
-	if (why != NULL || order->verb >= ORDER_JOIN)
+	if (why != NULL || order->verb >= COMMAND_JOIN)
 		return why;
 	payload = record + (order->payload.at - record);
-	size = exact ? (ptrdiff_t)order->payload.size : order_unescape(payload, payload, order->payload.size);
+	size = exact ? (ptrdiff_t)order->payload.size : command_unescape(payload, payload, order->payload.size);
 	if (size < 0)
 		return "a backslash that escapes nothing";
 	order->payload.size = (size_t)size;
-	order->not_text = order->verb != ORDER_BINARY && !is_text(order->payload);
+	order->not_text = order->verb != COMMAND_BINARY && !is_text(order->payload);
 	return order->not_text ? "not UTF-8" : NULL;
 }
