@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "codec/inflow.h"
-#include "codec/outflow.h"
+#include "codec/frames_to_records.h"
+#include "codec/records_to_frames.h"
 #include "ground/option.h"
 #include "ground/log.h"
 #include "ground/status.h"
@@ -192,8 +192,8 @@ struct session {
 	struct program prog;
 	struct buffer rx, tx;     /* from and to the peer */
 	struct buffer down, up;   /* to and from the program */
-	struct inflow in;
-	struct outflow out;
+	struct frames_to_records in;
+	struct records_to_frames out;
 
 	enum end_reason end_reason;
 	const char *lost_why;
@@ -317,7 +317,7 @@ down_grow(struct session *s)
 {
 	if (buffer_open(&s->down, storage[DOWN]))
 		return GROWN;
-	if (!inflow_needs_more(&s->in, &s->down))
+	if (!frames_to_records_needs_more(&s->in, &s->down))
 		return ENOUGH;
 	return mmap_buffer_grow(&s->down, storage[DOWN], 2 * s->down.size) ? GROWN : NO_MEMORY;
 }
@@ -341,14 +341,14 @@ up_pack(struct session *s)
 }
 
 static void
-output_warn(const struct session *s, enum outflow_kind kind, const char *why)
+output_warn(const struct session *s, enum records_to_frames_kind kind, const char *why)
 {
 	const char *what = s->set.program == NULL ? "stdin" : s->set.program[0];
 	const char *unit = s->set.mode == RECORD_LINE ? "line" : "record";
 
-	if (kind == OUTFLOW_BAD_TEXT)
+	if (kind == ENCODE_BAD_TEXT)
 		why = "not UTF-8";
-	if (kind == OUTFLOW_TOO_BIG)
+	if (kind == ENCODE_TOO_BIG)
 		why = "over the limit of --max";
 	warn("%s: %s %" PRIu64 ": %s", quoted(what), unit, s->out.records.number + 1, why);
 }
@@ -367,7 +367,7 @@ static void
 direct_settle(struct session *s)
 {
 	if (s->peer_out.behind_sent > 0)
-		outflow_sent(&s->out, &s->up, s->peer_out.behind_sent);
+		records_to_frames_sent(&s->out, &s->up, s->peer_out.behind_sent);
 	s->peer_out.behind_sent = 0;
 }
 
@@ -429,7 +429,7 @@ hint_of(const struct session *s, unsigned code)
 static int
 decode_end(struct session *s, const struct reader_event *e)
 {
-	bool inside = e->kind == READER_MORE && inflow_inside(&s->in, &s->rx);
+	bool inside = e->kind == READER_MORE && frames_to_records_inside(&s->in, &s->rx);
 
 	joiner_drop(&s->in.records, &s->down);
 	s->prog.in.kept = 0;
@@ -450,7 +450,7 @@ decode_run(struct session *s)
 	s->peer_in = endpoint_over(STDIN_FILENO, false, &s->rx);
 	s->prog.in = endpoint_over(STDOUT_FILENO, true, &s->down);
 	for (;;) {
-		enum reader_kind kind = inflow_step(&s->in, &s->rx, &s->down, &e);
+		enum reader_kind kind = frames_to_records_step(&s->in, &s->rx, &s->down, &e);
 
 		if (kind == READER_PING || kind == READER_PONG)
 			continue;
@@ -478,24 +478,24 @@ encode_run(struct session *s)
 	s->prog.out = endpoint_over(STDIN_FILENO, false, &s->up);
 	s->peer_out = endpoint_over(STDOUT_FILENO, true, &s->tx);
 	for (;;) {
-		enum outflow_kind kind = outflow_step(&s->out, &s->up, want_of(s), &s->tx, key_next(s), &why);
+		enum records_to_frames_kind kind = records_to_frames_step(&s->out, &s->up, want_of(s), &s->tx, key_next(s), &why);
 
-		if (kind == OUTFLOW_FRAMED) {
+		if (kind == ENCODE_FRAMED) {
 			key_used(s);
 			continue;
 		}
-		if (kind == OUTFLOW_FULL && buffer_open(&s->tx, storage[TX]))
+		if (kind == ENCODE_FULL && buffer_open(&s->tx, storage[TX]))
 			continue;
 		direct_offer(s);
 		filter_write(&s->peer_out);
 		direct_settle(s);
-		if (kind == OUTFLOW_MORE && s->prog.out.ended)
+		if (kind == ENCODE_MORE && s->prog.out.ended)
 			return STATUS_OK;
-		if (kind == OUTFLOW_MORE) {
+		if (kind == ENCODE_MORE) {
 			up_pack(s);
 			filter_read(&s->prog.out);
 			buffers_open(s);
-		} else if (kind != OUTFLOW_FULL) {
+		} else if (kind != ENCODE_FULL) {
 			output_warn(s, kind, why);
 			return STATUS_FAILED;
 		}
@@ -701,7 +701,7 @@ frames_to_prog(struct session *s)
 	struct reader_event e;
 
 	while (!s->peer_over) {
-		enum reader_kind kind = inflow_step(&s->in, &s->rx, &s->down, &e);
+		enum reader_kind kind = frames_to_records_step(&s->in, &s->rx, &s->down, &e);
 
 		if (kind == READER_PING) {
 			pong(s, &e.piece);
@@ -753,28 +753,28 @@ no_more_read(const struct session *s)
 static void
 prog_to_frames(struct session *s)
 {
-	enum outflow_kind kind = OUTFLOW_FRAMED;
+	enum records_to_frames_kind kind = ENCODE_FRAMED;
 	const char *why = NULL;
 
 	if (controls_flush(s) || s->close_put)
-		kind = OUTFLOW_FULL;
-	while (kind == OUTFLOW_FRAMED && !s->output_over) {
-		kind = outflow_step(&s->out, &s->up, want_of(s), &s->tx, key_next(s), &why);
-		if (kind == OUTFLOW_FRAMED) {
+		kind = ENCODE_FULL;
+	while (kind == ENCODE_FRAMED && !s->output_over) {
+		kind = records_to_frames_step(&s->out, &s->up, want_of(s), &s->tx, key_next(s), &why);
+		if (kind == ENCODE_FRAMED) {
 			key_used(s);
 			s->records_until = s->peer_out.moved + buffer_held(&s->tx) + s->out.direct;
 			s->asked = s->in.messages;
 		}
-		if (kind == OUTFLOW_FULL && s->out.direct == 0 && buffer_open(&s->tx, storage[TX]))
-			kind = OUTFLOW_FRAMED;
+		if (kind == ENCODE_FULL && s->out.direct == 0 && buffer_open(&s->tx, storage[TX]))
+			kind = ENCODE_FRAMED;
 	}
 	if (s->output_over)
 		return;
-	if (kind == OUTFLOW_MORE)
+	if (kind == ENCODE_MORE)
 		up_pack(s);
-	if (kind == OUTFLOW_MORE && (s->prog.out.ended || (s->end_reason == END_SIGNAL && no_more_read(s))))
+	if (kind == ENCODE_MORE && (s->prog.out.ended || (s->end_reason == END_SIGNAL && no_more_read(s))))
 		output_end(s);
-	if (kind == OUTFLOW_MORE || kind == OUTFLOW_FULL)
+	if (kind == ENCODE_MORE || kind == ENCODE_FULL)
 		return;
 	output_warn(s, kind, why);
 	s->output_over = true;

@@ -3,8 +3,8 @@
  * frames through one small buffer, and these records again through another.
  * They are the naive splitting of the input, up to what is wrong with it.
  */
-#include "codec/inflow.h"
-#include "codec/outflow.h"
+#include "codec/frames_to_records.h"
+#include "codec/records_to_frames.h"
 #include "fuzz.h"
 #include "ground/span.h"
 #include "naive.h"
@@ -14,7 +14,7 @@ enum { SMALL = 20 << 10, LARGE = FUZZ_MAX * 2 };
 static const unsigned char key[] = {0x37, 0xfa, 0x21, 0x3d};
 
 struct pipe_in {
-	struct inflow flow;
+	struct frames_to_records flow;
 	struct buffer frames, records;
 	struct account *out;
 };
@@ -29,7 +29,7 @@ pipe_in_run(struct pipe_in *in)
 	do {
 		size_t free_to_go;
 
-		kind = inflow_step(&in->flow, &in->frames, &in->records, &e);
+		kind = frames_to_records_step(&in->flow, &in->frames, &in->records, &e);
 		FUZZ_CHECK(kind == READER_MORE || kind == READER_FULL);
 		FUZZ_CHECK(in->flow.records.held <= buffer_held(&in->records));
 		free_to_go = buffer_held(&in->records) - in->flow.records.held;
@@ -41,7 +41,7 @@ pipe_in_run(struct pipe_in *in)
 
 /* As much of the frames as the cut lets through. */
 static void
-wire_move(struct fuzz *f, struct buffer *frames, struct outflow *o, struct buffer *from, struct pipe_in *in)
+wire_move(struct fuzz *f, struct buffer *frames, struct records_to_frames *o, struct buffer *from, struct pipe_in *in)
 {
 	while (buffer_held(frames) > 0 || o->direct > 0) {
 		struct span part = {(char *)buffer_head(frames), buffer_held(frames)};
@@ -56,44 +56,44 @@ wire_move(struct fuzz *f, struct buffer *frames, struct outflow *o, struct buffe
 		FUZZ_CHECK(n > 0);
 		buffer_put(&in->frames, part.at, n);
 		if (direct)
-			outflow_sent(o, from, n);
+			records_to_frames_sent(o, from, n);
 		else
 			buffer_take(frames, n);
 		pipe_in_run(in);
 	}
 }
 
-static enum outflow_kind
-outflow_run(struct fuzz *f, struct outflow *o, struct buffer *from, enum splitter_want want, struct pipe_in *in)
+static enum records_to_frames_kind
+records_to_frames_run(struct fuzz *f, struct records_to_frames *o, struct buffer *from, enum splitter_want want, struct pipe_in *in)
 {
 	static unsigned char storage[SMALL];
 	struct buffer frames = buffer_over(storage, sizeof storage);
-	enum outflow_kind kind;
+	enum records_to_frames_kind kind;
 
 	do {
 		const char *why;
 		size_t before = buffer_held(from);
 
-		kind = outflow_step(o, from, want, &frames, key, &why);
+		kind = records_to_frames_step(o, from, want, &frames, key, &why);
 		FUZZ_CHECK(buffer_held(from) <= before);
-		FUZZ_CHECK(kind != OUTFLOW_BAD_RECORD || why != NULL);
-		FUZZ_CHECK(kind != OUTFLOW_FULL || buffer_held(&frames) > 0 || o->direct > 0);
-		if (kind != OUTFLOW_FRAMED || fuzz_cut(f, 2) == 1) {
+		FUZZ_CHECK(kind != ENCODE_BAD_RECORD || why != NULL);
+		FUZZ_CHECK(kind != ENCODE_FULL || buffer_held(&frames) > 0 || o->direct > 0);
+		if (kind != ENCODE_FRAMED || fuzz_cut(f, 2) == 1) {
 			wire_move(f, &frames, o, from, in);
 			buffer_pack(&frames);
 		}
-	} while (kind == OUTFLOW_FRAMED || kind == OUTFLOW_FULL);
+	} while (kind == ENCODE_FRAMED || kind == ENCODE_FULL);
 	return kind;
 }
 
-static enum outflow_kind
-carry(struct fuzz f, struct outflow o, struct pipe_in *in)
+static enum records_to_frames_kind
+carry(struct fuzz f, struct records_to_frames o, struct pipe_in *in)
 {
 	static unsigned char storage[LARGE];
 	struct buffer from = buffer_over(storage, sizeof storage);
-	enum outflow_kind kind = OUTFLOW_MORE;
+	enum records_to_frames_kind kind = ENCODE_MORE;
 
-	while (f.size > 0 && kind == OUTFLOW_MORE) {
+	while (f.size > 0 && kind == ENCODE_MORE) {
 		size_t n = fuzz_cut(&f, f.size);
 
 		buffer_pack(&from);
@@ -101,11 +101,11 @@ carry(struct fuzz f, struct outflow o, struct pipe_in *in)
 		f.at += n;
 		f.size -= n;
 		/* Asking for all of it is always right, and splits records into fragments. */
-		kind = outflow_run(&f, &o, &from, fuzz_cut(&f, 2) == 1 ? SPLITTER_WHOLE : SPLITTER_ALL, in);
+		kind = records_to_frames_run(&f, &o, &from, fuzz_cut(&f, 2) == 1 ? SPLITTER_WHOLE : SPLITTER_ALL, in);
 	}
-	if (kind == OUTFLOW_MORE)
-		kind = outflow_run(&f, &o, &from, SPLITTER_END, in);
-	FUZZ_CHECK(kind != OUTFLOW_MORE || buffer_held(&from) == 0);
+	if (kind == ENCODE_MORE)
+		kind = records_to_frames_run(&f, &o, &from, SPLITTER_END, in);
+	FUZZ_CHECK(kind != ENCODE_MORE || buffer_held(&from) == 0);
 	return kind;
 }
 
@@ -220,7 +220,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	unsigned choice = fuzz_byte(&f), limit = fuzz_byte(&f) % 8;
 	struct rules rules = {.mode = choice % 5, .replace = (choice & 64) != 0};
 	bool masked = (choice & 128) != 0, good;
-	struct outflow o = {
+	struct records_to_frames o = {
 		.records.mode = rules.mode, .masked = masked, .replace = rules.replace,
 	};
 	struct pipe_in in = {
@@ -234,7 +234,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		rules.limit = o.limit = limits[limit];
 	got.size = want.size = 0;
 	good = naive_records(&rules, &f, &want);
-	FUZZ_CHECK((carry(f, o, &in) == OUTFLOW_MORE) == good);
+	FUZZ_CHECK((carry(f, o, &in) == ENCODE_MORE) == good);
 	/* A wrong record may have begun to leave. */
 	FUZZ_CHECK(got.size >= want.size);
 	if (!good)

@@ -1,6 +1,6 @@
 /* Frames to records (inflow) and records to frames (outflow), through small buffers. */
-#include "codec/inflow.h"
-#include "codec/outflow.h"
+#include "codec/frames_to_records.h"
+#include "codec/records_to_frames.h"
 
 #include "unit.h"
 
@@ -10,7 +10,7 @@ enum { ROOM = 256 };
 
 /* A server's frames to records, in chunks; the kind of the event that ended it. */
 struct in {
-	struct inflow flow;
+	struct frames_to_records flow;
 	struct buffer from, to;
 	unsigned char from_bytes[ROOM], to_bytes[ROOM];
 	struct reader_event last;
@@ -31,7 +31,7 @@ in_feed(struct in *in, const char *bytes, size_t n, size_t chunk)
 
 	for (size_t at = 0; at < n && kind == READER_MORE; at += chunk) {
 		buffer_put(&in->from, bytes + at, n - at < chunk ? n - at : chunk);
-		kind = inflow_step(&in->flow, &in->from, &in->to, &in->last);
+		kind = frames_to_records_step(&in->flow, &in->from, &in->to, &in->last);
 	}
 	return kind;
 }
@@ -105,7 +105,7 @@ the_peer_is_inside_a_frame_or_a_message_until_that_is_whole(void)
 
 	in_start(&in, RECORD_LINE, ROOM);
 	for (size_t n = 0; n < sizeof frames; n++) {
-		CHECK(inflow_inside(&in.flow, &in.from) == inside[n]);
+		CHECK(frames_to_records_inside(&in.flow, &in.from) == inside[n]);
 		if (n + 1 < sizeof frames)
 			CHECK(in_feed(&in, frames + n, 1, 1) == READER_MORE);
 	}
@@ -120,18 +120,18 @@ a_message_that_must_be_whole_and_fills_the_buffer_needs_a_larger_one(void)
 
 	in_start(&in, RECORD_NETSTRING, 2 + RECORD_HEAD_MAX + 1 + 20);
 	CHECK(in_feed(&in, BYTES("\x81\x05vwxyz"), 7) == READER_MORE);
-	CHECK(in_holds(&in, BYTES("5:vwxyz,")) && !inflow_needs_more(&in.flow, &in.to));
+	CHECK(in_holds(&in, BYTES("5:vwxyz,")) && !frames_to_records_needs_more(&in.flow, &in.to));
 	CHECK(in_feed(&in, BYTES(fragment), 18) == READER_FULL);
-	CHECK(!inflow_needs_more(&in.flow, &in.to)); /* what comes before is to leave first */
+	CHECK(!frames_to_records_needs_more(&in.flow, &in.to)); /* what comes before is to leave first */
 	buffer_take(&in.to, 8);
-	CHECK(inflow_step(&in.flow, &in.from, &in.to, &in.last) == READER_MORE);
+	CHECK(frames_to_records_step(&in.flow, &in.from, &in.to, &in.last) == READER_MORE);
 	CHECK(in_feed(&in, BYTES(next), 18) == READER_FULL);
-	CHECK(inflow_needs_more(&in.flow, &in.to));
+	CHECK(frames_to_records_needs_more(&in.flow, &in.to));
 	in.to.size = ROOM;
-	CHECK(inflow_step(&in.flow, &in.from, &in.to, &in.last) == READER_MORE);
+	CHECK(frames_to_records_step(&in.flow, &in.from, &in.to, &in.last) == READER_MORE);
 	CHECK(in_feed(&in, BYTES("\x80\x00"), 2) == READER_MORE);
 	CHECK(in_holds(&in, BYTES("32:0123456789abcdef0123456789abcdef,")));
-	CHECK(!inflow_needs_more(&in.flow, &in.to));
+	CHECK(!frames_to_records_needs_more(&in.flow, &in.to));
 }
 
 static void
@@ -152,14 +152,14 @@ room_is_made_where_little_is_to_be_moved_for_it(void)
 
 /* Records to frames. */
 struct out {
-	struct outflow flow;
+	struct records_to_frames flow;
 	struct buffer from, to;
-	unsigned char from_bytes[3 * OUTFLOW_COPY_MAX], to_bytes[2 * OUTFLOW_COPY_MAX];
+	unsigned char from_bytes[3 * ENCODE_COPY_MAX], to_bytes[2 * ENCODE_COPY_MAX];
 	const char *why;
 };
 
 static void
-out_start(struct out *out, struct outflow flow, const char *bytes, size_t n)
+out_start(struct out *out, struct records_to_frames flow, const char *bytes, size_t n)
 {
 	out->flow = flow;
 	out->from = buffer_over(out->from_bytes, sizeof out->from_bytes);
@@ -167,20 +167,20 @@ out_start(struct out *out, struct outflow flow, const char *bytes, size_t n)
 	buffer_put(&out->from, bytes, n);
 }
 
-static enum outflow_kind
+static enum records_to_frames_kind
 out_step(struct out *out, enum splitter_want want)
 {
-	return outflow_step(&out->flow, &out->from, want, &out->to, (const unsigned char *)"\x37\xfa\x21\x3d", &out->why);
+	return records_to_frames_step(&out->flow, &out->from, want, &out->to, (const unsigned char *)"\x37\xfa\x21\x3d", &out->why);
 }
 
-static enum outflow_kind
+static enum records_to_frames_kind
 out_all(struct out *out, enum splitter_want want)
 {
-	enum outflow_kind kind;
+	enum records_to_frames_kind kind;
 
 	do
 		kind = out_step(out, want);
-	while (kind == OUTFLOW_FRAMED);
+	while (kind == ENCODE_FRAMED);
 	return kind;
 }
 
@@ -210,13 +210,13 @@ records_of_each_mode_become_the_frames_of_the_RFC(void)
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		out_start(&out, (struct outflow){.records.mode = cases[i].mode}, cases[i].records, cases[i].records_size);
-		CHECK(out_all(&out, SPLITTER_END) == OUTFLOW_MORE);
+		out_start(&out, (struct records_to_frames){.records.mode = cases[i].mode}, cases[i].records, cases[i].records_size);
+		CHECK(out_all(&out, SPLITTER_END) == ENCODE_MORE);
 		CHECK(out_holds(&out, cases[i].frames, cases[i].size) && buffer_held(&out.from) == 0);
 	}
 	/* Section 5.7: a single-frame masked text message. */
-	out_start(&out, (struct outflow){.masked = true}, BYTES("Hello\n"));
-	CHECK(out_all(&out, SPLITTER_WHOLE) == OUTFLOW_MORE);
+	out_start(&out, (struct records_to_frames){.masked = true}, BYTES("Hello\n"));
+	CHECK(out_all(&out, SPLITTER_WHOLE) == ENCODE_MORE);
 	CHECK(out_holds(&out, BYTES("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58")));
 }
 
@@ -224,26 +224,26 @@ static void
 what_is_wrong_with_a_record_is_told_before_it_leaves(void)
 {
 	static const struct {
-		struct outflow flow;
+		struct records_to_frames flow;
 		const char *records;
 		size_t size;
-		enum outflow_kind kind;
+		enum records_to_frames_kind kind;
 	} cases[] = {
-		{{.records.mode = RECORD_LINE}, BYTES("a\xff\n"), OUTFLOW_BAD_TEXT},
-		{{.records.mode = RECORD_LINE}, BYTES("\xe2\x82\n"), OUTFLOW_BAD_TEXT},
-		{{.records.mode = RECORD_LINE}, BYTES("\xed\xa0\x80\n"), OUTFLOW_BAD_TEXT},
-		{{.records.mode = RECORD_LINE, .limit = 3}, BYTES("abcd\n"), OUTFLOW_TOO_BIG},
-		{{.records.mode = RECORD_LINE, .limit = 3}, BYTES("abc\n"), OUTFLOW_MORE},
-		{{.records.mode = RECORD_NETSTRING}, BYTES("05:Hello,"), OUTFLOW_BAD_RECORD},
-		{{.records.mode = RECORD_TYPED}, BYTES("2:xy,"), OUTFLOW_BAD_RECORD},
-		{{.records.mode = RECORD_TYPED}, BYTES("0:,"), OUTFLOW_BAD_RECORD},
+		{{.records.mode = RECORD_LINE}, BYTES("a\xff\n"), ENCODE_BAD_TEXT},
+		{{.records.mode = RECORD_LINE}, BYTES("\xe2\x82\n"), ENCODE_BAD_TEXT},
+		{{.records.mode = RECORD_LINE}, BYTES("\xed\xa0\x80\n"), ENCODE_BAD_TEXT},
+		{{.records.mode = RECORD_LINE, .limit = 3}, BYTES("abcd\n"), ENCODE_TOO_BIG},
+		{{.records.mode = RECORD_LINE, .limit = 3}, BYTES("abc\n"), ENCODE_MORE},
+		{{.records.mode = RECORD_NETSTRING}, BYTES("05:Hello,"), ENCODE_BAD_RECORD},
+		{{.records.mode = RECORD_TYPED}, BYTES("2:xy,"), ENCODE_BAD_RECORD},
+		{{.records.mode = RECORD_TYPED}, BYTES("0:,"), ENCODE_BAD_RECORD},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		out_start(&out, cases[i].flow, cases[i].records, cases[i].size);
 		CHECK(out_all(&out, SPLITTER_WHOLE) == cases[i].kind);
-		CHECK((buffer_held(&out.to) == 0) == (cases[i].kind != OUTFLOW_MORE));
-		CHECK((out.why != NULL) == (cases[i].kind == OUTFLOW_BAD_RECORD));
+		CHECK((buffer_held(&out.to) == 0) == (cases[i].kind != ENCODE_MORE));
+		CHECK((out.why != NULL) == (cases[i].kind == ENCODE_BAD_RECORD));
 	}
 }
 
@@ -262,33 +262,33 @@ what_is_no_UTF8_is_replaced_byte_by_byte_and_half_a_character_once(void)
 		{BYTES("\xc0\x80\n"), BYTES("\x81\x06\xef\xbf\xbd\xef\xbf\xbd")},
 		{BYTES("\xe2\x82\xac\n"), BYTES("\x81\x03\xe2\x82\xac")},
 	};
-	struct outflow masked = {.replace = true, .masked = true};
+	struct records_to_frames masked = {.replace = true, .masked = true};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		out_start(&out, (struct outflow){.replace = true}, cases[i].record, cases[i].record_size);
-		CHECK(out_all(&out, SPLITTER_WHOLE) == OUTFLOW_MORE);
+		out_start(&out, (struct records_to_frames){.replace = true}, cases[i].record, cases[i].record_size);
+		CHECK(out_all(&out, SPLITTER_WHOLE) == ENCODE_MORE);
 		CHECK(out_holds(&out, cases[i].frame, cases[i].size));
 	}
 	out_start(&out, masked, BYTES("\xff\n"));
-	CHECK(out_all(&out, SPLITTER_WHOLE) == OUTFLOW_MORE);
+	CHECK(out_all(&out, SPLITTER_WHOLE) == ENCODE_MORE);
 	CHECK(out_holds(&out, BYTES("\x81\x83\x37\xfa\x21\x3d\xd8\x45\x9c")));
 }
 
 static void
 half_a_character_of_a_record_that_goes_on_waits_for_the_rest(void)
 {
-	out_start(&out, (struct outflow){.replace = true}, BYTES("\xe2\x82"));
-	CHECK(out_all(&out, SPLITTER_ALL) == OUTFLOW_MORE && buffer_held(&out.to) == 0);
+	out_start(&out, (struct records_to_frames){.replace = true}, BYTES("\xe2\x82"));
+	CHECK(out_all(&out, SPLITTER_ALL) == ENCODE_MORE && buffer_held(&out.to) == 0);
 	buffer_put(&out.from, BYTES("\xac!"));
-	CHECK(out_all(&out, SPLITTER_ALL) == OUTFLOW_MORE);
+	CHECK(out_all(&out, SPLITTER_ALL) == ENCODE_MORE);
 	buffer_put(&out.from, BYTES("\n"));
-	CHECK(out_all(&out, SPLITTER_WHOLE) == OUTFLOW_MORE);
+	CHECK(out_all(&out, SPLITTER_WHOLE) == ENCODE_MORE);
 	CHECK(out_holds(&out, BYTES("\x01\x04\xe2\x82\xac!\x80\x00")));
 	/* Unreplaced, a fragment may end within a character, and the next go on. */
-	out_start(&out, (struct outflow){.replace = false}, BYTES("\xe2\x82"));
-	CHECK(out_step(&out, SPLITTER_ALL) == OUTFLOW_FRAMED);
+	out_start(&out, (struct records_to_frames){.replace = false}, BYTES("\xe2\x82"));
+	CHECK(out_step(&out, SPLITTER_ALL) == ENCODE_FRAMED);
 	buffer_put(&out.from, BYTES("\xac\n"));
-	CHECK(out_all(&out, SPLITTER_WHOLE) == OUTFLOW_MORE);
+	CHECK(out_all(&out, SPLITTER_WHOLE) == ENCODE_MORE);
 	CHECK(out_holds(&out, BYTES("\x01\x02\xe2\x82\x80\x01\xac")));
 }
 
@@ -297,18 +297,18 @@ a_replaced_text_that_does_not_fit_leaves_in_fragments(void)
 {
 	enum { BAD = 3000, FITS = 1500 };
 	static char record[BAD + 1];
-	size_t room = OUTFLOW_RESERVE + 2 * FRAME_HEAD_MAX + 3 * FITS, text = 0, frames = 0;
+	size_t room = ENCODE_RESERVE + 2 * FRAME_HEAD_MAX + 3 * FITS, text = 0, frames = 0;
 
 	memset(record, 0xff, BAD);
 	record[BAD] = '\n';
-	out_start(&out, (struct outflow){.replace = true}, record, sizeof record);
-	out.to.size = 2 * OUTFLOW_RESERVE;
-	CHECK(out_step(&out, SPLITTER_WHOLE) == OUTFLOW_FULL && buffer_held(&out.to) == 0);
+	out_start(&out, (struct records_to_frames){.replace = true}, record, sizeof record);
+	out.to.size = 2 * ENCODE_RESERVE;
+	CHECK(out_step(&out, SPLITTER_WHOLE) == ENCODE_FULL && buffer_held(&out.to) == 0);
 	for (out.to.size = room; buffer_held(&out.from) > 0; buffer_take(&out.to, buffer_held(&out.to))) {
 		struct frame frame;
 		int head;
 
-		CHECK(out_step(&out, SPLITTER_WHOLE) == OUTFLOW_FRAMED && buffer_room(&out.to) >= OUTFLOW_RESERVE);
+		CHECK(out_step(&out, SPLITTER_WHOLE) == ENCODE_FRAMED && buffer_room(&out.to) >= ENCODE_RESERVE);
 		head = frame_decode(&frame, buffer_head(&out.to), buffer_held(&out.to));
 		CHECK(head > 0 && (size_t)head + frame.length == buffer_held(&out.to) && frame.length % 3 == 0);
 		CHECK(frame.opcode == (frames++ == 0 ? OPCODE_TEXT : OPCODE_CONTINUATION));
@@ -321,20 +321,20 @@ a_replaced_text_that_does_not_fit_leaves_in_fragments(void)
 static void
 a_long_payload_stays_where_it_is_and_follows_its_header(void)
 {
-	enum { LONG = OUTFLOW_COPY_MAX + 1 };
+	enum { LONG = ENCODE_COPY_MAX + 1 };
 	static char record[LONG + 3];
 
 	memset(record, 'x', LONG);
 	memcpy(record + LONG, "\ny\n", 3);
-	out_start(&out, (struct outflow){.records.mode = RECORD_LINE}, record, sizeof record);
-	CHECK(out_step(&out, SPLITTER_WHOLE) == OUTFLOW_FRAMED);
+	out_start(&out, (struct records_to_frames){.records.mode = RECORD_LINE}, record, sizeof record);
+	CHECK(out_step(&out, SPLITTER_WHOLE) == ENCODE_FRAMED);
 	CHECK(out_holds(&out, BYTES("\x81\x7e\x40\x01")) && out.flow.direct == LONG);
-	CHECK(out_step(&out, SPLITTER_WHOLE) == OUTFLOW_FULL);
-	outflow_sent(&out.flow, &out.from, 1);
+	CHECK(out_step(&out, SPLITTER_WHOLE) == ENCODE_FULL);
+	records_to_frames_sent(&out.flow, &out.from, 1);
 	CHECK(out.flow.direct == LONG - 1 && buffer_held(&out.from) == LONG + 2);
-	outflow_sent(&out.flow, &out.from, LONG - 1);
+	records_to_frames_sent(&out.flow, &out.from, LONG - 1);
 	CHECK(out.flow.direct == 0 && buffer_held(&out.from) == 2);
-	CHECK(out_all(&out, SPLITTER_WHOLE) == OUTFLOW_MORE);
+	CHECK(out_all(&out, SPLITTER_WHOLE) == ENCODE_MORE);
 	CHECK(out_holds(&out, BYTES("\x81\x7e\x40\x01\x81\x01y")));
 }
 
@@ -345,13 +345,13 @@ a_short_payload_waits_for_room_behind_what_control_frames_may_need(void)
 
 	memset(record, 'x', 100);
 	record[100] = '\n';
-	out_start(&out, (struct outflow){.records.mode = RECORD_LINE}, record, sizeof record);
-	out.to.size = OUTFLOW_RESERVE + FRAME_HEAD_MAX - 1;
-	CHECK(out_step(&out, SPLITTER_WHOLE) == OUTFLOW_FULL);
-	out.to.size = OUTFLOW_RESERVE + FRAME_HEAD_MAX + 99;
-	CHECK(out_step(&out, SPLITTER_WHOLE) == OUTFLOW_FULL && buffer_held(&out.from) == sizeof record);
+	out_start(&out, (struct records_to_frames){.records.mode = RECORD_LINE}, record, sizeof record);
+	out.to.size = ENCODE_RESERVE + FRAME_HEAD_MAX - 1;
+	CHECK(out_step(&out, SPLITTER_WHOLE) == ENCODE_FULL);
+	out.to.size = ENCODE_RESERVE + FRAME_HEAD_MAX + 99;
+	CHECK(out_step(&out, SPLITTER_WHOLE) == ENCODE_FULL && buffer_held(&out.from) == sizeof record);
 	out.to.size++;
-	CHECK(out_step(&out, SPLITTER_WHOLE) == OUTFLOW_FRAMED && buffer_held(&out.to) == 102);
+	CHECK(out_step(&out, SPLITTER_WHOLE) == ENCODE_FRAMED && buffer_held(&out.to) == 102);
 }
 
 int

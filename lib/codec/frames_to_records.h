@@ -2,8 +2,8 @@
  * What comes in: the peer's frames, in one buffer, to the program's records, in
  * another (the reader and the joiner at work together).
  */
-#ifndef FITTINGS_INFLOW_H
-#define FITTINGS_INFLOW_H
+#ifndef FITTINGS_FRAMES_TO_RECORDS_H
+#define FITTINGS_FRAMES_TO_RECORDS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 #include "codec/record.h"
 #include "ground/buffer.h"
 
-struct inflow {
+struct frames_to_records {
 	struct reader reader;
 	struct joiner records;
 	bool discard;      /* payload goes nowhere (it is checked all the same) */
@@ -27,13 +27,13 @@ struct inflow {
  * READER_PING, READER_PONG, READER_CLOSE, READER_FAIL  as reader_step() gave it
  * (what was held of a message that a Close or a failure cuts off is dropped).
  */
-enum reader_kind inflow_step(struct inflow *inflow, struct buffer *from, struct buffer *to,
+enum reader_kind frames_to_records_step(struct frames_to_records *flow, struct buffer *from, struct buffer *to,
     struct reader_event *event);
 
 /* Whether the peer is inside a message or a frame. */
-bool inflow_inside(const struct inflow *inflow, const struct buffer *from);
+bool frames_to_records_inside(const struct frames_to_records *flow, const struct buffer *from);
 
 /* Whether one message that must be whole first takes all of `to`: only a larger buffer helps. */
-bool inflow_needs_more(const struct inflow *inflow, const struct buffer *to);
+bool frames_to_records_needs_more(const struct frames_to_records *flow, const struct buffer *to);
 
 #endif

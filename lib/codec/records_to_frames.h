@@ -3,8 +3,8 @@
  * A long payload is not copied: its header is put into `to`, and the payload
  * stays at the head of `from` to be sent right behind what `to` holds.
  */
-#ifndef FITTINGS_OUTFLOW_H
-#define FITTINGS_OUTFLOW_H
+#ifndef FITTINGS_RECORDS_TO_FRAMES_H
+#define FITTINGS_RECORDS_TO_FRAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,11 +16,11 @@
 #include "ground/buffer.h"
 
 enum {
-	OUTFLOW_COPY_MAX = 16 << 10,
-	OUTFLOW_RESERVE = 2 * FRAME_CONTROL_MAX, /* of `to`, left for control frames */
+	ENCODE_COPY_MAX = 16 << 10,
+	ENCODE_RESERVE = 2 * FRAME_CONTROL_MAX, /* of `to`, left for control frames */
 };
 
-struct outflow {
+struct records_to_frames {
 	struct splitter records;
 	struct utf8 text; /* of the record under way */
 	bool masked;      /* frames of a client */
@@ -31,21 +31,21 @@ struct outflow {
 	size_t after;     /* bytes behind them to drop then */
 };
 
-enum outflow_kind {
-	OUTFLOW_MORE,     /* nothing (more) to frame in `from` */
-	OUTFLOW_FULL,     /* `to`, or what waits directly, is to be sent first */
-	OUTFLOW_FRAMED,   /* a frame was made, and the key used */
-	OUTFLOW_BAD_TEXT, /* a text that is not UTF-8 */
-	OUTFLOW_BAD_RECORD,
-	OUTFLOW_TOO_BIG,
+enum records_to_frames_kind {
+	ENCODE_MORE,     /* nothing (more) to frame in `from` */
+	ENCODE_FULL,     /* `to`, or what waits directly, is to be sent first */
+	ENCODE_FRAMED,   /* a frame was made, and the key used */
+	ENCODE_BAD_TEXT, /* a text that is not UTF-8 */
+	ENCODE_BAD_RECORD,
+	ENCODE_TOO_BIG,
 };
 
 /* Makes at most one frame; why tells what is wrong with a bad record. The bad
  * record is number records.number + 1. */
-enum outflow_kind outflow_step(struct outflow *outflow, struct buffer *from, enum splitter_want want,
+enum records_to_frames_kind records_to_frames_step(struct records_to_frames *flow, struct buffer *from, enum splitter_want want,
     struct buffer *to, const unsigned char *key, const char **why);
 
 /* n of the direct bytes were sent. */
-void outflow_sent(struct outflow *outflow, struct buffer *from, size_t n);
+void records_to_frames_sent(struct records_to_frames *flow, struct buffer *from, size_t n);
 
 #endif

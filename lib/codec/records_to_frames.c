@@ -1,4 +1,4 @@
-#include "codec/outflow.h"
+#include "codec/records_to_frames.h"
 
 #include <string.h>
 
@@ -7,7 +7,7 @@
 enum { REPLACED_MIN = 1 << 10 };
 
 static struct frame
-frame_of(const struct outflow *o, const struct piece *p, size_t size, const unsigned char *key)
+frame_of(const struct records_to_frames *o, const struct piece *p, size_t size, const unsigned char *key)
 {
 	struct frame frame = {.length = size, .fin = p->last, .masked = o->masked};
 
@@ -18,14 +18,14 @@ frame_of(const struct outflow *o, const struct piece *p, size_t size, const unsi
 }
 
 static void
-taken(struct outflow *o, const struct splitter_find *find)
+taken(struct records_to_frames *o, const struct splitter_find *find)
 {
 	o->size = find->piece.last ? 0 : o->size + find->piece.size;
 	splitter_take(&o->records, find);
 }
 
 static void
-frame_put(struct outflow *o, struct buffer *from, const struct splitter_find *find, struct buffer *to,
+frame_put(struct records_to_frames *o, struct buffer *from, const struct splitter_find *find, struct buffer *to,
     const unsigned char *key)
 {
 	const struct piece *p = &find->piece;
@@ -36,11 +36,11 @@ frame_put(struct outflow *o, struct buffer *from, const struct splitter_find *fi
 	buffer_take(from, find->before);
 	o->direct = p->size;
 	o->after = p->last ? find->after : 0;
-	if (p->size <= OUTFLOW_COPY_MAX && p->size + OUTFLOW_RESERVE <= buffer_room(to)) {
+	if (p->size <= ENCODE_COPY_MAX && p->size + ENCODE_RESERVE <= buffer_room(to)) {
 		payload = buffer_tail(to);
 		if (p->size != 0)
 			buffer_put(to, p->at, p->size);
-		outflow_sent(o, from, p->size);
+		records_to_frames_sent(o, from, p->size);
 	}
 	if (o->masked)
 		(void)mask_apply(payload, p->size, key, 0);
@@ -48,18 +48,18 @@ frame_put(struct outflow *o, struct buffer *from, const struct splitter_find *fi
 }
 
 /* As frame_put(), through utf8_replace(), with as much of the piece as surely fits. */
-static enum outflow_kind
-replaced_put(struct outflow *o, struct buffer *from, struct splitter_find *find, struct buffer *to,
+static enum records_to_frames_kind
+replaced_put(struct records_to_frames *o, struct buffer *from, struct splitter_find *find, struct buffer *to,
     const unsigned char *key)
 {
 	struct piece *p = &find->piece;
-	size_t room = buffer_room(to) - OUTFLOW_RESERVE - FRAME_HEAD_MAX, fits = room / UTF8_REPLACED_MAX, n;
+	size_t room = buffer_room(to) - ENCODE_RESERVE - FRAME_HEAD_MAX, fits = room / UTF8_REPLACED_MAX, n;
 	unsigned char *out = buffer_tail(to) + FRAME_HEAD_MAX;
 	struct frame frame;
 	size_t head;
 
 	if (fits < p->size && fits < REPLACED_MIN)
-		return OUTFLOW_FULL;
+		return ENCODE_FULL;
 	if (fits < p->size) {
 		p->size = fits - utf8_tail(p->at, fits);
 		p->last = false;
@@ -73,7 +73,7 @@ replaced_put(struct outflow *o, struct buffer *from, struct splitter_find *find,
 	buffer_grow(to, head + n);
 	buffer_take(from, find->before + p->size + (p->last ? find->after : 0));
 	taken(o, find);
-	return OUTFLOW_FRAMED;
+	return ENCODE_FRAMED;
 }
 
 enum text { TEXT_GOOD, TEXT_BAD, TEXT_SHORT };
@@ -81,7 +81,7 @@ enum text { TEXT_GOOD, TEXT_BAD, TEXT_SHORT };
 /* Checks the piece and moves the state on. Where text is replaced, a piece ends
  * with a whole character, so that the next begins with one. */
 static enum text
-text_check(struct outflow *o, struct piece *p)
+text_check(struct records_to_frames *o, struct piece *p)
 {
 	struct utf8 text = {0};
 	bool good;
@@ -99,39 +99,39 @@ text_check(struct outflow *o, struct piece *p)
 	return good ? TEXT_GOOD : TEXT_BAD;
 }
 
-enum outflow_kind
-outflow_step(struct outflow *o, struct buffer *from, enum splitter_want want, struct buffer *to,
+enum records_to_frames_kind
+records_to_frames_step(struct records_to_frames *o, struct buffer *from, enum splitter_want want, struct buffer *to,
     const unsigned char *key, const char **why)
 {
 	struct splitter_find find;
 	struct piece *p = &find.piece;
 	enum text text = TEXT_GOOD;
 
-	if (o->direct > 0 || buffer_room(to) < OUTFLOW_RESERVE + FRAME_HEAD_MAX)
-		return OUTFLOW_FULL;
+	if (o->direct > 0 || buffer_room(to) < ENCODE_RESERVE + FRAME_HEAD_MAX)
+		return ENCODE_FULL;
 	splitter_look(&o->records, buffer_head(from), buffer_held(from), want, &find);
 	*why = find.why;
 	if (find.kind != SPLITTER_PIECE)
-		return find.kind == SPLITTER_MORE ? OUTFLOW_MORE : OUTFLOW_BAD_RECORD;
+		return find.kind == SPLITTER_MORE ? ENCODE_MORE : ENCODE_BAD_RECORD;
 	if (o->limit != 0 && p->size > o->limit - o->size)
-		return OUTFLOW_TOO_BIG;
+		return ENCODE_TOO_BIG;
 	/* A short one is copied; checking it again and again while it waits for room is for nothing. */
-	if (p->size <= OUTFLOW_COPY_MAX && p->size + OUTFLOW_RESERVE + FRAME_HEAD_MAX > buffer_room(to))
-		return OUTFLOW_FULL;
+	if (p->size <= ENCODE_COPY_MAX && p->size + ENCODE_RESERVE + FRAME_HEAD_MAX > buffer_room(to))
+		return ENCODE_FULL;
 	if (!p->binary)
 		text = text_check(o, p);
 	if (text == TEXT_BAD && o->replace)
 		return replaced_put(o, from, &find, to, key);
 	if (text == TEXT_BAD)
-		return OUTFLOW_BAD_TEXT;
+		return ENCODE_BAD_TEXT;
 	if (text == TEXT_SHORT)
-		return OUTFLOW_MORE;
+		return ENCODE_MORE;
 	frame_put(o, from, &find, to, key);
-	return OUTFLOW_FRAMED;
+	return ENCODE_FRAMED;
 }
 
 void
-outflow_sent(struct outflow *o, struct buffer *from, size_t n)
+records_to_frames_sent(struct records_to_frames *o, struct buffer *from, size_t n)
 {
 	buffer_take(from, n);
 	o->direct -= n;

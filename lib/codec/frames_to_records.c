@@ -1,16 +1,16 @@
-#include "codec/inflow.h"
+#include "codec/frames_to_records.h"
 
 /* Moving what is held to the beginning pays when it is little beside the room
  * that it wins; what waits for the rest of its message cannot shrink. */
 static void
-make_room(const struct inflow *in, const struct buffer *from, struct buffer *to)
+make_room(const struct frames_to_records *in, const struct buffer *from, struct buffer *to)
 {
 	if (joiner_room(&in->records, to) < buffer_held(from) && to->begin >= buffer_held(to) - in->records.held)
 		buffer_pack(to);
 }
 
 static void
-data_put(struct inflow *in, struct buffer *to, const struct reader_event *e)
+data_put(struct frames_to_records *in, struct buffer *to, const struct reader_event *e)
 {
 	in->messages += e->piece.last;
 	if (!in->discard)
@@ -18,7 +18,7 @@ data_put(struct inflow *in, struct buffer *to, const struct reader_event *e)
 }
 
 enum reader_kind
-inflow_step(struct inflow *in, struct buffer *from, struct buffer *to, struct reader_event *e)
+frames_to_records_step(struct frames_to_records *in, struct buffer *from, struct buffer *to, struct reader_event *e)
 {
 	do {
 		size_t room, used;
@@ -37,13 +37,13 @@ inflow_step(struct inflow *in, struct buffer *from, struct buffer *to, struct re
 }
 
 bool
-inflow_inside(const struct inflow *in, const struct buffer *from)
+frames_to_records_inside(const struct frames_to_records *in, const struct buffer *from)
 {
 	return in->reader.in_frame || in->reader.in_message || buffer_held(from) > 0;
 }
 
 bool
-inflow_needs_more(const struct inflow *in, const struct buffer *to)
+frames_to_records_needs_more(const struct frames_to_records *in, const struct buffer *to)
 {
 	return in->records.held > 0 && to->begin == 0 && in->records.held == buffer_held(to);
 }
