@@ -322,14 +322,14 @@ down_grow(struct session *s)
 	return mmap_buffer_grow(&s->down, storage[DOWN], 2 * s->down.size) ? GROWN : NO_MEMORY;
 }
 
-static enum splitter_want
+static enum record_decoder_want
 want_of(const struct session *s)
 {
 	if (s->end_reason == END_SIGNAL)
-		return SPLITTER_WHOLE;
+		return RECORD_WHOLE;
 	if (s->prog.out.ended)
-		return SPLITTER_END;
-	return buffer_held(&s->up) == BUFFER_SIZE ? SPLITTER_ALL : SPLITTER_WHOLE;
+		return RECORD_END;
+	return buffer_held(&s->up) == BUFFER_SIZE ? RECORD_ALL : RECORD_WHOLE;
 }
 
 /* A record that is not whole wants the room in front of it. */
@@ -431,7 +431,7 @@ decode_end(struct session *s, const struct reader_event *e)
 {
 	bool inside = e->kind == READER_MORE && frames_to_records_inside(&s->in, &s->rx);
 
-	joiner_drop(&s->in.records, &s->down);
+	record_encoder_drop(&s->in.records, &s->down);
 	s->prog.in.kept = 0;
 	filter_write(&s->prog.in);
 	if (e->kind == READER_FAIL)
@@ -604,7 +604,7 @@ end_reason_overrule(struct session *s, enum end_reason end_reason, unsigned code
 static void
 peer_end(struct session *s, enum end_reason end_reason, unsigned code)
 {
-	joiner_drop(&s->in.records, &s->down);
+	record_encoder_drop(&s->in.records, &s->down);
 	buffer_take(&s->rx, buffer_held(&s->rx));
 	s->peer_over = true;
 	s->peer_in.paused = true;

@@ -203,7 +203,7 @@ static struct {
 	pid_t pid; /* 0 where it is gone, or there is none */
 	int status;
 	struct pipes pipes;
-	struct splitter records; /* of what it says */
+	struct record_decoder records; /* of what it says */
 	bool skips;              /* the record under way is too long: to its end */
 	bool behind;             /* records that were read wait for the next turn */
 } program;
@@ -1484,24 +1484,24 @@ order_complain(uint64_t number, const char *why)
 /* Takes the whole records out of what prog has said, until then (one record may be for all
  * clients); at its end the last line too. */
 static void
-commands_take(enum splitter_want want, int64_t until)
+commands_take(enum record_decoder_want want, int64_t until)
 {
 	struct buffer *b = &program.pipes.from;
-	struct splitter *records = &program.records;
-	struct splitter_find find;
+	struct record_decoder *records = &program.records;
+	struct record_decoder_find find;
 
 	for (program.behind = false;; program.behind = true) {
 		const char *why = NULL;
 
-		splitter_look(records, buffer_head(b), buffer_held(b),
-		    program.skips && want == SPLITTER_WHOLE ? SPLITTER_ALL : want, &find);
-		if (find.kind == SPLITTER_MORE && !program.skips
+		record_decoder_look(records, buffer_head(b), buffer_held(b),
+		    program.skips && want == RECORD_WHOLE ? RECORD_ALL : want, &find);
+		if (find.kind == RECORD_MORE && !program.skips
 		    && (buffer_held(b) > order_max() || find.left > order_max())) {
 			program.skips = true;
 			order_complain(records->number + 1, too_long);
 			continue;
 		}
-		if (find.kind != SPLITTER_PIECE) {
+		if (find.kind != RECORD_PIECE) {
 			program.behind = false;
 			break;
 		}
@@ -1510,12 +1510,12 @@ commands_take(enum splitter_want want, int64_t until)
 		if (!program.skips)
 			why = command_do((char *)find.piece.at, find.piece.size);
 		program.skips = !find.piece.last;
-		splitter_take(records, &find);
+		record_decoder_take(records, &find);
 		if (why != NULL)
 			order_complain(records->number, why);
 		buffer_take(b, find.before + find.piece.size + find.after);
 	}
-	if (find.kind == SPLITTER_BAD) {
+	if (find.kind == RECORD_BAD) {
 		order_complain(records->number + 1, find.why);
 		b->begin = b->end = 0;
 		all_close(CLOSE_INTERNAL_ERROR, STATUS_FAILED);
@@ -1526,7 +1526,7 @@ static void
 program_out_close(void)
 {
 	if (program.pipes.out_open)
-		commands_take(SPLITTER_END, CLOCK_NEVER);
+		commands_take(RECORD_END, CLOCK_NEVER);
 	pipes_close_out(&server.loop, &program.pipes);
 }
 
@@ -1540,7 +1540,7 @@ program_read(int64_t until)
 		return false;
 	n = pipes_read(&program.pipes, PROGRAM_SIZE);
 	if (n > 0) {
-		commands_take(SPLITTER_WHOLE, until);
+		commands_take(RECORD_WHOLE, until);
 		return true;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -1560,7 +1560,7 @@ program_read_all(void)
 	uint64_t now = pipes_said(&program.pipes);
 
 	if (program.behind)
-		commands_take(SPLITTER_WHOLE, CLOCK_NEVER);
+		commands_take(RECORD_WHOLE, CLOCK_NEVER);
 	while (program.pipes.said < now && program_read(CLOCK_NEVER))
 		;
 }
@@ -1570,7 +1570,7 @@ static void
 orders_go_on(void)
 {
 	if (program.behind)
-		commands_take(SPLITTER_WHOLE, clock_ms() + LOOP_TURN_MS);
+		commands_take(RECORD_WHOLE, clock_ms() + LOOP_TURN_MS);
 	server.loop.hurry = program.behind;
 }
 

@@ -5,7 +5,7 @@
 static void
 make_room(const struct frames_to_records *in, const struct buffer *from, struct buffer *to)
 {
-	if (joiner_room(&in->records, to) < buffer_held(from) && to->begin >= buffer_held(to) - in->records.held)
+	if (record_encoder_room(&in->records, to) < buffer_held(from) && to->begin >= buffer_held(to) - in->records.held)
 		buffer_pack(to);
 }
 
@@ -14,7 +14,7 @@ data_put(struct frames_to_records *in, struct buffer *to, const struct reader_ev
 {
 	in->messages += e->piece.last;
 	if (!in->discard)
-		joiner_put(&in->records, to, &e->piece, e->sized, e->size);
+		record_encoder_put(&in->records, to, &e->piece, e->sized, e->size);
 }
 
 enum reader_kind
@@ -24,7 +24,7 @@ frames_to_records_step(struct frames_to_records *in, struct buffer *from, struct
 		size_t room, used;
 
 		make_room(in, from, to);
-		room = in->discard ? SIZE_MAX : joiner_room(&in->records, to);
+		room = in->discard ? SIZE_MAX : record_encoder_room(&in->records, to);
 		used = reader_step(&in->reader, buffer_head(from), buffer_held(from), room, e);
 		buffer_take(from, used);
 		in->taken += used;
@@ -32,7 +32,7 @@ frames_to_records_step(struct frames_to_records *in, struct buffer *from, struct
 			data_put(in, to, e);
 	} while (e->kind == READER_DATA);
 	if ((e->kind == READER_FAIL || e->kind == READER_CLOSE) && !in->discard)
-		joiner_drop(&in->records, to);
+		record_encoder_drop(&in->records, to);
 	return e->kind;
 }
 

@@ -14,7 +14,7 @@
 
 struct frames_to_records {
 	struct reader reader;
-	struct joiner records;
+	struct record_encoder records;
 	bool discard;      /* payload goes nowhere (it is checked all the same) */
 	uint64_t messages; /* received whole */
 	uint64_t taken;    /* bytes of `from` used up */

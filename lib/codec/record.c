@@ -23,7 +23,7 @@ terminator(enum record_mode mode)
 }
 
 size_t
-joiner_room(const struct joiner *j, const struct buffer *to)
+record_encoder_room(const struct record_encoder *j, const struct buffer *to)
 {
 	size_t room = buffer_room(to), overhead = has_terminator(j->mode);
 
@@ -53,7 +53,7 @@ head_put(unsigned char *out, enum record_mode mode, bool binary, uint64_t size)
 }
 
 static void
-netstring_begin(struct joiner *j, struct buffer *to, const struct piece *p, bool sized, uint64_t size)
+netstring_begin(struct record_encoder *j, struct buffer *to, const struct piece *p, bool sized, uint64_t size)
 {
 	j->gap = !sized;
 	j->held = sized ? head_put(buffer_tail(to), j->mode, p->binary, size) : RECORD_HEAD_MAX;
@@ -61,7 +61,7 @@ netstring_begin(struct joiner *j, struct buffer *to, const struct piece *p, bool
 }
 
 static void
-netstring_end(struct joiner *j, struct buffer *to, const struct piece *p)
+netstring_end(struct record_encoder *j, struct buffer *to, const struct piece *p)
 {
 	unsigned char head[RECORD_HEAD_MAX], *start = buffer_tail(to) - j->held;
 	size_t size = j->held - RECORD_HEAD_MAX, used;
@@ -75,7 +75,7 @@ netstring_end(struct joiner *j, struct buffer *to, const struct piece *p)
 }
 
 void
-joiner_put(struct joiner *j, struct buffer *to, const struct piece *p, bool sized, uint64_t size)
+record_encoder_put(struct record_encoder *j, struct buffer *to, const struct piece *p, bool sized, uint64_t size)
 {
 	unsigned char mark = terminator(j->mode);
 
@@ -100,7 +100,7 @@ joiner_put(struct joiner *j, struct buffer *to, const struct piece *p, bool size
 }
 
 void
-joiner_drop(struct joiner *j, struct buffer *to)
+record_encoder_drop(struct record_encoder *j, struct buffer *to)
 {
 	to->end -= j->held;
 	j->held = 0;
@@ -108,9 +108,9 @@ joiner_drop(struct joiner *j, struct buffer *to)
 }
 
 static int
-bad(struct splitter_find *find, const char *why)
+bad(struct record_decoder_find *find, const char *why)
 {
-	*find = (struct splitter_find){.kind = SPLITTER_BAD, .why = why};
+	*find = (struct record_decoder_find){.kind = RECORD_BAD, .why = why};
 	return -1;
 }
 
@@ -119,8 +119,8 @@ bad(struct splitter_find *find, const char *why)
  * where it is malformed (find says why).
  */
 static int
-head_read(const struct splitter *s, const unsigned char *bytes, size_t n, uint64_t *length, bool *binary,
-    struct splitter_find *find)
+head_read(const struct record_decoder *s, const unsigned char *bytes, size_t n, uint64_t *length, bool *binary,
+    struct record_decoder_find *find)
 {
 	uint64_t value = 0;
 	size_t i = 0;
@@ -153,8 +153,8 @@ head_read(const struct splitter *s, const unsigned char *bytes, size_t n, uint64
 }
 
 static void
-netstring_look(struct splitter *s, unsigned char *bytes, size_t n, enum splitter_want want,
-    struct splitter_find *find)
+netstring_look(struct record_decoder *s, unsigned char *bytes, size_t n, enum record_decoder_want want,
+    struct record_decoder_find *find)
 {
 	uint64_t left = s->left;
 	bool binary = s->binary;
@@ -164,7 +164,7 @@ netstring_look(struct splitter *s, unsigned char *bytes, size_t n, enum splitter
 		head = head_read(s, bytes, n, &left, &binary, find);
 		if (head < 0)
 			return;
-		if (head == 0 && want == SPLITTER_END && n > 0)
+		if (head == 0 && want == RECORD_END && n > 0)
 			(void)bad(find, "the end inside a netstring");
 		if (head == 0)
 			return;
@@ -176,21 +176,21 @@ netstring_look(struct splitter *s, unsigned char *bytes, size_t n, enum splitter
 	if (n > left && find->piece.at[left] != ',') {
 		(void)bad(find, "a netstring does not end with a comma");
 	} else if (n > left) {
-		find->kind = SPLITTER_PIECE;
+		find->kind = RECORD_PIECE;
 		find->piece.size = (size_t)left;
 		find->piece.last = true;
 		find->after = 1;
-	} else if (want == SPLITTER_END) {
+	} else if (want == RECORD_END) {
 		(void)bad(find, "the end inside a netstring");
-	} else if (want == SPLITTER_ALL && n > 0) {
-		find->kind = SPLITTER_PIECE;
+	} else if (want == RECORD_ALL && n > 0) {
+		find->kind = RECORD_PIECE;
 		find->piece.size = n;
 	}
 }
 
 static void
-terminated_look(struct splitter *s, unsigned char *bytes, size_t n, enum splitter_want want,
-    struct splitter_find *find)
+terminated_look(struct record_decoder *s, unsigned char *bytes, size_t n, enum record_decoder_want want,
+    struct record_decoder_find *find)
 {
 	unsigned char *end = NULL;
 
@@ -198,29 +198,29 @@ terminated_look(struct splitter *s, unsigned char *bytes, size_t n, enum splitte
 		end = memchr(bytes + s->scanned, terminator(s->mode), n - s->scanned);
 	s->scanned = end == NULL ? n : (size_t)(end - bytes);
 	find->piece = (struct piece){.at = bytes, .size = s->scanned, .first = !s->inside};
-	find->piece.last = end != NULL || want == SPLITTER_END;
+	find->piece.last = end != NULL || want == RECORD_END;
 	find->after = end != NULL;
-	if (end != NULL || (want == SPLITTER_ALL && n > 0) || (want == SPLITTER_END && (n > 0 || s->inside)))
-		find->kind = SPLITTER_PIECE;
+	if (end != NULL || (want == RECORD_ALL && n > 0) || (want == RECORD_END && (n > 0 || s->inside)))
+		find->kind = RECORD_PIECE;
 }
 
 void
-splitter_look(struct splitter *s, unsigned char *bytes, size_t n, enum splitter_want want,
-    struct splitter_find *find)
+record_decoder_look(struct record_decoder *s, unsigned char *bytes, size_t n, enum record_decoder_want want,
+    struct record_decoder_find *find)
 {
-	*find = (struct splitter_find){.kind = SPLITTER_MORE};
+	*find = (struct record_decoder_find){.kind = RECORD_MORE};
 	if (is_netstring(s->mode)) {
 		netstring_look(s, bytes, n, want, find);
 	} else if (s->mode != RECORD_BYTES) {
 		terminated_look(s, bytes, n, want, find);
 	} else if (n > 0) {
-		find->kind = SPLITTER_PIECE;
+		find->kind = RECORD_PIECE;
 		find->piece = (struct piece){bytes, n, .binary = true, .first = true, .last = true};
 	}
 }
 
 void
-splitter_take(struct splitter *s, const struct splitter_find *find)
+record_decoder_take(struct record_decoder *s, const struct record_decoder_find *find)
 {
 	const struct piece *p = &find->piece;
 

@@ -33,29 +33,29 @@ enum {
  * takes them yet: a netstring until it is whole, other records until they are
  * whole or over RECORD_HELD_MAX, plain bytes never.
  */
-struct joiner {
+struct record_encoder {
 	enum record_mode mode;
 	bool open; /* nothing of this message is held (any more) */
 	bool gap;  /* its netstring's head is to be written when its size is known */
 	size_t held;
 };
 
-/* How many bytes of payload joiner_put() has room for; 0 where not even an empty piece. */
-size_t joiner_room(const struct joiner *joiner, const struct buffer *to);
+/* How many bytes of payload record_encoder_put() has room for; 0 where not even an empty piece. */
+size_t record_encoder_room(const struct record_encoder *encoder, const struct buffer *to);
 
 /* Appends a piece within that room. sized: the message will be size bytes in all. */
-void joiner_put(struct joiner *joiner, struct buffer *to, const struct piece *piece, bool sized,
+void record_encoder_put(struct record_encoder *encoder, struct buffer *to, const struct piece *piece, bool sized,
     uint64_t size);
 
 /* The message under way broke: takes back what was held of it. */
-void joiner_drop(struct joiner *joiner, struct buffer *to);
+void record_encoder_drop(struct record_encoder *encoder, struct buffer *to);
 
 /*
- * Records to messages. splitter_look() finds the next piece in the n bytes that
- * are there and changes nothing that matters; splitter_take() says how much of
+ * Records to messages. record_decoder_look() finds the next piece in the n bytes that
+ * are there and changes nothing that matters; record_decoder_take() says how much of
  * that piece was taken.
  */
-struct splitter {
+struct record_decoder {
 	enum record_mode mode;
 	bool inside;      /* a piece of this record was taken and not its last */
 	bool headed;      /* its netstring's head was taken */
@@ -65,20 +65,20 @@ struct splitter {
 	size_t scanned;   /* bytes known to hold no terminator */
 };
 
-enum splitter_want {
-	SPLITTER_WHOLE, /* whole records, or as much of the rest as makes a record whole */
-	SPLITTER_ALL,   /* whatever is there: no more fits */
-	SPLITTER_END,   /* whatever is there: no more will come */
+enum record_decoder_want {
+	RECORD_WHOLE, /* whole records, or as much of the rest as makes a record whole */
+	RECORD_ALL,   /* whatever is there: no more fits */
+	RECORD_END,   /* whatever is there: no more will come */
 };
 
-enum splitter_kind {
-	SPLITTER_MORE,
-	SPLITTER_PIECE,
-	SPLITTER_BAD, /* a malformed netstring, an unknown type; why, in words */
+enum record_decoder_kind {
+	RECORD_MORE,
+	RECORD_PIECE,
+	RECORD_BAD, /* a malformed netstring, an unknown type; why, in words */
 };
 
-struct splitter_find {
-	enum splitter_kind kind;
+struct record_decoder_find {
+	enum record_decoder_kind kind;
 	struct piece piece;
 	size_t before; /* bytes to drop before the piece */
 	size_t after;  /* and behind it */
@@ -86,11 +86,11 @@ struct splitter_find {
 	const char *why;
 };
 
-void splitter_look(struct splitter *splitter, unsigned char *bytes, size_t n, enum splitter_want want,
-    struct splitter_find *find);
+void record_decoder_look(struct record_decoder *decoder, unsigned char *bytes, size_t n, enum record_decoder_want want,
+    struct record_decoder_find *find);
 
 /* The piece was taken, or its first bytes (then it has been made smaller and is not the last):
  * before + size + after bytes are gone or will be (after only where it is the last). */
-void splitter_take(struct splitter *splitter, const struct splitter_find *find);
+void record_decoder_take(struct record_decoder *decoder, const struct record_decoder_find *find);
 
 #endif

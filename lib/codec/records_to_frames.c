@@ -18,14 +18,14 @@ frame_of(const struct records_to_frames *o, const struct piece *p, size_t size, 
 }
 
 static void
-taken(struct records_to_frames *o, const struct splitter_find *find)
+taken(struct records_to_frames *o, const struct record_decoder_find *find)
 {
 	o->size = find->piece.last ? 0 : o->size + find->piece.size;
-	splitter_take(&o->records, find);
+	record_decoder_take(&o->records, find);
 }
 
 static void
-frame_put(struct records_to_frames *o, struct buffer *from, const struct splitter_find *find, struct buffer *to,
+frame_put(struct records_to_frames *o, struct buffer *from, const struct record_decoder_find *find, struct buffer *to,
     const unsigned char *key)
 {
 	const struct piece *p = &find->piece;
@@ -49,7 +49,7 @@ frame_put(struct records_to_frames *o, struct buffer *from, const struct splitte
 
 /* As frame_put(), through utf8_replace(), with as much of the piece as surely fits. */
 static enum records_to_frames_kind
-replaced_put(struct records_to_frames *o, struct buffer *from, struct splitter_find *find, struct buffer *to,
+replaced_put(struct records_to_frames *o, struct buffer *from, struct record_decoder_find *find, struct buffer *to,
     const unsigned char *key)
 {
 	struct piece *p = &find->piece;
@@ -100,19 +100,19 @@ text_check(struct records_to_frames *o, struct piece *p)
 }
 
 enum records_to_frames_kind
-records_to_frames_step(struct records_to_frames *o, struct buffer *from, enum splitter_want want, struct buffer *to,
+records_to_frames_step(struct records_to_frames *o, struct buffer *from, enum record_decoder_want want, struct buffer *to,
     const unsigned char *key, const char **why)
 {
-	struct splitter_find find;
+	struct record_decoder_find find;
 	struct piece *p = &find.piece;
 	enum text text = TEXT_GOOD;
 
 	if (o->direct > 0 || buffer_room(to) < ENCODE_RESERVE + FRAME_HEAD_MAX)
 		return ENCODE_FULL;
-	splitter_look(&o->records, buffer_head(from), buffer_held(from), want, &find);
+	record_decoder_look(&o->records, buffer_head(from), buffer_held(from), want, &find);
 	*why = find.why;
-	if (find.kind != SPLITTER_PIECE)
-		return find.kind == SPLITTER_MORE ? ENCODE_MORE : ENCODE_BAD_RECORD;
+	if (find.kind != RECORD_PIECE)
+		return find.kind == RECORD_MORE ? ENCODE_MORE : ENCODE_BAD_RECORD;
 	if (o->limit != 0 && p->size > o->limit - o->size)
 		return ENCODE_TOO_BIG;
 	/* A short one is copied; checking it again and again while it waits for room is for nothing. */

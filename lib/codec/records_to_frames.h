@@ -21,7 +21,7 @@ enum {
 };
 
 struct records_to_frames {
-	struct splitter records;
+	struct record_decoder records;
 	struct utf8 text; /* of the record under way */
 	bool masked;      /* frames of a client */
 	bool replace;     /* what is not UTF-8 by U+FFFD */
@@ -42,7 +42,7 @@ enum records_to_frames_kind {
 
 /* Makes at most one frame; why tells what is wrong with a bad record. The bad
  * record is number records.number + 1. */
-enum records_to_frames_kind records_to_frames_step(struct records_to_frames *flow, struct buffer *from, enum splitter_want want,
+enum records_to_frames_kind records_to_frames_step(struct records_to_frames *flow, struct buffer *from, enum record_decoder_want want,
     struct buffer *to, const unsigned char *key, const char **why);
 
 /* n of the direct bytes were sent. */

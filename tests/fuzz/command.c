@@ -49,22 +49,22 @@ command_account(char *record, size_t n, bool exact, struct account *a)
 
 /* The whole records that are there. False where the netstrings are wrong. */
 static bool
-take(struct splitter *s, struct buffer *from, enum splitter_want want, bool exact, struct account *a)
+take(struct record_decoder *s, struct buffer *from, enum record_decoder_want want, bool exact, struct account *a)
 {
-	struct splitter_find find;
+	struct record_decoder_find find;
 
 	for (;;) {
-		splitter_look(s, buffer_head(from), buffer_held(from), want, &find);
-		if (find.kind != SPLITTER_PIECE)
+		record_decoder_look(s, buffer_head(from), buffer_held(from), want, &find);
+		if (find.kind != RECORD_PIECE)
 			break;
 		/* A copy, so that reading beyond it is seen. */
 		command_account((char *)fuzz_edge(0, find.piece.at, find.piece.size), find.piece.size, exact, a);
-		splitter_take(s, &find);
+		record_decoder_take(s, &find);
 		buffer_take(from, find.before + find.piece.size + find.after);
 	}
-	if (find.kind == SPLITTER_BAD)
+	if (find.kind == RECORD_BAD)
 		account_text(a, "\nbad");
-	return find.kind != SPLITTER_BAD;
+	return find.kind != RECORD_BAD;
 }
 
 static void
@@ -72,7 +72,7 @@ read_cut(struct fuzz f, bool exact, struct account *a)
 {
 	static unsigned char storage[FUZZ_MAX];
 	struct buffer from = buffer_over(storage, sizeof storage);
-	struct splitter s = {.mode = exact ? RECORD_NETSTRING : RECORD_LINE};
+	struct record_decoder s = {.mode = exact ? RECORD_NETSTRING : RECORD_LINE};
 	bool good = true;
 
 	while (good && f.size > 0) {
@@ -82,10 +82,10 @@ read_cut(struct fuzz f, bool exact, struct account *a)
 		buffer_put(&from, f.at, n);
 		f.at += n;
 		f.size -= n;
-		good = take(&s, &from, SPLITTER_WHOLE, exact, a);
+		good = take(&s, &from, RECORD_WHOLE, exact, a);
 	}
 	if (good)
-		(void)take(&s, &from, SPLITTER_END, exact, a);
+		(void)take(&s, &from, RECORD_END, exact, a);
 }
 
 /*

@@ -64,7 +64,7 @@ wire_move(struct fuzz *f, struct buffer *frames, struct records_to_frames *o, st
 }
 
 static enum records_to_frames_kind
-records_to_frames_run(struct fuzz *f, struct records_to_frames *o, struct buffer *from, enum splitter_want want, struct pipe_in *in)
+records_to_frames_run(struct fuzz *f, struct records_to_frames *o, struct buffer *from, enum record_decoder_want want, struct pipe_in *in)
 {
 	static unsigned char storage[SMALL];
 	struct buffer frames = buffer_over(storage, sizeof storage);
@@ -101,10 +101,10 @@ carry(struct fuzz f, struct records_to_frames o, struct pipe_in *in)
 		f.at += n;
 		f.size -= n;
 		/* Asking for all of it is always right, and splits records into fragments. */
-		kind = records_to_frames_run(&f, &o, &from, fuzz_cut(&f, 2) == 1 ? SPLITTER_WHOLE : SPLITTER_ALL, in);
+		kind = records_to_frames_run(&f, &o, &from, fuzz_cut(&f, 2) == 1 ? RECORD_WHOLE : RECORD_ALL, in);
 	}
 	if (kind == ENCODE_MORE)
-		kind = records_to_frames_run(&f, &o, &from, SPLITTER_END, in);
+		kind = records_to_frames_run(&f, &o, &from, RECORD_END, in);
 	FUZZ_CHECK(kind != ENCODE_MORE || buffer_held(&from) == 0);
 	return kind;
 }

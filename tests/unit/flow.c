@@ -168,13 +168,13 @@ out_start(struct out *out, struct records_to_frames flow, const char *bytes, siz
 }
 
 static enum records_to_frames_kind
-out_step(struct out *out, enum splitter_want want)
+out_step(struct out *out, enum record_decoder_want want)
 {
 	return records_to_frames_step(&out->flow, &out->from, want, &out->to, (const unsigned char *)"\x37\xfa\x21\x3d", &out->why);
 }
 
 static enum records_to_frames_kind
-out_all(struct out *out, enum splitter_want want)
+out_all(struct out *out, enum record_decoder_want want)
 {
 	enum records_to_frames_kind kind;
 
@@ -211,12 +211,12 @@ records_of_each_mode_become_the_frames_of_the_RFC(void)
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		out_start(&out, (struct records_to_frames){.records.mode = cases[i].mode}, cases[i].records, cases[i].records_size);
-		CHECK(out_all(&out, SPLITTER_END) == ENCODE_MORE);
+		CHECK(out_all(&out, RECORD_END) == ENCODE_MORE);
 		CHECK(out_holds(&out, cases[i].frames, cases[i].size) && buffer_held(&out.from) == 0);
 	}
 	/* Section 5.7: a single-frame masked text message. */
 	out_start(&out, (struct records_to_frames){.masked = true}, BYTES("Hello\n"));
-	CHECK(out_all(&out, SPLITTER_WHOLE) == ENCODE_MORE);
+	CHECK(out_all(&out, RECORD_WHOLE) == ENCODE_MORE);
 	CHECK(out_holds(&out, BYTES("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58")));
 }
 
@@ -241,7 +241,7 @@ what_is_wrong_with_a_record_is_told_before_it_leaves(void)
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		out_start(&out, cases[i].flow, cases[i].records, cases[i].size);
-		CHECK(out_all(&out, SPLITTER_WHOLE) == cases[i].kind);
+		CHECK(out_all(&out, RECORD_WHOLE) == cases[i].kind);
 		CHECK((buffer_held(&out.to) == 0) == (cases[i].kind != ENCODE_MORE));
 		CHECK((out.why != NULL) == (cases[i].kind == ENCODE_BAD_RECORD));
 	}
@@ -266,11 +266,11 @@ what_is_no_UTF8_is_replaced_byte_by_byte_and_half_a_character_once(void)
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		out_start(&out, (struct records_to_frames){.replace = true}, cases[i].record, cases[i].record_size);
-		CHECK(out_all(&out, SPLITTER_WHOLE) == ENCODE_MORE);
+		CHECK(out_all(&out, RECORD_WHOLE) == ENCODE_MORE);
 		CHECK(out_holds(&out, cases[i].frame, cases[i].size));
 	}
 	out_start(&out, masked, BYTES("\xff\n"));
-	CHECK(out_all(&out, SPLITTER_WHOLE) == ENCODE_MORE);
+	CHECK(out_all(&out, RECORD_WHOLE) == ENCODE_MORE);
 	CHECK(out_holds(&out, BYTES("\x81\x83\x37\xfa\x21\x3d\xd8\x45\x9c")));
 }
 
@@ -278,17 +278,17 @@ static void
 half_a_character_of_a_record_that_goes_on_waits_for_the_rest(void)
 {
 	out_start(&out, (struct records_to_frames){.replace = true}, BYTES("\xe2\x82"));
-	CHECK(out_all(&out, SPLITTER_ALL) == ENCODE_MORE && buffer_held(&out.to) == 0);
+	CHECK(out_all(&out, RECORD_ALL) == ENCODE_MORE && buffer_held(&out.to) == 0);
 	buffer_put(&out.from, BYTES("\xac!"));
-	CHECK(out_all(&out, SPLITTER_ALL) == ENCODE_MORE);
+	CHECK(out_all(&out, RECORD_ALL) == ENCODE_MORE);
 	buffer_put(&out.from, BYTES("\n"));
-	CHECK(out_all(&out, SPLITTER_WHOLE) == ENCODE_MORE);
+	CHECK(out_all(&out, RECORD_WHOLE) == ENCODE_MORE);
 	CHECK(out_holds(&out, BYTES("\x01\x04\xe2\x82\xac!\x80\x00")));
 	/* Unreplaced, a fragment may end within a character, and the next go on. */
 	out_start(&out, (struct records_to_frames){.replace = false}, BYTES("\xe2\x82"));
-	CHECK(out_step(&out, SPLITTER_ALL) == ENCODE_FRAMED);
+	CHECK(out_step(&out, RECORD_ALL) == ENCODE_FRAMED);
 	buffer_put(&out.from, BYTES("\xac\n"));
-	CHECK(out_all(&out, SPLITTER_WHOLE) == ENCODE_MORE);
+	CHECK(out_all(&out, RECORD_WHOLE) == ENCODE_MORE);
 	CHECK(out_holds(&out, BYTES("\x01\x02\xe2\x82\x80\x01\xac")));
 }
 
@@ -303,12 +303,12 @@ a_replaced_text_that_does_not_fit_leaves_in_fragments(void)
 	record[BAD] = '\n';
 	out_start(&out, (struct records_to_frames){.replace = true}, record, sizeof record);
 	out.to.size = 2 * ENCODE_RESERVE;
-	CHECK(out_step(&out, SPLITTER_WHOLE) == ENCODE_FULL && buffer_held(&out.to) == 0);
+	CHECK(out_step(&out, RECORD_WHOLE) == ENCODE_FULL && buffer_held(&out.to) == 0);
 	for (out.to.size = room; buffer_held(&out.from) > 0; buffer_take(&out.to, buffer_held(&out.to))) {
 		struct frame frame;
 		int head;
 
-		CHECK(out_step(&out, SPLITTER_WHOLE) == ENCODE_FRAMED && buffer_room(&out.to) >= ENCODE_RESERVE);
+		CHECK(out_step(&out, RECORD_WHOLE) == ENCODE_FRAMED && buffer_room(&out.to) >= ENCODE_RESERVE);
 		head = frame_decode(&frame, buffer_head(&out.to), buffer_held(&out.to));
 		CHECK(head > 0 && (size_t)head + frame.length == buffer_held(&out.to) && frame.length % 3 == 0);
 		CHECK(frame.opcode == (frames++ == 0 ? OPCODE_TEXT : OPCODE_CONTINUATION));
@@ -327,14 +327,14 @@ a_long_payload_stays_where_it_is_and_follows_its_header(void)
 	memset(record, 'x', LONG);
 	memcpy(record + LONG, "\ny\n", 3);
 	out_start(&out, (struct records_to_frames){.records.mode = RECORD_LINE}, record, sizeof record);
-	CHECK(out_step(&out, SPLITTER_WHOLE) == ENCODE_FRAMED);
+	CHECK(out_step(&out, RECORD_WHOLE) == ENCODE_FRAMED);
 	CHECK(out_holds(&out, BYTES("\x81\x7e\x40\x01")) && out.flow.direct == LONG);
-	CHECK(out_step(&out, SPLITTER_WHOLE) == ENCODE_FULL);
+	CHECK(out_step(&out, RECORD_WHOLE) == ENCODE_FULL);
 	records_to_frames_sent(&out.flow, &out.from, 1);
 	CHECK(out.flow.direct == LONG - 1 && buffer_held(&out.from) == LONG + 2);
 	records_to_frames_sent(&out.flow, &out.from, LONG - 1);
 	CHECK(out.flow.direct == 0 && buffer_held(&out.from) == 2);
-	CHECK(out_all(&out, SPLITTER_WHOLE) == ENCODE_MORE);
+	CHECK(out_all(&out, RECORD_WHOLE) == ENCODE_MORE);
 	CHECK(out_holds(&out, BYTES("\x81\x7e\x40\x01\x81\x01y")));
 }
 
@@ -347,11 +347,11 @@ a_short_payload_waits_for_room_behind_what_control_frames_may_need(void)
 	record[100] = '\n';
 	out_start(&out, (struct records_to_frames){.records.mode = RECORD_LINE}, record, sizeof record);
 	out.to.size = ENCODE_RESERVE + FRAME_HEAD_MAX - 1;
-	CHECK(out_step(&out, SPLITTER_WHOLE) == ENCODE_FULL);
+	CHECK(out_step(&out, RECORD_WHOLE) == ENCODE_FULL);
 	out.to.size = ENCODE_RESERVE + FRAME_HEAD_MAX + 99;
-	CHECK(out_step(&out, SPLITTER_WHOLE) == ENCODE_FULL && buffer_held(&out.from) == sizeof record);
+	CHECK(out_step(&out, RECORD_WHOLE) == ENCODE_FULL && buffer_held(&out.from) == sizeof record);
 	out.to.size++;
-	CHECK(out_step(&out, SPLITTER_WHOLE) == ENCODE_FRAMED && buffer_held(&out.to) == 102);
+	CHECK(out_step(&out, RECORD_WHOLE) == ENCODE_FRAMED && buffer_held(&out.to) == 102);
 }
 
 int

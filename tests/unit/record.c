@@ -6,9 +6,9 @@
 static void
 split(enum record_mode mode, const char *in, size_t n, size_t chunk, bool ended, char *out, size_t size)
 {
-	struct splitter s = {.mode = mode};
+	struct record_decoder s = {.mode = mode};
 	size_t at = 0, end = 0, used = 0;
-	struct splitter_find f;
+	struct record_decoder_find f;
 
 #define PUT(c) (used + 1 < size ? (void)(out[used++] = (char)(c)) : (void)0)
 	for (;;) {
@@ -16,23 +16,23 @@ split(enum record_mode mode, const char *in, size_t n, size_t chunk, bool ended,
 		unsigned char *edge = unit_at_edge(in + at, held);
 		bool last = end == n && ended;
 
-		splitter_look(&s, edge, held, last ? SPLITTER_END : SPLITTER_WHOLE, &f);
-		if (f.kind == SPLITTER_PIECE) {
+		record_decoder_look(&s, edge, held, last ? RECORD_END : RECORD_WHOLE, &f);
+		if (f.kind == RECORD_PIECE) {
 			if (f.piece.first)
 				PUT(f.piece.binary ? '<' : '(');
 			for (size_t i = 0; i < f.piece.size; i++)
 				PUT(f.piece.at[i]);
 			if (f.piece.last)
 				PUT(f.piece.binary ? '>' : ')');
-			splitter_take(&s, &f);
+			record_decoder_take(&s, &f);
 			at += f.before + f.piece.size + f.after;
 		}
 		unit_drop(edge, held);
-		if (f.kind == SPLITTER_BAD)
+		if (f.kind == RECORD_BAD)
 			PUT('!');
-		if (f.kind == SPLITTER_BAD || (f.kind == SPLITTER_MORE && end == n))
+		if (f.kind == RECORD_BAD || (f.kind == RECORD_MORE && end == n))
 			break;
-		if (f.kind == SPLITTER_MORE)
+		if (f.kind == RECORD_MORE)
 			end = n - end < chunk ? n : end + chunk;
 	}
 #undef PUT
@@ -116,67 +116,67 @@ malformed_netstrings(void)
 static void
 a_piece_may_leave_before_its_record_is_whole(void)
 {
-	struct splitter s = {.mode = RECORD_TYPED};
+	struct record_decoder s = {.mode = RECORD_TYPED};
 	unsigned char in[] = "9:bhell", rest[] = "o xy,1:t,";
-	struct splitter_find f;
+	struct record_decoder_find f;
 
-	splitter_look(&s, in, 7, SPLITTER_ALL, &f);
-	CHECK(f.kind == SPLITTER_PIECE && f.before == 3 && f.piece.size == 4 && f.piece.first && !f.piece.last);
+	record_decoder_look(&s, in, 7, RECORD_ALL, &f);
+	CHECK(f.kind == RECORD_PIECE && f.before == 3 && f.piece.size == 4 && f.piece.first && !f.piece.last);
 	CHECK(f.piece.binary);
 	f.piece.size = 3;
-	splitter_take(&s, &f);
-	splitter_look(&s, in + 6, 1, SPLITTER_ALL, &f);
-	CHECK(f.kind == SPLITTER_PIECE && f.before == 0 && f.piece.size == 1 && !f.piece.first && !f.piece.last);
-	splitter_take(&s, &f);
-	splitter_look(&s, rest, 3, SPLITTER_WHOLE, &f);
-	CHECK(f.kind == SPLITTER_MORE);
-	splitter_look(&s, rest, 9, SPLITTER_WHOLE, &f);
-	CHECK(f.kind == SPLITTER_PIECE && f.piece.size == 4 && f.piece.last && f.after == 1 && !f.piece.first);
+	record_decoder_take(&s, &f);
+	record_decoder_look(&s, in + 6, 1, RECORD_ALL, &f);
+	CHECK(f.kind == RECORD_PIECE && f.before == 0 && f.piece.size == 1 && !f.piece.first && !f.piece.last);
+	record_decoder_take(&s, &f);
+	record_decoder_look(&s, rest, 3, RECORD_WHOLE, &f);
+	CHECK(f.kind == RECORD_MORE);
+	record_decoder_look(&s, rest, 9, RECORD_WHOLE, &f);
+	CHECK(f.kind == RECORD_PIECE && f.piece.size == 4 && f.piece.last && f.after == 1 && !f.piece.first);
 	CHECK(s.number == 0);
-	splitter_take(&s, &f);
+	record_decoder_take(&s, &f);
 	CHECK(s.number == 1);
-	splitter_look(&s, rest + 5, 4, SPLITTER_WHOLE, &f);
+	record_decoder_look(&s, rest + 5, 4, RECORD_WHOLE, &f);
 	CHECK(f.piece.first && f.piece.last && !f.piece.binary && f.piece.size == 0);
 }
 
 static void
 a_long_line_leaves_in_pieces(void)
 {
-	struct splitter s = {.mode = RECORD_LINE};
+	struct record_decoder s = {.mode = RECORD_LINE};
 	unsigned char in[] = "abcdef\nx";
-	struct splitter_find f;
+	struct record_decoder_find f;
 
-	splitter_look(&s, in, 4, SPLITTER_ALL, &f);
-	CHECK(f.kind == SPLITTER_PIECE && f.piece.size == 4 && f.piece.first && !f.piece.last && f.after == 0);
-	splitter_take(&s, &f);
-	splitter_look(&s, in + 4, 4, SPLITTER_ALL, &f);
-	CHECK(f.kind == SPLITTER_PIECE && f.piece.size == 2 && !f.piece.first && f.piece.last && f.after == 1);
-	splitter_take(&s, &f);
-	splitter_look(&s, in, 4, SPLITTER_ALL, &f);
-	splitter_take(&s, &f);
-	splitter_look(&s, in + 4, 0, SPLITTER_END, &f);
-	CHECK(f.kind == SPLITTER_PIECE && f.piece.size == 0 && !f.piece.first && f.piece.last);
-	splitter_take(&s, &f);
-	splitter_look(&s, in + 4, 0, SPLITTER_END, &f);
-	CHECK(f.kind == SPLITTER_MORE);
+	record_decoder_look(&s, in, 4, RECORD_ALL, &f);
+	CHECK(f.kind == RECORD_PIECE && f.piece.size == 4 && f.piece.first && !f.piece.last && f.after == 0);
+	record_decoder_take(&s, &f);
+	record_decoder_look(&s, in + 4, 4, RECORD_ALL, &f);
+	CHECK(f.kind == RECORD_PIECE && f.piece.size == 2 && !f.piece.first && f.piece.last && f.after == 1);
+	record_decoder_take(&s, &f);
+	record_decoder_look(&s, in, 4, RECORD_ALL, &f);
+	record_decoder_take(&s, &f);
+	record_decoder_look(&s, in + 4, 0, RECORD_END, &f);
+	CHECK(f.kind == RECORD_PIECE && f.piece.size == 0 && !f.piece.first && f.piece.last);
+	record_decoder_take(&s, &f);
+	record_decoder_look(&s, in + 4, 0, RECORD_END, &f);
+	CHECK(f.kind == RECORD_MORE);
 }
 
 static void
 bytes_are_one_binary_piece(void)
 {
-	struct splitter s = {.mode = RECORD_BYTES};
+	struct record_decoder s = {.mode = RECORD_BYTES};
 	unsigned char in[] = "a\nb";
-	struct splitter_find f;
+	struct record_decoder_find f;
 
-	splitter_look(&s, in, 0, SPLITTER_END, &f);
-	CHECK(f.kind == SPLITTER_MORE);
-	splitter_look(&s, in, 3, SPLITTER_WHOLE, &f);
-	CHECK(f.kind == SPLITTER_PIECE && f.piece.size == 3 && f.piece.binary && f.piece.first && f.piece.last);
+	record_decoder_look(&s, in, 0, RECORD_END, &f);
+	CHECK(f.kind == RECORD_MORE);
+	record_decoder_look(&s, in, 3, RECORD_WHOLE, &f);
+	CHECK(f.kind == RECORD_PIECE && f.piece.size == 3 && f.piece.binary && f.piece.first && f.piece.last);
 }
 
 /* A message handed to a joiner in pieces of the given size. */
 static void
-join(struct joiner *j, struct buffer *to, const char *text, size_t piece, bool binary, bool sized)
+join(struct record_encoder *j, struct buffer *to, const char *text, size_t piece, bool binary, bool sized)
 {
 	size_t n = strlen(text), at = 0;
 
@@ -185,8 +185,8 @@ join(struct joiner *j, struct buffer *to, const char *text, size_t piece, bool b
 
 		p.size = n - at < piece ? n - at : piece;
 		p.last = at + p.size == n;
-		CHECK(joiner_room(j, to) >= p.size);
-		joiner_put(j, to, &p, sized, n);
+		CHECK(record_encoder_room(j, to) >= p.size);
+		record_encoder_put(j, to, &p, sized, n);
 		CHECK(p.last || j->mode == RECORD_BYTES || j->held >= p.size);
 		at += p.size;
 	} while (at < n);
@@ -202,7 +202,7 @@ joins(enum record_mode mode, const char *want, size_t want_size)
 	for (size_t piece = 1; piece < 15; piece++) {
 		for (int sized = 0; sized <= 1; sized++) {
 			struct buffer to = buffer_over(storage, 512);
-			struct joiner j = {.mode = mode};
+			struct record_encoder j = {.mode = mode};
 
 			join(&j, &to, "hello, world", piece, false, sized);
 			join(&j, &to, "", piece, true, sized);
@@ -232,15 +232,15 @@ what_is_held_of_a_broken_message_is_taken_back(void)
 	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
 		unsigned char storage[256], text[] = "xyz";
 		struct buffer to = buffer_over(storage, sizeof storage);
-		struct joiner j = {.mode = modes[i]};
+		struct record_encoder j = {.mode = modes[i]};
 		struct piece whole = {text, 2, .first = true, .last = true}, part = {text, 3, .first = true};
 		size_t before;
 
-		joiner_put(&j, &to, &whole, true, 2);
+		record_encoder_put(&j, &to, &whole, true, 2);
 		before = buffer_held(&to);
-		joiner_put(&j, &to, &part, i % 2 == 0, 9);
+		record_encoder_put(&j, &to, &part, i % 2 == 0, 9);
 		CHECK(buffer_held(&to) > before && j.held == buffer_held(&to) - before);
-		joiner_drop(&j, &to);
+		record_encoder_drop(&j, &to);
 		CHECK(buffer_held(&to) == before && j.held == 0);
 	}
 }
@@ -250,29 +250,29 @@ a_line_is_held_up_to_64k_and_then_passes_as_it_comes(void)
 {
 	static unsigned char storage[128 << 10], text[64 << 10];
 	struct buffer to = buffer_over(storage, sizeof storage);
-	struct joiner j = {.mode = RECORD_LINE};
+	struct record_encoder j = {.mode = RECORD_LINE};
 	struct piece most = {text, sizeof text, .first = true}, end = {text, 0, .last = true};
 	struct piece one = {.at = text, .size = 1};
 
-	joiner_put(&j, &to, &most, false, 0);
+	record_encoder_put(&j, &to, &most, false, 0);
 	CHECK(j.held == sizeof text);
-	joiner_put(&j, &to, &end, false, 0);
+	record_encoder_put(&j, &to, &end, false, 0);
 	CHECK(j.held == 0 && buffer_held(&to) == sizeof text + 1);
 
 	to = buffer_over(storage, sizeof storage);
-	joiner_put(&j, &to, &most, false, 0);
-	joiner_put(&j, &to, &one, false, 0);
+	record_encoder_put(&j, &to, &most, false, 0);
+	record_encoder_put(&j, &to, &one, false, 0);
 	CHECK(j.held == 0 && j.open);
-	joiner_put(&j, &to, &one, false, 0);
+	record_encoder_put(&j, &to, &one, false, 0);
 	CHECK(j.held == 0 && buffer_held(&to) == sizeof text + 2);
-	joiner_drop(&j, &to);
+	record_encoder_drop(&j, &to);
 	CHECK(buffer_held(&to) == sizeof text + 2);
-	joiner_put(&j, &to, &end, false, 0);
+	record_encoder_put(&j, &to, &end, false, 0);
 	CHECK(buffer_held(&to) == sizeof text + 3);
 
 	to = buffer_over(storage, sizeof storage);
 	one.first = true;
-	joiner_put(&j, &to, &one, true, sizeof text + 1);
+	record_encoder_put(&j, &to, &one, true, sizeof text + 1);
 	CHECK(j.held == 0 && buffer_held(&to) == 1);
 }
 
@@ -282,12 +282,12 @@ room_leaves_place_for_what_is_put_around(void)
 	unsigned char storage[64];
 	struct buffer to = buffer_over(storage, sizeof storage);
 
-	CHECK(joiner_room(&(struct joiner){.mode = RECORD_LINE}, &to) == 63);
-	CHECK(joiner_room(&(struct joiner){.mode = RECORD_BYTES}, &to) == 64);
-	CHECK(joiner_room(&(struct joiner){.mode = RECORD_TYPED}, &to) == 64 - RECORD_OVERHEAD_MAX);
-	CHECK(joiner_room(&(struct joiner){.mode = RECORD_TYPED, .held = 30}, &to) == 63);
+	CHECK(record_encoder_room(&(struct record_encoder){.mode = RECORD_LINE}, &to) == 63);
+	CHECK(record_encoder_room(&(struct record_encoder){.mode = RECORD_BYTES}, &to) == 64);
+	CHECK(record_encoder_room(&(struct record_encoder){.mode = RECORD_TYPED}, &to) == 64 - RECORD_OVERHEAD_MAX);
+	CHECK(record_encoder_room(&(struct record_encoder){.mode = RECORD_TYPED, .held = 30}, &to) == 63);
 	to.end = 64;
-	CHECK(joiner_room(&(struct joiner){.mode = RECORD_LINE}, &to) == 0);
+	CHECK(record_encoder_room(&(struct record_encoder){.mode = RECORD_LINE}, &to) == 0);
 }
 
 int
