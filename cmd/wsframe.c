@@ -564,7 +564,7 @@ controls_flush(struct session *s)
 }
 
 static void
-pong(struct session *s, const struct piece *ping)
+pong(struct session *s, const struct chunk *ping)
 {
 	if (s->lost || s->close_put)
 		return;
@@ -679,8 +679,8 @@ peer_closes(struct session *s, const struct reader_event *e)
 		if (e->code == CLOSE_NO_CODE)
 			warn("peer: closed without a code");
 		else
-			warn("peer: closed with %u%s%s", e->code, e->piece.size > 0 ? ": " : "",
-			    quoted_bytes(e->piece.at, e->piece.size));
+			warn("peer: closed with %u%s%s", e->code, e->chunk.size > 0 ? ": " : "",
+			    quoted_bytes(e->chunk.at, e->chunk.size));
 	}
 	peer_end(s, END_CLOSED, e->code);
 }
@@ -704,7 +704,7 @@ frames_to_prog(struct session *s)
 		enum reader_kind kind = frames_to_records_step(&s->in, &s->rx, &s->down, &e);
 
 		if (kind == READER_PING) {
-			pong(s, &e.piece);
+			pong(s, &e.chunk);
 		} else if (kind == READER_CLOSE) {
 			peer_closes(s, &e);
 		} else if (kind == READER_FAIL) {

@@ -761,7 +761,7 @@ message_take(struct client *c, bool binary, const void *payload, size_t n)
 }
 
 static void
-piece_take(struct client *c, const struct piece *p)
+chunk_take(struct client *c, const struct chunk *p)
 {
 	if (p->first && p->last) {
 		message_take(c, p->binary, p->at, p->size);
@@ -780,7 +780,7 @@ piece_take(struct client *c, const struct piece *p)
 }
 
 static void
-ping_answer(struct client *c, const struct piece *p)
+ping_answer(struct client *c, const struct chunk *p)
 {
 	unsigned char frame[FRAME_CONTROL_MAX];
 
@@ -921,7 +921,7 @@ close_take(struct client *c, unsigned code, struct span reason)
 static struct span
 close_reason(const struct reader_event *e)
 {
-	return (struct span){(const char *)e->piece.at, e->piece.size};
+	return (struct span){(const char *)e->chunk.at, e->chunk.size};
 }
 
 static size_t
@@ -933,8 +933,8 @@ frames_take(struct client *c, unsigned char *bytes, size_t n)
 	while (e.kind != READER_MORE && (c->stage == STAGE_OPEN || c->stage == STAGE_CLOSING)) {
 		used += reader_step(&c->reader, bytes + used, n - used, SIZE_MAX, &e);
 		switch (e.kind) {
-		case READER_DATA: piece_take(c, &e.piece); break;
-		case READER_PING: ping_answer(c, &e.piece); break;
+		case READER_DATA: chunk_take(c, &e.chunk); break;
+		case READER_PING: ping_answer(c, &e.chunk); break;
 		case READER_CLOSE: close_take(c, e.code, close_reason(&e)); break;
 		case READER_FAIL: client_fail(c, e.code, e.why); break;
 		default: break;
@@ -1501,19 +1501,19 @@ commands_take(enum record_decoder_want want, int64_t until)
 			order_complain(records->number + 1, too_long);
 			continue;
 		}
-		if (find.kind != RECORD_PIECE) {
+		if (find.kind != RECORD_CHUNK) {
 			program.behind = false;
 			break;
 		}
 		if (program.behind && clock_ms() >= until)
 			return;
 		if (!program.skips)
-			why = command_do((char *)find.piece.at, find.piece.size);
-		program.skips = !find.piece.last;
+			why = command_do((char *)find.chunk.at, find.chunk.size);
+		program.skips = !find.chunk.last;
 		record_decoder_take(records, &find);
 		if (why != NULL)
 			order_complain(records->number, why);
-		buffer_take(b, find.before + find.piece.size + find.after);
+		buffer_take(b, find.before + find.chunk.size + find.after);
 	}
 	if (find.kind == RECORD_BAD) {
 		order_complain(records->number + 1, find.why);

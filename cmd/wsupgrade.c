@@ -317,14 +317,14 @@ static bool
 session_send(const struct session *s, struct span bytes)
 {
 	while (bytes.size != 0) {
-		size_t piece = bytes.size < PAGE_PIECE ? bytes.size : PAGE_PIECE;
+		size_t chunk = bytes.size < PAGE_PIECE ? bytes.size : PAGE_PIECE;
 		struct time_limit limit = {.limit_ms = s->job.gate.limit_ms};
 
-		if (timed_write(STDOUT_FILENO, bytes.at, piece, &limit) != 0) {
+		if (timed_write(STDOUT_FILENO, bytes.at, chunk, &limit) != 0) {
 			warn("%s: write: %s", client_name(&s->connection), strerror(errno));
 			return false;
 		}
-		bytes = span_behind(bytes, piece);
+		bytes = span_behind(bytes, chunk);
 	}
 	return true;
 }

@@ -12,9 +12,9 @@ make_room(const struct frames_to_records *in, const struct buffer *from, struct 
 static void
 data_put(struct frames_to_records *in, struct buffer *to, const struct reader_event *e)
 {
-	in->messages += e->piece.last;
+	in->messages += e->chunk.last;
 	if (!in->discard)
-		record_encoder_put(&in->records, to, &e->piece, e->sized, e->size);
+		record_encoder_put(&in->records, to, &e->chunk, e->sized, e->size);
 }
 
 enum reader_kind

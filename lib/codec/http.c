@@ -159,10 +159,10 @@ static struct span
 take_until(struct span *text, char separator)
 {
 	const char *end = text->size == 0 ? NULL : memchr(text->at, separator, text->size);
-	struct span piece = {text->at, end == NULL ? text->size : (size_t)(end - text->at)};
+	struct span chunk = {text->at, end == NULL ? text->size : (size_t)(end - text->at)};
 
-	*text = span_behind(*text, piece.size + (end != NULL));
-	return piece;
+	*text = span_behind(*text, chunk.size + (end != NULL));
+	return chunk;
 }
 
 /* The next line, without its CRLF. False where there is no whole one. */

@@ -44,7 +44,7 @@ order_wrong(const struct reader *r, const unsigned char *bytes, size_t n)
 static size_t
 close_event(struct reader *r, struct reader_event *e, size_t used)
 {
-	struct piece *p = &e->piece;
+	struct chunk *p = &e->chunk;
 	struct utf8 reason = {0};
 
 	e->kind = READER_CLOSE;
@@ -77,7 +77,7 @@ control_event(struct reader *r, struct frame *f, size_t head, unsigned char *byt
 	}
 	if (f->masked)
 		(void)mask_apply(bytes + head, size, f->key, 0);
-	e->piece = (struct piece){.at = bytes + head, .size = size, .first = true, .last = true};
+	e->chunk = (struct chunk){.at = bytes + head, .size = size, .first = true, .last = true};
 	e->kind = f->opcode == OPCODE_PING ? READER_PING : READER_PONG;
 	if (f->opcode == OPCODE_CLOSE)
 		return close_event(r, e, head + size);
@@ -170,8 +170,8 @@ data_event(struct reader *r, unsigned char *bytes, size_t n, size_t room, struct
 	if (r->broken && good == 0)
 		return fail_text(r, e);
 	e->kind = READER_DATA;
-	e->piece = (struct piece){.at = bytes, .size = good, .binary = !is_text(r), .first = first};
-	e->piece.last = r->left == 0 && r->fin && !r->broken;
+	e->chunk = (struct chunk){.at = bytes, .size = good, .binary = !is_text(r), .first = first};
+	e->chunk.last = r->left == 0 && r->fin && !r->broken;
 	e->sized = sized;
 	e->size = r->size;
 	r->begun = true;

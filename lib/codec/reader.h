@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "codec/frame.h"
-#include "codec/piece.h"
+#include "codec/chunk.h"
 #include "codec/utf8.h"
 
 enum { READER_NEEDS = FRAME_CONTROL_MAX };
@@ -55,7 +55,7 @@ enum reader_kind {
 
 struct reader_event {
 	enum reader_kind kind;
-	struct piece piece;
+	struct chunk chunk;
 	bool sized;    /* READER_DATA: the message is this one frame, */
 	uint64_t size; /* and this its whole payload's size */
 	unsigned code;

@@ -53,7 +53,7 @@ head_put(unsigned char *out, enum record_mode mode, bool binary, uint64_t size)
 }
 
 static void
-netstring_begin(struct record_encoder *j, struct buffer *to, const struct piece *p, bool sized, uint64_t size)
+netstring_begin(struct record_encoder *j, struct buffer *to, const struct chunk *p, bool sized, uint64_t size)
 {
 	j->gap = !sized;
 	j->held = sized ? head_put(buffer_tail(to), j->mode, p->binary, size) : RECORD_HEAD_MAX;
@@ -61,7 +61,7 @@ netstring_begin(struct record_encoder *j, struct buffer *to, const struct piece 
 }
 
 static void
-netstring_end(struct record_encoder *j, struct buffer *to, const struct piece *p)
+netstring_end(struct record_encoder *j, struct buffer *to, const struct chunk *p)
 {
 	unsigned char head[RECORD_HEAD_MAX], *start = buffer_tail(to) - j->held;
 	size_t size = j->held - RECORD_HEAD_MAX, used;
@@ -75,7 +75,7 @@ netstring_end(struct record_encoder *j, struct buffer *to, const struct piece *p
 }
 
 void
-record_encoder_put(struct record_encoder *j, struct buffer *to, const struct piece *p, bool sized, uint64_t size)
+record_encoder_put(struct record_encoder *j, struct buffer *to, const struct chunk *p, bool sized, uint64_t size)
 {
 	unsigned char mark = terminator(j->mode);
 
@@ -171,20 +171,20 @@ netstring_look(struct record_decoder *s, unsigned char *bytes, size_t n, enum re
 	}
 	find->before = (size_t)head;
 	find->left = left;
-	find->piece = (struct piece){.at = bytes + head, .binary = binary, .first = !s->inside};
+	find->chunk = (struct chunk){.at = bytes + head, .binary = binary, .first = !s->inside};
 	n -= (size_t)head;
-	if (n > left && find->piece.at[left] != ',') {
+	if (n > left && find->chunk.at[left] != ',') {
 		(void)bad(find, "a netstring does not end with a comma");
 	} else if (n > left) {
-		find->kind = RECORD_PIECE;
-		find->piece.size = (size_t)left;
-		find->piece.last = true;
+		find->kind = RECORD_CHUNK;
+		find->chunk.size = (size_t)left;
+		find->chunk.last = true;
 		find->after = 1;
 	} else if (want == RECORD_END) {
 		(void)bad(find, "the end inside a netstring");
 	} else if (want == RECORD_ALL && n > 0) {
-		find->kind = RECORD_PIECE;
-		find->piece.size = n;
+		find->kind = RECORD_CHUNK;
+		find->chunk.size = n;
 	}
 }
 
@@ -197,11 +197,11 @@ terminated_look(struct record_decoder *s, unsigned char *bytes, size_t n, enum r
 	if (n > s->scanned)
 		end = memchr(bytes + s->scanned, terminator(s->mode), n - s->scanned);
 	s->scanned = end == NULL ? n : (size_t)(end - bytes);
-	find->piece = (struct piece){.at = bytes, .size = s->scanned, .first = !s->inside};
-	find->piece.last = end != NULL || want == RECORD_END;
+	find->chunk = (struct chunk){.at = bytes, .size = s->scanned, .first = !s->inside};
+	find->chunk.last = end != NULL || want == RECORD_END;
 	find->after = end != NULL;
 	if (end != NULL || (want == RECORD_ALL && n > 0) || (want == RECORD_END && (n > 0 || s->inside)))
-		find->kind = RECORD_PIECE;
+		find->kind = RECORD_CHUNK;
 }
 
 void
@@ -214,15 +214,15 @@ record_decoder_look(struct record_decoder *s, unsigned char *bytes, size_t n, en
 	} else if (s->mode != RECORD_BYTES) {
 		terminated_look(s, bytes, n, want, find);
 	} else if (n > 0) {
-		find->kind = RECORD_PIECE;
-		find->piece = (struct piece){bytes, n, .binary = true, .first = true, .last = true};
+		find->kind = RECORD_CHUNK;
+		find->chunk = (struct chunk){bytes, n, .binary = true, .first = true, .last = true};
 	}
 }
 
 void
 record_decoder_take(struct record_decoder *s, const struct record_decoder_find *find)
 {
-	const struct piece *p = &find->piece;
+	const struct chunk *p = &find->chunk;
 
 	s->left = find->left - p->size;
 	s->headed = !p->last;

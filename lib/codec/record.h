@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "codec/piece.h"
+#include "codec/chunk.h"
 #include "ground/buffer.h"
 
 enum record_mode {
@@ -44,7 +44,7 @@ struct record_encoder {
 size_t record_encoder_room(const struct record_encoder *encoder, const struct buffer *to);
 
 /* Appends a piece within that room. sized: the message will be size bytes in all. */
-void record_encoder_put(struct record_encoder *encoder, struct buffer *to, const struct piece *piece, bool sized,
+void record_encoder_put(struct record_encoder *encoder, struct buffer *to, const struct chunk *chunk, bool sized,
     uint64_t size);
 
 /* The message under way broke: takes back what was held of it. */
@@ -73,13 +73,13 @@ enum record_decoder_want {
 
 enum record_decoder_kind {
 	RECORD_MORE,
-	RECORD_PIECE,
+	RECORD_CHUNK,
 	RECORD_BAD, /* a malformed netstring, an unknown type; why, in words */
 };
 
 struct record_decoder_find {
 	enum record_decoder_kind kind;
-	struct piece piece;
+	struct chunk chunk;
 	size_t before; /* bytes to drop before the piece */
 	size_t after;  /* and behind it */
 	uint64_t left; /* netstring: its payload from here on */

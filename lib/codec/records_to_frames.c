@@ -7,7 +7,7 @@
 enum { REPLACED_MIN = 1 << 10 };
 
 static struct frame
-frame_of(const struct records_to_frames *o, const struct piece *p, size_t size, const unsigned char *key)
+frame_of(const struct records_to_frames *o, const struct chunk *p, size_t size, const unsigned char *key)
 {
 	struct frame frame = {.length = size, .fin = p->last, .masked = o->masked};
 
@@ -20,7 +20,7 @@ frame_of(const struct records_to_frames *o, const struct piece *p, size_t size, 
 static void
 taken(struct records_to_frames *o, const struct record_decoder_find *find)
 {
-	o->size = find->piece.last ? 0 : o->size + find->piece.size;
+	o->size = find->chunk.last ? 0 : o->size + find->chunk.size;
 	record_decoder_take(&o->records, find);
 }
 
@@ -28,7 +28,7 @@ static void
 frame_put(struct records_to_frames *o, struct buffer *from, const struct record_decoder_find *find, struct buffer *to,
     const unsigned char *key)
 {
-	const struct piece *p = &find->piece;
+	const struct chunk *p = &find->chunk;
 	struct frame frame = frame_of(o, p, p->size, key);
 	unsigned char *payload = p->at;
 
@@ -52,7 +52,7 @@ static enum records_to_frames_kind
 replaced_put(struct records_to_frames *o, struct buffer *from, struct record_decoder_find *find, struct buffer *to,
     const unsigned char *key)
 {
-	struct piece *p = &find->piece;
+	struct chunk *p = &find->chunk;
 	size_t room = buffer_room(to) - ENCODE_RESERVE - FRAME_HEAD_MAX, fits = room / UTF8_REPLACED_MAX, n;
 	unsigned char *out = buffer_tail(to) + FRAME_HEAD_MAX;
 	struct frame frame;
@@ -81,7 +81,7 @@ enum text { TEXT_GOOD, TEXT_BAD, TEXT_SHORT };
 /* Checks the piece and moves the state on. Where text is replaced, a piece ends
  * with a whole character, so that the next begins with one. */
 static enum text
-text_check(struct records_to_frames *o, struct piece *p)
+text_check(struct records_to_frames *o, struct chunk *p)
 {
 	struct utf8 text = {0};
 	bool good;
@@ -104,14 +104,14 @@ records_to_frames_step(struct records_to_frames *o, struct buffer *from, enum re
     const unsigned char *key, const char **why)
 {
 	struct record_decoder_find find;
-	struct piece *p = &find.piece;
+	struct chunk *p = &find.chunk;
 	enum text text = TEXT_GOOD;
 
 	if (o->direct > 0 || buffer_room(to) < ENCODE_RESERVE + FRAME_HEAD_MAX)
 		return ENCODE_FULL;
 	record_decoder_look(&o->records, buffer_head(from), buffer_held(from), want, &find);
 	*why = find.why;
-	if (find.kind != RECORD_PIECE)
+	if (find.kind != RECORD_CHUNK)
 		return find.kind == RECORD_MORE ? ENCODE_MORE : ENCODE_BAD_RECORD;
 	if (o->limit != 0 && p->size > o->limit - o->size)
 		return ENCODE_TOO_BIG;

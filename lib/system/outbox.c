@@ -9,13 +9,13 @@
 
 enum { PIECES_MAX = 256, BLOCKS_OVERHEAD = 32 };
 
-struct parcel {
-	struct parcel *next;
+struct queue_node {
+	struct queue_node *next;
 	struct message *message;
 };
 
 /* Parcels that are not in use: they come and go with each message. */
-static struct parcel *spare;
+static struct queue_node *spare;
 static size_t spare_count;
 enum { SPARE_MAX = 4096 };
 
@@ -42,55 +42,55 @@ message_release(struct message *message)
 static size_t
 cost(const struct message *message)
 {
-	return message->room + sizeof(struct parcel) + BLOCKS_OVERHEAD;
+	return message->room + sizeof(struct queue_node) + BLOCKS_OVERHEAD;
 }
 
 bool
 outbox_put(struct outbox *outbox, struct message *message)
 {
-	struct parcel *parcel = spare;
+	struct queue_node *queue_node = spare;
 
-	if (parcel != NULL) {
-		spare = parcel->next;
+	if (queue_node != NULL) {
+		spare = queue_node->next;
 		spare_count--;
 	} else {
-		parcel = malloc(sizeof *parcel);
+		queue_node = malloc(sizeof *queue_node);
 	}
-	if (parcel == NULL)
+	if (queue_node == NULL)
 		return false;
-	*parcel = (struct parcel){.message = message};
+	*queue_node = (struct queue_node){.message = message};
 	message->users++;
 	if (outbox->first == NULL)
-		outbox->first = parcel;
+		outbox->first = queue_node;
 	else
-		outbox->last->next = parcel;
-	outbox->last = parcel;
+		outbox->last->next = queue_node;
+	outbox->last = queue_node;
 	outbox->held += cost(message);
 	return true;
 }
 
 static void
-parcel_drop(struct parcel *parcel)
+queue_node_drop(struct queue_node *queue_node)
 {
-	message_release(parcel->message);
+	message_release(queue_node->message);
 	if (spare_count == SPARE_MAX) {
-		free(parcel);
+		free(queue_node);
 		return;
 	}
-	parcel->next = spare;
-	spare = parcel;
+	queue_node->next = spare;
+	spare = queue_node;
 	spare_count++;
 }
 
 static void
 first_drop(struct outbox *outbox)
 {
-	struct parcel *first = outbox->first;
+	struct queue_node *first = outbox->first;
 
 	outbox->first = first->next;
 	outbox->held -= cost(first->message);
 	outbox->sent = 0;
-	parcel_drop(first);
+	queue_node_drop(first);
 }
 
 /* n bytes from the first on were sent. */
@@ -116,7 +116,7 @@ gather(const struct outbox *outbox, struct iovec *pieces, int *count)
 	size_t total = 0, skip = outbox->sent;
 
 	*count = 0;
-	for (const struct parcel *p = outbox->first; p != NULL && *count < PIECES_MAX; p = p->next) {
+	for (const struct queue_node *p = outbox->first; p != NULL && *count < PIECES_MAX; p = p->next) {
 		pieces[*count] = (struct iovec){p->message->bytes + skip, p->message->size - skip};
 		total += pieces[(*count)++].iov_len;
 		skip = 0;
@@ -149,15 +149,15 @@ outbox_send(struct outbox *outbox, int fd, bool last)
 void
 outbox_cut(struct outbox *outbox)
 {
-	struct parcel *first = outbox->sent != 0 ? outbox->first : NULL, *parcel;
+	struct queue_node *first = outbox->sent != 0 ? outbox->first : NULL, *queue_node;
 
-	parcel = first != NULL ? first->next : outbox->first;
-	while (parcel != NULL) {
-		struct parcel *next = parcel->next;
+	queue_node = first != NULL ? first->next : outbox->first;
+	while (queue_node != NULL) {
+		struct queue_node *next = queue_node->next;
 
-		outbox->held -= cost(parcel->message);
-		parcel_drop(parcel);
-		parcel = next;
+		outbox->held -= cost(queue_node->message);
+		queue_node_drop(queue_node);
+		queue_node = next;
 	}
 	outbox->first = outbox->last = first;
 	if (first != NULL)

@@ -22,12 +22,12 @@ struct message *message_new(size_t size);
 /* One user less; the last one frees it. */
 void message_release(struct message *message);
 
-struct parcel;
+struct queue_node;
 
 /* All zero is an empty one. */
 struct outbox {
-	struct parcel *first;
-	struct parcel *last;
+	struct queue_node *first;
+	struct queue_node *last;
 	size_t sent; /* of the first message */
 	size_t held; /* bytes that wait, with what it costs to hold them */
 };

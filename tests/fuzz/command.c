@@ -55,12 +55,12 @@ take(struct record_decoder *s, struct buffer *from, enum record_decoder_want wan
 
 	for (;;) {
 		record_decoder_look(s, buffer_head(from), buffer_held(from), want, &find);
-		if (find.kind != RECORD_PIECE)
+		if (find.kind != RECORD_CHUNK)
 			break;
 		/* A copy, so that reading beyond it is seen. */
-		command_account((char *)fuzz_edge(0, find.piece.at, find.piece.size), find.piece.size, exact, a);
+		command_account((char *)fuzz_edge(0, find.chunk.at, find.chunk.size), find.chunk.size, exact, a);
 		record_decoder_take(s, &find);
-		buffer_take(from, find.before + find.piece.size + find.after);
+		buffer_take(from, find.before + find.chunk.size + find.after);
 	}
 	if (find.kind == RECORD_BAD)
 		account_text(a, "\nbad");

@@ -12,19 +12,19 @@ event_tell(struct account *a, const struct reader_event *e, uint64_t offset)
 {
 	switch (e->kind) {
 	case READER_DATA:
-		account_text(a, !e->piece.first ? "" : e->piece.binary ? "B(" : "T(");
-		account_put(a, e->piece.at, e->piece.size);
-		account_text(a, e->piece.last ? ")" : "");
+		account_text(a, !e->chunk.first ? "" : e->chunk.binary ? "B(" : "T(");
+		account_put(a, e->chunk.at, e->chunk.size);
+		account_text(a, e->chunk.last ? ")" : "");
 		break;
 	case READER_PING:
 	case READER_PONG:
 		account_text(a, e->kind == READER_PING ? "[ping " : "[pong ");
-		account_put(a, e->piece.at, e->piece.size);
+		account_put(a, e->chunk.at, e->chunk.size);
 		account_text(a, "]");
 		break;
 	case READER_CLOSE:
 		account_number(a, "#", e->code);
-		account_put(a, e->piece.at, e->piece.size);
+		account_put(a, e->chunk.at, e->chunk.size);
 		break;
 	case READER_FAIL:
 		FUZZ_CHECK(e->why != NULL);
@@ -50,8 +50,8 @@ step(struct reader *r, const unsigned char *held, size_t n, size_t room, struct 
 	FUZZ_CHECK(used <= n);
 	FUZZ_CHECK(r->over || r->broken || memcmp(edge + used, before + used, n - used) == 0);
 	FUZZ_CHECK(!was.over || (used == n && e->kind == READER_MORE));
-	FUZZ_CHECK(e->kind != READER_DATA || (room > 0 && e->piece.size <= room));
-	FUZZ_CHECK(e->piece.at == NULL || (e->piece.at >= edge && e->piece.at + e->piece.size <= edge + n));
+	FUZZ_CHECK(e->kind != READER_DATA || (room > 0 && e->chunk.size <= room));
+	FUZZ_CHECK(e->chunk.at == NULL || (e->chunk.at >= edge && e->chunk.at + e->chunk.size <= edge + n));
 	*moved = used > 0 || (e->kind != READER_MORE && e->kind != READER_FULL);
 	FUZZ_CHECK(*moved || room == 0 || n < READER_NEEDS);
 	return used;

@@ -29,19 +29,19 @@ tell_event(struct account *a, const struct reader_event *e)
 
 	switch (e->kind) {
 	case READER_DATA:
-		tell(a, e->piece.binary ? "B(" : "T(", e->piece.first ? 2 : 0);
-		tell(a, e->piece.at, e->piece.size);
-		tell(a, ")", e->piece.last);
+		tell(a, e->chunk.binary ? "B(" : "T(", e->chunk.first ? 2 : 0);
+		tell(a, e->chunk.at, e->chunk.size);
+		tell(a, ")", e->chunk.last);
 		break;
 	case READER_PING:
 	case READER_PONG:
 		tell(a, &before[e->kind], 1);
-		tell(a, e->piece.at, e->piece.size);
+		tell(a, e->chunk.at, e->chunk.size);
 		tell(a, &behind[e->kind], 1);
 		break;
 	case READER_CLOSE:
 		tell(a, line, (size_t)snprintf(line, sizeof line, "#%u:", e->code));
-		tell(a, e->piece.at, e->piece.size);
+		tell(a, e->chunk.at, e->chunk.size);
 		break;
 	case READER_FAIL:
 		tell(a, line, (size_t)snprintf(line, sizeof line, "!%u@%zu", e->code, a->offset));
@@ -277,13 +277,13 @@ without_room_control_frames_pass_and_payload_waits(void)
 	struct reader_event e;
 	size_t used = reader_step(&r, in, 8, 0, &e);
 
-	CHECK(used == 3 && e.kind == READER_PING && e.piece.size == 1 && *e.piece.at == 'p');
+	CHECK(used == 3 && e.kind == READER_PING && e.chunk.size == 1 && *e.chunk.at == 'p');
 	used += reader_step(&r, in + used, 8 - used, 0, &e);
 	CHECK(used == 5 && e.kind == READER_FULL);
 	used += reader_step(&r, in + used, 8 - used, 0, &e);
 	CHECK(used == 5 && e.kind == READER_FULL);
 	used += reader_step(&r, in + used, 8 - used, 1, &e);
-	CHECK(used == 5 && e.kind == READER_DATA && e.piece.size == 0 && e.piece.first && e.piece.last);
+	CHECK(used == 5 && e.kind == READER_DATA && e.chunk.size == 0 && e.chunk.first && e.chunk.last);
 	used += reader_step(&r, in + used, 8 - used, 0, &e);
 	CHECK(used == 8 && e.kind == READER_PING);
 }
@@ -295,10 +295,10 @@ a_message_of_one_frame_tells_its_size(void)
 	unsigned char one[] = "\x81\x05Hello", two[] = "\x01\x05Hello\x80\x00";
 	struct reader_event e;
 
-	CHECK(reader_step(&r, one, 4, SIZE_MAX, &e) == 4 && e.sized && e.size == 5 && e.piece.size == 2);
+	CHECK(reader_step(&r, one, 4, SIZE_MAX, &e) == 4 && e.sized && e.size == 5 && e.chunk.size == 2);
 	r = from_server;
-	CHECK(reader_step(&r, two, 7, SIZE_MAX, &e) == 7 && !e.sized && e.piece.first && !e.piece.last);
-	CHECK(reader_step(&r, two + 7, 2, SIZE_MAX, &e) == 2 && !e.sized && e.piece.last);
+	CHECK(reader_step(&r, two, 7, SIZE_MAX, &e) == 7 && !e.sized && e.chunk.first && !e.chunk.last);
+	CHECK(reader_step(&r, two + 7, 2, SIZE_MAX, &e) == 2 && !e.sized && e.chunk.last);
 }
 
 static void

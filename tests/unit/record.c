@@ -17,15 +17,15 @@ split(enum record_mode mode, const char *in, size_t n, size_t chunk, bool ended,
 		bool last = end == n && ended;
 
 		record_decoder_look(&s, edge, held, last ? RECORD_END : RECORD_WHOLE, &f);
-		if (f.kind == RECORD_PIECE) {
-			if (f.piece.first)
-				PUT(f.piece.binary ? '<' : '(');
-			for (size_t i = 0; i < f.piece.size; i++)
-				PUT(f.piece.at[i]);
-			if (f.piece.last)
-				PUT(f.piece.binary ? '>' : ')');
+		if (f.kind == RECORD_CHUNK) {
+			if (f.chunk.first)
+				PUT(f.chunk.binary ? '<' : '(');
+			for (size_t i = 0; i < f.chunk.size; i++)
+				PUT(f.chunk.at[i]);
+			if (f.chunk.last)
+				PUT(f.chunk.binary ? '>' : ')');
 			record_decoder_take(&s, &f);
-			at += f.before + f.piece.size + f.after;
+			at += f.before + f.chunk.size + f.after;
 		}
 		unit_drop(edge, held);
 		if (f.kind == RECORD_BAD)
@@ -121,22 +121,22 @@ a_piece_may_leave_before_its_record_is_whole(void)
 	struct record_decoder_find f;
 
 	record_decoder_look(&s, in, 7, RECORD_ALL, &f);
-	CHECK(f.kind == RECORD_PIECE && f.before == 3 && f.piece.size == 4 && f.piece.first && !f.piece.last);
-	CHECK(f.piece.binary);
-	f.piece.size = 3;
+	CHECK(f.kind == RECORD_CHUNK && f.before == 3 && f.chunk.size == 4 && f.chunk.first && !f.chunk.last);
+	CHECK(f.chunk.binary);
+	f.chunk.size = 3;
 	record_decoder_take(&s, &f);
 	record_decoder_look(&s, in + 6, 1, RECORD_ALL, &f);
-	CHECK(f.kind == RECORD_PIECE && f.before == 0 && f.piece.size == 1 && !f.piece.first && !f.piece.last);
+	CHECK(f.kind == RECORD_CHUNK && f.before == 0 && f.chunk.size == 1 && !f.chunk.first && !f.chunk.last);
 	record_decoder_take(&s, &f);
 	record_decoder_look(&s, rest, 3, RECORD_WHOLE, &f);
 	CHECK(f.kind == RECORD_MORE);
 	record_decoder_look(&s, rest, 9, RECORD_WHOLE, &f);
-	CHECK(f.kind == RECORD_PIECE && f.piece.size == 4 && f.piece.last && f.after == 1 && !f.piece.first);
+	CHECK(f.kind == RECORD_CHUNK && f.chunk.size == 4 && f.chunk.last && f.after == 1 && !f.chunk.first);
 	CHECK(s.number == 0);
 	record_decoder_take(&s, &f);
 	CHECK(s.number == 1);
 	record_decoder_look(&s, rest + 5, 4, RECORD_WHOLE, &f);
-	CHECK(f.piece.first && f.piece.last && !f.piece.binary && f.piece.size == 0);
+	CHECK(f.chunk.first && f.chunk.last && !f.chunk.binary && f.chunk.size == 0);
 }
 
 static void
@@ -147,15 +147,15 @@ a_long_line_leaves_in_pieces(void)
 	struct record_decoder_find f;
 
 	record_decoder_look(&s, in, 4, RECORD_ALL, &f);
-	CHECK(f.kind == RECORD_PIECE && f.piece.size == 4 && f.piece.first && !f.piece.last && f.after == 0);
+	CHECK(f.kind == RECORD_CHUNK && f.chunk.size == 4 && f.chunk.first && !f.chunk.last && f.after == 0);
 	record_decoder_take(&s, &f);
 	record_decoder_look(&s, in + 4, 4, RECORD_ALL, &f);
-	CHECK(f.kind == RECORD_PIECE && f.piece.size == 2 && !f.piece.first && f.piece.last && f.after == 1);
+	CHECK(f.kind == RECORD_CHUNK && f.chunk.size == 2 && !f.chunk.first && f.chunk.last && f.after == 1);
 	record_decoder_take(&s, &f);
 	record_decoder_look(&s, in, 4, RECORD_ALL, &f);
 	record_decoder_take(&s, &f);
 	record_decoder_look(&s, in + 4, 0, RECORD_END, &f);
-	CHECK(f.kind == RECORD_PIECE && f.piece.size == 0 && !f.piece.first && f.piece.last);
+	CHECK(f.kind == RECORD_CHUNK && f.chunk.size == 0 && !f.chunk.first && f.chunk.last);
 	record_decoder_take(&s, &f);
 	record_decoder_look(&s, in + 4, 0, RECORD_END, &f);
 	CHECK(f.kind == RECORD_MORE);
@@ -171,19 +171,19 @@ bytes_are_one_binary_piece(void)
 	record_decoder_look(&s, in, 0, RECORD_END, &f);
 	CHECK(f.kind == RECORD_MORE);
 	record_decoder_look(&s, in, 3, RECORD_WHOLE, &f);
-	CHECK(f.kind == RECORD_PIECE && f.piece.size == 3 && f.piece.binary && f.piece.first && f.piece.last);
+	CHECK(f.kind == RECORD_CHUNK && f.chunk.size == 3 && f.chunk.binary && f.chunk.first && f.chunk.last);
 }
 
 /* A message handed to a joiner in pieces of the given size. */
 static void
-join(struct record_encoder *j, struct buffer *to, const char *text, size_t piece, bool binary, bool sized)
+join(struct record_encoder *j, struct buffer *to, const char *text, size_t chunk, bool binary, bool sized)
 {
 	size_t n = strlen(text), at = 0;
 
 	do {
-		struct piece p = {.at = (unsigned char *)(uintptr_t)text + at, .binary = binary, .first = at == 0};
+		struct chunk p = {.at = (unsigned char *)(uintptr_t)text + at, .binary = binary, .first = at == 0};
 
-		p.size = n - at < piece ? n - at : piece;
+		p.size = n - at < chunk ? n - at : chunk;
 		p.last = at + p.size == n;
 		CHECK(record_encoder_room(j, to) >= p.size);
 		record_encoder_put(j, to, &p, sized, n);
@@ -199,14 +199,14 @@ joins(enum record_mode mode, const char *want, size_t want_size)
 	unsigned char fill[512] = {0}, *storage = unit_at_edge(fill, sizeof fill);
 	bool good = true;
 
-	for (size_t piece = 1; piece < 15; piece++) {
+	for (size_t chunk = 1; chunk < 15; chunk++) {
 		for (int sized = 0; sized <= 1; sized++) {
 			struct buffer to = buffer_over(storage, 512);
 			struct record_encoder j = {.mode = mode};
 
-			join(&j, &to, "hello, world", piece, false, sized);
-			join(&j, &to, "", piece, true, sized);
-			join(&j, &to, "a\nb", piece, true, sized);
+			join(&j, &to, "hello, world", chunk, false, sized);
+			join(&j, &to, "", chunk, true, sized);
+			join(&j, &to, "a\nb", chunk, true, sized);
 			good = good && buffer_held(&to) == want_size && memcmp(storage, want, want_size) == 0;
 		}
 	}
@@ -233,7 +233,7 @@ what_is_held_of_a_broken_message_is_taken_back(void)
 		unsigned char storage[256], text[] = "xyz";
 		struct buffer to = buffer_over(storage, sizeof storage);
 		struct record_encoder j = {.mode = modes[i]};
-		struct piece whole = {text, 2, .first = true, .last = true}, part = {text, 3, .first = true};
+		struct chunk whole = {text, 2, .first = true, .last = true}, part = {text, 3, .first = true};
 		size_t before;
 
 		record_encoder_put(&j, &to, &whole, true, 2);
@@ -251,8 +251,8 @@ a_line_is_held_up_to_64k_and_then_passes_as_it_comes(void)
 	static unsigned char storage[128 << 10], text[64 << 10];
 	struct buffer to = buffer_over(storage, sizeof storage);
 	struct record_encoder j = {.mode = RECORD_LINE};
-	struct piece most = {text, sizeof text, .first = true}, end = {text, 0, .last = true};
-	struct piece one = {.at = text, .size = 1};
+	struct chunk most = {text, sizeof text, .first = true}, end = {text, 0, .last = true};
+	struct chunk one = {.at = text, .size = 1};
 
 	record_encoder_put(&j, &to, &most, false, 0);
 	CHECK(j.held == sizeof text);

@@ -1,11 +1,11 @@
 /* A piece of a message's payload, on its way in or out: in place, not owned. */
-#ifndef FITTINGS_PIECE_H
-#define FITTINGS_PIECE_H
+#ifndef FITTINGS_CHUNK_H
+#define FITTINGS_CHUNK_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-struct piece {
+struct chunk {
 	unsigned char *at;
 	size_t size;
 	bool binary; /* of a binary message, else of a text */
