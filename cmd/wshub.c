@@ -193,7 +193,7 @@ static struct {
 	struct deadlines polls, unreads;
 	struct deadline end, poll_at;
 	struct deadline unread; /* set while something waits for prog to read */
-	uint64_t seen;          /* how far prog had read when that was set */
+	uint64_t bytes_consumed;          /* how far prog had read when that was set */
 	unsigned char taken[HTTP_HEAD_MAX + TAKEN_SIZE + TAKEN_SIZE];
 	struct http_request request; /* that is looked at; all zero where none was whole */
 	char scratch[2 * HTTP_HEAD_MAX];
@@ -254,7 +254,7 @@ program_put(const char *bytes, size_t n, bool escaped)
 		n = command_escape((char *)room, bytes, n);
 	else
 		memcpy(room, bytes, n);
-	pipes_tell(&program.pipes, n);
+	pipes_queue(&program.pipes, n);
 }
 
 static void
@@ -313,19 +313,19 @@ unread_begin(void)
 {
 	if (server.unread.next != NULL)
 		return;
-	server.seen = pipes_seen(&program.pipes);
+	server.bytes_consumed = pipes_consumed(&program.pipes);
 	deadline_set(&server.loop, &server.unreads, &server.unread);
 }
 
 /* Prog has read up to there. */
 static void
-unread_look(uint64_t seen)
+unread_look(uint64_t bytes_consumed)
 {
 	if (!server.backpressure && server.poll_at.next == NULL)
 		deadline_drop(&server.unread);
-	if (server.unread.next == NULL || seen == server.seen)
+	if (server.unread.next == NULL || bytes_consumed == server.bytes_consumed)
 		return;
-	server.seen = seen;
+	server.bytes_consumed = bytes_consumed;
 	deadline_set(&server.loop, &server.unreads, &server.unread);
 }
 
@@ -333,7 +333,7 @@ static void
 clients_resume(void)
 {
 	server.backpressure = false;
-	unread_look(server.seen);
+	unread_look(server.bytes_consumed);
 	for (size_t i = 0; i < server.count; i++)
 		client_interest(server.clients[i]);
 }
@@ -352,7 +352,7 @@ program_flush(void)
 	if (buffer_held(&p->to) > STALL_AT) {
 		server.backpressure = true;
 		unread_begin();
-		unread_look(pipes_seen(p));
+		unread_look(pipes_consumed(p));
 	} else if (server.backpressure && buffer_held(&p->to) <= RESUME_AT) {
 		clients_resume();
 	}
@@ -819,7 +819,7 @@ deferred_close_begin(struct client *c, unsigned code, struct span reason)
 	if (reason.size != 0 && block_reserve(&c->message, reason.size, 2 * options.message))
 		buffer_put(&c->message, reason.at, reason.size);
 	c->stage = STAGE_CLOSED;
-	c->deferred_close = (struct deferred_close){.at = program.pipes.told, .code = code};
+	c->deferred_close = (struct deferred_close){.at = program.pipes.bytes_queued, .code = code};
 	client_clock(c, &server.unread_messages);
 	client_mark(c);
 	polls_begin();
@@ -833,7 +833,7 @@ deferred_close_tell(struct client *c)
 	const char *reason = (const char *)buffer_head(&c->message);
 
 	client_tell_end(c, c->deferred_close.code, (struct span){reason, buffer_held(&c->message)});
-	c->deferred_close.at = program.pipes.told;
+	c->deferred_close.at = program.pipes.bytes_queued;
 	client_clock(c, &server.unread_closes);
 }
 
@@ -866,26 +866,26 @@ deferred_close_answer(struct client *c)
 
 /* The first of the queue, where prog has read far enough for it. */
 static struct client *
-deferred_close_next(const struct deadlines *queue, uint64_t seen)
+deferred_close_next(const struct deadlines *queue, uint64_t bytes_consumed)
 {
 	struct deadline *first = deadlines_first(queue);
 
-	return first != NULL && client_of(first)->deferred_close.at <= seen ? client_of(first) : NULL;
+	return first != NULL && client_of(first)->deferred_close.at <= bytes_consumed ? client_of(first) : NULL;
 }
 
 static void
 deferred_closes_poll(void)
 {
-	uint64_t seen, done;
+	uint64_t bytes_consumed, done;
 
 	if (server.poll_at.next == NULL)
 		return;
-	seen = pipes_seen(&program.pipes);
-	for (struct client *c; (c = deferred_close_next(&server.unread_messages, seen)) != NULL;) {
+	bytes_consumed = pipes_consumed(&program.pipes);
+	for (struct client *c; (c = deferred_close_next(&server.unread_messages, bytes_consumed)) != NULL;) {
 		deferred_close_tell(c);
 		polls_begin();
 	}
-	for (struct client *c; (c = deferred_close_next(&server.unread_closes, seen)) != NULL;) {
+	for (struct client *c; (c = deferred_close_next(&server.unread_closes, bytes_consumed)) != NULL;) {
 		c->deferred_close.at = pipes_said(&program.pipes);
 		client_clock(c, &server.lasts);
 	}
@@ -895,7 +895,7 @@ deferred_closes_poll(void)
 	if (deadlines_first(&server.unread_messages) == NULL && deadlines_first(&server.unread_closes) == NULL
 	    && deadlines_first(&server.lasts) == NULL)
 		deadline_drop(&server.poll_at);
-	unread_look(seen);
+	unread_look(bytes_consumed);
 }
 
 /* The client says no more: all that waits for it goes out, and our Close behind it. */
@@ -1612,10 +1612,10 @@ client_has_closed(struct client *c, struct reader_event *e)
 static void
 unread_due(struct loop *loop, struct deadline *deadline)
 {
-	uint64_t seen = pipes_seen(&program.pipes);
+	uint64_t bytes_consumed = pipes_consumed(&program.pipes);
 	struct reader_event e;
 
-	if (seen == server.seen) {
+	if (bytes_consumed == server.bytes_consumed) {
 		for (struct deadline *d; (d = deadlines_first(&server.unread_messages)) != NULL;)
 			deferred_close_answer(client_of(d));
 		for (struct deadline *d; (d = deadlines_first(&server.unread_closes)) != NULL;)
@@ -1623,13 +1623,13 @@ unread_due(struct loop *loop, struct deadline *deadline)
 		for (size_t i = server.count; server.backpressure && i-- > 0;)
 			if (server.clients[i]->stage == STAGE_OPEN && client_has_closed(server.clients[i], &e))
 				client_said_all(server.clients[i], e.code, close_reason(&e));
-		if (server.backpressure && seen == 0 && program.records.number != 0) {
+		if (server.backpressure && bytes_consumed == 0 && program.records.number != 0) {
 			warn("%s: reads no input, further input is dropped", quoted(options.next[0]));
 			program_in_close();
 			clients_resume();
 		}
 	}
-	server.seen = seen;
+	server.bytes_consumed = bytes_consumed;
 	if (server.backpressure || server.poll_at.next != NULL)
 		deadline_set(loop, &server.unreads, deadline);
 }

@@ -32,10 +32,10 @@ pipes_room(struct pipes *p, size_t n)
 }
 
 void
-pipes_tell(struct pipes *p, size_t n)
+pipes_queue(struct pipes *p, size_t n)
 {
 	buffer_grow(&p->to, n);
-	p->told += n;
+	p->bytes_queued += n;
 }
 
 int
@@ -66,14 +66,14 @@ pipes_settle(struct pipes *p)
 }
 
 uint64_t
-pipes_seen(const struct pipes *p)
+pipes_consumed(const struct pipes *p)
 {
 	int unread = 0;
 
 	if (!p->in_open)
 		return UINT64_MAX;
 	(void)ioctl(p->in.fd, FIONREAD, &unread);
-	return p->told - buffer_held(&p->to) - (uint64_t)unread;
+	return p->bytes_queued - buffer_held(&p->to) - (uint64_t)unread;
 }
 
 uint64_t

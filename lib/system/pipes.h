@@ -17,7 +17,7 @@ struct pipes {
 	struct watch in;  /* what the program reads: ours to write */
 	struct watch out; /* what it writes */
 	struct buffer to, from; /* in blocks of the stock */
-	uint64_t told;    /* bytes that it was given to read so far */
+	uint64_t bytes_queued;    /* bytes that it was given to read so far */
 	uint64_t said;    /* bytes that were read of it */
 	bool in_open, out_open;
 };
@@ -27,7 +27,7 @@ int pipes_begin(struct loop *loop, struct pipes *pipes, int to, int from, size_t
 
 /* Room for n more bytes that it is to read, NULL where there is no memory; n of them are written. */
 unsigned char *pipes_room(struct pipes *pipes, size_t n);
-void pipes_tell(struct pipes *pipes, size_t n);
+void pipes_queue(struct pipes *pipes, size_t n);
 
 /* Writes as much as the pipe takes now. -1 with errno where it takes none any more (EPIPE: it was closed). */
 int pipes_write(struct pipes *pipes);
@@ -36,7 +36,7 @@ int pipes_write(struct pipes *pipes);
 void pipes_settle(struct pipes *pipes);
 
 /* How far the program has read in what it was told: all of it where it reads no more. */
-uint64_t pipes_seen(const struct pipes *pipes);
+uint64_t pipes_consumed(const struct pipes *pipes);
 
 /* How many bytes it has written by now. */
 uint64_t pipes_said(const struct pipes *pipes);

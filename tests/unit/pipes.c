@@ -41,32 +41,32 @@ tell(size_t n)
 
 	CHECK(room != NULL);
 	memset(room, 'x', n);
-	pipes_tell(&pipes, n);
+	pipes_queue(&pipes, n);
 }
 
 static void
 how_far_it_has_read_is_known_whatever_waits_in_memory_and_in_the_pipe(void)
 {
 	begin();
-	CHECK(pipes_seen(&pipes) == 0);
+	CHECK(pipes_consumed(&pipes) == 0);
 	tell(3 * PIPE_SIZE);
-	CHECK(pipes_seen(&pipes) == 0);
+	CHECK(pipes_consumed(&pipes) == 0);
 	CHECK(pipes_write(&pipes) == 0);
 	CHECK(buffer_held(&pipes.to) == 2 * PIPE_SIZE);
-	CHECK(pipes_seen(&pipes) == 0);
+	CHECK(pipes_consumed(&pipes) == 0);
 	CHECK(read(theirs_in, taken, 100) == 100);
-	CHECK(pipes_seen(&pipes) == 100);
+	CHECK(pipes_consumed(&pipes) == 100);
 	CHECK(read(theirs_in, taken, PIPE_SIZE) == PIPE_SIZE - 100);
 	CHECK(pipes_write(&pipes) == 0);
-	CHECK(pipes_seen(&pipes) == PIPE_SIZE);
+	CHECK(pipes_consumed(&pipes) == PIPE_SIZE);
 	tell(5);
 	CHECK(read(theirs_in, taken, PIPE_SIZE) == PIPE_SIZE);
 	CHECK(pipes_write(&pipes) == 0);
 	CHECK(read(theirs_in, taken, PIPE_SIZE) == PIPE_SIZE);
 	CHECK(pipes_write(&pipes) == 0);
-	CHECK(pipes_seen(&pipes) == 3 * PIPE_SIZE);
+	CHECK(pipes_consumed(&pipes) == 3 * PIPE_SIZE);
 	CHECK(read(theirs_in, taken, PIPE_SIZE) == 5);
-	CHECK(pipes_seen(&pipes) == pipes.told && pipes.told == 3 * PIPE_SIZE + 5);
+	CHECK(pipes_consumed(&pipes) == pipes.bytes_queued && pipes.bytes_queued == 3 * PIPE_SIZE + 5);
 	end();
 }
 
@@ -77,10 +77,10 @@ one_that_reads_no_more_has_read_all(void)
 	tell(10);
 	(void)close(theirs_in);
 	CHECK(pipes_write(&pipes) == -1 && errno == EPIPE);
-	CHECK(pipes_seen(&pipes) == 0);
+	CHECK(pipes_consumed(&pipes) == 0);
 	pipes_close_in(&loop, &pipes);
 	CHECK(!pipes.in_open && pipes.to.bytes == NULL);
-	CHECK(pipes_seen(&pipes) == UINT64_MAX);
+	CHECK(pipes_consumed(&pipes) == UINT64_MAX);
 	pipes_close_in(&loop, &pipes);
 	theirs_in = open("/dev/null", O_RDONLY);
 	end();
