@@ -412,7 +412,7 @@ relay_run(int fd, bool verbose)
 		.in = endpoint_over(STDIN_FILENO, false, &up),
 		.out = endpoint_over(STDOUT_FILENO, true, &down),
 		.from_server = {.fd = fd, .kind = ENDPOINT_SOCKET, .buffer = &down},
-		.to_server = {.fd = fd, .kind = ENDPOINT_SOCKET, .sink = true, .twin = &r.from_server, .buffer = &up},
+		.to_server = {.fd = fd, .kind = ENDPOINT_SOCKET, .sink = true, .same_socket = &r.from_server, .buffer = &up},
 	};
 	struct endpoint *const ports[] = {&r.in, &r.out, &r.from_server, &r.to_server};
 	const char *partial;

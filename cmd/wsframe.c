@@ -355,20 +355,20 @@ output_warn(const struct session *s, enum records_to_frames_kind kind, const cha
 
 /* What waits directly goes behind what tx holds; tx keeps room at its end. */
 static void
-direct_offer(struct session *s)
+zero_copy_offer(struct session *s)
 {
-	s->peer_out.behind = &s->up;
-	s->peer_out.behind_size = s->out.direct;
+	s->peer_out.second_iov = &s->up;
+	s->peer_out.second_iov_size = s->out.zero_copy_left;
 	if (s->tx.begin >= buffer_held(&s->tx))
 		buffer_pack(&s->tx);
 }
 
 static void
-direct_settle(struct session *s)
+zero_copy_settle(struct session *s)
 {
-	if (s->peer_out.behind_sent > 0)
-		records_to_frames_sent(&s->out, &s->up, s->peer_out.behind_sent);
-	s->peer_out.behind_sent = 0;
+	if (s->peer_out.second_iov_sent > 0)
+		records_to_frames_sent(&s->out, &s->up, s->peer_out.second_iov_sent);
+	s->peer_out.second_iov_sent = 0;
 }
 
 /* A wait that fails for good would make a turn of nothing, over and over. */
@@ -432,7 +432,7 @@ decode_end(struct session *s, const struct reader_event *e)
 	bool inside = e->kind == READER_MORE && frames_to_records_inside(&s->in, &s->rx);
 
 	record_encoder_drop(&s->in.records, &s->down);
-	s->prog.in.kept = 0;
+	s->prog.in.withheld = 0;
 	filter_write(&s->prog.in);
 	if (e->kind == READER_FAIL)
 		warn("byte %" PRIu64 ": %s%s", s->in.taken, e->why, hint_of(s, e->code));
@@ -456,7 +456,7 @@ decode_run(struct session *s)
 			continue;
 		if (kind == READER_CLOSE || kind == READER_FAIL || (kind == READER_MORE && s->peer_in.ended))
 			return decode_end(s, &e);
-		s->prog.in.kept = s->in.records.held;
+		s->prog.in.withheld = s->in.records.held;
 		filter_write(&s->prog.in);
 		if (kind == READER_FULL) {
 			if (down_grow(s) == NO_MEMORY)
@@ -486,9 +486,9 @@ encode_run(struct session *s)
 		}
 		if (kind == ENCODE_FULL && buffer_open(&s->tx, storage[TX]))
 			continue;
-		direct_offer(s);
+		zero_copy_offer(s);
 		filter_write(&s->peer_out);
-		direct_settle(s);
+		zero_copy_settle(s);
 		if (kind == ENCODE_MORE && s->prog.out.ended)
 			return STATUS_OK;
 		if (kind == ENCODE_MORE) {
@@ -538,7 +538,7 @@ stall_ms(const struct session *s)
 static bool
 control_fits(const struct session *s)
 {
-	return s->out.direct == 0 && !s->peer_out.blocked && buffer_room(&s->tx) >= 2 * FRAME_CONTROL_MAX;
+	return s->out.zero_copy_left == 0 && !s->peer_out.blocked && buffer_room(&s->tx) >= 2 * FRAME_CONTROL_MAX;
 }
 
 static void
@@ -626,8 +626,8 @@ peer_lose(struct session *s, const char *why)
 	s->read_at = s->now;
 	s->peer_out.ended = true;
 	s->output_over = true;
-	s->out.direct = s->out.after = 0;
-	s->peer_out.behind_size = 0;
+	s->out.zero_copy_left = s->out.after = 0;
+	s->peer_out.second_iov_size = 0;
 	buffer_take(&s->tx, buffer_held(&s->tx));
 }
 
@@ -722,7 +722,7 @@ frames_to_prog(struct session *s)
 			break;
 		}
 	}
-	s->prog.in.kept = s->in.records.held;
+	s->prog.in.withheld = s->in.records.held;
 	if (messages_are_enough(s)) {
 		s->output_over = true;
 		end_reason_set(s, END_PROGRAM, CLOSE_NORMAL);
@@ -762,10 +762,10 @@ prog_to_frames(struct session *s)
 		kind = records_to_frames_step(&s->out, &s->up, want_of(s), &s->tx, key_next(s), &why);
 		if (kind == ENCODE_FRAMED) {
 			key_used(s);
-			s->records_until = s->peer_out.moved + buffer_held(&s->tx) + s->out.direct;
+			s->records_until = s->peer_out.moved + buffer_held(&s->tx) + s->out.zero_copy_left;
 			s->asked = s->in.messages;
 		}
-		if (kind == ENCODE_FULL && s->out.direct == 0 && buffer_open(&s->tx, storage[TX]))
+		if (kind == ENCODE_FULL && s->out.zero_copy_left == 0 && buffer_open(&s->tx, storage[TX]))
 			kind = ENCODE_FRAMED;
 	}
 	if (s->output_over)
@@ -814,7 +814,7 @@ drop_undeliverable(struct session *s)
 		peer_lose(s, s->peer_out.error == EPIPE ? "ended without a Close" : strerror(s->peer_out.error));
 	if (s->prog.in.ended && !s->in.discard) {
 		s->in.discard = true;
-		s->in.records.held = s->prog.in.kept = 0;
+		s->in.records.held = s->prog.in.withheld = 0;
 		if (s->set.program == NULL)
 			stdout_failed(s);
 		else if (s->prog.in.error != 0 && s->prog.in.error != EPIPE)
@@ -822,7 +822,7 @@ drop_undeliverable(struct session *s)
 	}
 	if (s->in.discard)
 		buffer_take(&s->down, buffer_held(&s->down));
-	if (s->output_over && s->out.direct == 0)
+	if (s->output_over && s->out.zero_copy_left == 0)
 		buffer_take(&s->up, buffer_held(&s->up));
 	if (s->draining)
 		buffer_take(&s->rx, buffer_held(&s->rx));
@@ -997,7 +997,7 @@ hang_up(struct session *s)
 	if (!s->close_put && !s->lost && close_is_due(s)) {
 		s->due_at = s->due_at == 0 ? s->now : s->due_at;
 		s->output_over = true;
-		if (s->out.direct == 0)
+		if (s->out.zero_copy_left == 0)
 			close_send(s);
 		else
 			close_await_sent(s);
@@ -1025,7 +1025,7 @@ observe(struct session *s)
 		program_enlarge(&s->prog);
 		s->enlarged = true;
 	}
-	if (!s->peer_in.hung && !s->peer_over && !s->lost)
+	if (!s->peer_in.hup_seen && !s->peer_over && !s->lost)
 		s->read_at = s->now;
 	s->heard = s->peer_in.moved;
 	s->sent = s->peer_out.moved;
@@ -1140,7 +1140,7 @@ program_push(struct session *s)
 	if (s->prog.pid == 0 || s->term_step == TERM_STEP_NONE)
 		return;
 	if (!(s->peer_over || s->lost || s->signal_at != 0)) {
-		if (s->peer_in.hung)
+		if (s->peer_in.hup_seen)
 			program_give_up(s);
 		return;
 	}
@@ -1214,10 +1214,10 @@ flows_run(struct session *s)
 		frames_to_prog(s);
 		prog_to_frames(s);
 		hang_up(s);
-		direct_offer(s);
+		zero_copy_offer(s);
 		moved = endpoint_flush(&s->prog.in) != 0;
 		moved = endpoint_flush(&s->peer_out) != 0 || moved;
-		direct_settle(s);
+		zero_copy_settle(s);
 	} while (moved);
 }
 
@@ -1247,7 +1247,7 @@ turn_wait(struct session *s)
 	/* A wait that finds a descriptor ready lets no signal in. */
 	if (++s->turns % SIGNAL_TURNS == 0)
 		signals_let_in();
-	direct_settle(s);
+	zero_copy_settle(s);
 	buffers_open(s);
 	if (s->prog.out.moved - read >= FULL_READ && !s->enlarged) {
 		program_enlarge(&s->prog);
@@ -1327,7 +1327,7 @@ session_begin(struct session *s)
 	s->peer_out = endpoint_over(s->set.client ? CLIENT_OUT : STDOUT_FILENO, true, &s->tx);
 	s->peer_in.watched = true;
 	if (fds_same(s->peer_in.fd, s->peer_out.fd))
-		s->peer_out.twin = &s->peer_in;
+		s->peer_out.same_socket = &s->peer_in;
 	if (s->set.program == NULL) {
 		s->prog.in = endpoint_over(STDOUT_FILENO, true, &s->down);
 		s->prog.out = endpoint_over(STDIN_FILENO, false, &s->up);

@@ -34,7 +34,7 @@ frame_put(struct records_to_frames *o, struct buffer *from, const struct record_
 
 	buffer_grow(to, frame_encode(&frame, buffer_tail(to)));
 	buffer_take(from, find->before);
-	o->direct = p->size;
+	o->zero_copy_left = p->size;
 	o->after = p->last ? find->after : 0;
 	if (p->size <= ENCODE_COPY_MAX && p->size + ENCODE_RESERVE <= buffer_room(to)) {
 		payload = buffer_tail(to);
@@ -107,7 +107,7 @@ records_to_frames_step(struct records_to_frames *o, struct buffer *from, enum re
 	struct chunk *p = &find.chunk;
 	enum text text = TEXT_GOOD;
 
-	if (o->direct > 0 || buffer_room(to) < ENCODE_RESERVE + FRAME_HEAD_MAX)
+	if (o->zero_copy_left > 0 || buffer_room(to) < ENCODE_RESERVE + FRAME_HEAD_MAX)
 		return ENCODE_FULL;
 	record_decoder_look(&o->records, buffer_head(from), buffer_held(from), want, &find);
 	*why = find.why;
@@ -134,8 +134,8 @@ void
 records_to_frames_sent(struct records_to_frames *o, struct buffer *from, size_t n)
 {
 	buffer_take(from, n);
-	o->direct -= n;
-	if (o->direct == 0) {
+	o->zero_copy_left -= n;
+	if (o->zero_copy_left == 0) {
 		buffer_take(from, o->after);
 		o->after = 0;
 	}

@@ -27,7 +27,7 @@ struct records_to_frames {
 	bool replace;     /* what is not UTF-8 by U+FFFD */
 	uint64_t limit;   /* of a record's payload, 0 for none */
 	uint64_t size;    /* of the record under way, what left of it */
-	size_t direct;    /* bytes at the head of `from` that follow what `to` holds */
+	size_t zero_copy_left;    /* bytes at the head of `from` that follow what `to` holds */
 	size_t after;     /* bytes behind them to drop then */
 };
 

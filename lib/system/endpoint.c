@@ -77,16 +77,16 @@ static size_t
 pieces_of(const struct endpoint *endpoint, struct iovec pieces[2])
 {
 	struct buffer *b = endpoint->buffer;
-	size_t room = buffer_room(b), ready = buffer_held(b) - endpoint->kept;
+	size_t room = buffer_room(b), ready = buffer_held(b) - endpoint->withheld;
 
 	if (!endpoint->sink) {
 		pieces[0] = (struct iovec){buffer_tail(b), endpoint->limited && room > endpoint->most ? endpoint->most : room};
 		return 1;
 	}
 	pieces[0] = (struct iovec){buffer_head(b), ready};
-	if (endpoint->behind_size == 0)
+	if (endpoint->second_iov_size == 0)
 		return 1;
-	pieces[ready != 0] = (struct iovec){buffer_head(endpoint->behind) + endpoint->behind_sent, endpoint->behind_size};
+	pieces[ready != 0] = (struct iovec){buffer_head(endpoint->second_iov) + endpoint->second_iov_sent, endpoint->second_iov_size};
 	return ready != 0 ? 2 : 1;
 }
 
@@ -94,7 +94,7 @@ static void
 moved_on(struct endpoint *endpoint, size_t n)
 {
 	struct buffer *b = endpoint->buffer;
-	size_t ready = buffer_held(b) - endpoint->kept, behind = n > ready ? n - ready : 0;
+	size_t ready = buffer_held(b) - endpoint->withheld, second_iov = n > ready ? n - ready : 0;
 
 	endpoint->moved += n;
 	if (!endpoint->sink) {
@@ -103,16 +103,16 @@ moved_on(struct endpoint *endpoint, size_t n)
 		endpoint->ended = endpoint->limited && endpoint->most == 0;
 		return;
 	}
-	buffer_take(b, n - behind);
-	endpoint->behind_sent += behind;
-	endpoint->behind_size -= behind;
+	buffer_take(b, n - second_iov);
+	endpoint->second_iov_sent += second_iov;
+	endpoint->second_iov_size -= second_iov;
 	endpoint->blocked = endpoint_pending(endpoint);
 }
 
 bool
 endpoint_pending(const struct endpoint *endpoint)
 {
-	return buffer_held(endpoint->buffer) > endpoint->kept || endpoint->behind_size > 0;
+	return buffer_held(endpoint->buffer) > endpoint->withheld || endpoint->second_iov_size > 0;
 }
 
 ssize_t
@@ -173,9 +173,9 @@ source_interest(struct endpoint *endpoint)
 		buffer_pack(b);
 	if (endpoint_readable(endpoint))
 		return (struct pollfd){.fd = endpoint->fd, .events = POLLIN};
-	if (!endpoint->watched || endpoint->mute)
+	if (!endpoint->watched || endpoint->hup_ignored)
 		return (struct pollfd){.fd = -1};
-	return (struct pollfd){.fd = endpoint->fd, .events = endpoint->hung ? 0 : POLLRDHUP};
+	return (struct pollfd){.fd = endpoint->fd, .events = endpoint->hup_seen ? 0 : POLLRDHUP};
 }
 
 static struct pollfd
@@ -185,7 +185,7 @@ sink_interest(const struct endpoint *endpoint)
 		return (struct pollfd){.fd = -1};
 	if (endpoint_pending(endpoint))
 		return (struct pollfd){.fd = endpoint->fd, .events = POLLOUT};
-	if (endpoint->unwatched || (endpoint->twin != NULL && source_interest(endpoint->twin).fd >= 0))
+	if (endpoint->unwatched || (endpoint->same_socket != NULL && source_interest(endpoint->same_socket).fd >= 0))
 		return (struct pollfd){.fd = -1};
 	return (struct pollfd){.fd = endpoint->fd};
 }
@@ -211,8 +211,8 @@ hang(struct endpoint *endpoint, int events)
 			error = ECONNRESET;
 		return end(endpoint, error);
 	}
-	endpoint->hung = true;
-	endpoint->mute = (events & POLLHUP) != 0;
+	endpoint->hup_seen = true;
+	endpoint->hup_ignored = (events & POLLHUP) != 0;
 	return 1;
 }
 

@@ -33,18 +33,18 @@ struct endpoint {
 	bool blocked;          /* sink: it did not take all that it was last given */
 	bool paused;           /* source: not read while this is set */
 	bool watched;          /* source: notice its other end's end also while it is not read */
-	bool hung;             /* such an end was seen: only its loss can follow */
-	bool mute;             /* and poll(2) would tell of it for ever */
+	bool hup_seen;             /* such an end was seen: only its loss can follow */
+	bool hup_ignored;             /* and poll(2) would tell of it for ever */
 	bool unwatched;        /* sink: that nobody reads it is soon enough seen by the next write */
-	struct endpoint *twin;     /* sink: a source on the same socket, which tells of its end too */
+	struct endpoint *same_socket;     /* sink: a source on the same socket, which tells of its end too */
 	int error;             /* the errno behind the end, 0 for EOF */
 	struct buffer *buffer;
 	bool limited;          /* source: it ends after so many bytes more: */
 	size_t most;
-	size_t kept;           /* sink: bytes at the end of its buffer that are not to go yet */
-	const struct buffer *behind; /* sink: another buffer, whose head goes right behind what its own holds: */
-	size_t behind_size;    /* so many bytes of it still, */
-	size_t behind_sent;    /* and so many are written, which the owner takes from it */
+	size_t withheld;           /* sink: bytes at the end of its buffer that are not to go yet */
+	const struct buffer *second_iov; /* sink: another buffer, whose head goes right behind what its own holds: */
+	size_t second_iov_size;    /* so many bytes of it still, */
+	size_t second_iov_sent;    /* and so many are written, which the owner takes from it */
 	uint64_t moved;        /* bytes in all */
 };
 

@@ -43,19 +43,19 @@ pipe_in_run(struct pipe_in *in)
 static void
 wire_move(struct fuzz *f, struct buffer *frames, struct records_to_frames *o, struct buffer *from, struct pipe_in *in)
 {
-	while (buffer_held(frames) > 0 || o->direct > 0) {
+	while (buffer_held(frames) > 0 || o->zero_copy_left > 0) {
 		struct span part = {(char *)buffer_head(frames), buffer_held(frames)};
-		bool direct = part.size == 0;
+		bool zero_copy_left = part.size == 0;
 		size_t n;
 
-		if (direct)
-			part = (struct span){(char *)buffer_head(from), o->direct};
+		if (zero_copy_left)
+			part = (struct span){(char *)buffer_head(from), o->zero_copy_left};
 		buffer_pack(&in->frames);
 		n = fuzz_cut(f, part.size);
 		n = n < buffer_room(&in->frames) ? n : buffer_room(&in->frames);
 		FUZZ_CHECK(n > 0);
 		buffer_put(&in->frames, part.at, n);
-		if (direct)
+		if (zero_copy_left)
 			records_to_frames_sent(o, from, n);
 		else
 			buffer_take(frames, n);
@@ -77,7 +77,7 @@ records_to_frames_run(struct fuzz *f, struct records_to_frames *o, struct buffer
 		kind = records_to_frames_step(o, from, want, &frames, key, &why);
 		FUZZ_CHECK(buffer_held(from) <= before);
 		FUZZ_CHECK(kind != ENCODE_BAD_RECORD || why != NULL);
-		FUZZ_CHECK(kind != ENCODE_FULL || buffer_held(&frames) > 0 || o->direct > 0);
+		FUZZ_CHECK(kind != ENCODE_FULL || buffer_held(&frames) > 0 || o->zero_copy_left > 0);
 		if (kind != ENCODE_FRAMED || fuzz_cut(f, 2) == 1) {
 			wire_move(f, &frames, o, from, in);
 			buffer_pack(&frames);

@@ -237,7 +237,7 @@ a_sink_is_watched_where_its_twin_is_not(void)
 	socket_pair(fds);
 	in = endpoint_over(fds[0], false, &in_bytes);
 	out = endpoint_over(fds[0], true, &out_bytes);
-	out.twin = &in;
+	out.same_socket = &in;
 	(void)close(fds[1]);
 	CHECK(endpoints_wait(endpoints, 2, -1, NULL) == 1);
 	CHECK(in.ended && !out.ended);
@@ -255,15 +255,15 @@ sink_with_behind(int fd, int reader)
 	struct endpoint sink = endpoint_over(fd, true, &b);
 
 	buffer_put(&other, "behindmore", 10);
-	sink.kept = 4;
-	sink.behind = &other;
-	sink.behind_size = 6;
+	sink.withheld = 4;
+	sink.second_iov = &other;
+	sink.second_iov_size = 6;
 	CHECK(endpoint_move(&sink) == 9 && readable(reader, "ownbehind"));
-	CHECK(sink.behind_sent == 6 && sink.behind_size == 0 && buffer_held(&b) == 4 && !endpoint_pending(&sink));
-	sink.behind_size = 4;
+	CHECK(sink.second_iov_sent == 6 && sink.second_iov_size == 0 && buffer_held(&b) == 4 && !endpoint_pending(&sink));
+	sink.second_iov_size = 4;
 	CHECK(endpoint_move(&sink) == 4 && readable(reader, "more"));
-	CHECK(sink.behind_sent == 10 && sink.behind_size == 0 && buffer_held(&b) == 4);
-	sink.kept = 0;
+	CHECK(sink.second_iov_sent == 10 && sink.second_iov_size == 0 && buffer_held(&b) == 4);
+	sink.withheld = 0;
 	CHECK(endpoint_move(&sink) == 4 && readable(reader, "kept") && !endpoint_pending(&sink));
 }
 

@@ -328,12 +328,12 @@ a_long_payload_stays_where_it_is_and_follows_its_header(void)
 	memcpy(record + LONG, "\ny\n", 3);
 	out_start(&out, (struct records_to_frames){.records.mode = RECORD_LINE}, record, sizeof record);
 	CHECK(out_step(&out, RECORD_WHOLE) == ENCODE_FRAMED);
-	CHECK(out_holds(&out, BYTES("\x81\x7e\x40\x01")) && out.flow.direct == LONG);
+	CHECK(out_holds(&out, BYTES("\x81\x7e\x40\x01")) && out.flow.zero_copy_left == LONG);
 	CHECK(out_step(&out, RECORD_WHOLE) == ENCODE_FULL);
 	records_to_frames_sent(&out.flow, &out.from, 1);
-	CHECK(out.flow.direct == LONG - 1 && buffer_held(&out.from) == LONG + 2);
+	CHECK(out.flow.zero_copy_left == LONG - 1 && buffer_held(&out.from) == LONG + 2);
 	records_to_frames_sent(&out.flow, &out.from, LONG - 1);
-	CHECK(out.flow.direct == 0 && buffer_held(&out.from) == 2);
+	CHECK(out.flow.zero_copy_left == 0 && buffer_held(&out.from) == 2);
 	CHECK(out_all(&out, RECORD_WHOLE) == ENCODE_MORE);
 	CHECK(out_holds(&out, BYTES("\x81\x7e\x40\x01\x81\x01y")));
 }
