@@ -191,7 +191,7 @@ struct session {
 	struct endpoint peer_in, peer_out;
 	struct program prog;
 	struct buffer rx, tx;     /* from and to the peer */
-	struct buffer down, up;   /* to and from the program */
+	struct buffer to_child, from_child;   /* to and from the program */
 	struct frames_to_records in;
 	struct records_to_frames out;
 
@@ -237,7 +237,7 @@ struct session {
 	unsigned keys_left;
 };
 
-enum { RX, TX, DOWN, UP, BUFFERS };
+enum { RX, TX, TO_CHILD, FROM_CHILD, BUFFERS };
 
 static unsigned char storage[BUFFERS][FIRST_SIZE];
 
@@ -246,8 +246,8 @@ flows_begin(struct session *s, enum reader_peer peer)
 {
 	s->rx = buffer_over(storage[RX], FIRST_SIZE);
 	s->tx = buffer_over(storage[TX], FIRST_SIZE);
-	s->down = buffer_over(storage[DOWN], FIRST_SIZE);
-	s->up = buffer_over(storage[UP], FIRST_SIZE);
+	s->to_child = buffer_over(storage[TO_CHILD], FIRST_SIZE);
+	s->from_child = buffer_over(storage[FROM_CHILD], FIRST_SIZE);
 	s->in.reader.peer = (unsigned char)peer;
 	s->in.reader.limit = s->set.max;
 	s->in.reader.text_only = s->set.mode != RECORD_BYTES && s->set.mode != RECORD_TYPED;
@@ -294,8 +294,8 @@ buffers_open(struct session *s)
 {
 	if (buffer_room(&s->rx) == 0)
 		(void)buffer_open(&s->rx, storage[RX]);
-	if (buffer_room(&s->up) == 0)
-		(void)buffer_open(&s->up, storage[UP]);
+	if (buffer_room(&s->from_child) == 0)
+		(void)buffer_open(&s->from_child, storage[FROM_CHILD]);
 }
 
 /* What a burst needed goes back when it is over. */
@@ -304,8 +304,8 @@ buffers_shrink(struct session *s)
 {
 	mmap_buffer_shrink(&s->rx, storage[RX], FIRST_SIZE);
 	mmap_buffer_shrink(&s->tx, storage[TX], FIRST_SIZE);
-	mmap_buffer_shrink(&s->down, storage[DOWN], FIRST_SIZE);
-	mmap_buffer_shrink(&s->up, storage[UP], FIRST_SIZE);
+	mmap_buffer_shrink(&s->to_child, storage[TO_CHILD], FIRST_SIZE);
+	mmap_buffer_shrink(&s->from_child, storage[FROM_CHILD], FIRST_SIZE);
 }
 
 /* No room for what came. A netstring is held whole, so its message may need
@@ -313,13 +313,13 @@ buffers_shrink(struct session *s)
 enum growth { GROWN, ENOUGH, NO_MEMORY };
 
 static enum growth
-down_grow(struct session *s)
+to_child_grow(struct session *s)
 {
-	if (buffer_open(&s->down, storage[DOWN]))
+	if (buffer_open(&s->to_child, storage[TO_CHILD]))
 		return GROWN;
-	if (!frames_to_records_needs_more(&s->in, &s->down))
+	if (!frames_to_records_needs_more(&s->in, &s->to_child))
 		return ENOUGH;
-	return mmap_buffer_grow(&s->down, storage[DOWN], 2 * s->down.size) ? GROWN : NO_MEMORY;
+	return mmap_buffer_grow(&s->to_child, storage[TO_CHILD], 2 * s->to_child.size) ? GROWN : NO_MEMORY;
 }
 
 static enum record_decoder_want
@@ -329,15 +329,15 @@ want_of(const struct session *s)
 		return RECORD_WHOLE;
 	if (s->prog.out.ended)
 		return RECORD_END;
-	return buffer_held(&s->up) == BUFFER_SIZE ? RECORD_ALL : RECORD_WHOLE;
+	return buffer_held(&s->from_child) == BUFFER_SIZE ? RECORD_ALL : RECORD_WHOLE;
 }
 
 /* A record that is not whole wants the room in front of it. */
 static void
-up_pack(struct session *s)
+from_child_pack(struct session *s)
 {
-	if (buffer_room(&s->up) == 0)
-		buffer_pack(&s->up);
+	if (buffer_room(&s->from_child) == 0)
+		buffer_pack(&s->from_child);
 }
 
 static void
@@ -357,7 +357,7 @@ output_warn(const struct session *s, enum records_to_frames_kind kind, const cha
 static void
 zero_copy_offer(struct session *s)
 {
-	s->peer_out.second_iov = &s->up;
+	s->peer_out.second_iov = &s->from_child;
 	s->peer_out.second_iov_size = s->out.zero_copy_left;
 	if (s->tx.begin >= buffer_held(&s->tx))
 		buffer_pack(&s->tx);
@@ -367,7 +367,7 @@ static void
 zero_copy_settle(struct session *s)
 {
 	if (s->peer_out.second_iov_sent > 0)
-		records_to_frames_sent(&s->out, &s->up, s->peer_out.second_iov_sent);
+		records_to_frames_sent(&s->out, &s->from_child, s->peer_out.second_iov_sent);
 	s->peer_out.second_iov_sent = 0;
 }
 
@@ -431,7 +431,7 @@ decode_end(struct session *s, const struct reader_event *e)
 {
 	bool inside = e->kind == READER_MORE && frames_to_records_inside(&s->in, &s->rx);
 
-	record_encoder_drop(&s->in.records, &s->down);
+	record_encoder_drop(&s->in.records, &s->to_child);
 	s->prog.in.withheld = 0;
 	filter_write(&s->prog.in);
 	if (e->kind == READER_FAIL)
@@ -448,9 +448,9 @@ decode_run(struct session *s)
 
 	flows_begin(s, READER_OF_EITHER);
 	s->peer_in = endpoint_over(STDIN_FILENO, false, &s->rx);
-	s->prog.in = endpoint_over(STDOUT_FILENO, true, &s->down);
+	s->prog.in = endpoint_over(STDOUT_FILENO, true, &s->to_child);
 	for (;;) {
-		enum reader_kind kind = frames_to_records_step(&s->in, &s->rx, &s->down, &e);
+		enum reader_kind kind = frames_to_records_step(&s->in, &s->rx, &s->to_child, &e);
 
 		if (kind == READER_PING || kind == READER_PONG)
 			continue;
@@ -459,7 +459,7 @@ decode_run(struct session *s)
 		s->prog.in.withheld = s->in.records.held;
 		filter_write(&s->prog.in);
 		if (kind == READER_FULL) {
-			if (down_grow(s) == NO_MEMORY)
+			if (to_child_grow(s) == NO_MEMORY)
 				die(STATUS_FAILED, "byte %" PRIu64 ": %s", s->in.taken, strerror(ENOMEM));
 		} else {
 			filter_read(&s->peer_in);
@@ -475,10 +475,10 @@ encode_run(struct session *s)
 
 	flows_begin(s, READER_OF_EITHER);
 	s->out.limit = s->set.max_given ? s->set.max : 0;
-	s->prog.out = endpoint_over(STDIN_FILENO, false, &s->up);
+	s->prog.out = endpoint_over(STDIN_FILENO, false, &s->from_child);
 	s->peer_out = endpoint_over(STDOUT_FILENO, true, &s->tx);
 	for (;;) {
-		enum records_to_frames_kind kind = records_to_frames_step(&s->out, &s->up, want_of(s), &s->tx, key_next(s), &why);
+		enum records_to_frames_kind kind = records_to_frames_step(&s->out, &s->from_child, want_of(s), &s->tx, key_next(s), &why);
 
 		if (kind == ENCODE_FRAMED) {
 			key_used(s);
@@ -492,7 +492,7 @@ encode_run(struct session *s)
 		if (kind == ENCODE_MORE && s->prog.out.ended)
 			return STATUS_OK;
 		if (kind == ENCODE_MORE) {
-			up_pack(s);
+			from_child_pack(s);
 			filter_read(&s->prog.out);
 			buffers_open(s);
 		} else if (kind != ENCODE_FULL) {
@@ -604,7 +604,7 @@ end_reason_overrule(struct session *s, enum end_reason end_reason, unsigned code
 static void
 peer_end(struct session *s, enum end_reason end_reason, unsigned code)
 {
-	record_encoder_drop(&s->in.records, &s->down);
+	record_encoder_drop(&s->in.records, &s->to_child);
 	buffer_take(&s->rx, buffer_held(&s->rx));
 	s->peer_over = true;
 	s->peer_in.paused = true;
@@ -661,7 +661,7 @@ stdin_is_left(const struct session *s)
 {
 	if (s->set.program != NULL || s->on_terminal || !end_reason_open(s) || messages_are_enough(s))
 		return false;
-	return s->peer_out.moved < s->records_until || buffer_held(&s->up) > 0 || program_unsent(&s->prog) > 0;
+	return s->peer_out.moved < s->records_until || buffer_held(&s->from_child) > 0 || program_unsent(&s->prog) > 0;
 }
 
 static void
@@ -701,7 +701,7 @@ frames_to_prog(struct session *s)
 	struct reader_event e;
 
 	while (!s->peer_over) {
-		enum reader_kind kind = frames_to_records_step(&s->in, &s->rx, &s->down, &e);
+		enum reader_kind kind = frames_to_records_step(&s->in, &s->rx, &s->to_child, &e);
 
 		if (kind == READER_PING) {
 			pong(s, &e.chunk);
@@ -710,7 +710,7 @@ frames_to_prog(struct session *s)
 		} else if (kind == READER_FAIL) {
 			peer_fails(s, e.code, e.why);
 		} else if (kind == READER_FULL) {
-			enum growth growth = down_grow(s);
+			enum growth growth = to_child_grow(s);
 
 			if (growth == NO_MEMORY)
 				peer_fails(s, CLOSE_TOO_BIG, "a message over the memory that there is");
@@ -747,7 +747,7 @@ output_end(struct session *s)
 static bool
 no_more_read(const struct session *s)
 {
-	return s->set.program == NULL || buffer_room(&s->up) == 0;
+	return s->set.program == NULL || buffer_room(&s->from_child) == 0;
 }
 
 static void
@@ -759,7 +759,7 @@ prog_to_frames(struct session *s)
 	if (controls_flush(s) || s->close_put)
 		kind = ENCODE_FULL;
 	while (kind == ENCODE_FRAMED && !s->output_over) {
-		kind = records_to_frames_step(&s->out, &s->up, want_of(s), &s->tx, key_next(s), &why);
+		kind = records_to_frames_step(&s->out, &s->from_child, want_of(s), &s->tx, key_next(s), &why);
 		if (kind == ENCODE_FRAMED) {
 			key_used(s);
 			s->records_until = s->peer_out.moved + buffer_held(&s->tx) + s->out.zero_copy_left;
@@ -771,7 +771,7 @@ prog_to_frames(struct session *s)
 	if (s->output_over)
 		return;
 	if (kind == ENCODE_MORE)
-		up_pack(s);
+		from_child_pack(s);
 	if (kind == ENCODE_MORE && (s->prog.out.ended || (s->end_reason == END_SIGNAL && no_more_read(s))))
 		output_end(s);
 	if (kind == ENCODE_MORE || kind == ENCODE_FULL)
@@ -821,9 +821,9 @@ drop_undeliverable(struct session *s)
 			program_stdin_failed(s);
 	}
 	if (s->in.discard)
-		buffer_take(&s->down, buffer_held(&s->down));
+		buffer_take(&s->to_child, buffer_held(&s->to_child));
 	if (s->output_over && s->out.zero_copy_left == 0)
-		buffer_take(&s->up, buffer_held(&s->up));
+		buffer_take(&s->from_child, buffer_held(&s->from_child));
 	if (s->draining)
 		buffer_take(&s->rx, buffer_held(&s->rx));
 }
@@ -1082,7 +1082,7 @@ keep_alive(struct session *s)
 static size_t
 unread_look(struct session *s)
 {
-	size_t in_pipe = program_unread(&s->prog), unread = buffer_held(&s->down) + in_pipe;
+	size_t in_pipe = program_unread(&s->prog), unread = buffer_held(&s->to_child) + in_pipe;
 
 	if (s->read != s->prog.in.moved - in_pipe)
 		s->read_at = s->now;
@@ -1240,7 +1240,7 @@ turn_wait(struct session *s)
 	if (s->lost && endpoint_readable(&s->peer_in))
 		timeout = 0; /* what is there by now is all that comes */
 	/* Each read is a message of its own in plain bytes. */
-	s->prog.out.paused = (s->set.mode == RECORD_BYTES && buffer_held(&s->up) > 0)
+	s->prog.out.paused = (s->set.mode == RECORD_BYTES && buffer_held(&s->from_child) > 0)
 	    || (s->set.program == NULL && s->output_over) || (s->set.program == NULL && s->signal_at != 0);
 	s->reads = endpoint_readable(&s->peer_in);
 	moved = wait_for(endpoints, sizeof endpoints / sizeof *endpoints, timeout, signals_wait_mask());
@@ -1329,12 +1329,12 @@ session_begin(struct session *s)
 	if (fds_same(s->peer_in.fd, s->peer_out.fd))
 		s->peer_out.same_socket = &s->peer_in;
 	if (s->set.program == NULL) {
-		s->prog.in = endpoint_over(STDOUT_FILENO, true, &s->down);
-		s->prog.out = endpoint_over(STDIN_FILENO, false, &s->up);
+		s->prog.in = endpoint_over(STDOUT_FILENO, true, &s->to_child);
+		s->prog.out = endpoint_over(STDIN_FILENO, false, &s->from_child);
 		s->on_terminal = isatty(STDIN_FILENO);
 		return;
 	}
-	s->failure = program_begin(&s->prog, s->set.program, &s->down, &s->up);
+	s->failure = program_begin(&s->prog, s->set.program, &s->to_child, &s->from_child);
 	if (s->failure != 0)
 		end_reason_set(s, END_NOT_STARTED, CLOSE_INTERNAL_ERROR);
 }

@@ -39,28 +39,28 @@ own_endpoint(int fd, bool sink, struct buffer *buffer)
 static pid_t
 begin_piped(struct child_start *start, int *to, int *from, bool *exec_failed)
 {
-	int down[2], up[2];
+	int to_child[2], from_child[2];
 	pid_t pid;
 
 	*exec_failed = false;
-	if (pipe2(down, O_CLOEXEC) != 0)
+	if (pipe2(to_child, O_CLOEXEC) != 0)
 		return -1;
-	if (pipe2(up, O_CLOEXEC) != 0) {
-		close_both(down);
+	if (pipe2(from_child, O_CLOEXEC) != 0) {
+		close_both(to_child);
 		return -1;
 	}
-	start->in = down[0];
-	start->out = up[1];
+	start->in = to_child[0];
+	start->out = from_child[1];
 	pid = child_begin(start, exec_failed);
 	if (pid < 0) {
-		close_both(down);
-		close_both(up);
+		close_both(to_child);
+		close_both(from_child);
 		return -1;
 	}
-	(void)close(down[0]);
-	(void)close(up[1]);
-	*to = down[1];
-	*from = up[0];
+	(void)close(to_child[0]);
+	(void)close(from_child[1]);
+	*to = to_child[1];
+	*from = from_child[0];
 	return pid;
 }
 
@@ -108,20 +108,20 @@ program_spawn(char **argv, struct program_ends *ends)
 }
 
 int
-program_begin(struct program *p, char **argv, struct buffer *down, struct buffer *up)
+program_begin(struct program *p, char **argv, struct buffer *to_child, struct buffer *from_child)
 {
 	struct program_ends ends;
 	int status = program_spawn(argv, &ends);
 
 	if (status == 0)
 		*p = (struct program){
-			.pid = ends.pid, .in = own_endpoint(ends.to, true, down), .out = own_endpoint(ends.from, false, up),
+			.pid = ends.pid, .in = own_endpoint(ends.to, true, to_child), .out = own_endpoint(ends.from, false, from_child),
 			.watch = -1,
 		};
 	else
 		*p = (struct program){
-			.in = {.fd = -1, .sink = true, .ended = true, .buffer = down},
-			.out = {.fd = -1, .ended = true, .buffer = up},
+			.in = {.fd = -1, .sink = true, .ended = true, .buffer = to_child},
+			.out = {.fd = -1, .ended = true, .buffer = from_child},
 			.watch = -1,
 		};
 	return status;

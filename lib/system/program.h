@@ -33,7 +33,7 @@ struct program_ends {
 int program_spawn(char **argv, struct program_ends *ends);
 
 /* The same with ports over our ends, which are non-blocking; where it could not be started both have ended. */
-int program_begin(struct program *program, char **argv, struct buffer *down, struct buffer *up);
+int program_begin(struct program *program, char **argv, struct buffer *to_child, struct buffer *from_child);
 
 /*
  * Where the program has ended: reaps it, and sends the rest of its group
