@@ -3,8 +3,8 @@
  * handshake, and what answering takes besides the codec (the environment, the
  * page, the user's own authorization program, the log).
  */
-#ifndef FITTINGS_GATE_H
-#define FITTINGS_GATE_H
+#ifndef FITTINGS_ADMISSION_H
+#define FITTINGS_ADMISSION_H
 
 #include <errno.h>
 #include <getopt.h>
@@ -25,28 +25,28 @@
 #include "system/exec.h"
 
 enum {
-	GATE_HEAD_MS = 10 * 1000,
-	GATE_HEAD_MS_MAX = 24 * 60 * 60 * 1000,
-	GATE_PAGE_MAX = 16 * 1024 * 1024,
-	GATE_LINGER_MS = 1000, /* how long an answer may take to arrive before we go */
+	ADMISSION_HEAD_MS = 10 * 1000,
+	ADMISSION_HEAD_MS_MAX = 24 * 60 * 60 * 1000,
+	ADMISSION_PAGE_MAX = 16 * 1024 * 1024,
+	ADMISSION_LINGER_MS = 1000, /* how long an answer may take to arrive before we go */
 };
 
-enum { GATE_HOST = OPTION_LONG, GATE_CONSOLE, GATE_PAGE, GATE_REALM, GATE_OWN /* the first long option of a program's own */ };
+enum { ADMISSION_HOST = OPTION_LONG, ADMISSION_CONSOLE, ADMISSION_PAGE, ADMISSION_REALM, ADMISSION_OWN /* the first long option of a program's own */ };
 
 /* The rows of these options, for a program's table. */
-#define GATE_ROWS \
+#define ADMISSION_ROWS \
 	{'o', "origin", "ORIGIN", "let in pages of this origin too, null, or * for any"}, \
-	{GATE_HOST, "host", "NAME", "serve only this Host name (several: repeat)"}, \
+	{ADMISSION_HOST, "host", "NAME", "serve only this Host name (several: repeat)"}, \
 	{'s', "protocol", "NAME", "a subprotocol on offer (client: to ask for)"}, \
 	{'P', "path", "PATH", "serve only this path"}, \
 	{'a', "authorize", "PROGRAM", "let in only whom this program lets in (exit 0)"}, \
-	{GATE_REALM, "realm", "NAME", "ask a client that -a refuses for a password (Basic)"}, \
+	{ADMISSION_REALM, "realm", "NAME", "ask a client that -a refuses for a password (Basic)"}, \
 	{'H', "header", "FIELD", "add `Name: value' to the 101 and the page (client: the request)"}, \
 	{'t', "timeout", "TIME", "for the whole head (10s)"}, \
-	{GATE_CONSOLE, "console", NULL, "answer a browser with a WebSocket console"}, \
-	{GATE_PAGE, "page", "FILE", "answer a browser with this page"}
+	{ADMISSION_CONSOLE, "console", NULL, "answer a browser with a WebSocket console"}, \
+	{ADMISSION_PAGE, "page", "FILE", "answer a browser with this page"}
 
-struct gate {
+struct admission {
 	const char *authorize; /* program, NULL for none */
 	const char *page;      /* file, NULL for none */
 	int64_t limit_ms;
@@ -55,9 +55,9 @@ struct gate {
 };
 
 static inline void
-gate_rule(struct gate *gate, enum policy_kind kind)
+admission_rule(struct admission *admission, enum policy_kind kind)
 {
-	const char *why = policy_add(&gate->policy, kind, optarg);
+	const char *why = policy_add(&admission->policy, kind, optarg);
 
 	if (why == NULL)
 		return;
@@ -68,9 +68,9 @@ gate_rule(struct gate *gate, enum policy_kind kind)
 }
 
 static inline void
-gate_realm(struct gate *gate)
+admission_realm(struct admission *admission)
 {
-	const char *why = policy_set_realm(&gate->policy, optarg);
+	const char *why = policy_set_realm(&admission->policy, optarg);
 
 	if (why != NULL)
 		option_refuse(why);
@@ -78,37 +78,37 @@ gate_realm(struct gate *gate)
 
 /* Takes one of its options; the others are the program's. */
 static inline void
-gate_option(struct gate *gate, int key)
+admission_option(struct admission *admission, int key)
 {
 	switch (key) {
-	case 'o': gate_rule(gate, POLICY_ORIGIN); break;
-	case GATE_HOST: gate_rule(gate, POLICY_HOST); break;
-	case 's': gate_rule(gate, POLICY_PROTOCOL); break;
-	case 'P': gate_rule(gate, POLICY_PATH); break;
-	case 'a': gate->authorize = optarg; break;
-	case GATE_REALM: gate_realm(gate); break;
-	case 'H': gate_rule(gate, POLICY_FIELD); break;
-	case 't': gate->limit_ms = (int64_t)option_duration(1, GATE_HEAD_MS_MAX); break;
-	case GATE_CONSOLE: gate->console = true; break;
-	case GATE_PAGE: gate->page = optarg; break;
+	case 'o': admission_rule(admission, POLICY_ORIGIN); break;
+	case ADMISSION_HOST: admission_rule(admission, POLICY_HOST); break;
+	case 's': admission_rule(admission, POLICY_PROTOCOL); break;
+	case 'P': admission_rule(admission, POLICY_PATH); break;
+	case 'a': admission->authorize = optarg; break;
+	case ADMISSION_REALM: admission_realm(admission); break;
+	case 'H': admission_rule(admission, POLICY_FIELD); break;
+	case 't': admission->limit_ms = (int64_t)option_duration(1, ADMISSION_HEAD_MS_MAX); break;
+	case ADMISSION_CONSOLE: admission->console = true; break;
+	case ADMISSION_PAGE: admission->page = optarg; break;
 	}
 }
 
 /* Once, behind the last option: whether they go together. */
 static inline void
-gate_options_end(struct gate *gate, bool client)
+admission_options_end(struct admission *admission, bool client)
 {
 	struct span culprit;
-	const char *why = policy_fault(&gate->policy, client, &culprit);
+	const char *why = policy_fault(&admission->policy, client, &culprit);
 
 	if (why != NULL)
 		usage_refuse("%s: %s", quoted_bytes(culprit.at, culprit.size), why);
-	if (gate->console && gate->page != NULL)
+	if (admission->console && admission->page != NULL)
 		usage_refuse("--console and --page: there is one page");
-	if (gate->policy.realm != NULL && gate->authorize == NULL)
+	if (admission->policy.realm != NULL && admission->authorize == NULL)
 		usage_refuse("--realm goes with --authorize");
-	gate->policy.page = gate->console ? POLICY_CONSOLE : gate->page != NULL ? POLICY_FILE : POLICY_NO_PAGE;
-	if (client && (gate->authorize != NULL || gate->policy.page != POLICY_NO_PAGE))
+	admission->policy.page = admission->console ? POLICY_CONSOLE : admission->page != NULL ? POLICY_FILE : POLICY_NO_PAGE;
+	if (client && (admission->authorize != NULL || admission->policy.page != POLICY_NO_PAGE))
 		usage_refuse("--authorize, --console and --page are for a server");
 }
 
@@ -118,7 +118,7 @@ gate_options_end(struct gate *gate, bool client)
  * what it takes up. NULL where it does not fit.
  */
 static inline char **
-gate_environment_in(void *room, size_t *size, const struct http_request *request,
+admission_environment_in(void *room, size_t *size, const struct http_request *request,
     const struct handshake *decision, const struct cgi_connection *ends)
 {
 	extern char **environ;
@@ -147,7 +147,7 @@ gate_environment_in(void *room, size_t *size, const struct http_request *request
 
 /* The same in room of its own, to free. NULL where there is no memory. */
 static inline char **
-gate_environment(const struct http_request *request, const struct handshake *decision,
+admission_environment(const struct http_request *request, const struct handshake *decision,
     const struct cgi_connection *ends)
 {
 	extern char **environ;
@@ -161,7 +161,7 @@ gate_environment(const struct http_request *request, const struct handshake *dec
 	room = malloc(size);
 	if (room == NULL)
 		return NULL;
-	all = gate_environment_in(room, &size, request, decision, ends);
+	all = admission_environment_in(room, &size, request, decision, ends);
 	if (all == NULL)
 		free(room);
 	return all;
@@ -170,10 +170,10 @@ gate_environment(const struct http_request *request, const struct handshake *dec
 /* Starts the authorization program, in a process group of its own, with null as its stdin. Returns its
  * pid, or -1, having said why. */
 static inline pid_t
-gate_authorize(const struct gate *gate, char *const *environment, int null)
+admission_authorize(const struct admission *admission, char *const *environment, int null)
 {
-	char path[PATH_MAX], *const argv[] = {(char *)(uintptr_t)gate->authorize, NULL};
-	int error = exec_find(gate->authorize, path, sizeof path);
+	char path[PATH_MAX], *const argv[] = {(char *)(uintptr_t)admission->authorize, NULL};
+	int error = exec_find(admission->authorize, path, sizeof path);
 	struct child_start start = {
 		.path = path, .argv = argv, .envp = environment, .in = null, .out = STDERR_FILENO,
 		.own_group = true, .death_signal = SIGKILL,
@@ -186,20 +186,20 @@ gate_authorize(const struct gate *gate, char *const *environment, int null)
 		error = pid < 0 ? errno : 0;
 	}
 	if (pid < 0)
-		warn("%s: %s", quoted(gate->authorize), strerror(error));
+		warn("%s: %s", quoted(admission->authorize), strerror(error));
 	return pid;
 }
 
 /* What the authorization program's refusal is answered with. */
 static inline enum http_status
-gate_denial(const struct gate *gate)
+admission_denial(const struct admission *admission)
 {
-	return gate->policy.realm != NULL ? HTTP_UNAUTHORIZED : HTTP_FORBIDDEN;
+	return admission->policy.realm != NULL ? HTTP_UNAUTHORIZED : HTTP_FORBIDDEN;
 }
 
 /* The subprotocols that a client was let in without, because none of them is on offer; or empty. */
 static inline struct span
-gate_protocols_missed(const struct handshake *d, const struct http_request *request)
+admission_protocols_missed(const struct handshake *d, const struct http_request *request)
 {
 	struct span asked = {"", 0};
 
@@ -210,7 +210,7 @@ gate_protocols_missed(const struct handshake *d, const struct http_request *requ
 
 /* The log line of an answer: a refusal always, the others where verbose. */
 static inline void
-gate_log(const char *who, const struct handshake *d, const struct http_request *request, bool verbose)
+admission_log(const char *who, const struct handshake *d, const struct http_request *request, bool verbose)
 {
 	struct span protocol = d->protocol, missed;
 
@@ -222,7 +222,7 @@ gate_log(const char *who, const struct handshake *d, const struct http_request *
 	}
 	if (!verbose)
 		return;
-	missed = gate_protocols_missed(d, request);
+	missed = admission_protocols_missed(d, request);
 	warn("%s: %u %s%s%s", who, d->status, quoted_bytes(request->target.at, request->target.size),
 	    protocol.size != 0 ? ", protocol " : missed.size != 0 ? ", subprotocols not on offer: " : "",
 	    protocol.size != 0 ? quoted_bytes(protocol.at, protocol.size) : quoted_bytes(missed.at, missed.size));

@@ -78,7 +78,7 @@ enum {
 	POLL_MS_MAX = 64,
 };
 
-enum { KEY_HEADERS = GATE_OWN, KEY_FAN_OUT, KEY_REPLACE };
+enum { KEY_HEADERS = ADMISSION_OWN, KEY_FAN_OUT, KEY_REPLACE };
 
 static const struct option_row rows[] = {
 	{'v', "verbose", NULL, "say who connects and disconnects"},
@@ -92,7 +92,7 @@ static const struct option_row rows[] = {
 	{KEY_HEADERS, "headers", NULL, "tell prog the fields of each request"},
 	{KEY_FAN_OUT, "fan-out", NULL, "no prog: what one client sends goes to all others in its path"},
 	{KEY_REPLACE, "replace", NULL, "U+FFFD for what is not UTF-8 in the program's text"},
-	GATE_ROWS,
+	ADMISSION_ROWS,
 };
 
 static const struct usage usage = {
@@ -104,7 +104,7 @@ static const struct usage usage = {
 };
 
 static struct {
-	struct gate gate;
+	struct admission admission;
 	bool verbose, exact, headers, fan_out, replace;
 	uint64_t max, max_per_address; /* 0: any number */
 	size_t queue;
@@ -112,7 +112,7 @@ static struct {
 	int64_t ping_ms, close_ms;
 	char **next;
 } options = {
-	.gate.limit_ms = GATE_HEAD_MS, .max = MAX_DEFAULT, .queue = QUEUE_DEFAULT,
+	.admission.limit_ms = ADMISSION_HEAD_MS, .max = MAX_DEFAULT, .queue = QUEUE_DEFAULT,
 	.ping_ms = PING_DEFAULT_MS, .close_ms = CLOSE_DEFAULT_MS,
 };
 
@@ -950,7 +950,7 @@ static void
 headers_tell(const struct client *c)
 {
 	const struct http_fields *fields = &server.request.fields;
-	const bool realm = options.gate.policy.realm != NULL;
+	const bool realm = options.admission.policy.realm != NULL;
 
 	for (size_t i = 0; options.headers && i < fields->count; i++) {
 		struct strbuf text = scratch_text();
@@ -970,7 +970,7 @@ user_tell(const struct client *c)
 {
 	char *user = server.scratch;
 
-	if (options.gate.policy.realm != NULL && cgi_user(&server.request, user))
+	if (options.admission.policy.realm != NULL && cgi_user(&server.request, user))
 		program_tell(c, "user", user, strlen(user));
 }
 
@@ -1018,7 +1018,7 @@ page_renew(void)
 
 	if (server.page_fixed)
 		return true;
-	if (file_read(options.gate.page, GATE_PAGE_MAX, NULL, &file) != 0)
+	if (file_read(options.admission.page, ADMISSION_PAGE_MAX, NULL, &file) != 0)
 		return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOTSUP;
 	if ((server.page->size != file.size || memcmp(server.page->bytes, file.bytes, file.size) != 0)
 	    && (renewed = message_of(file.bytes, file.size)) != NULL) {
@@ -1038,13 +1038,13 @@ client_answer(struct client *c, struct handshake *d)
 	bool queued;
 
 	if (d->status == HTTP_OK && !page_renew()) {
-		warn("%s: %s", quoted(options.gate.page), strerror(errno));
+		warn("%s: %s", quoted(options.admission.page), strerror(errno));
 		handshake_refuse(d, HTTP_INTERNAL_ERROR, "cannot read the page");
 	}
 	/* client_open() logs the clients that are let in. */
-	gate_log(client_name(c), d, &server.request, options.verbose && (d->status != HTTP_SWITCHING_PROTOCOLS
-	    || gate_protocols_missed(d, &server.request).size != 0));
-	size = handshake_answer(&options.gate.policy, &server.request, d,
+	admission_log(client_name(c), d, &server.request, options.verbose && (d->status != HTTP_SWITCHING_PROTOCOLS
+	    || admission_protocols_missed(d, &server.request).size != 0));
+	size = handshake_answer(&options.admission.policy, &server.request, d,
 	    d->status == HTTP_OK ? server.page->size : 0, head);
 	queued = client_queue_once(c, message_of(head, size));
 	if (queued && d->status == HTTP_OK && span_equal(server.request.method, span_of("GET")))
@@ -1081,8 +1081,8 @@ client_authorize(struct client *c, const struct handshake *d)
 	if (address_local(c->watch.fd, &local) == 0 && local.any.sa_family != AF_UNIX)
 		(void)snprintf(port, sizeof port, "%u", (unsigned)address_port(&local));
 	ends.local_port = span_of(port);
-	environment = gate_environment(&server.request, d, &ends);
-	pid = environment == NULL ? -1 : gate_authorize(&options.gate, environment, server.null);
+	environment = admission_environment(&server.request, d, &ends);
+	pid = environment == NULL ? -1 : admission_authorize(&options.admission, environment, server.null);
 	free(environment);
 	if (pid < 0) {
 		client_refuse(c, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
@@ -1112,8 +1112,8 @@ head_take(struct client *c, const char *bytes, size_t n, bool asked)
 		client_refuse(c, HTTP_BAD_REQUEST, why);
 		return n;
 	}
-	handshake_check(&options.gate.policy, &server.request, &d);
-	if (options.gate.authorize != NULL && !asked
+	handshake_check(&options.admission.policy, &server.request, &d);
+	if (options.admission.authorize != NULL && !asked
 	    && (d.status == HTTP_SWITCHING_PROTOCOLS || d.status == HTTP_OK)) {
 		c->scan = (struct http_scan){0};
 		/* Not too many at once: it is looked at again when one has ended. */
@@ -1766,7 +1766,7 @@ auth_finish(struct client *c, int status)
 		head_again(c, true);
 		return;
 	}
-	client_refuse(c, gate_denial(&options.gate), "not let in");
+	client_refuse(c, admission_denial(&options.admission), "not let in");
 	client_mark(c);
 }
 
@@ -1851,19 +1851,19 @@ prog_begin(void)
 static void
 page_begin(void)
 {
-	struct time_limit limit = {.limit_ms = options.gate.limit_ms};
+	struct time_limit limit = {.limit_ms = options.admission.limit_ms};
 	struct span bytes = console_page();
 	struct file file = {0};
 
-	if (options.gate.policy.page == POLICY_NO_PAGE)
+	if (options.admission.policy.page == POLICY_NO_PAGE)
 		return;
-	if (options.gate.page != NULL) {
-		if (file_read(options.gate.page, GATE_PAGE_MAX, &limit, &file) != 0)
-			die(STATUS_FAILED, "%s: %s", quoted(options.gate.page),
+	if (options.admission.page != NULL) {
+		if (file_read(options.admission.page, ADMISSION_PAGE_MAX, &limit, &file) != 0)
+			die(STATUS_FAILED, "%s: %s", quoted(options.admission.page),
 			    errno == ETIMEDOUT ? "no end of file within --timeout" : strerror(errno));
 		bytes = (struct span){file.bytes, file.size};
 		if (!file.regular)
-			warn("%s: not a regular file: read once, %zu bytes", quoted(options.gate.page), file.size);
+			warn("%s: not a regular file: read once, %zu bytes", quoted(options.admission.page), file.size);
 	}
 	server.page_fixed = !file.regular;
 	server.page = message_of(bytes.at, bytes.size);
@@ -1878,7 +1878,7 @@ descriptors_begin(void)
 {
 	size_t left;
 
-	if (options.gate.authorize != NULL && (server.null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
+	if (options.admission.authorize != NULL && (server.null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
 		die(STATUS_FAILED, "/dev/null: %s", strerror(errno));
 	fds_raise_limit();
 	left = fds_left();
@@ -1912,11 +1912,11 @@ server_begin(void)
 	if (loop_open(&server.loop) != 0)
 		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
 	server.fan_share = TAKEN_SIZE;
-	queue_begin(&server.heads, options.gate.limit_ms, head_late);
+	queue_begin(&server.heads, options.admission.limit_ms, head_late);
 	queue_begin(&server.pings, options.ping_ms, ping_due);
 	queue_begin(&server.pongs, options.ping_ms, pong_late);
 	queue_begin(&server.closes, options.close_ms, client_late);
-	queue_begin(&server.lingers, GATE_LINGER_MS, client_late);
+	queue_begin(&server.lingers, ADMISSION_LINGER_MS, client_late);
 	/* These three only keep an order: prog's reading decides, and server.unread. */
 	queue_begin(&server.unread_messages, TIME_LIMIT_MS, deferred_close_late);
 	queue_begin(&server.unread_closes, TIME_LIMIT_MS, deferred_close_late);
@@ -1935,7 +1935,7 @@ sandbox_begin(void)
 {
 	const char *partial;
 
-	if (options.gate.authorize != NULL || options.gate.page != NULL)
+	if (options.admission.authorize != NULL || options.admission.page != NULL)
 		return;
 	partial = sandbox_enter(SANDBOX_SERVES | SANDBOX_PARENT);
 	if (partial != NULL && options.verbose)
@@ -1991,7 +1991,7 @@ option_take(int key)
 	case KEY_HEADERS: options.headers = true; break;
 	case KEY_FAN_OUT: options.fan_out = true; break;
 	case KEY_REPLACE: options.replace = true; break;
-	default: gate_option(&options.gate, key); break;
+	default: admission_option(&options.admission, key); break;
 	}
 }
 
@@ -2000,7 +2000,7 @@ options_read(int argc, char **argv)
 {
 	for (int key; (key = option_next(&usage, argc, argv)) != -1;)
 		option_take(key);
-	gate_options_end(&options.gate, false);
+	admission_options_end(&options.admission, false);
 	options.next = argv + optind;
 	if (options.fan_out && options.next[0] != NULL)
 		usage_refuse("--fan-out runs no program");

@@ -47,7 +47,7 @@ enum {
 
 static const struct option_row rows[] = {
 	{'v', "verbose", NULL, "say each connection let in, and those that ask nothing"},
-	GATE_ROWS,
+	ADMISSION_ROWS,
 	{'c', "client", "URL", "be the client, on fds 6 and 7: ask for this ws:// URL"},
 };
 
@@ -64,7 +64,7 @@ struct job {
 	struct client_url target;
 	bool verbose;
 	char **next;
-	struct gate gate;
+	struct admission admission;
 };
 
 /* The other side's head. */
@@ -200,13 +200,13 @@ session_environment(struct session *s)
 {
 	extern char **environ;
 	size_t size = ENVIRONMENT_SIZE;
-	char **all = gate_environment_in(session_room(s), &size, s->request, &s->decision,
+	char **all = admission_environment_in(session_room(s), &size, s->request, &s->decision,
 	    &s->connection.ends);
 
 	if (all != NULL)
 		session_take(s, size);
 	else
-		all = gate_environment(s->request, &s->decision, &s->connection.ends);
+		all = admission_environment(s->request, &s->decision, &s->connection.ends);
 	if (all == NULL)
 		return false;
 	environ = all;
@@ -248,7 +248,7 @@ session_decide(struct session *s, int found)
 	if (why != NULL)
 		handshake_refuse(&s->decision, HTTP_BAD_REQUEST, why);
 	else
-		handshake_check(&s->job.gate.policy, s->request, &s->decision);
+		handshake_check(&s->job.admission.policy, s->request, &s->decision);
 }
 
 /* The end of a program within the time limit: its wait status, or -1 if it had to be killed. It is not waited for
@@ -279,7 +279,7 @@ session_identify(struct session *s)
 {
 	char *user = session_room(s);
 
-	if (s->job.gate.policy.realm == NULL)
+	if (s->job.admission.policy.realm == NULL)
 		return true;
 	return unsetenv("HTTP_AUTHORIZATION") == 0 && (!cgi_user(s->request, user)
 	    || (setenv("AUTH_TYPE", "Basic", 1) == 0 && setenv("REMOTE_USER", user, 1) == 0));
@@ -297,7 +297,7 @@ session_authorize(struct session *s)
 	signals_catch(&child_signal, 1);
 	if (null < 0)
 		warn("/dev/null: %s", strerror(errno));
-	pid = null < 0 ? -1 : gate_authorize(&s->job.gate, environ, null);
+	pid = null < 0 ? -1 : admission_authorize(&s->job.admission, environ, null);
 	(void)close(null);
 	if (pid < 0) {
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
@@ -307,7 +307,7 @@ session_authorize(struct session *s)
 	if (status == -1)
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "no word in time");
 	else if (child_status(status) != 0)
-		handshake_refuse(&s->decision, gate_denial(&s->job.gate), "not let in");
+		handshake_refuse(&s->decision, admission_denial(&s->job.admission), "not let in");
 	else if (!session_identify(s))
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "no memory");
 }
@@ -318,7 +318,7 @@ session_send(const struct session *s, struct span bytes)
 {
 	while (bytes.size != 0) {
 		size_t chunk = bytes.size < PAGE_PIECE ? bytes.size : PAGE_PIECE;
-		struct time_limit limit = {.limit_ms = s->job.gate.limit_ms};
+		struct time_limit limit = {.limit_ms = s->job.admission.limit_ms};
 
 		if (timed_write(STDOUT_FILENO, bytes.at, chunk, &limit) != 0) {
 			warn("%s: write: %s", client_name(&s->connection), strerror(errno));
@@ -333,10 +333,10 @@ static bool
 session_answer(struct session *s, size_t page_size)
 {
 	char *answer = session_room(s);
-	size_t n = handshake_answer(&s->job.gate.policy, s->request, &s->decision, page_size, answer);
+	size_t n = handshake_answer(&s->job.admission.policy, s->request, &s->decision, page_size, answer);
 
 	if (s->job.verbose || s->decision.status >= HTTP_BAD_REQUEST)
-		gate_log(client_name(&s->connection), &s->decision, s->request, true);
+		admission_log(client_name(&s->connection), &s->decision, s->request, true);
 	return session_send(s, (struct span){answer, n});
 }
 
@@ -344,13 +344,13 @@ session_answer(struct session *s, size_t page_size)
 static int
 session_end(struct session *s)
 {
-	struct time_limit limit = {.limit_ms = GATE_LINGER_MS};
-	const char *path = s->job.gate.page;
+	struct time_limit limit = {.limit_ms = ADMISSION_LINGER_MS};
+	const char *path = s->job.admission.page;
 	struct span page = console_page();
 	struct file file = {0};
 	bool sent;
 
-	if (s->decision.status == HTTP_OK && path != NULL && file_read(path, GATE_PAGE_MAX, &s->limit, &file) != 0) {
+	if (s->decision.status == HTTP_OK && path != NULL && file_read(path, ADMISSION_PAGE_MAX, &s->limit, &file) != 0) {
 		warn("%s: %s", quoted(path), strerror(errno));
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "cannot read the page");
 	}
@@ -371,7 +371,7 @@ static int
 close_unstarted(int fd, int status, const unsigned char *key)
 {
 	unsigned char frame[FRAME_CONTROL_MAX];
-	struct time_limit limit = {.limit_ms = GATE_LINGER_MS};
+	struct time_limit limit = {.limit_ms = ADMISSION_LINGER_MS};
 	size_t n = frame_close(CLOSE_INTERNAL_ERROR, "", key, frame);
 
 	(void)timed_write(fd, (const char *)frame, n, &limit);
@@ -416,7 +416,7 @@ serve(struct session *s)
 {
 	int found, error;
 
-	s->limit.limit_ms = s->job.gate.limit_ms;
+	s->limit.limit_ms = s->job.admission.limit_ms;
 	s->head.bytes = s->arena;
 	fds_guard_stderr();
 	found = head_read(&s->head, STDIN_FILENO, &s->limit);
@@ -431,7 +431,7 @@ serve(struct session *s)
 		listeners_forget();
 		if (!session_environment(s))
 			handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "no memory");
-		else if (s->job.gate.authorize != NULL)
+		else if (s->job.admission.authorize != NULL)
 			session_authorize(s);
 	}
 	if (s->decision.status == HTTP_SWITCHING_PROTOCOLS)
@@ -510,7 +510,7 @@ body_missing(const void *state)
 static void
 client_refused(const struct job *job, const struct http_response *response, const char *why)
 {
-	struct time_limit limit = {.limit_ms = GATE_LINGER_MS};
+	struct time_limit limit = {.limit_ms = ADMISSION_LINGER_MS};
 	char body[CLIENT_BODY_MAX];
 	struct client_refusal refusal;
 	struct read_end end = {.find = body_find, .missing = body_missing, .state = &refusal};
@@ -533,7 +533,7 @@ static void
 client_check(const struct job *job, const struct http_response *response, const unsigned char *nonce)
 {
 	struct span protocol, culprit;
-	const char *why = client_response_fault(&job->gate.policy, response, nonce, &protocol, &culprit), *chosen;
+	const char *why = client_response_fault(&job->admission.policy, response, nonce, &protocol, &culprit), *chosen;
 
 	if (why != NULL && response->status != HTTP_SWITCHING_PROTOCOLS)
 		client_refused(job, response, why);
@@ -580,7 +580,7 @@ ask(struct session *s)
 {
 	const struct job *job = &s->job;
 	unsigned char nonce[CLIENT_NONCE_SIZE], key[FRAME_KEY_SIZE];
-	struct time_limit limit = {.limit_ms = job->gate.limit_ms};
+	struct time_limit limit = {.limit_ms = job->admission.limit_ms};
 	char *path = session_room(s), *request;
 	struct http_response response;
 	size_t n;
@@ -594,7 +594,7 @@ ask(struct session *s)
 	s->head.bytes = session_room(s);
 	random_fill(nonce, sizeof nonce);
 	random_fill(key, sizeof key);
-	n = client_request(&job->gate.policy, &job->target, nonce, request);
+	n = client_request(&job->admission.policy, &job->target, nonce, request);
 	if (n == 0)
 		usage_refuse("the request would be longer than 16 KiB");
 	client_compare(job);
@@ -623,9 +623,9 @@ options_read(struct job *job, int argc, char **argv)
 		else if (key == 'c')
 			url_set(job);
 		else
-			gate_option(&job->gate, key);
+			admission_option(&job->admission, key);
 	}
-	gate_options_end(&job->gate, job->url != NULL);
+	admission_options_end(&job->admission, job->url != NULL);
 	job->next = argv + optind;
 	if (job->next[0] == NULL)
 		usage_refuse("no program to run");
@@ -641,7 +641,7 @@ main(int argc, char **argv)
 	const char *fault;
 
 	fds_open_standard();
-	s->job.gate.limit_ms = GATE_HEAD_MS;
+	s->job.admission.limit_ms = ADMISSION_HEAD_MS;
 	options_read(&s->job, argc, argv);
 	fault = s->job.url == NULL ? connection_fault() : NULL;
 	if (fault != NULL)
