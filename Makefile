@@ -16,7 +16,7 @@ LIBC ?= $(if $(MUSL_START),musl,static)
 RESOLVER_LIBC ?= shared
 RESOLVERS := portscan-connect wsprobe
 
-LIB := $(wildcard lib/ground/*.c lib/codec/*.c lib/system/*.c)
+LIB := $(wildcard lib/base/*.c lib/sys/*.c lib/http/*.c lib/ws/*.c lib/csv/*.c lib/serve/*.c)
 PROGRAMS := $(basename $(notdir $(wildcard cmd/*.c)))
 UNITS := $(basename $(notdir $(wildcard tests/unit/*.c)))
 TOOLS := $(basename $(notdir $(wildcard tests/tools/*.c)))
@@ -111,7 +111,7 @@ $(foreach p,$(BENCHES),$(eval $(call program,$(B)/bench/$p,tests/bench/$p,shared
 $(B)/bench/tcp $(B)/bench/ws: $(B)/shared/tests/bench/load.o
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 # The assembler's .incbin tells the compiler nothing.
-$(foreach libc,$(LIBCS),$(B)/$(libc)/lib/codec/console.o): lib/codec/console.html
+$(foreach libc,$(LIBCS),$(B)/$(libc)/lib/ws/console.o): lib/ws/console.html
 .SECONDARY:
 
 # The variants: the same rules into another B.
@@ -181,7 +181,7 @@ bench-peers:
 # The main job: any filter as a WebSocket service, with a page to try it in a browser.
 .PHONY: run
 run: programs
-	@PATH="$(CURDIR)/$(B)/bin:$$PATH" lib/examples/run lib/examples/doctor
+	@PATH="$(CURDIR)/$(B)/bin:$$PATH" man/examples/run man/examples/doctor
 
 # systemd's units find the programs where they are installed.
 BINDIR = $(PREFIX)/bin
@@ -197,7 +197,7 @@ INSTALLED = $(PROGRAMS:%=$(BINDIR)/%) \
 	$(patsubst man/%.1,$(MANDIR)/man1/%.1,$(wildcard man/*.1)) $(patsubst man/%.7,$(MANDIR)/man7/%.7,$(wildcard man/*.7)) \
 	$(patsubst lib/systemd/%,$(UNITDIR)/%,$(wildcard lib/systemd/*)) \
 	$(PROGRAMS:%=$(BASHDIR)/%) $(ZSHDIR)/_fittings $(PROGRAMS:%=$(FISHDIR)/%.fish) \
-	$(patsubst lib/examples/%,$(EXAMPLEDIR)/%,$(wildcard lib/examples/*))
+	$(patsubst man/examples/%,$(EXAMPLEDIR)/%,$(wildcard man/examples/*))
 
 DIRS = $(patsubst %/,%,$(sort $(dir $(INSTALLED))))
 
@@ -216,8 +216,8 @@ install: programs
 	for name in $(PROGRAMS); do install -m 644 completions/fittings.bash "$(DESTDIR)$(BASHDIR)/$$name" \
 		&& install -m 644 completions/fittings.fish "$(DESTDIR)$(FISHDIR)/$$name.fish" || exit; done
 	install -m 644 completions/fittings.zsh "$(DESTDIR)$(ZSHDIR)/_fittings"
-	install -m 755 $(filter-out %.html,$(wildcard lib/examples/*)) "$(DESTDIR)$(EXAMPLEDIR)"
-	install -m 644 $(wildcard lib/examples/*.html) "$(DESTDIR)$(EXAMPLEDIR)"
+	install -m 755 $(filter-out %.html,$(wildcard man/examples/*)) "$(DESTDIR)$(EXAMPLEDIR)"
+	install -m 644 $(wildcard man/examples/*.html) "$(DESTDIR)$(EXAMPLEDIR)"
 uninstall:
 	rm -f $(INSTALLED:%="$(DESTDIR)%")
 	@made=$$(sort -ru $(MADE) 2>/dev/null); rm -f $(MADE); \

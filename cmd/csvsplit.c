@@ -11,21 +11,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "codec/csv.h"
-#include "codec/csv_header.h"
-#include "codec/csv_pick.h"
-#include "codec/csv_record.h"
-#include "codec/csv_select.h"
-#include "codec/csv_write.h"
-#include "codec/utf8.h"
-#include "ground/buffer.h"
-#include "ground/number.h"
-#include "ground/option.h"
-#include "ground/log.h"
-#include "ground/status.h"
-#include "system/clock.h"
-#include "system/fds.h"
-#include "system/stream.h"
+#include "csv/csv.h"
+#include "csv/csv_header.h"
+#include "csv/csv_pick.h"
+#include "csv/csv_record.h"
+#include "csv/csv_select.h"
+#include "csv/csv_write.h"
+#include "base/utf8.h"
+#include "base/buffer.h"
+#include "base/number.h"
+#include "base/option.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "sys/clock.h"
+#include "sys/fds.h"
+#include "sys/stream.h"
 
 enum {
 	IN_SIZE = 128 * 1024,

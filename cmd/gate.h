@@ -16,13 +16,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "codec/cgi.h"
-#include "codec/handshake.h"
-#include "codec/policy.h"
-#include "ground/option.h"
-#include "ground/log.h"
-#include "system/child.h"
-#include "system/exec.h"
+#include "ws/cgi.h"
+#include "ws/handshake.h"
+#include "ws/policy.h"
+#include "base/option.h"
+#include "base/log.h"
+#include "sys/child.h"
+#include "sys/exec.h"
 
 enum {
 	ADMISSION_HEAD_MS = 10 * 1000,

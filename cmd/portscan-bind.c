@@ -10,14 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ground/number.h"
-#include "ground/option.h"
-#include "ground/log.h"
-#include "ground/status.h"
-#include "system/address.h"
-#include "system/exec.h"
-#include "system/fds.h"
-#include "system/listen.h"
+#include "base/number.h"
+#include "base/option.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "sys/address.h"
+#include "sys/exec.h"
+#include "sys/fds.h"
+#include "sys/listen.h"
 
 /* BACKLOG: Linux's SOMAXCONN; the C libraries' constant may be older (musl's is 128). */
 enum { RANGES_MAX = 1024, KERNEL_CHOICES = 100, BACKLOG = 4096 };

@@ -14,16 +14,16 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "ground/number.h"
-#include "ground/option.h"
-#include "ground/log.h"
-#include "ground/status.h"
-#include "system/address.h"
-#include "system/clock.h"
-#include "system/exec.h"
-#include "system/fds.h"
-#include "system/endpoint.h"
-#include "system/sandbox.h"
+#include "base/number.h"
+#include "base/option.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "sys/address.h"
+#include "sys/clock.h"
+#include "sys/exec.h"
+#include "sys/fds.h"
+#include "sys/endpoint.h"
+#include "sys/sandbox.h"
 
 enum {
 	RANGES_MAX = 1024,

@@ -10,20 +10,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ground/option.h"
-#include "ground/log.h"
-#include "ground/status.h"
-#include "system/accept.h"
-#include "system/address.h"
-#include "system/child.h"
-#include "system/clock.h"
-#include "system/exec.h"
-#include "system/fds.h"
-#include "system/listen.h"
-#include "system/notify.h"
-#include "system/signals.h"
-#include "system/address_limit.h"
-#include "system/ucspi.h"
+#include "base/option.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "sys/accept.h"
+#include "sys/address.h"
+#include "sys/child.h"
+#include "sys/clock.h"
+#include "sys/exec.h"
+#include "sys/fds.h"
+#include "sys/listen.h"
+#include "sys/notify.h"
+#include "sys/signals.h"
+#include "sys/address_limit.h"
+#include "sys/ucspi.h"
 
 enum {
 	MAX_DEFAULT = 1024,

@@ -15,20 +15,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "codec/split.h"
-#include "ground/number.h"
-#include "ground/option.h"
-#include "ground/log.h"
-#include "ground/status.h"
-#include "system/address.h"
-#include "system/clock.h"
-#include "system/acceptor.h"
-#include "system/fds.h"
-#include "system/listen.h"
-#include "system/loop.h"
-#include "system/notify.h"
-#include "system/sandbox.h"
-#include "system/signals.h"
+#include "base/split.h"
+#include "base/number.h"
+#include "base/option.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "sys/address.h"
+#include "sys/clock.h"
+#include "sys/acceptor.h"
+#include "sys/fds.h"
+#include "sys/listen.h"
+#include "sys/loop.h"
+#include "sys/notify.h"
+#include "sys/sandbox.h"
+#include "sys/signals.h"
 
 enum {
 	STREAM_SIZE = 96 * 1024, /* taken and sent in one go: a third faster than 64 KiB, or 128 */

@@ -48,7 +48,7 @@ make_own() {
 }
 
 @test "build: the user's _FORTIFY_SOURCE in CPPFLAGS stays" {
-	make_own V=1 LIBC=shared CFLAGS=-O2 CPPFLAGS=-D_FORTIFY_SOURCE=2 "$own/shared/lib/ground/number.o"
+	make_own V=1 LIBC=shared CFLAGS=-O2 CPPFLAGS=-D_FORTIFY_SOURCE=2 "$own/shared/lib/base/number.o"
 	[ "$status" = 0 ]
 	[[ $output == *' -D_FORTIFY_SOURCE=2 '* && $output != *_FORTIFY_SOURCE=3* && $output != *-U_FORTIFY* ]]
 }

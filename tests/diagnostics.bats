@@ -74,7 +74,7 @@ formats() (
 			grep -oE '[ (](warn|die|usage_refuse|option_refuse|refuse|handshake_refuse|scan_refuse|bad|fail)\([^";{]*"([^"\\]|\\.)*"' |
 			sed -E 's/^[^"]*"(.*)"$/\1/' | sed "s|^|$file |"
 		case $file in
-		lib/codec/*|lib/system/listen.c|lib/system/connection.c)
+		lib/codec/*|lib/sys/listen.c|lib/sys/connection.c)
 			grep -v 'case HTTP_' "$file" | grep -oE 'return .*"[^"]* [^"]*";' | grep -oE '"[^"]+"' | tr -d '"' | grep ' ' | sed "s|^|$file |" ;;
 		esac
 	done | sort

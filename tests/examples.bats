@@ -102,7 +102,7 @@ hears() {
 	[ "$(portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port" wsframe -c -m 1 </dev/null)" = 'C:\new \q' ]
 	run_line wshub.1 "portscan-bind wshub grep --line-buffered '^[0-9]* text '"
 	[ "$(ask 'hello é \n')" = 'hello é \n' ]
-	cp "$BATS_TEST_DIRNAME"/../lib/examples/chat* .
+	cp "$BATS_TEST_DIRNAME"/../man/examples/chat* .
 	run_line wshub.1 'portscan-bind wshub --page chat.html --host localhost -P / -P /kitchen ./chat'
 	[[ $(ask hello /kitchen) == 'Welcome. What is your name?'* ]]
 	hostile='$(touch owned)' said=(-n '*' '\c%s' ';"`touch owned`' '" touch owned "')
@@ -256,10 +256,10 @@ readme() {
 	printf 'GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n' | portscan-connect -q -p "$n" | grep -q '^HTTP/1.1 403 '
 }
 
-@test "what lib/examples/run tells to type works where the programs are not in PATH" {
+@test "what man/examples/run tells to type works where the programs are not in PATH" {
 	local line
 	[ "$(readme Start | tail -n 1)" = 'PATH=$PWD/build/bin:$PATH' ]
-	start run "$BATS_TEST_DIRNAME/../lib/examples/run" sed -u 's/.*/<&>/'
+	start run "$BATS_TEST_DIRNAME/../man/examples/run" sed -u 's/.*/<&>/'
 	await run.out '^Ctrl-C'
 	line=$(sed -n 's/^Or from a shell: //p' run.out)
 	[ "$(echo hello | env -i PATH=/usr/bin:/bin sh -c "$line -m 1" 2>/dev/null)" = '<hello>' ]

@@ -1,4 +1,4 @@
-# What the sandbox forbids and keeps (lib/system/sandbox.h), and who is in it.
+# What the sandbox forbids and keeps (lib/sys/sandbox.h), and who is in it.
 load helper
 
 setup() {

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/mask.h"
-#include "codec/utf8.h"
+#include "ws/mask.h"
+#include "base/utf8.h"
 #include "load.h"
 
 enum { SIZE = 64 * 1024, REPEATS = 1000, ROUNDS = 5 };

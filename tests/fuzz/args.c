@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "ground/number.h"
-#include "system/listen.h"
+#include "base/number.h"
+#include "sys/listen.h"
 
 /* Returns whether the text is digits alone, and a number of at most 64 bits. */
 static bool

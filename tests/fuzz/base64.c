@@ -1,6 +1,6 @@
 /* Base64 against a reading bit by bit, and SHA-1 against one by the letter of FIPS 180-4. */
-#include "codec/base64.h"
-#include "codec/sha1.h"
+#include "ws/base64.h"
+#include "ws/sha1.h"
 #include "fuzz.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -4,10 +4,10 @@
  * wrong with its netstrings, and nothing behind that. And what a client says
  * stays on one line, and comes back as it was.
  */
-#include "codec/command.h"
-#include "codec/record.h"
+#include "ws/command.h"
+#include "ws/record.h"
 #include "fuzz.h"
-#include "ground/buffer.h"
+#include "base/buffer.h"
 #include "naive.h"
 
 static void

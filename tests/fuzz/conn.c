@@ -3,7 +3,7 @@
  * sequence the actions, the timer and both codes are those of a plain reading
  * of RFC 6455 sections 5.5 and 7, which keeps facts instead of a state.
  */
-#include "codec/conn.h"
+#include "ws/conn.h"
 #include "fuzz.h"
 
 struct facts {

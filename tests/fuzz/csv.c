@@ -2,7 +2,7 @@
  * The CSV scanner: both ways to ask it, on every path and at any cuts, give
  * what a reading by recursive descent gives.
  */
-#include "codec/csv.h"
+#include "csv/csv.h"
 
 #include "fuzz.h"
 #include "naive_csv.h"

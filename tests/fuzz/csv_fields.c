@@ -3,10 +3,10 @@
  * streaming pick write the same, and what they write, read naively, is the
  * fields that were selected.
  */
-#include "codec/csv_pick.h"
-#include "codec/csv_record.h"
-#include "codec/csv_select.h"
-#include "codec/csv_write.h"
+#include "csv/csv_pick.h"
+#include "csv/csv_record.h"
+#include "csv/csv_select.h"
+#include "csv/csv_write.h"
 #include "fuzz.h"
 #include "naive.h"
 #include "naive_csv.h"

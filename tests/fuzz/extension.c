@@ -5,7 +5,7 @@
  */
 #include <regex.h>
 
-#include "codec/extension.h"
+#include "ws/extension.h"
 #include "fuzz.h"
 
 #define TOKEN "[-!#$%&'*+.^_`|~0-9A-Za-z]"

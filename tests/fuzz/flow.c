@@ -3,10 +3,10 @@
  * frames through one small buffer, and these records again through another.
  * They are the naive splitting of the input, up to what is wrong with it.
  */
-#include "codec/frames_to_records.h"
-#include "codec/records_to_frames.h"
+#include "ws/frames_to_records.h"
+#include "ws/records_to_frames.h"
 #include "fuzz.h"
-#include "ground/span.h"
+#include "base/span.h"
 #include "naive.h"
 
 enum { SMALL = 20 << 10, LARGE = FUZZ_MAX * 2 };

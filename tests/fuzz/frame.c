@@ -2,7 +2,7 @@
  * The frame reader, for any peer: whatever the cuts and the room, it says what
  * the naive reading of the whole input says, at the same offsets.
  */
-#include "codec/reader.h"
+#include "ws/reader.h"
 
 #include "fuzz.h"
 #include "naive.h"

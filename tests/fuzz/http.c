@@ -3,11 +3,11 @@
  * bytes says, what is parsed lies in the head and makes it up again, and every
  * policy's answer and environment come out whole.
  */
-#include "codec/cgi.h"
-#include "codec/client.h"
-#include "codec/handshake.h"
-#include "codec/http.h"
-#include "codec/policy.h"
+#include "ws/cgi.h"
+#include "ws/url.h"
+#include "ws/handshake.h"
+#include "http/head.h"
+#include "ws/policy.h"
 #include "fuzz.h"
 
 /* What may not stand at i, by the rules of RFC 9112 section 2.2 and 5, looking back only. */

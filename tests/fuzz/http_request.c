@@ -5,10 +5,10 @@
  */
 #include <strings.h>
 
-#include "codec/base64.h"
-#include "codec/cgi.h"
-#include "codec/handshake.h"
-#include "codec/origin.h"
+#include "ws/base64.h"
+#include "ws/cgi.h"
+#include "ws/handshake.h"
+#include "http/origin.h"
 #include "fuzz.h"
 #include "naive_http.h"
 

@@ -1,8 +1,8 @@
 /* A server's answer, as the client reads it: the head, and whether it is one to our request. */
 #include <strings.h>
 
-#include "codec/client.h"
-#include "codec/handshake.h"
+#include "ws/url.h"
+#include "ws/handshake.h"
 #include "fuzz.h"
 #include "naive_http.h"
 

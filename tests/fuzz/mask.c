@@ -1,5 +1,5 @@
 /* Masking: at any alignment, phase and size what a loop over bytes gives, and nothing beside it. */
-#include "codec/mask.h"
+#include "ws/mask.h"
 
 #include "fuzz.h"
 

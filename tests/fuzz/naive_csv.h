@@ -2,7 +2,7 @@
 #ifndef FITTINGS_NAIVE_CSV_H
 #define FITTINGS_NAIVE_CSV_H
 
-#include "codec/csv.h"
+#include "csv/csv.h"
 #include "fuzz.h"
 
 enum { END_FIELD = 256, END_RECORD };

@@ -2,7 +2,7 @@
 #ifndef FITTINGS_NAIVE_HTTP_H
 #define FITTINGS_NAIVE_HTTP_H
 
-#include "codec/http.h"
+#include "http/head.h"
 #include "fuzz.h"
 
 /* As http_scan() of the whole input: every rule a look at the bytes before. */

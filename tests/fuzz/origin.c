@@ -2,9 +2,9 @@
 #include <regex.h>
 #include <strings.h>
 
-#include "codec/client.h"
-#include "codec/http.h"
-#include "codec/origin.h"
+#include "ws/url.h"
+#include "http/head.h"
+#include "http/origin.h"
 #include "fuzz.h"
 
 #define HOST "([-A-Za-z0-9._~!$&'()*+,;=]|%[0-9A-Fa-f][0-9A-Fa-f])+|\\[[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\\]"

@@ -1,5 +1,5 @@
 /* UTF-8: every path, at any cuts, gives what the naive reading gives. */
-#include "codec/utf8.h"
+#include "base/utf8.h"
 
 #include "fuzz.h"
 #include "naive.h"

@@ -278,7 +278,7 @@ three_meet() {
 @test "three wshubs behind HAProxy whose programs meet in Redis" {
 	redis_start
 	export REDIS="-p $redis"
-	three wshub "$BATS_TEST_DIRNAME/../../lib/examples/redischat"
+	three wshub "$BATS_TEST_DIRNAME/../../man/examples/redischat"
 	haproxy_for "${ports[@]}"
 	three_meet
 }
@@ -377,9 +377,9 @@ three_meet() {
 @test "two tabs of a browser meet in the chat, on its page" {
 	need chromium
 	need node
-	examples=$BATS_TEST_DIRNAME/../../lib/examples
+	examples=$BATS_TEST_DIRNAME/../../man/examples
 	page=$BATS_TEST_DIRNAME/../browser/page.js
-	recipe 'chat[.]html .*-P /kitchen' "s|wshub|wshub -v|; s|lib/examples|$examples|g"
+	recipe 'chat[.]html .*-P /kitchen' "s|wshub|wshub -v|; s|man/examples|$examples|g"
 	said='document.body.innerText.includes'
 	start ann node "$page" "http://localhost:$port/kitchen" "until(() => $said('Welcome'))" \
 		"text.value = 'Ann', document.querySelector('form').requestSubmit()" "until(() => $said('Bob: hello Ann'))"

@@ -9,7 +9,7 @@ need() {
 	command -v "$1" >/dev/null || skip "no $1"
 }
 
-chat=$BATS_TEST_DIRNAME/../../lib/examples/chat.html
+chat=$BATS_TEST_DIRNAME/../../man/examples/chat.html
 
 # In the page: what stands in the log at its next frame, without the times.
 rows="new Promise(requestAnimationFrame).then(() =>
@@ -28,7 +28,7 @@ browse() {
 	serve tcpaccept wsupgrade --console --host localhost wsframe cat
 	curl -sS -D head -o page "http://localhost:$port/"
 	grep -q $'^HTTP/1.1 200 OK\r$' head
-	cmp page "$BATS_TEST_DIRNAME/../../lib/codec/console.html"
+	cmp page "$BATS_TEST_DIRNAME/../../lib/ws/console.html"
 	curl -sS --http1.0 "http://localhost:$port/" | cmp - page
 	curl -sS -i -X OPTIONS -H 'Host: evil' "http://localhost:$port/any" >options
 	same <(tr -d '\r' <options) 'HTTP/1.1 204 No Content' 'Allow: GET, HEAD, OPTIONS' 'Connection: close' ''
@@ -118,7 +118,7 @@ browse() {
 	serve tcpaccept wsupgrade --console --host localhost --realm 'Ann'\''s "own"' -a ./may wsframe sh -c 'echo "$AUTH_TYPE $REMOTE_USER"; read line'
 	run curl -s -o /dev/null -w '%{http_code}' -u ann:wrong "http://localhost:$port/"
 	[ "$output" = 401 ]
-	curl -sS --anyauth -u 'ann:se cret' "http://localhost:$port/" | cmp - "$BATS_TEST_DIRNAME/../../lib/codec/console.html"
+	curl -sS --anyauth -u 'ann:se cret' "http://localhost:$port/" | cmp - "$BATS_TEST_DIRNAME/../../lib/ws/console.html"
 	browse "http://ann:se%20cret@localhost:$port/" 'until(() => document.querySelector("pre")).then(e => e.innerText)'
 	[ "${lines[0]}" = '"Basic ann"' ]
 }

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "system/sandbox.h"
+#include "sys/sandbox.h"
 
 enum { NO_SANDBOX = 99, X32_GETPID = 0x40000000 + 39 };
 

@@ -43,7 +43,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "codec/handshake.h"
+#include "ws/handshake.h"
 
 enum { STEPS = 256, TAKE_MS = 2000, DRIBBLE_MS = 20 };
 

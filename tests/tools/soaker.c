@@ -27,8 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "codec/frame.h"
-#include "codec/mask.h"
+#include "ws/frame.h"
+#include "ws/mask.h"
 
 enum {
 	PATIENCE_S = 30,

@@ -36,10 +36,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ground/number.h"
-#include "ground/option.h"
-#include "ground/log.h"
-#include "ground/status.h"
+#include "base/number.h"
+#include "base/option.h"
+#include "base/log.h"
+#include "base/status.h"
 #include "wsprobe_frames.h"
 #include "wsprobe_http.h"
 

@@ -1,4 +1,4 @@
-#include "system/accept.h"
+#include "sys/accept.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "system/address.h"
+#include "sys/address.h"
 
 #include <arpa/inet.h>
 

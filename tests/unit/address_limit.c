@@ -1,4 +1,4 @@
-#include "system/address_limit.h"
+#include "sys/address_limit.h"
 
 #include "unit.h"
 

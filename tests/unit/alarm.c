@@ -1,12 +1,12 @@
-#include "system/alarm.h"
+#include "sys/alarm.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
-#include "system/clock.h"
-#include "system/signals.h"
+#include "sys/clock.h"
+#include "sys/signals.h"
 #include "unit.h"
 
 enum { SOON_MS = 20, LATER_MS = 100 * 1000, LATEST_MS = 200 * 1000 };

@@ -1,5 +1,5 @@
 /* Base64 against RFC 4648 section 10 and what must be refused. */
-#include "codec/base64.h"
+#include "ws/base64.h"
 
 #include "unit.h"
 

@@ -1,4 +1,4 @@
-#include "codec/conn.h"
+#include "ws/conn.h"
 
 #include "unit.h"
 

@@ -2,7 +2,7 @@
  * The scanner beside a naive machine of twenty lines: all that they say of an
  * input must be equal, on every path, however the input is cut.
  */
-#include "codec/csv.h"
+#include "csv/csv.h"
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "codec/csv_header.h"
+#include "csv/csv_header.h"
 
 #include "unit.h"
 

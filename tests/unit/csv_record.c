@@ -1,5 +1,5 @@
 /* A record held whole, in storage that is too small at first. */
-#include "codec/csv_record.h"
+#include "csv/csv_record.h"
 
 #include "unit.h"
 

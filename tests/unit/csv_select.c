@@ -1,4 +1,4 @@
-#include "codec/csv_select.h"
+#include "csv/csv_select.h"
 
 #include "unit.h"
 

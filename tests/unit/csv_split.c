@@ -1,4 +1,4 @@
-#include "codec/split.h"
+#include "base/split.h"
 
 #include "unit.h"
 

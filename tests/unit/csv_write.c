@@ -3,8 +3,8 @@
  * (csv_record): both the same, however the input is cut and however small the
  * output buffer is.
  */
-#include "codec/csv_pick.h"
-#include "codec/csv_record.h"
+#include "csv/csv_pick.h"
+#include "csv/csv_record.h"
 
 #include "unit.h"
 

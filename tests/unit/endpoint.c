@@ -1,4 +1,4 @@
-#include "system/endpoint.h"
+#include "sys/endpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>

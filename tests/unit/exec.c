@@ -1,4 +1,4 @@
-#include "system/exec.h"
+#include "sys/exec.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* The negotiation of permessage-deflate: RFC 7692 section 7.1, in lists as RFC 6455 section 9.1 has them. */
-#include "codec/extension.h"
+#include "ws/extension.h"
 
 #include "unit.h"
 

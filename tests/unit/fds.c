@@ -1,4 +1,4 @@
-#include "system/fds.h"
+#include "sys/fds.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* Frames to records (inflow) and records to frames (outflow), through small buffers. */
-#include "codec/frames_to_records.h"
-#include "codec/records_to_frames.h"
+#include "ws/frames_to_records.h"
+#include "ws/records_to_frames.h"
 
 #include "unit.h"
 

@@ -1,4 +1,4 @@
-#include "codec/frame.h"
+#include "ws/frame.h"
 
 #include "unit.h"
 

@@ -1,10 +1,10 @@
 /* The opening handshake: who is let in, what is answered, which answer is one (RFC 6455 section 4). */
-#include "codec/handshake.h"
+#include "ws/handshake.h"
 
-#include "codec/cgi.h"
-#include "codec/client.h"
-#include "codec/origin.h"
-#include "codec/policy.h"
+#include "ws/cgi.h"
+#include "ws/url.h"
+#include "http/origin.h"
+#include "ws/policy.h"
 
 #include "unit.h"
 

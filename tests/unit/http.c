@@ -1,5 +1,5 @@
 /* HTTP heads: their end, found at any cutting, and what is in them (RFC 9112, RFC 9110 section 5). */
-#include "codec/http.h"
+#include "http/head.h"
 
 #include "unit.h"
 

@@ -1,4 +1,4 @@
-#include "system/ids.h"
+#include "sys/ids.h"
 
 #include <stdlib.h>
 

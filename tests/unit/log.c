@@ -1,4 +1,4 @@
-#include "ground/log.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "system/loop.h"
+#include "sys/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,8 +6,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "system/clock.h"
-#include "system/signals.h"
+#include "sys/clock.h"
+#include "sys/signals.h"
 #include "unit.h"
 
 enum { ENDS = 600 };

@@ -1,4 +1,4 @@
-#include "codec/mask.h"
+#include "ws/mask.h"
 #include "unit.h"
 
 static const unsigned char key[4] = {0x37, 0xfa, 0x21, 0x3d};

@@ -1,4 +1,4 @@
-#include "ground/number.h"
+#include "base/number.h"
 
 #include "unit.h"
 

@@ -1,4 +1,4 @@
-#include "system/pipes.h"
+#include "sys/pipes.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "codec/reader.h"
+#include "ws/reader.h"
 
 #include "unit.h"
 

@@ -1,4 +1,4 @@
-#include "codec/record.h"
+#include "ws/record.h"
 
 #include "unit.h"
 

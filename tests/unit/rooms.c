@@ -1,4 +1,4 @@
-#include "system/rooms.h"
+#include "serve/rooms.h"
 
 #include <stdio.h>
 #include <time.h>

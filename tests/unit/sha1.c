@@ -1,5 +1,5 @@
 /* SHA-1 against FIPS 180-4's examples and RFC 6455 section 1.3. */
-#include "codec/sha1.h"
+#include "ws/sha1.h"
 
 #include "unit.h"
 

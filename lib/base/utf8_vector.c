@@ -1,0 +1,193 @@
+/*
+ * Validation by table look-up as in J. Keiser and D. Lemire, "Validating UTF-8
+ * in less than one instruction per byte" (2021). For each byte and the one
+ * before it, three look-ups of 16 entries (high and low half of the earlier
+ * byte, high half of the later) give sets of what would be wrong with such a
+ * pair; what is in all three sets is wrong. One of the sets, TWO_TAILS, is
+ * right exactly behind the lead of three or four bytes, which is compared apart.
+ */
+#include "base/utf8_vector.h"
+
+#include "base/cpu.h"
+
+#if defined(__x86_64__) || defined(__i386__)
+
+#include <immintrin.h>
+
+#define FOR_SSSE3 __attribute__((target("ssse3")))
+#define FOR_AVX2 __attribute__((target("avx2")))
+
+enum { BLOCK = 64 };
+
+enum wrong {
+	TOO_SHORT = 1 << 0,  /* lead, then no tail */
+	TOO_LONG = 1 << 1,   /* ASCII, then a tail */
+	OVERLONG_3 = 1 << 2, /* e0, then below a0 */
+	TOO_LARGE = 1 << 3,  /* f4, then 90 and above; f5 and above, then any tail */
+	SURROGATE = 1 << 4,  /* ed, then a0 and above */
+	OVERLONG_2 = 1 << 5, /* c0 or c1 */
+	OVERLONG_4 = 1 << 6, /* f0, then below 90; and f5 and above, then below 90 */
+	TWO_TAILS = 1 << 7,
+	ANY_LOW = TOO_SHORT | TOO_LONG | TWO_TAILS, /* wrong whatever the lead's low half is */
+};
+
+static const unsigned char lead_high[16] = {
+	TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG,
+	TWO_TAILS, TWO_TAILS, TWO_TAILS, TWO_TAILS,
+	TOO_SHORT | OVERLONG_2,
+	TOO_SHORT,
+	TOO_SHORT | OVERLONG_3 | SURROGATE,
+	TOO_SHORT | TOO_LARGE | OVERLONG_4,
+};
+
+static const unsigned char lead_low[16] = {
+	ANY_LOW | OVERLONG_3 | OVERLONG_2 | OVERLONG_4,
+	ANY_LOW | OVERLONG_2,
+	ANY_LOW, ANY_LOW,
+	ANY_LOW | TOO_LARGE,
+	ANY_LOW | TOO_LARGE | OVERLONG_4, ANY_LOW | TOO_LARGE | OVERLONG_4, ANY_LOW | TOO_LARGE | OVERLONG_4,
+	ANY_LOW | TOO_LARGE | OVERLONG_4, ANY_LOW | TOO_LARGE | OVERLONG_4, ANY_LOW | TOO_LARGE | OVERLONG_4,
+	ANY_LOW | TOO_LARGE | OVERLONG_4, ANY_LOW | TOO_LARGE | OVERLONG_4,
+	ANY_LOW | TOO_LARGE | OVERLONG_4 | SURROGATE,
+	ANY_LOW | TOO_LARGE | OVERLONG_4, ANY_LOW | TOO_LARGE | OVERLONG_4,
+};
+
+static const unsigned char tail_high[16] = {
+	TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT,
+	TOO_LONG | OVERLONG_2 | TWO_TAILS | OVERLONG_3 | OVERLONG_4,
+	TOO_LONG | OVERLONG_2 | TWO_TAILS | OVERLONG_3 | TOO_LARGE,
+	TOO_LONG | OVERLONG_2 | TWO_TAILS | SURROGATE | TOO_LARGE,
+	TOO_LONG | OVERLONG_2 | TWO_TAILS | SURROGATE | TOO_LARGE,
+	TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT,
+};
+
+/* A lead at a vector's end wants tails in the next one: what is above these is such a lead. */
+static const unsigned char last_leads[32] = {
+	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0xef, 0xdf, 0xbf,
+};
+
+FOR_SSSE3 static inline __m128i
+load_16(const unsigned char *p)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+FOR_SSSE3 static inline __m128i
+wrong_16(__m128i now, __m128i before)
+{
+	const __m128i half = _mm_set1_epi8(0x0f);
+	__m128i one_back = _mm_alignr_epi8(now, before, 15);
+	__m128i two_back = _mm_alignr_epi8(now, before, 14);
+	__m128i three_back = _mm_alignr_epi8(now, before, 13);
+	__m128i a = _mm_shuffle_epi8(load_16(lead_high), _mm_and_si128(_mm_srli_epi16(one_back, 4), half));
+	__m128i b = _mm_shuffle_epi8(load_16(lead_low), _mm_and_si128(one_back, half));
+	__m128i c = _mm_shuffle_epi8(load_16(tail_high), _mm_and_si128(_mm_srli_epi16(now, 4), half));
+	__m128i third = _mm_subs_epu8(two_back, _mm_set1_epi8(0xe0 - 0x80));
+	__m128i fourth = _mm_subs_epu8(three_back, _mm_set1_epi8(0xf0 - 0x80));
+	__m128i owed = _mm_and_si128(_mm_or_si128(third, fourth), _mm_set1_epi8((char)0x80));
+
+	return _mm_xor_si128(owed, _mm_and_si128(_mm_and_si128(a, b), c));
+}
+
+FOR_SSSE3 static size_t
+scan_ssse3(const unsigned char *p, size_t n)
+{
+	const __m128i leads = load_16(last_leads + 16), zero = _mm_setzero_si128();
+	__m128i before = zero;
+	size_t i = 0;
+
+	for (; n - i >= BLOCK; i += BLOCK) {
+		__m128i a = load_16(p + i), b = load_16(p + i + 16);
+		__m128i c = load_16(p + i + 32), d = load_16(p + i + 48);
+		__m128i any = _mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d)), wrong;
+
+		if (_mm_movemask_epi8(any) == 0)
+			wrong = _mm_subs_epu8(before, leads);
+		else
+			wrong = _mm_or_si128(_mm_or_si128(wrong_16(a, before), wrong_16(b, a)),
+			                     _mm_or_si128(wrong_16(c, b), wrong_16(d, c)));
+		if (_mm_movemask_epi8(_mm_cmpeq_epi8(wrong, zero)) != 0xffff)
+			break;
+		before = d;
+	}
+	return i;
+}
+
+FOR_AVX2 static inline __m256i
+load_32(const unsigned char *p)
+{
+	return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
+FOR_AVX2 static inline __m256i
+load_twice(const unsigned char *p)
+{
+	return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+FOR_AVX2 static inline __m256i
+wrong_32(__m256i now, __m256i before)
+{
+	const __m256i half = _mm256_set1_epi8(0x0f);
+	__m256i seam = _mm256_permute2x128_si256(before, now, 0x21);
+	__m256i one_back = _mm256_alignr_epi8(now, seam, 15);
+	__m256i two_back = _mm256_alignr_epi8(now, seam, 14);
+	__m256i three_back = _mm256_alignr_epi8(now, seam, 13);
+	__m256i a = _mm256_shuffle_epi8(load_twice(lead_high), _mm256_and_si256(_mm256_srli_epi16(one_back, 4), half));
+	__m256i b = _mm256_shuffle_epi8(load_twice(lead_low), _mm256_and_si256(one_back, half));
+	__m256i c = _mm256_shuffle_epi8(load_twice(tail_high), _mm256_and_si256(_mm256_srli_epi16(now, 4), half));
+	__m256i third = _mm256_subs_epu8(two_back, _mm256_set1_epi8(0xe0 - 0x80));
+	__m256i fourth = _mm256_subs_epu8(three_back, _mm256_set1_epi8(0xf0 - 0x80));
+	__m256i owed = _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)0x80));
+
+	return _mm256_xor_si256(owed, _mm256_and_si256(_mm256_and_si256(a, b), c));
+}
+
+FOR_AVX2 static size_t
+scan_avx2(const unsigned char *p, size_t n)
+{
+	const __m256i leads = load_32(last_leads);
+	__m256i before = _mm256_setzero_si256();
+	size_t i = 0;
+
+	for (; n - i >= BLOCK; i += BLOCK) {
+		__m256i a = load_32(p + i), b = load_32(p + i + 32), wrong;
+
+		if (_mm256_movemask_epi8(_mm256_or_si256(a, b)) == 0)
+			wrong = _mm256_subs_epu8(before, leads);
+		else
+			wrong = _mm256_or_si256(wrong_32(a, before), wrong_32(b, a));
+		if (!_mm256_testz_si256(wrong, wrong))
+			break;
+		before = b;
+	}
+	return i;
+}
+
+size_t
+utf8_vector_scan(enum utf8_path path, const unsigned char *bytes, size_t n)
+{
+	return path == UTF8_AVX2 ? scan_avx2(bytes, n) : scan_ssse3(bytes, n);
+}
+
+#else
+
+size_t
+utf8_vector_scan(enum utf8_path path, const unsigned char *bytes, size_t n)
+{
+	(void)path, (void)bytes, (void)n;
+	return 0;
+}
+
+#endif
+
+enum utf8_path
+utf8_best_path(void)
+{
+	static const enum utf8_path best[] = {
+		[CPU_BASE] = UTF8_PORTABLE, [CPU_SSSE3] = UTF8_SSSE3, [CPU_AVX2] = UTF8_AVX2,
+	};
+
+	return best[cpu_vectors()];
+}

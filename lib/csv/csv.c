@@ -1,0 +1,262 @@
+#include "csv/csv.h"
+
+#include <string.h>
+
+#include "csv/csv_blocks.h"
+#include "csv/csv_rows.h"
+#include "base/cpu.h"
+
+enum { MARK_SIZE = 3, PIECE = 1024 };
+
+void
+csv_start(struct csv *csv, const struct csv_dialect *dialect, enum csv_path path)
+{
+	*csv = (struct csv){
+		.dialect = *dialect, .path = path, .starting = true, .alone = true, .watching = true, .line = 1, .column = 1,
+		.field_line = 1, .field_column = 1,
+	};
+}
+
+enum csv_path
+csv_best_path(void)
+{
+#ifdef __x86_64__
+	return cpu_vectors() == CPU_AVX2 ? CSV_AVX2 : CSV_SSE2;
+#else
+	return CSV_PORTABLE;
+#endif
+}
+
+static const struct csv_kernel *
+kernel_of(const struct csv *csv)
+{
+	switch (csv->path) {
+#ifdef __x86_64__
+	case CSV_AVX2:
+		return &csv_kernel_avx2;
+	case CSV_SSE2:
+		return &csv_kernel_sse2;
+#endif
+	default:
+		return &csv_kernel_portable;
+	}
+}
+
+/* A byte outside quotes that is neither delimiter nor newline. */
+static enum csv_problem
+take_bare(struct csv *csv, struct csv_carry *carry, unsigned char byte, bool *opens)
+{
+	bool starting = carry->starting != 0, closed = carry->closed != 0;
+
+	carry->starting = carry->closed = 0;
+	*opens = csv->dialect.quoting && byte == csv->dialect.quote && (starting || closed);
+	if (*opens) {
+		carry->quoted = ~(uint64_t)0;
+		return CSV_FINE;
+	}
+	if (byte == '\r')
+		return CSV_BARE_CR;
+	if (csv->dialect.quoting && byte == csv->dialect.quote)
+		return CSV_QUOTE_IN_FIELD;
+	return closed ? CSV_TEXT_AFTER_QUOTE : CSV_FINE;
+}
+
+size_t
+csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, size_t n, bool newline_next,
+            struct csv_marks *m, uint64_t *opened)
+{
+	*m = (struct csv_marks){0};
+	*opened = 0;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t bit = (uint64_t)1 << i;
+		bool closed = carry->closed != 0, opens;
+		enum csv_problem problem;
+
+		if (p[i] == '\n')
+			m->newline |= bit;
+		if (carry->quoted != 0) {
+			carry->starting = 0;
+			if (p[i] == csv->dialect.quote) {
+				m->drop |= bit;
+				*carry = (struct csv_carry){.closed = 1};
+			}
+		} else if (p[i] == csv->dialect.delimiter || p[i] == '\n') {
+			m->record |= p[i] == '\n' ? bit : 0;
+			m->stop |= bit;
+			*carry = (struct csv_carry){.starting = 1};
+		} else if (p[i] == '\r' && (i + 1 < n ? p[i + 1] == '\n' : newline_next)) {
+			m->drop |= bit;
+			*carry = (struct csv_carry){0};
+		} else {
+			problem = take_bare(csv, carry, p[i], &opens);
+			csv->bare_cr |= problem == CSV_BARE_CR;
+			if (opens && !closed) {
+				m->drop |= bit;
+				*opened |= bit;
+			}
+			if (problem != CSV_FINE && csv->dialect.strict) {
+				csv->problem = problem;
+				n = i;
+			}
+		}
+	}
+	m->stop |= m->drop;
+	return n;
+}
+
+/* How many bytes a byte order mark at the very beginning has; -1: not known yet. */
+static int
+mark_size(const unsigned char *in, size_t n, bool last)
+{
+	static const unsigned char mark[MARK_SIZE] = {0xef, 0xbb, 0xbf};
+	size_t some = n < MARK_SIZE ? n : MARK_SIZE;
+
+	for (size_t i = 0; i < some; i++)
+		if (in[i] != mark[i])
+			return 0;
+	if (some == MARK_SIZE)
+		return MARK_SIZE;
+	return last ? 0 : -1;
+}
+
+/*
+ * How much of the input can be scanned now. A CR at its end waits for the next
+ * byte, unless none will come; but within quotes it is data all the same, so
+ * alone it goes through there.
+ */
+static size_t
+certain_size(const struct csv *csv, const unsigned char *in, size_t n, bool last)
+{
+	if (n == 0 || last || in[n - 1] != '\r' || (n == 1 && csv->quoted))
+		return n;
+	return n - 1;
+}
+
+/* The byte behind the first record's end, 0 if that is not in these n bytes. */
+static size_t
+record_end_in(const struct csv_marks *marks, size_t n)
+{
+	for (size_t block = 0; block < (n + 63) / 64; block++)
+		if (marks[block].record != 0)
+			return 64 * block + csv_first_one(marks[block].record) + 1;
+	return 0;
+}
+
+/* The same of n bytes that were flattened, by marking them from the state before. */
+static size_t
+record_end_flattened(struct csv before, const unsigned char *in, size_t n)
+{
+	struct csv_marks marks[PIECE / 64];
+
+	for (size_t at = 0; at < n; at += PIECE) {
+		size_t size = n - at < PIECE ? n - at : PIECE;
+
+		(void)kernel_of(&before)->index(&before, in + at, size, at + size < n && in[at + size] == '\n', marks);
+		if (record_end_in(marks, size) != 0)
+			return at + record_end_in(marks, size);
+	}
+	return 0;
+}
+
+/* Whether the first record is all of the input; its end is the byte before `end`, if that is not 0. */
+static void
+alone_keep(struct csv *csv, size_t n, size_t end)
+{
+	csv->alone = !csv->ended && (end == 0 || end == n);
+	csv->ended |= end != 0;
+	csv->watching = csv->dialect.strict || (csv->alone && !csv->bare_cr);
+}
+
+/* Where the input stands behind n bytes more, the first of them in that line. */
+static void
+position_keep(struct csv *csv, const unsigned char *in, size_t n, uint64_t line)
+{
+	size_t rest = 0;
+
+	if (n == 0)
+		return;
+	if (csv->line != line) {
+		csv->column = 1;
+		while (in[n - 1 - rest] != '\n')
+			rest++;
+	}
+	csv->column += csv->line != line ? rest : n;
+	/* Behind an LF a field begins only where a record does: else the LF is in quotes. */
+	csv->open = !(csv->starting && in[n - 1] == '\n');
+}
+
+size_t
+csv_flatten(struct csv *csv, const unsigned char *in, size_t n, bool last, unsigned char terminator,
+            unsigned char *out, size_t *written)
+{
+	int mark = csv->begun ? 0 : mark_size(in, n, last);
+	const struct csv before = *csv;
+	size_t size;
+
+	*written = 0;
+	if (mark < 0 || n == 0 || csv->problem != CSV_FINE)
+		return 0;
+	csv->begun = true;
+	if (mark > 0)
+		return (size_t)mark;
+	size = certain_size(csv, in, n, last);
+	size = kernel_of(csv)->flatten(csv, in, size, size < n && in[size] == '\n', terminator, out, written);
+	if (csv->alone && size > 0)
+		alone_keep(csv, size, csv->line != before.line ? record_end_flattened(before, in, size) : 0);
+	position_keep(csv, in, size, before.line);
+	return size;
+}
+
+size_t
+csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last, struct csv_index *index)
+{
+	int mark = csv->begun ? 0 : mark_size(in, n, last);
+	size_t size;
+
+	index->csv = csv;
+	index->end = 0;
+	index->line = csv->line;
+	if (mark < 0 || n == 0 || csv->problem != CSV_FINE)
+		return 0;
+	csv->begun = true;
+	if (mark > 0) {
+		index->marks[0] = (struct csv_marks){.stop = csv_below(MARK_SIZE), .drop = csv_below(MARK_SIZE)};
+		index->marks[1] = (struct csv_marks){0};
+		return index->end = MARK_SIZE;
+	}
+	size = certain_size(csv, in, n, last);
+	if (size > CSV_WINDOW)
+		size = CSV_WINDOW;
+	index->end = kernel_of(csv)->index(csv, in, size, size < n && in[size] == '\n', index->marks);
+	index->marks[(index->end + 63) / 64] = (struct csv_marks){0};
+	if (csv->dialect.even)
+		csv_rows_check(csv, index);
+	if (csv->alone && index->end > 0)
+		alone_keep(csv, index->end, record_end_in(index->marks, index->end));
+	position_keep(csv, in, index->end, index->line);
+	return index->end;
+}
+
+size_t
+csv_copy(const struct csv_index *index, const unsigned char *in, size_t at, unsigned char *out,
+         size_t room, size_t *written)
+{
+	const struct csv_dialect *dialect = &index->csv->dialect;
+
+	*written = 0;
+	if (!dialect->quoting || dialect->quote != '"' || dialect->delimiter != ',')
+		return at;
+	return kernel_of(index->csv)->copy(index, in, at, out, room, written);
+}
+
+uint64_t
+csv_index_line(const struct csv_index *index, size_t at)
+{
+	uint64_t line = index->line;
+
+	for (size_t block = 0; block < at / 64; block++)
+		line += csv_ones(index->marks[block].newline);
+	if (at % 64 != 0)
+		line += csv_ones(index->marks[at / 64].newline & csv_below(at % 64));
+	return line;
+}

@@ -1,0 +1,117 @@
+/* What csv.c and its kernels (one for each kind of vectors) share; nobody else's. */
+#ifndef FITTINGS_CSV_BLOCKS_H
+#define FITTINGS_CSV_BLOCKS_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "csv/csv.h"
+
+/* Which bytes of a block are what, the first byte's bit lowest. */
+struct csv_bits {
+	uint64_t quote;
+	uint64_t delimiter;
+	uint64_t newline;
+	uint64_t cr;
+	uint64_t nul;
+};
+
+/* The state between two blocks, as bits that blocks are combined with. */
+struct csv_carry {
+	uint64_t quoted;   /* all bits or none */
+	uint64_t starting; /* 1 or 0 */
+	uint64_t closed;   /* 1 or 0 */
+};
+
+static inline struct csv_carry
+csv_carry_of(const struct csv *csv)
+{
+	return (struct csv_carry){csv->quoted ? ~(uint64_t)0 : 0, csv->starting, csv->closed};
+}
+
+static inline void
+csv_carry_keep(struct csv *csv, const struct csv_carry *carry)
+{
+	csv->quoted = carry->quoted != 0;
+	csv->starting = carry->starting != 0;
+	csv->closed = carry->closed != 0;
+}
+
+/*
+ * The marks of n bytes (at most 64), found byte by byte; whatever is in them.
+ * Returns how many there are: fewer than n where there is a problem.
+ */
+size_t csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, size_t n,
+                   bool newline_next, struct csv_marks *m, uint64_t *opened);
+
+/* The lowest n bits. */
+static inline uint64_t
+csv_below(size_t n)
+{
+	return n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
+}
+
+static inline unsigned
+csv_ones(uint64_t bits)
+{
+	return (unsigned)__builtin_popcountll(bits);
+}
+
+static inline size_t
+csv_first_one(uint64_t bits)
+{
+	return (size_t)__builtin_ctzll(bits);
+}
+
+static inline size_t
+csv_last_one(uint64_t bits)
+{
+	return 63 - (size_t)__builtin_clzll(bits);
+}
+
+/* Where there is no shuffle: a block without its dropped bytes, the ends replaced. Returns its size. */
+static inline size_t
+csv_squeeze(const unsigned char *p, unsigned char terminator, uint64_t ends, uint64_t drop,
+            unsigned char *out)
+{
+	unsigned char block[64];
+	size_t used = 0;
+
+	memcpy(block, p, sizeof block);
+	for (; ends != 0; ends &= ends - 1)
+		block[csv_first_one(ends)] = terminator;
+	for (size_t i = 0; i < sizeof block; i += 8, drop >>= 8) {
+		if ((drop & 0xff) == 0) {
+			memcpy(out + used, block + i, 8);
+			used += 8;
+			continue;
+		}
+		for (size_t k = 0; k < 8; k++) {
+			out[used] = block[i + k];
+			used += ~drop >> k & 1;
+		}
+	}
+	return used;
+}
+
+/*
+ * A kernel scans n bytes, fewer where there is a problem, and keeps all of
+ * *csv but begun, open and column. newline_next: the byte behind them is LF.
+ * It copies as csv_copy() does, where the dialect is that of the output.
+ */
+struct csv_kernel {
+	size_t (*index)(struct csv *csv, const unsigned char *in, size_t n, bool newline_next,
+	                struct csv_marks *marks);
+	size_t (*flatten)(struct csv *csv, const unsigned char *in, size_t n, bool newline_next,
+	                  unsigned char terminator, unsigned char *out, size_t *written);
+	size_t (*copy)(const struct csv_index *index, const unsigned char *in, size_t at,
+	               unsigned char *out, size_t room, size_t *written);
+};
+
+extern const struct csv_kernel csv_kernel_portable;
+#ifdef __x86_64__
+extern const struct csv_kernel csv_kernel_sse2;
+extern const struct csv_kernel csv_kernel_avx2;
+#endif
+
+#endif

@@ -1,0 +1,102 @@
+#include "csv/csv_rows.h"
+
+#include "csv/csv_blocks.h"
+
+/* The byte behind the last of these marks before `end`, 0 if there is none. */
+static size_t
+behind_last(const struct csv_index *index, size_t end, uint64_t (*marks_of)(const struct csv_marks *marks))
+{
+	for (size_t block = (end + 63) / 64; block-- > 0;) {
+		uint64_t found = marks_of(&index->marks[block]) & csv_below(end - 64 * block);
+
+		if (found != 0)
+			return 64 * block + csv_last_one(found) + 1;
+	}
+	return 0;
+}
+
+static uint64_t
+field_ends(const struct csv_marks *marks)
+{
+	return marks->stop & ~marks->drop;
+}
+
+static uint64_t
+newlines(const struct csv_marks *marks)
+{
+	return marks->newline;
+}
+
+/* Where the window's last field begins, if it does in the window. */
+static void
+field_keep(struct csv *csv, const struct csv_index *index)
+{
+	size_t begin = behind_last(index, index->end, field_ends), line = behind_last(index, begin, newlines);
+
+	if (begin == 0)
+		return;
+	csv->field_line = csv_index_line(index, begin);
+	csv->field_column = line == 0 ? csv->column + begin : begin - line + 1;
+}
+
+/* The window and the scan end before the end of a record, which is outside quotes. */
+static void
+window_cut(struct csv *csv, struct csv_index *index, size_t end)
+{
+	struct csv_marks *last = &index->marks[end / 64];
+	uint64_t kept = csv_below(end % 64);
+
+	last->stop &= kept;
+	last->record &= kept;
+	last->drop &= kept;
+	last->newline &= kept;
+	index->end = end;
+	csv->line = csv_index_line(index, end);
+	csv->quoted = csv->closed = false;
+	csv->problem = CSV_UNEVEN;
+}
+
+/* A record ends. False if it has not as many fields as the first one. */
+static bool
+record_check(struct csv *csv)
+{
+	if (csv->width == 0)
+		csv->width = csv->fields;
+	return csv->fields == csv->width;
+}
+
+/* Counts fields up to the window's end, or to that of a record that is not even. */
+static void
+records_check(struct csv *csv, struct csv_index *index)
+{
+	bool begins = csv->record_line == 0; /* in this window */
+	size_t begin = 0;
+
+	for (size_t at = 0; at < index->end; at += 64) {
+		uint64_t ends = field_ends(&index->marks[at / 64]), through;
+
+		for (uint64_t records = index->marks[at / 64].record; records != 0; records &= records - 1) {
+			through = records ^ (records - 1);
+			csv->fields += csv_ones(ends & through);
+			if (!record_check(csv)) {
+				csv->record_line = begins ? csv_index_line(index, begin) : csv->record_line;
+				window_cut(csv, index, at + csv_first_one(records));
+				return;
+			}
+			csv->fields = 0;
+			begin = at + csv_first_one(records) + 1;
+			begins = true;
+			ends &= ~through;
+		}
+		csv->fields += csv_ones(ends);
+	}
+	if (begins)
+		csv->record_line = begin < index->end ? csv_index_line(index, begin) : 0;
+}
+
+void
+csv_rows_check(struct csv *csv, struct csv_index *index)
+{
+	records_check(csv, index);
+	field_keep(csv, index);
+}

@@ -1,0 +1,90 @@
+#include "sys/accept.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+/*
+ * Linux hands over errors that were pending on the new connection (accept(2)).
+ * EPERM and EACCES are not among them: a firewall or a security module may
+ * refuse for ever and take nothing from the queue, so they are waited out.
+ */
+static bool
+gone(int error)
+{
+	switch (error) {
+	case ECONNABORTED:
+	case ECONNRESET:
+	case EPROTO:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+	case ETIMEDOUT:
+	case EINTR:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int
+accept_next(int listener, int flags, struct address *remote)
+{
+	int fd;
+
+	/* That flag is the open file's: who served it beside us has put it back if he has ended. */
+	(void)fcntl(listener, F_SETFL, O_NONBLOCK);
+	if (remote != NULL)
+		remote->size = sizeof remote->local;
+	fd = accept4(listener, remote == NULL ? NULL : &remote->any, remote == NULL ? NULL : &remote->size,
+	    flags | SOCK_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return ACCEPT_NOTHING;
+	return gone(errno) ? ACCEPT_GONE : ACCEPT_SHORTAGE;
+}
+
+/* Of a listening socket tcpi_unacked is the length of its queue. */
+size_t
+accept_queued(int listener, size_t unknown)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof info;
+
+	if (getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || size <= offsetof(struct tcp_info, tcpi_unacked))
+		return unknown;
+	return info.tcpi_unacked;
+}
+
+bool
+shortage_begin(struct shortage *s, int64_t now)
+{
+	bool log_info = now >= s->log_after;
+
+	s->until = now + SHORTAGE_PAUSE_MS;
+	if (log_info)
+		s->log_after = now + SHORTAGE_LOG_MS;
+	return log_info;
+}
+
+bool
+shortage_lasts(struct shortage *s, int64_t now)
+{
+	if (s->until != 0 && now >= s->until)
+		s->until = 0;
+	return s->until != 0;
+}
+
+void
+shortage_end(struct shortage *s)
+{
+	s->until = 0;
+}

@@ -1,0 +1,133 @@
+#include "sys/acceptor.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+
+/* At most so many an event: who is in already is served as well. */
+enum { AT_ONCE = 16 };
+
+static void
+unwatch(struct loop *loop, struct acceptor *acceptor)
+{
+	if (!acceptor->watched)
+		return;
+	for (size_t i = 0; i < acceptor->listeners->count; i++)
+		watch_end(loop, &acceptor->each[i].watch);
+	acceptor->watched = false;
+}
+
+void
+acceptor_pause(struct loop *loop, struct acceptor *acceptor, const char *what)
+{
+	int error = errno;
+
+	unwatch(loop, acceptor);
+	if (shortage_begin(&acceptor->shortage, loop->now))
+		warn("%s: %s", what, strerror(error));
+	deadline_set(loop, &acceptor->pauses, &acceptor->pause);
+}
+
+static void
+on_readable(struct loop *loop, struct watch *watch, uint32_t events)
+{
+	struct acceptor *acceptor = ((struct acceptor_listener *)watch)->all;
+
+	(void)events;
+	for (int i = 0; i < AT_ONCE && acceptor->watched; i++) {
+		struct address remote;
+		int fd = accept_next(watch->fd, SOCK_NONBLOCK, &remote);
+
+		if (fd >= 0)
+			acceptor->on_connection(loop, acceptor, fd, &remote);
+		else if (fd == ACCEPT_SHORTAGE)
+			acceptor_pause(loop, acceptor, "accept");
+		else if (fd == ACCEPT_NOTHING)
+			return;
+	}
+}
+
+/* EPOLLEXCLUSIVE: of several processes that share a socket one wakes up, not all. */
+static void
+watch_all(struct loop *loop, struct acceptor *acceptor)
+{
+	acceptor->watched = true;
+	for (size_t i = 0; i < acceptor->listeners->count; i++) {
+		if (watch_begin(loop, &acceptor->each[i].watch, acceptor->listeners->fds[i], EPOLLIN | EPOLLEXCLUSIVE) == 0)
+			continue;
+		acceptor_pause(loop, acceptor, "epoll_ctl");
+		return;
+	}
+}
+
+static void
+reconsider(struct loop *loop, struct acceptor *acceptor)
+{
+	if (!acceptor->wanted)
+		unwatch(loop, acceptor);
+	else if (!acceptor->watched && acceptor->pause.next == NULL)
+		watch_all(loop, acceptor);
+}
+
+static void
+pause_over(struct loop *loop, struct deadline *pause)
+{
+	struct acceptor *acceptor = (struct acceptor *)((char *)pause - offsetof(struct acceptor, pause));
+
+	reconsider(loop, acceptor);
+}
+
+void
+acceptor_begin(struct loop *loop, struct acceptor *acceptor)
+{
+	for (size_t i = 0; i < acceptor->listeners->count; i++)
+		acceptor->each[i] = (struct acceptor_listener){.watch.ready = on_readable, .all = acceptor};
+	acceptor->pauses.passed = pause_over;
+	deadlines_begin(loop, &acceptor->pauses, SHORTAGE_PAUSE_MS);
+}
+
+void
+acceptor_start(struct loop *loop, struct acceptor *acceptor)
+{
+	acceptor->wanted = true;
+	reconsider(loop, acceptor);
+}
+
+void
+acceptor_stop(struct loop *loop, struct acceptor *acceptor)
+{
+	acceptor->wanted = false;
+	reconsider(loop, acceptor);
+}
+
+/* Each queue's length is read once: a client that arrives later must not keep us here. */
+void
+acceptor_drain(struct loop *loop, struct acceptor *acceptor)
+{
+	for (size_t i = 0; i < acceptor->listeners->count; i++) {
+		int listener = acceptor->listeners->fds[i];
+
+		for (size_t n = accept_queued(listener, ACCEPT_QUEUE_MAX); n > 0 && acceptor->wanted; n--) {
+			struct address remote;
+			int fd = accept_next(listener, SOCK_NONBLOCK, &remote);
+
+			if (fd >= 0)
+				acceptor->on_connection(loop, acceptor, fd, &remote);
+			else if (fd != ACCEPT_GONE)
+				break;
+		}
+	}
+	acceptor_stop(loop, acceptor);
+}
+
+void
+acceptor_retry(struct loop *loop, struct acceptor *acceptor)
+{
+	if (acceptor->pause.next == NULL)
+		return;
+	deadline_drop(&acceptor->pause);
+	reconsider(loop, acceptor);
+}

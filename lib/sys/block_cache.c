@@ -1,0 +1,87 @@
+#include "sys/block_cache.h"
+
+#include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+enum { SMALLEST = 4096 };
+
+static struct {
+	void *block;
+	size_t room;
+} kept[BLOCK_KEPT];
+
+void *
+block_alloc(size_t size, size_t most, size_t *room)
+{
+	for (int i = 0; size >= BLOCK_LARGE && i < BLOCK_KEPT; i++) {
+		void *block = kept[i].block;
+
+		if (kept[i].room < size || kept[i].room > most)
+			continue;
+		*room = kept[i].room;
+		kept[i].block = NULL;
+		kept[i].room = 0;
+		return block;
+	}
+	*room = size;
+	return malloc(size);
+}
+
+/* Of many the larger ones are kept: they serve everyone. */
+void
+block_free(void *block, size_t room)
+{
+	for (int i = 0; room >= BLOCK_LARGE && room <= BLOCK_LARGEST && i < BLOCK_KEPT; i++) {
+		void *smaller = kept[i].block;
+
+		if (kept[i].room >= room)
+			continue;
+		kept[i].block = block;
+		kept[i].room = room;
+		free(smaller);
+		return;
+	}
+	free(block);
+}
+
+bool
+block_reserve(struct buffer *b, size_t n, size_t most)
+{
+	size_t held = buffer_held(b), size = b->size == 0 ? SMALLEST : b->size;
+	void *larger;
+
+	if (buffer_room(b) >= n)
+		return true;
+	while (size - held < n)
+		size *= 2;
+	if (size == b->size) {
+		buffer_pack(b);
+		return true;
+	}
+	larger = block_alloc(size, most, &size);
+	if (larger == NULL)
+		return false;
+	if (held != 0)
+		memcpy(larger, buffer_head(b), held);
+	block_free(b->bytes, b->size);
+	*b = (struct buffer){.bytes = larger, .size = size, .end = held};
+	return true;
+}
+
+void
+block_drop(struct buffer *b)
+{
+	block_free(b->bytes, b->size);
+	*b = (struct buffer){0};
+}
+
+/* glibc gives nothing back that lies below something in use; musl does. */
+void
+block_cache_trim(void)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
+}

@@ -1,0 +1,128 @@
+#include "sys/fds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { INHERITED_MAX = 1024 }; /* no descriptor from there up is expected */
+
+void
+fds_open_standard(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			(void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+bool
+fds_same(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static void
+replace_by_null(int fd)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0) {
+		(void)dup2(null, fd);
+		(void)close(null);
+	}
+}
+
+void
+fds_guard_stderr(void)
+{
+	struct stat s;
+
+	if (fstat(STDERR_FILENO, &s) == 0 && S_ISSOCK(s.st_mode) && fds_same(STDIN_FILENO, STDERR_FILENO))
+		replace_by_null(STDERR_FILENO);
+}
+
+void
+fds_leave_stdout(void)
+{
+	replace_by_null(STDOUT_FILENO);
+}
+
+int
+fd_above(int fd, int least)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, least);
+
+	/* A limit of descriptors that ends below it. */
+	if (copy < 0 && errno == EINVAL)
+		errno = EMFILE;
+	return copy;
+}
+
+int
+fds_place(const int *fds, size_t count, int first)
+{
+	int copies[FDS_PLACE_MAX];
+
+	/* Above all targets first, or one move could close what a later one needs. */
+	for (size_t i = 0; i < count; i++) {
+		copies[i] = fd_above(fds[i], first + (int)count);
+		if (copies[i] < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < count; i++)
+		(void)close(fds[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (dup2(copies[i], first + (int)i) < 0)
+			return -1;
+		(void)close(copies[i]);
+	}
+	return 0;
+}
+
+void
+fds_close_from(int first)
+{
+	/* By syscall(2): musl has no close_range(). */
+	if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) == 0)
+		return;
+	for (int fd = first, end = (int)sysconf(_SC_OPEN_MAX); fd < end; fd++)
+		(void)close(fd);
+}
+
+void
+fds_keep_from(int first)
+{
+	if (syscall(SYS_close_range, (unsigned)first, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) == 0)
+		return;
+	for (int fd = first, end = (int)sysconf(_SC_OPEN_MAX); fd < end; fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+size_t
+fds_left(void)
+{
+	struct rlimit limit;
+	size_t used = 0;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return SIZE_MAX;
+	for (int fd = 0; fd < INHERITED_MAX && (rlim_t)fd < limit.rlim_cur; fd++)
+		used += fcntl(fd, F_GETFD) >= 0;
+	return (size_t)limit.rlim_cur - used;
+}
+
+void
+fds_raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}

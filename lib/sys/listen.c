@@ -1,0 +1,252 @@
+#include "sys/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/number.h"
+#include "base/log.h"
+#include "sys/accept.h"
+#include "sys/fds.h"
+
+static int
+refuse(const char **why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int
+refuse(const char **why, const char *format, ...)
+{
+	static char text[200];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	*why = text;
+	return -1;
+}
+
+static int
+option_get(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t size = sizeof value;
+
+	return getsockopt(fd, level, name, &value, &size) == 0 ? value : -1;
+}
+
+static int
+socket_option(int fd, int name)
+{
+	return option_get(fd, SOL_SOCKET, name);
+}
+
+static void
+option_set(int fd, int level, int name, int value)
+{
+	if (value >= 0)
+		(void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+const char *
+listener_fault(int fd)
+{
+	int type = socket_option(fd, SO_TYPE), domain = socket_option(fd, SO_DOMAIN);
+
+	if (type < 0)
+		return errno == EBADF ? "is not open" : "is not a socket";
+	if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX)
+		return "is a socket of another family than IPv4, IPv6 and UNIX";
+	if (type != SOCK_STREAM)
+		return "is not a stream socket";
+	if (socket_option(fd, SO_ACCEPTCONN) != 1)
+		return "is a socket that does not listen";
+	return NULL;
+}
+
+static void
+add(struct listeners *l, int fd)
+{
+	l->flags[l->count] = fcntl(fd, F_GETFL);
+	l->nodelay[l->count] = option_get(fd, IPPROTO_TCP, TCP_NODELAY);
+	l->keepalive[l->count] = l->nodelay[l->count] < 0 ? -1 : socket_option(fd, SO_KEEPALIVE);
+	l->fds[l->count++] = fd;
+}
+
+/* 1 where LISTEN_FDS are for us, 0 where not, -1 where LISTEN_PID makes no sense. */
+static int
+meant_for_us(const char *pid_text, const char **why)
+{
+	uint64_t pid;
+
+	if (!number_parse(span_of(pid_text), 1, INT32_MAX, &pid))
+		return refuse(why, "LISTEN_PID: %s: not a process number", quoted(pid_text));
+	if (pid == (uint64_t)getpid())
+		return 1;
+	(void)refuse(why, "LISTEN_PID is %s, not us: its sockets are not taken", quoted(pid_text));
+	return 0;
+}
+
+int
+listeners_named(const char **why)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	uint64_t count;
+	int ours;
+
+	*why = NULL;
+	if (fds == NULL)
+		return 0;
+	if (pid == NULL) {
+		(void)refuse(why, "LISTEN_FDS without LISTEN_PID: its sockets are not taken");
+		return 0;
+	}
+	ours = meant_for_us(pid, why);
+	if (ours <= 0)
+		return ours;
+	if (!number_parse(span_of(fds), 0, LISTEN_MAX, &count))
+		return refuse(why, "LISTEN_FDS: %s: not a number from 0 to %d", quoted(fds), LISTEN_MAX);
+	return (int)count;
+}
+
+static int
+take_named(struct listeners *l, const char **why)
+{
+	int count = listeners_named(why);
+
+	for (int fd = LISTEN_FIRST; fd < LISTEN_FIRST + count; fd++) {
+		const char *wrong = listener_fault(fd);
+
+		if (wrong != NULL)
+			return refuse(why, "fd %d of LISTEN_FDS %s", fd, wrong);
+		add(l, fd);
+	}
+	return count;
+}
+
+int
+listeners_take(struct listeners *l, const char **why)
+{
+	int taken = take_named(l, why);
+
+	if (taken == 0 && socket_option(STDIN_FILENO, SO_ACCEPTCONN) == 1) {
+		const char *wrong = listener_fault(STDIN_FILENO);
+
+		if (wrong != NULL)
+			return refuse(why, "fd 0 %s", wrong);
+		add(l, STDIN_FILENO);
+		taken = 1;
+	}
+	(void)unsetenv("LISTEN_PID");
+	(void)unsetenv("LISTEN_PIDFDID");
+	(void)unsetenv("LISTEN_FDS");
+	(void)unsetenv("LISTEN_FDNAMES");
+	return taken;
+}
+
+void
+listeners_open(const struct listeners *l)
+{
+	fds_guard_stderr();
+	for (size_t i = 0; i < l->count; i++) {
+		(void)fcntl(l->fds[i], F_SETFD, FD_CLOEXEC);
+		(void)fcntl(l->fds[i], F_SETFL, l->flags[i] | O_NONBLOCK);
+		if (l->nodelay[i] >= 0) {
+			option_set(l->fds[i], SOL_SOCKET, SO_KEEPALIVE, 1);
+			option_set(l->fds[i], IPPROTO_TCP, TCP_NODELAY, 1);
+		}
+	}
+}
+
+size_t
+listeners_queued(const struct listeners *l)
+{
+	size_t queued = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		queued += accept_queued(l->fds[i], 0);
+	return queued;
+}
+
+void
+listeners_close(struct listeners *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		(void)fcntl(l->fds[i], F_SETFL, l->flags[i]);
+		option_set(l->fds[i], SOL_SOCKET, SO_KEEPALIVE, l->keepalive[i]);
+		option_set(l->fds[i], IPPROTO_TCP, TCP_NODELAY, l->nodelay[i]);
+		(void)close(l->fds[i]);
+	}
+	l->count = 0;
+}
+
+static int
+set_number(const char *name, long value)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof text, "%ld", value);
+	return setenv(name, text, 1);
+}
+
+/* LISTEN_FDNAMES is a list with one name for each socket, in order. */
+static int
+names_extend(size_t count, const char *name)
+{
+	const char *names = getenv("LISTEN_FDNAMES");
+	size_t used, size;
+	char *longer;
+	int result;
+
+	if (names == NULL)
+		return 0;
+	used = strlen(names);
+	size = used + count * (strlen(name) + 1) + 1;
+	longer = malloc(size);
+	if (longer == NULL)
+		return -1;
+	memcpy(longer, names, used + 1);
+	for (size_t i = 0; i < count; i++)
+		used += (size_t)snprintf(longer + used, size - used, ":%s", name);
+	result = setenv("LISTEN_FDNAMES", longer, 1);
+	free(longer);
+	return result;
+}
+
+int
+listeners_give(size_t named, const int *fds, size_t count, const char *name)
+{
+	if (named == 0)
+		(void)unsetenv("LISTEN_FDNAMES");
+	/* systemd's number for the process that LISTEN_PID names: not needed, and of somebody else if that was. */
+	(void)unsetenv("LISTEN_PIDFDID");
+	if (fds_place(fds, count, LISTEN_FIRST + (int)named) != 0 || set_number("LISTEN_PID", (long)getpid()) != 0
+	    || set_number("LISTEN_FDS", (long)(named + count)) != 0)
+		return -1;
+	return names_extend(count, name);
+}
+
+static bool
+begins(const char *variable, const char *with)
+{
+	return strncmp(variable, with, strlen(with)) == 0;
+}
+
+void
+listeners_forget(void)
+{
+	extern char **environ;
+	char **kept = environ;
+
+	for (char **at = environ; at != NULL && *at != NULL; at++)
+		if (!begins(*at, "LISTEN_") && !begins(*at, "WATCHDOG_") && !begins(*at, "NOTIFY_SOCKET="))
+			*kept++ = *at;
+	if (kept != NULL)
+		*kept = NULL;
+}

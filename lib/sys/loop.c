@@ -1,0 +1,217 @@
+#include "sys/loop.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "sys/clock.h"
+#include "sys/signals.h"
+
+/* How long a signal may go unseen while there is always something to do. */
+enum { SIGNALS_MS = 20 };
+
+int
+loop_open(struct loop *loop)
+{
+	loop->fd = epoll_create1(EPOLL_CLOEXEC);
+	loop->now = clock_ms();
+	loop->signals_at = 0;
+	loop->queues = NULL;
+	loop->next = loop->count = 0;
+	loop->hurry = false;
+	loop->watched = loop->reported = 0;
+	return loop->fd < 0 ? -1 : 0;
+}
+
+static int
+control(struct loop *loop, int what, struct watch *watch)
+{
+	struct epoll_event event = {.events = watch->wanted, .data.ptr = watch};
+
+	return epoll_ctl(loop->fd, what, watch->fd, &event);
+}
+
+int
+watch_begin(struct loop *loop, struct watch *watch, int fd, uint32_t wanted)
+{
+	watch->fd = fd;
+	watch->wanted = wanted;
+	if (control(loop, EPOLL_CTL_ADD, watch) != 0)
+		return -1;
+	loop->watched++;
+	return 0;
+}
+
+void
+watch_want(struct loop *loop, struct watch *watch, uint32_t wanted)
+{
+	if (watch->wanted == wanted)
+		return;
+	watch->wanted = wanted;
+	(void)control(loop, EPOLL_CTL_MOD, watch);
+}
+
+/* An event of this batch must not reach a watch that has ended: its memory may
+ * be another's by then. */
+static void
+forget(struct loop *loop, const struct watch *watch)
+{
+	for (int i = loop->next; i < loop->count; i++)
+		if (loop->batch[i].data.ptr == watch)
+			loop->batch[i].data.ptr = NULL;
+}
+
+void
+watch_end(struct loop *loop, struct watch *watch)
+{
+	forget(loop, watch);
+	loop->watched--;
+	(void)control(loop, EPOLL_CTL_DEL, watch);
+}
+
+/* The last close of a file takes it out of epoll, but ours need not be the last: a vforked child
+ * goes on beside us when it has its new memory, and closes what is close-on-exec only then. */
+void
+watch_close(struct loop *loop, struct watch *watch)
+{
+	watch_end(loop, watch);
+	(void)close(watch->fd);
+	watch->fd = -1;
+}
+
+void
+deadlines_begin(struct loop *loop, struct deadlines *queue, int64_t after_ms)
+{
+	queue->ring.next = queue->ring.before = &queue->ring;
+	queue->after_ms = after_ms;
+	queue->others = loop->queues;
+	loop->queues = queue;
+}
+
+void
+deadline_drop(struct deadline *deadline)
+{
+	if (deadline->next == NULL)
+		return;
+	deadline->next->before = deadline->before;
+	deadline->before->next = deadline->next;
+	deadline->next = NULL;
+}
+
+/* Time goes forward and all of a queue are equally far away: the newest is the last. */
+void
+deadline_set(struct loop *loop, struct deadlines *queue, struct deadline *deadline)
+{
+	int64_t at = loop->now + queue->after_ms;
+
+	if (deadline->next == &queue->ring || (deadline->next != NULL && deadline->at == at)) {
+		deadline->at = at;
+		return;
+	}
+	deadline_drop(deadline);
+	deadline->at = at;
+	deadline->next = &queue->ring;
+	deadline->before = queue->ring.before;
+	queue->ring.before->next = deadline;
+	queue->ring.before = deadline;
+}
+
+struct deadline *
+deadlines_first(const struct deadlines *queue)
+{
+	return queue->ring.next == &queue->ring ? NULL : queue->ring.next;
+}
+
+static int
+wait_ms(const struct loop *loop, int64_t now)
+{
+	int64_t at = CLOCK_NEVER;
+
+	if (loop->hurry)
+		return 0;
+	for (const struct deadlines *q = loop->queues; q != NULL; q = q->others) {
+		const struct deadline *first = deadlines_first(q);
+
+		if (first != NULL && first->at < at)
+			at = first->at;
+	}
+	return clock_between(now, at);
+}
+
+static void
+deadlines_tell(struct loop *loop)
+{
+	for (struct deadlines *q = loop->queues; q != NULL; q = q->others) {
+		for (struct deadline *first; (first = deadlines_first(q)) != NULL && first->at <= loop->before;) {
+			deadline_drop(first);
+			q->passed(loop, first);
+		}
+	}
+}
+
+/* While there are events epoll_pwait() returns at once, and lets no signal in. */
+static void
+signals_now_and_then(struct loop *loop)
+{
+	if (loop->now - loop->signals_at < SIGNALS_MS)
+		return;
+	loop->signals_at = loop->now;
+	signals_let_in();
+}
+
+/* EINTR (a signal, or SIGCONT) hides the events that are there. */
+static int
+events_wait(struct loop *loop)
+{
+	int64_t before = clock_ms();
+	int ms = wait_ms(loop, before);
+	int count = epoll_pwait(loop->fd, loop->batch, LOOP_BATCH, ms, signals_wait_mask());
+
+	if (count < 0 && errno == EINTR)
+		count = epoll_wait(loop->fd, loop->batch, LOOP_BATCH, 0);
+	if (count < 0 && errno != EINTR)
+		return -1;
+	count = count < 0 ? 0 : count;
+	loop->hurry = false;
+	if (loop->reported == 0)
+		loop->before = before;
+	loop->reported += (size_t)count;
+	loop->next = 0;
+	loop->count = count;
+	return 0;
+}
+
+/* The kernel reports in turn: the events that were there at first are known when there are
+ * no more, or when as many were reported as there are watches. */
+static bool
+events_known(const struct loop *loop)
+{
+	return loop->count < LOOP_BATCH || loop->reported >= loop->watched;
+}
+
+int
+loop_turn(struct loop *loop)
+{
+	if (loop->next == loop->count && events_wait(loop) != 0)
+		return -1;
+	loop->now = clock_ms();
+	while (loop->next < loop->count) {
+		struct epoll_event *event = &loop->batch[loop->next++];
+		struct watch *watch = event->data.ptr;
+
+		if (watch != NULL)
+			watch->ready(loop, watch, event->events);
+		if (clock_ms() - loop->now >= LOOP_TURN_MS)
+			break;
+	}
+	if (loop->count > 0)
+		signals_now_and_then(loop);
+	if (loop->next < loop->count)
+		return 0;
+	if (events_known(loop)) {
+		loop->reported = 0;
+		deadlines_tell(loop);
+	}
+	loop->next = loop->count = 0;
+	return 0;
+}

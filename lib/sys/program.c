@@ -1,0 +1,225 @@
+#include "sys/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "sys/child.h"
+#include "sys/exec.h"
+
+enum { PIPE_SIZE = 256 << 10, PATH_SHORT = 512 };
+
+static void
+close_both(const int ends[2])
+{
+	int saved = errno;
+
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	errno = saved;
+}
+
+/* Each end is an open file of its own, so ours alone becomes non-blocking. */
+static struct endpoint
+own_endpoint(int fd, bool sink, struct buffer *buffer)
+{
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	return (struct endpoint){.fd = fd, .kind = ENDPOINT_OWN, .sink = sink, .unwatched = sink, .buffer = buffer};
+}
+
+static pid_t
+begin_piped(struct child_start *start, int *to, int *from, bool *exec_failed)
+{
+	int to_child[2], from_child[2];
+	pid_t pid;
+
+	*exec_failed = false;
+	if (pipe2(to_child, O_CLOEXEC) != 0)
+		return -1;
+	if (pipe2(from_child, O_CLOEXEC) != 0) {
+		close_both(to_child);
+		return -1;
+	}
+	start->in = to_child[0];
+	start->out = from_child[1];
+	pid = child_begin(start, exec_failed);
+	if (pid < 0) {
+		close_both(to_child);
+		close_both(from_child);
+		return -1;
+	}
+	(void)close(to_child[0]);
+	(void)close(from_child[1]);
+	*to = to_child[1];
+	*from = from_child[0];
+	return pid;
+}
+
+/* path is room to find the program in. */
+static int
+spawn_with(char **argv, struct program_ends *ends, char *path, size_t size)
+{
+	extern char **environ;
+	struct child_start start = {
+		.path = path, .argv = argv, .envp = environ, .own_group = true, .death_signal = SIGTERM,
+	};
+	int error = exec_find(argv[0], path, size);
+	bool exec_failed = error != 0;
+
+	*ends = (struct program_ends){.pid = -1, .to = -1, .from = -1};
+	if (error == 0)
+		ends->pid = begin_piped(&start, &ends->to, &ends->from, &exec_failed);
+	if (error == 0 && ends->pid < 0)
+		error = errno;
+	if (error == 0)
+		return 0;
+	warn("%s: %s", quoted(argv[0]), strerror(error));
+	return exec_failed ? exec_status(error) : STATUS_FAILED;
+}
+
+__attribute__((noinline)) static int
+spawn_with_long_path(char **argv, struct program_ends *ends)
+{
+	char path[PATH_MAX];
+
+	return spawn_with(argv, ends, path, sizeof path);
+}
+
+/* What the stack once used stays ours for as long as we live, so a long path
+ * gets its page only where the search could come by one. */
+int
+program_spawn(char **argv, struct program_ends *ends)
+{
+	const char *dirs = getenv("PATH");
+	char path[PATH_SHORT];
+
+	if (strlen(argv[0]) + (dirs == NULL ? 32 : strlen(dirs)) + 2 > sizeof path)
+		return spawn_with_long_path(argv, ends);
+	return spawn_with(argv, ends, path, sizeof path);
+}
+
+int
+program_begin(struct program *p, char **argv, struct buffer *to_child, struct buffer *from_child)
+{
+	struct program_ends ends;
+	int status = program_spawn(argv, &ends);
+
+	if (status == 0)
+		*p = (struct program){
+			.pid = ends.pid, .in = own_endpoint(ends.to, true, to_child), .out = own_endpoint(ends.from, false, from_child),
+			.watch = -1,
+		};
+	else
+		*p = (struct program){
+			.in = {.fd = -1, .sink = true, .ended = true, .buffer = to_child},
+			.out = {.fd = -1, .ended = true, .buffer = from_child},
+			.watch = -1,
+		};
+	return status;
+}
+
+/* While it is not reaped, nobody else can have its number as a process group. */
+bool
+program_reap(struct program *p)
+{
+	siginfo_t info = {0};
+
+	/* An error (ECHILD) means that there is nobody to wait for any more. */
+	if (p->pid == 0 || (waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0))
+		return false;
+	program_cut_output(p);
+	(void)kill(-p->pid, SIGTERM);
+	while (waitpid(p->pid, &p->wait_status, 0) < 0 && errno == EINTR)
+		;
+	p->reaped = true;
+	p->pid = 0;
+	return true;
+}
+
+void
+program_signal(struct program *p, int number)
+{
+	if (p->pid == 0)
+		return;
+	child_signal(p->pid, number);
+	p->signalled = true;
+}
+
+static size_t
+pipe_holds(int fd)
+{
+	int n = 0;
+
+	return fd >= 0 && ioctl(fd, FIONREAD, &n) == 0 && n > 0 ? (size_t)n : 0;
+}
+
+void
+program_close_stdin(struct program *p)
+{
+	char name[32];
+
+	p->in.ended = true;
+	if (p->in.fd < 0)
+		return;
+	if (p->pid != 0 && pipe_holds(p->in.fd) > 0) {
+		(void)snprintf(name, sizeof name, "/proc/self/fd/%d", p->in.fd);
+		p->watch = openat(AT_FDCWD, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* as the sandbox knows it */
+		p->end_withheld = p->watch < 0;
+	}
+	if (p->end_withheld)
+		p->watch = p->in.fd;
+	else
+		(void)close(p->in.fd);
+	p->in.fd = -1;
+}
+
+bool
+program_end_stdin(struct program *p)
+{
+	if (p->end_withheld && pipe_holds(p->watch) == 0) {
+		(void)close(p->watch);
+		p->watch = -1;
+		p->end_withheld = false;
+	}
+	return !p->end_withheld;
+}
+
+size_t
+program_unread(const struct program *p)
+{
+	return pipe_holds(p->in.fd >= 0 ? p->in.fd : p->watch);
+}
+
+size_t
+program_unsent(const struct program *p)
+{
+	return p->out.ended ? 0 : pipe_holds(p->out.fd);
+}
+
+void
+program_cut_output(struct program *p)
+{
+	if (p->out.ended)
+		return;
+	p->out.limited = true;
+	p->out.most = program_unsent(p);
+	p->out.ended = p->out.most == 0;
+}
+
+void
+program_enlarge(const struct program *p)
+{
+	if (p->in.fd >= 0)
+		(void)fcntl(p->in.fd, F_SETPIPE_SZ, PIPE_SIZE);
+	if (p->out.fd >= 0)
+		(void)fcntl(p->out.fd, F_SETPIPE_SZ, PIPE_SIZE);
+}

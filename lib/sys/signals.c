@@ -1,0 +1,67 @@
+#include "sys/signals.h"
+
+enum { NUMBERS = 65 };
+
+static const sigset_t none;
+static volatile sig_atomic_t came[NUMBERS];
+static bool was_ignored[NUMBERS];
+static bool caught[NUMBERS];
+
+static void
+note(int number)
+{
+	came[number] = 1;
+}
+
+void
+signals_catch(const int *numbers, size_t count)
+{
+	struct sigaction action = {.sa_handler = note}, before;
+	sigset_t block = none;
+
+	for (size_t i = 0; i < count; i++)
+		(void)sigaddset(&block, numbers[i]);
+	(void)sigprocmask(SIG_BLOCK, &block, NULL);
+	for (size_t i = 0; i < count; i++) {
+		(void)sigaction(numbers[i], &action, &before);
+		was_ignored[numbers[i]] = before.sa_handler == SIG_IGN;
+		caught[numbers[i]] = true;
+	}
+}
+
+bool
+signals_take(int number)
+{
+	bool it_came = came[number] != 0;
+
+	came[number] = 0;
+	return it_came;
+}
+
+const sigset_t *
+signals_wait_mask(void)
+{
+	return &none;
+}
+
+void
+signals_let_in(void)
+{
+	sigset_t blocked;
+
+	(void)sigprocmask(SIG_SETMASK, &none, &blocked);
+	(void)sigprocmask(SIG_SETMASK, &blocked, NULL);
+}
+
+/* A handler must not run in a vfork child: it would set the parent's flags. So
+ * dispositions first, then the mask. */
+void
+signals_for_exec(void)
+{
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)signal(SIGCHLD, SIG_DFL);
+	for (int number = 1; number < NUMBERS; number++)
+		if (caught[number] && number != SIGPIPE && number != SIGCHLD)
+			(void)signal(number, was_ignored[number] ? SIG_IGN : SIG_DFL);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}

@@ -1,0 +1,177 @@
+#include "sys/timed_io.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "sys/clock.h"
+
+int
+time_left(struct time_limit *limit)
+{
+	if (limit->deadline == 0) {
+		limit->deadline = clock_ms() + limit->limit_ms;
+		return limit->limit_ms > INT_MAX ? INT_MAX : (int)limit->limit_ms;
+	}
+	return clock_until(limit->deadline);
+}
+
+int
+talk_wait(int fd, short events, struct time_limit *limit)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	for (;;) {
+		int n = poll(&p, 1, time_left(limit));
+
+		if (n > 0)
+			return 0;
+		if (n == 0)
+			errno = ETIMEDOUT;
+		if (n == 0 || errno != EINTR)
+			return -1;
+	}
+}
+
+/* Whether to wait and try again. */
+static bool
+try_again(int fd, short events, struct time_limit *limit)
+{
+	if (errno == EINTR)
+		return true;
+	return (errno == EAGAIN || errno == EWOULDBLOCK) && talk_wait(fd, events, limit) == 0;
+}
+
+/* Takes n bytes off the socket that were peeked at. */
+static bool
+take_peeked(int fd, char *bytes, size_t n, struct time_limit *limit)
+{
+	while (n != 0) {
+		ssize_t got = recv(fd, bytes, n, MSG_DONTWAIT);
+
+		if (got < 0 && try_again(fd, POLLIN, limit))
+			continue;
+		if (got <= 0)
+			return false;
+		bytes += got;
+		n -= (size_t)got;
+	}
+	return true;
+}
+
+/* What was peeked at without the end in it is taken before the wait: to peek at
+ * it again would find it ready for ever, and spin. */
+static int
+read_socket(int fd, const struct read_end *end, char *bytes, size_t room, size_t *got,
+    struct time_limit *limit)
+{
+	for (;;) {
+		ssize_t n = recv(fd, bytes + *got, room - *got, MSG_PEEK | MSG_DONTWAIT);
+		size_t ours;
+		int found;
+
+		if (n < 0 && try_again(fd, POLLIN, limit))
+			continue;
+		if (n <= 0) {
+			errno = n == 0 ? 0 : errno;
+			return 0;
+		}
+		found = end->find(end->state, bytes, *got + (size_t)n);
+		if (found < 0)
+			return found;
+		ours = found > 0 ? (size_t)found - *got : (size_t)n;
+		if (!take_peeked(fd, bytes + *got, ours, limit))
+			return 0;
+		*got += ours;
+		if (found > 0)
+			return found;
+	}
+}
+
+static int
+read_other(int fd, const struct read_end *end, char *bytes, size_t room, size_t *got,
+    struct time_limit *limit)
+{
+	for (;;) {
+		size_t safe = end->missing(end->state);
+		ssize_t n;
+		int found;
+
+		if (talk_wait(fd, POLLIN, limit) != 0)
+			return 0;
+		n = read(fd, bytes + *got, safe < room - *got ? safe : room - *got);
+		if (n < 0 && try_again(fd, POLLIN, limit))
+			continue;
+		if (n <= 0) {
+			errno = n == 0 ? 0 : errno;
+			return 0;
+		}
+		*got += (size_t)n;
+		found = end->find(end->state, bytes, *got);
+		if (found != 0)
+			return found;
+	}
+}
+
+int
+timed_read(int fd, const struct read_end *end, char *bytes, size_t room, size_t *got,
+    struct time_limit *limit)
+{
+	int found = read_socket(fd, end, bytes, room, got, limit);
+
+	if (found == 0 && errno == ENOTSOCK)
+		return read_other(fd, end, bytes, room, got, limit);
+	return found;
+}
+
+/* poll promises room for PIPE_BUF bytes, no more. */
+static ssize_t
+write_other(int fd, const char *bytes, size_t n, struct time_limit *limit)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (talk_wait(fd, POLLOUT, limit) != 0)
+		return -1;
+	return write(fd, bytes, n < PIPE_BUF ? n : PIPE_BUF);
+}
+
+int
+timed_write(int fd, const char *bytes, size_t n, struct time_limit *limit)
+{
+	bool is_socket = true;
+
+	while (n != 0) {
+		ssize_t put = is_socket ? send(fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL)
+		    : write_other(fd, bytes, n, limit);
+
+		if (put < 0 && is_socket && errno == ENOTSOCK) {
+			is_socket = false;
+			continue;
+		}
+		if (put < 0 && !try_again(fd, POLLOUT, limit))
+			return -1;
+		if (put > 0) {
+			bytes += put;
+			n -= (size_t)put;
+		}
+	}
+	return 0;
+}
+
+void
+timed_linger(int in, int out, struct time_limit *limit)
+{
+	char waste[4096];
+
+	if (shutdown(out, SHUT_WR) != 0 && errno == ENOTSOCK)
+		(void)close(out);
+	while (talk_wait(in, POLLIN, limit) == 0) {
+		ssize_t n = read(in, waste, sizeof waste);
+
+		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+			return;
+	}
+}

@@ -1,0 +1,255 @@
+#include "ws/command.h"
+
+#include <string.h>
+
+#include "ws/frame.h"
+#include "base/utf8.h"
+#include "base/copy.h"
+#include "base/number.h"
+
+/* Sixteen bytes, in whatever vectors the CPU has. */
+typedef unsigned char vector __attribute__((vector_size(16)));
+
+/* Takes what stands before the next blank off text. False where nothing does. */
+static bool
+word_next(struct span *text, struct span *word)
+{
+	const char *blank = memchr(text->at, ' ', text->size);
+
+	word->at = text->at;
+	word->size = blank == NULL ? text->size : (size_t)(blank - text->at);
+	text->at += word->size + (blank != NULL);
+	text->size -= word->size + (blank != NULL);
+	return word->size != 0;
+}
+
+static bool
+id_parse(struct span text, uint64_t *id)
+{
+	return number_parse(text, 1, UINT64_MAX, id);
+}
+
+bool
+command_id_next(struct span *ids, uint64_t *id)
+{
+	const char *comma = memchr(ids->at, ',', ids->size);
+	struct span first = {ids->at, comma == NULL ? ids->size : (size_t)(comma - ids->at)};
+
+	if (!id_parse(first, id))
+		return false;
+	ids->at += first.size + (comma != NULL);
+	ids->size -= first.size + (comma != NULL);
+	return true;
+}
+
+static bool
+ids_valid(struct span ids)
+{
+	uint64_t id;
+
+	while (ids.size != 0 && command_id_next(&ids, &id))
+		if (ids.size == 0)
+			return ids.at[-1] != ',';
+	return false;
+}
+
+/* Splits `NAME-ID` at its last dash where digits alone are behind it. */
+static bool
+except_split(struct span text, struct span *name, uint64_t *except)
+{
+	const char *dash = memrchr(text.at, '-', text.size);
+	size_t before = dash == NULL ? 0 : (size_t)(dash - text.at);
+
+	if (dash == NULL || !id_parse((struct span){dash + 1, text.size - before - 1}, except))
+		return false;
+	*name = (struct span){text.at, before};
+	return true;
+}
+
+bool
+command_room_valid(struct span room)
+{
+	struct span name;
+	uint64_t except;
+
+	return room.size != 0 && room.size <= COMMAND_ROOM_MAX && memchr(room.at, ' ', room.size) == NULL
+	    && !except_split(room, &name, &except);
+}
+
+static const char *
+to_parse(struct span to, struct command *order)
+{
+	struct span name = {to.at + 1, to.size - 1};
+
+	if (to.at[0] == '*') {
+		order->to = COMMAND_ALL;
+		if (name.size == 0 || (except_split(name, &name, &order->except) && name.size == 0))
+			return NULL;
+		return "neither * nor *-ID";
+	}
+	if (to.at[0] == '#') {
+		order->to = COMMAND_ROOM;
+		(void)except_split(name, &name, &order->except);
+		order->room = name;
+		return command_room_valid(name) ? NULL : "not a room";
+	}
+	order->to = COMMAND_IDS;
+	order->ids = to;
+	return ids_valid(to) ? NULL : "not to ID, ID,ID, *, *-ID, #ROOM or #ROOM-ID";
+}
+
+static const char *
+close_parse(struct command *order)
+{
+	struct span code;
+	uint64_t value;
+
+	(void)word_next(&order->payload, &code);
+	if (!number_parse(code, 1000, 4999, &value) || !close_code_valid((unsigned)value))
+		return "close without a code that may be sent";
+	order->code = (unsigned)value;
+	return NULL;
+}
+
+static const char *
+room_parse(struct command *order)
+{
+	if (order->to != COMMAND_IDS)
+		return "only an ID can join or part";
+	order->room = order->payload;
+	return command_room_valid(order->room) ? NULL : "not a room";
+}
+
+static const char *
+parse(struct span record, bool exact, struct command *order)
+{
+	static const struct {
+		const char *name;
+		enum command_verb verb;
+	} verbs[] = {
+		{"text", COMMAND_TEXT}, {"binary", COMMAND_BINARY}, {"close", COMMAND_CLOSE},
+		{"join", COMMAND_JOIN}, {"part", COMMAND_PART},
+	};
+	struct span to, word;
+	const char *why;
+
+	*order = (struct command){0};
+	if (!word_next(&record, &to))
+		return "no word before the first blank";
+	why = to_parse(to, order);
+	if (why != NULL)
+		return why;
+	(void)word_next(&record, &word);
+	order->payload = record;
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+		if (!span_equal(word, span_of(verbs[i].name)))
+			continue;
+		order->verb = verbs[i].verb;
+		if (order->verb == COMMAND_BINARY && !exact)
+			return "binary goes in netstrings only";
+		if (order->verb == COMMAND_CLOSE)
+			return close_parse(order);
+		return order->verb >= COMMAND_JOIN ? room_parse(order) : NULL;
+	}
+	return "not text, binary, close, join or part";
+}
+
+static inline bool
+is_special(unsigned char byte, bool written)
+{
+	return byte == '\\' || (!written && (byte == '\n' || byte == '\r' || byte == '\0'));
+}
+
+/* How many bytes stand for themselves, up to the first that does not: in what is written
+ * only the backslash. Most have no such byte, so they are looked at in blocks. */
+static inline size_t
+plain_size(const char *p, size_t n, bool written)
+{
+	size_t i = 0;
+
+	for (; n - i >= sizeof(vector); i += sizeof(vector)) {
+		vector word, hits;
+		uint64_t halves[2];
+
+		memcpy(&word, p + i, sizeof word);
+		hits = (vector)(word == '\\');
+		if (!written)
+			hits |= (vector)((word == '\n') | (word == '\r') | (word == '\0'));
+		memcpy(halves, &hits, sizeof halves);
+		if ((halves[0] | halves[1]) != 0)
+			break;
+	}
+	while (i < n && !is_special((unsigned char)p[i], written))
+		i++;
+	return i;
+}
+
+size_t
+command_escape(char *out, const void *bytes, size_t n)
+{
+	const char *in = bytes;
+	size_t size = 0;
+
+	for (;;) {
+		size_t plain = plain_size(in, n, false);
+
+		copy_bytes((unsigned char *)out + size, (const unsigned char *)in, plain);
+		size += plain;
+		if (plain == n)
+			return size;
+		out[size++] = '\\';
+		out[size++] = in[plain] == '\n' ? 'n' : in[plain] == '\r' ? 'r' : in[plain] == '\0' ? '0' : '\\';
+		in += plain + 1;
+		n -= plain + 1;
+	}
+}
+
+ptrdiff_t
+command_unescape(char *out, const char *text, size_t n)
+{
+	static const char names[] = "nr0\\", bytes[] = "\n\r\0\\";
+	ptrdiff_t size = 0;
+
+	for (;;) {
+		size_t plain = plain_size(text, n, true);
+		const char *name;
+
+		if (out + size != text)
+			memmove(out + size, text, plain);
+		size += (ptrdiff_t)plain;
+		if (plain == n)
+			return size;
+		name = n - plain > 1 ? memchr(names, text[plain + 1], 4) : NULL;
+		if (name == NULL)
+			return -1;
+		out[size++] = bytes[name - names];
+		text += plain + 2;
+		n -= plain + 2;
+	}
+}
+
+static bool
+is_text(struct span payload)
+{
+	struct utf8 state = {0};
+
+	return utf8_check(&state, payload.at, payload.size) == payload.size && utf8_whole(&state);
+}
+
+const char *
+command_read(char *record, size_t n, bool exact, struct command *order)
+{
+	const char *why = parse((struct span){record, n}, exact, order);
+	char *payload;
+	ptrdiff_t size;
+
+	if (why != NULL || order->verb >= COMMAND_JOIN)
+		return why;
+	payload = record + (order->payload.at - record);
+	size = exact ? (ptrdiff_t)order->payload.size : command_unescape(payload, payload, order->payload.size);
+	if (size < 0)
+		return "a backslash that escapes nothing";
+	order->payload.size = (size_t)size;
+	order->not_text = order->verb != COMMAND_BINARY && !is_text(order->payload);
+	return order->not_text ? "not UTF-8" : NULL;
+}

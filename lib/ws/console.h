@@ -1,0 +1,9 @@
+/* The WebSocket console: console.html, a page for a browser, as it stands in the tree. */
+#ifndef FITTINGS_CONSOLE_H
+#define FITTINGS_CONSOLE_H
+
+#include "base/span.h"
+
+struct span console_page(void);
+
+#endif

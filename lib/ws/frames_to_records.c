@@ -1,0 +1,49 @@
+#include "ws/frames_to_records.h"
+
+/* Moving what is held to the beginning pays when it is little beside the room
+ * that it wins; what waits for the rest of its message cannot shrink. */
+static void
+make_room(const struct frames_to_records *in, const struct buffer *from, struct buffer *to)
+{
+	if (record_encoder_room(&in->records, to) < buffer_held(from) && to->begin >= buffer_held(to) - in->records.held)
+		buffer_pack(to);
+}
+
+static void
+data_put(struct frames_to_records *in, struct buffer *to, const struct reader_event *e)
+{
+	in->messages += e->chunk.last;
+	if (!in->discard)
+		record_encoder_put(&in->records, to, &e->chunk, e->sized, e->size);
+}
+
+enum reader_kind
+frames_to_records_step(struct frames_to_records *in, struct buffer *from, struct buffer *to, struct reader_event *e)
+{
+	do {
+		size_t room, used;
+
+		make_room(in, from, to);
+		room = in->discard ? SIZE_MAX : record_encoder_room(&in->records, to);
+		used = reader_step(&in->reader, buffer_head(from), buffer_held(from), room, e);
+		buffer_take(from, used);
+		in->taken += used;
+		if (e->kind == READER_DATA)
+			data_put(in, to, e);
+	} while (e->kind == READER_DATA);
+	if ((e->kind == READER_FAIL || e->kind == READER_CLOSE) && !in->discard)
+		record_encoder_drop(&in->records, to);
+	return e->kind;
+}
+
+bool
+frames_to_records_inside(const struct frames_to_records *in, const struct buffer *from)
+{
+	return in->reader.in_frame || in->reader.in_message || buffer_held(from) > 0;
+}
+
+bool
+frames_to_records_needs_more(const struct frames_to_records *in, const struct buffer *to)
+{
+	return in->records.held > 0 && to->begin == 0 && in->records.held == buffer_held(to);
+}
