@@ -1,6 +1,6 @@
 /*
  * The listening sockets of a server that runs on a loop: whom it lets in, and
- * when. A shortage (descriptors, memory) closes the doors for a moment and is
+ * when. A shortage (descriptors, memory) stops accepting for a moment and is
  * said; the connections wait in the backlog meanwhile.
  */
 #ifndef FITTINGS_ACCEPTOR_H
@@ -30,7 +30,7 @@ struct acceptor {
 	struct deadline pause;
 };
 
-/* doors->enter and doors->listeners are set already, all else is zero. They are not open yet. */
+/* acceptor->on_connection and acceptor->listeners are set already, all else is zero. They are not open yet. */
 void acceptor_begin(struct loop *loop, struct acceptor *acceptor);
 
 /* Lets people in from now on (once a pause is over). */

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Takes the timer; who does catches SIGALRM (system/signals.h). False where the process
+/* Takes the timer; who does catches SIGALRM (sys/signals.h). False where the process
  * was given an alarm(2), to end it: waits then have timeouts. */
 bool alarm_take(void);
 
