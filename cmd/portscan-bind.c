@@ -195,9 +195,9 @@ options_read(struct scan *scan, int argc, char **argv)
 static bool
 environment_set(const struct scan *scan, unsigned port)
 {
-	char ip[ADDRESS_IP_SIZE], number[12];
+	char ip[ADDRESS_SCOPED_SIZE], number[12];
 
-	address_ip(&scan->addresses[0], ip);
+	address_scoped(&scan->addresses[0], ip);
 	(void)snprintf(number, sizeof number, "%u", port);
 	return setenv("PROTO", "TCP", 1) == 0 && setenv("TCPLOCALIP", ip, 1) == 0
 	    && setenv("TCPLOCALPORT", number, 1) == 0 && setenv("PORT", number, 1) == 0;

@@ -241,9 +241,9 @@ ports_scan(const struct scan *scan, const struct addrinfo *hosts)
 static bool
 address_export(const char *ip_name, const char *port_name, const struct address *address)
 {
-	char ip[ADDRESS_IP_SIZE], port[8];
+	char ip[ADDRESS_SCOPED_SIZE], port[8];
 
-	address_ip(address, ip);
+	address_scoped(address, ip);
 	(void)snprintf(port, sizeof port, "%u", (unsigned)address_port(address));
 	return setenv(ip_name, ip, 1) == 0 && setenv(port_name, port, 1) == 0;
 }

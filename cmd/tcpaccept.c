@@ -146,10 +146,13 @@ storage_get(struct service *s)
 {
 	extern char **environ;
 
+	char **slots = calloc(ucspi_slots(environ), sizeof *slots);
+
 	s->sessions = calloc(s->max, sizeof *s->sessions);
 	if (s->sessions == NULL || !address_limit_begin(&s->addresses, s->max) || !address_limit_begin(&s->networks, s->max)
-	    || !ucspi_begin(&s->environment, environ))
+	    || slots == NULL)
 		die(STATUS_FAILED, "room for %zu connections: %s", s->max, strerror(errno));
+	ucspi_begin(&s->environment, environ, slots);
 }
 
 /* Counts it in; returns which one of its address it is, from 1. */

@@ -118,19 +118,30 @@ inherited(const char *name)
 	return span_of(value == NULL ? "" : value);
 }
 
-/* Who is there: as the accepting program says (UCSPI, systemd), else as the socket does. */
+/* RFC 3875 has no scope in an address. */
+static struct span
+scope_cut(struct span ip)
+{
+	const char *percent = ip.size == 0 ? NULL : memchr(ip.at, '%', ip.size);
+
+	return percent == NULL ? ip : (struct span){ip.at, (size_t)(percent - ip.at)};
+}
+
+/* Who is there: as the accepting program says (UCSPI, systemd), else as the socket does, unless that is a
+ * proxy's, with a client that came by a UNIX socket. */
 static void
 connection_learn(struct connection *c)
 {
+	bool local_client = span_equal(inherited("PROTO"), span_of("IPC"));
 	struct address local;
 
-	c->ends.remote_address = inherited("TCPREMOTEIP");
+	c->ends.remote_address = scope_cut(inherited("TCPREMOTEIP"));
 	c->ends.remote_port = inherited("TCPREMOTEPORT");
 	if (c->ends.remote_address.size == 0) {
 		c->ends.remote_address = inherited("REMOTE_ADDR");
 		c->ends.remote_port = inherited("REMOTE_PORT");
 	}
-	if (c->ends.remote_address.size == 0 && address_remote(STDIN_FILENO, &c->remote) == 0
+	if (c->ends.remote_address.size == 0 && !local_client && address_remote(STDIN_FILENO, &c->remote) == 0
 	    && c->remote.any.sa_family != AF_UNIX) {
 		address_ip(&c->remote, c->remote_ip);
 		port_text(c->remote_port, &c->remote);

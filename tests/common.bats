@@ -29,7 +29,7 @@ options_of() {
 		[ -z "$stderr" ]
 		[[ ${lines[0]} == "usage: $p "* ]]
 		[[ $output == *$'\n'"      --help "* && $output == *$'\n'"      --version "* ]]
-		[ "$(grep -c '^ .* --[a-z]' <<<"$output")" -ge 5 ]
+		[ "$(grep -c '^ .* --[a-z]' <<<"$output")" -ge 4 ]
 	done
 }
 

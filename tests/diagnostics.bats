@@ -61,7 +61,7 @@ play() {
 
 @test "each line names the program and is one line of at most 400 bytes" {
 	grep -vE '^([$=#]|never: |bare: |$)' "$table" >lines
-	! grep -vE '^(csvsplit|portscan-bind|portscan-connect|tcpaccept|tcpecho|wsframe|wshub|wsupgrade): ' lines || false
+	! grep -vE '^(csvsplit|portscan-bind|portscan-connect|proxyhead|tcpaccept|tcpecho|wsframe|wshub|wsupgrade): ' lines || false
 	! grep -E '.{400}' lines || false
 }
 

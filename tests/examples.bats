@@ -28,10 +28,11 @@ bare() {
 	for page in "$man"/*.[17]; do
 		page=${page##*/}
 		# These take the lines out of the page itself.
-		case $page in csvsplit.1|portscan-connect.1) continue ;; esac
+		case $page in csvsplit.1|portscan-connect.1|proxyhead.1) continue ;; esac
 		while IFS= read -r line; do
 			line=$(bare <<<"$line")
-			[ -n "$line" ] || continue
+			# So does peers/tcpaccept.bats.
+			[[ -n $line && $line != *start-stop-daemon* && $line != --startas* ]] || continue
 			sed "s/'\\\\''/'/g" "$BATS_TEST_DIRNAME"/*.bats "$BATS_TEST_DIRNAME"/peers/*.bats | grep -qF -- "$line" && continue
 			echo "$page: not in any test: $line"
 			missing=$((missing + 1))

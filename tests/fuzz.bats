@@ -69,6 +69,10 @@ replays() {
 	replays http_response
 }
 
+@test "fuzz: PROXY headers, in any pieces, are what a plain reading of the whole says" {
+	replays proxy
+}
+
 @test "fuzz: CSV is what a recursive descent reads, on every path and at any cuts" {
 	replays csv
 }

@@ -313,9 +313,14 @@ scan() {
 	await two.err Bound
 	run -0 --separate-stderr portscan-connect -a ::1 -p "$(sed 's/Bound to //' two.err)"
 	[ "$output" = hello ]
-	start both portscan-bind -a 0.0.0.0 -p 8080-8180 portscan-bind -p 9000-9998 tcpaccept echo hello 4>&-
+	printf '#!/bin/sh\necho hello\n' >app
+	chmod +x app
+	line='portscan-bind -a 0.0.0.0 -p 8080 portscan-bind -p 9000 tcpaccept ./app'
+	grep -qxF ".Dl $line" "$BATS_TEST_DIRNAME/../man/portscan-bind.1"
+	start both sh -c "exec $(sed 's/8080/8080-8180/; s/9000/9000-9998/' <<<"$line")" 4>&-
 	await_that eval '(($(grep -c Bound both.err) == 2))'
-	for at in $(sed -n 's/^Bound to //p' both.err); do
+	mapfile -t ports < <(sed -n 's/^Bound to //p' both.err)
+	for at in "${ports[@]}"; do
 		run -0 --separate-stderr portscan-connect -p "$at"
 		[ "$output" = hello ]
 	done

@@ -4,10 +4,53 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
+
+/* The number of the interface that `%eth0` or `%2` names, 0 if there is none. */
+static unsigned
+scope_parse(const char *text)
+{
+	char name[IF_NAMESIZE];
+	uint64_t number;
+
+	if (number_parse(span_of(text), 1, UINT32_MAX, &number))
+		return if_indextoname((unsigned)number, name) == NULL ? 0 : (unsigned)number;
+	return if_nametoindex(text);
+}
+
+/* Only an address of a link needs a scope. */
+static bool
+scoped(const struct address *address)
+{
+	const struct in6_addr *ip = &address->v6.sin6_addr;
+
+	return address->any.sa_family == AF_INET6 && (IN6_IS_ADDR_LINKLOCAL(ip) || IN6_IS_ADDR_MC_LINKLOCAL(ip));
+}
+
+static bool
+scoped_parse(const char *text, const char *percent, struct address *address)
+{
+	char ip[ADDRESS_IP_SIZE];
+	size_t size = (size_t)(percent - text);
+
+	if (size >= sizeof ip)
+		return false;
+	memcpy(ip, text, size);
+	ip[size] = '\0';
+	if (!address_parse(ip, address) || !scoped(address))
+		return false;
+	address->v6.sin6_scope_id = scope_parse(percent + 1);
+	return address->v6.sin6_scope_id != 0;
+}
+
 bool
 address_parse(const char *text, struct address *address)
 {
+	const char *percent = strchr(text, '%');
+
 	*address = (struct address){0};
+	if (percent != NULL)
+		return scoped_parse(text, percent, address);
 	if (inet_pton(AF_INET, text, &address->v4.sin_addr) == 1) {
 		address->v4.sin_family = AF_INET;
 		address->size = sizeof address->v4;
@@ -19,6 +62,24 @@ address_parse(const char *text, struct address *address)
 		return true;
 	}
 	return false;
+}
+
+struct address
+address_v4(const unsigned char ip[4], uint16_t port)
+{
+	struct address address = {.v4 = {.sin_family = AF_INET, .sin_port = htons(port)}, .size = sizeof address.v4};
+
+	memcpy(&address.v4.sin_addr, ip, 4);
+	return address;
+}
+
+struct address
+address_v6(const unsigned char ip[16], uint16_t port)
+{
+	struct address address = {.v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)}, .size = sizeof address.v6};
+
+	memcpy(&address.v6.sin6_addr, ip, 16);
+	return address;
 }
 
 void
@@ -55,6 +116,22 @@ address_ip(const struct address *address, char ip[ADDRESS_IP_SIZE])
 		(void)inet_ntop(AF_INET, v6->s6_addr + 12, ip, ADDRESS_IP_SIZE);
 	else if (address->any.sa_family == AF_INET6)
 		(void)inet_ntop(AF_INET6, v6, ip, ADDRESS_IP_SIZE);
+}
+
+void
+address_scoped(const struct address *address, char ip[ADDRESS_SCOPED_SIZE])
+{
+	char name[IF_NAMESIZE];
+	size_t size;
+
+	address_ip(address, ip);
+	if (!scoped(address) || address->v6.sin6_scope_id == 0)
+		return;
+	size = strlen(ip);
+	if (if_indextoname(address->v6.sin6_scope_id, name) != NULL)
+		(void)snprintf(ip + size, ADDRESS_SCOPED_SIZE - size, "%%%s", name);
+	else
+		(void)snprintf(ip + size, ADDRESS_SCOPED_SIZE - size, "%%%u", address->v6.sin6_scope_id);
 }
 
 void

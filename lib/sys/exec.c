@@ -83,10 +83,17 @@ exec_found(const char *path, char **argv)
 }
 
 int
+exec_with(char **argv, char *path, size_t size)
+{
+	int error = exec_find(argv[0], path, size);
+
+	return error == 0 ? exec_found(path, argv) : fail(argv[0], error);
+}
+
+int
 exec_next(char **argv)
 {
 	char path[PATH_MAX];
-	int error = exec_find(argv[0], path, sizeof path);
 
-	return error == 0 ? exec_found(path, argv) : fail(argv[0], error);
+	return exec_with(argv, path, sizeof path);
 }

@@ -20,6 +20,9 @@ int exec_status(int error);
  */
 int exec_next(char **argv);
 
+/* The same, with room for the program's path (which else is on the stack). */
+int exec_with(char **argv, char *path, size_t size);
+
 /* The same for one that exec_find() found before. */
 int exec_found(const char *path, char **argv);
 

@@ -1,7 +1,7 @@
 #include "sys/ucspi.h"
 
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { SLOT_PROTO = 7, SLOTS };
@@ -10,7 +10,7 @@ enum { SLOT_PROTO = 7, SLOTS };
 static const char *const ours[] = {
 	"PROTO", "TCPLOCALIP", "TCPLOCALPORT", "TCPLOCALHOST", "TCPREMOTEIP", "TCPREMOTEPORT", "TCPREMOTEHOST",
 	"TCPREMOTEINFO", "TCPCONNNUM", "REMOTE_ADDR", "REMOTE_PORT", "REMOTE_HOST", "WEBSOCKET_PROTOCOL",
-	"WEBSOCKET_EXTENSIONS",
+	"WEBSOCKET_EXTENSIONS", "SSL_TLS_SNI_SERVERNAME",
 };
 
 static bool
@@ -24,32 +24,38 @@ is_ours(const char *entry)
 	return false;
 }
 
-bool
-ucspi_begin(struct ucspi *u, char **environ)
+size_t
+ucspi_slots(char *const *environ)
 {
-	char *const strings[] = {u->local_ip, u->local_port, u->remote_ip, u->remote_port, u->number, u->remote_addr,
+	size_t count = SLOTS + 1;
+
+	while (*environ++ != NULL)
+		count++;
+	return count;
+}
+
+void
+ucspi_begin(struct ucspi *u, char **environ, char **slots)
+{
+	char *const strings[] = {u->number, u->local_ip, u->local_port, u->remote_ip, u->remote_port, u->remote_addr,
 		u->addr_port};
-	size_t count = 0, used = SLOTS;
+	char **used = slots + SLOTS;
 
 	_Static_assert(sizeof strings / sizeof *strings == SLOT_PROTO, "PROTO comes behind them");
-	while (environ[count] != NULL)
-		count++;
-	u->slots = calloc(SLOTS + count + 1, sizeof *u->slots);
-	if (u->slots == NULL)
-		return false;
+	u->slots = slots;
 	memcpy(u->slots, strings, sizeof strings);
-	for (size_t i = 0; i < count; i++)
-		if (!is_ours(environ[i]))
-			u->slots[used++] = environ[i];
-	return true;
+	for (char **at = environ; *at != NULL; at++)
+		if (!is_ours(*at))
+			*used++ = *at;
+	*used = NULL;
 }
 
 static void
 put_ip(char *out, size_t size, const char *name, const struct address *address)
 {
-	char ip[ADDRESS_IP_SIZE];
+	char ip[ADDRESS_SCOPED_SIZE];
 
-	address_ip(address, ip);
+	address_scoped(address, ip);
 	(void)snprintf(out, size, "%s=%s", name, ip);
 }
 
@@ -63,16 +69,18 @@ char *const *
 ucspi_tcp(struct ucspi *u, const struct address *local, const struct address *remote, unsigned number)
 {
 	static char proto[] = "PROTO=TCP";
+	char ip[ADDRESS_IP_SIZE];
 
 	put_ip(u->local_ip, sizeof u->local_ip, "TCPLOCALIP", local);
 	put_number(u->local_port, sizeof u->local_port, "TCPLOCALPORT", address_port(local));
 	put_ip(u->remote_ip, sizeof u->remote_ip, "TCPREMOTEIP", remote);
 	put_number(u->remote_port, sizeof u->remote_port, "TCPREMOTEPORT", address_port(remote));
 	put_number(u->number, sizeof u->number, "TCPCONNNUM", number);
-	put_ip(u->remote_addr, sizeof u->remote_addr, "REMOTE_ADDR", remote);
+	address_ip(remote, ip);
+	(void)snprintf(u->remote_addr, sizeof u->remote_addr, "REMOTE_ADDR=%s", ip);
 	put_number(u->addr_port, sizeof u->addr_port, "REMOTE_PORT", address_port(remote));
 	u->slots[SLOT_PROTO] = proto;
-	return u->slots;
+	return number == 0 ? u->slots + 1 : u->slots;
 }
 
 char *const *

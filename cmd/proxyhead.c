@@ -1,0 +1,201 @@
+/* proxyhead: read the PROXY header of a connection, then run a program. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ws/proxy.h"
+#include "base/option.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "sys/address.h"
+#include "sys/exec.h"
+#include "sys/fds.h"
+#include "sys/timed_io.h"
+#include "sys/ucspi.h"
+
+enum { LIMIT_DEFAULT_MS = 5000, LIMIT_MAX_MS = 24 * 60 * 60 * 1000, CHUNK = 256, FEW = 64 };
+
+static const struct option_row rows[] = {
+	{'v', "verbose", NULL, "log the client, and connections that send nothing"},
+	{'t', "timeout", "TIME", "limit for the whole header (5s)"},
+};
+
+USAGE_FIRST static const struct usage usage = {
+	.program = "proxyhead",
+	.synopsis = "[option...] prog [arg...]",
+	.summary = "Reads the PROXY header of the connection on fd 0, then runs prog.",
+	.rows = rows,
+	.count = sizeof rows / sizeof *rows,
+};
+
+/* Common: after all other variables, so that the path begins on a page that is in use. */
+__attribute__((common)) struct job {
+	bool verbose;
+	struct time_limit limit;
+	struct proxy header;
+	bool whole;
+	size_t fed; /* bytes of the chunk that the header has taken */
+	struct ucspi environment;
+	char path[PATH_MAX];
+} job;
+
+static void
+options_read(int argc, char **argv)
+{
+	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
+		switch (key) {
+		case 'v':
+			job.verbose = true;
+			break;
+		case 't':
+			job.limit.limit_ms = (int64_t)option_duration(1, LIMIT_MAX_MS);
+			break;
+		}
+	}
+	if (argv[optind] == NULL)
+		usage_refuse("no program to run");
+}
+
+/* The end of the header, or of a full chunk of it. */
+static int
+end_find(void *unused, const char *bytes, size_t n)
+{
+	size_t used;
+	enum proxy_result result = proxy_take(&job.header, (const unsigned char *)bytes + job.fed, n - job.fed, &used);
+
+	(void)unused;
+	job.fed += used;
+	if (result == PROXY_BAD)
+		return -1;
+	job.whole = result == PROXY_DONE;
+	return job.whole || job.fed == CHUNK ? (int)job.fed : 0;
+}
+
+static size_t
+end_missing(const void *unused)
+{
+	(void)unused;
+	return proxy_missing(&job.header);
+}
+
+/* The proxy, for log lines: as the accepting program names it, for one that has reset the connection has no address. */
+static const char *
+peer_name(void)
+{
+	static char name[ADDRESS_TEXT_SIZE];
+	const char *ip = getenv("TCPREMOTEIP"), *port = getenv("TCPREMOTEPORT");
+	struct address peer;
+
+	if (ip != NULL && port != NULL)
+		(void)snprintf(name, sizeof name, "%s%s%s:%s", strchr(ip, ':') == NULL ? "" : "[", ip,
+		    strchr(ip, ':') == NULL ? "" : "]", port);
+	else if (address_remote(STDIN_FILENO, &peer) == 0)
+		address_text(&peer, name);
+	else
+		return "client";
+	return quoted(name);
+}
+
+/* A connection that ends before its first byte is a health check. */
+static void
+header_missed(int error)
+{
+	bool silent = job.header.taken == 0 && (error == 0 || error == ECONNRESET);
+
+	if (silent && !job.verbose)
+		return;
+	warn("%s: no PROXY header: %s", peer_name(), error == 0 ? "end of file" : strerror(error));
+}
+
+static bool
+header_read(void)
+{
+	const struct read_end end = {.find = end_find, .missing = end_missing};
+	char chunk[CHUNK];
+	int found;
+
+	do {
+		size_t got = 0;
+
+		job.fed = 0;
+		found = timed_read(STDIN_FILENO, &end, chunk, sizeof chunk, &got, &job.limit);
+	} while (found > 0 && !job.whole);
+	if (found == 0)
+		header_missed(errno);
+	if (found < 0)
+		warn("%s: PROXY header: %s", peer_name(), job.header.why);
+	return found > 0;
+}
+
+static struct address
+end_address(const struct proxy_end *end)
+{
+	return job.header.family == PROXY_IPV4 ? address_v4(end->ip, end->port) : address_v6(end->ip, end->port);
+}
+
+static void
+client_log(const struct address *client)
+{
+	char name[ADDRESS_TEXT_SIZE];
+
+	if (!job.verbose)
+		return;
+	address_text(client, name);
+	log_info("%s connects for %s", peer_name(), name);
+}
+
+/*
+ * The client's addresses, where the header gives any: then nothing that is inherited of another connection
+ * stays. Else they are those of the connection, which whoever accepted it has set.
+ */
+static bool
+environment_set(char *few[FEW])
+{
+	static const char *const proxys[] = {"TCPCONNNUM", "TCPREMOTEHOST", "REMOTE_HOST", "SSL_TLS_SNI_SERVERNAME"};
+	const char *authority = job.header.authority;
+	struct address client, server;
+	extern char **environ;
+	size_t count = ucspi_slots(environ);
+	char **slots = few;
+
+	if (job.header.family == PROXY_NONE) {
+		for (size_t i = 0; i < sizeof proxys / sizeof *proxys; i++)
+			(void)unsetenv(proxys[i]);
+		return true;
+	}
+	if (count > FEW)
+		slots = calloc(count, sizeof *slots);
+	if (slots == NULL)
+		return false;
+	ucspi_begin(&job.environment, environ, slots);
+	if (job.header.family == PROXY_UNIX) {
+		environ = (char **)ucspi_local(&job.environment);
+	} else {
+		client = end_address(&job.header.client);
+		server = end_address(&job.header.server);
+		client_log(&client);
+		environ = (char **)ucspi_tcp(&job.environment, &server, &client, 0);
+	}
+	return authority[0] == '\0' || setenv("SSL_TLS_SNI_SERVERNAME", authority, 1) == 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	char *few[FEW];
+
+	job.limit.limit_ms = LIMIT_DEFAULT_MS;
+	fds_open_standard();
+	options_read(argc, argv);
+	fds_guard_stderr();
+	if (!header_read())
+		return STATUS_FAILED;
+	if (!environment_set(few))
+		die(STATUS_FAILED, "environment: %s", strerror(errno));
+	return exec_with(argv + optind, job.path, sizeof job.path);
+}

@@ -1,0 +1,143 @@
+/* PROXY headers, in any pieces, against a plain reading of the whole. */
+#include <arpa/inet.h>
+
+#include "ws/proxy.h"
+#include "fuzz.h"
+
+enum { V2_FIXED = 16 };
+
+struct reading {
+	size_t size; /* 0: no header */
+	enum proxy_family family;
+	struct proxy_end client, server;
+	char authority[256];
+};
+
+static bool
+naive_port(const char *text, uint16_t *port)
+{
+	unsigned long value = strtoul(text, NULL, 10);
+	char again[24];
+
+	(void)snprintf(again, sizeof again, "%lu", value);
+	*port = (uint16_t)value;
+	return value <= 65535 && strcmp(again, text) == 0;
+}
+
+static struct reading
+naive_line(const uint8_t *bytes, size_t n)
+{
+	char line[PROXY_LINE_MAX + 1], *words[7], *at = line;
+	struct reading r = {0};
+	size_t size = 0;
+	int family;
+
+	while (size < n && size < PROXY_LINE_MAX && bytes[size] != '\n')
+		size++;
+	if (size == n || size == PROXY_LINE_MAX || bytes[size - 1] != '\r' || memchr(bytes, '\r', size) != bytes + size - 1)
+		return r;
+	memcpy(line, bytes, size - 1);
+	line[size - 1] = '\0';
+	if (memcmp(line, "PROXY UNKNOWN", size == 14 ? 14 : 13) == 0 && (size == 14 || line[13] == ' '))
+		return (struct reading){.size = size + 1};
+	if (strlen(line) != size - 1)
+		return r;
+	for (int i = 0; i < 7; i++)
+		words[i] = strsep(&at, " ");
+	if (strcmp(words[0], "PROXY") != 0 || words[5] == NULL || words[6] != NULL
+	    || (strcmp(words[1], "TCP4") != 0 && strcmp(words[1], "TCP6") != 0))
+		return r;
+	family = words[1][3] == '4' ? AF_INET : AF_INET6;
+	if (inet_pton(family, words[2], r.client.ip) == 1 && inet_pton(family, words[3], r.server.ip) == 1
+	    && naive_port(words[4], &r.client.port) && naive_port(words[5], &r.server.port)) {
+		r.size = size + 1;
+		r.family = family == AF_INET ? PROXY_IPV4 : PROXY_IPV6;
+	}
+	return r;
+}
+
+static unsigned
+two(const uint8_t *at)
+{
+	return at[0] * 256U + at[1];
+}
+
+static bool
+naive_tlvs(const uint8_t *at, const uint8_t *end, char authority[256])
+{
+	for (; at < end; at += 3 + two(at + 1)) {
+		if (end - at < 3 || end - at - 3 < (ptrdiff_t)two(at + 1))
+			return false;
+		if (at[0] != 2)
+			continue;
+		if (two(at + 1) == 0 || two(at + 1) > 255)
+			return false;
+		memset(authority, 0, 256);
+		for (unsigned i = 0; i < two(at + 1); i++) {
+			authority[i] = (char)at[3 + i];
+			if (at[3 + i] < 0x21 || at[3 + i] == 0x7f)
+				return false;
+		}
+	}
+	return true;
+}
+
+static struct reading
+naive_binary(const uint8_t *b, size_t n)
+{
+	struct reading r = {0};
+	size_t ip, block;
+
+	if (n < V2_FIXED || n < V2_FIXED + two(b + 14) || memcmp(b, "\r\n\r\n\0\r\nQUIT\n", 12) != 0)
+		return r;
+	r.size = V2_FIXED + two(b + 14);
+	if (b[12] == 0x20 || (b[12] == 0x21 && (b[13] <= 2 || b[13] == 0x10 || b[13] == 0x20 || b[13] == 0x30)))
+		return r;
+	if (b[12] != 0x21 || (b[13] != 0x11 && b[13] != 0x21 && b[13] != 0x31))
+		return (struct reading){0};
+	r.family = (enum proxy_family)(b[13] >> 4);
+	ip = r.family == PROXY_IPV4 ? 4 : 16;
+	block = r.family == PROXY_UNIX ? 216 : 2 * ip + 4;
+	if (two(b + 14) < block || !naive_tlvs(b + V2_FIXED + block, b + r.size, r.authority))
+		return (struct reading){0};
+	if (r.family == PROXY_UNIX)
+		return r;
+	memcpy(r.client.ip, b + V2_FIXED, ip);
+	memcpy(r.server.ip, b + V2_FIXED + ip, ip);
+	r.client.port = (uint16_t)two(b + V2_FIXED + 2 * ip);
+	r.server.port = (uint16_t)two(b + V2_FIXED + 2 * ip + 2);
+	return r;
+}
+
+static void
+compare(const struct proxy *p, const struct reading *r)
+{
+	size_t ip = r->family == PROXY_IPV4 ? 4 : 16;
+
+	FUZZ_CHECK(p->taken == r->size && p->family == r->family && strcmp(p->authority, r->authority) == 0);
+	if (r->family == PROXY_IPV4 || r->family == PROXY_IPV6)
+		FUZZ_CHECK(memcmp(p->client.ip, r->client.ip, ip) == 0 && memcmp(p->server.ip, r->server.ip, ip) == 0
+		    && p->client.port == r->client.port && p->server.port == r->server.port);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct fuzz f = fuzz_over(bytes, size);
+	struct proxy p = {0};
+	struct reading want = f.size != 0 && *f.at == 'P' ? naive_line(f.at, f.size) : naive_binary(f.at, f.size);
+	enum proxy_result result = PROXY_MORE;
+
+	for (size_t at = 0, used; result == PROXY_MORE && at < f.size; at += used) {
+		size_t cut = fuzz_cut(&f, f.size - at), missing = proxy_missing(&p);
+
+		FUZZ_CHECK(missing >= 1 && (want.size == 0 || missing <= want.size - at));
+		result = proxy_take(&p, fuzz_edge(0, f.at + at, cut), cut, &used);
+		FUZZ_CHECK(result == PROXY_MORE ? used == cut : used <= cut);
+	}
+	FUZZ_CHECK((result == PROXY_DONE) == (want.size != 0));
+	FUZZ_CHECK((result == PROXY_BAD) == (p.why != NULL));
+	if (result == PROXY_DONE)
+		compare(&p, &want);
+	return 0;
+}

@@ -1,0 +1,138 @@
+# proxyhead behind the proxies that send its header, set up as its manual says; wshub --proxy beside it.
+load ../helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit
+	man=$BATS_TEST_DIRNAME/../../man/proxyhead.1
+}
+
+need() {
+	command -v "$1" >/dev/null || skip "$1 is not installed"
+}
+
+# Where a proxy is to listen.
+front_begin() {
+	front=$(portscan-bind -q -p 0)
+}
+
+front_await() {
+	await_that tcpcall "$front" open:1
+}
+
+# in_manual LINE: the line stands there; it is printed for the server's port.
+in_manual() {
+	grep -qxF -- "$1" "$man"
+	sed "s/9000/$port/; s/ ssl//; s/listen 443/listen 127.0.0.1:$front/" <<<"$1"
+}
+
+# haproxy LINE...: one that has these lines in its server's part.
+haproxy_start() {
+	need haproxy
+	{
+		printf 'defaults\n mode tcp\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
+		printf 'listen l\n bind 127.0.0.1:%s\n' "$front"
+		printf ' %s\n' "$@"
+	} >haproxy.cfg
+	start haproxy haproxy -db -f haproxy.cfg
+	front_await
+}
+
+certificate() {
+	need openssl
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key -out crt 2>/dev/null
+	cat key crt >pem
+}
+
+# The program tells each client its address, as the line of the manual starts it.
+service() {
+	serve tcpaccept proxyhead "$@"
+	front_begin
+}
+
+sees_client() {
+	run -0 tcpcall "$front" from:127.0.0.7 open:1 rest
+	[[ ${lines[1]} =~ ^"127.0.0.7 "[0-9]+" 127.0.0.1 $front"$ ]] || { tail -n 5 server.err && return 1; }
+}
+
+tells='echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT"'
+
+@test "HAProxy, send-proxy and send-proxy-v2" {
+	local line
+	line='server one 127.0.0.1:9000 send-proxy-v2'
+	service sh -c "$tells"
+	haproxy_start "$(in_manual "$line")"
+	sees_client
+	stop_all
+	service sh -c "$tells"
+	haproxy_start "$(in_manual "$line" | sed 's/-v2//')"
+	sees_client
+}
+
+# The service sees each check, as a connection of HAProxy's own.
+@test "HAProxy's health checks are connections with their own addresses" {
+	service sh -c 'exec 2>/dev/null; echo "$TCPREMOTEIP $TCPLOCALPORT" | tee -a seen'
+	haproxy_start "server one 127.0.0.1:$port send-proxy-v2 check inter 50ms source 127.0.0.8"
+	await seen "^127.0.0.8 $port\$"
+	same server.err "Bound to $port"
+}
+
+@test "HAProxy passes on which host a TLS client asked for" {
+	certificate
+	service sh -c 'echo "$SSL_TLS_SNI_SERVERNAME"'
+	{
+		printf 'defaults\n mode tcp\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
+		printf 'listen l\n bind 127.0.0.1:%s ssl crt %s\n' "$front" "$PWD/pem"
+		printf ' server one 127.0.0.1:%s send-proxy-v2 proxy-v2-options authority,crc32c,ssl\n' "$port"
+	} >haproxy.cfg
+	start haproxy haproxy -db -f haproxy.cfg
+	front_await
+	run -0 timeout 20 openssl s_client -quiet -connect "127.0.0.1:$front" -servername www.example.org <<<''
+	[[ $output == *www.example.org ]]
+}
+
+@test "stunnel, protocol = proxy" {
+	need stunnel
+	certificate
+	service sh -c "$tells"
+	{
+		printf 'foreground = yes\npid =\ncert = %s\n[s]\naccept = 127.0.0.1:%s\n' "$PWD/pem" "$front"
+		in_manual 'connect = 127.0.0.1:9000'
+		in_manual 'protocol = proxy'
+	} >stunnel.conf
+	start stunnel stunnel stunnel.conf
+	front_await
+	plain=$(portscan-bind -q -p 0)
+	printf 'foreground = yes\npid =\n[c]\nclient = yes\nlocal = 127.0.0.7\naccept = 127.0.0.1:%s\nconnect = 127.0.0.1:%s\n' \
+		"$plain" "$front" >client.conf
+	start client stunnel client.conf
+	await_that tcpcall "$plain" open:1
+	run -0 tcpcall "$plain" open:1 rest
+	[[ ${lines[1]} =~ ^"127.0.0.7 "[0-9]+" 127.0.0.1 $front"$ ]]
+}
+
+@test "nginx as a stream proxy, proxy_protocol on" {
+	need nginx
+	local module=/usr/lib/nginx/modules/ngx_stream_module.so
+	[ -e "$module" ] || skip "no stream module of nginx"
+	service sh -c "$tells"
+	cat >nginx.conf <<-END
+		load_module $module;
+		daemon off; pid $PWD/nginx.pid; error_log stderr; worker_processes 1;
+		events { }
+		stream {
+			$(in_manual 'server { listen 443 ssl; proxy_pass 127.0.0.1:9000; proxy_protocol on; }')
+		}
+	END
+	start nginx nginx -p "$PWD" -c "$PWD/nginx.conf"
+	front_await
+	sees_client
+}
+
+@test "a WebSocket service behind a proxy" {
+	grep -qxF '.Dl portscan-bind -p 9000 tcpaccept proxyhead wsupgrade wsframe ./app' "$man"
+	serve tcpaccept proxyhead wsupgrade wsframe sh -c 'read -r line; echo "$REMOTE_ADDR says $line"'
+	front_begin
+	haproxy_start "server one 127.0.0.1:$port send-proxy-v2"
+	run -0 bash -c 'echo hello | portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -m 1' _ "$front"
+	[ "$output" = '127.0.0.1 says hello' ]
+}

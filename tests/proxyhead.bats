@@ -1,0 +1,170 @@
+# proxyhead: read the PROXY header of a connection, then run a program.
+load helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit
+	line='PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n'
+	fixed='\r\n\r\n\0\r\nQUIT\n'
+	v4='\xc0\x00\x02\x01\xc6\x33\x64\x02\xdc\x04\x01\xbb'
+}
+
+# What a program sees of a connection, without what every program sees.
+shows='env | grep -E "^(PROTO|TCP|REMOTE_|SSL_TLS_|WEBSOCKET_)" | sort'
+
+# reads TEXT [ARG...]: what it does with this header, from a pipe.
+reads() {
+	# shellcheck disable=SC2059
+	run --separate-stderr bash -c 'printf "$1" | proxyhead "${@:3}" sh -c "$2"' _ "$1" "$shows" "${@:2}"
+}
+
+client_is() {
+	[ "$status $stderr" = "0 " ]
+	same <(echo "$output") PROTO=TCP "REMOTE_ADDR=$1" "REMOTE_PORT=$2" "${@:5}" \
+		"TCPLOCALIP=$3" "TCPLOCALPORT=$4" "TCPREMOTEIP=$1" "TCPREMOTEPORT=$2"
+}
+
+@test "the client's address is in the environment, version 1 and 2, IPv4 and IPv6" {
+	reads "$line"
+	client_is 192.0.2.1 56324 198.51.100.2 443
+	reads 'PROXY TCP6 2001:db8::1 2001:db8::2 56324 443\r\n'
+	client_is 2001:db8::1 56324 2001:db8::2 443
+	reads "$fixed\\x21\\x11\\0\\x0c$v4"
+	client_is 192.0.2.1 56324 198.51.100.2 443
+	reads "$fixed\\x21\\x21\\0\\x24$(printf '\\x%02x' {1..16})$(printf '\\x%02x' {2..17})\\0\\x01\\xff\\xff"
+	client_is 102:304:506:708:90a:b0c:d0e:f10 1 203:405:607:809:a0b:c0d:e0f:1011 65535
+	reads 'PROXY TCP6 ::ffff:192.0.2.1 ::ffff:198.51.100.2 1 2\r\n'
+	client_is 192.0.2.1 1 198.51.100.2 2
+}
+
+@test "the authority of a header is SSL_TLS_SNI_SERVERNAME" {
+	reads "$fixed\\x21\\x11\\0\\x17$v4\\x02\\0\\x08a.ex.org"
+	client_is 192.0.2.1 56324 198.51.100.2 443 SSL_TLS_SNI_SERVERNAME=a.ex.org
+}
+
+@test "nothing that is inherited of another connection stays, but of UNKNOWN, LOCAL and AF_UNSPEC its own addresses" {
+	export PROTO=TCP TCPLOCALIP=9.9.9.9 TCPLOCALPORT=9 TCPREMOTEIP=8.8.8.8 TCPREMOTEPORT=8 REMOTE_ADDR=8.8.8.8 REMOTE_PORT=8
+	export TCPCONNNUM=3 TCPREMOTEHOST=old REMOTE_HOST=old SSL_TLS_SNI_SERVERNAME=old
+	local own
+	for own in 'PROXY UNKNOWN\r\n' 'PROXY UNKNOWN ::1 ::1 1 2\r\n' "$fixed\\x20\\0\\0\\0" "$fixed\\x21\\0\\0\\0" "$fixed\\x20\\x11\\0\\x0c$v4"; do
+		reads "$own"
+		client_is 8.8.8.8 8 9.9.9.9 9
+	done
+	export TCPLOCALHOST=old TCPREMOTEINFO=old WEBSOCKET_PROTOCOL=old
+	reads "$line"
+	client_is 192.0.2.1 56324 198.51.100.2 443
+	reads "$fixed\\x21\\x31\\0\\xd8$(printf '\\0%.0s' {1..216})"
+	[ "$output" = PROTO=IPC ]
+}
+
+@test "a large environment is kept whole" {
+	run -0 bash -c 'for i in {1..500}; do export "VARIABLE_$i=$i"; done; printf "$1" | proxyhead env | grep -c ^VARIABLE_' _ "$line"
+	[ "$output" = 500 ]
+}
+
+# The program gets what is behind the header, whatever it is in: at once, cut anywhere, byte by byte.
+@test "nothing behind the header is read: TCP, UNIX sockets and pipes, at every cut" {
+	local how cut whole header
+	for header in "$line" "$fixed\\x21\\x11\\0\\x17$v4\\x02\\0\\x08a.ex.org" 'PROXY UNKNOWN\r\n'; do
+		whole=${header}behind
+		for how in -T '' -P; do
+			# shellcheck disable=SC2086
+			run -0 onsocket $how -s "$whole" -x proxyhead cat
+			[ "$output" = behind ]
+			# shellcheck disable=SC2086
+			run -0 onsocket $how -b "$whole" -x proxyhead cat
+			[ "$output" = behind ]
+		done
+	done
+	for ((cut = 1; cut < ${#line}; cut += 3)); do
+		[ "${line:cut-1:1}" = '\' ] || run -0 onsocket -P -s "${line:0:cut}" -s "${line:cut}behind" -x proxyhead cat
+		[ "$output" = behind ]
+	done
+}
+
+@test "a header of 64 KiB is read to its end" {
+	{ printf "$fixed\\x21\\x11\\xff\\xff$v4\\xe0\\xff\\xf0" && zeros 65520; printf behind; } >long
+	for how in -T '' -P; do
+		# shellcheck disable=SC2086
+		run -0 onsocket $how -f long -x proxyhead cat
+		[ "$output" = behind ]
+	done
+}
+
+zeros() {
+	head -c "$1" /dev/zero
+}
+
+@test "what is no header is one line on stderr and 1, and nothing runs" {
+	local bad why
+	while IFS='|' read -r bad why; do
+		reads "$bad"
+		[ "$status" = 1 ]
+		[ "$stderr" = "proxyhead: client: PROXY header: $why" ]
+		[ -z "$output" ]
+	done <<-'END'
+		GET / HTTP/1.1\r\n|the first bytes are of another protocol
+		\r\n\r\n\0\r\nQUIT\r|the first bytes are of another protocol
+		PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\n|CR or LF alone
+		PROXY TCP9 192.0.2.1 198.51.100.2 56324 443\r\n|neither TCP4 nor TCP6 nor UNKNOWN
+		PROXY TCP4 192.0.2.01 198.51.100.2 56324 443\r\n|an invalid address
+		PROXY TCP4 192.0.2.1 198.51.100.2 056324 443\r\n|an invalid port
+		\r\n\r\n\0\r\nQUIT\n\x31\x11\0\x0c|an unknown version
+		\r\n\r\n\0\r\nQUIT\n\x22\x11\0\x0c|an unknown command
+		\r\n\r\n\0\r\nQUIT\n\x21\x41\0\x0c|an unknown address family or protocol
+		\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0c|a datagram protocol
+		\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0b|addresses that are cut off
+		\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0d\x01\x02\x03\x04\x01\x02\x03\x04\0\0\0\0x|a TLV that is cut off
+		\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x11\x01\x02\x03\x04\x01\x02\x03\x04\0\0\0\0\x02\0\x02a\x20|an authority that is no host name
+	END
+	reads "PROXY UNKNOWN $(printf 'x%.0s' {1..100})"
+	[ "$status $stderr" = "1 proxyhead: client: PROXY header: a line of more than 107 bytes" ]
+}
+
+@test "a connection that ends before its first byte is 1, and told only with -v; within the header it is told" {
+	serve tcpaccept proxyhead cat
+	tcpcall "$port" open:1 fin rest resets:1 open:1 'send:PROXY' fin rest
+	await server.err 'proxyhead'
+	[[ "$(grep -v ^Bound server.err)" =~ ^"proxyhead: 127.0.0.1:"[0-9]+": no PROXY header: end of file"$ ]]
+	run -1 --separate-stderr proxyhead -v cat </dev/null
+	[ "$stderr" = "proxyhead: client: no PROXY header: end of file" ]
+	run -1 --separate-stderr proxyhead cat </dev/null
+	[ -z "$stderr" ]
+}
+
+@test "-t is for the whole header, however it dribbles" {
+	run -1 --separate-stderr onsocket -T -d 'PROXY UNKNOWN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' proxyhead -t 200ms cat
+	[[ ${stderr_lines[0]} =~ ^"proxyhead: 127.0.0.1:"[0-9]+": no PROXY header: "(Operation|Connection)" timed out"$ ]]
+}
+
+@test "-v logs for whom the proxy connects" {
+	serve tcpaccept proxyhead -v cat
+	tcpcall "$port" open:1 "send:$line" fin rest
+	await server.err '^127.0.0.1:[0-9]+ connects for 192.0.2.1:56324$'
+}
+
+@test "wrong usage is 2, a program that is missing 127, one that cannot be run 126" {
+	run -2 --separate-stderr proxyhead
+	[ "$stderr" = "proxyhead: no program to run (proxyhead --help tells more)" ]
+	printf "$line" >header
+	run -127 --separate-stderr proxyhead nosuch <header
+	[ "$stderr" = "proxyhead: nosuch: No such file or directory" ]
+	run -126 --separate-stderr proxyhead /etc <header
+	[ "$stderr" = "proxyhead: /etc: Permission denied" ]
+}
+
+@test "behind it wsupgrade and its program see the client, and none where the client came by a UNIX socket" {
+	request='GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+	run -0 onsocket -T -s "$line$request" -x proxyhead wsupgrade sh -c 'echo "you are $REMOTE_ADDR $REMOTE_PORT"'
+	[ "${lines[-1]}" = "you are 192.0.2.1 56324" ]
+	printf "$fixed\\x21\\x31\\0\\xd8" >unix
+	zeros 216 >>unix
+	printf "$request" >>unix
+	run -0 onsocket -T -f unix -x proxyhead wsupgrade sh -c 'echo "you are ${REMOTE_ADDR-nobody}"'
+	[ "${lines[-1]}" = "you are nobody" ]
+}
+
+@test "the example of the manual" {
+	sed -n "/^printf 'PROXY/,/^\.Ed/p" "$BATS_TEST_DIRNAME/../man/proxyhead.1" | sed '$d; s/\\e/\\/g' >this
+	run -0 sh ./this
+	[ "$output" = "you are 192.0.2.1" ]
+}
