@@ -17,14 +17,13 @@
 #include "csv/csv_record.h"
 #include "csv/csv_select.h"
 #include "csv/csv_write.h"
-#include "base/utf8.h"
 #include "base/buffer.h"
 #include "base/number.h"
 #include "base/option.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "sys/clock.h"
 #include "sys/fds.h"
+#include "sys/meter.h"
 #include "sys/stream.h"
 
 enum {
@@ -34,20 +33,24 @@ enum {
 	RECORD_MAX = 64 << 20,
 	FIELD_COST = 8,           /* of a held record, beside its bytes */
 	FIT_MIN = 4096,           /* data bytes that there is always room for */
-	PROGRESS_MS = 1000,
 };
 
-enum key { KEY_REPLACE = OPTION_LONG, KEY_MAX_RECORD, KEY_PROGRESS };
+enum key { KEY_HEADERLESS = OPTION_LONG, KEY_REPLACE, KEY_MAX_RECORD, KEY_PROGRESS };
 
 static const struct option_row rows[] = {
+	{'I', "input", "FORMAT", "csv, or tsv as -O tsv writes it (csv)"},
+	{'B', "skip-blank", NULL, "pass over records of an empty line"},
 	{'H', "header", NULL, "the first record of each file is its header"},
 	{'Q', "no-quotes", NULL, "no quoting at all: split at each delimiter"},
 	{'S', "strict", NULL, "refuse what only lenient readers take"},
 	{'x', "complement", NULL, "with -f: all fields but these"},
 	{'d', "delimiter", "CHAR", "one byte, also \\t, \\0, \\xHH (,)"},
 	{'q', "quote", "CHAR", "one byte, as -d (\")"},
+	{'e', "escape", "CHAR", "the byte after it is data (none)"},
 	{'f', "fields", "LIST", "positions (1,3-5,-2,7-,~1) and header names, in the order wanted"},
 	{'O', "format", "FORMAT", "lines, nul, tsv, csv or json (lines)"},
+	{'D', "output-delimiter", "CHAR", "with -O csv: between fields (,)"},
+	{KEY_HEADERLESS, "headerless", NULL, "csv and tsv without the header"},
 	{KEY_REPLACE, "replace", NULL, "with -O json: U+FFFD for what is no UTF-8"},
 	{KEY_MAX_RECORD, "max-record", "SIZE", "limit for a record that must be held (64M)"},
 	{KEY_PROGRESS, "progress", NULL, "say on stderr how far it is, each second"},
@@ -69,23 +72,19 @@ enum stage {
 	STAGE_HOLD,    /* each record is held whole first */
 };
 
-struct progress {
-	bool asked;
-	int64_t start_ms, next_ms;
-	uint64_t done, total; /* bytes; total 0: not known */
-};
-
 struct job {
 	/* what was asked for */
 	struct csv_dialect dialect;
 	enum csv_path path;
 	bool header;
+	bool headerless;
 	bool named;
 	char *list; /* the texts of items */
 	struct csv_item *items;
 	struct csv_select select;
 	uint64_t record_max;
-	struct progress progress;
+	bool progress;
+	struct meter meter;
 	/* what is being done */
 	const char *name; /* of the file */
 	int fd;
@@ -150,28 +149,29 @@ file_warn(struct job *job, const char *why)
 }
 
 /* What is wrong with a byte: all that came before it is delivered. */
-static void
-byte_die(struct job *job, const char *why)
+static _Noreturn void
+byte_die(struct job *job)
 {
 	const struct csv *csv = &job->csv;
 	char begins[80] = "";
 
-	if (csv->problem != CSV_BARE_CR)
+	if (csv->problem == CSV_QUOTE_IN_FIELD || csv->problem == CSV_TEXT_AFTER_QUOTE)
 		(void)snprintf(begins, sizeof begins, " (the field begins at %" PRIu64 ":%" PRIu64 ")", csv->field_line,
 		    csv->field_column);
 	out_flush(job, job->writer.format != CSV_NUL);
-	die(STATUS_FAILED, "%s: %" PRIu64 ":%" PRIu64 ": %s%s", quoted(job->name), csv->line, csv->column, why, begins);
+	die(STATUS_FAILED, "%s: %" PRIu64 ":%" PRIu64 ": %s%s", quoted(job->name), csv->line, csv->column,
+	    csv_problem_text(csv), begins);
 }
 
 /* What is wrong with a line: all that came before it is delivered. */
-static void
+static _Noreturn void
 line_die(struct job *job, uint64_t line, const char *why)
 {
 	out_flush(job, job->writer.format != CSV_NUL);
 	die(STATUS_FAILED, "%s: line %" PRIu64 ": %s", quoted(job->name), line, why);
 }
 
-static void
+static _Noreturn void
 uneven_die(struct job *job)
 {
 	const struct csv *csv = &job->csv;
@@ -242,28 +242,13 @@ key_put(struct job *job, int64_t position)
 	csv_write_key_end(&job->writer, &job->out);
 }
 
-static void
-utf8_need(struct job *job, const struct csv_record *record, int64_t position)
-{
-	struct span text = csv_record_field(record, position);
-	struct utf8 state = {0};
-
-	if (utf8_check(&state, text.at, text.size) != text.size || !utf8_whole(&state))
-		line_die(job, csv_record_line(record, &job->index),
-		    "not UTF-8, which JSON must be (--replace puts U+FFFD)");
-}
-
 /* JSON goes out only once all of its record is known to be good. */
 static void
-record_need_utf8(struct job *job, const struct csv_record *record)
+utf8_need(struct job *job, const struct csv_record *record, bool is_utf8)
 {
-	struct csv_walk walk = {0};
-	int64_t position;
-
-	if (csv_record_is_utf8(record))
-		return;
-	while (csv_select_next(&job->select, &walk, record->count, &position))
-		utf8_need(job, record, position);
+	if (!is_utf8)
+		line_die(job, csv_record_line(record, &job->index),
+		    "not UTF-8, which JSON must be (--replace puts U+FFFD)");
 }
 
 /* The selected fields of a record that is held. */
@@ -274,7 +259,7 @@ record_put(struct job *job, const struct csv_record *record)
 	int64_t position;
 
 	if (job->writer.format == CSV_JSON && !job->writer.replace)
-		record_need_utf8(job, record);
+		utf8_need(job, record, csv_select_is_utf8(&job->select, record));
 	while (csv_select_next(&job->select, &walk, record->count, &position)) {
 		out_reserve(job);
 		if (job->writer.keyed)
@@ -346,51 +331,23 @@ stage_choose(struct job *job)
 	count = csv_select_ranges(&job->select, job->ranges);
 	if (count < 0)
 		return;
-	/* Flattening has no records to count. */
-	all = all && job->writer.format <= CSV_NUL && !job->dialect.even;
-	job->stage = all ? STAGE_FLATTEN : STAGE_PICK;
+	/* Flattening knows no records, and does not undo escapes. */
+	if (job->dialect.even || job->dialect.skip_blank || job->dialect.escapes == CSV_ESCAPES_TSV)
+		all = false;
+	job->stage = all && job->writer.format <= CSV_NUL ? STAGE_FLATTEN : STAGE_PICK;
 	csv_pick_start(&job->pick, job->ranges, (size_t)count, !job->select.complement);
-}
-
-static void
-name_missing_die(struct job *job, const struct csv_item *item)
-{
-	char fields[160], hint[80];
-	struct strbuf names = {.at = fields, .room = sizeof fields}, why = {.at = hint, .room = sizeof hint};
-
-	csv_header_describe(&job->keys, &names);
-	csv_header_hint(&job->keys, &job->csv, &why);
-	out_flush(job, true);
-	die(STATUS_FAILED, "%s: no field is named '%s': the header has %s%s", quoted(job->name),
-	    quoted_bytes(item->text.at, item->text.size), quoted_bytes(fields, names.size),
-	    quoted_bytes(hint, why.size));
 }
 
 static void
 names_find(struct job *job)
 {
-	const struct csv_item *item = csv_select_resolve(job->items, job->select.count, &job->keys);
-	const char *text;
+	char text[256];
+	struct strbuf why = {.at = text, .room = sizeof text};
 
-	if (item != NULL)
-		name_missing_die(job, item);
-	item = csv_select_mistaken(job->items, job->select.count, &job->keys);
-	if (item == NULL)
+	if (csv_header_resolve(job->items, job->select.count, &job->keys, &job->csv, &why))
 		return;
 	out_flush(job, true);
-	text = quoted_bytes(item->text.at, item->text.size);
-	die(STATUS_FAILED, "%s: position %s is beyond the header, which has a field of that name (-f '\"%s\"')",
-	    quoted(job->name), text, text);
-}
-
-static const struct csv_item *
-items_copy(const struct csv_item *items, size_t count)
-{
-	struct csv_item *copy = storage(NULL, count + 1, sizeof *copy);
-
-	for (size_t i = 0; i < count; i++)
-		copy[i] = items[i];
-	return copy;
+	die(STATUS_FAILED, "%s: %s", quoted(job->name), quoted_bytes(text, why.size));
 }
 
 /* Records of later files stand under the first file's header. */
@@ -402,7 +359,9 @@ header_compare(struct job *job)
 		job->first_keys = job->keys;
 		job->keys = (struct csv_record){0};
 		job->first_select = job->select;
-		job->first_select.items = items_copy(job->items, job->select.count);
+		if (job->select.count != 0)
+			job->first_select.items = memcpy(storage(NULL, job->select.count, sizeof *job->items), job->items,
+			    job->select.count * sizeof *job->items);
 	} else if (!csv_select_same_names(&job->first_select, &job->first_keys, &job->select, &job->keys)) {
 		out_flush(job, true);
 		die(STATUS_FAILED, "%s: the header differs from that of %s (-f NAME,... takes fields by name)", quoted(job->name),
@@ -417,8 +376,8 @@ keys_prepare(struct job *job)
 	size_t count = csv_numbers_count(&job->keys);
 
 	record_need_small(job, &job->keys, count * sizeof *job->numbers);
-	for (size_t i = 0; !job->writer.replace && i < job->keys.count; i++)
-		utf8_need(job, &job->keys, (int64_t)i + 1);
+	if (!job->writer.replace)
+		utf8_need(job, &job->keys, csv_record_is_utf8(&job->keys));
 	job->numbers = storage(job->numbers, count + 1, sizeof *job->numbers);
 	job->number_count = csv_numbers_find(&job->keys, job->numbers);
 }
@@ -430,7 +389,7 @@ header_take(struct job *job)
 	enum csv_format format = job->writer.format;
 
 	names_find(job);
-	if ((format == CSV_CSV || format == CSV_TSV) && job->first_name == NULL)
+	if ((format == CSV_CSV || format == CSV_TSV) && job->first_name == NULL && !job->headerless)
 		record_put(job, &job->keys);
 	if (format == CSV_JSON)
 		keys_prepare(job);
@@ -481,18 +440,6 @@ walk_window(struct job *job, const unsigned char *in)
 	}
 }
 
-/* NUL: how much behind the last terminator is no whole field. */
-static void
-hold_tail(struct job *job, size_t written)
-{
-	const unsigned char *end = buffer_tail(&job->out);
-	size_t n = 0;
-
-	while (n < written && end[-1 - (ptrdiff_t)n] != '\0')
-		n++;
-	csv_write_hold(&job->writer, n < written ? n : job->writer.held + n);
-}
-
 static size_t
 flatten(struct job *job, bool last)
 {
@@ -504,7 +451,7 @@ flatten(struct job *job, bool last)
 	    job->writer.format == CSV_NUL ? '\0' : '\n', buffer_tail(&job->out), &written);
 	buffer_grow(&job->out, written);
 	if (job->writer.format == CSV_NUL)
-		hold_tail(job, written);
+		csv_write_hold_tail(&job->writer, &job->out, written);
 	return used;
 }
 
@@ -515,21 +462,12 @@ problem_die(struct job *job)
 	switch (job->csv.problem) {
 	case CSV_FINE:
 		return;
-	case CSV_QUOTE_IN_FIELD:
-		byte_die(job, "quote in an unquoted field");
-		return;
-	case CSV_TEXT_AFTER_QUOTE:
-		byte_die(job, "text after a closing quote");
-		return;
-	case CSV_BARE_CR:
-		byte_die(job, "CR that no LF follows");
-		return;
 	case CSV_NUL_IN_FIELD:
 		line_die(job, job->csv.line, nul_refused);
-		return;
 	case CSV_UNEVEN:
 		uneven_die(job);
-		return;
+	default:
+		byte_die(job);
 	}
 }
 
@@ -546,9 +484,11 @@ scan(struct job *job, bool last)
 		if (job->stage == STAGE_FLATTEN) {
 			used = flatten(job, last);
 		} else {
-			const unsigned char *in = buffer_head(&job->in);
+			unsigned char *in = buffer_head(&job->in);
 
 			used = csv_index_make(&job->csv, in, buffer_held(&job->in), last, &job->index);
+			if (job->dialect.escapes == CSV_ESCAPES_TSV)
+				csv_unescape(&job->index, in);
 			walk_window(job, in);
 		}
 		buffer_take(&job->in, used);
@@ -629,18 +569,12 @@ scan_end(struct job *job)
  */
 
 static void
-progress_say(struct progress *p, bool last)
+progress_say(struct job *job, bool last)
 {
-	int64_t now = clock_ms(), spent = now > p->start_ms ? now - p->start_ms : 1;
-	double mib = (double)p->done / (1 << 20), rate = mib * 1000 / (double)spent;
-	char line[128], share[16] = "";
+	char line[128];
 
-	if (!p->asked || (!last && now < p->next_ms))
+	if (!job->progress || !meter_read(&job->meter, last, line, sizeof line))
 		return;
-	p->next_ms = now + PROGRESS_MS;
-	if (p->total != 0)
-		(void)snprintf(share, sizeof share, ", %.0f%%", 100 * (double)p->done / (double)p->total);
-	(void)snprintf(line, sizeof line, "%.1f MiB%s, %.1f MiB/s", mib, share, rate);
 	if (isatty(STDERR_FILENO))
 		(void)dprintf(STDERR_FILENO, "\r%s: %s\x1b[K%s", usage.program, line, last ? "\n" : "");
 	else
@@ -673,26 +607,21 @@ file_split(struct job *job)
 			job->cut_short = true;
 		}
 		scan(job, n <= 0);
-		job->progress.done += n > 0 ? (uint64_t)n : 0;
-		progress_say(&job->progress, false);
+		job->meter.done += n > 0 ? (uint64_t)n : 0;
+		progress_say(job, false);
 	} while (n > 0);
 	scan_end(job);
 	cr_complain(job);
 }
 
-static bool
-is_stdin(const char *name)
-{
-	return strcmp(name, "-") == 0;
-}
-
 static void
 file_run(struct job *job, const char *name)
 {
+	bool is_stdin = strcmp(name, "-") == 0;
 	struct stat status;
 
-	job->name = is_stdin(name) ? "stdin" : name;
-	job->fd = is_stdin(name) ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+	job->name = is_stdin ? "stdin" : name;
+	job->fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
 	if (job->fd < 0) {
 		file_warn(job, strerror(errno));
 		return;
@@ -703,38 +632,6 @@ file_run(struct job *job, const char *name)
 	file_split(job);
 	if (job->fd != STDIN_FILENO)
 		(void)close(job->fd);
-}
-
-/* What a file has to be read; false where that is not known. */
-static bool
-size_left(const char *name, uint64_t *left)
-{
-	struct stat status;
-	off_t at = is_stdin(name) ? lseek(STDIN_FILENO, 0, SEEK_CUR) : 0;
-
-	if ((is_stdin(name) ? fstat(STDIN_FILENO, &status) : stat(name, &status)) != 0
-	    || !S_ISREG(status.st_mode) || at < 0)
-		return false;
-	*left = at < status.st_size ? (uint64_t)(status.st_size - at) : 0;
-	return true;
-}
-
-/* What there is to read of all files, 0 where it is not known. Stdin, named again, is at its end. */
-static uint64_t
-total_size(char *const *files)
-{
-	uint64_t total = 0, left;
-	bool stdin_seen = false;
-
-	for (; *files != NULL; files++) {
-		if (is_stdin(*files) && stdin_seen)
-			continue;
-		if (!size_left(*files, &left))
-			return 0;
-		stdin_seen |= is_stdin(*files);
-		total += left;
-	}
-	return total;
 }
 
 /*
@@ -753,15 +650,14 @@ char_option(const char *text)
 	return (unsigned char)byte;
 }
 
-static enum csv_format
-format_option(const char *text)
+/* The number of a name in a list of them that ends with NULL. */
+static unsigned
+name_option(const char *text, const char *const *names, const char *why)
 {
-	static const char *const names[] = {"lines", "nul", "tsv", "csv", "json"};
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+	for (unsigned i = 0; names[i] != NULL; i++)
 		if (strcmp(text, names[i]) == 0)
-			return (enum csv_format)i;
-	option_refuse("not lines, nul, tsv, csv or json");
+			return i;
+	option_refuse(why);
 }
 
 static void
@@ -793,40 +689,69 @@ list_option(struct job *job, const char *list)
 }
 
 static void
+dialect_check(struct csv_dialect *d, bool given, bool tsv)
+{
+	if (tsv && given)
+		usage_refuse("--input tsv: takes no other delimiter, quote or escape");
+	if (tsv)
+		csv_dialect_tsv(d);
+	if (d->quoting && d->quote == d->delimiter)
+		usage_refuse("delimiter and quote are the same");
+	if (d->escapes != CSV_ESCAPES_NONE && (d->escape == d->delimiter || (d->quoting && d->escape == d->quote)))
+		usage_refuse("the escape is the delimiter or the quote");
+}
+
+static void
 options_check(struct job *job, bool complement)
 {
+	enum csv_format format = job->writer.format;
+
 	if (complement && job->select.items == NULL)
 		usage_refuse("--complement: needs --fields");
-	if (job->dialect.quoting && job->dialect.quote == job->dialect.delimiter)
-		usage_refuse("delimiter and quote are the same");
-	if (job->writer.replace && job->writer.format != CSV_JSON)
+	if (job->writer.replace && format != CSV_JSON)
 		usage_refuse("--replace: only JSON needs it (--format json)");
+	if (job->writer.delimiter != ',' && format != CSV_CSV)
+		usage_refuse("--output-delimiter: only CSV has it (--format csv)");
+	if (job->writer.delimiter == '"')
+		usage_refuse("the output delimiter is the quote");
 	job->select.complement = complement || job->select.items == NULL;
 	job->header |= job->named;
-	job->writer.keyed = job->header && job->writer.format == CSV_JSON;
+	job->writer.keyed = job->header && format == CSV_JSON;
+	if (job->headerless && (!job->header || (format != CSV_CSV && format != CSV_TSV)))
+		usage_refuse("--headerless: needs a header that CSV or TSV would have (--header)");
 }
 
 static void
 options_read(struct job *job, int argc, char **argv)
 {
-	bool complement = false;
+	static const char *const inputs[] = {"csv", "tsv", NULL};
+	static const char *const formats[] = {"lines", "nul", "tsv", "csv", "json", NULL};
+	struct csv_dialect *dialect = &job->dialect;
+	bool complement = false, given = false, tsv = false;
 	int key;
 
 	while ((key = option_next(&usage, argc, argv)) != -1) {
+		given |= key == 'Q' || key == 'd' || key == 'e' || key == 'q';
 		switch (key) {
+		case 'B': dialect->skip_blank = true; break;
+		case 'D': job->writer.delimiter = char_option(optarg); break;
 		case 'H': job->header = true; break;
-		case 'Q': job->dialect.quoting = false; break;
-		case 'S': job->dialect.strict = job->dialect.even = true; break;
+		case 'I': tsv = name_option(optarg, inputs, "not csv or tsv") == 1; break;
+		case 'Q': dialect->quoting = false; break;
+		case 'S': dialect->strict = dialect->even = true; break;
 		case 'x': complement = true; break;
-		case 'd': job->dialect.delimiter = char_option(optarg); break;
-		case 'q': job->dialect.quote = char_option(optarg); break;
+		case 'd': dialect->delimiter = char_option(optarg); break;
+		case 'e': dialect->escape = char_option(optarg), dialect->escapes = CSV_ESCAPES_ANY; break;
+		case 'q': dialect->quote = char_option(optarg); break;
 		case 'f': list_option(job, optarg); break;
-		case 'O': job->writer.format = format_option(optarg); break;
+		case 'O': job->writer.format = name_option(optarg, formats, "not lines, nul, tsv, csv or json"); break;
+		case KEY_HEADERLESS: job->headerless = true; break;
 		case KEY_REPLACE: job->writer.replace = true; break;
 		case KEY_MAX_RECORD: job->record_max = option_size(1, (uint64_t)1 << 40); break;
-		case KEY_PROGRESS: job->progress.asked = true; break;
+		case KEY_PROGRESS: job->progress = true; break;
 		}
 	}
+	dialect_check(dialect, given, tsv);
 	options_check(job, complement);
 }
 
@@ -850,6 +775,7 @@ main(int argc, char **argv)
 	static char *no_files[] = {"-", NULL};
 	static struct job job = {
 		.dialect = {.delimiter = ',', .quote = '"', .quoting = true},
+		.writer = {.delimiter = ','},
 		.record_max = RECORD_MAX,
 	};
 	char **files;
@@ -862,13 +788,12 @@ main(int argc, char **argv)
 	job.out = buffer_over(out, sizeof out);
 	job.ranges = storage(NULL, job.select.count + 1, sizeof *job.ranges);
 	files = optind < argc ? argv + optind : no_files;
-	job.progress.start_ms = clock_ms();
-	job.progress.next_ms = job.progress.start_ms + PROGRESS_MS;
-	job.progress.total = job.progress.asked ? total_size(files) : 0;
+	if (job.progress)
+		meter_start(&job.meter, files);
 	for (; *files != NULL; files++)
 		file_run(&job, *files);
 	out_flush(&job, true);
-	progress_say(&job.progress, true);
+	progress_say(&job, true);
 	if (close(STDOUT_FILENO) != 0)
 		die(STATUS_FAILED, "stdout: %s", strerror(errno));
 	return job.status;

@@ -79,6 +79,7 @@ _fittings_value() {
 	case "$1 $2 $3" in
 	*' FILE') _fittings_files "$cur" ;;
 	*' PROGRAM') _fittings_commands "$cur" ;;
+	*' --input '*) _fittings_among 'csv tsv' ;;
 	*' FORMAT') _fittings_among 'lines nul tsv csv json' ;;
 	*' --host '*) _fittings_among "localhost $(compgen -A hostname)" ;;
 	*' ADDR') _fittings_among '127.0.0.1 ::1 0.0.0.0 ::' ;;

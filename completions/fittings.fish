@@ -61,6 +61,8 @@ function __fittings_value --argument-names name long value before current
             printf '%s\n' $before(__fish_complete_path $cur)
         case '* PROGRAM'
             printf '%s\n' $before(__fish_complete_command)
+        case '* --input *'
+            printf '%s\n' $before{csv,tsv}
         case '* FORMAT'
             printf '%s\n' $before{lines,nul,tsv,csv,json}
         case '* --host *'

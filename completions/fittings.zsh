@@ -9,6 +9,7 @@ _fittings_value() {
 	case "$1 $2 $3" in
 	(*' FILE') REPLY='file:_files' ;;
 	(*' PROGRAM') REPLY='program:_command_names -e' ;;
+	(*' --input '*) REPLY='format:(csv tsv)' ;;
 	(*' FORMAT') REPLY='format:(lines nul tsv csv json)' ;;
 	(*' --host '*) REPLY='host:_hosts' ;;
 	(*' ADDR') REPLY='address:(127.0.0.1 \:\:1 0.0.0.0 \:\:)' ;;

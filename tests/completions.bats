@@ -109,6 +109,8 @@ gives() {
 	gives 'csvsplit --format ts' tsv
 	gives 'csvsplit --format=ts' tsv
 	gives 'csvsplit --format=' lines nul tsv csv json
+	gives 'csvsplit -HI ' csv tsv
+	gives 'csvsplit --input=t' tsv
 	gives 'csvsplit peo' people.csv
 	gives 'csvsplit -H page.html peo' people.csv
 	gives 'tcpecho ' ''
@@ -201,6 +203,7 @@ offers() {
 	offers 'csvsplit -Ot' -Otsv
 	offers 'csvsplit --format ts' tsv
 	offers 'csvsplit --format=ts' --format=tsv
+	offers 'csvsplit -HI ' csv tsv
 	offers 'csvsplit peo' people.csv
 	offers 'tcpecho ' ''
 	offers 'portscan-bind tcpaccept wsupgrade --page pag' page.html
@@ -275,7 +278,7 @@ lists() {
 
 @test "zsh: values" {
 	need zsh
-	in_zsh 'csvsplit -O ' 'csvsplit -HO j' 'csvsplit -Ot' 'csvsplit --format ts' 'csvsplit --format=ts' 'csvsplit peo' \
+	in_zsh 'csvsplit -O ' 'csvsplit -HO j' 'csvsplit -Ot' 'csvsplit --format ts' 'csvsplit --format=ts' 'csvsplit -I ' 'csvsplit peo' \
 		'portscan-bind tcpaccept wsupgrade --page pag' 'wshub --page=pag' 'wsupgrade -a tcpech' \
 		'wsframe -c -q n' 'portscan-bind -a 1' 'wsupgrade -c w' 'portscan-connect -t '
 	lists 'csvsplit -O ' lines nul tsv csv json
@@ -283,6 +286,7 @@ lists() {
 	lists 'csvsplit -Ot' tsv
 	lists 'csvsplit --format ts' tsv
 	lists 'csvsplit --format=ts' tsv
+	lists 'csvsplit -I ' csv tsv
 	lists 'csvsplit peo' people.csv
 	lists 'portscan-bind tcpaccept wsupgrade --page pag' page.html
 	lists 'wshub --page=pag' page.html

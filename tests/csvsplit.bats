@@ -169,6 +169,129 @@ refuses() {
 	gives 'a,b' 'a\nb\n' --quote '\x27'
 }
 
+@test "-I tsv: reads what -O tsv writes, at any cut" {
+	gives 'a\\tb\tc\\nd\\re\\\\f\t\n' '["a\\tb","c\\nd\\re\\\\f",""]\n' -I tsv -O json
+	gives '\n\t\r\n"a,b"\r\r\nc' '[""]\n["",""]\n["\\"a,b\\"\\r"]\n["c"]\n' -I tsv -O json
+	gives 'a\\xb\\\t\\\r\n\\' '["a\\\\xb\\\\","\\\\"]\n["\\\\"]\n' -I tsv -O json
+	gives '\xef\xbb\xbfa\n' '"\xef\xbb\xbfa"\n' -I tsv -O csv
+	gives 'a\\tb\n' 'a\tb\n' --input tsv
+	gives 'a\\tb\tc\\\\\n' 'a\tb\0c\\\0' -I tsv -O nul
+	gives 'a\\tb\tc\n1\t2\n' '2\n' -I tsv -f c
+	gives 'a\\tb\tc\\n\n' 'c\n\na\tb\n' -I tsv -f 2,1
+	gives 'a,b\n' 'b\n' -I csv -f 2
+	fails 'a\tb\\xc\n' 'a\tb' 'stdin: 1:4: a backslash that escapes nothing' -I tsv -S -O tsv
+	fails 'a\tb\nc\td\\' '["a","b"]\n' 'stdin: 2:4: a backslash that escapes nothing' -I tsv -S -O json
+	fails 'a\rb' 'a' 'stdin: 1:2: CR that no LF follows' -I tsv -S
+	fails 'a\\nb\tc\nd\n' 'a\nb\nc\nd' 'stdin: line 2: 1 field, but 2 in the first record' -I tsv -S
+	# What a window's end would part, 16384 and 131072 bytes.
+	for n in 62 63 16382 16383 16384 131071; do
+		x=$(head -c "$n" /dev/zero | tr '\0' x)
+		for tail in '\\t\\\\' '\\\\\\n' '\\\t\\' '\\r\n'; do
+			printf "$x$tail" >in.tsv
+			csvsplit -I tsv -O tsv in.tsv >got
+			printf "%s\n" "$(printf "$tail" | csvsplit -I tsv -O tsv)" | cmp - <(cut -c "$((n + 1))-" got)
+		done
+	done
+}
+
+@test "-O tsv and -I tsv: there and back nothing is lost, whatever the fields hold" {
+	for i in $(seq 24); do
+		head -c $((i < 20 ? 2000 : 60000)) /dev/urandom | tr '\0-\377' 'a\\,"\n\r\n\t\0\\t\\\\nr,""\357\273\277bc' >in
+		csvsplit -O csv in >expected 2>/dev/null || true
+		csvsplit -O tsv in 2>/dev/null | csvsplit -I tsv -O csv | cmp expected -
+		csvsplit -O tsv in 2>/dev/null | dd bs=$((1 + i * 7)) status=none | csvsplit -I tsv -S -f 1- -O csv >got 2>err || grep -q 'field' err
+		csvsplit -f 3,1 -O csv in >expected 2>/dev/null || true
+		csvsplit -O tsv in 2>/dev/null | csvsplit -I tsv -f 3,1 -O csv | cmp expected -
+	done
+}
+
+@test "-e: the byte after the escape is data, in quotes and outside" {
+	json() { gives "$1" "$2" -O json "${@:3}"; }
+	json '"a\\"b\\\\",c\\,d\n' '["a\\"b\\\\","c,d"]\n' -e '\'
+	json '"a""\\"b"\n' '["a\\"\\"b"]\n' -e '\'
+	json 'a\\\nb\\\r\n"c\\\n\\\r\nd"\n' '["a\\nb\\r"]\n["c\\n\\r\\nd"]\n' -e '\'
+	json '\\"a",b\n"a"\\"b",c\n' '["\\"a\\"","b"]\n["a\\"b\\"","c"]\n' --escape '\'
+	json '\\N,\\\\N,\\' '["N","\\\\N","\\\\"]\n' -e '\'
+	json '^"a^,b^^\n' '["\\"a,b^"]\n' -e '^'
+	json '"a\0"b\0\0"\n' '["a\\"b\\u0000"]\n' -e '\0'
+	json '"a\\",b"\n' '["\\"a\\\\\\"","b\\""]\n' -Qe '^'
+	json '"a^,b"\n' '["\\"a,b\\""]\n' -Qe '^'
+	gives 'a\\,b,"c\\\n"' 'a,b\nc\n\n' -e '\'
+	gives 'a\\,b,"c\\"d"' 'a,b\0c"d\0' -e '\' -O nul
+	gives 'a\\,b\\\n,"c\\"d"' '"a,b\n","c""d"\n' -e '\' -O csv
+	fails 'a,"b\\' 'a\nb\\\n' 'stdin: line 1: quote never closed' -e '\'
+	for bad in '\\N' '\\0' '"\\n"' '\\'; do
+		[ "$bad" != '"\\n"' ] && at=3 || at=4
+		fails "x,$bad" 'x\n' "stdin: 1:$at: escape before a letter, a digit or the end" -S -e '\'
+	done
+	fails '"a"\\"' 'a' 'stdin: 1:4: text after a closing quote (the field begins at 1:1)' -S -e '\'
+	gives '"\\"",\\,,\\\\,\\-,\\\xe9' '"\n,\n\\\n-\n\xe9\n' -S -e '\'
+	# What a window's end would part.
+	for n in 62 63 16382 16383 16384 131071; do
+		x=$(head -c "$n" /dev/zero | tr '\0' x)
+		for text in "$x\\\\,b" "$x\\\\,\\\\\\\\," "\"$x\\\\\"\\\\\"\"," "$x\\\\\n\\\\\r\n"; do
+			printf "$text" >in
+			csvsplit -e '\' -O tsv in >got
+			[ "$(cut -c "$((n + 1))-" got)" = "$(printf "${text/"$x"/}" | csvsplit -e '\' -O tsv)" ]
+			csvsplit -e '\' in | cmp - <(csvsplit -I tsv got)
+		done
+	done
+}
+
+@test "-B: an empty line is no record, for nothing that counts" {
+	local blanks='\n\r\n\n'
+	gives "${blanks}a,b\n${blanks}1,2${blanks}" '1\n2\n' -B -H
+	gives "${blanks}a,b\n${blanks}1,2${blanks}" 'a,b\n1,2\n' --skip-blank -O csv
+	gives "${blanks}a,b\n${blanks}1,2${blanks}" '{"a":"1","b":"2"}\n' -B -H -O json
+	gives "${blanks}a,b\n${blanks}1,2\n${blanks}\"\"\n \n" 'b\ta\n2\t1\n\t\n\t \n' -B -H -f 2,1 -O tsv
+	gives "${blanks}a,b\n${blanks}1,2${blanks}" 'a\nb\n1\n2\n' -BS
+	gives "${blanks}a\tb\n${blanks}\\\\n\t2${blanks}" 'a,b\n"\n",2\n' -B -I tsv -O csv
+	gives "\n\"a\n\n\"\n\n" 'a\n\n\n' -B
+	gives "$blanks" '' -B
+	gives "$blanks" '' -B -O csv
+	fails "$blanks" '' 'stdin: no header' -B -f a
+	fails "${blanks}a,b\n${blanks}1\n" 'a\nb\n1' 'stdin: line 8: 1 field, but 2 in the first record' -BS
+	fails "${blanks}a,b\n\n\n\xff\n" '["a","b"]\n' 'stdin: line 7: not UTF-8, which JSON must be (--replace puts U+FFFD)' -B -O json
+	fails "${blanks}a\"\n" 'a' 'stdin: 4:2: quote in an unquoted field (the field begins at 4:1)' -BS
+	fails "${blanks}a\rb\n" 'a\rb\n' "stdin: CR alone does not end a record (tr '\\r' '\\n')" -B
+	# What a window's end would part.
+	for n in 16379 16380 16381 16382 16383 131070 131071; do
+		x=$(head -c "$n" /dev/zero | tr '\0' x)
+		for options in '-O csv' '-S -O csv' '-f ~1 -O csv'; do
+			printf "$x\n$blanks\xff" | csvsplit -B $options >got
+			[ "$(tail -n 1 got)$(wc -l <got)" = $'\xff2' ]
+		done
+		fails "$x\n$blanks\xff" "[\"$x\"]\n" 'stdin: line 5: not UTF-8, which JSON must be (--replace puts U+FFFD)' -B -O json
+		fails "$x\n${blanks}a,b" "$x\na\nb" 'stdin: line 5: 2 fields, but 1 in the first record' -BS
+	done
+}
+
+@test "-D: another byte between the fields of CSV, and quotes follow it" {
+	gives 'a,"b;c","d,e",f\n' 'a;"b;c";d,e;f\n' -O csv -D ';'
+	gives 'a;"b;c";"d,e"\n' 'a;"b;c";d,e\n' -d ';' -O csv --output-delimiter ';'
+	gives 'a,"b\tc"\n' 'a\t"b\tc"\n' -O csv -D '\t'
+	gives 'a,"b\0c",\n' 'a\0"b\0c"\0\n' -O csv -D '\0'
+	gives 'a,x\n\n,\n' '"x"xa\nx\nx\n' -O csv -D x -f 2,1
+	head -c 100000 /dev/urandom | tr '\0-\377' 'a,;"\n\r\nabcdefgh;,",,""' >in
+	csvsplit -O csv in >expected 2>/dev/null || true
+	for options in '' '-f 1-' '-f ~9-'; do
+		csvsplit -O csv -D ';' $options in 2>/dev/null >semi || true
+		csvsplit -d ';' -O csv semi | cmp - <(csvsplit $options -O csv expected)
+		csvsplit -d ';' -D ';' -O csv semi | cmp - semi
+	done
+}
+
+@test "--headerless: csv and tsv without the header" {
+	gives 'a,b\n1,2\n' '1,2\n' -H --headerless -O csv
+	gives 'a,b\n1,2\n' '2\t1\n' -f b,a --headerless -O tsv
+	printf 'a,b\n1,2\n' >1
+	printf 'b,a\n3,4\n' >2
+	csvsplit --headerless -f a -O csv 1 2 1 >got
+	same got 1 4 1
+	run --separate-stderr csvsplit --headerless -H -O csv 1 2
+	[ "$stderr" = 'csvsplit: 2: the header differs from that of 1 (-f NAME,... takes fields by name)' ]
+}
+
 @test "-f: positions, ranges, repeated and reordered" {
 	gives 'a,b,c,d\n' 'a\nc\n' -f 1,3
 	gives 'a,b,c,d\n' 'c\na\na\n' -f 3,1,1
@@ -250,7 +373,7 @@ refuses() {
 	fails 'a,b\n1,2\n' '' "stdin: no field is named 'c': the header has 2 fields: 'a', 'b'" -f a,c
 	fails '' '' 'stdin: no header' -f a
 	fails 'a\n' '' "stdin: no field is named '\\x1b[31mx': the header has 1 field: 'a'" -f "$esc[31mx"
-	fails "$(seq -s , 99)\n" '' "stdin: no field is named 'x': the header has 99 fields: '1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12', '13', '14', '15', '16', '17', '18', '19', '20', '21', '22', '23', '24', '25', ..." -f x
+	fails "$(seq -s , 99)\n" '' "stdin: no field is named 'x': the header has 99 fields: '1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12', '13', '14', '15', '16', '17', '18', '19', '20', '21', '22', '23', '24', ..." -f x
 	printf 'a\n1\n' >1
 	printf 'b\n2\n' >2
 	run --separate-stderr csvsplit -f a 1 2
@@ -551,6 +674,19 @@ cuts_short() {
 	refuses '--delimiter: \x0d: CR and LF end records' -d '\x0d'
 	refuses '--quote: \xg1: not one byte, \t, \0, \\ or \xHH' -q '\xg1'
 	refuses 'delimiter and quote are the same (csvsplit --help tells more)' -d '"'
+	refuses 'the escape is the delimiter or the quote (csvsplit --help tells more)' -e ,
+	refuses 'the escape is the delimiter or the quote (csvsplit --help tells more)' -e '"'
+	refuses '--escape: ab: not one byte, \t, \0, \\ or \xHH' -e ab
+	refuses '--input: json: not csv or tsv' -I json
+	for option in '-d ;' "-q '" -Q '-e ^'; do
+		refuses '--input tsv: takes no other delimiter, quote or escape (csvsplit --help tells more)' -I tsv $option
+	done
+	refuses '--output-delimiter: only CSV has it (--format csv) (csvsplit --help tells more)' -D ';'
+	refuses 'the output delimiter is the quote (csvsplit --help tells more)' -O csv -D '"'
+	refuses '--output-delimiter: \x0a: CR and LF end records' -O csv -D $'\n'
+	for options in '-O csv' '-H' '-f a -O json'; do
+		refuses '--headerless: needs a header that CSV or TSV would have (--header) (csvsplit --help tells more)' --headerless $options
+	done
 	refuses '--complement: needs --fields (csvsplit --help tells more)' -x
 	refuses '--replace: only JSON needs it (--format json) (csvsplit --help tells more)' --replace
 	refuses '--max-record: 0: not a size from 1 to 1024G' --max-record 0

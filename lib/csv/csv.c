@@ -13,7 +13,8 @@ csv_start(struct csv *csv, const struct csv_dialect *dialect, enum csv_path path
 {
 	*csv = (struct csv){
 		.dialect = *dialect, .path = path, .starting = true, .alone = true, .watching = true, .line = 1, .column = 1,
-		.field_line = 1, .field_column = 1,
+		.field_line = 1, .field_column = 1, .fresh = true,
+		.begun = dialect->escapes == CSV_ESCAPES_TSV,
 	};
 }
 
@@ -25,6 +26,22 @@ csv_best_path(void)
 #else
 	return CSV_PORTABLE;
 #endif
+}
+
+const char *
+csv_problem_text(const struct csv *csv)
+{
+	switch (csv->problem) {
+	case CSV_QUOTE_IN_FIELD:
+		return "quote in an unquoted field";
+	case CSV_TEXT_AFTER_QUOTE:
+		return "text after a closing quote";
+	case CSV_BARE_CR:
+		return "CR that no LF follows";
+	default:
+		return csv->dialect.escapes == CSV_ESCAPES_TSV ? "a backslash that escapes nothing"
+		    : "escape before a letter, a digit or the end";
+	}
 }
 
 static const struct csv_kernel *
@@ -40,6 +57,41 @@ kernel_of(const struct csv *csv)
 	default:
 		return &csv_kernel_portable;
 	}
+}
+
+static bool
+is_letter_or_digit(int byte)
+{
+	int lower = byte | 0x20;
+
+	return (byte >= '0' && byte <= '9') || (lower >= 'a' && lower <= 'z');
+}
+
+/* Whether an escape before that byte is one. */
+static bool
+escapes(const struct csv_dialect *dialect, int next)
+{
+	if (dialect->escapes != CSV_ESCAPES_TSV)
+		return next != CSV_NEXT_NONE;
+	return next == CSV_NEXT_UNKNOWN || next == 't' || next == 'n' || next == 'r' || next == dialect->escape;
+}
+
+static enum csv_problem
+escape_problem(const struct csv_dialect *dialect, bool closed, int next)
+{
+	bool good = escapes(dialect, next) && (dialect->escapes == CSV_ESCAPES_TSV || !is_letter_or_digit(next));
+
+	if (!dialect->strict)
+		return CSV_FINE;
+	return closed ? CSV_TEXT_AFTER_QUOTE : good ? CSV_FINE : CSV_BAD_ESCAPE;
+}
+
+bool
+csv_has_escape(const struct csv *csv, const struct csv_carry *carry, const unsigned char *p, size_t n)
+{
+	if (csv->dialect.escapes == CSV_ESCAPES_NONE)
+		return false;
+	return carry->escaped != 0 || memchr(p, csv->dialect.escape, n) != NULL;
 }
 
 /* A byte outside quotes that is neither delimiter nor newline. */
@@ -62,7 +114,7 @@ take_bare(struct csv *csv, struct csv_carry *carry, unsigned char byte, bool *op
 }
 
 size_t
-csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, size_t n, bool newline_next,
+csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, size_t n, int next,
             struct csv_marks *m, uint64_t *opened)
 {
 	*m = (struct csv_marks){0};
@@ -70,10 +122,27 @@ csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, si
 	for (size_t i = 0; i < n; i++) {
 		uint64_t bit = (uint64_t)1 << i;
 		bool closed = carry->closed != 0, opens;
+		int follows = i + 1 < n ? p[i + 1] : next;
 		enum csv_problem problem;
 
 		if (p[i] == '\n')
 			m->newline |= bit;
+		if (carry->escaped != 0) {
+			carry->starting = carry->closed = carry->escaped = 0;
+			continue;
+		}
+		if (csv->dialect.escapes != CSV_ESCAPES_NONE && p[i] == csv->dialect.escape) {
+			csv->problem = escape_problem(&csv->dialect, closed, follows);
+			if (csv->problem != CSV_FINE) {
+				n = i;
+				break;
+			}
+			if (escapes(&csv->dialect, follows)) {
+				m->drop |= bit;
+				carry->escaped = 1;
+				continue;
+			}
+		}
 		if (carry->quoted != 0) {
 			carry->starting = 0;
 			if (p[i] == csv->dialect.quote) {
@@ -84,7 +153,7 @@ csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, si
 			m->record |= p[i] == '\n' ? bit : 0;
 			m->stop |= bit;
 			*carry = (struct csv_carry){.starting = 1};
-		} else if (p[i] == '\r' && (i + 1 < n ? p[i + 1] == '\n' : newline_next)) {
+		} else if (p[i] == '\r' && follows == '\n') {
 			m->drop |= bit;
 			*carry = (struct csv_carry){0};
 		} else {
@@ -119,6 +188,13 @@ mark_size(const unsigned char *in, size_t n, bool last)
 	return last ? 0 : -1;
 }
 
+/* The byte behind the part that is scanned. */
+static int
+next_of(const unsigned char *in, size_t size, size_t n, bool last)
+{
+	return size < n ? in[size] : last ? CSV_NEXT_NONE : CSV_NEXT_UNKNOWN;
+}
+
 /*
  * How much of the input can be scanned now. A CR at its end waits for the next
  * byte, unless none will come; but within quotes it is data all the same, so
@@ -148,12 +224,12 @@ record_end_flattened(struct csv before, const unsigned char *in, size_t n)
 {
 	struct csv_marks marks[PIECE / 64];
 
-	for (size_t at = 0; at < n; at += PIECE) {
-		size_t size = n - at < PIECE ? n - at : PIECE;
-
-		(void)kernel_of(&before)->index(&before, in + at, size, at + size < n && in[at + size] == '\n', marks);
-		if (record_end_in(marks, size) != 0)
-			return at + record_end_in(marks, size);
+	for (size_t at = 0, size, end; at < n; at += size) {
+		size = n - at < PIECE ? n - at : PIECE;
+		size = kernel_of(&before)->index(&before, in + at, size, next_of(in + at, size, n - at, true), marks);
+		end = record_end_in(marks, size);
+		if (end != 0)
+			return at + end;
 	}
 	return 0;
 }
@@ -164,7 +240,7 @@ alone_keep(struct csv *csv, size_t n, size_t end)
 {
 	csv->alone = !csv->ended && (end == 0 || end == n);
 	csv->ended |= end != 0;
-	csv->watching = csv->dialect.strict || (csv->alone && !csv->bare_cr);
+	csv->watching = csv->dialect.strict || csv->dialect.escapes != CSV_ESCAPES_NONE || (csv->alone && !csv->bare_cr);
 }
 
 /* Where the input stands behind n bytes more, the first of them in that line. */
@@ -200,7 +276,7 @@ csv_flatten(struct csv *csv, const unsigned char *in, size_t n, bool last, unsig
 	if (mark > 0)
 		return (size_t)mark;
 	size = certain_size(csv, in, n, last);
-	size = kernel_of(csv)->flatten(csv, in, size, size < n && in[size] == '\n', terminator, out, written);
+	size = kernel_of(csv)->flatten(csv, in, size, next_of(in, size, n, last), terminator, out, written);
 	if (csv->alone && size > 0)
 		alone_keep(csv, size, csv->line != before.line ? record_end_flattened(before, in, size) : 0);
 	position_keep(csv, in, size, before.line);
@@ -227,8 +303,10 @@ csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last, st
 	size = certain_size(csv, in, n, last);
 	if (size > CSV_WINDOW)
 		size = CSV_WINDOW;
-	index->end = kernel_of(csv)->index(csv, in, size, size < n && in[size] == '\n', index->marks);
+	index->end = kernel_of(csv)->index(csv, in, size, next_of(in, size, n, last), index->marks);
 	index->marks[(index->end + 63) / 64] = (struct csv_marks){0};
+	if (csv->dialect.skip_blank)
+		csv_rows_skip_blank(csv, index);
 	if (csv->dialect.even)
 		csv_rows_check(csv, index);
 	if (csv->alone && index->end > 0)
@@ -244,9 +322,21 @@ csv_copy(const struct csv_index *index, const unsigned char *in, size_t at, unsi
 	const struct csv_dialect *dialect = &index->csv->dialect;
 
 	*written = 0;
-	if (!dialect->quoting || dialect->quote != '"' || dialect->delimiter != ',')
+	if (!dialect->quoting || dialect->quote != '"' || dialect->escapes != CSV_ESCAPES_NONE)
 		return at;
 	return kernel_of(index->csv)->copy(index, in, at, out, room, written);
+}
+
+void
+csv_unescape(const struct csv_index *index, unsigned char *in)
+{
+	for (size_t block = 0; 64 * block < index->end; block++)
+		for (uint64_t drop = index->marks[block].drop; drop != 0; drop &= drop - 1) {
+			unsigned char *p = in + 64 * block + csv_first_one(drop);
+
+			if (*p == index->csv->dialect.escape && p[1] != *p)
+				p[1] = p[1] == 't' ? '\t' : p[1] == 'n' ? '\n' : '\r';
+		}
 }
 
 uint64_t

@@ -11,7 +11,7 @@
  *   - what follows a closing quote is data, and the field goes on unquoted;
  *   - a quote in an unquoted field is data;
  *   - a CR before anything but LF is data;
- *   - a UTF-8 byte order mark at the very beginning is skipped.
+ *   - a UTF-8 byte order mark at the very beginning is skipped, except in TSV.
  * An empty line is a record of one empty field; no input is no record; a
  * newline at the very end begins none.
  */
@@ -22,23 +22,48 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * Escapes, in quotes and outside: the escape is dropped and the byte after it is
+ * data, which neither begins nor ends anything. No window ends between the two.
+ */
+enum csv_escapes {
+	CSV_ESCAPES_NONE,
+	CSV_ESCAPES_ANY, /* any byte is escaped; strict: no letter or digit, which would mean another byte */
+	CSV_ESCAPES_TSV, /* t, n, r and the escape itself, for csv_unescape(); before others the escape is data */
+};
+
 struct csv_dialect {
 	unsigned char delimiter;
 	unsigned char quote;
+	unsigned char escape;
+	enum csv_escapes escapes;
 	bool quoting; /* false: the quote is data too */
 	bool strict;  /* what only leniency allows is a problem */
-	bool even;    /* a record with more or fewer fields than the first one is too, to csv_index_make() */
+	/* csv_index_make() alone: */
+	bool even;       /* a record with more or fewer fields than the first one is a problem */
+	bool skip_blank; /* a record of an empty line is none */
 };
+
+/* What `-O tsv` writes: tabs between the fields, no quotes, and what would break a record escaped. */
+static inline void
+csv_dialect_tsv(struct csv_dialect *dialect)
+{
+	dialect->delimiter = '\t';
+	dialect->quoting = false;
+	dialect->escape = '\\';
+	dialect->escapes = CSV_ESCAPES_TSV;
+}
 
 /* The ways to scan, all with the same results; tests and benchmarks name one. */
 enum csv_path { CSV_PORTABLE, CSV_SSE2, CSV_AVX2, CSV_PATHS };
 
-/* Why a scan stopped. The first three only come where the dialect is strict. */
+/* Why a scan stopped. The first four only come where the dialect is strict. */
 enum csv_problem {
 	CSV_FINE,
 	CSV_QUOTE_IN_FIELD,
 	CSV_TEXT_AFTER_QUOTE,
 	CSV_BARE_CR,
+	CSV_BAD_ESCAPE,
 	CSV_NUL_IN_FIELD, /* csv_flatten() with NUL as the terminator */
 	CSV_UNEVEN,       /* the dialect is even: it is the end of a record of csv->fields fields */
 };
@@ -55,8 +80,10 @@ struct csv {
 	bool closed;              /* the last byte was a quote within quotes */
 	bool ended;               /* a record has ended */
 	bool alone;               /* nothing has followed it */
+	bool fresh;               /* skip_blank: the next byte begins a record, */
+	bool fresh_cr;            /* or the last byte did, a CR before an LF */
 	bool bare_cr;             /* while alone: a CR outside quotes that no LF follows */
-	bool watching;            /* for such a CR, and for what is not strict */
+	bool watching;            /* for such a CR, for escapes, and for what is not strict */
 	uint64_t line;            /* the next byte's, from 1: LFs are counted, in quotes too */
 	uint64_t column;          /* the next byte's, from 1, in bytes */
 	uint64_t quote_line;      /* where the last opening quote stood */
@@ -71,6 +98,9 @@ void csv_start(struct csv *csv, const struct csv_dialect *dialect, enum csv_path
 
 /* The best path that this CPU has, or the one under it. */
 enum csv_path csv_best_path(void);
+
+/* What is wrong with a byte, of the problems of strict dialects. */
+const char *csv_problem_text(const struct csv *csv);
 
 /* Whether input that ends here ends in a quoted field (it began in quote_line). */
 static inline bool
@@ -93,7 +123,7 @@ csv_end_is_uneven(struct csv *csv)
 enum { CSV_SLACK = 64 };
 
 /*
- * Writes every field of the input followed by the terminator, but for the last
+ * Not for TSV. Writes every field of the input followed by the terminator, but for the last
  * one where no delimiter or newline ends it (at the end of the input:
  * csv->open tells). out has room for n + CSV_SLACK bytes.
  *
@@ -128,13 +158,16 @@ size_t csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool l
 
 /*
  * Fields of the window, from where a record begins at `at`, as CSV by RFC 4180
- * with LF: quoted where needed, otherwise not. Returns where it stopped: behind
+ * with LF and the same delimiter: quoted where needed, otherwise not. Returns where it stopped: behind
  * a delimiter or a newline, which is written too. That is as soon as a field is
  * longer than is seen at once, or needs more than to lose its quotes, or the
  * dialect is no such CSV; and before the window or the room ends.
  */
 size_t csv_copy(const struct csv_index *index, const unsigned char *in, size_t at, unsigned char *out,
                 size_t room, size_t *written);
+
+/* Undoes the escapes of a window of TSV in place: t, n, r become tab, LF and CR. */
+void csv_unescape(const struct csv_index *index, unsigned char *in);
 
 /* The line of a byte of the window. */
 uint64_t csv_index_line(const struct csv_index *index, size_t at);

@@ -21,12 +21,16 @@ struct csv_carry {
 	uint64_t quoted;   /* all bits or none */
 	uint64_t starting; /* 1 or 0 */
 	uint64_t closed;   /* 1 or 0 */
+	uint64_t escaped;  /* 1 or 0 */
 };
+
+/* What stands for a byte behind the last one: none will come, or it is not known yet. */
+enum { CSV_NEXT_NONE = -1, CSV_NEXT_UNKNOWN = -2 };
 
 static inline struct csv_carry
 csv_carry_of(const struct csv *csv)
 {
-	return (struct csv_carry){csv->quoted ? ~(uint64_t)0 : 0, csv->starting, csv->closed};
+	return (struct csv_carry){csv->quoted ? ~(uint64_t)0 : 0, csv->starting, csv->closed, 0};
 }
 
 static inline void
@@ -41,8 +45,12 @@ csv_carry_keep(struct csv *csv, const struct csv_carry *carry)
  * The marks of n bytes (at most 64), found byte by byte; whatever is in them.
  * Returns how many there are: fewer than n where there is a problem.
  */
-size_t csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, size_t n,
-                   bool newline_next, struct csv_marks *m, uint64_t *opened);
+size_t csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, size_t n, int next,
+                   struct csv_marks *m, uint64_t *opened);
+
+/* Whether n bytes have an escape or its byte, which no way of bits sees. csv->watching tells that there may be. */
+bool csv_has_escape(const struct csv *csv, const struct csv_carry *carry, const unsigned char *p, size_t n)
+	__attribute__((cold));
 
 /* The lowest n bits. */
 static inline uint64_t
@@ -95,14 +103,15 @@ csv_squeeze(const unsigned char *p, unsigned char terminator, uint64_t ends, uin
 }
 
 /*
- * A kernel scans n bytes, fewer where there is a problem, and keeps all of
- * *csv but begun, open and column. newline_next: the byte behind them is LF.
+ * A kernel scans n bytes, fewer where there is a problem or the last one is an
+ * escape, and keeps quoted, starting, closed, line, quote_line and problem of
+ * *csv. `next` is the byte behind them, or an enum above.
  * It copies as csv_copy() does, where the dialect is that of the output.
  */
 struct csv_kernel {
-	size_t (*index)(struct csv *csv, const unsigned char *in, size_t n, bool newline_next,
+	size_t (*index)(struct csv *csv, const unsigned char *in, size_t n, int next,
 	                struct csv_marks *marks);
-	size_t (*flatten)(struct csv *csv, const unsigned char *in, size_t n, bool newline_next,
+	size_t (*flatten)(struct csv *csv, const unsigned char *in, size_t n, int next,
 	                  unsigned char terminator, unsigned char *out, size_t *written);
 	size_t (*copy)(const struct csv_index *index, const unsigned char *in, size_t at,
 	               unsigned char *out, size_t room, size_t *written);

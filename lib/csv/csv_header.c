@@ -2,6 +2,8 @@
 
 #include "base/number.h"
 
+enum { NAME_MAX = 64, HINT_MAX = 64 };
+
 /* The decimal digits at *text's beginning, moved behind them; false if there are none or more than a number has. */
 static bool
 digits_take(struct span *text, uint64_t *number)
@@ -135,32 +137,6 @@ csv_key_put(struct strbuf *key, uint64_t number, bool from_end, const struct csv
 	}
 }
 
-void
-csv_header_describe(const struct csv_record *header, struct strbuf *text)
-{
-	const size_t frame = strlen(", '', ...");
-
-	strbuf_put_number(text, header->count);
-	strbuf_put_string(text, header->count == 1 ? " field: " : " fields: ");
-	for (size_t i = 1; i <= header->count; i++) {
-		struct span name = csv_record_field(header, (int64_t)i);
-		size_t room = text->room - text->size;
-		bool fits = room >= frame + name.size;
-
-		if (i > 1)
-			strbuf_put_string(text, ", ");
-		if (fits || i == 1) {
-			strbuf_put_char(text, '\'');
-			strbuf_put(text, fits ? name : (struct span){name.at, room - frame});
-		}
-		if (!fits) {
-			strbuf_put_string(text, "...");
-			return;
-		}
-		strbuf_put_char(text, '\'');
-	}
-}
-
 /* Excel's line that names the delimiter. */
 static bool
 is_sep_line(const struct csv_record *header)
@@ -212,8 +188,9 @@ delimiter_put(struct strbuf *text, const char *before, char delimiter)
 	strbuf_put_char(text, '\'');
 }
 
-void
-csv_header_hint(const struct csv_record *header, const struct csv *csv, struct strbuf *text)
+/* What may have to be done before a name is found, as ` (hint)`; nothing if the header looks right. */
+static void
+hint_put(const struct csv_record *header, const struct csv *csv, struct strbuf *text)
 {
 	struct span all = {(const char *)header->bytes, header->used}, first = csv_record_field(header, 1);
 	char likely = likely_delimiter(header, &csv->dialect);
@@ -231,4 +208,63 @@ csv_header_hint(const struct csv_record *header, const struct csv *csv, struct s
 		delimiter_put(text, " (perhaps -d '", likely);
 		strbuf_put_char(text, ')');
 	}
+}
+
+/* A foreign text of any length. */
+static void
+name_put(struct strbuf *text, struct span name)
+{
+	bool fits = name.size <= NAME_MAX;
+
+	strbuf_put(text, fits ? name : (struct span){name.at, NAME_MAX});
+	strbuf_put_string(text, fits ? "" : "...");
+}
+
+/* The number of fields and the first names: `2 fields: 'a', 'b'`. */
+static void
+header_describe(const struct csv_record *header, struct strbuf *text)
+{
+	const size_t frame = strlen(", '...', ...");
+
+	strbuf_put_number(text, header->count);
+	strbuf_put_string(text, header->count == 1 ? " field: " : " fields: ");
+	for (size_t i = 1; i <= header->count; i++) {
+		struct span name = csv_record_field(header, (int64_t)i);
+
+		strbuf_put_string(text, i > 1 ? ", " : "");
+		if (text->room - text->size < frame + (name.size < NAME_MAX ? name.size : NAME_MAX)) {
+			strbuf_put_string(text, "...");
+			return;
+		}
+		strbuf_put_char(text, '\'');
+		name_put(text, name);
+		strbuf_put_char(text, '\'');
+	}
+}
+
+bool
+csv_header_resolve(struct csv_item *items, size_t count, const struct csv_record *header, const struct csv *csv,
+                   struct strbuf *why)
+{
+	const struct csv_item *item = csv_select_resolve(items, count, header);
+
+	if (item != NULL) {
+		strbuf_put_string(why, "no field is named '");
+		name_put(why, item->text);
+		strbuf_put_string(why, "': the header has ");
+		why->room -= HINT_MAX;
+		header_describe(header, why);
+		why->room += HINT_MAX;
+		hint_put(header, csv, why);
+		return false;
+	}
+	item = csv_select_mistaken(items, count, header);
+	if (item != NULL) {
+		strbuf_put_string(why, "position ");
+		name_put(why, item->text);
+		strbuf_put_string(why, " is beyond the header, which has a field of that name (-f '\"");
+		name_put(why, item->text);
+		strbuf_put_string(why, "\"')");
+	}
+	return item == NULL;
 }

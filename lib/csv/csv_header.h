@@ -7,6 +7,7 @@
 
 #include "csv/csv.h"
 #include "csv/csv_record.h"
+#include "csv/csv_select.h"
 #include "base/strbuf.h"
 
 /* A number that is a name in the header, so that a field without a name cannot have it as its key. */
@@ -26,10 +27,13 @@ size_t csv_numbers_find(const struct csv_record *header, struct csv_number *numb
 void csv_key_put(struct strbuf *key, uint64_t number, bool from_end, const struct csv_number *numbers,
                  size_t count);
 
-/* The number of fields and the first names, as many as there is room for: `2 fields: 'a', 'b'`. */
-void csv_header_describe(const struct csv_record *header, struct strbuf *text);
-
-/* What the user may have to do before a name is found, as ` (hint)`; nothing if the header looks right. */
-void csv_header_hint(const struct csv_record *header, const struct csv *csv, struct strbuf *text);
+/*
+ * Finds the named items in the header. False if a name is not there, or if a
+ * position that is beyond the header is a name there; *why then says so, with
+ * the names that there are and what the file may be. It has bytes of the header
+ * and needs room for 256 bytes.
+ */
+bool csv_header_resolve(struct csv_item *items, size_t count, const struct csv_record *header,
+                        const struct csv *csv, struct strbuf *why);
 
 #endif

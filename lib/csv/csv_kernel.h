@@ -51,7 +51,7 @@ objections(const struct csv *csv, const struct csv_bits *b, uint64_t inside, uin
 /* The marks of n bits, or false where the machine must look. *opened: the opening quotes. */
 KERNEL static inline bool
 marks_make(struct csv_carry *carry, const struct csv *csv, const struct csv_bits *b, size_t n,
-           bool newline_next, struct csv_marks *m, uint64_t *opened)
+           int next, struct csv_marks *m, uint64_t *opened)
 {
 	uint64_t inside = parity_to_here(b->quote) ^ carry->quoted;
 	uint64_t closing = b->quote & ~inside;
@@ -59,7 +59,7 @@ marks_make(struct csv_carry *carry, const struct csv *csv, const struct csv_bits
 	uint64_t ends = (b->delimiter | b->newline) & ~inside;
 	uint64_t starts = ends << 1 | carry->starting;
 	uint64_t after_close = closing << 1 | carry->closed;
-	uint64_t crlf = b->cr & ~inside & (b->newline >> 1 | (uint64_t)newline_next << (n - 1));
+	uint64_t crlf = b->cr & ~inside & (b->newline >> 1 | (uint64_t)(next == '\n') << (n - 1));
 
 	if (objections(csv, b, inside, opening & ~starts & ~after_close, after_close, crlf) != 0)
 		return false;
@@ -75,27 +75,24 @@ marks_make(struct csv_carry *carry, const struct csv *csv, const struct csv_bits
 }
 
 /*
- * The marks of a block of n bytes (1 to 64). Returns how many it has: fewer
- * than n only where there is a problem.
+ * The marks of the first n bytes of a block (1 to 64). Returns how many it has:
+ * fewer than n only where there is a problem.
  */
 KERNEL static inline size_t
 block_mark(struct csv *csv, struct csv_carry *carry, const struct needles *needles,
-           const unsigned char *in, size_t n, bool newline_next, struct csv_marks *m, uint64_t *nul)
+           const unsigned char *p, size_t n, int next, struct csv_marks *m, uint64_t *nul)
 {
-	unsigned char padded[64] = {0};
-	const unsigned char *p = in;
 	struct csv_bits bits;
 	uint64_t opened = 0, mine = ~(uint64_t)0 >> (64 - n);
 
-	if (n < 64)
-		p = memcpy(padded, in, n);
 	block_bits(needles, p, &bits);
 	bits.quote &= needles->quoting & mine;
 	bits.delimiter &= mine;
 	bits.newline &= mine;
 	bits.cr &= mine;
-	if (!marks_make(carry, csv, &bits, n, newline_next, m, &opened))
-		n = csv_machine(csv, carry, p, n, newline_next, m, &opened);
+	if ((csv->watching && csv_has_escape(csv, carry, p, n))
+	    || !marks_make(carry, csv, &bits, n, next, m, &opened))
+		n = csv_machine(csv, carry, p, n, next, m, &opened);
 	*nul = bits.nul & mine & ~m->stop;
 	if (opened != 0)
 		csv->quote_line = csv->line + csv_ones(m->newline & csv_below(csv_last_one(opened)));
@@ -140,15 +137,24 @@ starts_behind(const struct csv *csv, unsigned char last)
 	return last == '\n' || last == csv->dialect.delimiter;
 }
 
+/* A window never ends between an escape and its byte: that escape waits for the next one. */
+KERNEL static inline size_t
+escape_left(const struct csv *csv, const struct csv_carry *carry)
+{
+	return csv->problem == CSV_FINE && carry->escaped != 0;
+}
+
 KERNEL static size_t
-kernel_index(struct csv *csv, const unsigned char *in, size_t n, bool newline_next, struct csv_marks *marks)
+kernel_index(struct csv *csv, const unsigned char *in, size_t n, int next, struct csv_marks *marks)
 {
 	const struct needles needles = needles_make(csv, '\n');
 	struct csv_carry carry = csv_carry_of(csv);
+	const uint64_t careful = csv->dialect.escapes != CSV_ESCAPES_NONE;
+	unsigned char padded[64] = {0};
 	size_t at = 0;
 
 	while (at < n && csv->problem == CSV_FINE) {
-		if ((carry.quoted | carry.closed) == 0) {
+		if ((carry.quoted | carry.closed | careful) == 0) {
 			size_t ran = run_bare_marks(csv, &needles, in + at, n - at, marks);
 
 			at += ran;
@@ -159,13 +165,19 @@ kernel_index(struct csv *csv, const unsigned char *in, size_t n, bool newline_ne
 				break;
 		}
 		size_t size = n - at < 64 ? n - at : 64;
-		bool next = at + size < n ? in[at + size] == '\n' : newline_next;
+		int follows = at + size < n ? in[at + size] : next;
+		const unsigned char *p = size < 64 ? memcpy(padded, in + at, size) : in + at;
 		uint64_t nul;
 
-		at += block_mark(csv, &carry, &needles, in + at, size, next, marks, &nul);
+		at += block_mark(csv, &carry, &needles, p, size, follows, marks, &nul);
 		csv->line += csv_ones(marks++->newline);
 	}
 	csv_carry_keep(csv, &carry);
+	if (escape_left(csv, &carry)) {
+		at--;
+		marks[-1].stop &= csv_below(at % 64);
+		marks[-1].drop &= csv_below(at % 64);
+	}
 	return at;
 }
 
@@ -203,16 +215,17 @@ run_bare(struct csv *csv, const struct needles *needles, const unsigned char *in
 }
 
 KERNEL static size_t
-kernel_flatten(struct csv *csv, const unsigned char *in, size_t n, bool newline_next,
+kernel_flatten(struct csv *csv, const unsigned char *in, size_t n, int next,
                unsigned char terminator, unsigned char *out, size_t *written)
 {
 	const struct needles needles = needles_make(csv, terminator);
 	struct csv_carry carry = csv_carry_of(csv);
-	unsigned char *to = out;
+	const uint64_t careful = csv->dialect.escapes != CSV_ESCAPES_NONE;
+	unsigned char padded[64] = {0}, *to = out;
 	size_t at = 0;
 
 	while (at < n && csv->problem == CSV_FINE) {
-		if ((carry.quoted | carry.closed) == 0) {
+		if ((carry.quoted | carry.closed | careful) == 0) {
 			size_t ran = run_bare(csv, &needles, in + at, n - at, &to);
 
 			at += ran;
@@ -222,13 +235,12 @@ kernel_flatten(struct csv *csv, const unsigned char *in, size_t n, bool newline_
 				break;
 		}
 		size_t size = n - at < 64 ? n - at : 64;
-		bool next = at + size < n ? in[at + size] == '\n' : newline_next;
-		unsigned char padded[64];
+		int follows = at + size < n ? in[at + size] : next;
 		const unsigned char *p = size < 64 ? memcpy(padded, in + at, size) : in + at;
 		struct csv_marks m;
 		uint64_t nul;
 
-		size = block_mark(csv, &carry, &needles, in + at, size, next, &m, &nul);
+		size = block_mark(csv, &carry, &needles, p, size, follows, &m, &nul);
 		if (terminator == '\0' && nul != 0 && csv_first_one(nul) < size) {
 			size = csv_first_one(nul);
 			csv->problem = CSV_NUL_IN_FIELD;
@@ -239,7 +251,7 @@ kernel_flatten(struct csv *csv, const unsigned char *in, size_t n, bool newline_
 	}
 	csv_carry_keep(csv, &carry);
 	*written = (size_t)(to - out);
-	return at;
+	return at - escape_left(csv, &carry);
 }
 
 /* Down from each of the bits, as far as `through` goes. */

@@ -139,7 +139,7 @@ ALWAYS static inline size_t
 run(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
     struct csv_writer *writer, struct buffer *out, bool *refused)
 {
-	bool copies = writer->format == CSV_CSV && pick->all;
+	bool copies = writer->format == CSV_CSV && pick->all && writer->delimiter == index->csv->dialect.delimiter;
 
 	pick->again = copies || pick->early_count != 0 ? at : index->end;
 	if (pick->want != CSV_WANT_RECORD)

@@ -68,6 +68,10 @@ take(struct csv_record *record, const struct csv_index *index, const unsigned ch
 			}
 		}
 		*at = stop + 1;
+		if (in[stop] == '\n') { /* of an empty line that is passed over: the record begins behind it */
+			record->line = 0;
+			record->begin = *at;
+		}
 	}
 	return CSV_TAKEN_WINDOW;
 }
@@ -85,7 +89,9 @@ csv_record_take(struct csv_record *record, const struct csv_index *index, const 
 		record->begin = *at;
 	}
 	taken = take(record, index, in, at);
-	if (taken == CSV_TAKEN_WINDOW)
+	if (taken == CSV_TAKEN_WINDOW && record->line == 0 && record->begin == index->end)
+		record->begun = false;
+	else if (taken == CSV_TAKEN_WINDOW)
 		record->line = csv_record_line(record, index);
 	return taken;
 }

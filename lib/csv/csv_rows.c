@@ -2,6 +2,23 @@
 
 #include "csv/csv_blocks.h"
 
+void
+csv_rows_skip_blank(struct csv *csv, struct csv_index *index)
+{
+	for (size_t at = 0; at < index->end; at += 64) {
+		struct csv_marks *m = &index->marks[at / 64];
+		size_t top = (index->end - at < 64 ? index->end - at : 64) - 1;
+		uint64_t starts = m->record << 1 | csv->fresh;
+		/* The byte dropped between the end of a record and the next one is a CR. */
+		uint64_t crs = m->drop & starts, blank = m->record & (starts | crs << 1 | csv->fresh_cr);
+
+		csv->fresh = m->record >> top & 1;
+		csv->fresh_cr = crs >> top & 1;
+		m->record &= ~blank;
+		m->drop |= blank;
+	}
+}
+
 /* The byte behind the last of these marks before `end`, 0 if there is none. */
 static size_t
 behind_last(const struct csv_index *index, size_t end, uint64_t (*marks_of)(const struct csv_marks *marks))
@@ -21,6 +38,19 @@ field_ends(const struct csv_marks *marks)
 	return marks->stop & ~marks->drop;
 }
 
+/* The LFs of empty lines that are passed over: no record begins before them. */
+static uint64_t
+blank_ends(const struct csv_marks *marks)
+{
+	return marks->drop & marks->newline;
+}
+
+static uint64_t
+before_fields(const struct csv_marks *marks)
+{
+	return field_ends(marks) | blank_ends(marks);
+}
+
 static uint64_t
 newlines(const struct csv_marks *marks)
 {
@@ -31,7 +61,7 @@ newlines(const struct csv_marks *marks)
 static void
 field_keep(struct csv *csv, const struct csv_index *index)
 {
-	size_t begin = behind_last(index, index->end, field_ends), line = behind_last(index, begin, newlines);
+	size_t begin = behind_last(index, index->end, before_fields), line = behind_last(index, begin, newlines);
 
 	if (begin == 0)
 		return;
@@ -73,12 +103,13 @@ records_check(struct csv *csv, struct csv_index *index)
 	size_t begin = 0;
 
 	for (size_t at = 0; at < index->end; at += 64) {
-		uint64_t ends = field_ends(&index->marks[at / 64]), through;
+		const struct csv_marks *m = &index->marks[at / 64];
+		uint64_t ends = field_ends(m), blanks = blank_ends(m), through;
 
-		for (uint64_t records = index->marks[at / 64].record; records != 0; records &= records - 1) {
+		for (uint64_t records = m->record | blanks; records != 0; records &= records - 1) {
 			through = records ^ (records - 1);
 			csv->fields += csv_ones(ends & through);
-			if (!record_check(csv)) {
+			if ((blanks & through) == 0 && !record_check(csv)) {
 				csv->record_line = begins ? csv_index_line(index, begin) : csv->record_line;
 				window_cut(csv, index, at + csv_first_one(records));
 				return;
@@ -87,6 +118,7 @@ records_check(struct csv *csv, struct csv_index *index)
 			begin = at + csv_first_one(records) + 1;
 			begins = true;
 			ends &= ~through;
+			blanks &= ~through;
 		}
 		csv->fields += csv_ones(ends);
 	}

@@ -4,6 +4,9 @@
 
 #include "csv/csv.h"
 
+/* Turns the ends of records that are an empty line into bytes to drop. */
+void csv_rows_skip_blank(struct csv *csv, struct csv_index *index);
+
 /*
  * Counts the fields of each record, and keeps where the field and the record
  * begin that the window ends in. A record that is not even is a problem, and the

@@ -1,5 +1,6 @@
 #include "csv/csv_select.h"
 
+#include "base/utf8.h"
 #include "base/number.h"
 
 static bool
@@ -209,6 +210,24 @@ csv_select_same_names(const struct csv_select *a, const struct csv_record *heade
 		    || !span_equal(csv_record_field(header_a, in_a), csv_record_field(header_b, in_b)))
 			return false;
 	return !csv_select_next(b, &walk_b, header_b->count, &in_b);
+}
+
+bool
+csv_select_is_utf8(const struct csv_select *select, const struct csv_record *record)
+{
+	struct csv_walk walk = {0};
+	int64_t position;
+
+	if (csv_record_is_utf8(record))
+		return true;
+	while (csv_select_next(select, &walk, record->count, &position)) {
+		struct span text = csv_record_field(record, position);
+		struct utf8 state = {0};
+
+		if (utf8_check(&state, text.at, text.size) != text.size || !utf8_whole(&state))
+			return false;
+	}
+	return true;
 }
 
 /* An item as positions that go up, whatever its direction; false where they depend on the record. */

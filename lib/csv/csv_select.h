@@ -84,6 +84,9 @@ bool csv_select_next(const struct csv_select *select, struct csv_walk *walk, uin
 bool csv_select_same_names(const struct csv_select *a, const struct csv_record *header_a,
                            const struct csv_select *b, const struct csv_record *header_b);
 
+/* Whether all selected fields of a record are UTF-8. */
+bool csv_select_is_utf8(const struct csv_select *select, const struct csv_record *record);
+
 /* Positions from .. to; UINT64_MAX: as far as the record goes. */
 struct csv_range {
 	uint64_t from;

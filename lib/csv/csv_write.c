@@ -7,7 +7,7 @@
 #include "base/utf8.h"
 #include "base/copy.h"
 
-/* The bytes that each format cannot have as they are. */
+/* The bytes that each format cannot have as they are; in CSV the delimiter too. */
 enum { IN_TSV = 1 << 0, IN_CSV = 1 << 1, IN_QUOTES = 1 << 2, IN_JSON = 1 << 3 };
 
 static const unsigned char special[256] = {
@@ -19,12 +19,17 @@ static const unsigned char special[256] = {
 	[0x0e] = IN_JSON, IN_JSON, IN_JSON, IN_JSON, IN_JSON, IN_JSON, IN_JSON, IN_JSON, IN_JSON,
 	[0x17] = IN_JSON, IN_JSON, IN_JSON, IN_JSON, IN_JSON, IN_JSON, IN_JSON, IN_JSON, IN_JSON,
 	['"'] = IN_CSV | IN_QUOTES | IN_JSON,
-	[','] = IN_CSV,
 	['\\'] = IN_TSV | IN_JSON,
 };
 
 /* Else the set of bytes to look for is no constant where it is used. */
 #define ALWAYS __attribute__((always_inline))
+
+ALWAYS static inline bool
+is_special(unsigned char byte, unsigned in, unsigned char delimiter)
+{
+	return (special[byte] & in) != 0 || (in == IN_CSV && byte == delimiter);
+}
 
 #ifdef __SSE2__
 
@@ -41,7 +46,7 @@ equal_16(__m128i bytes, char needle)
 }
 
 ALWAYS static inline __m128i
-special_16(__m128i bytes, unsigned in)
+special_16(__m128i bytes, unsigned in, unsigned char delimiter)
 {
 	__m128i quote = equal_16(bytes, '"');
 	__m128i breaks = _mm_or_si128(equal_16(bytes, '\n'), equal_16(bytes, '\r'));
@@ -51,7 +56,7 @@ special_16(__m128i bytes, unsigned in)
 	case IN_TSV:
 		return _mm_or_si128(breaks, _mm_or_si128(equal_16(bytes, '\t'), equal_16(bytes, '\\')));
 	case IN_CSV:
-		return _mm_or_si128(breaks, _mm_or_si128(equal_16(bytes, ','), quote));
+		return _mm_or_si128(breaks, _mm_or_si128(equal_16(bytes, (char)delimiter), quote));
 	case IN_JSON:
 		return _mm_or_si128(control, _mm_or_si128(equal_16(bytes, '\\'), quote));
 	default:
@@ -61,10 +66,10 @@ special_16(__m128i bytes, unsigned in)
 
 /* Which of 32 bytes are special. */
 ALWAYS static inline uint32_t
-special_32(const unsigned char *p, unsigned in)
+special_32(const unsigned char *p, unsigned in, unsigned char delimiter)
 {
-	uint32_t low = (uint32_t)_mm_movemask_epi8(special_16(load_16(p), in));
-	uint32_t high = (uint32_t)_mm_movemask_epi8(special_16(load_16(p + 16), in));
+	uint32_t low = (uint32_t)_mm_movemask_epi8(special_16(load_16(p), in, delimiter));
+	uint32_t high = (uint32_t)_mm_movemask_epi8(special_16(load_16(p + 16), in, delimiter));
 
 	return low | high << 16;
 }
@@ -72,12 +77,12 @@ special_32(const unsigned char *p, unsigned in)
 #else
 
 ALWAYS static inline uint32_t
-special_32(const unsigned char *p, unsigned in)
+special_32(const unsigned char *p, unsigned in, unsigned char delimiter)
 {
 	uint32_t found = 0;
 
 	for (unsigned i = 0; i < 32; i++)
-		found |= (uint32_t)((special[p[i]] & in) != 0) << i;
+		found |= (uint32_t)is_special(p[i], in, delimiter) << i;
 	return found;
 }
 
@@ -85,19 +90,19 @@ special_32(const unsigned char *p, unsigned in)
 
 /* How many of n bytes come before the first special one. */
 ALWAYS static inline size_t
-plain_run(const unsigned char *data, size_t n, size_t readable, unsigned in)
+plain_run(const unsigned char *data, size_t n, size_t readable, unsigned in, unsigned char delimiter)
 {
 	size_t i = 0;
 
 	for (; i < n && readable - i >= 32; i += 32) {
-		uint32_t found = special_32(data + i, in);
+		uint32_t found = special_32(data + i, in, delimiter);
 
 		if (n - i < 32)
 			found &= ((uint32_t)1 << (n - i)) - 1;
 		if (found != 0)
 			return i + (size_t)__builtin_ctz(found);
 	}
-	while (i < n && (special[data[i]] & in) == 0)
+	while (i < n && !is_special(data[i], in, delimiter))
 		i++;
 	return i < n ? i : n;
 }
@@ -136,7 +141,7 @@ csv_write_field_formatted(struct csv_writer *w, struct buffer *out)
 		break;
 	case CSV_CSV:
 		if (!first)
-			put_byte(out, ',');
+			put_byte(out, w->delimiter);
 		w->quoted = false;
 		w->length = 0;
 		break;
@@ -154,7 +159,7 @@ static void
 put_tsv(struct buffer *out, const unsigned char *data, size_t n, size_t readable)
 {
 	for (size_t i = 0; i < n;) {
-		size_t run = plain_run(data + i, n - i, readable - i, IN_TSV);
+		size_t run = plain_run(data + i, n - i, readable - i, IN_TSV, 0);
 
 		put_bytes(out, data + i, run, readable - i);
 		i += run;
@@ -185,7 +190,7 @@ static void
 put_csv(struct csv_writer *w, struct buffer *out, const unsigned char *data, size_t n, size_t readable)
 {
 	w->length += n;
-	if (!w->quoted && (w->length > CSV_HOLD_MAX || plain_run(data, n, readable, IN_CSV) < n))
+	if (!w->quoted && (w->length > CSV_HOLD_MAX || plain_run(data, n, readable, IN_CSV, w->delimiter) < n))
 		open_quote(w, out);
 	if (!w->quoted) {
 		put_bytes(out, data, n, readable);
@@ -193,7 +198,7 @@ put_csv(struct csv_writer *w, struct buffer *out, const unsigned char *data, siz
 		return;
 	}
 	for (size_t i = 0; i < n;) {
-		size_t run = plain_run(data + i, n - i, readable - i, IN_QUOTES);
+		size_t run = plain_run(data + i, n - i, readable - i, IN_QUOTES, 0);
 
 		put_bytes(out, data + i, run, readable - i);
 		i += run;
@@ -225,7 +230,7 @@ static void
 put_json(struct buffer *out, const unsigned char *data, size_t n, size_t readable)
 {
 	for (size_t i = 0; i < n;) {
-		size_t run = plain_run(data + i, n - i, readable - i, IN_JSON);
+		size_t run = plain_run(data + i, n - i, readable - i, IN_JSON, 0);
 
 		put_bytes(out, data + i, run, readable - i);
 		i += run;
@@ -296,6 +301,17 @@ csv_write_data_formatted(struct csv_writer *w, struct buffer *out, const unsigne
 	return n;
 }
 
+void
+csv_write_hold_tail(struct csv_writer *w, const struct buffer *out, size_t n)
+{
+	const unsigned char *end = buffer_tail(out);
+	size_t tail = 0;
+
+	while (tail < n && end[-1 - (ptrdiff_t)tail] != '\0')
+		tail++;
+	csv_write_hold(w, tail < n ? tail : w->held + tail);
+}
+
 /* A byte order mark at the output's beginning would be skipped by whoever reads it. */
 static bool
 begins_with_mark(const struct csv_writer *w, const struct buffer *out)
@@ -334,7 +350,7 @@ put_simple(struct csv_writer *w, struct buffer *out, const unsigned char *data, 
 {
 	unsigned char *to = buffer_tail(out);
 
-	if ((special_32(data, in) & (((uint64_t)1 << n) - 1)) != 0)
+	if ((special_32(data, in, separator) & (((uint64_t)1 << n) - 1)) != 0)
 		return false;
 	*to = separator;
 	to += w->fields++ != 0;
@@ -351,7 +367,7 @@ put_simple_json(struct csv_writer *w, struct buffer *out, const unsigned char *d
 {
 	unsigned char *to = buffer_tail(out);
 
-	if ((special_32(data, IN_JSON) & (((uint64_t)1 << n) - 1)) != 0)
+	if ((special_32(data, IN_JSON, 0) & (((uint64_t)1 << n) - 1)) != 0)
 		return false;
 	*to = w->fields++ == 0 ? '[' : ',';
 	to += !w->keyed;
@@ -372,7 +388,10 @@ csv_write_whole_formatted(struct csv_writer *w, struct buffer *out, const unsign
 	if (n <= 32 && readable >= 32) {
 		if (w->format == CSV_TSV && put_simple(w, out, data, n, '\t', IN_TSV))
 			return n;
-		if (w->format == CSV_CSV && w->begun && put_simple(w, out, data, n, ',', IN_CSV))
+		/* A delimiter that the compiler knows is in a register already. */
+		if (w->format == CSV_CSV && w->begun
+		    && (w->delimiter == ',' ? put_simple(w, out, data, n, ',', IN_CSV)
+		                            : put_simple(w, out, data, n, w->delimiter, IN_CSV)))
 			return n;
 		if (w->format == CSV_JSON && !w->replace && put_simple_json(w, out, data, n))
 			return n;

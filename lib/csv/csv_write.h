@@ -19,7 +19,7 @@ enum csv_format {
 	CSV_LINES, /* each field and a newline */
 	CSV_NUL,   /* each field and a NUL */
 	CSV_TSV,   /* a record a line, tabs between; tab, newline, CR, backslash as \t \n \r \\ */
-	CSV_CSV,   /* RFC 4180 with LF, quoted where needed */
+	CSV_CSV,   /* RFC 4180 with LF and any delimiter, quoted where needed */
 	CSV_JSON,  /* a record a line, an array of strings, or an object where it has keys */
 };
 
@@ -33,6 +33,7 @@ enum {
 
 struct csv_writer {
 	enum csv_format format;
+	unsigned char delimiter; /* CSV */
 	bool replace;    /* JSON: U+FFFD for what is no UTF-8; else all data must be valid */
 	bool keyed;      /* JSON: objects; each field has csv_write_key() first */
 	bool quoted;     /* CSV: this field has its opening quote */
@@ -48,6 +49,9 @@ csv_write_hold(struct csv_writer *writer, size_t n)
 {
 	writer->held = n > CSV_HOLD_MAX ? 0 : n;
 }
+
+/* CSV_NUL: n bytes of fields were written at the buffer's end. What is behind the last terminator is held. */
+void csv_write_hold_tail(struct csv_writer *writer, const struct buffer *out, size_t n);
 
 /* How many bytes of data fit for sure. */
 static inline size_t

@@ -31,10 +31,10 @@ tell_rows(struct account *a, const struct csv *csv, bool uneven)
 }
 
 /* Takes what it can of a piece; returns how many bytes. */
-typedef size_t take_piece(struct csv *csv, const unsigned char *in, size_t n, bool last, struct account *a);
+typedef size_t take_piece(struct csv *csv, unsigned char *in, size_t n, bool last, struct account *a);
 
 static size_t
-take_index(struct csv *csv, const unsigned char *in, size_t n, bool last, struct account *a)
+take_index(struct csv *csv, unsigned char *in, size_t n, bool last, struct account *a)
 {
 	static struct csv_index index;
 	size_t used = csv_index_make(csv, in, n, last, &index);
@@ -43,6 +43,8 @@ take_index(struct csv *csv, const unsigned char *in, size_t n, bool last, struct
 	FUZZ_CHECK(used <= n && used == index.end);
 	if (used == 0)
 		return 0;
+	if (csv->dialect.escapes == CSV_ESCAPES_TSV)
+		csv_unescape(&index, in);
 	cursor = csv_cursor_at(&index, 0);
 	for (size_t at = 0; at < used; at++) {
 		size_t stop = csv_cursor_next(&cursor, CSV_STOP_ANY);
@@ -58,7 +60,7 @@ take_index(struct csv *csv, const unsigned char *in, size_t n, bool last, struct
 
 /* Its terminators do not tell a record's end from a field's. */
 static size_t
-take_flat(struct csv *csv, const unsigned char *in, size_t n, bool last, struct account *a)
+take_flat(struct csv *csv, unsigned char *in, size_t n, bool last, struct account *a)
 {
 	unsigned char *out = fuzz_room(1, n + CSV_SLACK);
 	size_t written, used = csv_flatten(csv, in, n, last, '\n', out, &written);
@@ -114,19 +116,28 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		.quote = choice & 8 ? (unsigned char)fuzz_byte(&f) : '"',
 		.quoting = (choice & 1) == 0, .strict = (choice & 2) != 0, .even = (choice & 16) != 0,
 	};
-	struct naive_csv v = {.d = d, .a = &want};
+	struct naive_csv v = {.a = &want};
 	size_t events;
 
+	d.escape = choice & 32 ? (unsigned char)fuzz_byte(&f) : '\\';
+	d.escapes = choice & 32 ? CSV_ESCAPES_ANY : CSV_ESCAPES_NONE;
+	d.skip_blank = (choice & 64) != 0;
+	if (choice & 128)
+		csv_dialect_tsv(&d);
+	if (d.escapes != CSV_ESCAPES_NONE && (d.escape == d.delimiter || (d.quoting && d.escape == d.quote)
+	                                      || d.escape == '\n' || d.escape == '\r'))
+		return 0;
 	if (d.delimiter == d.quote || memchr("\r\n", d.delimiter, 2) != NULL || memchr("\r\n", d.quote, 2) != NULL)
 		return 0;
 	if (f.size > 8192)
 		f.size = 8192;
+	v.d = d;
 	v.in = f.at;
 	v.n = f.size;
 	want.size = want_flat.size = 0;
 	naive_csv_read(&v);
 	events = want.size;
-	tell_end(&want, v.problem, v.line, v.at - v.line_at + 1, v.unclosed, v.quote_line, v.records <= 1 && v.bare_cr);
+	tell_end(&want, v.problem, v.line, v.at - v.line_at + 1, v.unclosed, v.quote_line, naive_csv_mac(&v));
 	if (d.even) {
 		struct csv rows = {
 			.problem = v.problem, .fields = v.fields, .width = v.width, .record_line = v.record_line,
@@ -143,7 +154,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		got.size = 0;
 		read_cut(csv, f, take_index, &got);
 		accounts_equal(&got, &want);
-		if (d.even)
+		if (d.even || d.skip_blank || d.escapes == CSV_ESCAPES_TSV)
 			continue;
 		got.size = 0;
 		read_cut(csv, f, take_flat, &got);

@@ -16,6 +16,7 @@ enum { SIZE = 4096, ITEMS = 3, OUT_SIZE = 64 << 10, PIECE = 64, FIELDS = 2 * SIZ
 static struct csv_select selection;
 static struct csv_item items[ITEMS];
 static enum csv_format format;
+static unsigned char read_delimiter, write_delimiter;
 
 /* The fields of the input, or of an output, in order; a record ends behind some of them. */
 struct table {
@@ -44,10 +45,10 @@ table_end_field(struct table *t, bool last)
 }
 
 static void
-table_read_csv(struct table *t, const unsigned char *in, size_t n)
+table_read_csv(struct table *t, const unsigned char *in, size_t n, unsigned char delimiter)
 {
 	static struct account events;
-	struct naive_csv v = {.d = {',', '"', .quoting = true}, .in = in, .n = n, .a = &events};
+	struct naive_csv v = {.d = {.delimiter = delimiter, .quote = '"', .quoting = true}, .in = in, .n = n, .a = &events};
 
 	events.size = 0;
 	naive_csv_read(&v);
@@ -286,7 +287,7 @@ write_all(struct sink *s, enum csv_path path, struct csv_pick *pick, struct fuzz
 	size_t used;
 
 	record.limit = csv_select_limit(&selection);
-	csv_start(&csv, &(struct csv_dialect){',', '"', .quoting = true}, path);
+	csv_start(&csv, &(struct csv_dialect){.delimiter = read_delimiter, .quote = '"', .quoting = true}, path);
 	for (size_t held = 0; held < f.size && !s->refused;) {
 		held += fuzz_cut(&f, f.size - held);
 		while (!s->refused && (used = csv_index_make(&csv, f.at, held, held == f.size, &index)) != 0) {
@@ -322,6 +323,8 @@ static void
 choose(struct fuzz *f, unsigned choice)
 {
 	format = choice % 5;
+	read_delimiter = f->cuts[0] % 2 == 0 ? ',' : ';';
+	write_delimiter = f->cuts[1] % 2 == 0 ? ',' : ';';
 	selection = (struct csv_select){.items = items, .count = choice / 8 % 4, .complement = (choice & 64) != 0};
 	selection.complement |= selection.count == 0;
 	for (size_t i = 0; i < selection.count; i++) {
@@ -371,7 +374,7 @@ check(const struct account *a, const struct table *want)
 	if (format == CSV_TSV)
 		table_read_tsv(&got, a->bytes, a->size);
 	else if (format == CSV_CSV)
-		table_read_csv(&got, a->bytes, a->size);
+		table_read_csv(&got, a->bytes, a->size, write_delimiter);
 	else
 		table_read_json(&got, a->bytes, a->size);
 	tables_equal(&got, want);
@@ -393,9 +396,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (format == CSV_JSON)
 		make_utf8(&f);
 	input.count = input.used = want.count = want.used = held.size = 0;
-	table_read_csv(&input, f.at, f.size);
+	table_read_csv(&input, f.at, f.size, read_delimiter);
 	table_select(&want, &input);
-	s = (struct sink){.writer.format = format, .out = buffer_over(out, sizeof out), .a = &held, .cuts = &cuts};
+	s = (struct sink){.writer = {.format = format, .delimiter = write_delimiter}, .out = buffer_over(out, sizeof out), .a = &held, .cuts = &cuts};
 	write_all(&s, csv_best_path(), NULL, f);
 	FUZZ_CHECK(!s.refused || (format == CSV_NUL && memchr(want.bytes, 0, want.used) != NULL));
 	if (!s.refused)
@@ -406,7 +409,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	for (enum csv_path path = CSV_PORTABLE; path <= csv_best_path(); path++) {
 		picked.size = 0;
 		csv_pick_start(&pick, ranges, (size_t)count, !selection.complement);
-		s = (struct sink){.writer.format = format, .out = buffer_over(out, sizeof out), .a = &picked, .cuts = &cuts};
+		s = (struct sink){.writer = {.format = format, .delimiter = write_delimiter}, .out = buffer_over(out, sizeof out), .a = &picked, .cuts = &cuts};
 		write_all(&s, path, &pick, f);
 		accounts_equal(&picked, &held);
 	}

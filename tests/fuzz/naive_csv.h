@@ -18,7 +18,7 @@ tell(struct account *a, unsigned event)
 struct naive_csv {
 	struct csv_dialect d;
 	const unsigned char *in;
-	size_t n, at, line_at;
+	size_t n, at, line_at, first_end; /* first_end: behind the first record */
 	uint64_t line, quote_line;
 	bool unclosed, open; /* the input ended in a quoted field; in a record */
 	size_t records;      /* begun */
@@ -45,16 +45,49 @@ naive_data(struct naive_csv *v)
 	}
 }
 
+/* Takes an escape with its byte; false if there is none here. */
+static inline bool
+naive_escape(struct naive_csv *v, bool after_quote)
+{
+	bool tsv = v->d.escapes == CSV_ESCAPES_TSV, there = v->at + 1 < v->n;
+	unsigned char next = there ? v->in[v->at + 1] : 0;
+	const char *names = "tnr\\", *values = "\t\n\r\\", *name = next == 0 ? NULL : strchr(names, next);
+	bool letter = (next >= '0' && next <= '9') || (next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z');
+
+	if (v->d.escapes == CSV_ESCAPES_NONE || !is(v, v->d.escape))
+		return false;
+	if (v->d.strict && (after_quote || !there || (tsv ? name == NULL : letter))) {
+		v->problem = after_quote ? CSV_TEXT_AFTER_QUOTE : CSV_BAD_ESCAPE;
+		return true;
+	}
+	if (!there || (tsv && name == NULL))
+		return false;
+	v->at++;
+	if (tsv) {
+		tell(v->a, (unsigned char)values[name - names]);
+		v->at++;
+	} else {
+		naive_data(v);
+	}
+	return true;
+}
+
 static inline void
 naive_quoted(struct naive_csv *v)
 {
 	v->quote_line = v->line;
-	for (v->at++; v->at < v->n; naive_data(v)) {
-		if (!is(v, v->d.quote))
+	for (v->at++; v->at < v->n;) {
+		if (naive_escape(v, false)) {
+			if (v->problem != CSV_FINE)
+				break;
 			continue;
-		v->at++;
-		if (!is(v, v->d.quote))
-			return;
+		}
+		if (is(v, v->d.quote)) {
+			v->at++;
+			if (!is(v, v->d.quote))
+				return;
+		}
+		naive_data(v);
 	}
 	v->unclosed = true;
 }
@@ -65,6 +98,11 @@ naive_bare(struct naive_csv *v, bool after_quote)
 	for (; v->at < v->n && !is(v, v->d.delimiter) && !is(v, '\n'); after_quote = false) {
 		bool quote = v->d.quoting && is(v, v->d.quote);
 
+		if (naive_escape(v, after_quote)) {
+			if (v->problem != CSV_FINE)
+				return;
+			continue;
+		}
 		if (is(v, '\r') && v->at + 1 < v->n && v->in[v->at + 1] == '\n') {
 			v->at++;
 			return;
@@ -78,9 +116,24 @@ naive_bare(struct naive_csv *v, bool after_quote)
 	}
 }
 
+/* Passes over an empty line; false if there is none here. */
+static inline bool
+naive_blank(struct naive_csv *v)
+{
+	size_t cr = is(v, '\r');
+
+	if (!v->d.skip_blank || v->at + cr >= v->n || v->in[v->at + cr] != '\n')
+		return false;
+	v->line_at = v->at += cr + 1;
+	v->line++;
+	return true;
+}
+
 static inline void
 naive_record(struct naive_csv *v)
 {
+	if (naive_blank(v))
+		return;
 	v->open = true;
 	v->records++;
 	v->record_line = v->line;
@@ -111,13 +164,22 @@ naive_record(struct naive_csv *v)
 	v->open = false;
 	v->line_at = ++v->at;
 	v->line++;
+	if (v->records == 1)
+		v->first_end = v->at;
+}
+
+/* Whether all is one record, and with CRs. */
+static inline bool
+naive_csv_mac(const struct naive_csv *v)
+{
+	return v->bare_cr && v->records <= 1 && (v->open || v->first_end == v->n);
 }
 
 static inline void
 naive_csv_read(struct naive_csv *v)
 {
 	v->line = 1;
-	if (v->n >= 3 && memcmp(v->in, "\xef\xbb\xbf", 3) == 0)
+	if (v->d.escapes != CSV_ESCAPES_TSV && v->n >= 3 && memcmp(v->in, "\xef\xbb\xbf", 3) == 0)
 		v->at = v->line_at = 3;
 	while (v->at < v->n && v->problem == CSV_FINE)
 		naive_record(v);

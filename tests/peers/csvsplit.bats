@@ -87,6 +87,57 @@ for line in sys.stdin:
 	done
 }
 
+@test "every dialect that Python's csv module writes is read as what was written" {
+	for seed in $(seq 60); do
+		"$python" - "$seed" >in.csv 3>expected 4>options <<'END'
+import csv, json, random, sys
+random.seed(int(sys.argv[1]))
+letters = ['a', 'b', 'é', ' ', ',', '"', '\n', '\r\n', '\t', '\\', ';', "'", '^', '|', 'word' * 20]
+escape = random.choice([None, '\\', '^'])
+quoting = random.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL] + [csv.QUOTE_NONE] * (escape is not None))
+delimiter, quote = random.choice(',;\t|'), random.choice('"\'')
+out = csv.writer(open(1, 'w', newline='', encoding='utf-8'), delimiter=delimiter, quotechar=quote, escapechar=escape,
+                 doublequote=escape is None or random.random() < 0.5, quoting=quoting, lineterminator='\r\n')
+rows = [[''.join(random.choices(letters, k=random.randrange(9))) for i in range(3)] for i in range(random.randrange(90))]
+blank = random.random() < 0.5
+for row in rows:
+    out.writerow(row)
+    if blank and random.random() < 0.2:
+        out.writerow([])
+for row in rows:
+    print(json.dumps(row), file=open(3, 'a', closefd=False))
+options = ['-d', delimiter] + (['-e', escape] if escape else []) + ['-B'] * blank
+options += ['-Q'] if quoting == csv.QUOTE_NONE else ['-q', quote]
+print('\n'.join(options), file=open(4, 'w'))
+END
+		mapfile -t options <options
+		csvsplit "${options[@]}" -O json in.csv >got
+		read_json got | diff expected - || { printf '%s ' "$seed" "${options[@]}"; return 1; }
+		csvsplit "${options[@]}" -O tsv in.csv | csvsplit -I tsv -O json | cmp got -
+		csvsplit "${options[@]}" -O csv -D '|' in.csv >out.csv
+		"$python" -c '
+import csv, json
+for row in csv.reader(open("out.csv", newline="", encoding="utf-8"), delimiter="|", strict=True):
+    print(json.dumps(row))' | diff expected -
+	done
+}
+
+@test "TSV with any escapes is what Python makes of it" {
+	for seed in $(seq 20); do
+		"$python" -c '
+import json, random, re, sys
+random.seed(int(sys.argv[1]))
+text = "".join(random.choices(["a", "é", "\t", "\n", "\r\n", "\\t", "\\n", "\\r", "\\\\", "\\", "x", "\"", ","], k=900)) + "z"
+open("in.tsv", "w", newline="").write(text)
+undo = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
+for line in re.split("\r?\n", text):
+    print(json.dumps([re.sub(r"\\([tnr\\])", lambda m: undo[m[1]], f) for f in line.split("\t")]))' "$seed" >expected
+		csvsplit -I tsv -O json in.tsv >got
+		read_json got | diff expected -
+		dd bs=$((seed * 3)) status=none <in.tsv | csvsplit -I tsv -O json | cmp got -
+	done
+}
+
 @test "objects are what Python's DictReader reads" {
 	printf 'id,name,"a ""b"""\r\n1,"x\ny",z\r\n2,,"€"\r\n' >in.csv
 	csvsplit -H -O json in.csv | "$python" -c '

@@ -53,7 +53,7 @@ stream(const unsigned char *p, size_t n, size_t step, enum csv_format format, co
        size_t count, struct output *all)
 {
 	struct buffer out = buffer_over(edge + OUT_SIZE - way.room, way.room);
-	struct csv_writer writer = {.format = format};
+	struct csv_writer writer = {.format = format, .delimiter = ','};
 	struct csv_pick pick;
 	struct csv csv;
 	bool refused = false;
@@ -164,7 +164,7 @@ gives_of(const void *text, size_t n, enum csv_format format, const struct csv_ra
 {
 	(void)stream(text, n, n, format, ranges, count, &streamed);
 	(void)stream(text, n, 1, format, ranges, count, &cut_up);
-	hold(text, n, (struct csv_writer){.format = format}, ranges, count, &held);
+	hold(text, n, (struct csv_writer){.format = format, .delimiter = ','}, ranges, count, &held);
 	return is_text(&streamed, expected, size) && is_text(&cut_up, expected, size) && is_text(&held, expected, size);
 }
 
@@ -375,7 +375,7 @@ streamed_and_held_are_the_same_on_random_text(void)
 		ranges[1].to = roll(2) == 0 ? UINT64_MAX : ranges[1].from + roll(20);
 		CHECK(stream(text, n, n, format, ranges, count, &streamed));
 		CHECK(stream(text, n, 1 + roll(turn % 10 == 0 ? 9000 : 100), format, ranges, count, &cut_up));
-		hold(text, n, (struct csv_writer){.format = format}, ranges, count, &held);
+		hold(text, n, (struct csv_writer){.format = format, .delimiter = ','}, ranges, count, &held);
 		CHECK(same(&streamed, &cut_up) && same(&streamed, &held));
 	}
 }
@@ -394,7 +394,7 @@ path_works(enum csv_path path)
 static bool
 copied_as_held(const unsigned char *text, size_t n, size_t step)
 {
-	hold(text, n, (struct csv_writer){.format = CSV_CSV}, every, 1, &held);
+	hold(text, n, (struct csv_writer){.format = CSV_CSV, .delimiter = ','}, every, 1, &held);
 	for (way.path = 0; way.path < CSV_PATHS; way.path++) {
 		if (!path_works(way.path))
 			continue;
@@ -546,7 +546,7 @@ a_field_at_once_is_the_same_as_in_its_parts(void)
 	unsigned char data[64], whole[1024], parts[1024];
 
 	for (unsigned i = 0; i < 5 * 2 * 2; i++) {
-		struct csv_writer writer = {.format = i % 5, .keyed = i % 5 == CSV_JSON && i / 5 % 2 == 1, .replace = i / 10 == 1};
+		struct csv_writer writer = {.format = i % 5, .delimiter = ',', .keyed = i % 5 == CSV_JSON && i / 5 % 2 == 1, .replace = i / 10 == 1};
 
 		for (size_t n = 0; n <= 34; n++)
 			for (size_t k = 0; k < (n + 1) * (sizeof specials - 1); k++) {
