@@ -1517,7 +1517,7 @@ commands_take(enum record_decoder_want want, int64_t until)
 	}
 	if (find.kind == RECORD_BAD) {
 		order_complain(records->number + 1, find.why);
-		b->begin = b->end = 0;
+		pipes_close_out(&server.loop, &program.pipes); /* the rest is no better, however long prog goes on */
 		all_close(CLOSE_INTERNAL_ERROR, STATUS_FAILED);
 	}
 }

@@ -417,6 +417,14 @@ turn() {
 	[ "$status" = 1 ]
 }
 
+@test "malformed netstrings without end are said once" {
+	serve wshub -n -w 300ms yes
+	ended "$pid"
+	[ "$status" = 1 ]
+	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port" \
+		'wshub: record 1 of yes: a netstring does not begin with its length and a colon'
+}
+
 @test "headers are told behind open, where asked" {
 	recorder
 	serve wshub --headers "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
