@@ -384,7 +384,7 @@ turn() {
 
 @test "a message as long as -M and -q, all of it backslashes, comes back" {
 	serve wshub -M 1M -q 1M grep --line-buffered '^[0-9]* text '
-	head -c 1M /dev/zero | tr '\0' '\\' >"$BATS_TEST_TMPDIR/in"
+	head -c 1M /dev/zero | tr '\0' '\134' >"$BATS_TEST_TMPDIR/in"
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out"
 	head -c 1M "$BATS_TEST_TMPDIR/out" | cmp - "$BATS_TEST_TMPDIR/in"
 }
