@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ws/proxy.h"
+#include "http/proxy.h"
 #include "base/option.h"
 #include "base/log.h"
 #include "base/status.h"

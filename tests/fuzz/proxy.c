@@ -1,7 +1,7 @@
 /* PROXY headers, in any pieces, against a plain reading of the whole. */
 #include <arpa/inet.h>
 
-#include "ws/proxy.h"
+#include "http/proxy.h"
 #include "fuzz.h"
 
 enum { V2_FIXED = 16 };

@@ -1,4 +1,4 @@
-#include "ws/proxy.h"
+#include "http/proxy.h"
 
 #include <arpa/inet.h>
 
