@@ -19,6 +19,7 @@
 #include "ws/frame.h"
 #include "ws/handshake.h"
 #include "http/head.h"
+#include "http/proxy.h"
 #include "ws/command.h"
 #include "ws/reader.h"
 #include "ws/record.h"
@@ -78,7 +79,7 @@ enum {
 	POLL_MS_MAX = 64,
 };
 
-enum { KEY_HEADERS = ADMISSION_OWN, KEY_FAN_OUT, KEY_REPLACE };
+enum { KEY_HEADERS = ADMISSION_OWN, KEY_FAN_OUT, KEY_REPLACE, KEY_PROXY };
 
 static const struct option_row rows[] = {
 	{'v', "verbose", NULL, "say who connects and disconnects"},
@@ -92,6 +93,7 @@ static const struct option_row rows[] = {
 	{KEY_HEADERS, "headers", NULL, "tell prog the fields of each request"},
 	{KEY_FAN_OUT, "fan-out", NULL, "no prog: what one client sends goes to all others in its path"},
 	{KEY_REPLACE, "replace", NULL, "U+FFFD for what is not UTF-8 in the program's text"},
+	{KEY_PROXY, "proxy", NULL, "each connection begins with a PROXY header"},
 	ADMISSION_ROWS,
 };
 
@@ -105,7 +107,7 @@ static const struct usage usage = {
 
 static struct {
 	struct admission admission;
-	bool verbose, exact, headers, fan_out, replace;
+	bool verbose, exact, headers, fan_out, replace, proxy;
 	uint64_t max, max_per_address; /* 0: any number */
 	size_t queue;
 	uint64_t message; /* 0: the default, as far as the queue allows */
@@ -117,6 +119,7 @@ static struct {
 };
 
 enum stage {
+	STAGE_PROXY,   /* with --proxy: its PROXY header comes in */
 	STAGE_HEAD,    /* its request comes in */
 	STAGE_WAITING, /* for its turn to have the authorization program asked */
 	STAGE_AUTHORIZING,
@@ -145,6 +148,7 @@ struct client {
 	struct deadline deadline;
 	struct outbox out;
 	union {
+		struct proxy *proxy;   /* STAGE_PROXY */
 		struct http_scan scan; /* STAGE_HEAD */
 		struct reader reader;  /* from STAGE_OPEN on */
 		struct deferred_close deferred_close; /* STAGE_CLOSED */
@@ -166,8 +170,10 @@ struct client {
 	bool addressable : 1;  /* prog's words to its number and to its rooms reach it */
 	bool shut : 1;    /* our side of the connection is ended */
 	bool ended : 1;   /* its own side is ended */
-	char peer[];  /* `127.0.0.1 52344` */
+	char peer[];  /* `127.0.0.1 52344`; with --proxy the port that it called follows, 0 if not known */
 };
+
+enum { PEER_SIZE = ADDRESS_IP_SIZE + sizeof " 65535", PEER_PORT = PEER_SIZE, PEER_PROXY_SIZE = PEER_SIZE + sizeof(uint16_t) };
 
 static struct {
 	struct loop loop;
@@ -509,6 +515,8 @@ client_end(struct client *c)
 	outbox_clear(&c->out);
 	block_drop(&c->message);
 	free(c->kept);
+	if (c->stage == STAGE_PROXY)
+		free(c->proxy);
 	watch_close(&server.loop, &c->watch);
 	if (options.max_per_address != 0)
 		address_limit_remove(&server.networks, c->network);
@@ -1070,6 +1078,7 @@ static void
 client_authorize(struct client *c, const struct handshake *d)
 {
 	struct address local;
+	uint16_t called = 0;
 	char port[8] = "";
 	size_t ip = strcspn(c->peer, " ");
 	struct cgi_connection ends = {
@@ -1078,8 +1087,12 @@ client_authorize(struct client *c, const struct handshake *d)
 	char **environment;
 	pid_t pid;
 
-	if (address_local(c->watch.fd, &local) == 0 && local.any.sa_family != AF_UNIX)
-		(void)snprintf(port, sizeof port, "%u", (unsigned)address_port(&local));
+	if (options.proxy)
+		memcpy(&called, c->peer + PEER_PORT, sizeof called);
+	if (called == 0 && address_local(c->watch.fd, &local) == 0 && local.any.sa_family != AF_UNIX)
+		called = address_port(&local);
+	if (called != 0)
+		(void)snprintf(port, sizeof port, "%u", called);
 	ends.local_port = span_of(port);
 	environment = admission_environment(&server.request, d, &ends);
 	pid = environment == NULL ? -1 : admission_authorize(&options.admission, environment, server.null);
@@ -1147,14 +1160,102 @@ client_keep(struct client *c, const unsigned char *bytes, size_t n)
 	c->kept_size = n;
 }
 
+/* `127.0.0.1 52344`, as prog and the log have it. */
+static void
+peer_text(const struct address *remote, char peer[PEER_SIZE])
+{
+	char ip[ADDRESS_IP_SIZE];
+
+	address_ip(remote, ip);
+	(void)snprintf(peer, PEER_SIZE, "%s %u", ip[0] == '\0' ? "unix" : ip, (unsigned)address_port(remote));
+}
+
+/* Whether the address, or its network, has as many clients already as it may have. *network is what it counts for. */
+static bool
+network_full(const struct address *remote, const char *peer, struct address_key *network)
+{
+	*network = (struct address_key){0}; /* over a UNIX socket: of no address */
+	if (remote->any.sa_family == AF_UNIX)
+		return false;
+	*network = address_key_of_network(remote);
+	if (options.max_per_address == 0 || address_limit_count(&server.networks, *network) < options.max_per_address)
+		return false;
+	if (options.verbose)
+		warn("%s: over the limit of its address", peer);
+	return true;
+}
+
+/* The client that the proxy connects for: from here on it has its name and counts for its address. */
+static void
+client_known(struct client *c)
+{
+	struct address remote = {.local.sun_family = AF_UNIX};
+	const struct proxy *p = c->proxy;
+	struct address_key network;
+	bool full;
+
+	if (p->family == PROXY_IPV4)
+		remote = address_v4(p->client.ip, p->client.port);
+	else if (p->family == PROXY_IPV6)
+		remote = address_v6(p->client.ip, p->client.port);
+	else if (p->family == PROXY_NONE)
+		(void)address_remote(c->watch.fd, &remote);
+	memcpy(c->peer + PEER_PORT, &p->server.port, sizeof p->server.port);
+	peer_text(&remote, c->peer);
+	full = network_full(&remote, c->peer, &network);
+	if (options.max_per_address != 0) {
+		address_limit_remove(&server.networks, c->network);
+		(void)address_limit_add(&server.networks, network);
+	}
+	c->network = network;
+	if (full) {
+		client_end(c);
+		return;
+	}
+	free(c->proxy);
+	c->scan = (struct http_scan){0};
+	c->stage = STAGE_HEAD;
+}
+
+/* A connection that ends before its first byte is a health check. */
+static void
+client_unknown(struct client *c, const char *why)
+{
+	if (c->proxy->taken != 0 || options.verbose)
+		warn("%s: no PROXY header: %s", client_name(c), why);
+	client_end(c);
+}
+
+/* Returns how much belongs to the PROXY header. */
+static size_t
+proxy_header_take(struct client *c, const unsigned char *bytes, size_t n)
+{
+	size_t used;
+
+	switch (proxy_take(c->proxy, bytes, n, &used)) {
+	case PROXY_MORE:
+		break;
+	case PROXY_DONE:
+		client_known(c);
+		break;
+	case PROXY_BAD:
+		warn("%s: PROXY header: %s", client_name(c), c->proxy->why);
+		client_end(c);
+		break;
+	}
+	return used;
+}
+
 /* bytes are all that has come in and is not used. */
 static void
 client_feed(struct client *c, unsigned char *bytes, size_t n, bool asked)
 {
 	size_t used = 0;
 
+	if (c->stage == STAGE_PROXY)
+		used = proxy_header_take(c, bytes, n);
 	if (c->stage == STAGE_HEAD)
-		used = head_take(c, (char *)bytes, n, asked);
+		used += head_take(c, (char *)bytes + used, n - used, asked);
 	if (c->stage == STAGE_OPEN || c->stage == STAGE_CLOSING)
 		used += frames_take(c, bytes + used, n - used);
 	if (c->stage == STAGE_CLOSED || c->stage == STAGE_LINGERING)
@@ -1168,7 +1269,9 @@ static void
 client_eof(struct client *c)
 {
 	c->ended = true;
-	if (c->stage == STAGE_HEAD && c->kept_size != 0)
+	if (c->stage == STAGE_PROXY)
+		client_unknown(c, "end of file");
+	else if (c->stage == STAGE_HEAD && c->kept_size != 0)
 		client_refuse(c, HTTP_BAD_REQUEST, "a request that ends in its head");
 	else if (c->stage == STAGE_OPEN || (c->stage == STAGE_CLOSING && c->out.first != NULL))
 		close_take(c, CLOSE_ABNORMAL, span_of(""));
@@ -1244,26 +1347,26 @@ client_ready(struct loop *loop, struct watch *watch, uint32_t events)
 static void
 client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct address *remote)
 {
-	char peer[ADDRESS_TEXT_SIZE], ip[ADDRESS_IP_SIZE];
-	struct address_key network = {0}; /* over a UNIX socket: of no address */
+	struct address_key network = {0}; /* with --proxy: not known yet */
+	char peer[PEER_SIZE];
 	struct client *c;
 
-	address_ip(remote, ip);
-	(void)snprintf(peer, sizeof peer, "%s %u", ip[0] == '\0' ? "unix" : ip, (unsigned)address_port(remote));
-	if (ip[0] != '\0')
-		network = address_key_of_network(remote);
-	if (options.max_per_address != 0 && ip[0] != '\0'
-	    && address_limit_count(&server.networks, network) >= options.max_per_address) {
-		if (options.verbose)
-			warn("%s: over the limit of its address", peer);
+	peer_text(remote, peer);
+	if (!options.proxy && network_full(remote, peer, &network)) {
 		(void)close(fd);
 		return;
 	}
-	c = malloc(sizeof *c + strlen(peer) + 1);
+	c = malloc(sizeof *c + (options.proxy ? PEER_PROXY_SIZE : strlen(peer) + 1));
 	if (c != NULL)
-		*c = (struct client){.watch.ready = client_ready, .network = network};
-	if (c == NULL || watch_begin(loop, &c->watch, fd, EPOLLIN) != 0) {
+		*c = (struct client){.watch.ready = client_ready, .network = network, .stage = STAGE_HEAD};
+	if (c != NULL && options.proxy) {
+		c->stage = STAGE_PROXY;
+		c->proxy = calloc(1, sizeof *c->proxy);
+	}
+	if (c == NULL || (options.proxy && c->proxy == NULL) || watch_begin(loop, &c->watch, fd, EPOLLIN) != 0) {
 		acceptor_pause(loop, acceptor, "a connection is closed unserved");
+		if (c != NULL && options.proxy)
+			free(c->proxy);
 		free(c);
 		(void)close(fd);
 		return;
@@ -1297,7 +1400,9 @@ head_late(struct loop *loop, struct deadline *deadline)
 	struct client *c = client_of(deadline);
 
 	auth_requests_drop(&server.asked, c);
-	if (c->stage == STAGE_HEAD && c->kept_size != 0)
+	if (c->stage == STAGE_PROXY)
+		client_unknown(c, strerror(ETIMEDOUT));
+	else if (c->stage == STAGE_HEAD && c->kept_size != 0)
 		client_refuse(c, HTTP_REQUEST_TIMEOUT, "a request that takes too long");
 	else if (c->stage == STAGE_AUTHORIZING || c->stage == STAGE_WAITING)
 		client_refuse(c, HTTP_INTERNAL_ERROR, "not known in time who is let in");
@@ -1672,6 +1777,8 @@ all_close(unsigned code, int status)
 	shutdown_state.begun = true;
 	shutdown_state.status = status;
 	notify_send("STOPPING=1");
+	if (shutdown_state.stopped)
+		acceptor_drain(&server.loop, &server.acceptor);
 	acceptor_stop(&server.loop, &server.acceptor);
 	listeners_close(&server.listeners);
 	for (size_t i = server.count; i-- > 0;) {
@@ -1991,6 +2098,7 @@ option_take(int key)
 	case KEY_HEADERS: options.headers = true; break;
 	case KEY_FAN_OUT: options.fan_out = true; break;
 	case KEY_REPLACE: options.replace = true; break;
+	case KEY_PROXY: options.proxy = true; break;
 	default: admission_option(&options.admission, key); break;
 	}
 }

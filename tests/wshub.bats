@@ -564,6 +564,22 @@ turn() {
 	[ "$status" = 0 ]
 }
 
+# More than a turn accepts.
+@test "SIGTERM: clients that wait in the backlog are let in, and get 1001" {
+	serve wshub cat
+	server=$pid
+	kill -STOP "$server"
+	start late tcpcall "$port" open:40 "send:$request" rest
+	late=$pid
+	await "$BATS_TEST_TMPDIR/late.out" '^open 40$'
+	kill "$server"
+	kill -CONT "$server"
+	ended "$late"
+	[ "$(LC_ALL=C grep -caF $'\x88\x02\x03\xe9' "$BATS_TEST_TMPDIR/late.out")" = 40 ]
+	ended "$server"
+	[ "$status" = 0 ]
+}
+
 # A program that does not hear SIGTERM, and neither does what it runs: it says both pids.
 stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 
@@ -650,6 +666,71 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	order '1 close 1000 '
 	server_says '^got 1 close '
 	until portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null 2>/dev/null; do sleep 0.02; done
+}
+
+# proxied HEADER [ARG...]: a client that a proxy connects for, with wsframe's ARG....
+proxied() {
+	portscan-connect -q -p "$port" bash -c 'printf "$0" >&7; exec "$@"' "$1" wsupgrade -c "ws://localhost:$port/" wsframe -c "${@:2}"
+}
+
+signature='\r\n\r\n\0\r\nQUIT\n'
+
+@test "--proxy: a client has the address of its PROXY header, in records, in the log and for -a" {
+	recorder
+	printf '#!/bin/sh\necho "$REMOTE_ADDR $REMOTE_PORT $SERVER_PORT" >&2\n' >"$BATS_TEST_TMPDIR/may"
+	chmod +x "$BATS_TEST_TMPDIR/may"
+	serve wshub -v --proxy -a "$BATS_TEST_TMPDIR/may" "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n' -q 0 </dev/null
+	server_says '^192\.0\.2\.1 56324 443$'
+	server_says '^Connected by 192\.0\.2\.1:56324 '
+	server_says '^got 1 open 192\.0\.2\.1 56324 /$'
+	proxied "$signature\\x21\\x21\\0\\x24$(printf '\\xfd%.0s' {1..32})\\0\\x01\\0\\x02" -q 0 </dev/null
+	server_says '^Connected by \[fdfd:.*:fdfd\]:1 '
+	proxied "$signature\\x21\\x31\\0\\xd8$(printf '\\0%.0s' {1..216})" -q 0 </dev/null
+	server_says '^Connected by unix '
+	for header in 'PROXY UNKNOWN\r\n' "$signature\\x20\\0\\0\\0"; do
+		proxied "$header" -q 0 </dev/null
+	done
+	server_says "^127\.0\.0\.1 [0-9]+ $port\$"
+	server_says '^got 5 open 127\.0\.0\.1 [0-9]+ /$'
+}
+
+@test "--proxy: -C counts by the address of the header" {
+	recorder
+	serve wshub -v --proxy -C 1 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	start first proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 1 443\r\n' -q never
+	server_says '^got 1 open 192\.0\.2\.1 1 /$'
+	proxied 'PROXY TCP4 192.0.2.2 198.51.100.2 2 443\r\n' -q 0 </dev/null
+	server_says '^got 2 open 192\.0\.2\.2 2 /$'
+	run -1 proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 3 443\r\n' -q 0 </dev/null
+	server_says '^wshub: 192\.0\.2\.1 3: over the limit of its address$'
+	order '1 close 1000 '
+	server_says '^got 1 close '
+	await_that proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 4 443\r\n' -q 0 </dev/null
+}
+
+@test "--proxy: a header in any pieces, with the request right behind it" {
+	local line='PROXY TCP4 192.0.2.1 198.51.100.2 56324 443' pieces=() i
+	serve wshub --proxy --console cat
+	for ((i = 0; i < ${#line}; i++)); do pieces+=("send:${line:i:1}"); done
+	run -0 tcpcall "$port" open:1 "${pieces[@]}" "send:\r\n${request/Upgrade: websocket/X: y}" rest
+	[[ $output == *'HTTP/1.1 200 OK'* ]]
+	run -0 tcpcall "$port" open:1 "send:$line\r\n${request/Upgrade: websocket/X: y}" rest
+	[[ $output == *'HTTP/1.1 200 OK'* ]]
+	head -c 65520 /dev/zero | cat <(printf "$signature\\x21\\x11\\xff\\xff123456789012\\xe0\\xff\\xf0") - <(printf "${request/Upgrade: websocket/X: y}") |
+		portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/page"
+	grep -q 'HTTP/1.1 200 OK' "$BATS_TEST_TMPDIR/page"
+}
+
+@test "--proxy: without a valid header in time a connection is closed without an answer, and that is told" {
+	serve wshub --proxy -t 300ms cat
+	run -0 tcpcall "$port" open:1 "send:$request" rest open:1 send:PROXY fin rest open:1 fin rest resets:1 open:1 send:PROXY rest
+	! grep HTTP <<<"$output" || false
+	server_says '^wshub: 127\.0\.0\.1:[0-9]+: no PROXY header: (Operation|Connection) timed out$'
+	[ "$(sed -E '1d; s/:[0-9]+:/:PORT:/; s/Connection timed/Operation timed/' "$BATS_TEST_TMPDIR/server.err")" = \
+'wshub: 127.0.0.1:PORT: PROXY header: the first bytes are of another protocol
+wshub: 127.0.0.1:PORT: no PROXY header: end of file
+wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 }
 
 @test "a message over the limit is refused with 1009, one of just its size passes" {

@@ -128,6 +128,15 @@ tells='echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT"'
 	sees_client
 }
 
+@test "wshub --proxy behind HAProxy" {
+	serve wshub -v --proxy --console --fan-out
+	front_begin
+	haproxy_start "server one 127.0.0.1:$port send-proxy-v2"
+	run -0 tcpcall "$front" from:127.0.0.7 open:1 'send:GET / HTTP/1.1\r\nHost: h\r\n\r\n' rest
+	[[ ${lines[1]} == 'HTTP/1.1 200 OK'* ]]
+	await server.err '127\.0\.0\.7:[0-9]+'
+}
+
 @test "a WebSocket service behind a proxy" {
 	grep -qxF '.Dl portscan-bind -p 9000 tcpaccept proxyhead wsupgrade wsframe ./app' "$man"
 	serve tcpaccept proxyhead wsupgrade wsframe sh -c 'read -r line; echo "$REMOTE_ADDR says $line"'
