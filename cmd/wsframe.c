@@ -37,7 +37,7 @@ enum {
 	POLL_MS = 50,          /* how often to look whether the program has emptied its pipe */
 	STALL_MS = 30 * 1000,  /* time limit for a peer or a program that reads nothing, if -k is 0 */
 	ANSWER_STEPS = 10,     /* of -w: the most that messages may put off the end after our Close */
-	SIGNAL_TURNS = 64,     /* turns that may pass before a signal is noticed */
+	SIGNAL_TURNS = 32,     /* turns that may pass before a signal is noticed */
 	DAY_MS = 24 * 60 * 60 * 1000,
 	KEYS = 64,
 	OPTION_REPLACE = OPTION_LONG,
