@@ -97,7 +97,9 @@ hears() {
 	done
 	printf '#!/bin/sh\nwhile sleep 0.1; do printf "%%s\\n" "C:\\new \\q"; done\n' >vmstat
 	chmod +x vmstat
-	start server env PATH="$PWD:$PATH" sh -c "exec $(lines_of wshub.1 | sed -n '/ \\$/,/vmstat/p')"
+	line=$(lines_of wshub.1 | sed -n '/ \\$/,/vmstat/p')
+	[[ $line == *" sh -c 'vmstat -n 1 | sed -u \"s/[\]/&&/g; s/^/* text /\"'" ]]
+	start server env PATH="$PWD:$PATH" sh -c "exec $line"
 	await server.err '^Bound to '
 	port=$(sed -n 's/^Bound to //p' server.err)
 	[ "$(portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port" wsframe -c -m 1 </dev/null)" = 'C:\new \q' ]
