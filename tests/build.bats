@@ -10,8 +10,7 @@ setup() {
 # One program in a build of its own, whatever `make check' was given. Not optimized: it is quicker, and clang and
 # gcc then agree that nothing is to be warned of.
 make_own() {
-	run env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory -C "$BATS_TEST_DIRNAME/.." B="$own" CFLAGS=-O0 "$@"
-	echo "$output"
+	run env -i PATH="$PATH" make --no-print-directory -C "$BATS_TEST_DIRNAME/.." B="$own" CFLAGS=-O0 "$@"
 }
 
 @test "build: CC and CFLAGS are honored with every libc, without a warning, beside musl-tools" {
@@ -21,7 +20,7 @@ make_own() {
 			rm -rf "$own"
 			make_own V=1 CC=$compiler LIBC="$libc" CFLAGS='-O0 -DMARK' "$own/bin/csvsplit"
 			[ "$status" = 0 ]
-			[[ $output != *warning* ]]
+			! grep -F warning: <<<"$output" || false
 			[ "$(grep -c -- ' -c -o ' <<<"$output")" -gt 9 ]
 			! grep -- ' -o ' <<<"$output" | grep -v -- "^$compiler .* -DMARK" || false
 			[ "$(printf 'a,b\n' | "$own/bin/csvsplit" -O tsv)" = $'a\tb' ]
