@@ -4,6 +4,7 @@
 load helper
 
 setup() {
+	not_sanitized # once is enough
 	own=$BATS_TEST_TMPDIR/build
 }
 
