@@ -257,7 +257,7 @@ catches() {
 	for server in tcpecho 'tcpecho -j 2' 'tcpaccept cat' 'wshub cat'; do
 		run -0 --separate-stderr timeout 20 bash -c "port=\$(portscan-bind -1 -q -p 0 $server & echo \$! >pid); echo \$port"
 		pids+=("$(cat pid)")
-		tcpcall "$output" open:1
+		peer to:"$output" open
 		run -0 readlink "/proc/$(cat pid)/fd/1"
 		[ "$output" = /dev/null ]
 	done
@@ -351,7 +351,7 @@ too_large() {
 	says "wsframe: true: Argument list too long"
 	printf 'GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' >request
 	printf 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n' >>request
-	before=(onsocket -f request -x)
+	before=(peer file:request fin run)
 	too_large wsupgrade true
 	[ "$status" = 1 ]
 	says "wsupgrade: true: Argument list too long"

@@ -159,7 +159,7 @@ scan() {
 @test "a port that only old connections hold is free" {
 	start server portscan-bind -a "$ip" -p 20000 tcpaccept true
 	await "$BATS_TEST_TMPDIR/server.err" Bound
-	tcpcall 20000 to:"$ip" open:3 rest
+	peer to:20000 to:"$ip" open:3 rest
 	kill "$pid"
 	ended "$pid"
 	scan -p 20000 true
@@ -197,7 +197,7 @@ scan() {
 	mapfile -t ports < <(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/server.err")
 	same "$BATS_TEST_TMPDIR/server.out" "3 no ${ports[1]}"
 	for at in "127.0.0.1 ${ports[0]}" "127.0.0.1 ${ports[1]}" "::1 ${ports[1]}"; do
-		run -0 tcpcall "${at#* }" to:"${at% *}" open:1 rest
+		run -0 peer to:"${at#* }" to:"${at% *}" open rest
 		[ "${lines[1]}" = "$at" ]
 	done
 }

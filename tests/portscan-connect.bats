@@ -5,10 +5,10 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || exit 1
 }
 
-# A tcppeer that does STEP...; its port is in $port, what it does in NAME.out.
-# peer NAME STEP...
-peer() {
-	start "$1" portscan-bind -p 0 tcppeer "${@:2}"
+# A server that does STEP...; its port is in $port, what it does in NAME.out.
+# scripted NAME STEP...
+scripted() {
+	start "$1" portscan-bind -p 0 peer -v "${@:2}"
 	await "$1.err" '^Bound to '
 	port=$(sed -n 's/^Bound to //p' "$1.err")
 }
@@ -27,7 +27,7 @@ closed=2-4
 # the scan
 
 @test "it connects to the first port that accepts and says which" {
-	peer server accept rest
+	scripted server accept rest
 	run --separate-stderr portscan-connect -p "$closed,$port" </dev/null
 	[ "$status" = 0 ]
 	[ "$stderr" = "Bound to $port" ]
@@ -35,7 +35,7 @@ closed=2-4
 }
 
 @test "the list's order is the order of the attempts, and each refusal is told with -v" {
-	peer server accept rest
+	scripted server accept rest
 	run --separate-stderr portscan-connect -v -p "4,2-3,$port" </dev/null
 	[ "$status" = 0 ]
 	[ "${stderr_lines[0]}" = "portscan-connect: 127.0.0.1:4: Connection refused" ]
@@ -53,7 +53,7 @@ closed=2-4
 }
 
 @test "-q says nothing" {
-	peer server accept send:hello
+	scripted server accept send:hello
 	run --separate-stderr portscan-connect -q -p "$port" </dev/null
 	[ "$status" = 0 ]
 	[ "$stderr" = "" ]
@@ -61,7 +61,7 @@ closed=2-4
 }
 
 @test "long options are the short ones" {
-	peer server accept send:hello
+	scripted server accept send:hello
 	run --separate-stderr portscan-connect --quiet --verbose --ipv4 --host 127.0.0.1 --ports="$port" \
 		--timeout 5s --total=1m </dev/null
 	[ "$status" = 0 ]
@@ -69,10 +69,10 @@ closed=2-4
 }
 
 @test "a port that does not answer is given up after -t, and the next is tried" {
-	peer full fill hold
+	scripted full fill hold
 	await full.out '^holding'
 	full=$port
-	peer server accept send:hello
+	scripted server accept send:hello
 	run --separate-stderr portscan-connect -v -t 50ms -p "$full,$port" </dev/null
 	[ "$status" = 0 ]
 	[ "$output" = hello ]
@@ -80,7 +80,7 @@ closed=2-4
 }
 
 @test "-T ends the whole scan" {
-	peer full fill hold
+	scripted full fill hold
 	await full.out '^holding'
 	SECONDS=0
 	run --separate-stderr portscan-connect -t 60s -T 50ms -p "$port,$closed" </dev/null
@@ -91,7 +91,7 @@ closed=2-4
 
 @test "every address of a name is tried, and -4 and -6 choose among them" {
 	alone_run $'127.0.0.1 here.test\n::1 here.test' '
-		portscan-bind -a ::1 -p 9000 tcppeer accept send:six accept send:six >/dev/null 2>err &
+		portscan-bind -a ::1 -p 9000 peer -v accept send:six accept send:six >/dev/null 2>err &
 		until grep -qs Bound err; do sleep 0.01; done
 		portscan-connect -a here.test -p 9000 </dev/null; echo " $?"
 		portscan-connect -6 -q -a here.test -p 9000 </dev/null; echo " $?"
@@ -175,7 +175,7 @@ closed=2-4
 	mkfifo stuck
 	exec 8<>stuck
 	head -c 65536 /dev/zero >&8
-	peer server accept send:hello
+	scripted server accept send:hello
 	run bash -c "portscan-connect -v -p 2-900,$port </dev/null 2>&8"
 	exec 8>&-
 	[ "$output" = hello ]
@@ -184,7 +184,7 @@ closed=2-4
 # a program
 
 @test "a program finds the connection on 6 and 7 and who is at its ends in the environment" {
-	peer server accept send:hello recv
+	scripted server accept send:hello recv
 	cat >prog <<-'END'
 		IFS= read -r -n 5 -u 6 word
 		printf 'got %s' "$word" >&7
@@ -206,7 +206,7 @@ closed=2-4
 
 @test "a name is in TCPREMOTEHOST, and IPv6 is written as IPv6" {
 	alone_run '::1 here.test' '
-		portscan-bind -a ::1 -p 9000 tcppeer accept rest accept rest >/dev/null 2>err &
+		portscan-bind -a ::1 -p 9000 peer -v accept rest accept rest >/dev/null 2>err &
 		until grep -qs Bound err; do sleep 0.01; done
 		portscan-connect -q -a here.test -p 9000 sh -c "echo \$TCPREMOTEHOST \$TCPREMOTEIP \$TCPREMOTEPORT \$TCPLOCALIP"
 		portscan-connect -q -a ::1 -p 9000 sh -c "echo \${TCPREMOTEHOST-none}"'
@@ -221,7 +221,7 @@ closed=2-4
 	# The socket is opened as 6, then as 7, then above both.
 	for open in '3</dev/null 4</dev/null 5</dev/null' '3</dev/null 4</dev/null 5</dev/null 6</dev/null' \
 		'3</dev/null 4</dev/null 5</dev/null 6</dev/null 7</dev/null 8</dev/null'; do
-		peer server accept send:hello rest
+		scripted server accept send:hello rest
 		bash -c "exec $open; . ./list" >plain
 		run --separate-stderr bash -c "exec $open; exec portscan-connect -q -p $port bash -c '
 			head -c 5 <&6; echo; readlink /proc/self/fd/3 /proc/self/fd/6 /proc/self/fd/7; . ./list'"
@@ -236,23 +236,23 @@ closed=2-4
 }
 
 @test "too few descriptors for 6 and 7 are told as that" {
-	peer server accept rest
+	scripted server accept rest
 	for limit in 6 7 8; do
 		run -1 --separate-stderr bash -c "exec 3>&- 4>&- 5>&-; ulimit -n $limit; exec portscan-connect -q -p $port true"
 		[[ "$stderr" =~ ^"portscan-connect: cannot hand the connection on: "(Too many open files|No file descriptors available)$ ]]
 		stop_all
-		peer server accept rest
+		scripted server accept rest
 	done
 }
 
 @test "the connection has keepalive and no delay, as on the server's side" {
-	peer server accept rest
+	scripted server accept rest
 	run -0 --separate-stderr portscan-connect -q -p "$port" "$TOOLS/sockstate" 6
 	[ "$output" = "nodelay 1 keepalive 1 nonblock 0" ]
 }
 
 @test "the program has no signal blocked, and SIGPIPE at its default" {
-	peer server accept rest
+	scripted server accept rest
 	run --separate-stderr bash -c "trap '' PIPE CHLD; exec portscan-connect -q -p $port grep -E '^Sig(Blk|Ign)' /proc/self/status"
 	[[ "${lines[0]}" =~ ^SigBlk:[[:blank:]]0+$ ]]
 	ignored=$((16#${lines[1]##*[[:blank:]]}))
@@ -262,7 +262,7 @@ closed=2-4
 
 @test "the program's status is ours, 127 where there is none, 126 where it cannot be run" {
 	for want in "7 bash -c 'exit 7'" "127 ./nosuch" "127 nosuchprogram" "126 ./plain" "126 /"; do
-		peer server accept rest
+		scripted server accept rest
 		: >plain
 		run --separate-stderr "-${want%% *}" bash -c "portscan-connect -q -p $port ${want#* }"
 		stop_all
@@ -274,13 +274,13 @@ closed=2-4
 
 @test "every byte passes as it is, both ways" {
 	for i in {0..255}; do printf "\\x$(printf %x "$i")"; done >all
-	peer server accept echo
+	scripted server accept echo
 	portscan-connect -q -p "$port" <all >out
 	cmp all out
 }
 
 @test "the end of stdin is passed on, and the answer to it comes back" {
-	peer server accept into:got rest send:answer
+	scripted server accept into:got rest send:answer
 	printf question >in
 	run --separate-stderr portscan-connect -q -p "$port" <in
 	[ "$status" = 0 ]
@@ -290,7 +290,7 @@ closed=2-4
 }
 
 @test "the end of the server's side ends stdout, and stdin still flows" {
-	peer server accept send:bye fin into:got take:5 rest
+	scripted server accept send:bye fin into:got take:5 rest
 	mkfifo in out
 	portscan-connect -q -p "$port" <in >out 2>err 3>&- &
 	pids+=($!)
@@ -310,7 +310,7 @@ closed=2-4
 
 # late STEP...: a server that says bye, ends its side and goes on with STEP...; what stdin brings only then is on 8.
 late() {
-	peer server accept send:bye "$@"
+	scripted server accept send:bye "$@"
 	rm -f in out
 	mkfifo in out
 	portscan-connect -q -p "$port" <in >out 2>err 3>&- &
@@ -346,7 +346,7 @@ late() {
 @test "what takes longer than a second to reach the server after the end of its side is waited for" {
 	alone_run '127.0.0.1 localhost' '
 		ip link set lo mtu 1500 && tc qdisc add dev lo root tbf rate 400kbit burst 5kb latency 9s || exit 77
-		portscan-bind -p 9000 tcppeer accept fin into:got rest >/dev/null 2>bound &
+		portscan-bind -p 9000 peer -v accept fin into:got rest >/dev/null 2>bound &
 		until grep -qs Bound bound; do sleep 0.01; done
 		head -c 120000 /dev/zero | portscan-connect -q -p 9000; echo $?'
 	[ "$output" = 0 ]
@@ -364,7 +364,7 @@ late() {
 }
 
 @test "it ends by itself when the server has ended and stdin is silent" {
-	peer server accept send:bye close
+	scripted server accept send:bye close
 	mkfifo in
 	exec 8<>in
 	run --separate-stderr portscan-connect -q -p "$port" <&8
@@ -375,7 +375,7 @@ late() {
 }
 
 @test "a reset is 1 and told, and what came before it is delivered" {
-	peer server accept send:before await:go reset
+	scripted server accept send:before await:go reset
 	mkfifo in
 	exec 8<>in
 	portscan-connect -q -p "$port" <&8 >out 2>err 3>&- &
@@ -394,7 +394,7 @@ late() {
 	head -c 8M /dev/zero >in
 	for steps in "take:1000 reset" "send:x take:1000 close"; do
 		# shellcheck disable=SC2086
-		peer server accept $steps
+		scripted server accept $steps
 		run --separate-stderr portscan-connect -q -p "$port" <in
 		[ "$status" = 1 ]
 		[ "$stderr" = "portscan-connect: server: Connection reset by peer" ]
@@ -404,7 +404,7 @@ late() {
 
 @test "64 MiB go through an echo and back though the reader starts late" {
 	head -c 64M /dev/urandom >in
-	peer server accept echo
+	scripted server accept echo
 	mkfifo out
 	portscan-connect -q -p "$port" <in >out 2>err 3>&- &
 	pids+=($!)
@@ -436,7 +436,7 @@ stalled() {
 @test "a server that sends 64 MiB before it reads a byte stalls nothing" {
 	head -c 64M /dev/urandom >flood
 	head -c 16M /dev/urandom >in
-	peer server accept file:flood into:got rest
+	scripted server accept file:flood into:got rest
 	portscan-connect -q -p "$port" <in >out
 	cmp flood out
 	await server.out '^rest 16777216$'
@@ -445,7 +445,7 @@ stalled() {
 
 @test "a server that never reads does not stop what it sends" {
 	head -c 16M /dev/urandom >flood
-	peer server accept file:flood await:go close
+	scripted server accept file:flood await:go close
 	mkfifo in
 	(yes >in || :) 2>yes.err 3>&- &
 	pids+=($!)
@@ -459,7 +459,7 @@ stalled() {
 }
 
 @test "a reader of stdout that has gone ends it with 1 and no word, though the server is silent" {
-	peer server accept hold
+	scripted server accept hold
 	mkfifo in
 	exec 8<>in
 	run bash -c "portscan-connect -q -p $port <&8 2>err | true; echo \${PIPESTATUS[0]}"
@@ -470,14 +470,14 @@ stalled() {
 
 @test "a reader of stdout that goes in the midst ends it with 1 and no word" {
 	head -c 8M /dev/zero >flood
-	peer server accept file:flood hold
+	scripted server accept file:flood hold
 	run bash -c "portscan-connect -q -p $port </dev/null 2>err | head -c 10 >/dev/null; echo \${PIPESTATUS[0]}"
 	[ "$output" = 1 ]
 	[ ! -s err ]
 }
 
 @test "a full disk is 1 and told" {
-	peer server accept send:hello
+	scripted server accept send:hello
 	run --separate-stderr bash -c "portscan-connect -q -p $port </dev/null >/dev/full"
 	[ "$status" = 1 ]
 	[ "$stderr" = "portscan-connect: stdout: No space left on device" ]
@@ -485,7 +485,7 @@ stalled() {
 
 @test "a file that may not grow is 1 and told, and holds what it could" {
 	for mode in -q -l; do
-		peer server accept recv send:"$(printf 'x%.0s' {1..3000})" rest
+		scripted server accept recv send:"$(printf 'x%.0s' {1..3000})" rest
 		run --separate-stderr bash -c "ulimit -f 1; echo hi | portscan-connect $mode -q -p $port >out"
 		[ "$status" = 1 ]
 		[[ "$stderr" == "portscan-connect: "*": File too large" ]]
@@ -496,7 +496,7 @@ stalled() {
 
 @test "a stdin that cannot be read is 1 and told, and the answer still comes" {
 	for in in '</' '<&-'; do
-		peer server accept rest send:answer
+		scripted server accept rest send:answer
 		run --separate-stderr bash -c "portscan-connect -q -p $port $in"
 		[ "$status" = 1 ]
 		[ "$output" = answer ]
@@ -507,7 +507,7 @@ stalled() {
 
 @test "closed standard descriptors never become the connection" {
 	for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
-		peer server accept send:answer into:got rest
+		scripted server accept send:answer into:got rest
 		run --separate-stderr bash -c "portscan-connect -p $port $closed"
 		if [ "$closed" = '2>&-' ]; then
 			[ "$status" = 0 ]
@@ -521,7 +521,7 @@ stalled() {
 }
 
 @test "borrowed pipes stay blocking" {
-	peer server accept send:hello hold
+	scripted server accept send:hello hold
 	mkfifo in out
 	exec 8<>in 9<>out
 	portscan-connect -q -p "$port" <in >out 2>err 3>&- 8>&- 9>&- &
@@ -537,9 +537,9 @@ stalled() {
 }
 
 @test "two relays' worth of ends: a connection on stdin and stdout is half-closed too" {
-	peer near accept send:question fin into:near.got rest
+	scripted near accept send:question fin into:near.got rest
 	near=$port
-	peer far accept into:far.got rest send:answer
+	scripted far accept into:far.got rest send:answer
 	run --separate-stderr portscan-connect -q -p "$near" bash -c "exec portscan-connect -q -p $port <&6 >&7 6>&- 7>&-"
 	[ "$status" = 0 ]
 	[ "$(cat far.got)" = question ]
@@ -547,9 +547,9 @@ stalled() {
 	[ "$(cat near.got)" = answer ]
 	stop_all
 	# The far side ends first: the near one sees it though it has not ended its own.
-	peer near accept into:near.got rest send:late
+	scripted near accept into:near.got rest send:late
 	near=$port
-	peer far accept send:greeting fin into:far.got rest
+	scripted far accept send:greeting fin into:far.got rest
 	run --separate-stderr portscan-connect -q -p "$near" bash -c "exec portscan-connect -q -p $port <&6 >&7 6>&- 7>&-"
 	[ "$status" = 0 ]
 	await far.out '^rest 4$'
@@ -562,12 +562,12 @@ stalled() {
 	[ -e /proc/sys/kernel/seccomp ] || skip "this kernel has no seccomp filters"
 	mkfifo in
 	exec 8<>in
-	peer server accept hold
+	scripted server accept hold
 	start confined portscan-connect -q -p "$port" <&8
 	await "/proc/$pid/status" '^Seccomp:[[:blank:]]2$'
 	grep -q '^NoNewPrivs:[[:blank:]]1$' "/proc/$pid/status"
 	exec 8>&-
-	peer server accept rest
+	scripted server accept rest
 	run portscan-connect -q -p "$port" grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status
 	[ "$output" = "$(grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status)" ]
 }
@@ -575,7 +575,7 @@ stalled() {
 # lockstep
 
 @test "-l sends a line without its newline and prints the reply, one at a time" {
-	peer server accept into:got recv send:'Echo from server' recv send:'Echo from server' rest
+	scripted server accept into:got recv send:'Echo from server' recv send:'Echo from server' rest
 	mkfifo in
 	portscan-connect -l -p "$port" <in >out 2>err 3>&- &
 	pids+=($!)
@@ -597,20 +597,20 @@ stalled() {
 }
 
 @test "-l ends at the end of stdin, and a last line without newline is sent" {
-	peer server accept recv send:yes recv send:'no\n' rest
+	scripted server accept recv send:yes recv send:'no\n' rest
 	run --separate-stderr portscan-connect --lockstep -q -p "$port" < <(printf 'first\nlast')
 	[ "$status" = 0 ]
 	[ "$output" = $'Received yes from server\nReceived no\n from server' ]
 	await server.out '^recv last$'
 	stop_all
-	peer server accept rest
+	scripted server accept rest
 	run --separate-stderr portscan-connect -l -q -p "$port" </dev/null
 	[ "$status" = 0 ]
 	[ "$output" = "" ]
 }
 
 @test "-l stops at an empty line and sends nothing after it" {
-	peer server accept recv send:yes into:got rest
+	scripted server accept recv send:yes into:got rest
 	run --separate-stderr portscan-connect -l -q -p "$port" < <(printf 'first\n\nlast\n')
 	[ "$status" = 0 ]
 	[ "$output" = "Received yes from server" ]
@@ -620,7 +620,7 @@ stalled() {
 @test "-l tells a server that goes, in order or not" {
 	for steps in "accept close" "accept recv close" "accept recv reset"; do
 		# shellcheck disable=SC2086
-		peer server $steps
+		scripted server $steps
 		run --separate-stderr portscan-connect -l -q -p "$port" < <(printf 'one\ntwo\n')
 		[ "$status" = 1 ]
 		[ "$output" = "server disconnected" ]
@@ -631,7 +631,7 @@ stalled() {
 
 @test "-l passes any byte but newline" {
 	printf 'a\0b\xff\r\e[31m\n' >in
-	peer server accept into:got recv send:'\0\xff\x1b' rest
+	scripted server accept into:got recv send:'\0\xff\x1b' rest
 	portscan-connect -l -q -p "$port" <in >out
 	await server.out '^rest 0'
 	cmp got <(printf 'a\0b\xff\r\e[31m')
@@ -640,7 +640,7 @@ stalled() {
 
 @test "-l: a line of many MiB is sent whole" {
 	head -c 8M /dev/zero | tr '\0' x >line
-	peer server accept into:got take:8388608 send:ok
+	scripted server accept into:got take:8388608 send:ok
 	run --separate-stderr portscan-connect -l -q -p "$port" <line
 	[ "$status" = 0 ]
 	[ "$output" = "Received ok from server" ]
@@ -648,12 +648,12 @@ stalled() {
 }
 
 @test "-l: stdin or stdout that fail are 1 and told" {
-	peer server accept recv send:yes rest
+	scripted server accept recv send:yes rest
 	run --separate-stderr bash -c "echo hi | portscan-connect -l -q -p $port >/dev/full"
 	[ "$status" = 1 ]
 	[ "$stderr" = "portscan-connect: stdout: No space left on device" ]
 	stop_all
-	peer server accept rest
+	scripted server accept rest
 	run --separate-stderr bash -c "portscan-connect -l -q -p $port </"
 	[ "$status" = 1 ]
 	[ "$stderr" = "portscan-connect: stdin: Is a directory" ]

@@ -66,26 +66,23 @@ client_is() {
 	local how cut whole header
 	for header in "$line" "$fixed\\x21\\x11\\0\\x17$v4\\x02\\0\\x08a.ex.org" 'PROXY UNKNOWN\r\n'; do
 		whole=${header}behind
-		for how in -T '' -P; do
-			# shellcheck disable=SC2086
-			run -0 onsocket $how -s "$whole" -x proxyhead cat
+		for how in tcp unix pipes; do
+			run -0 peer on:$how send:"$whole" fin run proxyhead cat
 			[ "$output" = behind ]
-			# shellcheck disable=SC2086
-			run -0 onsocket $how -b "$whole" -x proxyhead cat
+			run -0 peer on:$how bytes:"$whole" fin run proxyhead cat
 			[ "$output" = behind ]
 		done
 	done
 	for ((cut = 1; cut < ${#line}; cut += 3)); do
-		[ "${line:cut-1:1}" = '\' ] || run -0 onsocket -P -s "${line:0:cut}" -s "${line:cut}behind" -x proxyhead cat
+		[ "${line:cut-1:1}" = '\' ] || run -0 peer on:pipes send:"${line:0:cut}" send:"${line:cut}behind" fin run proxyhead cat
 		[ "$output" = behind ]
 	done
 }
 
 @test "a header of 64 KiB is read to its end" {
 	{ printf "$fixed\\x21\\x11\\xff\\xff$v4\\xe0\\xff\\xf0" && zeros 65520; printf behind; } >long
-	for how in -T '' -P; do
-		# shellcheck disable=SC2086
-		run -0 onsocket $how -f long -x proxyhead cat
+	for how in tcp unix pipes; do
+		run -0 peer on:$how file:long fin run proxyhead cat
 		[ "$output" = behind ]
 	done
 }
@@ -122,7 +119,7 @@ zeros() {
 
 @test "a connection that ends before its first byte is 1, and told only with -v; within the header it is told" {
 	serve tcpaccept proxyhead cat
-	tcpcall "$port" open:1 fin rest resets:1 open:1 'send:PROXY' fin rest
+	peer to:"$port" open fin rest close churn:1 open 'send:PROXY' fin rest
 	await server.err 'proxyhead'
 	[[ "$(grep -v ^Bound server.err)" =~ ^"proxyhead: 127.0.0.1:"[0-9]+": no PROXY header: end of file"$ ]]
 	run -1 --separate-stderr proxyhead -v cat </dev/null
@@ -132,13 +129,13 @@ zeros() {
 }
 
 @test "-t is for the whole header, however it dribbles" {
-	run -1 --separate-stderr onsocket -T -d 'PROXY UNKNOWN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' proxyhead -t 200ms cat
+	run -1 --separate-stderr peer on:tcp dribble:'PROXY UNKNOWN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' run proxyhead -t 200ms cat
 	[[ ${stderr_lines[0]} =~ ^"proxyhead: 127.0.0.1:"[0-9]+": no PROXY header: "(Operation|Connection)" timed out"$ ]]
 }
 
 @test "-v logs for whom the proxy connects" {
 	serve tcpaccept proxyhead -v cat
-	tcpcall "$port" open:1 "send:$line" fin rest
+	peer to:"$port" open "send:$line" fin rest
 	await server.err '^127.0.0.1:[0-9]+ connects for 192.0.2.1:56324$'
 }
 
@@ -154,12 +151,12 @@ zeros() {
 
 @test "behind it wsupgrade and its program see the client, and none where the client came by a UNIX socket" {
 	request='GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
-	run -0 onsocket -T -s "$line$request" -x proxyhead wsupgrade sh -c 'echo "you are $REMOTE_ADDR $REMOTE_PORT"'
+	run -0 peer on:tcp send:"$line$request" fin run proxyhead wsupgrade sh -c 'echo "you are $REMOTE_ADDR $REMOTE_PORT"'
 	[ "${lines[-1]}" = "you are 192.0.2.1 56324" ]
 	printf "$fixed\\x21\\x31\\0\\xd8" >unix
 	zeros 216 >>unix
 	printf "$request" >>unix
-	run -0 onsocket -T -f unix -x proxyhead wsupgrade sh -c 'echo "you are ${REMOTE_ADDR-nobody}"'
+	run -0 peer on:tcp file:unix fin run proxyhead wsupgrade sh -c 'echo "you are ${REMOTE_ADDR-nobody}"'
 	[ "${lines[-1]}" = "you are nobody" ]
 }
 

@@ -117,7 +117,7 @@ child_of() {
 	server=$pid
 	await_that test -s "$BATS_TEST_TMPDIR/server.out"
 	port=$(cat "$BATS_TEST_TMPDIR/server.out")
-	start client tcppeer "connect:$port" hold
+	start client peer -v to:"$port" open hold
 	child_of "$server"
 	frame=$child
 	await_that in_it "$frame"
@@ -132,10 +132,10 @@ child_of() {
 	printf '\x81\xfe\x4e\x20\0\0\0\0' >in
 	head -c 20000 /dev/zero | tr '\0' x >>in
 	printf '\x88\x80\0\0\0\0' >>in
-	onsocket -f in wsframe -w 100ms sh -c 'sleep 0.5; cat >got'>answer
+	peer file:in run wsframe -w 100ms sh -c 'sleep 0.5; cat >got'>answer
 	[ "$(wc -c <got)" = 20001 ]
 	# The same where the pipe cannot be opened again to look into it.
-	onsocket -f in filtered wsframe -w 100ms sh -c 'sleep 0.5; cat >again'>answer
+	peer file:in run filtered wsframe -w 100ms sh -c 'sleep 0.5; cat >again'>answer
 	cmp got again
 }
 

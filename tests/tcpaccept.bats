@@ -16,7 +16,7 @@ listen() {
 
 # The program prints a variable for its client.
 call() {
-	tcpcall "$port" open:1 "$@" rest | sed 1d
+	peer to:"$port" open "$@" rest | sed 1d
 }
 
 # spinless PID: it takes less than a tenth of the processor for a second.
@@ -41,7 +41,7 @@ childless() {
 }
 
 refused() {
-	! tcpcall "$1" open:1
+	! peer to:"$1" open
 }
 
 @test "a connection is on fds 0 and 1 of the program" {
@@ -146,12 +146,12 @@ refused() {
 	listen tcp tcp6 unix:"$BATS_TEST_TMPDIR/sock" tcp -- tcpaccept sh -c 'echo "$PROTO $TCPREMOTEIP"'
 	await "$out" ^path
 	mapfile -t ports < <(sed -n 's/^port //p' "$out")
-	run -0 tcpcall "${ports[0]}" open:1 rest "say:then" to:"$BATS_TEST_TMPDIR/sock" open:1 rest
+	run -0 peer to:"${ports[0]}" open rest close "say:then" to:"$BATS_TEST_TMPDIR/sock" open rest
 	[ "${lines[1]}" = "TCP 127.0.0.1" ]
 	[ "${lines[4]}" = "IPC " ]
-	run -0 tcpcall "${ports[1]}" to:::1 open:1 rest
+	run -0 peer to:"${ports[1]}" to:::1 open rest
 	[ "${lines[1]}" = "TCP ::1" ]
-	run -0 tcpcall "${ports[2]}" open:1 rest
+	run -0 peer to:"${ports[2]}" open rest
 	[ "${lines[1]}" = "TCP 127.0.0.1" ]
 }
 
@@ -163,7 +163,7 @@ refused() {
 
 @test "the environment tells of the connection" {
 	serve tcpaccept env
-	run -0 tcpcall "$port" from:127.0.0.5 open:1 rest
+	run -0 peer to:"$port" from:127.0.0.5 open rest
 	[[ $output == *$'\n'PROTO=TCP$'\n'* ]]
 	[[ $output == *$'\n'TCPLOCALIP=127.0.0.1$'\n'* ]]
 	[[ $output == *$'\n'TCPLOCALPORT=$port$'\n'* ]]
@@ -185,7 +185,7 @@ refused() {
 	[ "$(grep -cE '^(PROTO|TCP(LOCAL|REMOTE)(IP|PORT|HOST|INFO)|TCPCONNNUM|REMOTE_(ADDR|PORT|HOST))=' <<<"$output")" = 8 ]
 	! grep -E '^(PROTO|TCP|REMOTE_|WEBSOCKET_).*=(9\.9\.9\.9|9|99|evil|SSL)$' <<<"$output" || false
 	[ "$(grep -c '=kept$' <<<"$output")" = 2 ]
-	run -0 tcpcall 0 to:"$BATS_TEST_TMPDIR/sock" open:1 rest
+	run -0 peer to:"$BATS_TEST_TMPDIR/sock" open rest
 	[ "$(grep -E '^(PROTO|TCP(LOCAL|REMOTE)(IP|PORT|HOST|INFO)|TCPCONNNUM|REMOTE_(ADDR|PORT|HOST))=' <<<"$output")" = PROTO=IPC ]
 }
 
@@ -201,7 +201,7 @@ refused() {
 	listen any -- tcpaccept sh -c 'echo "$TCPLOCALIP"'
 	run -0 call to:127.0.0.1
 	[ "$output" = 127.0.0.1 ]
-	run -0 tcpcall "$port" to:127.0.0.7 open:1 rest
+	run -0 peer to:"$port" to:127.0.0.7 open rest
 	[ "${lines[1]}" = 127.0.0.7 ]
 }
 
@@ -214,8 +214,8 @@ refused() {
 
 @test "TCPCONNNUM counts the connections that an address has" {
 	serve tcpaccept sh -c 'echo $TCPCONNNUM; cat'
-	run -0 tcpcall "$port" open:1 last line open:1 last line open:1 last line \
-		from:127.0.0.2 open:1 last line open:1 last line
+	run -0 peer to:"$port" open last line open last line open last line \
+		from:127.0.0.2 open last line open last line
 	[ "${lines[*]}" = "open 1 1 open 2 2 open 3 3 open 4 1 open 5 2" ]
 	await_that childless "$pid"
 	run -0 call last line close
@@ -226,7 +226,7 @@ refused() {
 	exec 50</etc/passwd 51>/dev/null
 	serve tcpaccept ls /proc/self/fd
 	exec 50<&- 51>&-
-	tcpcall "$port" open:3 hold >/dev/null 3>&- &
+	peer to:"$port" open:3 hold >/dev/null 3>&- &
 	pids+=("$!")
 	run -0 call
 	# ls's own look at the directory is the fourth.
@@ -268,9 +268,9 @@ refused() {
 	await "$out" ^path
 	run -0 call
 	[ "$output" = "nodelay 1 keepalive 1 nonblock 0" ]
-	run -0 tcpcall "$(sed -n '2s/port //p' "$out")" to:::1 open:1 rest
+	run -0 peer to:"$(sed -n '2s/port //p' "$out")" to:::1 open rest
 	[ "${lines[1]}" = "nodelay 1 keepalive 1 nonblock 0" ]
-	run -0 tcpcall 0 to:"$BATS_TEST_TMPDIR/sock" open:1 rest
+	run -0 peer to:"$BATS_TEST_TMPDIR/sock" open rest
 	[ "${lines[1]}" = "nodelay -1 keepalive 0 nonblock 0" ]
 }
 
@@ -313,7 +313,7 @@ refused() {
 
 @test "-v says who connects and disconnects, with pid, count, status and time" {
 	serve tcpaccept -v -c 7 sh -c 'read -r n; case $n in k*) kill -9 $$ ;; esac; exit "$n"'
-	tcpcall "$port" open:2 hold >/dev/null 3>&- &
+	peer to:"$port" open:2 hold >/dev/null 3>&- &
 	pids+=("$!")
 	await "$err" ', 2 of 7\)$'
 	run -0 call 'send:3\n'
@@ -331,7 +331,7 @@ refused() {
 @test "-v writes an IPv6 address in brackets, and unix for a UNIX socket" {
 	listen tcp6 unix:"$BATS_TEST_TMPDIR/sock" -- tcpaccept -v true
 	await "$out" ^path
-	tcpcall "$port" to:::1 open:1 rest to:"$BATS_TEST_TMPDIR/sock" open:1 rest
+	peer to:"$port" to:::1 open rest close to:"$BATS_TEST_TMPDIR/sock" open rest
 	await "$err" '^Connected by \[::1\]:[0-9]+ \(pid'
 	await "$err" '^Connected by unix \(pid'
 	await "$err" '^unix disconnected'
@@ -345,7 +345,7 @@ refused() {
 
 @test "five clients of a service for two are all served, in order" {
 	serve tcpaccept -v -c 2 sh -c 'read -r line; echo "$line"'
-	run -0 tcpcall "$port" open:5 'send:hello\n' rest
+	run -0 peer to:"$port" open:5 'send:hello\n' rest
 	[ "$output" = "$(printf 'open 5\nhello\nhello\nhello\nhello\nhello')" ]
 	! grep -q ' [3-9] of 2' "$err" || false
 	[ "$(grep -c ' of 2)$' "$err")" = 5 ]
@@ -354,22 +354,22 @@ refused() {
 @test "-c that holds somebody up is said without -v, at most once a second" {
 	serve tcpaccept -c 1 sh -c 'read -r line'
 	SECONDS=0
-	tcpcall "$port" open:1 'send:\n' rest
+	peer to:"$port" open 'send:\n' rest
 	[ "$(cat "$err")" = "Bound to $port" ]
-	run -0 tcpcall "$port" open:50 'send:\n' rest
+	run -0 peer to:"$port" open:50 'send:\n' rest
 	local most=$((SECONDS + 1)) said
 	said=$(grep -cx 'tcpaccept: 1 of 1 connections, the next one waits (--max)' "$err")
 	((said >= 1 && said <= most))
 	# Also of one that comes within that second, and then waits for long.
-	start first tcpcall "$port" open:1 hold
+	start first peer to:"$port" open hold
 	await_that with_child "${pids[0]}"
-	start second tcpcall "$port" open:1 hold
+	start second peer to:"$port" open hold
 	await_that eval '(($(grep -c "the next one waits" "$err") > said))'
 }
 
 @test "a connection that waits for a place does not make it spin" {
 	serve tcpaccept -v -c 1 sh -c 'echo welcome; read -r line'
-	start callers tcpcall "$port" open:2 hold
+	start callers peer to:"$port" open:2 hold
 	await "$err" ', 1 of 1\)'
 	spinless "${pids[0]}"
 	[ "$(grep -c ^Connected "$err")" = 1 ]
@@ -377,7 +377,7 @@ refused() {
 
 @test "over -C a connection is closed, other addresses are served" {
 	serve tcpaccept -v -C 2 sh -c 'echo welcome; read -r line'
-	run -0 tcpcall "$port" open:2 line open:1 last rest from:127.0.0.2 open:1 last line
+	run -0 peer to:"$port" open:2 line open last rest close from:127.0.0.2 open last line
 	[ "${lines[*]}" = "open 2 welcome welcome open 3 open 3 welcome" ]
 	await "$err" '^tcpaccept: 127\.0\.0\.1:[0-9]+: closed, its address has 2 connections \(--max-per-address\)$'
 	await_that childless "$pid"
@@ -388,7 +388,7 @@ refused() {
 @test "-C that closes somebody is said without -v, at most once a second" {
 	serve tcpaccept -C 1 sh -c 'echo welcome; read -r line'
 	SECONDS=0
-	run -0 tcpcall "$port" open:50 line
+	run -0 peer to:"$port" open:50 line
 	[ "$(grep -c end <<<"$output")" = 49 ]
 	local most=$((SECONDS + 1)) said
 	said=$(grep -cE '^tcpaccept: 127\.0\.0\.1:[0-9]+: closed, its address has 1 connections \(--max-per-address\)$' "$err")
@@ -397,7 +397,7 @@ refused() {
 
 @test "-C does not count UNIX connections" {
 	listen unix:"$BATS_TEST_TMPDIR/sock" -- tcpaccept -C 1 sh -c 'echo welcome; read -r line'
-	run -0 tcpcall 0 to:"$BATS_TEST_TMPDIR/sock" open:3 line
+	run -0 peer to:"$BATS_TEST_TMPDIR/sock" open:3 line
 	[ "${lines[*]}" = "open 3 welcome welcome welcome" ]
 }
 
@@ -407,7 +407,7 @@ refused() {
 	fds=$(ls "/proc/$pid/fd" | wc -l)
 	# No more at once than a backlog of 128 takes.
 	for _ in {1..20}; do
-		tcpcall "$port" open:100 rest
+		peer to:"$port" open:100 rest
 	done
 	await_that childless "$pid"
 	[ "$(ls "/proc/$pid/fd" | wc -l)" = "$fds" ]
@@ -422,7 +422,7 @@ refused() {
 @test "one after the other, a thousand times: no child's end is missed between the look and the wait" {
 	listen tcp -- tcpaccept -c 1 true
 	for _ in {1..10}; do
-		timeout 60 tcpcall "$port" open:100 rest
+		timeout 60 peer to:"$port" open:100 rest
 	done
 	await_that childless "$pid"
 }
@@ -430,10 +430,10 @@ refused() {
 @test "hundreds of silent connections cost it next to nothing" {
 	not_sanitized
 	listen tcp -- tcpaccept -t 0 sleep 1000
-	start first tcpcall "$port" open:1 hold
+	start first peer to:"$port" open hold
 	await_that with_child "${pids[0]}"
 	before=$(awk '/^VmRSS:/ { print $2 }' "/proc/${pids[0]}/status")
-	start crowd tcpcall "$port" open:300 hold
+	start crowd peer to:"$port" open:300 hold
 	await_that eval '[ "$(children "${pids[0]}" | wc -l)" = 301 ]'
 	after=$(awk '/^VmRSS:/ { print $2 }' "/proc/${pids[0]}/status")
 	echo "$before kB, with 300 more $after kB"
@@ -443,7 +443,7 @@ refused() {
 @test "clients that reset at once do no harm" {
 	serve tcpaccept echo hello
 	for _ in {1..10}; do
-		tcpcall "$port" resets:100
+		peer to:"$port" churn:100
 		run -0 call
 		[ "$output" = hello ]
 	done
@@ -452,14 +452,14 @@ refused() {
 
 @test "a grandchild that keeps the connection takes no place" {
 	serve tcpaccept -c 1 sh -c 'echo $$; cat <&0 & exit'
-	run -0 tcpcall "$port" open:1 last line open:1 last line
+	run -0 peer to:"$port" open last line open last line
 	[ "${#lines[@]}" = 4 ]
 }
 
 @test "without descriptors it says so, waits without spinning, and serves when they are back" {
 	serve tcpaccept -v echo hello
 	prlimit --pid "$pid" --nofile=4:1024
-	tcpcall "$port" open:3 rest >"$BATS_TEST_TMPDIR/callers.out" 3>&- &
+	peer to:"$port" open:3 rest >"$BATS_TEST_TMPDIR/callers.out" 3>&- &
 	client=$!
 	pids+=("$client")
 	await "$err" '^tcpaccept: accept: .*, the next connection waits'
@@ -485,7 +485,7 @@ as_other() {
 	port=$(sed -n 's/^port //p' "$out")
 	await_that caught "$pid"
 	as_other prlimit --pid "$pid" --nproc=1:1024
-	tcpcall "$port" open:3 rest >"$BATS_TEST_TMPDIR/callers.out" 3>&- &
+	peer to:"$port" open:3 rest >"$BATS_TEST_TMPDIR/callers.out" 3>&- &
 	client=$!
 	pids+=("$client")
 	await "$err" '/bin/echo: Resource temporarily unavailable, the next connection waits$'
@@ -506,7 +506,7 @@ caught() {
 
 @test "SIGTERM refuses new connections at once, lets those there are finish, and ends with 0" {
 	serve tcpaccept sh -c 'read -r line; echo "$line"'
-	start client tcpcall "$port" open:1 "await:$BATS_TEST_TMPDIR/go" 'send:bye\n' rest
+	start client peer to:"$port" open "await:$BATS_TEST_TMPDIR/go" 'send:bye\n' rest
 	client=$pid
 	await_that with_child "${pids[0]}"
 	kill "${pids[0]}"
@@ -523,7 +523,7 @@ caught() {
 backlogged() {
 	listen "${kind:-tcp}" -- tcpaccept -c 1 "$@"
 	server=$pid
-	start client tcpcall "${port:-0}" ${kind:+to:"${kind#unix:}"} open:4 "await:$BATS_TEST_TMPDIR/go" 'send:hello\n' rest
+	start client peer to:"${port:-0}" ${kind:+to:"${kind#unix:}"} open:4 "await:$BATS_TEST_TMPDIR/go" 'send:hello\n' rest
 	client=$pid
 	await "$BATS_TEST_TMPDIR/client.out" 'open 4'
 	await_that with_child "$server"
@@ -572,7 +572,7 @@ backlogged() {
 	listen tcp -- tcpaccept -C 1 sh -c 'read -r line; echo "$line"'
 	server=$pid
 	kill -STOP "$server"
-	start client tcpcall "$port" open:2 'send:hello\n' rest
+	start client peer to:"$port" open:2 'send:hello\n' rest
 	client=$pid
 	await "$BATS_TEST_TMPDIR/client.out" 'open 2'
 	kill "$server"
@@ -586,7 +586,7 @@ backlogged() {
 @test "SIGINT ends it as SIGTERM does" {
 	serve tcpaccept cat
 	# Until it serves it ignores SIGINT, as all that bash starts in the background.
-	tcpcall "$port" open:1 fin rest
+	peer to:"$port" open fin rest
 	kill -INT "$pid"
 	ended "$pid"
 	[ "$status" = 0 ]
@@ -594,7 +594,7 @@ backlogged() {
 
 @test "after -t what is left gets SIGTERM" {
 	serve tcpaccept -v -t 1ms sh -c 'trap "echo told; exit 5" TERM; echo here; while :; do read -r line; done'
-	start client tcpcall "$port" open:1 line rest
+	start client peer to:"$port" open line rest
 	await "$BATS_TEST_TMPDIR/client.out" here
 	kill "${pids[0]}"
 	ended "${pids[0]}"
@@ -604,7 +604,7 @@ backlogged() {
 
 @test "what ignores SIGTERM gets SIGKILL 3 s later, 8 s after the signal to stop in all" {
 	serve tcpaccept -v sh -c 'trap "" TERM; echo here; while read -r line; do :; done'
-	start client tcpcall "$port" open:1 line hold
+	start client peer to:"$port" open line hold
 	await "$BATS_TEST_TMPDIR/client.out" here
 	from=${EPOCHREALTIME/./}
 	kill "${pids[0]}"
@@ -617,7 +617,7 @@ backlogged() {
 
 @test "a second signal ends the drain at once, a third one kills" {
 	serve tcpaccept -v -t 1h sh -c 'trap "echo told" TERM; echo here; while :; do read -r line; done'
-	start client tcpcall "$port" open:1 line line hold
+	start client peer to:"$port" open line line hold
 	await "$BATS_TEST_TMPDIR/client.out" here
 	kill "${pids[0]}"
 	await_that refused "$port"
@@ -632,7 +632,7 @@ backlogged() {
 @test "children that end are noticed while more connections wait all the time" {
 	serve tcpaccept -v true
 	kill -STOP "$pid"
-	start flood tcpcall "$port" open:100 rest
+	start flood peer to:"$port" open:100 rest
 	flood=$pid
 	await "$BATS_TEST_TMPDIR/flood.out" '^open 100'
 	kill -CONT "${pids[0]}"
@@ -665,7 +665,7 @@ two_acceptors() {
 	await "$err" '^Bound to'
 	port=$(sed -n 's/^Bound to //p' "$err")
 	await_that two_acceptors "$pid"
-	run -0 tcpcall "$port" open:50 rest
+	run -0 peer to:"$port" open:50 rest
 	[ "$(grep -c hello <<<"$output")" = 50 ]
 	mapfile -t acceptors < <(children "$pid" tcpaccept)
 	kill "${acceptors[@]}"
@@ -679,7 +679,7 @@ two_acceptors() {
 	await "$out" ^port
 	port=$(sed -n 's/^port //p' "$out")
 	for _ in {1..15}; do
-		tcpcall "$port" open:100 rest
+		peer to:"$port" open:100 rest
 	done
 	await_that childless "$pid"
 	[ "$(timeout 1 cat <&9 | wc -c)" -gt 60000 ]

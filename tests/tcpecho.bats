@@ -20,9 +20,9 @@ echoes() {
 	[ "$(printf %s "$1" | timeout 20 portscan-connect -q -p "$port")" = "$1" ]
 }
 
-# peer NAME STEP...: a client that does as it is told, in the background.
-peer() {
-	start "$1" tcppeer "connect:$port" "${@:2}"
+# client NAME STEP...: a scripted client in the background.
+client() {
+	start "$1" peer -v to:"$port" open "${@:2}"
 }
 
 descriptors() {
@@ -48,7 +48,7 @@ echo_server() {
 
 @test "after the client's end of file all that it sent still comes back" {
 	echo_server
-	run --separate-stderr tcppeer "connect:$port" push fin rest
+	run --separate-stderr peer -v to:"$port" open push fin rest
 	[ "$status" = 0 ]
 	pushed=$(sed -n 's/^pushed //p' <<<"$output")
 	[ "$pushed" -gt 100000 ]
@@ -59,7 +59,7 @@ echo_server() {
 	echo_server
 	echoes warm
 	before=$(memory VmHWM)
-	peer stuck push await:go fin rest
+	client stuck push await:go fin rest
 	await stuck.out '^pushed '
 	echoes 'meanwhile'
 	rests
@@ -71,7 +71,7 @@ echo_server() {
 
 @test "a client that reads again is read again, and both come to rest" {
 	echo_server
-	peer stuck push back send:more take:4 await:go fin rest
+	client stuck push back send:more take:4 await:go fin rest
 	await stuck.out '^took 4'
 	rests
 	touch go
@@ -82,7 +82,7 @@ echo_server() {
 	echo_server
 	echoes before
 	fds=$(descriptors)
-	tcppeer "connect:$port" churn:3000 close
+	peer to:"$port" churn:3000
 	echoes after
 	await_that eval '[ "$(descriptors)" = "$fds" ]'
 	rests
@@ -90,7 +90,7 @@ echo_server() {
 
 @test "a reset while an answer waits ends the connection, without a spin" {
 	echo_server -v
-	peer gone push reset hold
+	client gone push reset hold
 	await gone.out '^holding'
 	await server.err ' disconnected$'
 	rests
@@ -98,7 +98,7 @@ echo_server() {
 
 @test "a client that ended and does not read its answers makes no spin" {
 	echo_server
-	peer half push fin hold
+	client half push fin hold
 	await half.out '^holding'
 	rests
 }
@@ -107,10 +107,10 @@ echo_server() {
 	[ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -gt 2200 ] || skip "this needs 2200 descriptors"
 	ulimit -Sn 64
 	echo_server
-	peer first crowd:1000 greet greet hold
+	client first open:1000 send:x take:1 send:x take:1 hold
 	await first.out '^holding'
 	before=$(memory VmRSS)
-	peer second crowd:1000 greet greet hold
+	client second open:1000 send:x take:1 send:x take:1 hold
 	await second.out '^holding'
 	after=$(memory VmRSS)
 	(((after - before) * 1024 <= 1000 * 256))
@@ -119,9 +119,10 @@ echo_server() {
 @test "a thousand clients that dribble byte by byte each get their own back" {
 	[ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -gt 2200 ] || skip "this needs 2200 descriptors"
 	echo_server
-	peer crowd crowd:1000 greet greet greet greet greet greet greet greet greet greet hold
+	for _ in {1..10}; do greetings+=(send:x take:1); done
+	client crowd open:999 "${greetings[@]}" hold
 	await crowd.out '^holding'
-	[ "$(grep -c '^greeted 1000$' crowd.out)" = 10 ]
+	[ "$(grep -c '^took 1000$' crowd.out)" = 10 ]
 	rests
 }
 
@@ -130,7 +131,7 @@ echo_server() {
 	start flood sh -c "yes | portscan-connect -q -p $port >/dev/null"
 	flood=$pid
 	await_that busy
-	peer other send:x take:1 send:x take:1 send:x take:1 send:x take:1 send:x take:1 close hold
+	client other send:x take:1 send:x take:1 send:x take:1 send:x take:1 send:x take:1 close hold
 	await other.out '^holding'
 	[ "$(grep -c '^took 1$' other.out)" = 5 ]
 	run ! gone "$flood"
@@ -139,9 +140,9 @@ echo_server() {
 @test "a turn takes four messages of a client that floods, then comes the next one" {
 	head -c 19980 /dev/zero | tr '\0' a >twenty
 	echo_server -v -r ok
-	peer one await:first file:twenty hold
+	client one await:first file:twenty hold
 	await server.err '^Connected by'
-	peer two await:second send:b hold
+	client two await:second send:b hold
 	await_that eval '[ "$(grep -c "^Connected by" server.err)" = 2 ]'
 	kill -STOP "$server"
 	touch first
@@ -161,7 +162,7 @@ busy() {
 @test "out of descriptors: it says so, waits without a spin, and serves who waited" {
 	serve sh -c 'ulimit -n 12; LISTEN_PID=$$ exec tcpecho'
 	server=$pid
-	peer crowd crowd:20 await:go close hold
+	client crowd open:20 hold
 	await server.err '^tcpecho: accept: '
 	rests
 	# Once a second at most, however long it lasts.
@@ -173,11 +174,11 @@ busy() {
 
 @test "-c: one more than the most waits, and is served when another leaves" {
 	echo_server -c 2
-	peer one send:1 recv await:leave close hold
-	peer two send:2 recv hold
+	client one send:1 recv await:leave close hold
+	client two send:2 recv hold
 	await one.out '^recv 1$'
 	await two.out '^recv 2$'
-	peer three send:3 recv hold
+	client three send:3 recv hold
 	await three.out '^sent 1$'
 	rests
 	run ! grep recv three.out
@@ -187,20 +188,20 @@ busy() {
 
 @test "-i: a connection on which nothing moves is closed, also one that does not read" {
 	echo_server -i 300ms -v
-	peer silent rest
+	client silent rest
 	await silent.out '^rest 0$'
-	peer stuck push hold
+	client stuck push hold
 	await_that eval '[ "$(grep -c " disconnected$" server.err)" = 2 ]'
 	echoes 'who speaks is served'
 	# The deadlines of those who left have gone with them.
-	peer last rest
+	client last rest
 	await last.out '^rest 0$'
 	echoes 'and the next one'
 }
 
 @test "-i after a pause of the process: what came meanwhile is read first" {
 	echo_server -i 1s
-	peer one send:1 recv await:go send:2 recv hold
+	client one send:1 recv await:go send:2 recv hold
 	await one.out '^recv 1$'
 	paused "$server" 1.3 eval 'touch go && await one.out "^sent 1$"'
 	await one.out '^recv 2$'
@@ -263,7 +264,7 @@ busy() {
 
 @test "control bytes from outside do not reach the log" {
 	echo_server -v -F ,
-	peer evil send:'\x1b]0;x\x07\r\nFAKE,\xc2\x9b' fin rest
+	client evil send:'\x1b]0;x\x07\r\nFAKE,\xc2\x9b' fin rest
 	await server.err ' disconnected$'
 	LC_ALL=C run ! grep '[^ -~]' server.err
 	grep -qE '^Received \\x1b\]0;x\\x07\\x0d\\x0aFAKE from 127' server.err
@@ -276,7 +277,7 @@ busy() {
 	echoes '' # warm
 	before=$(memory VmHWM)
 	commas=$(head -c 998 /dev/zero | tr '\0' ,)
-	peer slow "send:$commas" await:go fin rest
+	client slow "send:$commas" await:go fin rest
 	await slow.out '^sent 998$'
 	# Another message of the same length lies in the same buffer meanwhile.
 	[ "$(tr , x <<<"$commas" | portscan-connect -q -p "$port")" = "$text" ]
@@ -294,7 +295,7 @@ busy() {
 	await_that test -s server.out
 	port=$(cat server.out)
 	for _ in 1 2 3; do
-		tcppeer "connect:$port" churn:2000 close
+		peer to:"$port" churn:2000
 	done
 	echoes 'still here'
 	exec 9>&-
@@ -302,7 +303,7 @@ busy() {
 
 @test "SIGTERM: no new connections, who is served is served to the end, exit 0" {
 	echo_server
-	peer busy push await:go fin rest
+	client busy push await:go fin rest
 	await busy.out '^pushed '
 	kill "$server"
 	await_that refused
@@ -310,7 +311,7 @@ busy() {
 	start other portscan-bind -1 -p 0 tcpecho
 	other=$pid
 	await_that test -s other.out
-	start silent tcppeer "connect:$(cat other.out)" send:x recv rest
+	start silent peer -v to:"$(cat other.out)" open send:x recv rest
 	await silent.out '^recv x$'
 	kill "$other"
 	ended "$other"
@@ -327,7 +328,7 @@ busy() {
 	for most in 9 2; do
 		echo_server -c "$most"
 		kill -STOP "$server"
-		start crowd tcpcall "$port" open:3 'send:hello\n' fin rest
+		start crowd peer to:"$port" open:3 'send:hello\n' fin rest
 		crowd=$pid
 		await crowd.out 'open 3'
 		kill "$server"
@@ -347,7 +348,7 @@ refused() {
 @test "SIGTERM: who is silent does not hold up the end; SIGINT is the same" {
 	for signal in TERM INT; do
 		echo_server
-		peer silent send:x recv rest
+		client silent send:x recv rest
 		await silent.out '^recv x$'
 		kill -s "$signal" "$server"
 		ended "$server"
@@ -358,7 +359,7 @@ refused() {
 
 @test "a second SIGTERM ends it at once" {
 	echo_server -v
-	peer stuck push hold
+	client stuck push hold
 	await stuck.out '^pushed '
 	kill "$server"
 	await_that refused
@@ -442,7 +443,7 @@ refused() {
 
 @test "-j: SIGTERM drains, a second one ends all at once" {
 	echo_server -j 2
-	peer stuck push hold
+	client stuck push hold
 	await stuck.out '^pushed '
 	all=$(children "$server")
 	kill "$server"
@@ -506,9 +507,9 @@ refused() {
 	cmp in out
 	cat in | tcpecho | cat >out
 	cmp in out
-	[ "$(onsocket -s 'one ' -b two -x tcpecho)" = 'one two' ]
-	[ "$(onsocket -T -s 'a,b' -x tcpecho -F , -r text)" = texttext ]
-	run --separate-stderr onsocket -T -s 'a,b' -x tcpecho -v -F ,
+	[ "$(peer send:'one ' bytes:two fin run tcpecho)" = 'one two' ]
+	[ "$(peer on:tcp send:'a,b' fin run tcpecho -F , -r text)" = texttext ]
+	run --separate-stderr peer on:tcp send:'a,b' fin run tcpecho -v -F ,
 	[ "$output" = ab ]
 	same <(sed 's/:[0-9]*/:PORT/' <<<"$stderr") 'Connected by 127.0.0.1:PORT' 'Received a from 127.0.0.1:PORT' \
 		'Received b from 127.0.0.1:PORT' '127.0.0.1:PORT disconnected'
@@ -525,17 +526,17 @@ refused() {
 }
 
 @test "where stderr is the connection nothing of the log gets there" {
-	[ "$(onsocket -2 -s abc -x tcpecho -v)" = abc ]
+	[ "$(peer stderr send:abc fin run tcpecho -v)" = abc ]
 }
 
 @test "a connection that is reset is no failure, an output that fails is" {
-	run --separate-stderr onsocket -T -s abc -r tcpecho
+	run --separate-stderr peer on:tcp send:abc reset run tcpecho
 	[ "$status" = 0 ]
 	[ -z "$stderr" ]
 	# Here it is writing when the reset comes.
 	commas=$(head -c 998 /dev/zero | tr '\0' ,) text=$(head -c 100000 /dev/zero | tr '\0' t)
-	for over in -T ''; do
-		run --separate-stderr onsocket $over -s "$commas" -r tcpecho -F , -r "$text"
+	for over in tcp unix; do
+		run --separate-stderr peer on:$over send:"$commas" reset run tcpecho -F , -r "$text"
 		[ "$status" = 0 ]
 		[ -z "$stderr" ]
 	done

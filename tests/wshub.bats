@@ -185,7 +185,7 @@ leaver() {
 
 # A client comes, so that wshub has seen all that was there before.
 turn() {
-	start turn tcppeer "connect:$port" "file:$BATS_TEST_TMPDIR/request" recv
+	start turn peer -v to:"$port" open "file:$BATS_TEST_TMPDIR/request" recv
 	ended "$pid"
 	grep -q '^recv HTTP/1.1 101' "$BATS_TEST_TMPDIR/turn.out"
 }
@@ -204,9 +204,9 @@ turn() {
 	serve wshub -w 1h "$BATS_TEST_TMPDIR/gulper" "$BATS_TEST_TMPDIR/go"
 	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
 	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
-	start a tcppeer "connect:$port" "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
+	start a peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
 	a=$pid
-	await "$BATS_TEST_TMPDIR/a.out" '^(file|sent) '
+	await "$BATS_TEST_TMPDIR/a.out" '^sent '
 	turn
 	echo go >"$BATS_TEST_TMPDIR/go"
 	server_says '^1 text hi$'
@@ -230,7 +230,7 @@ turn() {
 	deliberate
 	serve wshub "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
 	printf '%b' "$request" '\x81\x82\0\0\0\0hi' >"$BATS_TEST_TMPDIR/words"
-	start a tcppeer "connect:$port" "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" fin rest
+	start a peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" fin rest
 	a=$pid
 	server_says '^got 1 text hi$'
 	echo go >"$BATS_TEST_TMPDIR/go"
@@ -250,9 +250,9 @@ turn() {
 	serve wshub -w 1h -k 1s sh -c 'read -r go <"$0"; exec cat >&2' "$BATS_TEST_TMPDIR/go"
 	cd "$BATS_TEST_TMPDIR" || return
 	printf '%b' "$request" >request
-	start a tcppeer "connect:$port" file:request recv into:a.heard await:full 'send:\x88\x82\0\0\0\0\x03\xe8' rest
+	start a peer -v to:"$port" open file:request recv into:a.heard await:full 'send:\x88\x82\0\0\0\0\x03\xe8' rest
 	a=$pid
-	start b tcppeer "connect:$port" file:request recv into:b.heard await:full 'send:\x81\x81\0\0\0\0x' fin rest
+	start b peer -v to:"$port" open file:request recv into:b.heard await:full 'send:\x81\x81\0\0\0\0x' fin rest
 	b=$pid
 	for name in a b; do await $name.out '^recv HTTP/1.1 101 '; done
 	start feed wspeer "raw:$request" push "await:go" -- portscan-connect -q -p "$port"
@@ -289,7 +289,7 @@ turn() {
 	recorder
 	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
-	start a tcppeer "connect:$port" "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
+	start a peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
 	a=$pid
 	server_says '^got 1 close 4001 bye$'
 	ended "$a"
@@ -307,7 +307,7 @@ turn() {
 	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text bye"; echo "1 close 4002 enough"; read -r go <"$0"; cat >&2' \
 		"$BATS_TEST_TMPDIR/go"
 	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
-	start a tcppeer "connect:$port" "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
+	start a peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
 	ended "$pid"
 	tail -c 15 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf '\x81\x03bye\x88\x08\x0f\xa2enough')
 	echo go >"$BATS_TEST_TMPDIR/go"
@@ -318,7 +318,7 @@ turn() {
 	deliberate
 	serve wshub -w 1h "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
 	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
-	start a tcppeer "connect:$port" "file:$BATS_TEST_TMPDIR/words" "await:$BATS_TEST_TMPDIR/vanish" reset
+	start a peer -v to:"$port" open "file:$BATS_TEST_TMPDIR/words" "await:$BATS_TEST_TMPDIR/vanish" reset
 	a=$pid
 	server_says '^got 1 text hi$'
 	touch "$BATS_TEST_TMPDIR/vanish"
@@ -535,8 +535,8 @@ turn() {
 
 @test "a first SIGTERM after prog's end leaves the clients their time to answer the Close" {
 	serve wshub -w 1h sh -c 'read -r line; exit 3'
-	start late tcpcall "$port" open:1 "send:$request" "await:$BATS_TEST_TMPDIR/go" 'send:\x88\x82\0\0\0\0\x03\xf3' rest
-	await_that eval '! tcpcall "$port" open:1'
+	start late peer to:"$port" open "send:$request" "await:$BATS_TEST_TMPDIR/go" 'send:\x88\x82\0\0\0\0\x03\xf3' rest
+	await_that eval '! peer to:"$port" open:1'
 	kill "${pids[0]}"
 	await "/proc/${pids[0]}/status" '^ShdPnd:.0+$'
 	touch "$BATS_TEST_TMPDIR/go"
@@ -548,7 +548,7 @@ turn() {
 
 @test "SIGTERM: a client whose request is under way is let in, and gets 1001 as well" {
 	serve wshub sh -c 'read -r line; echo "1 text up"; cat >/dev/null'
-	start early tcpcall "$port" open:1 "send:${request:0:20}" "await:$BATS_TEST_TMPDIR/go" "send:${request:20}" rest
+	start early peer to:"$port" open "send:${request:0:20}" "await:$BATS_TEST_TMPDIR/go" "send:${request:20}" rest
 	early=$pid
 	await "$BATS_TEST_TMPDIR/early.out" '^open 1$'
 	client open / -v
@@ -569,7 +569,7 @@ turn() {
 	serve wshub cat
 	server=$pid
 	kill -STOP "$server"
-	start late tcpcall "$port" open:40 "send:$request" rest
+	start late peer to:"$port" open:40 "send:$request" rest
 	late=$pid
 	await "$BATS_TEST_TMPDIR/late.out" '^open 40$'
 	kill "$server"
@@ -713,9 +713,9 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 	local line='PROXY TCP4 192.0.2.1 198.51.100.2 56324 443' pieces=() i
 	serve wshub --proxy --console cat
 	for ((i = 0; i < ${#line}; i++)); do pieces+=("send:${line:i:1}"); done
-	run -0 tcpcall "$port" open:1 "${pieces[@]}" "send:\r\n${request/Upgrade: websocket/X: y}" rest
+	run -0 peer to:"$port" open "${pieces[@]}" "send:\r\n${request/Upgrade: websocket/X: y}" rest
 	[[ $output == *'HTTP/1.1 200 OK'* ]]
-	run -0 tcpcall "$port" open:1 "send:$line\r\n${request/Upgrade: websocket/X: y}" rest
+	run -0 peer to:"$port" open "send:$line\r\n${request/Upgrade: websocket/X: y}" rest
 	[[ $output == *'HTTP/1.1 200 OK'* ]]
 	head -c 65520 /dev/zero | cat <(printf "$signature\\x21\\x11\\xff\\xff123456789012\\xe0\\xff\\xf0") - <(printf "${request/Upgrade: websocket/X: y}") |
 		portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/page"
@@ -724,7 +724,7 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 
 @test "--proxy: without a valid header in time a connection is closed without an answer, and that is told" {
 	serve wshub --proxy -t 300ms cat
-	run -0 tcpcall "$port" open:1 "send:$request" rest open:1 send:PROXY fin rest open:1 fin rest resets:1 open:1 send:PROXY rest
+	run -0 peer to:"$port" open "send:$request" rest close open send:PROXY fin rest close open fin rest close churn:1 open send:PROXY rest
 	! grep HTTP <<<"$output" || false
 	server_says '^wshub: 127\.0\.0\.1:[0-9]+: no PROXY header: (Operation|Connection) timed out$'
 	[ "$(sed -E '1d; s/:[0-9]+:/:PORT:/; s/Connection timed/Operation timed/' "$BATS_TEST_TMPDIR/server.err")" = \
@@ -775,7 +775,7 @@ within() {
 	serve wshub -k 1s sed -un 's/^1 close/& /w /dev/stderr'
 	server=$pid
 	{ printf '%b' "$request"; yes $'\x89\x80abc' | head -c 30M; } >"$BATS_TEST_TMPDIR/pings"
-	start pinger tcppeer room:4096 "connect:$port" "file:$BATS_TEST_TMPDIR/pings" hold
+	start pinger peer -v room:4096 to:"$port" open "file:$BATS_TEST_TMPDIR/pings" hold
 	server_says '^1 close  1006'
 	within VmHWM 8000
 	serve wshub -v sh -c 'read -r open; exec yes "1 text "'
@@ -828,8 +828,8 @@ within() {
 	server=$pid
 	cd "$BATS_TEST_TMPDIR" || return
 	printf '%b' "$request" >request
-	start head tcppeer "connect:$port" 'send:GET / HTTP/1.1\r\n' await:go "send:${request#*1.1\\r\\n}" recv hold
-	start pong tcppeer "connect:$port" file:request recv recv await:go 'send:\x8a\x80\0\0\0\0' recv hold
+	start head peer -v to:"$port" open 'send:GET / HTTP/1.1\r\n' await:go "send:${request#*1.1\\r\\n}" recv hold
+	start pong peer -v to:"$port" open file:request recv recv await:go 'send:\x8a\x80\0\0\0\0' recv hold
 	pings() { [ "$(LC_ALL=C grep -ac $'^recv \x89' pong.out)" = "$1" ]; }
 	await_that pings 1
 	paused "$server" 2.2 eval 'touch go; await head.out "^sent [0-9]{3}" && await pong.out "^sent 6$"'
@@ -914,7 +914,7 @@ within() {
 
 # page NAME: what a browser gets is in NAME.
 page() {
-	start get tcppeer "connect:$port" "into:$BATS_TEST_TMPDIR/$1" 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' rest
+	start get peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/$1" 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' rest
 	ended "$pid"
 	grep -q '^HTTP/1.1 200 ' "$BATS_TEST_TMPDIR/$1"
 }
@@ -957,7 +957,7 @@ page() {
 # It has an answer of 120010 bytes coming, and little room for it: slow NAME STEP...
 slow() {
 	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
-	start "$1" tcppeer room:4096 "connect:$port" "file:$BATS_TEST_TMPDIR/request" "${@:2}"
+	start "$1" peer -v room:4096 to:"$port" open "file:$BATS_TEST_TMPDIR/request" "${@:2}"
 }
 
 @test "who reads slowly is not gone: our ping waits behind what it has not taken yet" {
@@ -993,7 +993,7 @@ much='read -r open; printf "1 text "; head -c 7000000 /dev/zero | tr "\0" x; ech
 @test "what is queued for a client that half-closes is sent: a page, and a message behind a Close" {
 	head -c 6000000 /dev/zero >"$BATS_TEST_TMPDIR/page"
 	serve wshub --page "$BATS_TEST_TMPDIR/page" sh -c "$much"
-	start get tcppeer "connect:$port" into:"$BATS_TEST_TMPDIR/got" 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' fin rest
+	start get peer -v to:"$port" open into:"$BATS_TEST_TMPDIR/got" 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' fin rest
 	ended "$pid"
 	tail -c 6000000 "$BATS_TEST_TMPDIR/got" | cmp - "$BATS_TEST_TMPDIR/page"
 	slow client into:"$BATS_TEST_TMPDIR/heard" take:20000 'send:\x88\x82\0\0\0\0\x03\xe8' fin rest
@@ -1007,8 +1007,8 @@ much='read -r open; printf "1 text "; head -c 7000000 /dev/zero | tr "\0" x; ech
 	chmod +x "$BATS_TEST_TMPDIR/may"
 	serve wshub -a "$BATS_TEST_TMPDIR/may" cat
 	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
-	start flood tcppeer "connect:$port" "file:$BATS_TEST_TMPDIR/request" push "await:$BATS_TEST_TMPDIR/go" recv
-	await "$BATS_TEST_TMPDIR/flood.out" '^(pushed|failed)'
+	start flood peer -v to:"$port" open "file:$BATS_TEST_TMPDIR/request" push "await:$BATS_TEST_TMPDIR/go" recv
+	await "$BATS_TEST_TMPDIR/flood.out" '^pushed'
 	: >"$BATS_TEST_TMPDIR/go"
 	await "$BATS_TEST_TMPDIR/flood.out" '^recv HTTP/1.1 101 '
 }
@@ -1019,7 +1019,7 @@ much='read -r open; printf "1 text "; head -c 7000000 /dev/zero | tr "\0" x; ech
 		wshub sh -c 'read -r go <"$0"; grep -m 1 " last words$" >&2' "$BATS_TEST_TMPDIR/go"
 	server=$pid
 	await "$BATS_TEST_TMPDIR/server.out" '^port '
-	start b tcpcall 1 to:"$BATS_TEST_TMPDIR/sock" open:1 send:"$request" line line line line line say:in \
+	start b peer to:"$BATS_TEST_TMPDIR/sock" open send:"$request" head say:in \
 		await:"$BATS_TEST_TMPDIR/full" send:'\x81\x8a\0\0\0\0last words' say:said \
 		await:"$BATS_TEST_TMPDIR/seen" close say:out
 	await "$BATS_TEST_TMPDIR/b.out" '^in$'
@@ -1073,10 +1073,10 @@ descriptors() {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub sh -c 'cat "$0"; echo done >&2; cat >&2' "$BATS_TEST_TMPDIR/go"
 	server=$pid
-	in=(open:20 send:"$request" line line line line line say:in)
-	start leave tcpcall "$port" "${in[@]}" await:"$BATS_TEST_TMPDIR/leave" fin say:left hold
+	in=(open:20 send:"$request" head say:in)
+	start leave peer to:"$port" "${in[@]}" await:"$BATS_TEST_TMPDIR/leave" fin say:left hold
 	await "$BATS_TEST_TMPDIR/leave.out" '^in$'
-	start stay tcpcall "$port" open:700 "${in[@]:1}" rest
+	start stay peer to:"$port" open:700 "${in[@]:1}" rest
 	await "$BATS_TEST_TMPDIR/stay.out" '^in$'
 	stay=$pid
 	exec {go}>"$BATS_TEST_TMPDIR/go"
@@ -1097,7 +1097,7 @@ descriptors() {
 	ulimit -n 4096 || skip "needs 4096 descriptors"
 	serve wshub -c 2000 tee "$BATS_TEST_TMPDIR/records"
 	server=$pid
-	start crowd tcppeer "connect:$port" close crowd:1000 "shout:$request" "await:$BATS_TEST_TMPDIR/go"
+	start crowd peer -v to:"$port" open:1000 send:"$request" "await:$BATS_TEST_TMPDIR/go"
 	await "$BATS_TEST_TMPDIR/records" '^1000 open '
 	# Not from the start, when it may still be about to open its own.
 	before=$(($(descriptors) - 1000))
@@ -1118,7 +1118,7 @@ descriptors() {
 	server_says '^wshub: --max: 10000: lowered to [0-9]+ by the hard limit of descriptors'
 	max=$(sed -n 's/.*lowered to \([0-9]*\) .*/\1/p' "$BATS_TEST_TMPDIR/server.err")
 	# The first one is closed and the last one is missing.
-	start crowd tcppeer "connect:$port" "crowd:$((max - 2))" "shout:$request" "await:$BATS_TEST_TMPDIR/go"
+	start crowd peer -v to:"$port" "open:$((max - 2))" send:"$request" open "await:$BATS_TEST_TMPDIR/go"
 	server_says "^got $((max - 2)) open "
 	page got
 	tail -n 1 "$BATS_TEST_TMPDIR/got" | cmp - "$BATS_TEST_TMPDIR/mine"
@@ -1132,7 +1132,7 @@ descriptors() {
 	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	server=$pid
 	prlimit --pid "$server" --nofile=10:
-	start crowd tcppeer "connect:$port" close crowd:20 "await:$BATS_TEST_TMPDIR/go"
+	start crowd peer -v to:"$port" open:20 "await:$BATS_TEST_TMPDIR/go"
 	crowd=$pid
 	server_says '^wshub: accept: '
 	client a /
@@ -1176,10 +1176,10 @@ descriptors() {
 	serve wshub sh -c 'while read -r id word rest; do echo "$id $word" >&2; [ "$id" != 50 ] || break; done
 		read -r go <go; dd bs=252000 count=1 if=flood status=none; echo written >&2; sed -u "s/^51 open.*/* text after/;t;d"'
 	server=$pid
-	start crowd tcppeer "connect:$port" crowd:50 "shout:$request" hold
+	start crowd peer -v to:"$port" open:50 send:"$request" hold
 	server_says '^50 open$'
 	printf '%b' "$request" >request
-	comes() { echo go >go; start b tcppeer "connect:$port" file:request into:b.heard take:136; }
+	comes() { echo go >go; start b peer -v to:"$port" open file:request into:b.heard take:136; }
 	paused "$server" 0 eval 'comes; server_says ^written; await b.out ^sent'
 	await b.out '^took 136$'
 	tail -c 7 b.heard | head -c 3 | cmp - <(printf '\x81\x01x')

@@ -15,7 +15,7 @@ setup() {
 	unset TCPREMOTEIP TCPREMOTEPORT TCPLOCALPORT REMOTE_ADDR REMOTE_PORT
 }
 
-# request FIELDS [LINE]: a request's head, as onsocket takes it.
+# request FIELDS [LINE]: a request's head, as peer takes it.
 request() {
 	printf '%s' "${2-GET / HTTP/1.1}" '\r\n' "$1" '\r\n'
 }
@@ -24,7 +24,7 @@ request() {
 refused() {
 	local expected=$1 head=$2
 	shift 2
-	run --separate-stderr onsocket -s "$head" wsupgrade "$@" echo started
+	run --separate-stderr peer send:"$head" run wsupgrade "$@" echo started
 	whole_answer "$expected"
 	[ "$status" = 1 ]
 	[[ $output != *started* ]]
@@ -42,14 +42,14 @@ whole_answer() {
 }
 
 accepted() {
-	run --separate-stderr onsocket -s "$1" wsupgrade "${@:2}" echo started
+	run --separate-stderr peer send:"$1" run wsupgrade "${@:2}" echo started
 	[ "$status" = 0 ]
 	[[ $output == "HTTP/1.1 101 "*started ]]
 }
 
 # environment REQUEST-HEAD [OPTION...]: what the program gets is in ./env, a variable a line, NUL-terminated.
 environment() {
-	run --separate-stderr onsocket -s "$1" wsupgrade "${@:2}" sh -c 'cat /proc/$$/environ >env'
+	run --separate-stderr peer send:"$1" run wsupgrade "${@:2}" sh -c 'cat /proc/$$/environ >env'
 	[ "$status" = 0 ]
 }
 
@@ -62,32 +62,32 @@ lacks_variable() {
 }
 
 @test "the handshake of RFC 6455 section 1.3 is answered with its bytes" {
-	onsocket -s 'GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://server.example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n' \
-		wsupgrade -s chat true >out
+	peer send:'GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://server.example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n' \
+		run wsupgrade -s chat true >out
 	printf '%bSec-WebSocket-Protocol: chat\r\n\r\n' "$switching" | cmp - out
 }
 
 @test "what comes behind the head in the same piece is the program's" {
-	onsocket -s "$(request "$good")\x81\x05hello" -x wsupgrade cat >out
+	peer send:"$(request "$good")\x81\x05hello" fin run wsupgrade cat >out
 	printf '%b\r\n\x81\x05hello' "$switching" | cmp - out
 }
 
 @test "so it is on a TCP connection, and where the head comes byte by byte" {
 	printf '%b\r\n\x81\x05hello' "$switching" >expected
-	onsocket -T -s "$(request "$good")\x81\x05hello" -x wsupgrade cat | cmp - expected
-	onsocket -T -b "$(request "$good")\x81\x05hello" -x wsupgrade cat | cmp - expected
-	onsocket -b "$(request "$good")\x81\x05hello" -x wsupgrade cat | cmp - expected
+	peer on:tcp send:"$(request "$good")\x81\x05hello" fin run wsupgrade cat | cmp - expected
+	peer on:tcp bytes:"$(request "$good")\x81\x05hello" fin run wsupgrade cat | cmp - expected
+	peer bytes:"$(request "$good")\x81\x05hello" fin run wsupgrade cat | cmp - expected
 }
 
 @test "so it is on pipes, whole, byte by byte and cut at every place" {
 	printf '%b\r\n\x81\x05hello' "$switching" >expected
-	onsocket -P -s "$(request "$good")\x81\x05hello" -x wsupgrade cat | cmp - expected
-	onsocket -P -b "$(request "$good")\x81\x05hello" -x wsupgrade cat | cmp - expected
+	peer on:pipes send:"$(request "$good")\x81\x05hello" fin run wsupgrade cat | cmp - expected
+	peer on:pipes bytes:"$(request "$good")\x81\x05hello" fin run wsupgrade cat | cmp - expected
 	local head tail
 	head=$(request "$good")
 	for cut in 1 2 3 4 5; do
 		tail=${head: -$((cut * 2))}
-		onsocket -P -s "${head%"$tail"}" -s "$tail\x81\x05hello" -x wsupgrade cat | cmp - expected
+		peer on:pipes send:"${head%"$tail"}" send:"$tail\x81\x05hello" fin run wsupgrade cat | cmp - expected
 	done
 }
 
@@ -95,11 +95,11 @@ lacks_variable() {
 	local long
 	long=$(printf 'x%.0s' {1..3900})
 	printf '%bA: %s\r\nB: %s\r\n\r\n\x81\x05hello' "$switching" "$long" "$long" >expected
-	onsocket -T -B -b "$(request "${good}")\x81\x05hello" -x wsupgrade -H "A: $long" -H "B: $long" cat | cmp - expected
+	peer on:small bytes:"$(request "${good}")\x81\x05hello" fin run wsupgrade -H "A: $long" -H "B: $long" cat | cmp - expected
 	printf '%b\r\n\x81\x05hello' "$switching" >expected
-	onsocket -T -B -s "$(request "${good}A: $long\r\nB: $long\r\nC: $long\r\n")\x81\x05hello" -x wsupgrade cat | cmp - expected
+	peer on:small send:"$(request "${good}A: $long\r\nB: $long\r\nC: $long\r\n")\x81\x05hello" fin run wsupgrade cat | cmp - expected
 	# One who takes nothing of it is not waited for.
-	run --separate-stderr onsocket -T -B -s "$(request "$good")" -w wsupgrade -t 300ms -H "A: $long" -H "B: $long" echo started
+	run --separate-stderr peer on:small send:"$(request "$good")" ended run wsupgrade -t 300ms -H "A: $long" -H "B: $long" echo started
 	[ "$status" = 1 ]
 	[[ $stderr == 'wsupgrade: '*': write: '*'timed out' ]]
 	[[ $output != *started* ]]
@@ -160,7 +160,7 @@ lacks_variable() {
 
 # served STATUS REQUEST-HEAD [OPTION...]: that is the answer, which is no refusal and is not logged.
 served() {
-	run --separate-stderr onsocket -s "$2" wsupgrade "${@:3}" false
+	run --separate-stderr peer send:"$2" run wsupgrade "${@:3}" false
 	[ "$status" = 0 ]
 	[[ $output == "HTTP/1.1 $1 "* ]]
 	[ "$stderr" = "" ]
@@ -175,7 +175,7 @@ served() {
 	refused 400 'GET / HTTP/1.0\r\n\r\n' --console --host localhost
 	printf '#!/bin/sh\necho "$SERVER_PROTOCOL $SERVER_NAME."\n' >may
 	chmod +x may
-	run --separate-stderr onsocket -s 'GET / HTTP/1.0\r\n\r\n' wsupgrade --console -a ./may false
+	run --separate-stderr peer send:'GET / HTTP/1.0\r\n\r\n' run wsupgrade --console -a ./may false
 	[ "$stderr" = 'HTTP/1.0 .' ]
 }
 
@@ -186,7 +186,7 @@ served() {
 		served 204 "OPTIONS $target HTTP/1.0\r\n\r\n" --host other -P /chat -a false
 		[ "$output" = $'HTTP/1.1 204 No Content\r\nAllow: GET, OPTIONS\r\nConnection: close\r\n\r' ]
 	done
-	run --separate-stderr onsocket -s 'OPTIONS * HTTP/1.0\r\n\r\n' wsupgrade -v --console false
+	run --separate-stderr peer send:'OPTIONS * HTTP/1.0\r\n\r\n' run wsupgrade -v --console false
 	[ "$stderr" = 'wsupgrade: client: 204 *' ]
 	[[ $output == *$'\r\nAllow: GET, HEAD, OPTIONS\r\n'* ]]
 }
@@ -196,7 +196,7 @@ served() {
 	for method in POST get GETX options HEAD PUT CONNECT; do
 		local target=/
 		[ "$method" = CONNECT ] && target=h:1
-		run --separate-stderr onsocket -s "$(request "$good" "$method $target HTTP/1.1")" wsupgrade false
+		run --separate-stderr peer send:"$(request "$good" "$method $target HTTP/1.1")" run wsupgrade false
 		[ "$status" = 1 ]
 		[[ $output == "HTTP/1.1 405 "*$'\r\nAllow: GET, OPTIONS\r\n'* ]]
 	done
@@ -204,9 +204,9 @@ served() {
 
 @test "a request line that does not end is 414, a head that does not 431, both decided at 16 KiB" {
 	head -c 16384 /dev/zero | tr '\0' a >line
-	run --separate-stderr onsocket -s 'GET /' -f line wsupgrade false
+	run --separate-stderr peer send:'GET /' file:line run wsupgrade false
 	whole_answer 414
-	run --separate-stderr onsocket -s 'GET / HTTP/1.1\r\nA: ' -f line wsupgrade false
+	run --separate-stderr peer send:'GET / HTTP/1.1\r\nA: ' file:line run wsupgrade false
 	whole_answer 431
 }
 
@@ -217,9 +217,9 @@ served() {
 	fill=$((16384 - $(printf '%b' "$rest\r\n\r\n" | wc -c)))
 	printf '%b%s\r\n\r\n' "$rest" "$(printf '%*s' $fill '' | tr ' ' a)" >whole
 	printf '%b%s\r\n\r\n' "$rest" "$(printf '%*s' $((fill + 1)) '' | tr ' ' a)" >more
-	run --separate-stderr onsocket -f whole wsupgrade echo started
+	run --separate-stderr peer file:whole run wsupgrade echo started
 	[[ $output == "HTTP/1.1 101 "*started ]]
-	run --separate-stderr onsocket -f more wsupgrade echo started
+	run --separate-stderr peer file:more run wsupgrade echo started
 	whole_answer 431
 }
 
@@ -228,7 +228,7 @@ served() {
 	fields=$(for _ in $(seq 95); do printf 'A: b\\r\\n'; done)
 	accepted "$(request "$good$fields")"
 	refused 431 "$(request "$good${fields}B: c\r\n")"
-	run --separate-stderr onsocket -s "GET / HTTP/1.1\r\n$good${fields}B" wsupgrade false
+	run --separate-stderr peer send:"GET / HTTP/1.1\r\n$good${fields}B" run wsupgrade false
 	whole_answer 431
 }
 
@@ -360,59 +360,59 @@ served() {
 @test "-H adds a field to the 101 and to the page, not to a refusal" {
 	accepted "$(request "$good")" -H 'Set-Cookie: a=b' --header 'X-Y:z'
 	[[ $output == *$'\r\nSet-Cookie: a=b\r\nX-Y: z\r\n'* ]]
-	run onsocket -s "$(request "$host")" wsupgrade -H 'X-Y: z' --console false
+	run peer send:"$(request "$host")" run wsupgrade -H 'X-Y: z' --console false
 	[[ $output == *$'\r\nX-Y: z\r\n'* ]]
 	refused 426 "$(request "$host")" -H 'X-Y: z'
 	[[ $output != *X-Y* ]]
 }
 
 @test "a head that is not whole in time is 408, however it dribbles in" {
-	run --separate-stderr onsocket -s 'GET / HTTP/1.1\r\n' wsupgrade -t 100ms false
+	run --separate-stderr peer send:'GET / HTTP/1.1\r\n' run wsupgrade -t 100ms false
 	[ "$status" = 1 ]
 	whole_answer 408
 	[ "$stderr" = 'wsupgrade: client: 408 a request too slow' ]
-	run --separate-stderr onsocket -P -s 'GET / HTTP/1.1\r\n' wsupgrade --timeout 100ms false
+	run --separate-stderr peer on:pipes send:'GET / HTTP/1.1\r\n' run wsupgrade --timeout 100ms false
 	[ "$status" = 1 ]
 	whole_answer 408
 	# The limit is the whole head's: no byte extends it. What comes for longer ends, and that would be 400.
 	local over
-	for over in '' -P; do
-		run --separate-stderr onsocket $over -d "$(printf %0100d 0)" -x wsupgrade -t 300ms false
+	for over in unix pipes; do
+		run --separate-stderr peer on:$over dribble:"$(printf %0100d 0)" fin run wsupgrade -t 300ms false
 		[ "$status" = 1 ]
 		whole_answer 408
 	done
 }
 
 @test "a connection that asks nothing ends without a word, -v says it" {
-	run --separate-stderr onsocket -x wsupgrade false
+	run --separate-stderr peer fin run wsupgrade false
 	[ "$status" = 1 ]
 	[ "$output$stderr" = "" ]
-	run --separate-stderr onsocket wsupgrade -t 50ms false
+	run --separate-stderr peer run wsupgrade -t 50ms false
 	[ "$status" = 1 ]
 	[ "$output$stderr" = "" ]
-	run --separate-stderr onsocket -x wsupgrade -v false
+	run --separate-stderr peer fin run wsupgrade -v false
 	[ "$stderr" = 'wsupgrade: client: no request: end of file' ]
-	run --separate-stderr onsocket wsupgrade --verbose -t 50ms false
+	run --separate-stderr peer run wsupgrade --verbose -t 50ms false
 	[ "$stderr" = 'wsupgrade: client: no request: Operation timed out' ] ||
 		[ "$stderr" = 'wsupgrade: client: no request: Connection timed out' ]
 }
 
 @test "a head cut off by EOF or a reset runs nothing" {
-	run --separate-stderr onsocket -s 'GET / HTTP' -x wsupgrade echo started
+	run --separate-stderr peer send:'GET / HTTP' fin run wsupgrade echo started
 	[ "$status" = 1 ]
 	[[ $output != *started* ]]
 	[ "$stderr" = 'wsupgrade: client: 400 a request that ends in its head' ]
-	run --separate-stderr onsocket -T -s 'GET / HTTP' -r wsupgrade echo started
+	run --separate-stderr peer on:tcp send:'GET / HTTP' reset run wsupgrade echo started
 	[ "$status" = 1 ]
 	[[ $stderr == 'wsupgrade: '*': Connection reset by peer' ]]
 }
 
 @test "a request behind a refused one is never looked at, and the answer survives it" {
-	run --separate-stderr onsocket -T -s "$(request "$host")$(request "$good")" wsupgrade echo started
+	run --separate-stderr peer on:tcp send:"$(request "$host")$(request "$good")" run wsupgrade echo started
 	whole_answer 426
 	[[ $output != *101* ]]
 	head -c 65536 /dev/zero >noise
-	run --separate-stderr onsocket -T -s "$(request "$host")" -f noise -x wsupgrade false
+	run --separate-stderr peer on:tcp send:"$(request "$host")" file:noise fin run wsupgrade false
 	whole_answer 426
 }
 
@@ -421,7 +421,7 @@ served() {
 	chmod +x may
 	accepted "$(request "${good}Cookie: user=me\r\n")" -a ./may
 	[ "$stderr" = talk ] # its stdout is stderr, its stdin empty
-	run --separate-stderr onsocket -s "$(request "$good")" wsupgrade --authorize ./may echo started
+	run --separate-stderr peer send:"$(request "$good")" run wsupgrade --authorize ./may echo started
 	[ "$status" = 1 ]
 	whole_answer 403
 	[ "${stderr_lines[1]}" = 'wsupgrade: client: 403 not let in' ]
@@ -458,7 +458,7 @@ served() {
 }
 
 @test "-a: a program that is missing, killed or too slow is no yes" {
-	run --separate-stderr onsocket -s "$(request "$good")" wsupgrade -a ./none echo started
+	run --separate-stderr peer send:"$(request "$good")" run wsupgrade -a ./none echo started
 	[ "$status" = 1 ]
 	whole_answer 500
 	[ "${stderr_lines[0]}" = 'wsupgrade: ./none: No such file or directory' ]
@@ -472,13 +472,13 @@ served() {
 
 @test "-a: a program that has left its process group is killed, and not waited for" {
 	deserter ./may
-	run -1 --separate-stderr timeout 20 onsocket -s "$(request "$good")" wsupgrade -a ./may -t 500ms echo started
+	run -1 --separate-stderr timeout 20 peer send:"$(request "$good")" run wsupgrade -a ./may -t 500ms echo started
 	[[ $output == 'HTTP/1.1 500 '* ]]
 	gone "$(cat may.pid)"
 }
 
 @test "-a works where SIGCHLD is ignored and blocked, and the program gets it back" {
-	run --separate-stderr onsocket -s "$(request "$good")" env --ignore-signal=CHLD --block-signal=CHLD \
+	run --separate-stderr peer send:"$(request "$good")" run env --ignore-signal=CHLD --block-signal=CHLD \
 		--ignore-signal=PIPE wsupgrade -a true grep -E '^Sig(Blk|Ign)' /proc/self/status
 	[ "$status" = 0 ]
 	[[ $output == *$'SigBlk:\t0000000000000000'* ]]
@@ -486,7 +486,7 @@ served() {
 }
 
 @test "--console answers a browser with a page" {
-	onsocket -s "$(request "$host")" wsupgrade -v --console false >out 2>err
+	peer send:"$(request "$host")" run wsupgrade -v --console false >out 2>err
 	same err 'wsupgrade: client: 200 /'
 	sed '/^\r$/,$d' out >head
 	sed '1,/^\r$/d' out >page
@@ -500,9 +500,9 @@ served() {
 }
 
 @test "the page is also at each -P, the WebSocket only there" {
-	run onsocket -s "$(request "$host" 'GET /chat HTTP/1.1')" wsupgrade --console -P /chat false
+	run peer send:"$(request "$host" 'GET /chat HTTP/1.1')" run wsupgrade --console -P /chat false
 	[[ $output == "HTTP/1.1 200 "* ]]
-	run onsocket -s "$(request "$host")" wsupgrade --console -P /chat false
+	run peer send:"$(request "$host")" run wsupgrade --console -P /chat false
 	[[ $output == "HTTP/1.1 200 "* ]]
 	refused 404 "$(request "$good")" --console -P /chat
 	refused 404 "$(request "$host" 'GET /other HTTP/1.1')" --console -P /chat
@@ -511,22 +511,22 @@ served() {
 }
 
 @test "HEAD gets the page's head alone" {
-	onsocket -s "$(request "$host" 'HEAD / HTTP/1.1')" wsupgrade --console false >out
-	onsocket -s "$(request "$host")" wsupgrade --console false | sed '/^\r$/q' | cmp - out
-	run --separate-stderr onsocket -s "$(request "$host" 'POST / HTTP/1.1')" wsupgrade --console false
+	peer send:"$(request "$host" 'HEAD / HTTP/1.1')" run wsupgrade --console false >out
+	peer send:"$(request "$host")" run wsupgrade --console false | sed '/^\r$/q' | cmp - out
+	run --separate-stderr peer send:"$(request "$host" 'POST / HTTP/1.1')" run wsupgrade --console false
 	[ "$status" = 1 ]
 	[[ $output == *$'\r\nAllow: GET, HEAD, OPTIONS\r\n'* ]]
 }
 
 @test "--page answers with a file, or what a pipe brings" {
 	head -c 300000 /dev/urandom >mine
-	onsocket -s "$(request "$host")" wsupgrade --page mine false >out
+	peer send:"$(request "$host")" run wsupgrade --page mine false >out
 	grep -aq $'^Content-Length: 300000\r$' out
 	tail -c 300000 out | cmp - mine
 	# shellcheck disable=SC2016 # expanded there
-	onsocket -s "$(request "$host")" bash -c 'exec wsupgrade --page <(cat mine) false' >out
+	peer send:"$(request "$host")" run bash -c 'exec wsupgrade --page <(cat mine) false' >out
 	tail -c 300000 out | cmp - mine
-	run --separate-stderr onsocket -s "$(request "$host")" wsupgrade --page missing false
+	run --separate-stderr peer send:"$(request "$host")" run wsupgrade --page missing false
 	[ "$status" = 1 ]
 	whole_answer 500
 	[ "${stderr_lines[0]}" = 'wsupgrade: missing: No such file or directory' ]
@@ -534,9 +534,9 @@ served() {
 
 @test "--page: a FIFO that nobody writes to is waited for as long as --timeout says, a device is read as far as a page may go" {
 	mkfifo page
-	run -1 --separate-stderr timeout 20 onsocket -s "$(request "$host")" wsupgrade --page page -t 100ms false
+	run -1 --separate-stderr timeout 20 peer send:"$(request "$host")" run wsupgrade --page page -t 100ms false
 	[[ $output == 'HTTP/1.1 500 '* ]]
-	run -1 --separate-stderr timeout 20 onsocket -s "$(request "$host")" wsupgrade --page /dev/zero false
+	run -1 --separate-stderr timeout 20 peer send:"$(request "$host")" run wsupgrade --page /dev/zero false
 	[[ $output == 'HTTP/1.1 500 '* ]]
 }
 
@@ -573,7 +573,7 @@ served() {
 	REMOTE_ADDR=192.0.2.2 REMOTE_PORT=4712 environment "$(request "$good")"
 	has_variable REMOTE_ADDR=192.0.2.2
 	has_variable REMOTE_PORT=4712
-	run onsocket -T -s "$(request "$good")" wsupgrade sh -c 'cat /proc/$$/environ >env'
+	run peer on:tcp send:"$(request "$good")" run wsupgrade sh -c 'cat /proc/$$/environ >env'
 	has_variable REMOTE_ADDR=127.0.0.1
 	grep -qzE '^REMOTE_PORT=[0-9]+$' env
 	WEBSOCKET_PROTOCOL=old WEBSOCKET_EXTENSIONS=old environment "$(request "$good")"
@@ -610,7 +610,7 @@ served() {
 	[[ $stderr != *c2VzYW1l* ]]
 	for head in "$(request "$host$secrets")" "$(request "$good${secrets}Origin: http://evil\r\n")" \
 		"$(request "$good${secrets}A : b\r\n")" "$(request "$good$secrets" 'GET / HTTP/2.0')"; do
-		run --separate-stderr onsocket -s "$head" wsupgrade -v true
+		run --separate-stderr peer send:"$head" run wsupgrade -v true
 		[ "$status" = 1 ]
 		[ -n "$stderr" ]
 		[[ $stderr$output != *c2VzYW1l* ]]
@@ -633,25 +633,25 @@ served() {
 }
 
 @test "stderr that is the connection itself is kept off it, for the program too" {
-	onsocket -2 -s "$(request "$good")" wsupgrade -v sh -c 'echo noise >&2; echo quiet' >out
+	peer stderr send:"$(request "$good")" run wsupgrade -v sh -c 'echo noise >&2; echo quiet' >out
 	printf '%b\r\nquiet\n' "$switching" | cmp - out
-	run onsocket -2 -s 'x\n' wsupgrade -v false
+	run peer stderr send:'x\n' run wsupgrade -v false
 	[[ $output == "HTTP/1.1 400 "* ]]
 	[[ $output != *wsupgrade* ]]
 }
 
 @test "descriptors that it does not know are left alone, its own do not leak" {
-	onsocket -s "$(request "$good")" bash -c 'exec 9<. 3>&- 4>&-
+	peer send:"$(request "$good")" run bash -c 'exec 9<. 3>&- 4>&-
 		ls /proc/self/fd >before; exec wsupgrade -a true ls /proc/self/fd' >out
 	sed '1,/^\r$/d' out | cmp - before
 	grep -qx 9 before
 }
 
 @test "a program that is missing is 500 to the client, and 127 or 126" {
-	run -127 --separate-stderr onsocket -s "$(request "$good")" wsupgrade no-such-program
+	run -127 --separate-stderr peer send:"$(request "$good")" run wsupgrade no-such-program
 	whole_answer 500
 	[ "${stderr_lines[0]}" = 'wsupgrade: no-such-program: No such file or directory' ]
-	run --separate-stderr onsocket -s "$(request "$good")" wsupgrade ./
+	run --separate-stderr peer send:"$(request "$good")" run wsupgrade ./
 	[ "$status" = 126 ]
 	whole_answer 500
 }
@@ -659,7 +659,7 @@ served() {
 @test "a program that cannot be executed behind the 101 closes the WebSocket with 1011" {
 	echo 'not a program' >broken
 	chmod +x broken
-	onsocket -s "$(request "$good")" wsupgrade ./broken >out && false
+	peer send:"$(request "$good")" run wsupgrade ./broken >out && false
 	[ "$?" = 126 ]
 	printf '%b\r\n\x88\x02\x03\xf3' "$switching" | cmp - out
 }
@@ -667,7 +667,7 @@ served() {
 @test "log lines hold no control byte, and are cut" {
 	local long
 	long=$(printf 'x%.0s' {1..5000})
-	onsocket -s "$(request "${good}Origin: http://\xff\xc2\x9b$long\r\n")" wsupgrade false 2>err >out || true
+	peer send:"$(request "${good}Origin: http://\xff\xc2\x9b$long\r\n")" run wsupgrade false 2>err >out || true
 	[ "$(wc -l <err)" = 1 ]
 	[ "$(wc -c <err)" -lt 400 ]
 	run ! env LC_ALL=C grep -q '[^ -~]' err
@@ -685,7 +685,7 @@ served() {
 
 @test "a log that may not grow any more ends no session, and is no concern of the program's" {
 	head -c 1000 /dev/zero >log
-	run -0 sh -c 'exec "$@" 2>>log' _ onsocket -s "$(request "$good")" prlimit --fsize=1000 wsupgrade -v \
+	run -0 sh -c 'exec "$@" 2>>log' _ peer send:"$(request "$good")" run prlimit --fsize=1000 wsupgrade -v \
 		grep ^SigIgn /proc/self/status
 	[[ $output == "HTTP/1.1 101 "* ]]
 	(((0x${output##*$'\t'} >> 24 & 1) == 0))
@@ -694,11 +694,11 @@ served() {
 
 @test "-v tells who was let in" {
 	TCPREMOTEIP=::1 TCPREMOTEPORT=5 run --separate-stderr \
-		onsocket -s "$(request "${good}Sec-WebSocket-Protocol: chat\r\n" 'GET /a?b HTTP/1.1')" wsupgrade -v -s chat true
+		peer send:"$(request "${good}Sec-WebSocket-Protocol: chat\r\n" 'GET /a?b HTTP/1.1')" run wsupgrade -v -s chat true
 	[ "$stderr" = 'wsupgrade: [::1]:5: 101 /a?b, protocol chat' ]
-	run --separate-stderr onsocket -s "$(request "${good}Sec-WebSocket-Protocol: chat, x\r\n")" wsupgrade -v -s CHAT true
+	run --separate-stderr peer send:"$(request "${good}Sec-WebSocket-Protocol: chat, x\r\n")" run wsupgrade -v -s CHAT true
 	[ "$stderr" = 'wsupgrade: client: 101 /, subprotocols not on offer: chat, x' ]
-	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=5 run --separate-stderr onsocket -s "$(request "$host")" wsupgrade false
+	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=5 run --separate-stderr peer send:"$(request "$host")" run wsupgrade false
 	[[ $stderr == 'wsupgrade: 192.0.2.1:5: 426 '* ]]
 }
 
@@ -747,7 +747,7 @@ used() {
 	[[ $output =~ ^wsupgrade\ \(fittings\)\ [0-9.]+$ ]]
 }
 
-# The client, with onsocket as the server.
+# The client, with peer as the server.
 
 answer='HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: \A\r\n'
 
@@ -755,7 +755,7 @@ answer='HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Up
 client_refuses() {
 	local text=$1
 	shift
-	run --separate-stderr onsocket -c -g -s "$text" -x wsupgrade -c ws://h/x "$@" touch started
+	run --separate-stderr peer client head send:"$text" fin run wsupgrade -c ws://h/x "$@" touch started
 	[ "$status" = 1 ]
 	[ "${#stderr_lines[@]}" = 1 ]
 	[[ $stderr == "wsupgrade: ws://h/x: "* ]]
@@ -763,16 +763,16 @@ client_refuses() {
 }
 
 @test "the client asks, and hands over what comes behind the 101" {
-	onsocket -c -g -s "$answer\r\n\x81\x05hello" -x \
-		wsupgrade -c ws://localhost:9000/chat?x sh -c 'cat <&6 >got; echo back >&7' >out
+	peer client head send:"$answer\r\n\x81\x05hello" fin \
+		run wsupgrade -c ws://localhost:9000/chat?x sh -c 'cat <&6 >got; echo back >&7' >out
 	printf '\x81\x05hello' | cmp - got
 	sed 's/^Sec-WebSocket-Key: [A-Za-z0-9+\/]\{22\}==\r$/KEY/' out >asked
 	printf '%b' 'GET /chat?x HTTP/1.1\r\nHost: localhost:9000\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nKEY\nSec-WebSocket-Version: 13\r\n\r\nback\n' | cmp - asked
 }
 
 @test "so it does byte by byte, on TCP and on pipes" {
-	for kind in -T -P; do
-		onsocket -c $kind -g -b "$answer\r\n\x81\x05hello" -x wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
+	for kind in tcp pipes; do
+		peer client on:$kind head bytes:"$answer\r\n\x81\x05hello" fin run wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
 		printf '\x81\x05hello' | cmp - got
 		grep -q '^GET / HTTP/1.1' out
 	done
@@ -781,15 +781,15 @@ client_refuses() {
 @test "so it does with the smallest buffers, and a server that takes nothing is not waited for" {
 	local long
 	long=$(printf 'x%.0s' {1..3900})
-	onsocket -c -T -B -g -b "${answer}A: b\r\n\r\n\x81\x05hello" -x \
-		wsupgrade -H "A: $long" -H "B: $long" -c "ws://h/$long" sh -c 'cat <&6 >got' >out
+	peer client on:small head bytes:"${answer}A: b\r\n\r\n\x81\x05hello" fin \
+		run wsupgrade -H "A: $long" -H "B: $long" -c "ws://h/$long" sh -c 'cat <&6 >got' >out
 	printf '\x81\x05hello' | cmp - got
 	grep -q "^GET /$long HTTP/1.1" out
 	grep -q "^B: $long"$'\r$' out
-	onsocket -c -T -B -g -s "${answer}A: $long\r\nB: $long\r\nC: $long\r\n\r\n\x81\x05hello" -x \
-		wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
+	peer client on:small head send:"${answer}A: $long\r\nB: $long\r\nC: $long\r\n\r\n\x81\x05hello" fin \
+		run wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
 	printf '\x81\x05hello' | cmp - got
-	run --separate-stderr onsocket -c -T -B -w wsupgrade -t 300ms -H "A: $long" -H "B: $long" -c ws://h/ touch started
+	run --separate-stderr peer client on:small ended run wsupgrade -t 300ms -H "A: $long" -H "B: $long" -c ws://h/ touch started
 	[ "$status" = 1 ]
 	[[ $stderr == 'wsupgrade: ws://h/: write: '*'timed out' ]]
 	[ ! -e started ]
@@ -797,7 +797,7 @@ client_refuses() {
 
 @test "the key is another one each time" {
 	for i in 1 2; do
-		onsocket -c -g wsupgrade -t 50ms -c ws://h/ true 2>/dev/null | grep Key >"key$i"
+		peer client head run wsupgrade -t 50ms -c ws://h/ true 2>/dev/null | grep Key >"key$i"
 	done
 	[ -s key1 ]
 	run ! cmp -s key1 key2
@@ -807,7 +807,7 @@ client_refuses() {
 	not_sanitized
 	command -v strace >/dev/null || skip "no strace"
 	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
-	run -1 --separate-stderr onsocket -c -x strace -qq -o calls -e trace=getrandom -e inject=getrandom:error=ENOSYS \
+	run -1 --separate-stderr peer client fin run strace -qq -o calls -e trace=getrandom -e inject=getrandom:error=ENOSYS \
 		wsupgrade -c ws://h touch started
 	grep -q INJECTED calls
 	[ "$output" = "" ]
@@ -816,21 +816,21 @@ client_refuses() {
 }
 
 @test "-o, -s and -H are sent, the subprotocol chosen is the program's" {
-	onsocket -c -g -s "${answer}Sec-WebSocket-Protocol: b\r\n\r\n" -x \
-		wsupgrade -v -o http://me -s a -s b -H 'Cookie: c=d' -H 'Authorization: x' -c ws://h \
+	peer client head send:"${answer}Sec-WebSocket-Protocol: b\r\n\r\n" fin \
+		run wsupgrade -v -o http://me -s a -s b -H 'Cookie: c=d' -H 'Authorization: x' -c ws://h \
 		sh -c 'echo "$WEBSOCKET_PROTOCOL" >chosen' >out 2>err
 	same chosen b
 	same err 'wsupgrade: ws://h: connected, protocol b'
 	for line in 'Origin: http://me' 'Sec-WebSocket-Protocol: a, b' 'Cookie: c=d' 'Authorization: x'; do
 		grep -qxF "$line"$'\r' out
 	done
-	WEBSOCKET_PROTOCOL=old WEBSOCKET_EXTENSIONS=old onsocket -c -g -s "$answer\r\n" -x wsupgrade -s a -c ws://h \
+	WEBSOCKET_PROTOCOL=old WEBSOCKET_EXTENSIONS=old peer client head send:"$answer\r\n" fin run wsupgrade -s a -c ws://h \
 		sh -c 'echo "${WEBSOCKET_PROTOCOL-none}${WEBSOCKET_EXTENSIONS-none}" >chosen' >out
 	same chosen nonenone
 }
 
 @test "the user's stdin and stdout stay the user's" {
-	run onsocket -c -g -s "$answer\r\n" wsupgrade -c ws://h cat <<<mine
+	run peer client head send:"$answer\r\n" run wsupgrade -c ws://h cat <<<mine
 	[ "${lines[-1]}" = mine ]
 }
 
@@ -858,10 +858,10 @@ client_refuses() {
 @test "interim answers before the 101 are passed over, if they are few" {
 	local early='HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n' many
 	many=$(printf "${early//\\/\\\\}%.0s" {1..10})
-	onsocket -c -g -s "HTTP/1.1 100 Continue\r\n\r\n$early$answer\r\n\x81\x05hello" -x \
-		wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
+	peer client head send:"HTTP/1.1 100 Continue\r\n\r\n$early$answer\r\n\x81\x05hello" fin \
+		run wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
 	printf '\x81\x05hello' | cmp - got
-	onsocket -c -g -s "$many$answer\r\n" wsupgrade -c ws://h true >out
+	peer client head send:"$many$answer\r\n" run wsupgrade -c ws://h true >out
 	client_refuses "$many$early$answer\r\n"
 	[[ $stderr == *'the server does not upgrade: HTTP/1.1 103 Early Hints' ]]
 }
@@ -877,12 +877,12 @@ client_refuses() {
 	client_refuses "${no}Content-Type: text/html\r\n\r\n<html>\n"
 	[[ $stderr == *'HTTP/1.1 403 No' ]]
 	# Not for long: neither a body that does not come, nor one without an end.
-	run --separate-stderr onsocket -c -g -s "$no$text\r\nnot " wsupgrade -c ws://h/x true
+	run --separate-stderr peer client head send:"$no$text\r\nnot " run wsupgrade -c ws://h/x true
 	[[ $stderr == *'HTTP/1.1 403 No (not )' ]]
 	head -c 20000 /dev/zero | tr '\0' a >long
-	run --separate-stderr onsocket -c -T -g -s "$no$text\r\n" -f long wsupgrade -t 20s -c ws://h/x true
+	run --separate-stderr peer client on:tcp head send:"$no$text\r\n" file:long run wsupgrade -t 20s -c ws://h/x true
 	[[ $stderr == *'HTTP/1.1 403 No ('*'aaa...)' ]]
-	run --separate-stderr onsocket -c -P -g -s "$no${text}Content-Length: 3\r\n\r\nnot" wsupgrade -t 20s -c ws://h/x true
+	run --separate-stderr peer client on:pipes head send:"$no${text}Content-Length: 3\r\n\r\nnot" run wsupgrade -t 20s -c ws://h/x true
 	[[ $stderr == *'HTTP/1.1 403 No (not)' ]]
 }
 
@@ -895,21 +895,21 @@ client_refuses() {
 @test "the client warns of a URL with another port than the connection's, if the host is the same or both are this machine" {
 	local url
 	for url in ws://localhost:9/ ws://127.0.0.1:9/ 'ws://[::1]:9/' ws://a.localhost:9/; do
-		run --separate-stderr onsocket -c -T -g -s "$answer\r\n" wsupgrade -c "$url" true
+		run --separate-stderr peer client on:tcp head send:"$answer\r\n" run wsupgrade -c "$url" true
 		[ "$status" = 0 ]
 		[[ $stderr =~ ^"wsupgrade: $url: the connection is to port "[0-9]+$ ]]
 	done
 	for url in ws://localhost/ ws://h:9/ ws://127.h:9/; do
-		run --separate-stderr onsocket -c -T -g -s "$answer\r\n" wsupgrade -c "$url" true
+		run --separate-stderr peer client on:tcp head send:"$answer\r\n" run wsupgrade -c "$url" true
 		[ "$status$stderr" = 0 ]
 	done
 	export TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=443 TCPREMOTEHOST=example.org
 	for url in ws://192.0.2.1:80/ ws://EXAMPLE.org:80/; do
-		run --separate-stderr onsocket -c -P -g -s "$answer\r\n" wsupgrade -c "$url" true
+		run --separate-stderr peer client on:pipes head send:"$answer\r\n" run wsupgrade -c "$url" true
 		[ "$stderr" = "wsupgrade: $url: the connection is to port 443" ]
 	done
 	for url in ws://example.org:443/ ws://localhost:9/ ws://example.org/; do
-		run --separate-stderr onsocket -c -P -g -s "$answer\r\n" wsupgrade -c "$url" true
+		run --separate-stderr peer client on:pipes head send:"$answer\r\n" run wsupgrade -c "$url" true
 		[ "$status$stderr" = 0 ]
 	done
 }
@@ -925,31 +925,31 @@ client_refuses() {
 	[[ $stderr != *secret* ]]
 	refused 403 "$(request "${good}Origin: http://u:secret@h\r\n")"
 	[[ $stderr != *secret* ]]
-	run -127 --separate-stderr onsocket -s "$(request "$good")" wsupgrade ws://u:secret@h/
+	run -127 --separate-stderr peer send:"$(request "$good")" run wsupgrade ws://u:secret@h/
 	[[ $stderr != *secret* ]]
 	[ -n "$stderr" ]
 }
 
 @test "the client does not read a huge or slow answer for ever" {
 	head -c 20000 /dev/zero | tr '\0' a >line
-	run --separate-stderr onsocket -c -g -s 'HTTP/1.1 101 x\r\nA: ' -f line wsupgrade -c ws://h true
+	run --separate-stderr peer client head send:'HTTP/1.1 101 x\r\nA: ' file:line run wsupgrade -c ws://h true
 	[ "$status" = 1 ]
 	[ "$stderr" = 'wsupgrade: ws://h: not an HTTP answer: the head is longer than 16 KiB' ]
-	run --separate-stderr onsocket -c -g -s 'HTTP/1.1 101' wsupgrade -t 100ms -c ws://h true
+	run --separate-stderr peer client head send:'HTTP/1.1 101' run wsupgrade -t 100ms -c ws://h true
 	[ "$status" = 1 ]
 	[[ $stderr == 'wsupgrade: ws://h: no whole answer: '*'timed out' ]]
 	# Nor one that dribbles in: no byte extends the time. What comes for longer is 101 bytes.
-	run --separate-stderr onsocket -c -g -d "HTTP/1.1 101 $(printf %0100d 0)" -x wsupgrade -t 300ms -c ws://h true
+	run --separate-stderr peer client head dribble:"HTTP/1.1 101 $(printf %0100d 0)" fin run wsupgrade -t 300ms -c ws://h true
 	[ "$status" = 1 ]
 	[[ $stderr == 'wsupgrade: ws://h: no whole answer: '*'timed out' ]]
 }
 
 @test "a server that resets or goes while the client asks is told, and runs nothing" {
-	run --separate-stderr onsocket -c -T -g -s 'HTTP/1.1 101' -r wsupgrade -c ws://h touch started
+	run --separate-stderr peer client on:tcp head send:'HTTP/1.1 101' reset run wsupgrade -c ws://h touch started
 	[ "$status" = 1 ]
 	[ "$stderr" = 'wsupgrade: ws://h: no whole answer: Connection reset by peer' ]
-	for kind in -P '' -T; do
-		run --separate-stderr onsocket -c $kind -r wsupgrade -c ws://h touch started
+	for kind in pipes unix tcp; do
+		run --separate-stderr peer client on:$kind reset run wsupgrade -c ws://h touch started
 		[ "$status" = 1 ]
 		[[ $stderr =~ ^'wsupgrade: ws://h: '('write: Broken pipe'|'write: Connection reset by peer'|'no whole answer: ') ]]
 	done
@@ -984,7 +984,7 @@ client_refuses() {
 }
 
 @test "the client looks its program up before it asks" {
-	run -127 --separate-stderr onsocket -c -x wsupgrade -c ws://h no-such-program
+	run -127 --separate-stderr peer client fin run wsupgrade -c ws://h no-such-program
 	[ "$output" = "" ]
 	[ "$stderr" = 'wsupgrade: no-such-program: No such file or directory' ]
 }

@@ -102,7 +102,7 @@ listening() {
 
 @test "EINTR of poll, reads and writes changes nothing" {
 	need_strace
-	serve tcppeer accept echo accept echo
+	serve peer -v accept echo accept echo
 	head -c 1M /dev/urandom >in
 	# Pipes: the loader of dynamic programs reads files and minds being interrupted.
 	for call in poll,ppoll sendto,recvfrom,preadv2,pwritev2; do
@@ -115,7 +115,7 @@ listening() {
 
 @test "a connect that was interrupted is not called again" {
 	need_strace
-	serve tcppeer accept send:hello
+	serve peer -v accept send:hello
 	# The call is done and then said to be interrupted, as a signal does it.
 	strace -qq -o trace -e trace=connect -e inject=connect:signal=CONT:when=1 \
 		portscan-connect -q -p "$port" </dev/null >out
@@ -136,7 +136,7 @@ listening() {
 
 @test "an environment too large for the program is 1 and told" {
 	need_strace
-	serve tcppeer accept rest
+	serve peer -v accept rest
 	run --separate-stderr strace -qq -o trace -e trace=execve -e inject=execve:error=E2BIG \
 		portscan-connect -q -p "$port" echo
 	[ "$status" = 1 ]
@@ -183,7 +183,7 @@ listening() {
 
 @test "the way in holds: an idle relay makes no system call" {
 	need_strace
-	serve tcppeer accept send:hello rest
+	serve peer -v accept send:hello rest
 	mkfifo in
 	exec 8<>in
 	start relay strace -f -o trace portscan-connect -q -p "$port" <&8 8>&-
@@ -199,7 +199,7 @@ listening() {
 
 @test "it starts without a needless system call" {
 	need_strace
-	serve tcppeer accept echo
+	serve peer -v accept echo
 	echo hi | strace -o trace portscan-connect -q -p "$port" | cat >out
 	grep -q hi out
 	# From the first look at the standard descriptors on (the loader is not ours), without the sandbox's.

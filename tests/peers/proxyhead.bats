@@ -16,7 +16,7 @@ front_begin() {
 }
 
 front_await() {
-	await_that tcpcall "$front" open:1
+	await_that peer to:"$front" open
 }
 
 # in_manual LINE: the line stands there; it is printed for the server's port.
@@ -50,7 +50,7 @@ service() {
 }
 
 sees_client() {
-	run -0 tcpcall "$front" from:127.0.0.7 open:1 rest
+	run -0 peer to:"$front" from:127.0.0.7 open rest
 	[[ ${lines[1]} =~ ^"127.0.0.7 "[0-9]+" 127.0.0.1 $front"$ ]] || { tail -n 5 server.err && return 1; }
 }
 
@@ -105,8 +105,8 @@ tells='echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT"'
 	printf 'foreground = yes\npid =\n[c]\nclient = yes\nlocal = 127.0.0.7\naccept = 127.0.0.1:%s\nconnect = 127.0.0.1:%s\n' \
 		"$plain" "$front" >client.conf
 	start client stunnel client.conf
-	await_that tcpcall "$plain" open:1
-	run -0 tcpcall "$plain" open:1 rest
+	await_that peer to:"$plain" open
+	run -0 peer to:"$plain" open rest
 	[[ ${lines[1]} =~ ^"127.0.0.7 "[0-9]+" 127.0.0.1 $front"$ ]]
 }
 
@@ -132,7 +132,7 @@ tells='echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT"'
 	serve wshub -v --proxy --console --fan-out
 	front_begin
 	haproxy_start "server one 127.0.0.1:$port send-proxy-v2"
-	run -0 tcpcall "$front" from:127.0.0.7 open:1 'send:GET / HTTP/1.1\r\nHost: h\r\n\r\n' rest
+	run -0 peer to:"$front" from:127.0.0.7 open 'send:GET / HTTP/1.1\r\nHost: h\r\n\r\n' rest
 	[[ ${lines[1]} == 'HTTP/1.1 200 OK'* ]]
 	await server.err '127\.0\.0\.7:[0-9]+'
 }

@@ -29,7 +29,7 @@ setup_file() {
 	drop_in websocket@chat.py.service Service User=ws-chat
 	drop_in websocket@quick.service Service ExecStart= "$(sed -n 's|tcpaccept|& -t 0|; s|%i|app|; /^ExecStart=/p' "$tree/usr/local/lib/systemd/system/websocket@.service")"
 	ln -s app "$tree/usr/local/bin/other"
-	cp "$TOOLS/tcpcall" "$tree/usr/local/bin"
+	cp "$TOOLS/peer" "$tree/usr/local/bin"
 	"$BATS_TEST_DIRNAME/systemd-boot" "$tree" >"$BATS_FILE_TMPDIR/pid1" 2>"$BATS_FILE_TMPDIR/boot.err" 3>&- &
 	echo $! >"$BATS_FILE_TMPDIR/boot"
 	await_that eval '[ -s "$BATS_FILE_TMPDIR/pid1" ] || gone "$(cat "$BATS_FILE_TMPDIR/boot")"'
@@ -211,7 +211,7 @@ is() {
 	booted
 	inside systemctl start websocket-app.socket
 	[ "$(echo user | client 9001 -m 1)" = ws-app ]
-	inside tcpcall 9001 open:300 fin rest
+	inside peer to:9001 open:300 fin rest
 	[ "$(echo hello | client 9001 -m 1)" = hello ]
 	is websocket-app.socket ActiveState active
 	start client saying wait 9001 -v -q never

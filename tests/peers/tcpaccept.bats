@@ -50,7 +50,7 @@ stop_injected() {
 	await "$err" '^Listening on'
 	await "$err" '/sock'
 	[ "$(portscan-connect -q -p "$port" </dev/null)" = "TCP 127.0.0.1" ]
-	run -0 tcpcall 0 to:"$PWD/sock" open:1 rest
+	run -0 peer to:"$PWD/sock" open rest
 	[ "${lines[1]}" = "IPC " ]
 }
 

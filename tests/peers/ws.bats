@@ -48,7 +48,7 @@ client() {
 	chmod +x "$BATS_TEST_TMPDIR/app"
 	echo "127.0.0.1:$port stream tcp wait $(id -un) $BIN/wshub wshub -v $BATS_TEST_TMPDIR/app" >"$BATS_TEST_TMPDIR/inetd.conf"
 	start inetd inetd -i "$BATS_TEST_TMPDIR/inetd.conf"
-	await_that tcpcall "$port" open:1
+	await_that peer to:"$port" open
 	await_that children "$pid" wshub
 	pids+=("$(children "$pid" wshub)") # what inetd has started outlives it
 	run portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1 </dev/null

@@ -1,0 +1,718 @@
+/*
+ * peer: a TCP peer that does the steps of its command line, one after another.
+ *
+ *     peer [-v] STEP...                      a client, or a server of the listening socket fd 3
+ *     peer [-v] STEP... run PROG [ARG...]    the peer of a program on a connection of its own
+ *
+ *     peer to:9000 open:3 send:'hello\n' fin rest
+ *     portscan-bind peer -v accept send:'hello\n' fin rest
+ *     peer on:tcp send:'hello\n' fin run cat
+ *
+ * A step acts on every open connection in the order in which they were opened. What is received goes to
+ * stdout. With -v each step says a line on stdout when it is done (`sent 6', `fin', `rest 0'; the counts of
+ * all connections added), and what is received is dropped. TEXT may have \n \r \t \0 \\ \xHH.
+ *
+ * Connections:
+ *     to:ADDR      connect to this port, IP address (127.0.0.1) or path of a UNIX socket
+ *     from:ADDR    connect from this IP address
+ *     room:N       connections opened from here on have a receive buffer (SO_RCVBUF) of N bytes
+ *     open[:N]     open N (1) more; says `open N', how many are open now
+ *     accept       close all, and accept one from fd 3
+ *     last         the steps up to the next `open', `accept' or `close' act on the last connection only
+ *     churn:N      N times: connect, send some bytes or none, reset
+ *     fill         fill the backlog of fd 3 so that the next client's SYN is dropped
+ *     unlisten     close fd 3
+ * Sending:
+ *     send:TEXT    send TEXT; that the other side has closed or reset is no error
+ *     bytes:TEXT   send TEXT byte by byte
+ *     dribble:TEXT send a byte every 20 ms until something comes back
+ *     file:FILE    send what is in FILE
+ *     push         send until nothing more is taken for 200 ms
+ *     echo         send back what comes, until the end
+ *     fin          half-close
+ * Receiving:
+ *     into:FILE    what is received from here on goes to FILE
+ *     take:N       receive exactly N bytes
+ *     sip:N        the same, 4 KiB at a time with a pause of 100 ms before each
+ *     back         receive as many bytes as were pushed
+ *     recv         receive once; says `recv TEXT'
+ *     line         receive a line; at the end of the stream print `end' or `reset' instead
+ *     head         receive an HTTP head; \A in a later TEXT is the Sec-WebSocket-Accept for its key
+ *     rest         receive until the end; a reset is printed as `reset'
+ * The rest:
+ *     reset        close so that the other side sees a reset
+ *     close        close
+ *     say:TEXT     print TEXT as a line
+ *     await:FILE   wait until FILE exists
+ *     hold         do nothing more until killed
+ *     limit:N      exit with 124 (and kill the program) N seconds from here; otherwise after 60
+ * For a program that is run:
+ *     on:KIND      the connection is a pair of UNIX sockets (unix), TCP over 127.0.0.1 (tcp), the same with
+ *                  the smallest buffers (small), or two pipes (pipes)
+ *     client       the program has it on fds 6 and 7 instead of 0 and 1
+ *     stderr       the program's stderr is the connection too
+ *     ended        wait until the program has ended
+ *
+ * After each of its sends `run' waits until the program has read all of it, has answered or has ended. After
+ * the last step it receives the rest, and exits with the program's status, or 128 + n for signal n.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ws/handshake.h"
+
+enum { LISTENER = 3, MAX = 20000, CHUNK = 65536, FILL_MAX = 64, FILL_MS = 100, PUSH_MS = 200, SIP_SIZE = 4096, SIP_MS = 100,
+	DRIBBLE_MS = 20, TAKEN_MS = 2000, TICK_MS = 10, LIMIT_S = 60 };
+
+enum step { TO, FROM, ROOM, OPEN, ACCEPT, LAST, CHURN, FILL, UNLISTEN, SEND, BYTES, DRIBBLE, SEND_FILE, PUSH, ECHO_BACK,
+	FIN, INTO, TAKE, SIP, BACK, RECV, LINE, HEAD, REST, RESET, CLOSE, SAY, AWAIT, HOLD, LIMIT, ENDED, ON, CLIENT, STDERR };
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+	struct sockaddr_un local;
+};
+
+static int conns[MAX];
+static size_t first, count;
+static union address to, from;
+static uint16_t port;
+static int room;
+static long long pushed;
+static bool verbose, was_reset;
+static FILE *sink;
+static char bytes[CHUNK], head[CHUNK];
+static size_t head_size;
+
+/* The program that is run, what it is run on, and the peer's copy of the program's end. */
+static struct {
+	char **argv;
+	pid_t pid;
+	bool client, with_stderr;
+	char kind;
+	int in, out; /* the program's */
+	int way_out; /* the peer's second pipe */
+} program = {.kind = 'u', .in = -1, .out = -1, .way_out = -1};
+
+static void __attribute__((noreturn))
+fail(const char *what)
+{
+	fprintf(stderr, "peer: %s: %s\n", what, strerror(errno));
+	if (program.pid > 0)
+		(void)kill(program.pid, SIGKILL);
+	exit(program.argv == NULL ? 1 : 125);
+}
+
+static void
+too_late(int number)
+{
+	static const char message[] = "peer: too late\n";
+
+	(void)number;
+	(void)!write(STDERR_FILENO, message, sizeof message - 1);
+	if (program.pid > 0)
+		(void)kill(program.pid, SIGKILL);
+	_exit(124);
+}
+
+/* Receives at most size bytes into bytes[] and the sink; 0 at the end, which sets was_reset. */
+static size_t
+receive(int fd, size_t size)
+{
+	ssize_t n = read(fd, bytes, size < sizeof bytes ? size : sizeof bytes);
+
+	if (n < 0 && errno != ECONNRESET)
+		fail("receive");
+	was_reset = n < 0;
+	n = was_reset ? 0 : n;
+	if (sink != NULL && (fwrite(bytes, 1, (size_t)n, sink) != (size_t)n || fflush(sink) != 0))
+		fail("write");
+	return (size_t)n;
+}
+
+static bool
+readable(int fd, int ms)
+{
+	return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, ms) == 1;
+}
+
+/* Addresses and connections. */
+
+static void
+ip_parse(const char *text, union address *a)
+{
+	memset(a, 0, sizeof *a);
+	a->any.sa_family = strchr(text, ':') == NULL ? AF_INET : AF_INET6;
+	if (inet_pton(a->any.sa_family, text, a->any.sa_family == AF_INET ? (void *)&a->v4.sin_addr : &a->v6.sin6_addr) != 1)
+		fail(text);
+}
+
+static void
+destination_set(const char *text)
+{
+	if (text[strspn(text, "0123456789")] == '\0') {
+		port = (uint16_t)strtoul(text, NULL, 10);
+	} else if (text[0] == '/') {
+		memset(&to, 0, sizeof to);
+		to.local.sun_family = AF_UNIX;
+		(void)snprintf(to.local.sun_path, sizeof to.local.sun_path, "%s", text);
+	} else {
+		ip_parse(text, &to);
+	}
+}
+
+static int
+connected(void)
+{
+	int fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (to.any.sa_family != AF_UNIX)
+		to.v4.sin_port = htons(port);
+	if (room != 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+	if (fd < 0 || (from.any.sa_family != AF_UNSPEC && bind(fd, &from.any, sizeof from.v6) != 0))
+		fail("bind");
+	if (connect(fd, &to.any, to.any.sa_family == AF_UNIX ? sizeof to.local : sizeof to.v6) != 0)
+		fail("connect");
+	return fd;
+}
+
+static void
+open_more(unsigned long more)
+{
+	for (; more > 0 && count < MAX; more--)
+		conns[count++] = connected();
+	first = 0;
+	printf("open %zu\n", count);
+}
+
+static void
+accept_one(void)
+{
+	for (first = 0; count > 0;)
+		(void)close(conns[--count]);
+	conns[count++] = accept4(LISTENER, NULL, NULL, SOCK_CLOEXEC);
+	if (conns[0] < 0)
+		fail("accept");
+}
+
+static void
+disconnect(int fd, bool reset)
+{
+	struct linger now = {.l_onoff = 1};
+
+	if (reset)
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+	(void)close(fd);
+	if (program.way_out >= 0)
+		(void)close(program.way_out);
+	program.way_out = -1;
+}
+
+/* Some are reset before the server has read, some while it writes. */
+static void
+churn(unsigned long n)
+{
+	static const size_t sizes[] = {CHUNK, 0, 1, CHUNK, 2, 0};
+
+	for (; n > 0; n--) {
+		int fd = connected();
+
+		if (sizes[n % 6] != 0)
+			(void)send(fd, bytes, sizes[n % 6], MSG_DONTWAIT);
+		if (n % 2 == 0)
+			(void)recv(fd, bytes, 1, MSG_DONTWAIT);
+		disconnect(fd, true);
+	}
+}
+
+static void
+backlog_fill(void)
+{
+	struct sockaddr_storage at;
+	socklen_t size = sizeof at;
+
+	if (getsockname(LISTENER, (struct sockaddr *)&at, &size) != 0 || listen(LISTENER, 0) != 0)
+		fail("fill");
+	for (int i = 0; i < FILL_MAX; i++) {
+		int fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+		if (fd < 0 || (connect(fd, (struct sockaddr *)&at, size) != 0 && errno != EINPROGRESS))
+			fail("fill");
+		if (poll(&p, 1, FILL_MS) == 0) {
+			(void)close(fd);
+			return;
+		}
+	}
+	errno = ENOBUFS;
+	fail("fill");
+}
+
+/* The program that is run. */
+
+static void
+buffers_shrink(int fd)
+{
+	const int least = 1;
+
+	if (program.kind == 's' && (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof least) != 0
+	    || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least) != 0))
+		fail("setsockopt");
+}
+
+static void
+tcp_pair(int ends[2])
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof a;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	buffers_shrink(listener); /* accepted sockets inherit it */
+	if (bind(listener, (struct sockaddr *)&a, size) != 0 || listen(listener, 1) != 0
+	    || getsockname(listener, (struct sockaddr *)&a, &size) != 0)
+		fail("listen");
+	ends[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	buffers_shrink(ends[0]);
+	if (connect(ends[0], (struct sockaddr *)&a, size) != 0)
+		fail("connect");
+	ends[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	(void)close(listener);
+}
+
+static void
+program_connect(void)
+{
+	int ends[2], back[2];
+
+	if (program.kind == 'p') {
+		if (pipe2(ends, O_CLOEXEC) != 0 || pipe2(back, O_CLOEXEC) != 0)
+			fail("pipe");
+		program.in = ends[0];
+		program.way_out = ends[1];
+		conns[count++] = back[0];
+		program.out = back[1];
+		return;
+	}
+	if (program.kind != 'u')
+		tcp_pair(ends);
+	else if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		fail("socketpair");
+	conns[count++] = ends[0];
+	program.in = program.out = ends[1];
+}
+
+static void
+program_start(void)
+{
+	int lowest = program.client ? 6 : 0, in, out;
+
+	program_connect();
+	program.pid = fork();
+	if (program.pid == 0) {
+		(void)signal(SIGPIPE, SIG_DFL);
+		in = fcntl(program.in, F_DUPFD_CLOEXEC, 10);
+		out = fcntl(program.out, F_DUPFD_CLOEXEC, 10);
+		if (dup2(in, lowest) < 0 || dup2(out, lowest + 1) < 0 || (program.with_stderr && dup2(in, 2) < 0))
+			_exit(125);
+		(void)execvp(program.argv[0], program.argv);
+		perror(program.argv[0]);
+		_exit(127);
+	}
+	if (program.out != program.in)
+		(void)close(program.out);
+}
+
+static bool
+program_ended(void)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	return waitid(P_PID, (id_t)program.pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
+/* Waits until the program has read all, has answered or has ended. */
+static void
+taken_await(int fd)
+{
+	int unread = 0;
+
+	for (int turn = 0; program.in >= 0 && turn < TAKEN_MS; turn++) {
+		if (ioctl(program.in, FIONREAD, &unread) != 0 || unread == 0 || readable(fd, 0) || program_ended())
+			return;
+		(void)usleep(1000);
+	}
+}
+
+/* Receives the rest; returns the exit status. */
+static int
+program_finish(void)
+{
+	int status = 0;
+
+	(void)close(program.in);
+	while (count == 1 && receive(conns[0], sizeof bytes) > 0)
+		;
+	if (was_reset && !program.client)
+		fprintf(stderr, "peer: receive: %s\n", strerror(ECONNRESET));
+	if (count == 1)
+		disconnect(conns[0], false);
+	(void)waitpid(program.pid, &status, 0);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Sending. */
+
+static int
+way_out(int fd)
+{
+	return program.way_out >= 0 ? program.way_out : fd;
+}
+
+static long long
+send_all(int fd, const char *data, size_t size)
+{
+	size_t sent = 0;
+
+	while (sent < size) {
+		ssize_t n = write(way_out(fd), data + sent, size - sent);
+
+		if (n < 0)
+			break;
+		sent += (size_t)n;
+	}
+	taken_await(fd);
+	return (long long)sent;
+}
+
+/* Byte by byte; a dribble waits before each and ends when something has come. */
+static long long
+send_slowly(int fd, const char *data, size_t size, bool dribble)
+{
+	size_t i = 0;
+
+	for (; i < size && !(dribble && readable(fd, DRIBBLE_MS)); i++)
+		if (dribble ? write(way_out(fd), data + i, 1) != 1 : send_all(fd, data + i, 1) != 1)
+			break;
+	return (long long)i;
+}
+
+static long long
+send_file(int fd, const char *path)
+{
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	long long all = 0;
+
+	if (file < 0)
+		fail(path);
+	for (ssize_t n; (n = read(file, bytes, sizeof bytes)) > 0;)
+		all += send_all(fd, bytes, (size_t)n);
+	(void)close(file);
+	return all;
+}
+
+static long long
+push(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	pushed = 0;
+	memset(bytes, 'p', sizeof bytes);
+	while (poll(&p, 1, PUSH_MS) == 1) {
+		ssize_t n = send(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+
+		if (n < 0 && errno != EAGAIN)
+			fail("push");
+		pushed += n > 0 ? n : 0;
+	}
+	return pushed;
+}
+
+static long long
+echo(int fd)
+{
+	long long all = 0;
+
+	for (size_t n; (n = receive(fd, sizeof bytes)) > 0;)
+		all += send_all(fd, bytes, n);
+	return all;
+}
+
+static void
+half_close(int fd)
+{
+	(void)(program.way_out >= 0 ? close(program.way_out) : shutdown(fd, SHUT_WR));
+	program.way_out = -1;
+}
+
+/* Receiving. */
+
+static long long
+take(int fd, long long all, size_t most, int pause_ms)
+{
+	for (size_t left = (size_t)all, n; left > 0; left -= n) {
+		(void)poll(NULL, 0, pause_ms);
+		n = receive(fd, left < most ? left : most);
+		if (n == 0) {
+			errno = was_reset ? ECONNRESET : ENODATA;
+			fail("take");
+		}
+	}
+	return all;
+}
+
+static void
+line(int fd)
+{
+	do {
+		if (receive(fd, 1) == 0) {
+			puts(was_reset ? "reset" : "end");
+			break;
+		}
+	} while (bytes[0] != '\n');
+}
+
+static void
+head_take(int fd)
+{
+	size_t n = 1;
+
+	for (head_size = 0; n > 0 && memmem(head, head_size, "\r\n\r\n", 4) == NULL && head_size < sizeof head; head_size += n) {
+		n = receive(fd, sizeof head - head_size);
+		memcpy(head + head_size, bytes, n);
+	}
+}
+
+static long long
+rest(int fd)
+{
+	long long all = 0;
+
+	for (size_t n; (n = receive(fd, sizeof bytes)) > 0;)
+		all += (long long)n;
+	if (was_reset && !verbose)
+		puts("reset");
+	return all;
+}
+
+/* Writes the bytes of one character or escape, moves *text past it and returns how many there are. */
+static size_t
+unescape(const char **text, char *out)
+{
+	static const char names[] = "rnt0", meant[] = "\r\n\t", key[] = "\r\nSec-WebSocket-Key: ";
+	const char *p = *text, *found;
+
+	*text += *p == '\\' && p[1] != '\0' ? 2 : 1;
+	*out = *p;
+	if (*text == p + 1)
+		return 1;
+	if (p[1] == 'A') {
+		found = memmem(head, head_size, key, sizeof key - 1);
+		memset(out, '?', HANDSHAKE_ACCEPT_SIZE);
+		if (found != NULL)
+			handshake_accept(found + sizeof key - 1, out);
+		return HANDSHAKE_ACCEPT_SIZE;
+	}
+	if (p[1] == 'x') {
+		char hex[3] = {p[2], p[3], '\0'};
+
+		*text = p + 2 + strlen(hex);
+		*out = (char)strtoul(hex, NULL, 16);
+		return 1;
+	}
+	found = strchr(names, p[1]);
+	*out = found == NULL ? p[1] : meant[found - names];
+	return 1;
+}
+
+/* A step of one connection; returns what -v counts. */
+static long long
+one_do(enum step step, int fd, const char *text, const char *data, size_t size)
+{
+	switch (step) {
+	case SEND: return send_all(fd, data, size);
+	case BYTES: return send_slowly(fd, data, size, false);
+	case DRIBBLE: return send_slowly(fd, data, size, true);
+	case SEND_FILE: return send_file(fd, text);
+	case PUSH: return push(fd);
+	case ECHO_BACK: return echo(fd);
+	case TAKE: return take(fd, strtoll(text, NULL, 10), sizeof bytes, 0);
+	case SIP: return take(fd, strtoll(text, NULL, 10), SIP_SIZE, SIP_MS);
+	case BACK: return take(fd, pushed, sizeof bytes, 0);
+	case RECV: return (long long)receive(fd, sizeof bytes);
+	case LINE: line(fd); break;
+	case HEAD: head_take(fd); break;
+	case REST: return rest(fd);
+	case FIN: half_close(fd); break;
+	case RESET: case CLOSE: disconnect(fd, step == RESET); break;
+	default: break;
+	}
+	return 0;
+}
+
+/* A step of every connection; returns what -v counts. */
+static long long
+each_do(enum step step, const char *text)
+{
+	char *data = malloc(strlen(text) * HANDSHAKE_ACCEPT_SIZE + 1);
+	size_t size = 0;
+	long long all = 0;
+
+	for (const char *p = text; *p != '\0';)
+		size += unescape(&p, data + size);
+	was_reset = false;
+	for (size_t i = first; i < count; i++)
+		all += one_do(step, conns[i], text, data, size);
+	if (step == RESET || step == CLOSE) {
+		count = first;
+		first = 0;
+	}
+	free(data);
+	return all;
+}
+
+static void
+hold(void)
+{
+	(void)alarm(0);
+	if (verbose)
+		puts("holding");
+	for (;;)
+		(void)pause();
+}
+
+/* Returns what -v counts. */
+static long long
+step_do(enum step step, char *text)
+{
+	unsigned long n = strtoul(text, NULL, 10);
+
+	if (program.argv != NULL && program.pid == 0 && step < ON && step != INTO && step != LIMIT)
+		program_start();
+	switch (step) {
+	case TO: destination_set(text); break;
+	case FROM: ip_parse(text, &from); break;
+	case ROOM: room = (int)n; break;
+	case OPEN: open_more(*text == '\0' ? 1 : n); break;
+	case ACCEPT: accept_one(); break;
+	case LAST: first = count == 0 ? 0 : count - 1; break;
+	case CHURN: churn(n); break;
+	case FILL: backlog_fill(); break;
+	case UNLISTEN: (void)close(LISTENER); break;
+	case INTO:
+		sink = fopen(text, "we");
+		if (sink == NULL)
+			fail(text);
+		break;
+	case SAY: puts(text); break;
+	case AWAIT:
+		while (access(text, F_OK) != 0)
+			(void)poll(NULL, 0, TICK_MS);
+		break;
+	case HOLD: hold(); break;
+	case LIMIT: (void)alarm((unsigned)n); break;
+	case ON: program.kind = text[0]; break;
+	case CLIENT: program.client = true; break;
+	case STDERR: program.with_stderr = true; break;
+	case ENDED:
+		while (!program_ended())
+			(void)poll(NULL, 0, 1);
+		break;
+	default: return each_do(step, text);
+	}
+	return 0;
+}
+
+/* The steps, and what -v says when they are done; # stands for the count. */
+static const struct {
+	const char *name, *said;
+} steps[] = {
+	[TO] = {"to:", NULL}, [FROM] = {"from:", NULL}, [ROOM] = {"room:", NULL}, [OPEN] = {"open", NULL},
+	[ACCEPT] = {"accept", "accepted"}, [LAST] = {"last", NULL}, [CHURN] = {"churn:", "churned"},
+	[FILL] = {"fill", "full"}, [UNLISTEN] = {"unlisten", "unlistening"},
+	[SEND] = {"send:", "sent #"}, [BYTES] = {"bytes:", "sent #"}, [DRIBBLE] = {"dribble:", "sent #"},
+	[SEND_FILE] = {"file:", "sent #"}, [PUSH] = {"push", "pushed #"}, [ECHO_BACK] = {"echo", "echoed #"}, [FIN] = {"fin", "fin"},
+	[INTO] = {"into:", NULL}, [TAKE] = {"take:", "took #"}, [SIP] = {"sip:", "took #"}, [BACK] = {"back", "back #"},
+	[RECV] = {"recv", "recv"}, [LINE] = {"line", NULL}, [HEAD] = {"head", "head"}, [REST] = {"rest", "rest #"},
+	[RESET] = {"reset", "reset"}, [CLOSE] = {"close", "closed"},
+	[SAY] = {"say:", NULL}, [AWAIT] = {"await:", "awaited"}, [HOLD] = {"hold", NULL}, [LIMIT] = {"limit:", NULL},
+	[ON] = {"on:", NULL}, [CLIENT] = {"client", NULL}, [STDERR] = {"stderr", NULL}, [ENDED] = {"ended", "ended"},
+};
+
+static void
+report(enum step step, long long n)
+{
+	const char *said = steps[step].said;
+
+	if (!verbose || said == NULL)
+		return;
+	printf("%.*s", (int)strcspn(said, "#"), said);
+	if (step == RECV)
+		printf(" %.*s", (int)n, bytes);
+	else if (strchr(said, '#') != NULL)
+		printf("%lld%s", n, was_reset ? " reset" : "");
+	putchar('\n');
+}
+
+static void
+step_read(char *argument)
+{
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		const char *name = steps[i].name;
+		size_t size = strlen(name);
+		bool takes = name[size - 1] == ':', may = i == OPEN && argument[size] == ':';
+
+		if (strncmp(argument, name, size) == 0 && (takes || may || argument[size] == '\0')) {
+			report((enum step)i, step_do((enum step)i, argument + size + may));
+			return;
+		}
+	}
+	fprintf(stderr, "peer: %s: no such step\n", argument);
+	exit(2);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct rlimit files;
+	int i = 1, end;
+
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGALRM, too_late);
+	(void)alarm(LIMIT_S);
+	ip_parse("127.0.0.1", &to);
+	verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
+	sink = verbose ? NULL : stdout;
+	i += verbose;
+	for (end = i; end < argc && strcmp(argv[end], "run") != 0; end++)
+		;
+	if (end < argc - 1)
+		program.argv = argv + end + 1;
+	else if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	for (; i < end; i++)
+		step_read(argv[i]);
+	if (program.argv == NULL)
+		return 0;
+	if (program.pid == 0)
+		program_start();
+	return program_finish();
+}
