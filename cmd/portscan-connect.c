@@ -36,7 +36,12 @@ enum {
 	LAST_ACK_MS = 1000,    /* and nothing of the last bytes */
 	POLL_MS = 10,
 	DURATION_MAX = 24 * 60 * 60 * 1000,
+	/* With --wait, the pause before the list is tried again; each is twice as long as the one before. */
+	PAUSE_MS = 10,
+	PAUSE_MS_MAX = 500,
 };
+
+enum { KEY_WAIT = OPTION_LONG, KEY_IDLE };
 
 static const struct option_row rows[] = {
 	{'l', "lockstep", NULL, "send a line, wait for its reply, print it; and so on"},
@@ -48,6 +53,8 @@ static const struct option_row rows[] = {
 	{'p', "ports", "LIST", "ports to try in order (9000-9998)"},
 	{'t', "timeout", "TIME", "limit for each attempt (3s)"},
 	{'T', "total", "TIME", "limit for the whole scan (none)"},
+	{KEY_WAIT, "wait", "TIME", "as -T, and try again until then"},
+	{KEY_IDLE, "idle", "TIME", "end after stdin if nothing comes for TIME (never)"},
 };
 
 static const struct usage usage = {
@@ -67,10 +74,18 @@ struct scan {
 	int family;
 	int64_t attempt_ms;
 	int64_t deadline;
+	int64_t idle_ms; /* 0: any time */
+	bool total, wait; /* which option set the deadline */
 	bool named; /* host is a name, not a numeric address */
 	bool lockstep;
 	bool quiet;
 	bool verbose;
+
+	/* Why it failed. */
+	int resolve_error; /* of getaddrinfo() */
+	int error;         /* errno of the last attempt, */
+	bool temporary;    /* of one at least that may succeed later */
+	unsigned late_at;  /* the port at which the deadline passed */
 };
 
 static void
@@ -117,28 +132,50 @@ options_read(struct scan *scan, int argc, char **argv)
 			scan->attempt_ms = (int64_t)option_duration(1, DURATION_MAX);
 			break;
 		case 'T':
+		case KEY_WAIT:
 			scan->deadline = clock_ms() + (int64_t)option_duration(1, DURATION_MAX);
+			*(key == KEY_WAIT ? &scan->wait : &scan->total) = true;
+			break;
+		case KEY_IDLE:
+			scan->idle_ms = (int64_t)option_duration(1, DURATION_MAX);
 			break;
 		}
 	}
 }
 
+/* Whether the name may come to resolve. */
+static bool
+resolves_later(int error)
+{
+	switch (error) {
+	case EAI_NONAME:
+	case EAI_AGAIN:
+	case EAI_FAIL:
+#ifdef EAI_NODATA
+	case EAI_NODATA:
+#endif
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Returns NULL if the host has no address; errno tells more if the error is EAI_SYSTEM. */
 static struct addrinfo *
 host_resolve(struct scan *scan)
 {
 	struct addrinfo want = {.ai_family = scan->family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
 	struct addrinfo *found;
-	int error = getaddrinfo(scan->host, NULL, &want, &found);
 
-	scan->named = error == EAI_NONAME;
+	scan->resolve_error = getaddrinfo(scan->host, NULL, &want, &found);
+	scan->named = scan->resolve_error == EAI_NONAME;
 	if (scan->named) {
 		want.ai_flags = 0;
-		error = getaddrinfo(scan->host, NULL, &want, &found);
+		scan->resolve_error = getaddrinfo(scan->host, NULL, &want, &found);
 	}
-	if (error != 0)
-		die(STATUS_FAILED, "%s: %s", quoted(scan->host),
-		    error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
-	return found;
+	scan->error = errno;
+	scan->temporary = resolves_later(scan->resolve_error);
+	return scan->resolve_error == 0 ? found : NULL;
 }
 
 /* The outcome of a connect that is under way: 0 or its errno. After EINTR the
@@ -193,9 +230,27 @@ connect_to(const struct address *to, int64_t deadline)
 	return -1;
 }
 
+/* Whether the server may come to accept: it does not run yet, nor perhaps its network. */
+static bool
+is_temporary(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case ETIMEDOUT:
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+	case ENETUNREACH:
+	case ENETDOWN:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* One port of every address of the host. */
 static int
-port_try(const struct scan *scan, const struct addrinfo *hosts, uint16_t port)
+port_try(struct scan *scan, const struct addrinfo *hosts, uint16_t port)
 {
 	for (const struct addrinfo *host = hosts; host != NULL; host = host->ai_next) {
 		struct address to = {.size = host->ai_addrlen};
@@ -208,34 +263,67 @@ port_try(const struct scan *scan, const struct addrinfo *hosts, uint16_t port)
 		fd = connect_to(&to, deadline < scan->deadline ? deadline : scan->deadline);
 		if (fd >= 0)
 			return fd;
+		scan->error = errno;
+		scan->temporary |= is_temporary(errno);
 		address_text(&to, text);
 		if (scan->verbose)
-			warn("%s: %s", text, strerror(errno));
-		if (clock_until(scan->deadline) == 0)
-			die(STATUS_FAILED, "%s: no port accepted in time: at %u of %s", quoted(scan->host),
-			    (unsigned)port, quoted(scan->ports));
+			warn("%s: %s", text, strerror(scan->error));
+		if (clock_until(scan->deadline) == 0) {
+			scan->late_at = port;
+			return -1;
+		}
 	}
 	return -1;
 }
 
+/* Returns the socket, or -1 if no port of the list accepts. */
 static int
-ports_scan(const struct scan *scan, const struct addrinfo *hosts)
+ports_scan(struct scan *scan, const struct addrinfo *hosts)
 {
 	for (size_t r = 0; r < scan->range_count; r++) {
 		for (unsigned port = scan->ranges[r].first; port <= scan->ranges[r].last; port++) {
 			int fd = port_try(scan, hosts, (uint16_t)port);
 
-			if (fd >= 0) {
-				if (!scan->quiet)
-					log_info("Bound to %u", port);
+			if (fd >= 0 && !scan->quiet)
+				log_info("Bound to %u", port);
+			if (fd >= 0 || scan->late_at != 0)
 				return fd;
-			}
-			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-				die(STATUS_FAILED, "socket: %s", strerror(errno));
+			if (scan->error == EMFILE || scan->error == ENFILE || scan->error == ENOMEM || scan->error == ENOBUFS)
+				die(STATUS_FAILED, "socket: %s", strerror(scan->error));
 		}
 	}
-	die(STATUS_FAILED, "%s: no port accepts in %s: %s", quoted(scan->host), quoted(scan->ports),
-	    strerror(errno));
+	return -1;
+}
+
+static void __attribute__((noreturn))
+scan_fail(const struct scan *scan)
+{
+	const char *host = quoted(scan->host), *ports = quoted(scan->ports);
+
+	if (scan->resolve_error != 0)
+		die(STATUS_FAILED, "%s: %s", host,
+		    scan->resolve_error == EAI_SYSTEM ? strerror(scan->error) : gai_strerror(scan->resolve_error));
+	if (scan->late_at != 0 && !scan->wait)
+		die(STATUS_FAILED, "%s: no port accepted in time: at %u of %s", host, scan->late_at, ports);
+	die(STATUS_FAILED, "%s: no port accepts in %s: %s", host, ports, strerror(scan->error));
+}
+
+/* Resolves the host and scans its ports, with --wait again and again. */
+static int
+server_find(struct scan *scan)
+{
+	for (int pause = PAUSE_MS;; pause = pause < PAUSE_MS_MAX / 2 ? 2 * pause : PAUSE_MS_MAX) {
+		struct addrinfo *hosts = host_resolve(scan);
+		int fd = hosts == NULL ? -1 : ports_scan(scan, hosts), left = clock_until(scan->deadline);
+
+		if (hosts != NULL)
+			freeaddrinfo(hosts);
+		if (fd >= 0)
+			return fd;
+		if (!scan->wait || left == 0 || !scan->temporary)
+			scan_fail(scan);
+		(void)poll(NULL, 0, pause < left ? pause : left);
+	}
 }
 
 static bool
@@ -282,6 +370,8 @@ struct relay {
 	struct endpoint from_server, to_server;
 	bool server_told; /* that no more will come */
 	bool one_socket;  /* stdin and stdout are the two ways of one connection */
+	int64_t idle_ms;  /* how long the server may be silent after stdin; 0 for any time */
+	int64_t silent_since;
 	uint64_t taken;   /* bytes that the server has acknowledged, */
 	int64_t taken_at; /* and when it did so last */
 };
@@ -402,8 +492,27 @@ relay_status(struct relay *r)
 	return STATUS_FAILED;
 }
 
+/* Nothing has come since stdin ended, or since the last bytes, for so long: that is the end of the answer. */
+static void
+server_idle(struct relay *r, bool moved)
+{
+	if (moved || !r->to_server.ended)
+		r->silent_since = clock_ms();
+	else if (clock_ms() - r->silent_since >= r->idle_ms)
+		r->from_server.ended = true;
+}
+
+/* How long to wait for something to move. */
 static int
-relay_run(int fd, bool verbose)
+relay_patience(const struct relay *r)
+{
+	if (r->out.ended)
+		return LAST_STDIN_MS;
+	return r->idle_ms != 0 && r->to_server.ended ? clock_until(r->silent_since + r->idle_ms) : -1;
+}
+
+static int
+relay_run(int fd, const struct scan *scan)
 {
 	static unsigned char up_bytes[RELAY_SIZE], down_bytes[RELAY_SIZE];
 	struct buffer up = buffer_over(up_bytes, sizeof up_bytes);
@@ -413,13 +522,14 @@ relay_run(int fd, bool verbose)
 		.out = endpoint_over(STDOUT_FILENO, true, &down),
 		.from_server = {.fd = fd, .kind = ENDPOINT_SOCKET, .buffer = &down},
 		.to_server = {.fd = fd, .kind = ENDPOINT_SOCKET, .sink = true, .same_socket = &r.from_server, .buffer = &up},
+		.idle_ms = scan->idle_ms,
 	};
 	struct endpoint *const ports[] = {&r.in, &r.out, &r.from_server, &r.to_server};
 	const char *partial;
 
 	r.one_socket = r.out.kind == ENDPOINT_SOCKET && fds_same(STDIN_FILENO, STDOUT_FILENO);
 	partial = sandbox_enter(SANDBOX_UNSENT);
-	if (partial != NULL && verbose)
+	if (partial != NULL && scan->verbose)
 		warn("sandbox: %s", partial);
 	for (;;) {
 		int status, moved;
@@ -428,11 +538,13 @@ relay_run(int fd, bool verbose)
 		status = relay_status(&r);
 		if (status >= 0)
 			return status;
-		moved = endpoints_wait(ports, sizeof ports / sizeof *ports, r.out.ended ? LAST_STDIN_MS : -1, NULL);
+		moved = endpoints_wait(ports, sizeof ports / sizeof *ports, relay_patience(&r), NULL);
 		if (moved < 0 && errno != EINTR)
 			die(STATUS_FAILED, "poll: %s", strerror(errno));
 		if (moved >= 0 && r.out.ended)
 			server_ended(&r, moved > 0);
+		else if (moved >= 0 && r.idle_ms != 0)
+			server_idle(&r, moved > 0);
 	}
 }
 
@@ -509,7 +621,6 @@ main(int argc, char **argv)
 	static struct scan scan = {
 		.host = "127.0.0.1", .family = AF_UNSPEC, .attempt_ms = 3000, .deadline = CLOCK_NEVER,
 	};
-	struct addrinfo *hosts;
 	int fd;
 
 	fds_open_standard();
@@ -517,14 +628,16 @@ main(int argc, char **argv)
 	options_read(&scan, argc, argv);
 	if (scan.lockstep && argv[optind] != NULL)
 		usage_refuse("--lockstep takes no program");
-	hosts = host_resolve(&scan);
-	fd = ports_scan(&scan, hosts);
-	freeaddrinfo(hosts);
+	if (scan.wait && scan.total)
+		usage_refuse("--wait and --total: there is one limit");
+	if (scan.idle_ms != 0 && (scan.lockstep || argv[optind] != NULL))
+		usage_refuse("--idle is for the relay");
+	fd = server_find(&scan);
 	if (argv[optind] != NULL)
 		return program_run(&scan, fd, argv + optind);
 	/* A reader of stdout that has gone ends us with 1, whether a write found it or poll. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* And a file that may not grow is told as an error. */
 	(void)signal(SIGXFSZ, SIG_IGN);
-	return scan.lockstep ? lockstep_run(fd) : relay_run(fd, scan.verbose);
+	return scan.lockstep ? lockstep_run(fd) : relay_run(fd, &scan);
 }

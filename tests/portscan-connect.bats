@@ -89,6 +89,52 @@ closed=2-4
 	[ "$SECONDS" -lt 30 ]
 }
 
+@test "--wait tries again until somebody accepts, and says nothing meanwhile" {
+	port=$(portscan-bind -q -p 0)
+	start client portscan-connect -v --wait 20 -p "$closed,$port"
+	client=$pid
+	await_that eval '(($(grep -c refused client.err) >= 12))'
+	start server portscan-bind -p "$port" tcppeer accept send:hello
+	ended "$client"
+	[ "$status" = 0 ]
+	[ "$(cat client.out)" = hello ]
+	SECONDS=0
+	run -1 --separate-stderr portscan-connect --wait 300ms -p "$closed" </dev/null
+	[ "$stderr" = "portscan-connect: 127.0.0.1: no port accepts in 2-4: Connection refused" ]
+	# 0, 10, 30, 70, 150 and 300 ms
+	run -1 --separate-stderr portscan-connect -v --wait 300ms -p 2 </dev/null
+	(($(grep -c '127.0.0.1:2: Connection refused' <<<"$stderr") <= 6))
+	((SECONDS < 10))
+}
+
+@test "--wait waits for a port that does not answer, and for a name" {
+	peer full fill await:go unlisten
+	await full.out '^full'
+	start client portscan-connect -v -t 50ms --wait 20 -p "$port"
+	client=$pid
+	await client.err 'timed out'
+	: >go
+	await client.err 'refused'
+	start server portscan-bind -p "$port" tcppeer accept send:hello
+	ended "$client"
+	[ "$status $(cat client.out)" = "0 hello" ]
+	alone_run '127.0.0.1 localhost' '
+		portscan-bind -p 9000 tcppeer accept send:hello 2>bound >/dev/null &
+		portscan-connect -q --wait 20 -a late.test -p 9000 & client=$!
+		until awk "/^voluntary/ { exit \$2 < 5 }" /proc/$client/status && grep -qs Bound bound; do sleep 0.01; done
+		echo "127.0.0.1 late.test" >>hosts
+		wait $client; echo " $?"'
+	[ "$output" = "hello 0" ]
+}
+
+@test "--wait ends at once where waiting is in vain" {
+	SECONDS=0
+	run -1 --separate-stderr portscan-connect --wait 1h -a fe80::1 -p 9000 </dev/null
+	[[ "$stderr" == "portscan-connect: fe80::1: no port accepts in 9000: Invalid argument" ]]
+	run -1 --separate-stderr portscan-connect --wait 1h -6 -a 127.0.0.1 -p 9000 </dev/null
+	((SECONDS < 10))
+}
+
 @test "every address of a name is tried, and -4 and -6 choose among them" {
 	alone_run $'127.0.0.1 here.test\n::1 here.test' '
 		portscan-bind -a ::1 -p 9000 peer -v accept send:six accept send:six >/dev/null 2>err &
@@ -372,6 +418,34 @@ late() {
 	[ "$status" = 0 ]
 	[ "$output" = bye ]
 	[ "$stderr" = "" ]
+}
+
+@test "--idle ends it with 0 when stdin has ended and nothing comes, and not before" {
+	peer server accept recv send:answer hold
+	mkfifo in
+	start client sh -c 'exec "$@" <in' _ portscan-connect -q --idle 50ms -p "$port"
+	client=$pid
+	exec 8>in
+	await server.out '^accepted'
+	# Longer than that.
+	read -rt 0.2 <> <(:) || true
+	echo late >&8
+	exec 8>&-
+	ended "$client"
+	[ "$status $(cat client.out)" = "0 answer" ]
+	[ ! -s client.err ]
+	# What the server has not taken yet is no silence.
+	stop_all
+	head -c 16M /dev/zero >in.16M
+	peer server accept await:go rest hold
+	portscan-connect -q --idle 50ms -p "$port" <in.16M >out 2>err 3>&- &
+	relay=$!
+	pids+=($!)
+	await_that stalled
+	: >go
+	ended "$relay"
+	[ "$status" = 0 ]
+	await server.out '^rest 16777216$'
 }
 
 @test "a reset is 1 and told, and what came before it is delivered" {
