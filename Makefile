@@ -17,7 +17,9 @@ RESOLVER_LIBC ?= shared
 RESOLVERS := portscan-connect wsprobe
 
 LIB := $(wildcard lib/base/*.c lib/sys/*.c lib/http/*.c lib/ws/*.c lib/csv/*.c lib/serve/*.c)
-PROGRAMS := $(basename $(notdir $(wildcard cmd/*.c)))
+# A program is cmd/NAME.c, or all of cmd/NAME/.
+PROGRAMS := $(sort $(basename $(notdir $(filter-out %.h,$(wildcard cmd/*)))))
+sources_of = $(basename $(or $(wildcard cmd/$1/*.c),cmd/$1.c))
 UNITS := $(basename $(notdir $(wildcard tests/unit/*.c)))
 TOOLS := $(basename $(notdir $(wildcard tests/tools/*.c)))
 # tests/bench/peer-X.c is what ours is measured beside; it needs X's header.
@@ -95,16 +97,16 @@ $(B)/$1/fittings.a: $$(LIB:%.c=$(B)/$1/%.o)
 	$$(call run,AR,$$(AR)) rcs $$@ $$^
 endef
 
-# $1 program, $2 its source without .c, $3 its libc
+# $1 program, $2 its sources without .c, $3 its libc
 define program
-$1: $(B)/$3/$2.o $(B)/$3/fittings.a $(B)/libc
+$1: $(2:%=$(B)/$3/%.o) $(B)/$3/fittings.a $(B)/libc
 	@mkdir -p $$(@D)
-	$$(call run,LD,$$(CC)) $$(CFLAGS) $$(ALL_LDFLAGS) $$(LDFLAGS_$3) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(LIBS_$(notdir $2)) $$(END_$3)
+	$$(call run,LD,$$(CC)) $$(CFLAGS) $$(ALL_LDFLAGS) $$(LDFLAGS_$3) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(LIBS_$(notdir $1)) $$(END_$3)
 endef
 
 libc_of = $(if $(filter $(RESOLVERS),$1),$(RESOLVER_LIBC),$(LIBC))
 $(foreach libc,$(LIBCS),$(eval $(call objects,$(libc))))
-$(foreach p,$(PROGRAMS),$(eval $(call program,$(B)/bin/$p,cmd/$p,$(call libc_of,$p))))
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(B)/bin/$p,$(call sources_of,$p),$(call libc_of,$p))))
 $(foreach p,$(UNITS),$(eval $(call program,$(B)/unit/$p,tests/unit/$p,$(LIBC))))
 $(foreach p,$(TOOLS),$(eval $(call program,$(B)/tools/$p,tests/tools/$p,$(call libc_of,$p))))
 $(foreach p,$(BENCHES),$(eval $(call program,$(B)/bench/$p,tests/bench/$p,shared)))
@@ -259,7 +261,7 @@ afl:
 # make calls short, interrupted or unready and take memory away; every system call
 # failing in turn; disks that are full; limits reached while serving. The long
 # forms; `check` has short ones.
-$(foreach p,$(PROGRAMS),$(eval $(call program,$(B)/dynamic/$p,cmd/$p,shared)))
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(B)/dynamic/$p,$(call sources_of,$p),shared)))
 $(B)/faults/%.so: tests/faults/%.c Makefile $(B)/settings
 	@mkdir -p $(@D)
 	$(call run,LD,$(CC)) $(filter-out -Wpedantic,$(WARN)) -D_GNU_SOURCE -O2 -shared -fPIC -o $@ $<

@@ -13,7 +13,8 @@ make_here() {
 	mkdir -p "$root/opt/it/bin" "$root/opt/it/share/zsh"
 	(umask 077 && make_here install >/dev/null && make_here install >/dev/null)
 	cd "$root/opt/it"
-	for name in "$BATS_TEST_DIRNAME"/../cmd/*.c; do
+	for name in "$BATS_TEST_DIRNAME"/../cmd/*; do
+		[[ $name != *.h ]] || continue
 		name=$(basename "$name" .c)
 		[ -x "bin/$name" ]
 		[ -f "share/man/man1/$name.1" ]
@@ -53,7 +54,7 @@ make_here() {
 	git -C "$BATS_TEST_DIRNAME/.." rev-parse HEAD >/dev/null 2>&1 || skip "not a git checkout"
 	tarball=$(make -s -C "$BATS_TEST_DIRNAME/.." dist | tail -n 1)
 	tar -tzf "$BATS_TEST_DIRNAME/../$tarball" >"$BATS_TEST_TMPDIR/list"
-	for file in Makefile README.md cmd/wsframe.c tests/run man/fittings.7; do
+	for file in Makefile README.md cmd/wsframe/wsframe.c tests/run man/fittings.7; do
 		grep -q "^fittings-[0-9.]*/$file\$" "$BATS_TEST_TMPDIR/list"
 	done
 }

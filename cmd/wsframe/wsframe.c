@@ -1,0 +1,269 @@
+/* wsframe: WebSocket messages <-> the lines, netstrings or bytes of a program. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/option.h"
+#include "base/status.h"
+#include "base/strbuf.h"
+#include "filter.h"
+#include "serve/session.h"
+#include "sys/address.h"
+#include "sys/alarm.h"
+#include "sys/clock.h"
+#include "sys/connection.h"
+#include "sys/fds.h"
+#include "sys/sandbox.h"
+#include "sys/signals.h"
+
+enum {
+	CLIENT_IN = 6, /* UCSPI client */
+	CLIENT_OUT = 7,
+	SIGNAL_TURNS = 32, /* turns that may pass before a signal is noticed */
+	DAY_MS = 24 * 60 * 60 * 1000,
+	OPTION_REPLACE = OPTION_LONG,
+};
+
+static const struct option_row rows[] = {
+	{'v', "verbose", NULL, "say how the session ends"},
+	{'b', "binary", NULL, "bytes instead of lines, no records"},
+	{'0', "nul", NULL, "records end with NUL instead of newline"},
+	{'n', "netstring", NULL, "records are netstrings"},
+	{'T', "types", NULL, "with -n: each payload begins with its type, t or b"},
+	{'M', "max", "SIZE", "largest message from the peer (16M), 0 for any"},
+	{'k', "ping", "TIME", "ping after so long without a byte (30s), 0 for never"},
+	{'w', "close-wait", "TIME", "patience at the end, at each step (2s)"},
+	{OPTION_REPLACE, "replace", NULL, "U+FFFD for what is not UTF-8 in the program's text"},
+	{'c', "client", NULL, "be the client, network on fds 6 and 7; with -e: mask"},
+	{'q', "quiet-time", "TIME", "client: close when stdin has ended and no message came for so long (1s);\n"
+	                            "                            `never', and the default with -m: only the peer closes"},
+	{'m', "messages", "COUNT", "client: close after so many messages"},
+	{'d', "decode", NULL, "filter: frames on stdin to records on stdout"},
+	{'e', "encode", NULL, "filter: records on stdin to frames on stdout"},
+};
+
+USAGE_FIRST static const struct usage usage = {
+	.program = "wsframe",
+	.synopsis = "[-v] [-b | -0 | -n [-T]] [-M max] [-k ping] [-w close-wait] [--replace] prog [arg...]\n"
+	            "-c [same options] prog [arg...]\n"
+	            "-c [same options] [-q quiet-time] [-m count]\n"
+	            "-d [-c] [-b | -0 | -n [-T]] [-M max]\n"
+	            "-e [-c] [-b | -0 | -n [-T]] [-M max] [--replace]",
+	.summary = "Runs prog behind a WebSocket on fds 0 and 1 (with -c, 6 and 7): each message\n"
+	           "is a line on its stdin, each line of its stdout a text message.",
+	.rows = rows,
+	.count = sizeof rows / sizeof *rows,
+};
+
+struct settings {
+	struct session_options session;
+	bool decode, encode;
+	bool binary, nul, netstring, types;
+	bool max_given;
+	const char *live, *prog_less; /* an option given that only a connection, or only a client without prog, has */
+};
+
+static int64_t
+quiet_time(void)
+{
+	if (strcmp(optarg, "never") == 0)
+		return CLOCK_NEVER;
+	return (int64_t)option_duration(0, DAY_MS);
+}
+
+static void
+option_take(struct settings *set, int key)
+{
+	if (key == 'k' || key == 'w')
+		set->live = key == 'k' ? "--ping" : "--close-wait";
+	if (key == 'q' || key == 'm')
+		set->live = set->prog_less = key == 'q' ? "--quiet-time" : "--messages";
+	switch (key) {
+	case 'v': set->session.verbose = true; break;
+	case 'b': set->binary = true; break;
+	case '0': set->nul = true; break;
+	case 'n': set->netstring = true; break;
+	case 'T': set->types = true; break;
+	case 'c': set->session.client = true; break;
+	case 'd': set->decode = true; break;
+	case 'e': set->encode = true; break;
+	case OPTION_REPLACE: set->session.replace = true; break;
+	case 'k': set->session.ping_ms = (int64_t)option_duration(0, DAY_MS); break;
+	case 'w': set->session.wait_ms = (int64_t)option_duration(1, DAY_MS); break;
+	case 'q':
+		set->session.quiet_ms = quiet_time();
+		set->session.quiet_given = true;
+		break;
+	case 'm': set->session.count = option_number(1, INT64_MAX); break;
+	case 'M':
+		set->session.max = option_size(0, INT64_MAX);
+		set->max_given = true;
+		break;
+	}
+}
+
+static void
+options_check(const struct settings *set)
+{
+	bool filter = set->decode || set->encode;
+
+	if (set->binary + set->nul + set->netstring > 1)
+		usage_refuse("only one of --binary, --nul and --netstring");
+	if (set->types && !set->netstring)
+		usage_refuse("--types goes with --netstring");
+	if (set->netstring && set->session.max == 0)
+		usage_refuse("--max: 0: netstrings need a limit, their messages are held whole");
+	if (set->session.replace && (set->binary || set->decode))
+		usage_refuse("--replace is for text that is sent");
+	if (set->decode && set->encode)
+		usage_refuse("--decode or --encode, not both");
+	if (filter && set->live != NULL)
+		usage_refuse("%s is not for filters", set->live);
+	if (filter && set->session.program != NULL)
+		usage_refuse("filters take no program");
+	if (!filter && !set->session.client && set->session.program == NULL)
+		usage_refuse("no program to run");
+	if (set->prog_less != NULL && (!set->session.client || set->session.program != NULL))
+		usage_refuse("%s is for a client without a program", set->prog_less);
+}
+
+static void
+options_read(struct settings *set, int argc, char **argv)
+{
+	for (int key; (key = option_next(&usage, argc, argv)) != -1;)
+		option_take(set, key);
+	set->session.program = argv[optind] == NULL ? NULL : argv + optind;
+	options_check(set);
+	if (set->session.count != 0 && !set->session.quiet_given)
+		set->session.quiet_ms = CLOCK_NEVER; /* who counts messages waits for them */
+	set->session.mode = set->binary ? RECORD_BYTES : set->nul ? RECORD_NUL : !set->netstring ? RECORD_LINE
+	    : set->types ? RECORD_TYPED : RECORD_NETSTRING;
+}
+
+/* The client's connection is not the program's; and no diagnostics may get into the server's. */
+static void
+net_guard(const struct settings *set)
+{
+	const char *fault = set->session.client ? NULL : connection_fault();
+
+	if (fault != NULL)
+		usage_refuse("%s", fault);
+	if (!set->session.client) {
+		fds_guard_stderr();
+		return;
+	}
+	for (int fd = CLIENT_IN; fd <= CLIENT_OUT; fd++)
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+			usage_refuse("no connection on fds 6 and 7: portscan-connect makes one");
+}
+
+/* Many of us share a log: each line says whose client it is about. */
+static void
+client_name_lines(void)
+{
+	static char name[sizeof "wsframe: " + ADDRESS_TEXT_SIZE];
+	struct strbuf t = {.at = name, .room = sizeof name - 1};
+	const char *ip = getenv("TCPREMOTEIP"), *port = getenv("TCPREMOTEPORT");
+
+	if (ip == NULL || port == NULL)
+		return;
+	strbuf_put_string(&t, strchr(ip, ':') == NULL ? "wsframe: " : "wsframe: [");
+	strbuf_put_string(&t, ip);
+	strbuf_put_string(&t, strchr(ip, ':') == NULL ? ":" : "]:");
+	strbuf_put_string(&t, port);
+	if (!t.cut)
+		log_name(name);
+}
+
+static void
+signals_begin(void)
+{
+	int numbers[5] = {SIGTERM, SIGINT, SIGCHLD};
+	size_t count = 3;
+	struct sigaction hangup = {0};
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sigaction(SIGHUP, NULL, &hangup) != 0 || hangup.sa_handler != SIG_IGN)
+		numbers[count++] = SIGHUP;
+	if (alarm_take())
+		numbers[count++] = SIGALRM;
+	signals_catch(numbers, count);
+}
+
+/* A service manager may stop the program together with us: our own signal is the cause then. */
+static void
+signals_look(struct session *s)
+{
+	bool stop = signals_take(SIGTERM);
+
+	stop = signals_take(SIGINT) || stop;
+	stop = signals_take(SIGHUP) || stop;
+	if (stop)
+		session_stop(s);
+	if (signals_take(SIGCHLD))
+		session_reap(s);
+}
+
+/* A wait that fails persistently would make this loop spin. */
+static void
+session_run(struct session *s)
+{
+	struct endpoint *endpoints[SESSION_ENDPOINTS];
+
+	session_endpoints(s, endpoints);
+	for (unsigned turns = 1;; turns++) {
+		int64_t now = clock_ms();
+		int moved;
+
+		signals_look(s);
+		if (!session_step(s, now))
+			return;
+		moved = endpoints_wait(endpoints, SESSION_ENDPOINTS, alarm_until(session_deadline(s), now),
+		    signals_wait_mask());
+		if (moved < 0 && errno != EINTR)
+			die(STATUS_FAILED, "poll: %s", strerror(errno));
+		/* A wait that finds a descriptor ready lets no signal in. */
+		if (turns % SIGNAL_TURNS == 0)
+			signals_let_in();
+		if (!session_moved(s, moved))
+			die(STATUS_FAILED, "no memory for the connection: %s", strerror(ENOMEM));
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct settings set = {
+		.session = {.max = 16 << 20, .ping_ms = 30000, .wait_ms = 2000, .quiet_ms = 1000},
+	};
+	static struct flows_storage storage;
+	static struct session s;
+	bool client;
+	const char *partial;
+
+	fds_open_standard();
+	options_read(&set, argc, argv);
+	client = set.session.client;
+	if (set.session.program == NULL)
+		(void)signal(SIGXFSZ, SIG_IGN); /* stdout may be a file that may not grow: an error to tell */
+	if (set.decode)
+		return filter_decode(set.session.mode, set.session.max);
+	if (set.encode)
+		return filter_encode(set.session.mode, set.max_given ? set.session.max : 0, client, set.session.replace);
+	net_guard(&set);
+	if (!client)
+		client_name_lines();
+	signals_begin();
+	session_begin(&s, &set.session, client ? CLIENT_IN : STDIN_FILENO, client ? CLIENT_OUT : STDOUT_FILENO, &storage,
+	    clock_ms());
+	/* The program runs, or never will: from here on we only move bytes. */
+	partial = sandbox_enter(SANDBOX_PARENT | SANDBOX_REOPENS | SANDBOX_ALARM | SANDBOX_OFTEN);
+	if (partial != NULL && set.session.verbose)
+		warn("sandbox: %s", partial);
+	session_run(&s);
+	return session_result(&s);
+}

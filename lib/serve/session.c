@@ -1,0 +1,766 @@
+#include "serve/session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "serve/session_peer.h"
+#include "sys/child.h"
+#include "sys/clock.h"
+#include "sys/fds.h"
+#include "sys/progress.h"
+
+enum {
+	FULL_READ = 64 << 10, /* a pipe's first size: a program that fills it gets a larger one */
+	POLL_MS = 50,         /* how often to look whether the program has emptied its pipe */
+	ANSWER_STEPS = 10,    /* of -w: the most that messages may put off the end after our Close */
+};
+
+/* The peer sends nothing more: what the event was, and what the state machine wants. */
+static void
+peer_end(struct session *s, enum end_reason end_reason, unsigned actions)
+{
+	peer_input_drop(s);
+	if (end_reason != END_NONE)
+		s->end_reason = end_reason;
+	peer_act(s, actions);
+}
+
+static void
+peer_ended(struct session *s)
+{
+	enum end_reason end_reason = s->lost ? END_LOST : END_EOF;
+	bool open = end_reason_open(s);
+
+	if (open && s->lost)
+		warn("peer: %s", s->lost_why);
+	else if (open)
+		warn("peer: ended without a Close");
+	peer_end(s, open ? end_reason : END_NONE, s->lost ? ws_reset(&s->conn) : ws_eof(&s->conn));
+}
+
+static bool
+code_is_good(unsigned code)
+{
+	return code == CLOSE_NORMAL || code == CLOSE_GOING_AWAY || code == CLOSE_NO_CODE;
+}
+
+static bool
+messages_are_enough(const struct session *s)
+{
+	return s->options->count != 0 && s->flows.in.messages >= s->options->count;
+}
+
+/* Records of stdin that the peer's Close leaves unsent: lost, unless a user types them. */
+static bool
+stdin_is_left(const struct session *s)
+{
+	if (has_program(s) || s->on_terminal || !end_reason_open(s) || messages_are_enough(s))
+		return false;
+	return s->peer_out.moved < s->records_until || buffer_held(&s->flows.from_child) > 0
+	    || program_unsent(&s->prog) > 0;
+}
+
+static void
+peer_closes(struct session *s, const struct reader_event *e)
+{
+	bool echo = close_put(s) && e->code == s->conn.code, open = end_reason_open(s);
+
+	if (stdin_is_left(s)) {
+		warn("stdin: the peer closed before all of it was sent");
+		s->failed = true;
+	}
+	if (s->options->verbose || (s->options->client && !code_is_good(e->code) && !echo)) {
+		if (e->code == CLOSE_NO_CODE)
+			warn("peer: closed without a code");
+		else
+			warn("peer: closed with %u%s%s", e->code, e->chunk.size > 0 ? ": " : "",
+			    quoted_bytes(e->chunk.at, e->chunk.size));
+	}
+	peer_end(s, open ? END_CLOSED : END_NONE, ws_event(&s->conn, e));
+}
+
+/* What the peer sent is an HTTP request that no wsupgrade has answered. */
+static bool
+peer_speaks_http(const struct session *s)
+{
+	const struct buffer *rx = &s->flows.rx;
+	size_t n = buffer_held(rx);
+
+	return s->flows.in.taken == 0 && n > 0 && memcmp(buffer_head(rx), "GET ", n < 4 ? n : 4) == 0
+	    && !s->options->client && getenv("GATEWAY_INTERFACE") == NULL;
+}
+
+static const char *
+hint_of(const struct session *s, unsigned code)
+{
+	return peer_speaks_http(s) ? " (an HTTP request: is wsupgrade missing?)" : flows_hint(code);
+}
+
+static void
+peer_fails(struct session *s, const struct reader_event *e)
+{
+	bool open = end_reason_open(s);
+
+	if (open || s->options->verbose)
+		warn("peer: %s (%u)%s", e->why, e->code, hint_of(s, e->code));
+	if (open)
+		s->wrong = e->why;
+	peer_end(s, open ? END_PROTOCOL : END_NONE, ws_event(&s->conn, e));
+}
+
+/* Returns whether there is room for more of what came. */
+static bool
+to_child_grow(struct session *s)
+{
+	static const struct reader_event no_memory = {
+		.kind = READER_FAIL, .code = CLOSE_TOO_BIG, .why = "a message over the memory that there is",
+	};
+	enum flows_growth growth = flows_to_child_grow(&s->flows);
+
+	if (growth == FLOWS_NO_MEMORY)
+		peer_fails(s, &no_memory);
+	return growth != FLOWS_ENOUGH;
+}
+
+static void
+frames_to_prog(struct session *s)
+{
+	struct flows *f = &s->flows;
+	struct reader_event e;
+
+	while (!peer_over(s)) {
+		enum reader_kind kind = frames_to_records_step(&f->in, &f->rx, &f->to_child, &e);
+
+		if (kind == READER_PING) {
+			if ((ws_event(&s->conn, &e) & WS_PONG) != 0 && !s->lost)
+				peer_pong(s, &e.chunk);
+		} else if (kind == READER_CLOSE) {
+			peer_closes(s, &e);
+		} else if (kind == READER_FAIL) {
+			peer_fails(s, &e);
+		} else if (kind == READER_FULL) {
+			if (!to_child_grow(s))
+				break;
+		} else if (kind == READER_MORE && s->peer_in.ended) {
+			peer_ended(s);
+		} else if (kind == READER_MORE) {
+			break;
+		}
+	}
+	s->prog.in.withheld = f->in.records.held;
+	if (messages_are_enough(s)) {
+		s->output_over = true;
+		end_reason_set(s, END_PROGRAM, CLOSE_NORMAL);
+	}
+}
+
+/* The program's output has ended, or what can be sent of it. */
+static void
+output_end(struct session *s)
+{
+	s->output_over = true;
+	s->output_at = s->now;
+	if (s->prog.out.error != 0) {
+		warn("%s: %s", has_program(s) ? "the program's stdout" : "stdin", strerror(s->prog.out.error));
+		s->failed = true;
+		end_reason_set(s, END_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
+	}
+	end_reason_set(s, END_PROGRAM, CLOSE_NORMAL);
+}
+
+/* After a signal a user's stdin is not read on, nor can a program's record that fills the buffer. */
+static bool
+no_more_read(const struct session *s)
+{
+	return !has_program(s) || buffer_room(&s->flows.from_child) == 0;
+}
+
+static void
+bad_output(struct session *s, enum records_to_frames_kind kind, const char *why)
+{
+	const char *what = has_program(s) ? s->options->program[0] : "stdin";
+	const char *unit = s->options->mode == RECORD_LINE ? "line" : "record";
+
+	if (kind == ENCODE_BAD_TEXT)
+		why = "not UTF-8";
+	warn("%s: %s %" PRIu64 ": %s", quoted(what), unit, s->flows.out.records.number + 1, why);
+	s->output_over = true;
+	end_reason_set(s, END_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
+}
+
+static enum record_decoder_want
+want_of(const struct session *s)
+{
+	if (s->end_reason == END_SIGNAL)
+		return RECORD_WHOLE;
+	if (s->prog.out.ended)
+		return RECORD_END;
+	return buffer_held(&s->flows.from_child) == FLOWS_SIZE ? RECORD_ALL : RECORD_WHOLE;
+}
+
+static enum records_to_frames_kind
+frame_next(struct session *s, const char **why)
+{
+	struct flows *f = &s->flows;
+	enum records_to_frames_kind kind =
+	    records_to_frames_step(&f->out, &f->from_child, want_of(s), &f->tx, peer_key(s), why);
+
+	if (kind == ENCODE_FRAMED) {
+		flows_key_used(f);
+		s->records_until = s->peer_out.moved + buffer_held(&f->tx) + f->out.zero_copy_left;
+		s->asked = f->in.messages;
+	}
+	if (kind == ENCODE_FULL && f->out.zero_copy_left == 0 && flows_tx_grow(f) == FLOWS_GROWN)
+		return ENCODE_FRAMED;
+	return kind;
+}
+
+static void
+prog_to_frames(struct session *s)
+{
+	enum records_to_frames_kind kind = ENCODE_FRAMED;
+	struct buffer *from = &s->flows.from_child;
+	const char *why = NULL;
+
+	if (peer_controls_flush(s) || close_put(s))
+		kind = ENCODE_FULL;
+	while (kind == ENCODE_FRAMED && !s->output_over)
+		kind = frame_next(s, &why);
+	if (s->output_over)
+		return;
+	/* A record that is not whole wants the room in front of it. */
+	if (kind == ENCODE_MORE && buffer_room(from) == 0)
+		buffer_pack(from);
+	if (kind == ENCODE_MORE && (s->prog.out.ended || (s->end_reason == END_SIGNAL && no_more_read(s))))
+		output_end(s);
+	if (kind != ENCODE_MORE && kind != ENCODE_FULL)
+		bad_output(s, kind, why);
+}
+
+static void
+stdout_failed(struct session *s)
+{
+	if (s->prog.in.error == 0)
+		return; /* given up, at the second signal */
+	s->failed = true;
+	if (s->prog.in.error == EPIPE) {
+		end_reason_overrule(s, END_NO_STDOUT, CLOSE_GOING_AWAY);
+	} else {
+		warn("stdout: %s", strerror(s->prog.in.error));
+		end_reason_overrule(s, END_NO_STDOUT, CLOSE_INTERNAL_ERROR);
+	}
+}
+
+/* EPIPE is no error of a program's stdin: it may ignore its input. */
+static void
+to_child_failed(struct session *s)
+{
+	int error = s->prog.in.error;
+
+	s->flows.in.discard = true;
+	s->flows.in.records.held = s->prog.in.withheld = 0;
+	if (!has_program(s)) {
+		stdout_failed(s);
+	} else if (error != 0 && error != EPIPE) {
+		warn("the program's stdin: %s", strerror(error));
+		s->failed = true;
+		end_reason_set(s, END_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
+	}
+}
+
+/* Discards output for a closed destination, so that it cannot block the other direction. */
+static void
+drop_undeliverable(struct session *s)
+{
+	struct flows *f = &s->flows;
+
+	if (s->conn.state != WS_CLOSED && !(s->conn.state == WS_FINISHING && s->conn.flushed)) {
+		if (s->peer_in.ended && s->peer_in.error != 0)
+			peer_lose(s, strerror(s->peer_in.error));
+		if (s->peer_out.ended)
+			peer_lose(s, s->peer_out.error == EPIPE ? "ended without a Close" : strerror(s->peer_out.error));
+	}
+	if (s->prog.in.ended && !f->in.discard)
+		to_child_failed(s);
+	if (f->in.discard)
+		buffer_take(&f->to_child, buffer_held(&f->to_child));
+	if (s->output_over && f->out.zero_copy_left == 0)
+		buffer_take(&f->from_child, buffer_held(&f->from_child));
+	if (s->conn.state == WS_FINISHING)
+		buffer_take(&f->rx, buffer_held(&f->rx));
+}
+
+/* A client without program: nothing came for -q since its last record went out. */
+static bool
+quiet(struct session *s)
+{
+	if (messages_are_enough(s) || s->options->quiet_ms == 0)
+		return true;
+	if (s->options->quiet_ms == CLOCK_NEVER)
+		return false;
+	if (s->peer_out.moved < s->records_until)
+		s->output_at = s->now;
+	return turn_due(s, later(s->message_at, s->output_at) + s->options->quiet_ms);
+}
+
+/* Whether it is time for our Close. */
+static bool
+close_is_due(struct session *s)
+{
+	switch (s->end_reason) {
+	case END_NONE:
+		return false;
+	case END_NOT_STARTED:
+	case END_BAD_OUTPUT:
+	case END_NO_STDOUT:
+		return true;
+	case END_PROGRAM:
+		if (!s->output_over)
+			return false;
+		if (!has_program(s))
+			return quiet(s) || peer_over(s);
+		return s->prog.reaped || turn_due(s, s->output_at + s->options->wait_ms);
+	case END_SIGNAL:
+		return s->output_over;
+	default:
+		return s->output_over || !has_program(s);
+	}
+}
+
+/* A user who did not ask for -q may have waited for an answer. */
+static void
+quiet_tell(const struct session *s)
+{
+	if (s->end_reason == END_PROGRAM && !has_program(s) && !s->options->quiet_given && s->options->count == 0
+	    && !peer_over(s) && s->flows.in.messages == s->asked)
+		warn("no message came within 1 s after the end of stdin (use -q or -m to wait longer)");
+}
+
+/* Our Close, unless the rest of a frame still blocks the way: the peer must take some of that from time to time. */
+static void
+close_begin(struct session *s)
+{
+	s->due_at = s->due_at == 0 ? s->now : s->due_at;
+	s->output_over = true;
+	if (s->flows.out.zero_copy_left != 0) {
+		int64_t patience = s->end_reason == END_PROGRAM || s->end_reason == END_BAD_OUTPUT
+		    ? stall_ms(s) : s->options->wait_ms;
+
+		if (turn_due(s, later(s->due_at, s->sent_at) + patience))
+			peer_lose(s, "does not read");
+		return;
+	}
+	quiet_tell(s);
+	if (s->end_reason == END_PROGRAM && s->prog.reaped && s->prog.wait_status != 0)
+		s->code = CLOSE_INTERNAL_ERROR;
+	peer_act(s, ws_close(&s->conn, s->code));
+}
+
+/* Nothing more is sent, received, or written to a stdout of our own. */
+static void
+session_cut(struct session *s)
+{
+	if (s->conn.state == WS_CLOSE_SENT)
+		peer_lose(s, "no answer to our Close");
+	peer_act(s, ws_reset(&s->conn));
+	if (!has_program(s))
+		s->prog.in.ended = true;
+}
+
+/* The closing handshake goes on. */
+static void
+hang_up(struct session *s)
+{
+	if (s->signal_at != 0 && turn_due(s, s->signal_at + s->options->wait_ms))
+		session_cut(s);
+	if (!close_put(s) && !s->lost && close_is_due(s))
+		close_begin(s);
+	if (close_put(s) && !s->conn.flushed && !s->lost && !endpoint_pending(&s->peer_out)) {
+		s->answer_by = s->now + ANSWER_STEPS * s->options->wait_ms;
+		peer_act(s, ws_flushed(&s->conn));
+	}
+	if (peer_over(s) && s->conn.state != WS_CLOSED) {
+		if (s->lost || (s->peer_in.ended && s->peer_in.error != 0))
+			peer_act(s, ws_reset(&s->conn));
+		else if (s->peer_in.ended)
+			peer_act(s, ws_eof(&s->conn));
+	}
+}
+
+/* The peer does not answer, or takes nothing. */
+static void
+peer_gone(struct session *s, const char *why)
+{
+	bool open = end_reason_open(s);
+
+	peer_lose(s, why);
+	if (open)
+		warn("peer: %s", s->lost_why);
+	if (open)
+		s->end_reason = END_LOST;
+}
+
+/* Whether the timer of our Close starts again: the peer takes what was sent before it, or a client without a program
+ * still takes messages, but not without end. */
+static bool
+close_progresses(struct session *s)
+{
+	bool first = s->progress == 0, takes = !has_program(s) && s->conn.state == WS_CLOSE_SENT;
+	bool progress = progress_made(s->peer_out.fd, &s->progress) || (first && s->progress != 0);
+
+	if (!s->conn.flushed)
+		return progress;
+	if (takes && s->before >= s->answer_by)
+		return false;
+	if (progress)
+		s->answer_by = s->now + ANSWER_STEPS * s->options->wait_ms;
+	return progress || (takes && s->message_at + peer_timer_ms(s) > s->before);
+}
+
+static void
+timer_passed(struct session *s)
+{
+	bool close = s->conn.timer == WS_TIMER_CLOSE, flushed = s->conn.flushed, pong = s->conn.timer == WS_TIMER_PONG;
+	bool progress = close ? close_progresses(s) : pong && progress_made(s->peer_out.fd, &s->progress);
+	unsigned actions = ws_timeout(&s->conn, progress);
+
+	if ((actions & WS_DISCONNECT) != 0 && pong)
+		peer_gone(s, "gone: nothing came, no answer to our Ping");
+	else if ((actions & WS_DISCONNECT) != 0 && close && !flushed)
+		peer_lose(s, "does not read");
+	peer_act(s, actions);
+	turn_again(s);
+}
+
+/* The limit on messages after our Close counts for a client without a program, too. */
+static void
+timers_look(struct session *s)
+{
+	int64_t when = s->timer_at;
+
+	if (s->lost || s->conn.timer == WS_TIMER_NONE)
+		return;
+	if (s->conn.timer == WS_TIMER_CLOSE && s->conn.flushed && !has_program(s) && s->answer_by < when)
+		when = s->answer_by;
+	if (turn_due(s, when))
+		timer_passed(s);
+}
+
+/* What was sent and heard since the last turn. */
+static void
+observe(struct session *s)
+{
+	bool reading = endpoint_readable(&s->peer_in);
+	bool heard = s->peer_in.moved != s->heard, sent = s->peer_out.moved != s->sent;
+
+	if (heard && s->peer_in.moved - s->heard >= FULL_READ && !s->enlarged && has_program(s)) {
+		program_enlarge(&s->prog);
+		s->enlarged = true;
+	}
+	if (!s->peer_in.hup_seen && !peer_over(s) && !s->lost)
+		s->read_at = s->now;
+	s->heard = s->peer_in.moved;
+	s->sent = s->peer_out.moved;
+	if (sent)
+		s->sent_at = s->now;
+	if (heard)
+		peer_act(s, ws_received(&s->conn));
+	if (!peer_over(s))
+		peer_act(s, ws_pause(&s->conn, !reading));
+	if (heard || !reading)
+		s->ping_waits = false;
+	if (s->messages != s->flows.in.messages || (heard && s->flows.in.reader.in_frame) || !reading)
+		s->message_at = s->now;
+	s->messages = s->flows.in.messages;
+	/* The time in which a slow stdout keeps the answer unread does not count. */
+	if (!s->reads)
+		s->answer_by += s->now - s->before;
+	/* The answer cannot come before our Ping or Close has left, and that goes on. */
+	if (sent && ((s->conn.timer == WS_TIMER_PONG && (s->ping_waits || endpoint_pending(&s->peer_out)))
+	    || (s->conn.timer == WS_TIMER_CLOSE && !s->conn.flushed)))
+		s->timer_at = s->now + peer_timer_ms(s);
+}
+
+/* Returns how many bytes of what is for the program it has not read, and updates the time of its last
+ * read. The kernel does not report a read from a pipe, so poll for it. */
+static size_t
+unread_look(struct session *s)
+{
+	size_t in_pipe = program_unread(&s->prog), unread = buffer_held(&s->flows.to_child) + in_pipe;
+
+	if (s->read != s->prog.in.moved - in_pipe)
+		s->read_at = s->now;
+	s->read = s->prog.in.moved - in_pipe;
+	if (unread != 0)
+		(void)turn_due(s, s->now + POLL_MS);
+	return unread;
+}
+
+/* Whether the program has had its time after the peer's end: -w once it has read everything, or -k
+ * without a read. */
+static bool
+first_step_due(struct session *s)
+{
+	size_t unread = unread_look(s);
+
+	if (s->given_up)
+		return true;
+	return turn_due(s, s->read_at + (unread == 0 || s->lost ? s->options->wait_ms : stall_ms(s)));
+}
+
+/* Behind data that the program does not read, the peer has ended its side. After -k without a read that
+ * data is dropped, so that a Close in it is found and answered. */
+static void
+program_give_up(struct session *s)
+{
+	if (s->given_up || unread_look(s) == 0 || !turn_due(s, s->read_at + stall_ms(s)))
+		return;
+	s->given_up = true;
+	program_close_stdin(&s->prog);
+	turn_again(s);
+}
+
+static void
+term_step_take(struct session *s, enum term_step step)
+{
+	int number = terminate_step(&s->term, step, s->now, s->options->wait_ms);
+
+	if (step == TERM_ASKED)
+		s->output_over = true;
+	if (number != 0)
+		program_signal(&s->prog, number);
+	turn_again(s);
+}
+
+/* Ends a program that does not end by itself after the end of its peer. */
+static void
+program_push(struct session *s)
+{
+	if (s->prog.pid == 0)
+		return;
+	if (!(peer_over(s) || s->lost || s->signal_at != 0)) {
+		if (s->peer_in.hup_seen)
+			program_give_up(s);
+		return;
+	}
+	if (peer_over(s) && !s->prog.in.ended && !endpoint_pending(&s->prog.in))
+		program_close_stdin(&s->prog);
+	if (!program_end_stdin(&s->prog))
+		(void)turn_due(s, s->now + POLL_MS);
+	/* A lost peer gets nothing more of the program's output: the program is not asked first. */
+	if (s->term.step == TERM_NONE && first_step_due(s))
+		term_step_take(s, s->lost ? TERM_SIGTERM : TERM_ASKED);
+	while (terminate_runs(&s->term) && s->term.step < TERM_SIGKILL && turn_due(s, s->term.deadline))
+		term_step_take(s, s->term.step + 1);
+}
+
+void
+session_reap(struct session *s)
+{
+	if (!program_reap(&s->prog))
+		return;
+	if (s->options->verbose)
+		warn("%s: exit %d", quoted(s->options->program[0]), child_status(s->prog.wait_status));
+	end_reason_set(s, END_PROGRAM, CLOSE_NORMAL);
+	if (s->output_over)
+		s->output_at = s->now;
+}
+
+void
+session_stop(struct session *s)
+{
+	bool again = s->signal_at != 0;
+
+	s->signal_at = s->now;
+	end_reason_overrule(s, END_SIGNAL, CLOSE_GOING_AWAY);
+	if (has_program(s)) {
+		program_cut_output(&s->prog);
+		if (!s->prog.in.ended)
+			program_close_stdin(&s->prog);
+		term_step_take(s, again ? TERM_SIGKILL : TERM_SIGTERM);
+	}
+	if (again)
+		session_cut(s);
+}
+
+/* What waits in from_child goes behind what tx holds; tx keeps room at its end. */
+static void
+zero_copy_offer(struct session *s)
+{
+	struct buffer *tx = &s->flows.tx;
+
+	s->peer_out.second_iov = &s->flows.from_child;
+	s->peer_out.second_iov_size = s->flows.out.zero_copy_left;
+	if (tx->begin >= buffer_held(tx))
+		buffer_pack(tx);
+}
+
+static void
+zero_copy_settle(struct session *s)
+{
+	if (s->peer_out.second_iov_sent > 0)
+		records_to_frames_sent(&s->flows.out, &s->flows.from_child, s->peer_out.second_iov_sent);
+	s->peer_out.second_iov_sent = 0;
+}
+
+/* Moves all that can be moved without waiting. */
+static void
+flows_run(struct session *s)
+{
+	bool moved;
+
+	do {
+		drop_undeliverable(s);
+		frames_to_prog(s);
+		prog_to_frames(s);
+		hang_up(s);
+		zero_copy_offer(s);
+		moved = endpoint_flush(&s->prog.in) != 0;
+		moved = endpoint_flush(&s->peer_out) != 0 || moved;
+		zero_copy_settle(s);
+	} while (moved);
+}
+
+/* What the next wait is for. Each read is a message of its own in plain bytes. */
+static void
+interest_set(struct session *s)
+{
+	s->peer_in.paused = s->conn.state == WS_CLOSE_RECEIVED;
+	s->prog.out.paused = (s->options->mode == RECORD_BYTES && buffer_held(&s->flows.from_child) > 0)
+	    || (!has_program(s) && (s->output_over || s->signal_at != 0));
+	s->reads = endpoint_readable(&s->peer_in);
+	s->written = s->prog.out.moved;
+	if (s->lost && s->reads)
+		turn_again(s); /* what is there by now is all that comes */
+}
+
+static bool
+finished(const struct session *s)
+{
+	if (s->conn.state != WS_CLOSED || s->prog.pid != 0)
+		return false;
+	return has_program(s) || s->prog.in.ended || !endpoint_pending(&s->prog.in);
+}
+
+bool
+session_step(struct session *s, int64_t now)
+{
+	s->before = s->now;
+	s->now = now;
+	s->next = CLOCK_NEVER;
+	observe(s);
+	flows_run(s);
+	timers_look(s);
+	program_push(s);
+	interest_set(s);
+	return !finished(s);
+}
+
+void
+session_endpoints(struct session *s, struct endpoint *endpoints[SESSION_ENDPOINTS])
+{
+	endpoints[0] = &s->peer_in;
+	endpoints[1] = &s->prog.out;
+	endpoints[2] = &s->prog.in;
+	endpoints[3] = &s->peer_out;
+}
+
+int64_t
+session_deadline(const struct session *s)
+{
+	return s->next;
+}
+
+bool
+session_moved(struct session *s, int moved)
+{
+	zero_copy_settle(s);
+	if (!s->enlarged && s->prog.out.moved - s->written >= FULL_READ) {
+		program_enlarge(&s->prog);
+		s->enlarged = true;
+	}
+	if (moved == 0 && s->lost && endpoint_readable(&s->peer_in))
+		s->peer_in.ended = true;
+	return flows_sources_grow(&s->flows);
+}
+
+void
+session_begin(struct session *s, const struct session_options *options, int in, int out,
+    struct flows_storage *storage, int64_t now)
+{
+	struct flows *f = &s->flows;
+
+	s->options = options;
+	s->now = s->message_at = now;
+	flows_begin(f, storage, options->mode, options->client ? READER_OF_SERVER : READER_OF_CLIENT, options->client,
+	    options->max);
+	f->out.replace = options->replace;
+	s->peer_in = endpoint_over(in, false, &f->rx);
+	s->peer_out = endpoint_over(out, true, &f->tx);
+	s->peer_in.watched = true;
+	if (fds_same(in, out))
+		s->peer_out.same_socket = &s->peer_in;
+	ws_open(&s->conn, !options->client, options->ping_ms != 0);
+	peer_timer_start(s);
+	s->prog.watch = -1;
+	if (!has_program(s)) {
+		s->prog.in = endpoint_over(STDOUT_FILENO, true, &f->to_child);
+		s->prog.out = endpoint_over(STDIN_FILENO, false, &f->from_child);
+		s->on_terminal = isatty(STDIN_FILENO);
+		return;
+	}
+	s->failure = program_begin(&s->prog, options->program, &f->to_child, &f->from_child);
+	if (s->failure != 0)
+		end_reason_set(s, END_NOT_STARTED, CLOSE_INTERNAL_ERROR);
+}
+
+static int
+program_result(const struct session *s)
+{
+	int status = s->prog.reaped ? terminate_status(&s->term, s->prog.wait_status) : STATUS_OK;
+
+	if (status != STATUS_OK)
+		return status;
+	if (peer_closed(s))
+		return s->options->client && !code_is_good(s->conn.peer_code) && s->conn.peer_code != s->conn.code
+		    ? STATUS_FAILED : STATUS_OK;
+	warn("peer: %s", s->lost ? s->lost_why : "no answer to our Close");
+	return STATUS_FAILED;
+}
+
+static int
+reason_result(const struct session *s)
+{
+	switch (s->end_reason) {
+	case END_PROGRAM:
+		return program_result(s);
+	case END_NOT_STARTED:
+		return s->failure;
+	case END_CLOSED:
+		return s->options->client && !code_is_good(s->conn.peer_code) ? STATUS_FAILED : STATUS_OK;
+	case END_SIGNAL:
+		return STATUS_OK;
+	default:
+		return STATUS_FAILED;
+	}
+}
+
+/* Fewer messages than -m asked for are a failure, whatever ended the session. */
+int
+session_result(const struct session *s)
+{
+	int status = s->failed ? STATUS_FAILED : reason_result(s);
+
+	if (s->flows.in.messages >= s->options->count)
+		return status;
+	if (status == STATUS_OK)
+		warn("%" PRIu64 " of %" PRIu64 " messages came", s->flows.in.messages, s->options->count);
+	return STATUS_FAILED;
+}
