@@ -34,11 +34,15 @@ enum {
 	GIVE_UP_AFTER_MS = 1000, /* on a program that even SIGKILL does not end */
 };
 
+enum { KEY_EXIT_IDLE = OPTION_LONG };
+
 static const struct option_row rows[] = {
 	{'v', "verbose", NULL, "say who connects and disconnects"},
 	{'c', "max", "N", "connections at once, the next one waits (1024)"},
 	{'C', "max-per-address", "N", "connections at once from one address, one over is closed"},
 	{'t', "drain", "TIME", "how long connections may last after SIGTERM (5s)"},
+	{'n', "connections", "N", "accept N connections, then wait for them and exit"},
+	{KEY_EXIT_IDLE, "exit-idle-time", "TIME", "exit after TIME without a connection (never)"},
 };
 
 static const struct usage usage = {
@@ -63,14 +67,19 @@ struct waiting {
 	struct address remote;
 };
 
-/* What becomes of the sessions: each signal, and each deadline, is a step on. */
-enum stage { SERVING, DRAINING, TERMINATING, KILLING, OVER };
+/* What becomes of the sessions: each signal, and each deadline, is a step on; it is the last -n connections
+ * alone that are waited for without a limit. */
+enum stage { SERVING, FINISHING, DRAINING, TERMINATING, KILLING, OVER };
 
 struct service {
 	bool verbose;
 	size_t max;
 	unsigned max_per_address; /* 0: any number */
 	int64_t drain_ms;
+	int64_t idle_ms;   /* 0: it never exits for want of connections */
+	uint64_t limit;    /* of connections in all, 0: any number */
+	uint64_t accepted; /* but those that were closed for --max-per-address */
+	int status;        /* of the program, for a limit of 1 */
 	struct listeners listeners;
 	struct child_start start;
 	struct ucspi environment;
@@ -106,6 +115,12 @@ options_read(struct service *s, int argc, char **argv)
 			break;
 		case 't':
 			s->drain_ms = (int64_t)option_duration(0, DRAIN_LIMIT_MS);
+			break;
+		case 'n':
+			s->limit = option_number(1, INT32_MAX);
+			break;
+		case KEY_EXIT_IDLE:
+			s->idle_ms = (int64_t)option_duration(1, DRAIN_LIMIT_MS);
 			break;
 		}
 	}
@@ -160,10 +175,18 @@ static unsigned
 session_enter(struct service *s, const struct session *session)
 {
 	s->running++;
+	if (s->stage == SERVING)
+		s->deadline = CLOCK_NEVER;
 	if (!session->over_ip)
 		return 0;
 	(void)address_limit_add(&s->networks, address_key_of_network(&session->remote));
 	return address_limit_add(&s->addresses, address_key_of(&session->remote));
+}
+
+static void
+idle_begin(struct service *s)
+{
+	s->deadline = s->idle_ms == 0 ? CLOCK_NEVER : clock_ms() + s->idle_ms;
 }
 
 /* The last one takes the place of the one that has ended. */
@@ -176,6 +199,8 @@ session_forget(struct service *s, struct session *session)
 	}
 	*session = s->sessions[--s->running];
 	s->full_said = false;
+	if (s->stage == SERVING && s->running == 0)
+		idle_begin(s);
 }
 
 static void
@@ -215,6 +240,8 @@ sessions_reap(struct service *s)
 			say_ended(&s->sessions[i], status);
 		session_forget(s, &s->sessions[i]);
 		shortage_end(&s->shortage);
+		if (s->limit == 1)
+			s->status = child_status(status);
 	}
 }
 
@@ -251,6 +278,8 @@ start_failed(struct service *s, int error, bool exec_failed)
 	if (shortage_begin(passes ? &s->shortage : &s->failure, clock_ms()))
 		warn("%s: %s%s", quoted(s->start.argv[0]), strerror(error),
 		    passes ? ", the next connection waits" : ", the connection is closed");
+	if (!passes && s->limit == 1)
+		s->status = exec_status(error);
 	return passes;
 }
 
@@ -292,6 +321,7 @@ one_too_many(struct service *s, const struct address *remote)
 	if (s->max_per_address == 0 || remote->any.sa_family == AF_UNIX
 	    || address_limit_count(&s->networks, address_key_of_network(remote)) < s->max_per_address)
 		return false;
+	s->accepted--;
 	if (s->verbose || clock_ms() >= s->over_say_after) {
 		s->over_say_after = clock_ms() + SHORTAGE_LOG_MS;
 		address_text(remote, name);
@@ -328,6 +358,7 @@ connection_accept(struct service *s, int listener)
 	}
 	if (fd < 0)
 		return;
+	s->accepted++;
 	if (!one_too_many(s, &remote) && !session_start(s, fd, &remote)) {
 		s->held = (struct waiting){fd, remote};
 		s->waiting_first = 0;
@@ -337,14 +368,21 @@ connection_accept(struct service *s, int listener)
 	(void)close(fd);
 }
 
+static bool
+limit_reached(const struct service *s)
+{
+	return s->limit != 0 && s->accepted == s->limit;
+}
+
 /* Accepts what is in a queue now; its length is read once, so that clients that arrive later do not keep us here. */
 static void
 queue_take(struct service *s, int listener, size_t length)
 {
-	for (; length > 0; length--) {
+	for (; length > 0 && !limit_reached(s); length--) {
 		struct waiting *w = &s->waiting[s->waiting_end];
 
 		w->fd = accept_next(listener, 0, &w->remote);
+		s->accepted += w->fd >= 0;
 		if (w->fd >= 0)
 			s->waiting_end++;
 		else if (w->fd != ACCEPT_GONE)
@@ -393,16 +431,19 @@ stage_enter(struct service *s, enum stage stage)
 	static const int64_t lasts[] = {[TERMINATING] = KILL_AFTER_MS, [KILLING] = GIVE_UP_AFTER_MS, [OVER] = 0};
 
 	s->stage = stage;
-	s->deadline = clock_ms() + (stage == DRAINING ? s->drain_ms : lasts[stage]);
-	if (stage == DRAINING) {
-		notify_send("STOPPING=1");
-		backlog_take(s);
-		unserved_say(listeners_queued(&s->listeners));
-		listeners_close(&s->listeners);
-	} else {
+	if (stage > DRAINING) {
+		s->deadline = clock_ms() + lasts[stage];
 		waiting_drop(s);
 		sessions_signal(s, stage == TERMINATING ? SIGTERM : SIGKILL);
+		return;
 	}
+	s->deadline = stage == DRAINING ? clock_ms() + s->drain_ms : CLOCK_NEVER;
+	notify_send("STOPPING=1");
+	if (stage == DRAINING) {
+		backlog_take(s);
+		unserved_say(listeners_queued(&s->listeners));
+	}
+	listeners_close(&s->listeners);
 }
 
 static void
@@ -411,9 +452,11 @@ stage_advance(struct service *s)
 	bool terminated = signals_take(SIGTERM);
 
 	if (signals_take(SIGINT) || terminated)
-		stage_enter(s, s->stage + 1);
+		stage_enter(s, s->stage == SERVING ? DRAINING : s->stage + 1);
 	if (s->stage != OVER && clock_until(s->deadline) == 0)
-		stage_enter(s, s->stage + 1);
+		stage_enter(s, s->stage == SERVING ? DRAINING : s->stage + 1);
+	if (s->stage == SERVING && limit_reached(s))
+		stage_enter(s, FINISHING);
 }
 
 static bool
@@ -470,7 +513,7 @@ turn(struct service *s)
 	if (s->running == s->max)
 		full_say(s);
 	for (size_t i = 0; i < count; i++)
-		if (polls[i].revents != 0 && s->shortage.until == 0 && s->running < s->max)
+		if (polls[i].revents != 0 && s->shortage.until == 0 && s->running < s->max && !limit_reached(s))
 			connection_accept(s, s->listeners.fds[i]);
 	signals_let_in();
 }
@@ -478,6 +521,7 @@ turn(struct service *s)
 static void
 serve(struct service *s)
 {
+	idle_begin(s);
 	while (s->stage != OVER) {
 		if (signals_take(SIGCHLD))
 			sessions_reap(s);
@@ -516,5 +560,5 @@ main(int argc, char **argv)
 	fds_leave_stdout();
 	notify_send("READY=1");
 	serve(&service);
-	return STATUS_OK;
+	return service.status;
 }

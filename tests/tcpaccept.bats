@@ -583,6 +583,79 @@ backlogged() {
 	[ "$status" = 0 ]
 }
 
+@test "-n 1: one connection is served, however long, and the program's status is ours" {
+	local status_of
+	for status_of in 'exit 7=7' 'kill -9 $$=137' 'exit 0=0'; do
+		serve tcpaccept -n 1 -t 1ms sh -c "echo begun; read -r line; ${status_of%=*}"
+		server=$pid
+		start client tcpcall "$port" open:1 line "await:$BATS_TEST_TMPDIR/go" 'send:\n' rest
+		await "$BATS_TEST_TMPDIR/client.out" begun
+		await_that refused "$port"
+		! gone "$server" || false
+		touch "$BATS_TEST_TMPDIR/go"
+		ended "$server"
+		[ "$status" = "${status_of#*=}" ]
+		rm "$BATS_TEST_TMPDIR/go"
+	done
+	cp /bin/true "$BATS_TEST_TMPDIR/prog"
+	serve tcpaccept -n 1 "$BATS_TEST_TMPDIR/prog"
+	rm "$BATS_TEST_TMPDIR/prog"
+	tcpcall "$port" open:1 rest
+	ended "$pid"
+	[ "$status" = 127 ]
+}
+
+@test "-n: so many are served, those that -C closes are not counted, and SIGTERM ends it as ever" {
+	listen tcp tcp -- tcpaccept -n 3 -C 2 sh -c 'echo begun; read -r line; exit 5'
+	server=$pid
+	mapfile -t ports < <(sed -n 's/^port //p' "$out")
+	start client tcpcall "${ports[0]}" open:3 line hold
+	await "$BATS_TEST_TMPDIR/client.out" end
+	tcpcall "${ports[1]}" from:127.0.0.2 open:1 line
+	await_that refused "${ports[0]}"
+	await_that refused "${ports[1]}"
+	kill "${pids[-1]}"
+	ended "$server"
+	[ "$status" = 0 ]
+	serve tcpaccept -n 2 -t 1ms sh -c 'echo begun; read -r line'
+	start client tcpcall "$port" open:1 line hold
+	await "$BATS_TEST_TMPDIR/client.out" begun
+	kill "${pids[-2]}"
+	ended "${pids[-2]}"
+	[ "$status" = 0 ]
+}
+
+@test "-n: at SIGTERM no more than so many are taken from the backlog" {
+	listen tcp -- tcpaccept -n 2 echo hello
+	server=$pid
+	kill -STOP "$server"
+	start client tcpcall "$port" open:4 rest
+	client=$pid
+	await "$BATS_TEST_TMPDIR/client.out" 'open 4'
+	kill "$server"
+	kill -CONT "$server"
+	ended "$client"
+	[ "$(grep -c hello "$BATS_TEST_TMPDIR/client.out")" = 2 ]
+	ended "$server"
+	[ "$status" = 0 ]
+}
+
+@test "--exit-idle-time: it exits with 0 when there was no connection for so long, never while there is one" {
+	serve tcpaccept --exit-idle-time 300ms sh -c 'echo begun; read -r line'
+	server=$pid
+	start client tcpcall "$port" open:1 line "await:$BATS_TEST_TMPDIR/go" 'send:\n' rest
+	await "$BATS_TEST_TMPDIR/client.out" begun
+	# Longer than that.
+	spinless "$server"
+	! gone "$server" || false
+	touch "$BATS_TEST_TMPDIR/go"
+	ended "$server"
+	[ "$status" = 0 ]
+	serve tcpaccept --exit-idle-time 1ms true
+	ended "$pid"
+	[ "$status" = 0 ]
+}
+
 @test "SIGINT ends it as SIGTERM does" {
 	serve tcpaccept cat
 	# Until it serves it ignores SIGINT, as all that bash starts in the background.

@@ -23,11 +23,12 @@ setup_file() {
 	chmod +x "$tree/usr/local/bin/hub"
 	drop_in wshub.service Service ExecStart= 'ExecStart=/usr/local/bin/wshub --host ${HOST} /usr/local/bin/hub'
 	port=9010
-	for name in other backup chat.py nosuch quick; do
+	for name in other backup chat.py nosuch quick idle; do
 		drop_in "websocket@$name.socket" Socket ListenStream= "ListenStream=127.0.0.1:$((port++))"
 	done
 	drop_in websocket@chat.py.service Service User=ws-chat
 	drop_in websocket@quick.service Service ExecStart= "$(sed -n 's|tcpaccept|& -t 0|; s|%i|app|; /^ExecStart=/p' "$tree/usr/local/lib/systemd/system/websocket@.service")"
+	drop_in websocket@idle.service Service ExecStart= "$(sed -n 's|tcpaccept|& --exit-idle-time 100ms|; s|%i|app|; /^ExecStart=/p' "$tree/usr/local/lib/systemd/system/websocket@.service")"
 	ln -s app "$tree/usr/local/bin/other"
 	cp "$TOOLS/peer" "$tree/usr/local/bin"
 	"$BATS_TEST_DIRNAME/systemd-boot" "$tree" >"$BATS_FILE_TMPDIR/pid1" 2>"$BATS_FILE_TMPDIR/boot.err" 3>&- &
@@ -187,6 +188,16 @@ is() {
 	ended "$pid"
 	grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/client.err"
 	is websocket@quick.service Result success
+}
+
+@test "booted: tcpaccept --exit-idle-time in a drop-in: systemd starts it again on demand" {
+	booted
+	inside systemctl start websocket@idle.socket
+	for n in 1 2; do
+		[ "$(echo hello | client 9015 -m 1)" = hello ]
+		await_that is websocket@idle.service ActiveState inactive
+		is websocket@idle.service Result success
+	done
 }
 
 @test "booted: each instance of websocket@.service has its own user, whatever its name" {

@@ -158,6 +158,19 @@ listening() {
 	stop_injected
 }
 
+@test "--exit-idle-time under inetd wait: it is started again on demand" {
+	needs inetd
+	free_port
+	echo "127.0.0.1:$port stream tcp wait root $BIN/tcpaccept tcpaccept --exit-idle-time 1ms /bin/sh -c echo\${IFS}\$PPID" >inetd.conf
+	start inetd inetd -i "$PWD/inetd.conf"
+	await_that tcpcall "$port" open:1 rest
+	first=$(tcpcall "$port" open:1 rest | tail -n 1)
+	await_that gone "$first"
+	second=$(tcpcall "$port" open:1 rest | tail -n 1)
+	((first > 0 && second > 0 && first != second))
+	await_that gone "$second"
+}
+
 @test "start-stop-daemon finds the program at the end of the chain, as fittings(7) has it" {
 	needs start-stop-daemon
 	# Files of its own, for others run the same programs.
