@@ -240,7 +240,7 @@ inherited_find(struct scan *scan)
 static void
 sockets_give(const struct scan *scan, unsigned port)
 {
-	char name[sizeof "port-65535"];
+	char name[sizeof "port-4294967295"];
 
 	(void)snprintf(name, sizeof name, "port-%u", port);
 	if (listeners_give(scan->named, scan->sockets, scan->count, name) != 0 || !environment_set(scan, port))

@@ -775,7 +775,7 @@ chunk_take(struct client *c, const struct chunk *p)
 		message_take(c, p->binary, p->at, p->size);
 		return;
 	}
-	if (!block_reserve(&c->message, p->size == 0 ? 1 : p->size, 2 * options.message)) { /* also for an empty piece */
+	if (!block_reserve(&c->message, p->size == 0 ? 1 : p->size, (size_t)(2 * options.message))) { /* also for an empty piece */
 		client_fail(c, CLOSE_INTERNAL_ERROR, "no memory");
 		return;
 	}
@@ -824,7 +824,7 @@ static void
 deferred_close_begin(struct client *c, unsigned code, struct span reason)
 {
 	block_drop(&c->message);
-	if (reason.size != 0 && block_reserve(&c->message, reason.size, 2 * options.message))
+	if (reason.size != 0 && block_reserve(&c->message, reason.size, (size_t)(2 * options.message)))
 		buffer_put(&c->message, reason.at, reason.size);
 	c->stage = STAGE_CLOSED;
 	c->deferred_close = (struct deferred_close){.at = program.pipes.bytes_queued, .code = code};
