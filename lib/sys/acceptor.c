@@ -13,11 +13,8 @@ enum { AT_ONCE = 16 };
 static void
 unwatch(struct loop *loop, struct acceptor *acceptor)
 {
-	if (!acceptor->watched)
-		return;
-	for (size_t i = 0; i < acceptor->listeners->count; i++)
-		watch_end(loop, &acceptor->each[i].watch);
-	acceptor->watched = false;
+	while (acceptor->watched > 0)
+		watch_end(loop, &acceptor->each[--acceptor->watched].watch);
 }
 
 void
@@ -37,7 +34,7 @@ on_readable(struct loop *loop, struct watch *watch, uint32_t events)
 	struct acceptor *acceptor = ((struct acceptor_listener *)watch)->all;
 
 	(void)events;
-	for (int i = 0; i < AT_ONCE && acceptor->watched; i++) {
+	for (int i = 0; i < AT_ONCE && acceptor->watched != 0; i++) {
 		struct address remote;
 		int fd = accept_next(watch->fd, SOCK_NONBLOCK, &remote);
 
@@ -54,9 +51,8 @@ on_readable(struct loop *loop, struct watch *watch, uint32_t events)
 static void
 watch_all(struct loop *loop, struct acceptor *acceptor)
 {
-	acceptor->watched = true;
-	for (size_t i = 0; i < acceptor->listeners->count; i++) {
-		if (watch_begin(loop, &acceptor->each[i].watch, acceptor->listeners->fds[i], EPOLLIN | EPOLLEXCLUSIVE) == 0)
+	for (size_t *i = &acceptor->watched; *i < acceptor->listeners->count; ++*i) {
+		if (watch_begin(loop, &acceptor->each[*i].watch, acceptor->listeners->fds[*i], EPOLLIN | EPOLLEXCLUSIVE) == 0)
 			continue;
 		acceptor_pause(loop, acceptor, "epoll_ctl");
 		return;
@@ -68,7 +64,7 @@ reconsider(struct loop *loop, struct acceptor *acceptor)
 {
 	if (!acceptor->wanted)
 		unwatch(loop, acceptor);
-	else if (!acceptor->watched && acceptor->pause.next == NULL)
+	else if (acceptor->watched == 0 && acceptor->pause.next == NULL)
 		watch_all(loop, acceptor);
 }
 

@@ -24,7 +24,7 @@ struct acceptor {
 	const struct listeners *listeners; /* opened with listeners_open() */
 	struct acceptor_listener each[LISTEN_MAX];
 	bool wanted;
-	bool watched;
+	size_t watched; /* listeners: all that there are, or none */
 	struct shortage shortage;
 	struct deadlines pauses;
 	struct deadline pause;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "sys/acceptor.h"
 #include "sys/clock.h"
 #include "sys/signals.h"
 #include "unit.h"
@@ -222,6 +223,31 @@ deadlines_pass_in_their_order_and_not_before(void)
 }
 
 static void
+an_acceptor_that_cannot_watch_a_listener_watches_none(void)
+{
+	static struct acceptor acceptor;
+	static struct listeners listeners = {.count = 3};
+	size_t before = loop.watched;
+
+	listeners.fds[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+	listeners.fds[1] = open("/", O_RDONLY); /* EPERM */
+	listeners.fds[2] = socket(AF_UNIX, SOCK_STREAM, 0);
+	acceptor.listeners = &listeners;
+	acceptor_begin(&loop, &acceptor);
+	acceptor_start(&loop, &acceptor);
+	CHECK(loop.watched == before && acceptor.pause.next != NULL);
+	acceptor_stop(&loop, &acceptor);
+	listeners.count = 1;
+	acceptor_retry(&loop, &acceptor);
+	acceptor_start(&loop, &acceptor);
+	CHECK(loop.watched == before + 1);
+	acceptor_stop(&loop, &acceptor);
+	CHECK(loop.watched == before);
+	for (size_t i = 0; i < 3; i++)
+		close(listeners.fds[i]);
+}
+
+static void
 a_signal_ends_the_wait_and_is_let_in_even_when_there_is_always_something(void)
 {
 	static const int numbers[] = {SIGUSR1};
@@ -254,6 +280,7 @@ main(void)
 	TEST(after_a_pause_all_is_read_before_a_deadline_passes);
 	TEST(a_turn_is_bounded_in_time_and_the_rest_of_its_batch_comes_next);
 	TEST(deadlines_pass_in_their_order_and_not_before);
+	TEST(an_acceptor_that_cannot_watch_a_listener_watches_none);
 	TEST(a_signal_ends_the_wait_and_is_let_in_even_when_there_is_always_something);
 	return unit_done();
 }
