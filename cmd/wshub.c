@@ -1063,14 +1063,34 @@ client_answer(struct client *c, struct handshake *d)
 		client_linger(c, &server.heads);
 }
 
+/* Refuses server.request. */
 static void
-client_refuse(struct client *c, enum http_status status, const char *why)
+request_refuse(struct client *c, enum http_status status, const char *why)
 {
 	struct handshake d = {0};
 
-	server.request = (struct http_request){0};
 	handshake_refuse(&d, status, why);
 	client_answer(c, &d);
+}
+
+/* No request was complete. */
+static void
+client_refuse(struct client *c, enum http_status status, const char *why)
+{
+	server.request = (struct http_request){0};
+	request_refuse(c, status, why);
+}
+
+/* The request waited for its authorization program. */
+static void
+kept_refuse(struct client *c, enum http_status status, const char *why)
+{
+	struct http_scan scan = {0};
+	int size = http_scan(&scan, (const char *)c->kept, c->kept_size);
+
+	if (size <= 0 || http_request_parse((const char *)c->kept, (size_t)size, &server.request) != NULL)
+		server.request = (struct http_request){0};
+	request_refuse(c, status, why);
 }
 
 /* Starts its authorization program, or refuses it where there is none. */
@@ -1098,7 +1118,7 @@ client_authorize(struct client *c, const struct handshake *d)
 	pid = environment == NULL ? -1 : admission_authorize(&options.admission, environment, server.null);
 	free(environment);
 	if (pid < 0) {
-		client_refuse(c, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
+		request_refuse(c, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
 		return;
 	}
 	auth_requests_add(&server.asked, pid, c);
@@ -1402,10 +1422,12 @@ head_late(struct loop *loop, struct deadline *deadline)
 	auth_requests_drop(&server.asked, c);
 	if (c->stage == STAGE_PROXY)
 		client_unknown(c, strerror(ETIMEDOUT));
+	else if (c->stage == STAGE_HEAD && server.backpressure)
+		client_refuse(c, HTTP_SERVICE_UNAVAILABLE, "the program does not read");
 	else if (c->stage == STAGE_HEAD && c->kept_size != 0)
 		client_refuse(c, HTTP_REQUEST_TIMEOUT, "a request that takes too long");
 	else if (c->stage == STAGE_AUTHORIZING || c->stage == STAGE_WAITING)
-		client_refuse(c, HTTP_INTERNAL_ERROR, "not known in time who is let in");
+		kept_refuse(c, HTTP_INTERNAL_ERROR, "not known in time who is let in");
 	else
 		client_late(loop, deadline);
 }
@@ -1873,7 +1895,7 @@ auth_finish(struct client *c, int status)
 		head_again(c, true);
 		return;
 	}
-	client_refuse(c, admission_denial(&options.admission), "not let in");
+	kept_refuse(c, admission_denial(&options.admission), "not let in");
 	client_mark(c);
 }
 
@@ -1939,10 +1961,12 @@ signals_see(void)
 static void
 prog_begin(void)
 {
+	extern char **environ;
 	struct program_ends ends;
 	int status;
 
 	listeners_forget();
+	cgi_environment_clear(environ);
 	status = program_spawn(options.next, &ends);
 	if (status != 0)
 		exit(status);

@@ -798,6 +798,17 @@ within() {
 	within VmRSS 12000
 }
 
+@test "a new client that could not be read for -t, while prog does not read, is answered 503" {
+	cd "$BATS_TEST_TMPDIR" || return
+	mkfifo go
+	serve wshub -t 500ms sh -c 'read -r go <"$0"; exec cat >/dev/null' go
+	start feed wspeer "raw:$request" push await:go -- portscan-connect -q -p "$port"
+	await feed.out '^pushed'
+	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
+	[[ $stderr == *" 503 "*"the program does not read"* ]]
+	server_says '^wshub: 127.0.0.1:[0-9]*: 503 the program does not read$'
+}
+
 @test "when prog does not read, clients wait and nothing is dropped" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub sh -c 'read -r go <"$0"; grep -c " text " >&2; echo' "$BATS_TEST_TMPDIR/go"
@@ -870,10 +881,13 @@ within() {
 		[ "$QUERY_STRING" = open-sesame ] && [ "$REMOTE_ADDR" = 127.0.0.1 ]
 	END
 	chmod +x "$BATS_TEST_TMPDIR/may"
-	serve wshub -a "$BATS_TEST_TMPDIR/may" "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	serve wshub --console -a "$BATS_TEST_TMPDIR/may" "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
 	[ "$status" = 1 ]
 	[[ $stderr == *403* ]]
+	printf 'HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n' | portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/answer"
+	grep -q '^HTTP/1.1 403 ' "$BATS_TEST_TMPDIR/answer"
+	[ "$(tail -n 1 "$BATS_TEST_TMPDIR/answer")" = $'\r' ] # a HEAD request has no body in its answer
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/?open-sesame" wsframe -c -q 0 </dev/null
 	server_says '^got 1 close 1000 $'
 }
@@ -1036,10 +1050,11 @@ much='read -r open; printf "1 text "; head -c 7000000 /dev/zero | tr "\0" x; ech
 	server_says ' text last words$'
 }
 
-@test "prog sees neither LISTEN_ nor NOTIFY_SOCKET, and has only 0, 1 and 2" {
-	serve env NOTIFY_SOCKET=/nowhere sh -c 'exec wshub sh -c "env >&2; ls -l /proc/self/fd >&2; echo ready >&2; cat >/dev/null"'
+@test "prog sees neither LISTEN_, NOTIFY_SOCKET nor the variables of a request, and has only 0, 1 and 2" {
+	serve env NOTIFY_SOCKET=/nowhere HTTP_COOKIE=a=b REMOTE_USER=root WEBSOCKET_PROTOCOL=x KEPT=yes sh -c 'exec wshub sh -c "env >&2; ls -l /proc/self/fd >&2; echo ready >&2; cat >/dev/null"'
 	server_says '^ready$'
-	! grep -qE '^(LISTEN_|NOTIFY)' "$BATS_TEST_TMPDIR/server.err" || false
+	server_says '^KEPT=yes$'
+	! grep -qE '^(LISTEN_|NOTIFY|HTTP_|REMOTE_|WEBSOCKET_)' "$BATS_TEST_TMPDIR/server.err" || false
 	! grep -qE 'socket:' "$BATS_TEST_TMPDIR/server.err" || false
 }
 

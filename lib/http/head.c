@@ -19,6 +19,7 @@ http_reason(enum http_status status)
 	case HTTP_UPGRADE_REQUIRED: return "Upgrade Required";
 	case HTTP_FIELDS_TOO_LARGE: return "Request Header Fields Too Large";
 	case HTTP_INTERNAL_ERROR: return "Internal Server Error";
+	case HTTP_SERVICE_UNAVAILABLE: return "Service Unavailable";
 	case HTTP_VERSION_NOT_SUPPORTED: return "HTTP Version Not Supported";
 	}
 	return "";

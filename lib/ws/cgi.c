@@ -162,3 +162,14 @@ cgi_owns(const char *entry)
 			return true;
 	return false;
 }
+
+void
+cgi_environment_clear(char **environment)
+{
+	char **kept = environment;
+
+	for (; *environment != NULL; environment++)
+		if (!cgi_owns(*environment))
+			*kept++ = *environment;
+	*kept = NULL;
+}

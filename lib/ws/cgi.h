@@ -43,4 +43,7 @@ bool cgi_user(const struct http_request *request, char room[CGI_USER_SIZE]);
 /* Whether an inherited `NAME=value` describes a request, whether or not this one sets it: it is removed first. */
 bool cgi_owns(const char *entry);
 
+/* Removes these from environment, a vector that ends with NULL. */
+void cgi_environment_clear(char **environment);
+
 #endif
