@@ -125,27 +125,45 @@ port_try(struct scan *scan, unsigned port, size_t *failed)
 	return taken;
 }
 
+/* Goes on with the other addresses. */
+static void
+address_drop(struct scan *scan, size_t i)
+{
+	warn("%s: %s, the other addresses go on", quoted(scan->names[i]), strerror(errno));
+	for (scan->count--; i < scan->count; i++) {
+		scan->addresses[i] = scan->addresses[i + 1];
+		scan->names[i] = scan->names[i + 1];
+	}
+}
+
 /* Returns the port, or 0 where there is none, having said so. */
 static unsigned
 ports_scan(struct scan *scan)
 {
+	bool denied = false;
 	size_t failed = 0;
 
 	for (size_t r = 0; r < scan->range_count; r++) {
 		for (unsigned port = scan->ranges[r].first; port <= scan->ranges[r].last; port++) {
 			unsigned taken = port_try(scan, port, &failed);
 
+			/* This kernel lacks the family. */
+			while (taken == 0 && errno == EAFNOSUPPORT && scan->count > 1) {
+				address_drop(scan, failed);
+				taken = port_try(scan, port, &failed);
+			}
 			if (taken != 0)
 				return taken;
+			denied |= errno == EACCES;
 			if (errno != EADDRINUSE && errno != EACCES) {
 				warn("%s port %u: %s", quoted(scan->names[failed]), port, strerror(errno));
 				return 0;
 			}
 		}
 	}
-	if (errno == EACCES)
+	if (denied)
 		warn("%s: no free port in %s: %s", quoted(scan->names[failed]), quoted(scan->ports),
-		    strerror(errno));
+		    strerror(EACCES));
 	else
 		warn("%s: no free port in %s", quoted(scan->names[failed]), quoted(scan->ports));
 	return 0;
@@ -157,7 +175,11 @@ address_add(struct scan *scan, const char *name)
 	if (scan->count == LISTEN_MAX)
 		option_refuse("more than 64 addresses");
 	if (!address_parse(name, &scan->addresses[scan->count]))
-		option_refuse("not a numeric IPv4 or IPv6 address");
+		option_refuse(strchr(name, '%') != NULL
+		    ? "not a link-local address with an interface of this machine, as fe80::1%eth0"
+		    : "not a numeric IPv4 or IPv6 address (names are not resolved)");
+	if (address_lacks_scope(&scan->addresses[scan->count]))
+		option_refuse("a link-local address needs its interface, as fe80::1%eth0");
 	scan->names[scan->count++] = name;
 }
 

@@ -108,9 +108,15 @@ scan() {
 
 @test "wrong addresses and backlogs are wrong usage" {
 	local a b
-	for a in '' localhost 127.1 127.0.0.256 ::1%lo '[::1]' 127.0.0.1:80; do
+	for a in ::1%lo fe80::1%nosuch fe80::1%99999 fe80::1% 127.0.0.1%lo %lo; do
 		run -2 --separate-stderr portscan-bind -a "$a" echo no
-		[ "$stderr" = "portscan-bind: --address: $a: not a numeric IPv4 or IPv6 address" ]
+		[ "$stderr" = "portscan-bind: --address: $a: not a link-local address with an interface of this machine, as fe80::1%eth0" ]
+	done
+	run -2 --separate-stderr portscan-bind -a fe80::1 echo no
+	[ "$stderr" = "portscan-bind: --address: fe80::1: a link-local address needs its interface, as fe80::1%eth0" ]
+	for a in '' localhost 127.1 127.0.0.256 '[::1]' 127.0.0.1:80; do
+		run -2 --separate-stderr portscan-bind -a "$a" echo no
+		[ "$stderr" = "portscan-bind: --address: $a: not a numeric IPv4 or IPv6 address (names are not resolved)" ]
 	done
 	for b in '' 0 -1 x 2147483648; do
 		scan -b "$b" echo no
@@ -143,6 +149,44 @@ scan() {
 	run -1 --separate-stderr setpriv --reuid=64999 --regid=64999 --clear-groups \
 		"$BATS_TEST_TMPDIR/bind" -a "$ip" -p 80-90
 	[ "$stderr" = "portscan-bind: $ip: no free port in 80-90: Permission denied" ]
+}
+
+@test "a port that may not be bound is told, whichever was last" {
+	command -v strace >/dev/null || skip "no strace"
+	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
+	occupied "$ip" 20001 20001
+	run -1 --separate-stderr strace -o /dev/null -e inject=bind:error=EACCES:when=1 portscan-bind -a "$ip" -p 20000-20001
+	[ "$stderr" = "portscan-bind: $ip: no free port in 20000-20001: Permission denied" ]
+}
+
+@test "a family that this kernel lacks is told, and the other addresses go on, if there is one" {
+	command -v strace >/dev/null || skip "no strace"
+	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
+	run -0 --separate-stderr strace -o /dev/null -e inject=socket:error=EAFNOSUPPORT:when=2 \
+		portscan-bind -a "$ip" -a ::1 -a 127.1.1.9 -p 20000-20009 sh -c 'echo $LISTEN_FDS; sockstate 3; sockstate 4'
+	[[ ${stderr_lines[0]} =~ ^"portscan-bind: ::1: Address family not supported by protocol, the other addresses go on"$ ]]
+	[[ ${stderr_lines[1]} == "Bound to 2000"* ]]
+	[[ ${lines[0]} == 2 && ${lines[1]} == *backlog* && ${lines[2]} == *backlog* ]]
+	run -1 --separate-stderr strace -o /dev/null -e inject=socket:error=EAFNOSUPPORT portscan-bind -a ::1 -p 20000
+	[ "$stderr" = "portscan-bind: ::1 port 20000: Address family not supported by protocol" ]
+}
+
+@test "an address with a scope is bound, and the peers' addresses have it too" {
+	command -v ip >/dev/null || skip "no iproute2"
+	cat >"$BATS_TEST_TMPDIR/script" <<-'END'
+		ip addr add fe80::1/64 dev lo scope link || exit 77
+		portscan-bind -a fe80::1%lo -p 9000 sh -c 'echo $TCPLOCALIP >&2; exec tcpaccept sh -c '\''
+			echo $TCPREMOTEIP $REMOTE_ADDR $TCPLOCALIP'\' 2>bound &
+		until grep -qs ^fe80 bound; do sleep 0.01; done
+		portscan-connect -q -a fe80::1%lo -p 9000 </dev/null
+		portscan-connect -q -a fe80::1%1 -p 9000 sh -c 'echo $TCPREMOTEIP $TCPLOCALIP'
+		cat bound
+		kill $!
+	END
+	cd "$BATS_TEST_TMPDIR"
+	run --separate-stderr alone 40000-40001 - bash script
+	[ "$status" != 77 ] || skip "a network namespace is not to be had here: $stderr"
+	[ "${lines[*]}" = "fe80::1%lo fe80::1 fe80::1%lo fe80::1%lo fe80::1%lo Bound to 9000 fe80::1%lo" ]
 }
 
 @test "an address that is not ours ends the scan at the first port" {

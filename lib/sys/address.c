@@ -27,6 +27,12 @@ scoped(const struct address *address)
 	return address->any.sa_family == AF_INET6 && (IN6_IS_ADDR_LINKLOCAL(ip) || IN6_IS_ADDR_MC_LINKLOCAL(ip));
 }
 
+bool
+address_lacks_scope(const struct address *address)
+{
+	return scoped(address) && address->v6.sin6_scope_id == 0;
+}
+
 static bool
 scoped_parse(const char *text, const char *percent, struct address *address)
 {

@@ -32,6 +32,9 @@ bool address_parse(const char *text, struct address *address);
 struct address address_v4(const unsigned char ip[4], uint16_t port);
 struct address address_v6(const unsigned char ip[16], uint16_t port);
 
+/* Whether it is link-local, and of no interface yet: it cannot be bound. */
+bool address_lacks_scope(const struct address *address);
+
 void address_set_port(struct address *address, uint16_t port);
 uint16_t address_port(const struct address *address);
 
