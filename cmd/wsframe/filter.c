@@ -63,8 +63,8 @@ decode_end(struct flows *f, struct endpoint *out, const struct reader_event *e)
 int
 filter_decode(enum record_mode mode, uint64_t max)
 {
-	static struct flows_storage storage;
-	static struct flows f;
+	struct flows_storage storage;
+	struct flows f = {0};
 	struct endpoint in = endpoint_over(STDIN_FILENO, false, &f.rx);
 	struct endpoint out = endpoint_over(STDOUT_FILENO, true, &f.to_child);
 	struct reader_event e;
@@ -116,8 +116,8 @@ frames_write(struct flows *f, struct endpoint *out)
 int
 filter_encode(enum record_mode mode, uint64_t max, bool masked, bool replace)
 {
-	static struct flows_storage storage;
-	static struct flows f;
+	struct flows_storage storage;
+	struct flows f = {0};
 	struct endpoint in = endpoint_over(STDIN_FILENO, false, &f.from_child);
 	struct endpoint out = endpoint_over(STDOUT_FILENO, true, &f.tx);
 	const char *why = NULL;
