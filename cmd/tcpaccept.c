@@ -22,6 +22,7 @@
 #include "sys/listen.h"
 #include "sys/notify.h"
 #include "sys/signals.h"
+#include "sys/terminate.h"
 #include "sys/address_limit.h"
 #include "sys/ucspi.h"
 
@@ -67,10 +68,6 @@ struct waiting {
 	struct address remote;
 };
 
-/* What becomes of the sessions: each signal, and each deadline, is a step on; it is the last -n connections
- * alone that are waited for without a limit. */
-enum stage { SERVING, FINISHING, DRAINING, TERMINATING, KILLING, OVER };
-
 struct service {
 	bool verbose;
 	size_t max;
@@ -95,8 +92,9 @@ struct service {
 	bool full_said;         /* that somebody waits because of --max, until one of those ends */
 	int64_t full_say_after;
 	int64_t over_say_after; /* that one is closed because of --max-per-address */
-	enum stage stage;
-	int64_t deadline; /* of the stage */
+	bool stopped;           /* no connection is accepted any more */
+	int64_t idle_until;     /* when it ends for want of connections */
+	struct terminate end;   /* of the sessions; the last of --connections are waited for without a limit */
 };
 
 static void
@@ -175,8 +173,7 @@ static unsigned
 session_enter(struct service *s, const struct session *session)
 {
 	s->running++;
-	if (s->stage == SERVING)
-		s->deadline = CLOCK_NEVER;
+	s->idle_until = CLOCK_NEVER;
 	if (!session->over_ip)
 		return 0;
 	(void)address_limit_add(&s->networks, address_key_of_network(&session->remote));
@@ -186,7 +183,7 @@ session_enter(struct service *s, const struct session *session)
 static void
 idle_begin(struct service *s)
 {
-	s->deadline = s->idle_ms == 0 ? CLOCK_NEVER : clock_ms() + s->idle_ms;
+	s->idle_until = s->idle_ms == 0 ? CLOCK_NEVER : clock_ms() + s->idle_ms;
 }
 
 /* The last one takes the place of the one that has ended. */
@@ -199,7 +196,7 @@ session_forget(struct service *s, struct session *session)
 	}
 	*session = s->sessions[--s->running];
 	s->full_said = false;
-	if (s->stage == SERVING && s->running == 0)
+	if (s->running == 0)
 		idle_begin(s);
 }
 
@@ -426,43 +423,60 @@ waiting_drop(struct service *s)
 }
 
 static void
-stage_enter(struct service *s, enum stage stage)
+service_stop(struct service *s)
 {
-	static const int64_t lasts[] = {[TERMINATING] = KILL_AFTER_MS, [KILLING] = GIVE_UP_AFTER_MS, [OVER] = 0};
-
-	s->stage = stage;
-	if (stage > DRAINING) {
-		s->deadline = clock_ms() + lasts[stage];
-		waiting_drop(s);
-		sessions_signal(s, stage == TERMINATING ? SIGTERM : SIGKILL);
-		return;
-	}
-	s->deadline = stage == DRAINING ? clock_ms() + s->drain_ms : CLOCK_NEVER;
+	s->stopped = true;
+	s->idle_until = CLOCK_NEVER;
 	notify_send("STOPPING=1");
-	if (stage == DRAINING) {
-		backlog_take(s);
-		unserved_say(listeners_queued(&s->listeners));
-	}
 	listeners_close(&s->listeners);
 }
 
+/* Connections drain, get SIGTERM, get SIGKILL, and are given up. */
 static void
-stage_advance(struct service *s)
+end_advance(struct service *s)
+{
+	const int64_t grace[] = {
+		[TERM_ASKED] = s->drain_ms, [TERM_SIGTERM] = KILL_AFTER_MS, [TERM_SIGKILL] = GIVE_UP_AFTER_MS, [TERM_OVER] = 0,
+	};
+	enum term_step step = s->end.step + 1;
+	int number = terminate_step(&s->end, step, clock_ms(), grace[step]);
+
+	if (step != TERM_ASKED)
+		waiting_drop(s);
+	if (number != 0)
+		sessions_signal(s, number);
+	if (step != TERM_ASKED || s->stopped)
+		return;
+	backlog_take(s);
+	unserved_say(listeners_queued(&s->listeners));
+	service_stop(s);
+}
+
+/* What the next wait is for at the latest. */
+static int64_t
+deadline_of(const struct service *s)
+{
+	return terminate_runs(&s->end) ? s->end.deadline : s->idle_until;
+}
+
+/* Each signal, and each deadline, is a step towards the end. */
+static void
+end_look(struct service *s)
 {
 	bool terminated = signals_take(SIGTERM);
 
 	if (signals_take(SIGINT) || terminated)
-		stage_enter(s, s->stage == SERVING ? DRAINING : s->stage + 1);
-	if (s->stage != OVER && clock_until(s->deadline) == 0)
-		stage_enter(s, s->stage == SERVING ? DRAINING : s->stage + 1);
-	if (s->stage == SERVING && limit_reached(s))
-		stage_enter(s, FINISHING);
+		end_advance(s);
+	if (s->end.step != TERM_OVER && clock_until(deadline_of(s)) == 0)
+		end_advance(s);
+	if (!s->stopped && limit_reached(s))
+		service_stop(s);
 }
 
 static bool
-all_served(const struct service *s)
+finished(const struct service *s)
 {
-	return s->stage != SERVING && s->running == 0 && s->waiting_first == s->waiting_end;
+	return s->end.step == TERM_OVER || (s->stopped && s->running == 0 && s->waiting_first == s->waiting_end);
 }
 
 /*
@@ -497,7 +511,7 @@ static void
 turn(struct service *s)
 {
 	struct pollfd polls[LISTEN_MAX];
-	int64_t until = s->deadline;
+	int64_t until = deadline_of(s);
 	size_t count = listeners_watched(s, &until);
 	int ms = clock_until(until);
 	struct timespec limit = {ms / 1000, ms % 1000 * 1000000L};
@@ -522,16 +536,15 @@ static void
 serve(struct service *s)
 {
 	idle_begin(s);
-	while (s->stage != OVER) {
+	for (;;) {
 		if (signals_take(SIGCHLD))
 			sessions_reap(s);
-		stage_advance(s);
+		end_look(s);
 		if (!shortage_lasts(&s->shortage, clock_ms()))
 			waiting_start(s);
-		if (all_served(s))
-			s->stage = OVER;
-		if (s->stage != OVER)
-			turn(s);
+		if (finished(s))
+			return;
+		turn(s);
 	}
 }
 
@@ -543,7 +556,7 @@ main(int argc, char **argv)
 		.max = MAX_DEFAULT,
 		.drain_ms = DRAIN_DEFAULT_MS,
 		.waiting = &service.held,
-		.deadline = CLOCK_NEVER,
+		.idle_until = CLOCK_NEVER,
 	};
 
 	fds_open_standard();
