@@ -170,7 +170,7 @@ check-hardening: programs faulty
 # left in $(B)/bench.tsv, pictures of them in $(B)/bench-plots. bench-readme puts
 # those of the last run into README.md and tests/bench/plots.
 .PHONY: bench bench-readme bench-peers
-bench: programs $(BENCHES:%=$(B)/bench/%) $(B)/tools/csv_data $(B)/tools/relay
+bench: programs $(BENCHES:%=$(B)/bench/%) $(addprefix $(B)/tools/,csv_data relay hubecho)
 	@BENCH_BUILD=$(abspath $(B)) BENCH_TSV=$(abspath $(B))/bench.tsv BENCH_LIBC=$(LIBC) CC=$(CC) tests/bench/run $(CLAIMS); \
 	status=$$?; tests/bench/plot $(B)/bench.tsv $(B)/bench-plots; exit $$status
 bench-readme:

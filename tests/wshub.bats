@@ -390,7 +390,7 @@ turn() {
 }
 
 @test "netstring records carry binary messages exactly" {
-	serve wshub -n hubecho
+	serve wshub -n hubecho -n
 	printf '7:t\na\0b\r\\,5:b\n\377\0\1,' >"$BATS_TEST_TMPDIR/want"
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -n -T -m 2 \
 		<"$BATS_TEST_TMPDIR/want" >"$BATS_TEST_TMPDIR/got"

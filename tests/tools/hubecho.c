@@ -1,9 +1,8 @@
 /*
- * hubecho: the program behind `wshub -n` in tests: reads records as netstrings
- * and writes those whose word is text or binary back as they are, so that each
- * client hears itself.
+ * hubecho: the program behind wshub in tests and benchmarks. It writes each record whose word is text or
+ * binary back as it is, so that each client receives what it has sent.
  *
- * usage: hubecho
+ * usage: hubecho [-n]      -n: the records are netstrings, as with wshub -n
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,58 +10,84 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROOM = 64 << 20 };
+enum { CAPACITY = 1 << 20, WORD = sizeof " text " - 1 };
 
-static void
-write_all(const char *bytes, size_t n)
+static bool netstrings;
+static char bytes[CAPACITY + 1];
+
+/* The record under way: whether it goes back, and how much of a netstring is to come. */
+static bool inside, goes_back;
+static size_t left;
+
+/* Reads the head of the record at `at'; false if more bytes are needed. */
+static bool
+head_read(const char *at, size_t n)
 {
-	while (n != 0) {
-		ssize_t put = write(STDOUT_FILENO, bytes, n);
-
-		if (put <= 0)
-			exit(1);
-		bytes += put;
-		n -= (size_t)put;
-	}
-}
-
-/* The size of the record that begins at bytes, 0 while it is not whole; *head is its netstring's head. */
-static size_t
-record_size(const char *bytes, size_t n, size_t *head)
-{
-	const char *colon = memchr(bytes, ':', n);
-	size_t size;
+	const char *colon = netstrings ? memchr(at, ':', n) : at, *word;
+	bool named;
 
 	if (colon == NULL)
-		return 0;
-	size = strtoul(bytes, NULL, 10);
-	*head = (size_t)(colon - bytes) + 1;
-	return *head + size + 1 <= n ? *head + size + 1 : 0;
+		return false;
+	if (netstrings)
+		left = (size_t)(colon - at) + 1 + strtoul(at, NULL, 10) + 1;
+	word = memchr(colon, ' ', (size_t)(at + n - colon));
+	named = word != NULL && (size_t)(at + n - word) >= WORD;
+	goes_back = named && (memcmp(word, " text ", WORD) == 0 || memcmp(word, " binar", WORD) == 0);
+	return named || (netstrings ? left <= n : memchr(at, '\n', n) != NULL);
 }
 
-static bool
-is_message(const char *record, size_t n)
+/* How many of the n bytes at `at' belong to the record under way; notes its end. */
+static size_t
+record_part(const char *at, size_t n)
 {
-	const char *word = memchr(record, ' ', n);
+	const char *end = netstrings ? NULL : memchr(at, '\n', n);
+	size_t size = netstrings ? (left < n ? left : n) : end != NULL ? (size_t)(end + 1 - at) : n;
 
-	return word != NULL && (strncmp(word, " text ", 6) == 0 || strncmp(word, " binary ", 8) == 0);
+	left -= netstrings ? size : 0;
+	inside = netstrings ? left > 0 : end == NULL;
+	return size;
+}
+
+static void
+write_all(const char *from, size_t n)
+{
+	for (ssize_t put; n > 0; from += put, n -= (size_t)put)
+		if ((put = write(STDOUT_FILENO, from, n)) <= 0)
+			exit(1);
+}
+
+/* Writes what goes back of n bytes, neighbours at once; returns how many bytes are done with. */
+static size_t
+echo(size_t n)
+{
+	size_t from = 0, at = 0;
+
+	while (at < n && (inside || head_read(bytes + at, n - at))) {
+		size_t size = record_part(bytes + at, n - at);
+
+		if (!goes_back) {
+			write_all(bytes + from, at - from);
+			from = at + size;
+		}
+		at += size;
+	}
+	write_all(bytes + from, at - from);
+	return at;
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
-	static char bytes[ROOM + 1];
-	size_t held = 0, used, size, head;
-	ssize_t n;
+	size_t held = 0, done;
 
-	while ((n = read(STDIN_FILENO, bytes + held, ROOM - held)) > 0) {
+	netstrings = argc > 1 && strcmp(argv[1], "-n") == 0;
+	for (ssize_t n; (n = read(STDIN_FILENO, bytes + held, CAPACITY - held)) > 0;) {
 		held += (size_t)n;
 		bytes[held] = '\0';
-		for (used = 0; (size = record_size(bytes + used, held - used, &head)) != 0; used += size)
-			if (is_message(bytes + used + head, size - head - 1))
-				write_all(bytes + used, size);
-		memmove(bytes, bytes + used, held - used);
-		held -= used;
+		done = echo(held);
+		held -= done;
+		if (held > 0 && done > 0)
+			memmove(bytes, bytes + done, held);
 	}
 	return 0;
 }
