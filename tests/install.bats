@@ -22,7 +22,8 @@ make_here() {
 	done
 	[ -f share/man/man7/fittings.7 ]
 	[ -f share/zsh/site-functions/_fittings ]
-	[ -x share/doc/fittings/examples/chat ] && [ ! -x share/doc/fittings/examples/chat.html ]
+	[ -x share/doc/fittings/examples/chat ]
+	[ ! -x share/doc/fittings/examples/chat.html ]
 	[ -z "$(find . -mindepth 1 ! -perm -o=r)" ]
 	grep -q '^ExecStart=/opt/it/bin/tcpecho$' lib/systemd/system/tcpecho.service
 	! grep -rq /usr/local/bin lib/systemd/system || false

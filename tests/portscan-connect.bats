@@ -14,10 +14,10 @@ scripted() {
 }
 
 # Runs a script in a network of its own, with these lines as its /etc/hosts.
-# alone HOSTS SCRIPT
-alone_run() {
+# netns_run HOSTS SCRIPT
+netns_run() {
 	printf '%s\n' "$1" >hosts
-	run --separate-stderr alone 40000-40001 hosts bash -c "$2"
+	run --separate-stderr netns 40000-40001 hosts bash -c "$2"
 	[ "$status" != 77 ] || skip "a network namespace is not to be had here: $stderr"
 }
 
@@ -136,7 +136,7 @@ closed=2-4
 }
 
 @test "every address of a name is tried, and -4 and -6 choose among them" {
-	alone_run $'127.0.0.1 here.test\n::1 here.test' '
+	netns_run $'127.0.0.1 here.test\n::1 here.test' '
 		portscan-bind -a ::1 -p 9000 peer -v accept send:six accept send:six >/dev/null 2>err &
 		until grep -qs Bound err; do sleep 0.01; done
 		portscan-connect -a here.test -p 9000 </dev/null; echo " $?"
@@ -150,7 +150,7 @@ closed=2-4
 }
 
 @test "both addresses of a port come before the next port" {
-	alone_run $'127.0.0.1 here.test\n::1 here.test' '
+	netns_run $'127.0.0.1 here.test\n::1 here.test' '
 		portscan-connect -v -a here.test -p 9000-9001 </dev/null; echo "$?"'
 	[ "$output" = 1 ]
 	[ "$(sed -n 's/^portscan-connect: \(.*\): Connection refused$/\1/p' <<<"$stderr" | sort | head -n 2 | wc -l)" = 2 ]
@@ -172,14 +172,14 @@ closed=2-4
 }
 
 @test "a port of the ephemeral range does not connect to itself" {
-	alone_run '127.0.0.1 localhost' '
+	netns_run '127.0.0.1 localhost' '
 		for i in 1 2 3; do portscan-connect -p 40000 </dev/null; echo "$?"; done'
 	[ "$output" = $'1\n1\n1' ]
 	[ "${stderr_lines[0]}" = "portscan-connect: 127.0.0.1: no port accepts in 40000: Connection refused" ]
 }
 
 @test "a range of closed ports up to 65535 ends" {
-	alone_run '127.0.0.1 localhost' 'portscan-connect -v -p 65534-65535 </dev/null; echo "$?"'
+	netns_run '127.0.0.1 localhost' 'portscan-connect -v -p 65534-65535 </dev/null; echo "$?"'
 	[ "$output" = 1 ]
 	[ "${#stderr_lines[@]}" = 3 ]
 }
@@ -207,10 +207,12 @@ closed=2-4
 
 @test "--help and --version go to stdout" {
 	run --separate-stderr portscan-connect --help
-	[ "$status" = 0 ] && [ "$stderr" = "" ]
+	[ "$status" = 0 ]
+	[ "$stderr" = "" ]
 	[[ "${lines[0]}" == "usage: portscan-connect "* ]]
 	run --separate-stderr portscan-connect --version
-	[ "$status" = 0 ] && [ "$stderr" = "" ]
+	[ "$status" = 0 ]
+	[ "$stderr" = "" ]
 	[[ "$output" == "portscan-connect (fittings) "* ]]
 	run --separate-stderr bash -c 'portscan-connect --help >/dev/full'
 	[ "$status" = 1 ]
@@ -251,7 +253,7 @@ closed=2-4
 }
 
 @test "a name is in TCPREMOTEHOST, and IPv6 is written as IPv6" {
-	alone_run '::1 here.test' '
+	netns_run '::1 here.test' '
 		portscan-bind -a ::1 -p 9000 peer -v accept rest accept rest >/dev/null 2>err &
 		until grep -qs Bound err; do sleep 0.01; done
 		portscan-connect -q -a here.test -p 9000 sh -c "echo \$TCPREMOTEHOST \$TCPREMOTEIP \$TCPREMOTEPORT \$TCPLOCALIP"
@@ -390,7 +392,7 @@ late() {
 }
 
 @test "what takes longer than a second to reach the server after the end of its side is waited for" {
-	alone_run '127.0.0.1 localhost' '
+	netns_run '127.0.0.1 localhost' '
 		ip link set lo mtu 1500 && tc qdisc add dev lo root tbf rate 400kbit burst 5kb latency 9s || exit 77
 		portscan-bind -p 9000 peer -v accept fin into:got rest >/dev/null 2>bound &
 		until grep -qs Bound bound; do sleep 0.01; done
@@ -631,7 +633,7 @@ stalled() {
 }
 
 @test "the relay is confined, what the program runs is not" {
-	run "$TOOLS/caged" nothing
+	run "$TOOLS/sandbox_probe" nothing
 	[ "$status" != 99 ] || skip "built without the sandbox"
 	[ -e /proc/sys/kernel/seccomp ] || skip "this kernel has no seccomp filters"
 	mkfifo in
@@ -767,35 +769,43 @@ example_run() {
 		kill \$server 2>/dev/null
 		exit \$status
 	END
-	alone_run $'127.0.0.1 localhost\n::1 localhost' '. ./script'
+	netns_run $'127.0.0.1 localhost\n::1 localhost' '. ./script'
 }
 
 @test "examples: an echo service, at once, by turns and as a check" {
 	example_run 1 9000 tcpecho
-	[ "$status" = 0 ] && [ "$output" = hello ] && [ "$stderr" = "Bound to 9000" ]
+	[ "$status" = 0 ]
+	[ "$output" = hello ]
+	[ "$stderr" = "Bound to 9000" ]
 	example_run 2 9001 tcpecho
-	[ "$status" = 0 ] && [ "$output" = $'Received one from server\nReceived two from server' ]
+	[ "$status" = 0 ]
+	[ "$output" = $'Received one from server\nReceived two from server' ]
 	head -c 1M /dev/urandom >file
 	example_run 7 9002 tcpecho
-	[ "$status" = 0 ] && [ "$output$stderr" = "" ]
+	[ "$status" = 0 ]
+	[ "$output$stderr" = "" ]
 }
 
 @test "examples: wait for a server, and look for open ports" {
 	example_run 3 9000 tcpecho
-	[ "$status" = 0 ] && [ "$output$stderr" = "" ]
+	[ "$status" = 0 ]
+	[ "$output$stderr" = "" ]
 	example_run 4 443,80 tcpecho
-	[ "$output" = 443 ] && [ "$stderr" = "" ]
+	[ "$output" = 443 ]
+	[ "$stderr" = "" ]
 }
 
 @test "examples: fetch a page" {
 	printf 'HTTP/1.0 200 OK\r\n\r\nhello' >page
 	example_run 5 8080 "tcpaccept sh -c 'head -c 18 >/dev/null; cat page'"
-	[ "$status" = 0 ] && [ "$output" = $'HTTP/1.0 200 OK\r\n\r\nhello' ]
+	[ "$status" = 0 ]
+	[ "$output" = $'HTTP/1.0 200 OK\r\n\r\nhello' ]
 }
 
 @test "examples: a conversation in a shell" {
 	example_run 6 9000 tcpecho
-	[ "$status" = 0 ] && [ "$output" = ping ]
+	[ "$status" = 0 ]
+	[ "$output" = ping ]
 }
 
 @test "examples: hand a port on" {
@@ -809,7 +819,7 @@ example_run() {
 		portscan-connect -p 8000 <file | cmp - file && echo same
 		kill $server $forward
 	END
-	alone_run $'127.0.0.1 localhost\n::1 localhost' '. ./script'
+	netns_run $'127.0.0.1 localhost\n::1 localhost' '. ./script'
 	[ "$output" = same ]
 }
 
@@ -821,6 +831,6 @@ example_run() {
 		printf 'one\ntwo\n' | bash ./client
 		kill $server
 	END
-	alone_run '127.0.0.1 localhost' '. ./script'
+	netns_run '127.0.0.1 localhost' '. ./script'
 	[ "$output" = $'one\ntwo' ]
 }

@@ -3,7 +3,7 @@ load helper
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
-	run "$TOOLS/caged" nothing
+	run "$TOOLS/sandbox_probe" nothing
 	if [ "$status" = 99 ]; then skip "built with -DSANDBOX=0, or for an architecture without it"; fi
 	[ -e /proc/sys/kernel/seccomp ] || skip "this kernel has no seccomp filters"
 }
@@ -16,7 +16,7 @@ dies_of_it() {
 	for deed; do
 		for often in '' often; do
 			status=0
-			("$TOOLS/caged" "$deed" $often) 2>/dev/null || status=$?
+			("$TOOLS/sandbox_probe" "$deed" $often) 2>/dev/null || status=$?
 			[ "$status" = 159 ] || { echo "$deed $often: $status"; return 1; }
 		done
 	done
@@ -26,8 +26,8 @@ dies_of_it() {
 keeps() {
 	local deed
 	for deed; do
-		"$TOOLS/caged" "$deed" || { echo "$deed: $?"; return 1; }
-		"$TOOLS/caged" "$deed" often || { echo "$deed, often: $?"; return 1; }
+		"$TOOLS/sandbox_probe" "$deed" || { echo "$deed: $?"; return 1; }
+		"$TOOLS/sandbox_probe" "$deed" often || { echo "$deed, often: $?"; return 1; }
 	done
 }
 
@@ -56,14 +56,14 @@ keeps() {
 @test "sandbox: what was not asked for is not kept: serving, a child, the timer, a pipe opened again" {
 	for deed in serve child ioctl alarm reopen; do
 		status=0
-		("$TOOLS/caged" "$deed" unasked) 2>/dev/null || status=$?
+		("$TOOLS/sandbox_probe" "$deed" unasked) 2>/dev/null || status=$?
 		[ "$status" = 159 ] || { echo "$deed: $status"; return 1; }
 	done
 }
 
 @test "sandbox: abort() still ends with SIGABRT" {
 	status=0
-	("$TOOLS/caged" abort) 2>/dev/null || status=$?
+	("$TOOLS/sandbox_probe" abort) 2>/dev/null || status=$?
 	[ "$status" = 134 ]
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC1003,SC2016,SC2030,SC2031,SC2034,SC2154,SC2314 # helper.bash sets them; inner shells expand them
+# shellcheck disable=SC1003,SC2016,SC2059,SC2030,SC2031,SC2034,SC2154,SC2314 # helper.bash sets them; inner shells expand them
 # wshub: all WebSocket clients in one process, one program behind them.
 load helper
 

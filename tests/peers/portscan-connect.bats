@@ -1,4 +1,4 @@
-# portscan-connect against servers that are not ours, and in bad weather.
+# portscan-connect against servers of other projects, and with short reads and writes.
 # shellcheck disable=SC2030,SC2031,SC2154
 load ../helper
 
@@ -164,19 +164,19 @@ listening() {
 
 @test "short reads and writes, with interruptions, change nothing" {
 	! grep -q __asan "$BIN/portscan-connect" || skip "a sanitizer's build preloads its own"
-	relay=$BUILD/dynamic/portscan-connect shim=$BUILD/faults/shortio.so
+	relay=$BUILD/dynamic/portscan-connect shim=$BUILD/stress/short_io.so
 	head -c 100000 /dev/urandom >in
 	start server portscan-bind -p 0 tcpecho
 	await server.err '^Bound to '
 	port=$(sed -n 's/^Bound to //p' server.err)
 	for seed in {1..8}; do
-		SHORTIO="$seed $((seed * seed * seed)) 10 0" LD_PRELOAD=$shim "$relay" -q -p "$port" <in >out
+		SHORT_IO="$seed $((seed * seed * seed)) 10 0" LD_PRELOAD=$shim "$relay" -q -p "$port" <in >out
 		cmp in out
 		# By pipes, and in lockstep.
 		# shellcheck disable=SC2002
-		cat in | SHORTIO="$seed 9 10 0" LD_PRELOAD=$shim "$relay" -q -p "$port" | cat >out
+		cat in | SHORT_IO="$seed 9 10 0" LD_PRELOAD=$shim "$relay" -q -p "$port" | cat >out
 		cmp in out
-		printf 'a line\n' | SHORTIO="$seed 9 10 0" LD_PRELOAD=$shim "$relay" -l -q -p "$port" >out
+		printf 'a line\n' | SHORT_IO="$seed 9 10 0" LD_PRELOAD=$shim "$relay" -l -q -p "$port" >out
 		grep -q '^Received a' out
 	done
 }

@@ -378,7 +378,7 @@ three_meet() {
 	need chromium
 	need node
 	examples=$BATS_TEST_DIRNAME/../../man/examples
-	page=$BATS_TEST_DIRNAME/../browser/page.js
+	page=$BATS_TEST_DIRNAME/../peers/page.js
 	recipe 'chat[.]html .*-P /kitchen' "s|wshub|wshub -v|; s|man/examples|$examples|g"
 	said='document.body.innerText.includes'
 	start ann node "$page" "http://localhost:$port/kitchen" "until(() => $said('Welcome'))" \

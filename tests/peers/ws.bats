@@ -285,7 +285,7 @@ client() {
 	cmp "$BATS_TEST_TMPDIR/out" <(seq 1000)
 }
 
-# LONG=1: of more sizes, and in more weather.
+# LONG=1: more sizes, and more seeds.
 @test "the prober's cases hold for pieces of every kind of size" {
 	echo_server
 	for chunk in 5 4096 ${LONG:+2 3 64 65536}; do
@@ -295,12 +295,12 @@ client() {
 }
 
 # Without the pings: where a send takes less than all, only the newest pong is kept.
-@test "the prober's cases hold in bad weather: short reads and writes, interrupted calls" {
+@test "the prober's cases hold with short reads and writes, interrupted calls" {
 	! grep -q __asan "$BIN/wsframe" || skip "a sanitizer's build preloads its own"
 	local seed
 	for seed in 1 ${LONG:+2}; do
 		# The programs as linked dynamically, which can be preloaded; and so is cat.
-		serve tcpaccept env SHORTIO="$seed $((seed * 7)) 10 0" LD_PRELOAD="$BUILD/faults/shortio.so" \
+		serve tcpaccept env SHORT_IO="$seed $((seed * 7)) 10 0" LD_PRELOAD="$BUILD/stress/short_io.so" \
 			"$BUILD/dynamic/wsupgrade" "$BUILD/dynamic/wsframe" -n -T cat
 		"$TOOLS/wsprobe" --timeout 1m --groups handshake,origin,framing,reserved,fragments,utf8,close \
 			"127.0.0.1:$port" >"$BATS_TEST_TMPDIR/tap" || { grep -A 1 '^not ok' "$BATS_TEST_TMPDIR/tap"; return 1; }

@@ -19,7 +19,7 @@ rows="new Promise(requestAnimationFrame).then(() =>
 browse() {
 	need node
 	need chromium
-	run --separate-stderr node "$BATS_TEST_DIRNAME/../browser/page.js" "$@"
+	run --separate-stderr node "$BATS_TEST_DIRNAME/../peers/page.js" "$@"
 	[ "$status" = 0 ] || { echo "$stderr" && return 1; }
 }
 

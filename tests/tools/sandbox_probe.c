@@ -1,5 +1,5 @@
 /*
- * usage: caged DEED [unasked | often]
+ * usage: sandbox_probe DEED [unasked | often]
  * Enters the sandbox and does one thing. What the sandbox forbids ends it with
  * SIGSYS, what it keeps with 0; 99 where none was built in. What it keeps only
  * where asked is asked for, but with `unasked'; `often' is SANDBOX_OFTEN besides.
@@ -274,7 +274,7 @@ main(int argc, char **argv)
 	if (partial != NULL && strcmp(partial, strerror(ENOSYS)) == 0)
 		return NO_SANDBOX;
 	if (partial != NULL) {
-		fprintf(stderr, "caged: %s\n", partial);
+		fprintf(stderr, "sandbox_probe: %s\n", partial);
 		return 3;
 	}
 	return deeds[i].deed() ? 0 : 1;

@@ -1,7 +1,7 @@
 /*
  * Runs a program in a network of its own, with nothing but a loopback:
  *
- *     alone FIRST-LAST HOSTS prog [arg...]
+ *     netns FIRST-LAST HOSTS prog [arg...]
  *
  * FIRST-LAST are its ephemeral ports, HOSTS a file that prog sees as
  * /etc/hosts (`-`: the one that is there). Exits 77 where this kernel or user
@@ -25,7 +25,7 @@ enum { CANNOT = 77 };
 static void
 cannot(const char *what)
 {
-	fprintf(stderr, "alone: %s: %s\n", what, strerror(errno));
+	fprintf(stderr, "netns: %s: %s\n", what, strerror(errno));
 	exit(CANNOT);
 }
 
@@ -74,7 +74,7 @@ main(int argc, char **argv)
 	char range[64], *dash;
 
 	if (argc < 4) {
-		fprintf(stderr, "usage: alone FIRST-LAST HOSTS prog [arg...]\n");
+		fprintf(stderr, "usage: netns FIRST-LAST HOSTS prog [arg...]\n");
 		return 2;
 	}
 	leave();
@@ -89,6 +89,6 @@ main(int argc, char **argv)
 	        || mount(argv[2], "/etc/hosts", NULL, MS_BIND, NULL) != 0))
 		cannot("/etc/hosts");
 	(void)execvp(argv[3], argv + 3);
-	fprintf(stderr, "alone: %s: %s\n", argv[3], strerror(errno));
+	fprintf(stderr, "netns: %s: %s\n", argv[3], strerror(errno));
 	return 127;
 }

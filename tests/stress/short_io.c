@@ -1,10 +1,10 @@
 /*
- * shortio.so: bad weather for a program that is linked dynamically. Calls that
+ * short_io.so: makes the calls of a dynamically linked program short. Calls that
  * move bytes move fewer, calls that may wait are interrupted, and those that
  * may not wait say EAGAIN although they could. All of it is what a kernel may
  * do at any time, so the program's output must not change by a byte.
  *
- *     SHORTIO="SEED MOST INTERRUPTED UNREADY" LD_PRELOAD=shortio.so prog
+ *     SHORT_IO="SEED MOST INTERRUPTED UNREADY" LD_PRELOAD=short_io.so prog
  *
  * MOST bytes at once; the other two are per cent of the calls. Datagrams stay
  * whole, and so does what was asked for with MSG_WAITALL.
@@ -45,12 +45,12 @@ static unsigned most = 7, interrupted = 10, unready = 10;
 __attribute__((constructor)) static void
 begin(void)
 {
-	const char *text = getenv("SHORTIO");
+	const char *text = getenv("SHORT_IO");
 	unsigned seed = 1;
 
 	if (text != NULL)
 		(void)sscanf(text, "%u %u %u %u", &seed, &most, &interrupted, &unready);
-	/* Each process has weather of its own. */
+	/* Each process has a sequence of its own. */
 	state = (seed * 2654435761U ^ (uint32_t)getppid() * 40503U) | 1;
 	if (most == 0)
 		most = 1;
@@ -95,7 +95,7 @@ is_stream(int fd)
 
 /* A call that moves n bytes: false where it fails for once, else n is made smaller. */
 static bool
-weather(int fd, size_t *n, bool may_wait)
+shorten(int fd, size_t *n, bool may_wait)
 {
 	if (*n == 0 || !is_stream(fd))
 		return true;
@@ -105,15 +105,15 @@ weather(int fd, size_t *n, bool may_wait)
 	return true;
 }
 
-/* The first bytes of some buffers, as many as the weather lets through. */
+/* The first bytes of some buffers, as many as are let through. */
 static bool
-weather_vectors(int fd, const struct iovec *from, size_t count, struct iovec *to, size_t *to_count, bool may_wait)
+shorten_vectors(int fd, const struct iovec *from, size_t count, struct iovec *to, size_t *to_count, bool may_wait)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++)
 		n += from[i].iov_len;
-	if (!weather(fd, &n, may_wait))
+	if (!shorten(fd, &n, may_wait))
 		return false;
 	*to_count = 0;
 	for (size_t i = 0; i < count && i < VECTORS_MAX; i++) {
@@ -130,7 +130,7 @@ ssize_t
 read(int fd, void *bytes, size_t n)
 {
 	REAL(read);
-	return weather(fd, &n, true) ? real(fd, bytes, n) : -1;
+	return shorten(fd, &n, true) ? real(fd, bytes, n) : -1;
 }
 
 ssize_t
@@ -145,7 +145,7 @@ write(int fd, const void *bytes, size_t n)
 {
 	REAL(write);
 	/* Diagnostics are one write by design. */
-	return fd == STDERR_FILENO || weather(fd, &n, true) ? real(fd, bytes, n) : -1;
+	return fd == STDERR_FILENO || shorten(fd, &n, true) ? real(fd, bytes, n) : -1;
 }
 
 ssize_t
@@ -155,7 +155,7 @@ readv(int fd, const struct iovec *vectors, int count)
 	size_t n;
 
 	REAL(readv);
-	return weather_vectors(fd, vectors, (size_t)count, some, &n, true) ? real(fd, some, (int)n) : -1;
+	return shorten_vectors(fd, vectors, (size_t)count, some, &n, true) ? real(fd, some, (int)n) : -1;
 }
 
 ssize_t
@@ -165,14 +165,14 @@ writev(int fd, const struct iovec *vectors, int count)
 	size_t n;
 
 	REAL(writev);
-	return weather_vectors(fd, vectors, (size_t)count, some, &n, true) ? real(fd, some, (int)n) : -1;
+	return shorten_vectors(fd, vectors, (size_t)count, some, &n, true) ? real(fd, some, (int)n) : -1;
 }
 
 ssize_t
 recv(int fd, void *bytes, size_t n, int flags)
 {
 	REAL(recv);
-	if ((flags & MSG_WAITALL) == 0 && !weather(fd, &n, (flags & MSG_DONTWAIT) == 0))
+	if ((flags & MSG_WAITALL) == 0 && !shorten(fd, &n, (flags & MSG_DONTWAIT) == 0))
 		return -1;
 	return real(fd, bytes, n, flags);
 }
@@ -188,7 +188,7 @@ ssize_t
 send(int fd, const void *bytes, size_t n, int flags)
 {
 	REAL(send);
-	return weather(fd, &n, (flags & MSG_DONTWAIT) == 0) ? real(fd, bytes, n, flags) : -1;
+	return shorten(fd, &n, (flags & MSG_DONTWAIT) == 0) ? real(fd, bytes, n, flags) : -1;
 }
 
 ssize_t
@@ -200,7 +200,7 @@ recvmsg(int fd, struct msghdr *message, int flags)
 
 	REAL(recvmsg);
 	less.msg_iov = some;
-	if (!weather_vectors(fd, message->msg_iov, message->msg_iovlen, some, &less.msg_iovlen, (flags & MSG_DONTWAIT) == 0))
+	if (!shorten_vectors(fd, message->msg_iov, message->msg_iovlen, some, &less.msg_iovlen, (flags & MSG_DONTWAIT) == 0))
 		return -1;
 	n = real(fd, &less, flags);
 	less.msg_iov = message->msg_iov;
@@ -217,7 +217,7 @@ sendmsg(int fd, const struct msghdr *message, int flags)
 
 	REAL(sendmsg);
 	less.msg_iov = some;
-	if (!weather_vectors(fd, message->msg_iov, message->msg_iovlen, some, &less.msg_iovlen, (flags & MSG_DONTWAIT) == 0))
+	if (!shorten_vectors(fd, message->msg_iov, message->msg_iovlen, some, &less.msg_iovlen, (flags & MSG_DONTWAIT) == 0))
 		return -1;
 	return real(fd, &less, flags);
 }
@@ -237,7 +237,7 @@ syscall(long number, ...)
 		args[i] = va_arg(list, long);
 	va_end(list);
 	if (number == SYS_preadv2 || number == SYS_pwritev2) {
-		if (!weather_vectors((int)args[0], (const struct iovec *)(uintptr_t)args[1], (size_t)args[2], some, &n, false))
+		if (!shorten_vectors((int)args[0], (const struct iovec *)(uintptr_t)args[1], (size_t)args[2], some, &n, false))
 			return -1;
 		args[1] = (long)(uintptr_t)some;
 		args[2] = (long)n;
