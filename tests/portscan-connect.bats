@@ -94,7 +94,7 @@ closed=2-4
 	start client portscan-connect -v --wait 20 -p "$closed,$port"
 	client=$pid
 	await_that eval '(($(grep -c refused client.err) >= 12))'
-	start server portscan-bind -p "$port" tcppeer accept send:hello
+	start server portscan-bind -p "$port" peer -v accept send:hello
 	ended "$client"
 	[ "$status" = 0 ]
 	[ "$(cat client.out)" = hello ]
@@ -108,18 +108,18 @@ closed=2-4
 }
 
 @test "--wait waits for a port that does not answer, and for a name" {
-	peer full fill await:go unlisten
+	scripted full fill await:go unlisten
 	await full.out '^full'
 	start client portscan-connect -v -t 50ms --wait 20 -p "$port"
 	client=$pid
 	await client.err 'timed out'
 	: >go
 	await client.err 'refused'
-	start server portscan-bind -p "$port" tcppeer accept send:hello
+	start server portscan-bind -p "$port" peer -v accept send:hello
 	ended "$client"
 	[ "$status $(cat client.out)" = "0 hello" ]
-	alone_run '127.0.0.1 localhost' '
-		portscan-bind -p 9000 tcppeer accept send:hello 2>bound >/dev/null &
+	netns_run '127.0.0.1 localhost' '
+		portscan-bind -p 9000 peer -v accept send:hello 2>bound >/dev/null &
 		portscan-connect -q --wait 20 -a late.test -p 9000 & client=$!
 		until awk "/^voluntary/ { exit \$2 < 5 }" /proc/$client/status && grep -qs Bound bound; do sleep 0.01; done
 		echo "127.0.0.1 late.test" >>hosts
@@ -423,7 +423,7 @@ late() {
 }
 
 @test "--idle ends it with 0 when stdin has ended and nothing comes, and not before" {
-	peer server accept recv send:answer hold
+	scripted server accept recv send:answer hold
 	mkfifo in
 	start client sh -c 'exec "$@" <in' _ portscan-connect -q --idle 50ms -p "$port"
 	client=$pid
@@ -439,7 +439,7 @@ late() {
 	# What the server has not taken yet is no silence.
 	stop_all
 	head -c 16M /dev/zero >in.16M
-	peer server accept await:go rest hold
+	scripted server accept await:go rest hold
 	portscan-connect -q --idle 50ms -p "$port" <in.16M >out 2>err 3>&- &
 	relay=$!
 	pids+=($!)
