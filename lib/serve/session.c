@@ -297,40 +297,38 @@ drop_undeliverable(struct session *s)
 		buffer_take(&f->rx, buffer_held(&f->rx));
 }
 
-/* A client without program: nothing came for -q since its last record went out. */
-static bool
-quiet(struct session *s)
+/* When a client without a program has waited long enough after its last record and the last message. */
+static int64_t
+quiet_at(const struct session *s)
 {
 	if (messages_are_enough(s) || s->options->quiet_ms == 0)
-		return true;
+		return 0;
 	if (s->options->quiet_ms == CLOCK_NEVER)
-		return false;
-	if (s->peer_out.moved < s->records_until)
-		s->output_at = s->now;
-	return turn_due(s, later(s->message_at, s->output_at) + s->options->quiet_ms);
+		return CLOCK_NEVER;
+	return later(s->message_at, s->output_at) + s->options->quiet_ms;
 }
 
-/* Whether it is time for our Close. */
-static bool
-close_is_due(struct session *s)
+/* When it is time for our Close: 0 for now. */
+static int64_t
+close_at(const struct session *s)
 {
 	switch (s->end_reason) {
 	case END_NONE:
-		return false;
+		return CLOCK_NEVER;
 	case END_NOT_STARTED:
 	case END_BAD_OUTPUT:
 	case END_NO_STDOUT:
-		return true;
+		return 0;
 	case END_PROGRAM:
 		if (!s->output_over)
-			return false;
+			return CLOCK_NEVER;
 		if (!has_program(s))
-			return quiet(s) || peer_over(s);
-		return s->prog.reaped || turn_due(s, s->output_at + s->options->wait_ms);
+			return peer_over(s) ? 0 : quiet_at(s);
+		return s->prog.reaped ? 0 : s->output_at + s->options->wait_ms;
 	case END_SIGNAL:
-		return s->output_over;
+		return s->output_over ? 0 : CLOCK_NEVER;
 	default:
-		return s->output_over || !has_program(s);
+		return s->output_over || !has_program(s) ? 0 : CLOCK_NEVER;
 	}
 }
 
@@ -352,8 +350,10 @@ close_begin(struct session *s)
 	if (s->flows.out.zero_copy_left != 0) {
 		int64_t patience = s->end_reason == END_PROGRAM || s->end_reason == END_BAD_OUTPUT
 		    ? stall_ms(s) : s->options->wait_ms;
+		int64_t when = later(s->due_at, s->sent_at) + patience;
 
-		if (turn_due(s, later(s->due_at, s->sent_at) + patience))
+		schedule(s, when);
+		if (deadline_reached(s, when))
 			peer_lose(s, "does not read");
 		return;
 	}
@@ -378,10 +378,16 @@ session_cut(struct session *s)
 static void
 hang_up(struct session *s)
 {
-	if (s->signal_at != 0 && turn_due(s, s->signal_at + s->options->wait_ms))
+	int64_t cut_at = s->signal_at == 0 ? CLOCK_NEVER : s->signal_at + s->options->wait_ms;
+
+	schedule(s, cut_at);
+	if (deadline_reached(s, cut_at))
 		session_cut(s);
-	if (!close_put(s) && !s->lost && close_is_due(s))
-		close_begin(s);
+	if (!close_put(s) && !s->lost) {
+		schedule(s, close_at(s));
+		if (deadline_reached(s, close_at(s)))
+			close_begin(s);
+	}
 	if (close_put(s) && !s->conn.flushed && !s->lost && !endpoint_pending(&s->peer_out)) {
 		s->answer_by = s->now + ANSWER_STEPS * s->options->wait_ms;
 		peer_act(s, ws_flushed(&s->conn));
@@ -449,7 +455,8 @@ timers_look(struct session *s)
 		return;
 	if (s->conn.timer == WS_TIMER_CLOSE && s->conn.flushed && !has_program(s) && s->answer_by < when)
 		when = s->answer_by;
-	if (turn_due(s, when))
+	schedule(s, when);
+	if (deadline_reached(s, when))
 		timer_passed(s);
 }
 
@@ -470,6 +477,8 @@ observe(struct session *s)
 	s->sent = s->peer_out.moved;
 	if (sent)
 		s->sent_at = s->now;
+	if (!has_program(s) && s->output_over && s->sent < s->records_until)
+		s->output_at = s->now;
 	if (heard)
 		peer_act(s, ws_received(&s->conn));
 	if (!peer_over(s))
@@ -499,20 +508,17 @@ unread_look(struct session *s)
 		s->read_at = s->now;
 	s->read = s->prog.in.moved - in_pipe;
 	if (unread != 0)
-		(void)turn_due(s, s->now + POLL_MS);
+		schedule(s, s->now + POLL_MS);
 	return unread;
 }
 
-/* Whether the program has had its time after the peer's end: -w once it has read everything, or -k
- * without a read. */
-static bool
-first_step_due(struct session *s)
+/* When the program has had its time after the peer's end: -w once it has read everything, or -k without a read. */
+static int64_t
+first_step_at(const struct session *s, size_t unread)
 {
-	size_t unread = unread_look(s);
-
 	if (s->given_up)
-		return true;
-	return turn_due(s, s->read_at + (unread == 0 || s->lost ? s->options->wait_ms : stall_ms(s)));
+		return 0;
+	return s->read_at + (unread == 0 || s->lost ? s->options->wait_ms : stall_ms(s));
 }
 
 /* Behind data that the program does not read, the peer has ended its side. After -k without a read that
@@ -520,7 +526,13 @@ first_step_due(struct session *s)
 static void
 program_give_up(struct session *s)
 {
-	if (s->given_up || unread_look(s) == 0 || !turn_due(s, s->read_at + stall_ms(s)))
+	int64_t when;
+
+	if (s->given_up || unread_look(s) == 0)
+		return;
+	when = s->read_at + stall_ms(s);
+	schedule(s, when);
+	if (!deadline_reached(s, when))
 		return;
 	s->given_up = true;
 	program_close_stdin(&s->prog);
@@ -553,12 +565,21 @@ program_push(struct session *s)
 	if (peer_over(s) && !s->prog.in.ended && !endpoint_pending(&s->prog.in))
 		program_close_stdin(&s->prog);
 	if (!program_end_stdin(&s->prog))
-		(void)turn_due(s, s->now + POLL_MS);
+		schedule(s, s->now + POLL_MS);
 	/* A lost peer gets nothing more of the program's output: the program is not asked first. */
-	if (s->term.step == TERM_NONE && first_step_due(s))
-		term_step_take(s, s->lost ? TERM_SIGTERM : TERM_ASKED);
-	while (terminate_runs(&s->term) && s->term.step < TERM_SIGKILL && turn_due(s, s->term.deadline))
+	if (s->term.step == TERM_NONE) {
+		int64_t when = first_step_at(s, unread_look(s));
+
+		schedule(s, when);
+		if (deadline_reached(s, when))
+			term_step_take(s, s->lost ? TERM_SIGTERM : TERM_ASKED);
+	}
+	while (terminate_runs(&s->term) && s->term.step < TERM_SIGKILL) {
+		schedule(s, s->term.deadline);
+		if (!deadline_reached(s, s->term.deadline))
+			break;
 		term_step_take(s, s->term.step + 1);
+	}
 }
 
 void

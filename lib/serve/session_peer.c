@@ -8,13 +8,16 @@
 #include "sys/progress.h"
 
 bool
-turn_due(struct session *s, int64_t when)
+deadline_reached(const struct session *s, int64_t when)
 {
-	if (s->before >= when)
-		return true;
-	if (when < s->next)
+	return s->before >= when;
+}
+
+void
+schedule(struct session *s, int64_t when)
+{
+	if (!deadline_reached(s, when) && when < s->next)
 		s->next = when;
-	return false;
 }
 
 void

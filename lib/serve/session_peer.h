@@ -48,8 +48,11 @@ peer_closed(const struct session *s)
 	return s->conn.peer_code != 0 && s->conn.peer_code != CLOSE_ABNORMAL;
 }
 
-/* Whether the time has come; if not, this turn waits no longer than until then. */
-bool turn_due(struct session *s, int64_t when);
+/* Whether the time has come. */
+bool deadline_reached(const struct session *s, int64_t when);
+
+/* The next wait lasts no longer than until then. A time that has come already is for deadline_reached(). */
+void schedule(struct session *s, int64_t when);
 
 /* What was changed at this turn's end has its effect in the next, which comes at once. */
 void turn_again(struct session *s);
