@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "sys/address.h"
+#include "sys/child.h"
 #include "sys/connection.h"
 #include "sys/exec.h"
 #include "sys/fds.h"
@@ -31,7 +32,7 @@
 #include "sys/signals.h"
 #include "sys/timed_io.h"
 
-#include "gate.h"
+#include "serve/admission.h"
 
 enum {
 	CLIENT_IN = 6, /* UCSPI: a client's connection, read and write */
@@ -161,13 +162,10 @@ static const char *
 client_name(const struct connection *c)
 {
 	static char name[128];
-	const struct span ip = c->ends.remote_address, port = c->ends.remote_port;
-	bool v6 = ip.size != 0 && memchr(ip.at, ':', ip.size) != NULL && port.size != 0;
 
-	if (ip.size == 0)
+	if (c->ends.remote_address.size == 0)
 		return "client";
-	(void)snprintf(name, sizeof name, "%s%.64s%s%s%.8s", v6 ? "[" : "", ip.at, v6 ? "]" : "",
-	    port.size == 0 ? "" : ":", port.at);
+	address_join(c->ends.remote_address, c->ends.remote_port, name, sizeof name);
 	return name;
 }
 

@@ -69,7 +69,7 @@ play() {
 formats() (
 	local file
 	cd "$root" || return
-	for file in cmd/*.[ch] cmd/*/*.c lib/*/*.c; do
+	for file in cmd/*.c cmd/*/*.c lib/*/*.c; do
 		tr '\n\t' '  ' <"$file" | sed -E 's/" PRIu(64|32) "/u/g; s/" PRIu(64|32)/u"/g' |
 			grep -oE '[ (](warn|die|usage_refuse|option_refuse|refuse|handshake_refuse|scan_refuse|bad|fail)\([^";{]*"([^"\\]|\\.)*"' |
 			sed -E 's/^[^"]*"(.*)"$/\1/' | sed "s|^|$file |"

@@ -141,18 +141,22 @@ address_scoped(const struct address *address, char ip[ADDRESS_SCOPED_SIZE])
 }
 
 void
+address_join(struct span ip, struct span port, char *text, size_t size)
+{
+	bool v6 = port.size != 0 && memchr(ip.at, ':', ip.size) != NULL;
+
+	(void)snprintf(text, size, "%s%.*s%s%s%.*s", v6 ? "[" : "", (int)ip.size, ip.at, v6 ? "]" : "",
+	    port.size == 0 ? "" : ":", (int)port.size, port.at);
+}
+
+void
 address_text(const struct address *address, char text[ADDRESS_TEXT_SIZE])
 {
-	char ip[ADDRESS_IP_SIZE];
-	unsigned port = address_port(address);
+	char ip[ADDRESS_IP_SIZE], port[sizeof "65535"];
 
 	address_ip(address, ip);
-	if (ip[0] == '\0')
-		memcpy(text, "unix", sizeof "unix");
-	else if (strchr(ip, ':') == NULL)
-		(void)snprintf(text, ADDRESS_TEXT_SIZE, "%s:%u", ip, port);
-	else
-		(void)snprintf(text, ADDRESS_TEXT_SIZE, "[%s]:%u", ip, port);
+	(void)snprintf(port, sizeof port, "%u", address_port(address) + 0U);
+	address_join(span_of(ip[0] == '\0' ? "unix" : ip), span_of(ip[0] == '\0' ? "" : port), text, ADDRESS_TEXT_SIZE);
 }
 
 int

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/span.h"
+
 struct address {
 	union {
 		struct sockaddr any;
@@ -44,7 +46,10 @@ void address_ip(const struct address *address, char ip[ADDRESS_IP_SIZE]);
 /* The same, with the scope of a link-local one: `fe80::1%eth0`. */
 void address_scoped(const struct address *address, char ip[ADDRESS_SCOPED_SIZE]);
 
-/* `127.0.0.1:9000`, `[::1]:9000`, or `unix`. */
+/* `127.0.0.1:9000`, `[::1]:9000`, or the address alone if the port is empty; cut to size. */
+void address_join(struct span ip, struct span port, char *text, size_t size);
+
+/* The same of an address; `unix` of a UNIX socket. */
 void address_text(const struct address *address, char text[ADDRESS_TEXT_SIZE]);
 
 /* getsockname and getpeername. */

@@ -1,60 +1,18 @@
-/*
- * The gate that wsupgrade and wshub share: a server's options for the opening
- * handshake, and what answering takes besides the codec (the environment, the
- * page, the user's own authorization program, the log).
- */
-#ifndef FITTINGS_ADMISSION_H
-#define FITTINGS_ADMISSION_H
+#include "serve/admission.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "ws/cgi.h"
-#include "ws/handshake.h"
-#include "ws/policy.h"
-#include "base/option.h"
 #include "base/log.h"
 #include "sys/child.h"
 #include "sys/exec.h"
 
-enum {
-	ADMISSION_HEAD_MS = 10 * 1000,
-	ADMISSION_HEAD_MS_MAX = 24 * 60 * 60 * 1000,
-	ADMISSION_PAGE_MAX = 16 * 1024 * 1024,
-	ADMISSION_LINGER_MS = 1000, /* how long an answer may take to arrive before we go */
-};
-
-enum { ADMISSION_HOST = OPTION_LONG, ADMISSION_CONSOLE, ADMISSION_PAGE, ADMISSION_REALM, ADMISSION_OWN /* the first long option of a program's own */ };
-
-/* The rows of these options, for a program's table. */
-#define ADMISSION_ROWS \
-	{'o', "origin", "ORIGIN", "let in pages of this origin too, null, or * for any"}, \
-	{ADMISSION_HOST, "host", "NAME", "serve only this Host name (several: repeat)"}, \
-	{'s', "protocol", "NAME", "a subprotocol on offer (client: to ask for)"}, \
-	{'P', "path", "PATH", "serve only this path"}, \
-	{'a', "authorize", "PROGRAM", "let in only whom this program lets in (exit 0)"}, \
-	{ADMISSION_REALM, "realm", "NAME", "ask a client that -a refuses for a password (Basic)"}, \
-	{'H', "header", "FIELD", "add `Name: value' to the 101 and the page (client: the request)"}, \
-	{'t', "timeout", "TIME", "for the whole head (10s)"}, \
-	{ADMISSION_CONSOLE, "console", NULL, "answer a browser with a WebSocket console"}, \
-	{ADMISSION_PAGE, "page", "FILE", "answer a browser with this page"}
-
-struct admission {
-	const char *authorize; /* program, NULL for none */
-	const char *page;      /* file, NULL for none */
-	int64_t limit_ms;
-	bool console;
-	struct policy policy;
-};
-
-static inline void
+static void
 admission_rule(struct admission *admission, enum policy_kind kind)
 {
 	const char *why = policy_add(&admission->policy, kind, optarg);
@@ -67,7 +25,7 @@ admission_rule(struct admission *admission, enum policy_kind kind)
 	option_refuse(why);
 }
 
-static inline void
+static void
 admission_realm(struct admission *admission)
 {
 	const char *why = policy_set_realm(&admission->policy, optarg);
@@ -76,8 +34,7 @@ admission_realm(struct admission *admission)
 		option_refuse(why);
 }
 
-/* Takes one of its options; the others are the program's. */
-static inline void
+void
 admission_option(struct admission *admission, int key)
 {
 	switch (key) {
@@ -94,8 +51,7 @@ admission_option(struct admission *admission, int key)
 	}
 }
 
-/* Once, behind the last option: whether they go together. */
-static inline void
+void
 admission_options_end(struct admission *admission, bool client)
 {
 	struct span culprit;
@@ -112,12 +68,7 @@ admission_options_end(struct admission *admission, bool client)
 		usage_refuse("--authorize, --console and --page are for a server");
 }
 
-/*
- * Our environment without what any request sets, with what this one does, put
- * together in a room of *size bytes, aligned as a pointer is; *size then is
- * what it takes up. NULL where it does not fit.
- */
-static inline char **
+char **
 admission_environment_in(void *room, size_t *size, const struct http_request *request,
     const struct handshake *decision, const struct cgi_connection *ends)
 {
@@ -145,8 +96,7 @@ admission_environment_in(void *room, size_t *size, const struct http_request *re
 	return all;
 }
 
-/* The same in room of its own, to free. NULL where there is no memory. */
-static inline char **
+char **
 admission_environment(const struct http_request *request, const struct handshake *decision,
     const struct cgi_connection *ends)
 {
@@ -167,9 +117,7 @@ admission_environment(const struct http_request *request, const struct handshake
 	return all;
 }
 
-/* Starts the authorization program, in a process group of its own, with null as its stdin. Returns its
- * pid, or -1, having said why. */
-static inline pid_t
+pid_t
 admission_authorize(const struct admission *admission, char *const *environment, int null)
 {
 	char path[PATH_MAX], *const argv[] = {(char *)(uintptr_t)admission->authorize, NULL};
@@ -190,15 +138,13 @@ admission_authorize(const struct admission *admission, char *const *environment,
 	return pid;
 }
 
-/* What the authorization program's refusal is answered with. */
-static inline enum http_status
+enum http_status
 admission_denial(const struct admission *admission)
 {
 	return admission->policy.realm != NULL ? HTTP_UNAUTHORIZED : HTTP_FORBIDDEN;
 }
 
-/* The subprotocols that a client was let in without, because none of them is on offer; or empty. */
-static inline struct span
+struct span
 admission_protocols_missed(const struct handshake *d, const struct http_request *request)
 {
 	struct span asked = {"", 0};
@@ -208,8 +154,7 @@ admission_protocols_missed(const struct handshake *d, const struct http_request 
 	return asked;
 }
 
-/* The log line of an answer: a refusal always, the others where verbose. */
-static inline void
+void
 admission_log(const char *who, const struct handshake *d, const struct http_request *request, bool verbose)
 {
 	struct span protocol = d->protocol, missed;
@@ -227,5 +172,3 @@ admission_log(const char *who, const struct handshake *d, const struct http_requ
 	    protocol.size != 0 ? ", protocol " : missed.size != 0 ? ", subprotocols not on offer: " : "",
 	    protocol.size != 0 ? quoted_bytes(protocol.at, protocol.size) : quoted_bytes(missed.at, missed.size));
 }
-
-#endif

@@ -1,0 +1,308 @@
+/* What clients send, and the timers of open connections. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "hub.h"
+#include "sys/block_cache.h"
+#include "sys/clock.h"
+#include "sys/progress.h"
+
+enum {
+	TURN_SIZE = 256 << 10, /* read from all clients in a turn, from each its part: at most TAKEN_SIZE, */
+	TAKEN_LEAST = 1 << 10, /* at least so much, */
+	FAN_LEAST = 64,        /* less if each byte is for very many */
+};
+
+/* To all the others in its path. */
+static void
+message_fan_out(struct hub *hub, struct client *c, bool binary, const void *payload, size_t n)
+{
+	struct message *m = message_frame(binary ? OPCODE_BINARY : OPCODE_TEXT, payload, n);
+	struct member *next;
+
+	if (m == NULL) {
+		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
+		return;
+	}
+	for (struct member *in = rooms_first(c->rooms); in != NULL; in = next) {
+		next = in->next;
+		if (in->owner != c)
+			client_send(hub, in->owner, m);
+	}
+	message_release(m);
+}
+
+/* A whole message of a client. */
+static void
+message_take(struct hub *hub, struct client *c, bool binary, const void *payload, size_t n)
+{
+	if (hub->options.fan_out) {
+		message_fan_out(hub, c, binary, payload, n);
+	} else {
+		program_tell(hub, c, binary ? "binary" : "text", payload, n);
+		c->unanswered++;
+	}
+}
+
+static void
+chunk_take(struct hub *hub, struct client *c, const struct chunk *p)
+{
+	if (p->first && p->last) {
+		message_take(hub, c, p->binary, p->at, p->size);
+		return;
+	}
+	/* Also for an empty chunk. */
+	if (!block_reserve(&c->message, p->size == 0 ? 1 : p->size, (size_t)(2 * hub->options.message))) {
+		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
+		return;
+	}
+	if (p->size != 0)
+		buffer_put(&c->message, p->at, p->size);
+	if (!p->last)
+		return;
+	message_take(hub, c, p->binary, buffer_head(&c->message), buffer_held(&c->message));
+	block_drop(&c->message);
+}
+
+static void
+ping_answer(struct hub *hub, struct client *c, const struct chunk *p)
+{
+	unsigned char frame[FRAME_CONTROL_MAX];
+
+	if (c->stage == STAGE_OPEN)
+		(void)client_queue_once(hub, c, message_of(frame, frame_control(OPCODE_PONG, p->at, p->size, NULL, frame)));
+}
+
+static size_t
+frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
+{
+	struct reader_event e = {.kind = READER_DATA};
+	size_t used = 0;
+
+	while (e.kind != READER_MORE && (c->stage == STAGE_OPEN || c->stage == STAGE_CLOSING)) {
+		used += reader_step(&c->reader, bytes + used, n - used, SIZE_MAX, &e);
+		switch (e.kind) {
+		case READER_DATA: chunk_take(hub, c, &e.chunk); break;
+		case READER_PING: ping_answer(hub, c, &e.chunk); break;
+		case READER_CLOSE: close_take(hub, c, e.code, close_reason(&e)); break;
+		case READER_FAIL: client_fail(hub, c, e.code, e.why); break;
+		default: break;
+		}
+	}
+	return used;
+}
+
+/* Keeps what cannot be used yet, in front of what comes next. */
+static void
+client_keep(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n)
+{
+	unsigned char *kept = n == 0 ? NULL : malloc(n);
+
+	if (n != 0 && kept == NULL) {
+		client_end(hub, c);
+		return;
+	}
+	if (n != 0)
+		memcpy(kept, bytes, n);
+	free(c->kept);
+	c->kept = kept;
+	c->kept_size = n;
+}
+
+/* bytes are all that has come in and is not used. */
+static void
+client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, bool asked)
+{
+	size_t used = 0;
+
+	if (c->stage < STAGE_OPEN)
+		used = upgrade_take(hub, c, bytes, n, asked);
+	if (c->stage == STAGE_OPEN || c->stage == STAGE_CLOSING)
+		used += frames_take(hub, c, bytes + used, n - used);
+	if (c->stage == STAGE_CLOSED || c->stage == STAGE_LINGERING)
+		used = n;
+	if (c->stage != STAGE_DEAD)
+		client_keep(hub, c, bytes + used, n - used);
+}
+
+/* No more comes from it. What is queued still goes out, and the answers to what it said. */
+static void
+client_eof(struct hub *hub, struct client *c)
+{
+	c->ended = true;
+	if (c->stage < STAGE_OPEN)
+		upgrade_eof(hub, c);
+	else if (c->stage == STAGE_OPEN || (c->stage == STAGE_CLOSING && c->out.first != NULL))
+		close_take(hub, c, CLOSE_ABNORMAL, span_of(""));
+	else if (c->stage == STAGE_LINGERING && c->out.first != NULL)
+		client_mark(hub, c);
+	else
+		client_end(hub, c);
+}
+
+/* Nobody waits long for what the others say: each gets a part of the turn. */
+static size_t
+client_share(struct hub *hub)
+{
+	size_t share = TURN_SIZE / (size_t)hub->loop.count;
+
+	share = share > TAKEN_SIZE ? TAKEN_SIZE : share < TAKEN_LEAST ? TAKEN_LEAST : share;
+	return share < hub->fan_share ? share : hub->fan_share;
+}
+
+/* With --fan-out a few bytes may be for many: what one client says takes at most the time of a turn. */
+static void
+client_share_adapt(struct hub *hub, int64_t took_ms)
+{
+	if (took_ms > LOOP_TURN_MS / 2 && hub->fan_share > FAN_LEAST)
+		hub->fan_share /= 2;
+	else if (took_ms < LOOP_TURN_MS / 4 && hub->fan_share < TAKEN_SIZE)
+		hub->fan_share *= 2;
+}
+
+static void
+client_receive(struct hub *hub, struct client *c)
+{
+	size_t before = c->kept_size;
+	int64_t began = hub->options.fan_out ? clock_ms() : 0;
+	ssize_t n;
+
+	if (before != 0)
+		memcpy(hub->taken, c->kept, before);
+	n = recv(c->watch.fd, hub->taken + before, client_share(hub), 0);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0) {
+		client_end(hub, c);
+		return;
+	}
+	if (n == 0) {
+		client_eof(hub, c);
+		return;
+	}
+	if (c->stage == STAGE_OPEN && hub->options.ping_ms != 0)
+		client_clock(hub, c, &hub->pings);
+	client_feed(hub, c, hub->taken, before + (size_t)n, false);
+	if (hub->options.fan_out)
+		client_share_adapt(hub, clock_ms() - began);
+}
+
+static void
+client_ready(struct loop *loop, struct watch *watch, uint32_t events)
+{
+	struct hub *hub = hub_of(loop);
+	struct client *c = (struct client *)watch;
+
+	if (events & EPOLLOUT)
+		client_mark(hub, c);
+	if ((events & EPOLLIN) && client_reads(hub, c))
+		client_receive(hub, c);
+	else if ((events & EPOLLERR) || ((events & EPOLLHUP) && (client_reads(hub, c) || c->shut)))
+		client_end(hub, c);
+	else if (events & (EPOLLIN | EPOLLHUP))
+		client_interest(hub, c);
+}
+
+void
+client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct address *remote)
+{
+	struct hub *hub = hub_of(loop);
+	struct address_key network = {0}; /* with --proxy: not known yet */
+	char peer[PEER_SIZE];
+	struct client *c;
+
+	peer_text(remote, peer);
+	if (!hub->options.proxy && network_full(hub, remote, peer, &network)) {
+		(void)close(fd);
+		return;
+	}
+	c = malloc(sizeof *c + (hub->options.proxy ? PEER_PROXY_SIZE : strlen(peer) + 1));
+	if (c != NULL)
+		*c = (struct client){.watch.ready = client_ready, .network = network, .stage = STAGE_HEAD};
+	if (c != NULL && hub->options.proxy) {
+		c->stage = STAGE_PROXY;
+		c->proxy = calloc(1, sizeof *c->proxy);
+	}
+	if (c == NULL || (hub->options.proxy && c->proxy == NULL) || watch_begin(loop, &c->watch, fd, EPOLLIN) != 0) {
+		acceptor_pause(loop, acceptor, "a connection is closed unserved");
+		if (c != NULL && hub->options.proxy)
+			free(c->proxy);
+		free(c);
+		(void)close(fd);
+		return;
+	}
+	memcpy(c->peer, peer, strlen(peer) + 1);
+	if (hub->options.max_per_address != 0)
+		(void)address_limit_add(&hub->networks, network);
+	c->index = hub->count;
+	hub->clients[hub->count++] = c;
+	client_clock(hub, c, &hub->heads);
+	if (hub->count == hub->options.max)
+		acceptor_stop(loop, acceptor);
+}
+
+void
+ping_due(struct loop *loop, struct deadline *deadline)
+{
+	struct hub *hub = hub_of(loop);
+	struct client *c = client_of(deadline);
+	unsigned char frame[FRAME_CONTROL_MAX];
+
+	(void)progress_made(c->watch.fd, &c->progress);
+	(void)client_queue_once(hub, c, message_of(frame, frame_control(OPCODE_PING, "", 0, NULL, frame)));
+	client_clock(hub, c, &hub->pongs);
+}
+
+/* Our Ping stands in line behind what a slow reader still goes on to take. */
+void
+pong_late(struct loop *loop, struct deadline *deadline)
+{
+	struct hub *hub = hub_of(loop);
+	struct client *c = client_of(deadline);
+
+	if (progress_made(c->watch.fd, &c->progress))
+		client_clock(hub, c, &hub->pongs);
+	else
+		client_end(hub, c);
+}
+
+/* Its head is taken up again. asked: the authorization program has let it in. */
+static void
+head_again(struct hub *hub, struct client *c, bool asked)
+{
+	unsigned char *kept = c->kept;
+	size_t n = c->kept_size;
+
+	c->kept = NULL;
+	c->kept_size = 0;
+	c->stage = STAGE_HEAD;
+	client_feed(hub, c, kept, n, asked);
+	free(kept);
+	client_mark(hub, c);
+}
+
+/* An authorization program has ended. */
+void
+auth_finish(struct hub *hub, struct client *c, int status)
+{
+	if (upgrade_authorized(hub, c, status))
+		head_again(hub, c, true);
+}
+
+void
+auth_start_next(struct hub *hub)
+{
+	if (!hub->waiting)
+		return;
+	for (size_t i = 0; i < hub->count; i++) {
+		if (auth_requests_full(&hub->asked))
+			return;
+		if (hub->clients[i]->stage == STAGE_WAITING)
+			head_again(hub, hub->clients[i], false);
+	}
+	hub->waiting = false;
+}

@@ -1,0 +1,225 @@
+/* The program's commands, carried out. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "base/utf8.h"
+#include "hub.h"
+#include "sys/clock.h"
+#include "ws/command.h"
+
+static const char too_long[] = "longer than --queue allows";
+
+struct delivery {
+	struct message *message;
+	bool close; /* it is a Close */
+};
+
+static void
+deliver(struct hub *hub, const struct delivery *delivery, struct client *c)
+{
+	if (delivery->close)
+		client_close(hub, c, delivery->message);
+	else
+		client_send(hub, c, delivery->message);
+}
+
+static void
+command_deliver(struct hub *hub, const struct command *order, const struct delivery *delivery)
+{
+	struct span ids = order->ids;
+	struct member *next;
+	uint64_t id;
+
+	if (order->to == COMMAND_ROOM) {
+		for (struct member *in = rooms_members(&hub->rooms, order->room); in != NULL; in = next) {
+			struct client *c = in->owner;
+
+			next = in->next;
+			if (c->id != order->except)
+				deliver(hub, delivery, c);
+		}
+		return;
+	}
+	for (size_t i = 0; order->to == COMMAND_ALL && i < hub->count; i++)
+		if (hub->clients[i]->id != order->except)
+			deliver(hub, delivery, hub->clients[i]);
+	while (order->to == COMMAND_IDS && command_id_next(&ids, &id)) {
+		struct client *c = ids_find(&hub->ids, id);
+
+		if (c == NULL)
+			continue;
+		if (c->unanswered != 0)
+			c->unanswered--;
+		deliver(hub, delivery, c);
+	}
+}
+
+/* Lets go of the message. Returns NULL, or what is wrong. */
+static const char *
+command_send(struct hub *hub, const struct command *order, struct message *message, bool close)
+{
+	struct delivery delivery = {message, close};
+
+	if (message == NULL)
+		return "no memory";
+	command_deliver(hub, order, &delivery);
+	message_release(message);
+	return NULL;
+}
+
+static const char *
+command_close(struct hub *hub, const struct command *order)
+{
+	char reason[UTF8_REPLACED_MAX * FRAME_CONTROL_MAX + 1];
+	size_t n = order->payload.size < FRAME_CONTROL_MAX ? order->payload.size : FRAME_CONTROL_MAX;
+
+	if (order->not_text)
+		n = utf8_replace(order->payload.at, n, (unsigned char *)reason);
+	else
+		memcpy(reason, order->payload.at, n);
+	reason[n] = '\0';
+	return command_send(hub, order, message_close(order->code, reason), true);
+}
+
+static const char *
+command_message(struct hub *hub, const struct command *order)
+{
+	enum opcode opcode = order->verb == COMMAND_TEXT ? OPCODE_TEXT : OPCODE_BINARY;
+
+	size_t n = order->not_text ? utf8_replace(order->payload.at, order->payload.size, NULL) : order->payload.size;
+	unsigned char *payload;
+	struct message *message;
+
+	if (n > hub->options.queue)
+		return too_long;
+	message = message_begin(opcode, n, &payload);
+	if (message != NULL && order->not_text)
+		(void)utf8_replace(order->payload.at, order->payload.size, payload);
+	else if (message != NULL && n != 0)
+		memcpy(payload, order->payload.at, n);
+	return command_send(hub, order, message, false);
+}
+
+static const char *
+command_room(struct hub *hub, const struct command *order)
+{
+	struct span ids = order->ids;
+	uint64_t id;
+
+	while (command_id_next(&ids, &id)) {
+		struct client *c = ids_find(&hub->ids, id);
+
+		if (c != NULL && order->verb == COMMAND_PART)
+			rooms_part(&hub->rooms, order->room, c);
+		else if (c != NULL && !rooms_join(&hub->rooms, order->room, c, &c->rooms))
+			return "no memory";
+	}
+	return NULL;
+}
+
+/* Returns NULL, or what is wrong with it. */
+static const char *
+command_do(struct hub *hub, char *record, size_t n)
+{
+	struct command order;
+	const char *why = command_read(record, n, hub->options.exact, &order);
+
+	if (why != NULL && order.not_text) {
+		if (hub->options.replace)
+			why = NULL;
+		else
+			(void)command_send(hub, &order, message_close(CLOSE_INTERNAL_ERROR, ""), true);
+	}
+	if (why != NULL)
+		return why;
+	switch (order.verb) {
+	case COMMAND_CLOSE: return command_close(hub, &order);
+	case COMMAND_JOIN:
+	case COMMAND_PART: return command_room(hub, &order);
+	default: return command_message(hub, &order);
+	}
+}
+
+/* Carries out the whole records of what the program has written, until then (one record may be
+ * for all clients); at its end the last line too. */
+static void
+commands_take(struct hub *hub, enum record_decoder_want want, int64_t until)
+{
+	struct backend *b = &hub->backend;
+	struct backend_record record;
+	const char *why;
+
+	for (b->behind = false; backend_next(b, want, &record) != BACKEND_MORE; b->behind = true) {
+		const uint64_t number = b->records.number + 1;
+
+		why = record.kind == BACKEND_BAD ? record.find.why : too_long;
+		if (record.kind == BACKEND_RECORD) {
+			if (b->behind && clock_ms() >= until)
+				return;
+			why = command_do(hub, (char *)record.find.chunk.at, record.find.chunk.size);
+			backend_take(b, &record);
+		}
+		if (why != NULL)
+			warn("record %llu of %s: %s", (unsigned long long)number, quoted(hub->options.next[0]), why);
+		if (record.kind == BACKEND_BAD) {
+			b->malformed = true;
+			pipes_close_out(&hub->loop, &b->pipes); /* the rest is no better, however long it goes on */
+			break;
+		}
+	}
+	b->behind = false;
+}
+
+void
+program_out_close(struct hub *hub)
+{
+	if (hub->backend.pipes.out_open)
+		commands_take(hub, RECORD_END, CLOCK_NEVER);
+	pipes_close_out(&hub->loop, &hub->backend.pipes);
+}
+
+/* One read. False where nothing came, now or ever. */
+bool
+program_read(struct hub *hub, int64_t until)
+{
+	ssize_t n;
+
+	if (!hub->backend.pipes.out_open)
+		return false;
+	n = pipes_read(&hub->backend.pipes, PROGRAM_SIZE);
+	if (n > 0) {
+		commands_take(hub, RECORD_WHOLE, until);
+		return true;
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n < 0 && errno == ENOMEM)
+		die(STATUS_FAILED, "no memory for what the program says");
+	if (n < 0)
+		warn("the program's stdout: %s", strerror(errno));
+	program_out_close(hub);
+	return false;
+}
+
+/* What it has written by now. */
+void
+program_read_all(struct hub *hub)
+{
+	uint64_t now = pipes_said(&hub->backend.pipes);
+
+	if (hub->backend.behind)
+		commands_take(hub, RECORD_WHOLE, CLOCK_NEVER);
+	while (hub->backend.pipes.said < now && program_read(hub, CLOCK_NEVER))
+		;
+}
+
+/* What a turn had no time for. */
+void
+commands_go_on(struct hub *hub)
+{
+	if (hub->backend.behind)
+		commands_take(hub, RECORD_WHOLE, clock_ms() + LOOP_TURN_MS);
+	hub->loop.hurry = hub->backend.behind;
+}

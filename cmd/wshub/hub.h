@@ -1,0 +1,225 @@
+/*
+ * wshub: all WebSocket clients in one process, one program behind them. Its files, the lower ones first:
+ *
+ *     client.c          a client's queue, interest, closing and end
+ *     deferred_close.c  a Close that waits for the program's answers
+ *     upgrade.c         from the accepted connection to the answer of its handshake
+ *     dispatch.c        the program's commands
+ *     connection.c      what clients send, and the timers of open connections
+ *     wshub.c           options, the program's end, shutdown, main
+ */
+#ifndef FITTINGS_HUB_H
+#define FITTINGS_HUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/span.h"
+#include "http/head.h"
+#include "serve/admission.h"
+#include "serve/backend.h"
+#include "serve/outbox.h"
+#include "serve/rooms.h"
+#include "sys/acceptor.h"
+#include "sys/address.h"
+#include "sys/address_limit.h"
+#include "sys/auth_requests.h"
+#include "sys/ids.h"
+#include "sys/listen.h"
+#include "sys/loop.h"
+#include "ws/frame.h"
+#include "ws/handshake.h"
+#include "http/proxy.h"
+#include "ws/reader.h"
+
+enum {
+	TIME_LIMIT_MS = 24 * 60 * 60 * 1000,
+	/* All that a client may have to wait behind: what a turn takes of the others, what
+	 * waits for the program, what is in the two pipes, and what was read of it. */
+	TAKEN_SIZE = 64 << 10,     /* read from a client in one go, at most */
+	PROGRAM_SIZE = 256 << 10,  /* read from the program in one go */
+};
+
+struct options {
+	struct admission admission;
+	bool verbose, exact, headers, fan_out, replace, proxy;
+	uint64_t max, max_per_address; /* 0: any number */
+	size_t queue;
+	uint64_t message; /* 0: the default, as far as the queue allows */
+	int64_t ping_ms, close_ms;
+	char **next;
+};
+
+enum stage {
+	STAGE_PROXY,   /* with --proxy: its PROXY header comes in */
+	STAGE_HEAD,    /* its request comes in */
+	STAGE_WAITING, /* for its turn to have the authorization program asked */
+	STAGE_AUTHORIZING,
+	STAGE_OPEN,
+	STAGE_CLOSED,  /* its Close is here, ours waits for what prog says to its last words */
+	STAGE_CLOSING, /* our Close is on its way, the client's is awaited */
+	STAGE_LINGERING, /* all is said: what waits is sent, what comes is forgotten */
+	STAGE_DEAD,    /* closed, and freed at the turn's end */
+};
+
+/* Why a client that could be read is not. */
+enum pause {
+	PAUSE_NONE,
+	PAUSE_STALLED, /* the program takes nothing */
+	PAUSE_BEHIND,  /* the client takes nothing: its own queue is long */
+};
+
+/* A client's Close that prog has not read of yet. */
+struct deferred_close {
+	uint64_t at; /* of all that prog is told: how far it must have read for the next step */
+	unsigned code;
+};
+
+struct client {
+	struct watch watch;
+	struct deadline deadline;
+	struct outbox out;
+	union {
+		struct proxy *proxy;   /* STAGE_PROXY */
+		struct http_scan scan; /* STAGE_HEAD */
+		struct reader reader;  /* from STAGE_OPEN on */
+		struct deferred_close deferred_close; /* STAGE_CLOSED */
+	};
+	uint64_t id; /* 0 before it is open */
+	struct member *rooms;
+	unsigned char *kept; /* came in and cannot be used yet: a part of a head or of a frame */
+	size_t kept_size;
+	struct buffer message; /* the part of a message that has come in, or its Close's reason */
+	struct client *next_dirty;
+	struct address_key network;
+	size_t index; /* in server.clients */
+	uint64_t progress; /* for progress_made(): how far it has come with what it was sent */
+	uint32_t unanswered; /* messages that it has said more than were said to its number */
+	unsigned char stage;
+	unsigned char pause; /* STAGE_OPEN: what its keepalive was set for */
+	bool dirty : 1;   /* something is to be sent, or it is to be freed */
+	bool announced : 1;   /* prog was told of it, and not of its end */
+	bool addressable : 1;  /* prog's words to its number and to its rooms reach it */
+	bool shut : 1;    /* our side of the connection is ended */
+	bool ended : 1;   /* its own side is ended */
+	char peer[];  /* `127.0.0.1 52344`; with --proxy the port that it called follows, 0 if not known */
+};
+
+enum {
+	PEER_SIZE = ADDRESS_IP_SIZE + sizeof " 65535",
+	PEER_PORT = PEER_SIZE,
+	PEER_PROXY_SIZE = PEER_SIZE + sizeof(uint16_t),
+};
+
+/* Shutdown state: cause and exit status. */
+struct shutdown {
+	bool begun, over;
+	bool stopped;   /* by SIGTERM or SIGINT */
+	int signalled;  /* prog, the first time with SIGTERM, the second with SIGKILL */
+	bool asks_prog; /* its stdout ended first: its own status is what it comes to, if it comes in time */
+	int status;
+};
+
+struct hub {
+	struct options options;
+	struct backend backend;
+	struct shutdown shutdown;
+	struct loop loop;
+	struct acceptor acceptor;
+	struct listeners listeners;
+	struct client **clients; /* all connections */
+	size_t count;
+	struct ids ids;
+	struct auth_requests asked; /* the authorization programs that run */
+	bool waiting;       /* clients wait for one to be run for them */
+	int null;           /* /dev/null, their stdin: opened while there are descriptors */
+	struct message *page; /* for browsers, shared by all clients that it is sent to; NULL for none */
+	bool page_fixed;      /* it is not read again */
+	struct address_limit networks;
+	struct rooms rooms;
+	struct client *dirty; /* what is queued for them is sent at the turn's end */
+	struct client *dead;  /* freed at the turn's end */
+	size_t undelivered; /* deliveries since the last flush */
+	size_t fan_share;   /* at most so much is read of a client in one go */
+	bool backpressure;       /* prog does not take what there is */
+	struct deadlines heads, pings, pongs, closes, lingers, ends;
+	/* Clients whose Close waits: for the program to read their messages, then the Close, */
+	struct deadlines unread_messages, unread_closes;
+	struct deadlines lasts;            /* then until all that prog has written is done */
+	struct deadlines polls, unreads;
+	struct deadline end, poll_at;
+	struct deadline unread; /* set while something waits for prog to read */
+	uint64_t bytes_consumed;          /* how far prog had read when that was set */
+	unsigned char taken[HTTP_HEAD_MAX + TAKEN_SIZE + TAKEN_SIZE];
+	struct http_request request; /* that is looked at; all zero where none was whole */
+	char scratch[2 * HTTP_HEAD_MAX];
+};
+
+struct client_name {
+	char text[ADDRESS_TEXT_SIZE];
+};
+
+/* client.c */
+struct hub *hub_of(struct loop *loop);
+void queue_begin(struct hub *hub, struct deadlines *queue, int64_t ms,
+    void (*passed)(struct loop *, struct deadline *));
+struct strbuf scratch_text(struct hub *hub);
+void program_tell(struct hub *hub, const struct client *c, const char *word, const void *rest, size_t n);
+void program_tell_text(struct hub *hub, const struct client *c, const char *word, const struct strbuf *text);
+struct client_name client_name(const struct client *c);
+bool client_reads(struct hub *hub, const struct client *c);
+void client_clock(struct hub *hub, struct client *c, struct deadlines *queue);
+void client_interest(struct hub *hub, struct client *c);
+struct client *client_of(struct deadline *deadline);
+void client_mark(struct hub *hub, struct client *c);
+void client_forget(struct hub *hub, struct client *c, unsigned code, struct span reason);
+void client_tell_close(struct hub *hub, struct client *c);
+void client_end(struct hub *hub, struct client *c);
+struct message *message_of(const void *bytes, size_t n);
+struct message *message_close(unsigned code, const char *reason);
+struct message *message_begin(enum opcode opcode, size_t n, unsigned char **payload);
+struct message *message_frame(enum opcode opcode, const void *payload, size_t n);
+bool client_queue(struct hub *hub, struct client *c, struct message *message);
+bool client_queue_once(struct hub *hub, struct client *c, struct message *message);
+void client_linger(struct hub *hub, struct client *c, struct deadlines *queue);
+void client_end_wait(struct hub *hub, struct client *c, struct message *close);
+void client_close(struct hub *hub, struct client *c, struct message *close);
+void client_close_once(struct hub *hub, struct client *c, struct message *close);
+void client_fail(struct hub *hub, struct client *c, unsigned code, const char *why);
+void clients_end_turn(struct hub *hub);
+void client_send(struct hub *hub, struct client *c, struct message *message);
+void client_late(struct loop *loop, struct deadline *deadline);
+
+/* deferred_close.c */
+void unread_begin(struct hub *hub);
+void unread_look(struct hub *hub, uint64_t bytes_consumed);
+void deferred_closes_poll(struct hub *hub);
+void close_take(struct hub *hub, struct client *c, unsigned code, struct span reason);
+struct span close_reason(const struct reader_event *e);
+void deferred_closes_begin(struct hub *hub);
+
+/* upgrade.c */
+void page_begin(struct hub *hub);
+void peer_text(const struct address *remote, char peer[PEER_SIZE]);
+bool network_full(struct hub *hub, const struct address *remote, const char *peer, struct address_key *network);
+size_t upgrade_take(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n, bool asked);
+void upgrade_eof(struct hub *hub, struct client *c);
+void head_late(struct loop *loop, struct deadline *deadline);
+bool upgrade_authorized(struct hub *hub, struct client *c, int status);
+
+/* dispatch.c */
+void program_out_close(struct hub *hub);
+bool program_read(struct hub *hub, int64_t until);
+void program_read_all(struct hub *hub);
+void commands_go_on(struct hub *hub);
+
+/* connection.c */
+void client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct address *remote);
+void ping_due(struct loop *loop, struct deadline *deadline);
+void pong_late(struct loop *loop, struct deadline *deadline);
+void auth_finish(struct hub *hub, struct client *c, int status);
+void auth_start_next(struct hub *hub);
+
+#endif

@@ -1,0 +1,396 @@
+/* From the accepted connection to the answer of its handshake. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "base/strbuf.h"
+#include "hub.h"
+#include "sys/child.h"
+#include "sys/file.h"
+#include "sys/progress.h"
+#include "sys/timed_io.h"
+#include "ws/cgi.h"
+#include "ws/console.h"
+
+/*
+ * The handshake.
+ */
+static void
+headers_tell(struct hub *hub, const struct client *c)
+{
+	const struct http_fields *fields = &hub->request.fields;
+	const bool realm = hub->options.admission.policy.realm != NULL;
+
+	for (size_t i = 0; hub->options.headers && i < fields->count; i++) {
+		struct strbuf text = scratch_text(hub);
+
+		if (realm && span_equal_case(fields->all[i].name, span_of("Authorization")))
+			continue;
+		strbuf_put(&text, fields->all[i].name);
+		strbuf_put_string(&text, ": ");
+		strbuf_put(&text, fields->all[i].value);
+		program_tell_text(hub, c, "header", &text);
+	}
+}
+
+/* With a realm prog gets the user's name; the password is for the program of -a alone. */
+static void
+user_tell(struct hub *hub, const struct client *c)
+{
+	char *user = hub->scratch;
+
+	if (hub->options.admission.policy.realm != NULL && cgi_user(&hub->request, user))
+		program_tell(hub, c, "user", user, strlen(user));
+}
+
+static void
+client_open(struct hub *hub, struct client *c, const struct handshake *d)
+{
+	struct strbuf text = scratch_text(hub);
+
+	c->stage = STAGE_OPEN;
+	c->id = ids_give(&hub->ids, c);
+	c->announced = c->addressable = true;
+	c->reader = (struct reader){
+		.peer = READER_OF_CLIENT, .limit = hub->options.message,
+		.text_only = !hub->options.exact && !hub->options.fan_out,
+	};
+	if (hub->options.ping_ms != 0)
+		client_clock(hub, c, &hub->pings);
+	else
+		deadline_drop(&c->deadline);
+	if (hub->options.fan_out && !rooms_join(&hub->rooms, hub->request.path, c, &c->rooms))
+		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
+	strbuf_put_string(&text, c->peer);
+	strbuf_put_char(&text, ' ');
+	strbuf_put(&text, hub->request.target);
+	if (d->protocol.size != 0)
+		strbuf_put_char(&text, ' ');
+	strbuf_put(&text, d->protocol);
+	program_tell_text(hub, c, "open", &text);
+	user_tell(hub, c);
+	headers_tell(hub, c);
+	if (hub->options.verbose)
+		log_info("Connected by %s (%llu, %zu of %llu)", client_name(c).text, (unsigned long long)c->id, hub->count,
+		    (unsigned long long)hub->options.max);
+	if (hub->shutdown.begun)
+		client_close_once(hub, c, message_close(CLOSE_GOING_AWAY, "")); /* its request was under way at SIGTERM */
+}
+
+/* Keeps the page as it is in its file now. Without descriptors or memory to read it, and if the file
+ * is not a regular one any more, the page stays as it was. False with errno if it cannot be read. */
+static bool
+page_renew(struct hub *hub)
+{
+	struct message *renewed;
+	struct file file;
+
+	if (hub->page_fixed)
+		return true;
+	if (file_read(hub->options.admission.page, ADMISSION_PAGE_MAX, NULL, &file) != 0)
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOTSUP;
+	if ((hub->page->size != file.size || memcmp(hub->page->bytes, file.bytes, file.size) != 0)
+	    && (renewed = message_of(file.bytes, file.size)) != NULL) {
+		message_release(hub->page);
+		hub->page = renewed;
+	}
+	free(file.bytes);
+	return true;
+}
+
+/* A file that cannot be read again is read now. */
+void
+page_begin(struct hub *hub)
+{
+	struct time_limit limit = {.limit_ms = hub->options.admission.limit_ms};
+	struct span bytes = console_page();
+	struct file file = {0};
+
+	if (hub->options.admission.policy.page == POLICY_NO_PAGE)
+		return;
+	if (hub->options.admission.page != NULL) {
+		if (file_read(hub->options.admission.page, ADMISSION_PAGE_MAX, &limit, &file) != 0)
+			die(STATUS_FAILED, "%s: %s", quoted(hub->options.admission.page),
+			    errno == ETIMEDOUT ? "no end of file within --timeout" : strerror(errno));
+		bytes = (struct span){file.bytes, file.size};
+		if (!file.regular)
+			warn("%s: not a regular file: read once, %zu bytes", quoted(hub->options.admission.page), file.size);
+	}
+	hub->page_fixed = !file.regular;
+	hub->page = message_of(bytes.at, bytes.size);
+	if (hub->page == NULL)
+		die(STATUS_FAILED, "no memory for the page");
+	free(file.bytes);
+}
+
+/* Refuses the server's request, serves it the page, or opens. */
+static void
+client_answer(struct hub *hub, struct client *c, struct handshake *d)
+{
+	char head[HANDSHAKE_ANSWER_SIZE];
+	size_t size;
+	bool queued;
+
+	if (d->status == HTTP_OK && !page_renew(hub)) {
+		warn("%s: %s", quoted(hub->options.admission.page), strerror(errno));
+		handshake_refuse(d, HTTP_INTERNAL_ERROR, "cannot read the page");
+	}
+	/* client_open(hub) logs the clients that are let in. */
+	admission_log(client_name(c).text, d, &hub->request, hub->options.verbose && (d->status != HTTP_SWITCHING_PROTOCOLS
+	    || admission_protocols_missed(d, &hub->request).size != 0));
+	size = handshake_answer(&hub->options.admission.policy, &hub->request, d,
+	    d->status == HTTP_OK ? hub->page->size : 0, head);
+	queued = client_queue_once(hub, c, message_of(head, size));
+	if (queued && d->status == HTTP_OK && span_equal(hub->request.method, span_of("GET")))
+		(void)client_queue(hub, c, hub->page);
+	if (queued && d->status == HTTP_SWITCHING_PROTOCOLS)
+		client_open(hub, c, d);
+	else
+		client_linger(hub, c, &hub->heads);
+}
+
+/* Refuses hub->request. */
+static void
+request_refuse(struct hub *hub, struct client *c, enum http_status status, const char *why)
+{
+	struct handshake d = {0};
+
+	handshake_refuse(&d, status, why);
+	client_answer(hub, c, &d);
+}
+
+/* No request was complete. */
+static void
+client_refuse(struct hub *hub, struct client *c, enum http_status status, const char *why)
+{
+	hub->request = (struct http_request){0};
+	request_refuse(hub, c, status, why);
+}
+
+/* The request waited for its authorization program. */
+static void
+kept_refuse(struct hub *hub, struct client *c, enum http_status status, const char *why)
+{
+	struct http_scan scan = {0};
+	int size = http_scan(&scan, (const char *)c->kept, c->kept_size);
+
+	if (size <= 0 || http_request_parse((const char *)c->kept, (size_t)size, &hub->request) != NULL)
+		hub->request = (struct http_request){0};
+	request_refuse(hub, c, status, why);
+}
+
+/* Starts its authorization program, or refuses it where there is none. */
+static void
+client_authorize(struct hub *hub, struct client *c, const struct handshake *d)
+{
+	struct address local;
+	uint16_t called = 0;
+	char port[8] = "";
+	size_t ip = strcspn(c->peer, " ");
+	struct cgi_connection ends = {
+		.remote_address = {c->peer, ip}, .remote_port = span_of(c->peer + ip + 1),
+	};
+	char **environment;
+	pid_t pid;
+
+	if (hub->options.proxy)
+		memcpy(&called, c->peer + PEER_PORT, sizeof called);
+	if (called == 0 && address_local(c->watch.fd, &local) == 0 && local.any.sa_family != AF_UNIX)
+		called = address_port(&local);
+	if (called != 0)
+		(void)snprintf(port, sizeof port, "%u", called);
+	ends.local_port = span_of(port);
+	environment = admission_environment(&hub->request, d, &ends);
+	pid = environment == NULL ? -1 : admission_authorize(&hub->options.admission, environment, hub->null);
+	free(environment);
+	if (pid < 0) {
+		request_refuse(hub, c, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
+		return;
+	}
+	auth_requests_add(&hub->asked, pid, c);
+	c->stage = STAGE_AUTHORIZING;
+}
+
+/* The head stands in bytes. asked: the authorization program has let it in. Returns how
+ * much is used: nothing while that program is asked. */
+static size_t
+head_take(struct hub *hub, struct client *c, const char *bytes, size_t n, bool asked)
+{
+	struct handshake d = {0};
+	int size = http_scan(&c->scan, bytes, n);
+	const char *why;
+
+	if (size == 0)
+		return 0;
+	if (size < 0) {
+		client_refuse(hub, c, (enum http_status)-size, c->scan.why);
+		return n;
+	}
+	why = http_request_parse(bytes, (size_t)size, &hub->request);
+	if (why != NULL) {
+		client_refuse(hub, c, HTTP_BAD_REQUEST, why);
+		return n;
+	}
+	handshake_check(&hub->options.admission.policy, &hub->request, &d);
+	if (hub->options.admission.authorize != NULL && !asked
+	    && (d.status == HTTP_SWITCHING_PROTOCOLS || d.status == HTTP_OK)) {
+		c->scan = (struct http_scan){0};
+		/* Not too many at once: it is looked at again when one has ended. */
+		if (auth_requests_full(&hub->asked)) {
+			c->stage = STAGE_WAITING;
+			hub->waiting = true;
+		} else {
+			client_authorize(hub, c, &d);
+		}
+		client_interest(hub, c); /* what it says meanwhile waits in the kernel */
+		return 0;
+	}
+	client_answer(hub, c, &d);
+	return (size_t)size;
+}
+
+/* `127.0.0.1 52344`, as prog and the log have it. */
+void
+peer_text(const struct address *remote, char peer[PEER_SIZE])
+{
+	char ip[ADDRESS_IP_SIZE];
+
+	address_ip(remote, ip);
+	(void)snprintf(peer, PEER_SIZE, "%s %u", ip[0] == '\0' ? "unix" : ip, (unsigned)address_port(remote));
+}
+
+/* Whether the address, or its network, has as many clients already as it may have. *network is what it counts for. */
+bool
+network_full(struct hub *hub, const struct address *remote, const char *peer, struct address_key *network)
+{
+	*network = (struct address_key){0}; /* over a UNIX socket: of no address */
+	if (remote->any.sa_family == AF_UNIX)
+		return false;
+	*network = address_key_of_network(remote);
+	if (hub->options.max_per_address == 0
+	    || address_limit_count(&hub->networks, *network) < hub->options.max_per_address)
+		return false;
+	if (hub->options.verbose)
+		warn("%s: over the limit of its address", peer);
+	return true;
+}
+
+/* The client that the proxy connects for: from here on it has its name and counts for its address. */
+static void
+client_known(struct hub *hub, struct client *c)
+{
+	struct address remote = {.local.sun_family = AF_UNIX};
+	const struct proxy *p = c->proxy;
+	struct address_key network;
+	bool full;
+
+	if (p->family == PROXY_IPV4)
+		remote = address_v4(p->client.ip, p->client.port);
+	else if (p->family == PROXY_IPV6)
+		remote = address_v6(p->client.ip, p->client.port);
+	else if (p->family == PROXY_NONE)
+		(void)address_remote(c->watch.fd, &remote);
+	memcpy(c->peer + PEER_PORT, &p->server.port, sizeof p->server.port);
+	peer_text(&remote, c->peer);
+	full = network_full(hub, &remote, c->peer, &network);
+	if (hub->options.max_per_address != 0) {
+		address_limit_remove(&hub->networks, c->network);
+		(void)address_limit_add(&hub->networks, network);
+	}
+	c->network = network;
+	if (full) {
+		client_end(hub, c);
+		return;
+	}
+	free(c->proxy);
+	c->scan = (struct http_scan){0};
+	c->stage = STAGE_HEAD;
+}
+
+/* A connection that ends before its first byte is a health check. */
+static void
+client_unknown(struct hub *hub, struct client *c, const char *why)
+{
+	if (c->proxy->taken != 0 || hub->options.verbose)
+		warn("%s: no PROXY header: %s", client_name(c).text, why);
+	client_end(hub, c);
+}
+
+/* Returns how much belongs to the PROXY header. */
+static size_t
+proxy_header_take(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n)
+{
+	size_t used;
+
+	switch (proxy_take(c->proxy, bytes, n, &used)) {
+	case PROXY_MORE:
+		break;
+	case PROXY_DONE:
+		client_known(hub, c);
+		break;
+	case PROXY_BAD:
+		warn("%s: PROXY header: %s", client_name(c).text, c->proxy->why);
+		client_end(hub, c);
+		break;
+	}
+	return used;
+}
+
+/* Bytes of a PROXY header or a request. asked: the authorization program has let the client in. Returns how many
+ * are used. */
+size_t
+upgrade_take(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n, bool asked)
+{
+	size_t used = 0;
+
+	if (c->stage == STAGE_PROXY)
+		used = proxy_header_take(hub, c, bytes, n);
+	if (c->stage == STAGE_HEAD)
+		used += head_take(hub, c, (const char *)bytes + used, n - used, asked);
+	return used;
+}
+
+/* No more comes from a client that is not open yet. */
+void
+upgrade_eof(struct hub *hub, struct client *c)
+{
+	if (c->stage == STAGE_PROXY)
+		client_unknown(hub, c, "end of file");
+	else if (c->stage == STAGE_HEAD && c->kept_size != 0)
+		client_refuse(hub, c, HTTP_BAD_REQUEST, "a request that ends in its head");
+	else
+		client_end(hub, c);
+}
+
+void
+head_late(struct loop *loop, struct deadline *deadline)
+{
+	struct hub *hub = hub_of(loop);
+	struct client *c = client_of(deadline);
+
+	auth_requests_drop(&hub->asked, c);
+	if (c->stage == STAGE_PROXY)
+		client_unknown(hub, c, strerror(ETIMEDOUT));
+	else if (c->stage == STAGE_HEAD && hub->backpressure)
+		client_refuse(hub, c, HTTP_SERVICE_UNAVAILABLE, "the program does not read");
+	else if (c->stage == STAGE_HEAD && c->kept_size != 0)
+		client_refuse(hub, c, HTTP_REQUEST_TIMEOUT, "a request that takes too long");
+	else if (c->stage == STAGE_AUTHORIZING || c->stage == STAGE_WAITING)
+		kept_refuse(hub, c, HTTP_INTERNAL_ERROR, "not known in time who is let in");
+	else
+		client_late(loop, deadline);
+}
+
+/* The authorization program has ended. Returns whether it has let the client in, whose head is to be taken up again. */
+bool
+upgrade_authorized(struct hub *hub, struct client *c, int status)
+{
+	if (child_status(status) == 0)
+		return true;
+	kept_refuse(hub, c, admission_denial(&hub->options.admission), "not let in");
+	client_mark(hub, c);
+	return false;
+}

@@ -1,0 +1,437 @@
+/* wshub: options, the program's end, shutdown, and main. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/option.h"
+#include "base/status.h"
+#include "hub.h"
+#include "sys/child.h"
+#include "sys/clock.h"
+#include "sys/fds.h"
+#include "sys/notify.h"
+#include "sys/sandbox.h"
+#include "sys/signals.h"
+
+enum {
+	MAX_DEFAULT = 10000,
+	MAX_LIMIT = 1000000,
+	QUEUE_DEFAULT = 8 << 20,
+	QUEUE_LIMIT = 1 << 30,
+	MESSAGE_DEFAULT = 1 << 20,
+	PING_DEFAULT_MS = 30 * 1000,
+	CLOSE_DEFAULT_MS = 2000,
+	STALL_AT = 256 << 10,  /* waiting for the program: no client is read */
+	RESUME_AT = 64 << 10,
+	DESCRIPTORS = 6,       /* besides clients: epoll, prog's pipes, systemd's socket, /dev/null, one to spare */
+};
+
+enum { KEY_HEADERS = ADMISSION_OWN, KEY_FAN_OUT, KEY_REPLACE, KEY_PROXY };
+
+static const struct option_row rows[] = {
+	{'v', "verbose", NULL, "say who connects and disconnects"},
+	{'n', "netstring", NULL, "records are netstrings, payloads exact, binary messages too"},
+	{'c', "max", "N", "clients at once, the next one waits (10000)"},
+	{'C', "max-per-address", "N", "clients at once from one address, one over is closed"},
+	{'q', "queue", "SIZE", "what may wait for a client before it is closed with 1013 (8M)"},
+	{'M', "max-message", "SIZE", "payload of a client's message (1M)"},
+	{'k', "ping", "TIME", "ping a client silent for so long, 0 is never (30s)"},
+	{'w', "close-wait", "TIME", "time limit for our Close and each shutdown step (2s)"},
+	{KEY_HEADERS, "headers", NULL, "tell prog the fields of each request"},
+	{KEY_FAN_OUT, "fan-out", NULL, "no prog: what one client sends goes to all others in its path"},
+	{KEY_REPLACE, "replace", NULL, "U+FFFD for what is not UTF-8 in the program's text"},
+	{KEY_PROXY, "proxy", NULL, "each connection begins with a PROXY header"},
+	ADMISSION_ROWS,
+};
+
+static const struct usage usage = {
+	.program = "wshub",
+	.synopsis = "[option...] prog [arg...]\n[option...] --fan-out",
+	.summary = "Serves WebSocket clients on the listening sockets it is given, one prog behind all.",
+	.rows = rows,
+	.count = sizeof rows / sizeof *rows,
+};
+
+/* EPOLLERR: the program has closed its stdin. Otherwise the turn's end writes. */
+static void
+program_in_ready(struct loop *loop, struct watch *watch, uint32_t events)
+{
+	struct hub *hub = hub_of(loop);
+
+	(void)watch;
+	if (events & EPOLLERR)
+		backend_close_in(&hub->backend);
+}
+
+/* At the turn's end. Clients are read again, all of them, after the program has read enough. */
+static void
+program_flush(struct hub *hub)
+{
+	struct pipes *p = &hub->backend.pipes;
+
+	backend_write(&hub->backend);
+	pipes_settle(p);
+	if (hub->shutdown.begun && buffer_held(&p->to) == 0)
+		backend_close_in(&hub->backend);
+	if (p->in_open)
+		watch_want(&hub->loop, &p->in, buffer_held(&p->to) != 0 ? EPOLLOUT : 0);
+	if (buffer_held(&p->to) > STALL_AT) {
+		hub->backpressure = true;
+		unread_begin(hub);
+		unread_look(hub, pipes_consumed(p));
+	} else if (hub->backpressure && buffer_held(&p->to) <= RESUME_AT) {
+		hub->backpressure = false;
+		unread_look(hub, hub->bytes_consumed);
+		for (size_t i = 0; i < hub->count; i++)
+			client_interest(hub, hub->clients[i]);
+	}
+}
+
+/* Everybody is told to go. */
+static void
+all_close(struct hub *hub, unsigned code, int status)
+{
+	struct message *close;
+
+	if (hub->shutdown.begun)
+		return;
+	if (hub->backend.malformed) {
+		code = CLOSE_INTERNAL_ERROR;
+		status = STATUS_FAILED;
+	}
+	close = message_close(code, "");
+	hub->shutdown.begun = true;
+	hub->shutdown.status = status;
+	notify_send("STOPPING=1");
+	if (hub->shutdown.stopped)
+		acceptor_drain(&hub->loop, &hub->acceptor);
+	acceptor_stop(&hub->loop, &hub->acceptor);
+	listeners_close(&hub->listeners);
+	for (size_t i = hub->count; i-- > 0;) {
+		struct client *c = hub->clients[i];
+
+		if ((c->stage == STAGE_OPEN || c->stage == STAGE_CLOSED) && close != NULL)
+			client_close(hub, c, close);
+		else if ((c->stage < STAGE_OPEN && !hub->shutdown.stopped) || close == NULL)
+			client_end(hub, c);
+	}
+	if (close != NULL)
+		message_release(close);
+	deadline_drop(&hub->end);
+	deadline_set(&hub->loop, &hub->ends, &hub->end);
+}
+
+/* Who is still here has had its time: clients go, and prog, with all its group, by force. */
+static void
+all_end(struct hub *hub, int number)
+{
+	for (size_t i = hub->count; i-- > 0;)
+		client_end(hub, hub->clients[i]);
+	backend_close_in(&hub->backend);
+	hub->shutdown.over = hub->backend.pid == 0 || hub->shutdown.signalled == 2;
+	if (hub->shutdown.over)
+		return;
+	hub->shutdown.signalled = number == SIGKILL ? 2 : 1;
+	child_signal(hub->backend.pid, number);
+	deadline_drop(&hub->end);
+	deadline_set(&hub->loop, &hub->ends, &hub->end);
+}
+
+/* Either prog's status did not come in time, or somebody has not gone. */
+static void
+end_due(struct loop *loop, struct deadline *deadline)
+{
+	struct hub *hub = hub_of(loop);
+
+	(void)deadline;
+	if (hub->shutdown.begun) {
+		all_end(hub, hub->shutdown.signalled == 0 ? SIGTERM : SIGKILL);
+		return;
+	}
+	hub->shutdown.asks_prog = true;
+	all_close(hub, CLOSE_NORMAL, STATUS_OK);
+}
+
+/* The Close that goes with the program's exit status. */
+static unsigned
+program_code(struct hub *hub)
+{
+	return backend_status(&hub->backend) == 0 ? CLOSE_NORMAL : CLOSE_INTERNAL_ERROR;
+}
+
+/* Its stdout has ended: its status decides, if it comes in time. */
+static void
+program_out_ready(struct loop *loop, struct watch *watch, uint32_t events)
+{
+	struct hub *hub = hub_of(loop);
+
+	(void)watch;
+	(void)events;
+	if (hub->backend.behind)
+		return;
+	if (program_read(hub, clock_ms() + LOOP_TURN_MS) || hub->backend.pipes.out_open)
+		return;
+	if (hub->backend.malformed || hub->shutdown.begun)
+		return;
+	if (hub->backend.pid == 0)
+		all_close(hub, program_code(hub), backend_status(&hub->backend));
+	else
+		deadline_set(loop, &hub->ends, &hub->end);
+}
+
+/* That it died of our signal says nothing of it. */
+static int
+program_result(struct hub *hub)
+{
+	int status = backend_status(&hub->backend);
+	bool ours = hub->shutdown.signalled != 0
+	    && (status == STATUS_SIGNAL + SIGTERM || status == STATUS_SIGNAL + SIGKILL);
+
+	return ours ? STATUS_OK : status;
+}
+
+static void
+program_ended(struct hub *hub, int status)
+{
+	hub->backend.pid = 0;
+	hub->backend.wait_status = status;
+	program_read_all(hub);
+	program_out_close(hub);
+	backend_close_in(&hub->backend);
+	if (hub->shutdown.asks_prog)
+		hub->shutdown.status = program_result(hub);
+	all_close(hub, program_code(hub), backend_status(&hub->backend));
+}
+
+static void
+children_reap(struct hub *hub)
+{
+	int status;
+
+	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+		void *client;
+
+		if (pid == hub->backend.pid) {
+			(void)kill(-pid, SIGTERM); /* the rest of its group */
+			program_ended(hub, status);
+		} else if (auth_requests_end(&hub->asked, pid, &client)) {
+			auth_finish(hub, client, status);
+		}
+	}
+}
+
+/* SIGTERM, SIGINT: what prog has said by now still goes out. */
+static void
+stop(struct hub *hub)
+{
+	if (hub->shutdown.stopped) {
+		all_end(hub, SIGKILL);
+		return;
+	}
+	hub->shutdown.stopped = true;
+	program_read_all(hub);
+	all_close(hub, CLOSE_GOING_AWAY, STATUS_OK);
+}
+
+/* A service manager may stop prog together with us: our own signal is the cause then. */
+static void
+signals_see(struct hub *hub)
+{
+	bool stopped = signals_take(SIGTERM);
+
+	if (signals_take(SIGINT) || stopped)
+		stop(hub);
+	if (signals_take(SIGCHLD))
+		children_reap(hub);
+}
+
+static void
+program_start(struct hub *hub)
+{
+	extern char **environ;
+	int status;
+
+	listeners_forget();
+	cgi_environment_clear(environ);
+	hub->backend.records.mode = hub->options.exact ? RECORD_NETSTRING : RECORD_LINE;
+	/* A payload of the queue's size, with escapes, after words of any sensible length. */
+	hub->backend.record_max = 2 * hub->options.queue + PROGRAM_SIZE;
+	hub->backend.pipes.in.ready = program_in_ready;
+	hub->backend.pipes.out.ready = program_out_ready;
+	status = backend_begin(&hub->backend, &hub->loop, hub->options.next);
+	if (status != 0)
+		exit(status);
+}
+
+/* A client that is let in must not lack what answering it takes: the limit of descriptors limits clients first. */
+static void
+descriptors_begin(struct hub *hub)
+{
+	size_t left;
+
+	if (hub->options.admission.authorize != NULL && (hub->null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
+		die(STATUS_FAILED, "/dev/null: %s", strerror(errno));
+	fds_raise_limit();
+	left = fds_left();
+	if (left <= DESCRIPTORS)
+		die(STATUS_FAILED, "the hard limit of descriptors leaves none for clients (ulimit -Hn)");
+	if (hub->options.max <= left - DESCRIPTORS)
+		return;
+	warn("--max: %llu: lowered to %zu by the hard limit of descriptors (ulimit -Hn)",
+	    (unsigned long long)hub->options.max, left - DESCRIPTORS);
+	hub->options.max = left - DESCRIPTORS;
+}
+
+static void
+server_begin(struct hub *hub)
+{
+	size_t max = (size_t)hub->options.max;
+
+	hub->clients = calloc(max, sizeof(struct client *));
+	if (hub->clients == NULL || !ids_begin(&hub->ids, max)
+	    || (hub->options.max_per_address != 0 && !address_limit_begin(&hub->networks, max)))
+		die(STATUS_FAILED, "no memory for %zu clients", max);
+	if (getrandom(&hub->rooms.secret, sizeof hub->rooms.secret, 0) < 0)
+		die(STATUS_FAILED, "getrandom: %s", strerror(errno));
+	if (loop_open(&hub->loop) != 0)
+		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
+	hub->fan_share = TAKEN_SIZE;
+	queue_begin(hub, &hub->heads, hub->options.admission.limit_ms, head_late);
+	queue_begin(hub, &hub->pings, hub->options.ping_ms, ping_due);
+	queue_begin(hub, &hub->pongs, hub->options.ping_ms, pong_late);
+	queue_begin(hub, &hub->closes, hub->options.close_ms, client_late);
+	queue_begin(hub, &hub->lingers, ADMISSION_LINGER_MS, client_late);
+	deferred_closes_begin(hub);
+	queue_begin(hub, &hub->ends, hub->options.close_ms, end_due);
+	hub->acceptor.on_connection = client_accept;
+	hub->acceptor.listeners = &hub->listeners;
+	acceptor_begin(&hub->loop, &hub->acceptor);
+}
+
+/* -a runs programs, and --page reads its file, for as long as we serve. */
+static void
+sandbox_begin(struct hub *hub)
+{
+	const char *partial;
+
+	if (hub->options.admission.authorize != NULL || hub->options.admission.page != NULL)
+		return;
+	partial = sandbox_enter(SANDBOX_SERVES | SANDBOX_PARENT);
+	if (partial != NULL && hub->options.verbose)
+		warn("sandbox: %s", partial);
+}
+
+static bool
+finished(const struct hub *hub)
+{
+	return hub->shutdown.over || (hub->shutdown.begun && hub->count == 0 && hub->backend.pid == 0);
+}
+
+/* After the events and deadlines of a turn, whatever they changed. */
+static void
+turn_end(struct hub *hub)
+{
+	commands_go_on(hub);
+	if (hub->backend.malformed)
+		all_close(hub, CLOSE_INTERNAL_ERROR, STATUS_FAILED);
+	deferred_closes_poll(hub);
+	program_flush(hub);
+	auth_start_next(hub);
+	clients_end_turn(hub);
+}
+
+static int
+serve(struct hub *hub)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD};
+
+	page_begin(hub); /* may take until -t: a signal still ends us */
+	(void)signal(SIGPIPE, SIG_IGN);
+	signals_catch(numbers, sizeof numbers / sizeof *numbers);
+	descriptors_begin(hub);
+	listeners_open(&hub->listeners);
+	fds_leave_stdout();
+	server_begin(hub);
+	notify_send("STATUS=starting"); /* while our environment still says where to */
+	if (!hub->options.fan_out)
+		program_start(hub);
+	acceptor_start(&hub->loop, &hub->acceptor);
+	notify_send("READY=1");
+	sandbox_begin(hub);
+	while (!finished(hub)) {
+		turn_end(hub);
+		if (finished(hub))
+			break;
+		if (loop_turn(&hub->loop) != 0)
+			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
+		signals_see(hub);
+	}
+	listeners_close(&hub->listeners);
+	return hub->shutdown.status;
+}
+
+static void
+option_take(struct options *options, int key)
+{
+	switch (key) {
+	case 'v': options->verbose = true; break;
+	case 'n': options->exact = true; break;
+	case 'c': options->max = option_number(1, MAX_LIMIT); break;
+	case 'C': options->max_per_address = option_number(1, MAX_LIMIT); break;
+	case 'q': options->queue = (size_t)option_size(1, QUEUE_LIMIT); break;
+	case 'M': options->message = option_size(1, QUEUE_LIMIT); break;
+	case 'k': options->ping_ms = (int64_t)option_duration(0, TIME_LIMIT_MS); break;
+	case 'w': options->close_ms = (int64_t)option_duration(1, TIME_LIMIT_MS); break;
+	case KEY_HEADERS: options->headers = true; break;
+	case KEY_FAN_OUT: options->fan_out = true; break;
+	case KEY_REPLACE: options->replace = true; break;
+	case KEY_PROXY: options->proxy = true; break;
+	default: admission_option(&options->admission, key); break;
+	}
+}
+
+static void
+options_read(struct options *options, int argc, char **argv)
+{
+	*options = (struct options){
+		.admission.limit_ms = ADMISSION_HEAD_MS, .max = MAX_DEFAULT, .queue = QUEUE_DEFAULT,
+		.ping_ms = PING_DEFAULT_MS, .close_ms = CLOSE_DEFAULT_MS,
+	};
+	for (int key; (key = option_next(&usage, argc, argv)) != -1;)
+		option_take(options, key);
+	admission_options_end(&options->admission, false);
+	options->next = argv + optind;
+	if (options->fan_out && options->next[0] != NULL)
+		usage_refuse("--fan-out runs no program");
+	if (!options->fan_out && options->next[0] == NULL)
+		usage_refuse("no program to run");
+	if (options->fan_out && (options->exact || options->headers || options->replace))
+		usage_refuse("--netstring, --headers and --replace are for a program");
+	if (options->message > options->queue)
+		usage_refuse("--max-message is larger than --queue");
+	if (options->message == 0)
+		options->message = options->queue < MESSAGE_DEFAULT ? options->queue : MESSAGE_DEFAULT;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct hub hub; /* not on the stack: its pages are taken as they are used */
+	const char *why;
+	int taken;
+
+	fds_open_standard();
+	options_read(&hub.options, argc, argv);
+	taken = listeners_take(&hub.listeners, &why);
+	if (taken <= 0)
+		die(STATUS_USAGE, "%s%s", taken == 0 ? "no listening socket: " : "",
+		    why != NULL ? why : "portscan-bind gives one");
+	return serve(&hub);
+}

@@ -1,0 +1,82 @@
+/*
+ * What wsupgrade and wshub share of a server's opening handshake: its options, and what
+ * answering takes besides the codec (the environment, the user's own authorization program,
+ * the log).
+ */
+#ifndef FITTINGS_ADMISSION_H
+#define FITTINGS_ADMISSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/option.h"
+#include "base/span.h"
+#include "http/head.h"
+#include "ws/cgi.h"
+#include "ws/handshake.h"
+#include "ws/policy.h"
+
+enum {
+	ADMISSION_HEAD_MS = 10 * 1000,
+	ADMISSION_HEAD_MS_MAX = 24 * 60 * 60 * 1000,
+	ADMISSION_PAGE_MAX = 16 * 1024 * 1024,
+	ADMISSION_LINGER_MS = 1000, /* how long an answer may take to arrive before we go */
+};
+
+enum { ADMISSION_HOST = OPTION_LONG, ADMISSION_CONSOLE, ADMISSION_PAGE, ADMISSION_REALM, ADMISSION_OWN /* the first long option of a program's own */ };
+
+/* The rows of these options, for a program's table. */
+#define ADMISSION_ROWS \
+	{'o', "origin", "ORIGIN", "let in pages of this origin too, null, or * for any"}, \
+	{ADMISSION_HOST, "host", "NAME", "serve only this Host name (several: repeat)"}, \
+	{'s', "protocol", "NAME", "a subprotocol on offer (client: to ask for)"}, \
+	{'P', "path", "PATH", "serve only this path"}, \
+	{'a', "authorize", "PROGRAM", "let in only whom this program lets in (exit 0)"}, \
+	{ADMISSION_REALM, "realm", "NAME", "ask a client that -a refuses for a password (Basic)"}, \
+	{'H', "header", "FIELD", "add `Name: value' to the 101 and the page (client: the request)"}, \
+	{'t', "timeout", "TIME", "for the whole head (10s)"}, \
+	{ADMISSION_CONSOLE, "console", NULL, "answer a browser with a WebSocket console"}, \
+	{ADMISSION_PAGE, "page", "FILE", "answer a browser with this page"}
+
+struct admission {
+	const char *authorize; /* program, NULL for none */
+	const char *page;      /* file, NULL for none */
+	int64_t limit_ms;
+	bool console;
+	struct policy policy;
+};
+
+/* Takes one of its options; the others are the program's. */
+void admission_option(struct admission *admission, int key);
+
+/* Once, behind the last option: whether they go together. */
+void admission_options_end(struct admission *admission, bool client);
+
+/*
+ * Our environment without what any request sets, with what this one does, put
+ * together in a room of *size bytes, aligned as a pointer is; *size then is
+ * what it takes up. NULL where it does not fit.
+ */
+char **admission_environment_in(void *room, size_t *size, const struct http_request *request,
+    const struct handshake *decision, const struct cgi_connection *ends);
+
+/* The same in room of its own, to free. NULL where there is no memory. */
+char **admission_environment(const struct http_request *request, const struct handshake *decision,
+    const struct cgi_connection *ends);
+
+/* Starts the authorization program, in a process group of its own, with null as its stdin. Returns its
+ * pid, or -1, having said why. */
+pid_t admission_authorize(const struct admission *admission, char *const *environment, int null);
+
+/* What the authorization program's refusal is answered with. */
+enum http_status admission_denial(const struct admission *admission);
+
+/* The subprotocols that a client was let in without, because none of them is on offer; or empty. */
+struct span admission_protocols_missed(const struct handshake *d, const struct http_request *request);
+
+/* The log line of an answer: a refusal always, the others where verbose. */
+void admission_log(const char *who, const struct handshake *d, const struct http_request *request, bool verbose);
+
+#endif

@@ -1,0 +1,150 @@
+#include "serve/backend.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "base/strbuf.h"
+#include "sys/child.h"
+#include "sys/program.h"
+#include "ws/command.h"
+
+enum {
+	PIPE_SIZE = 256 << 10,
+	SLICE = 64 << 10, /* of a long record, written at once */
+};
+
+int
+backend_begin(struct backend *b, struct loop *loop, char **argv)
+{
+	struct program_ends ends;
+	int status = program_spawn(argv, &ends);
+
+	if (status != 0)
+		return status;
+	b->loop = loop;
+	b->pid = ends.pid;
+	if (pipes_begin(loop, &b->pipes, ends.to, ends.from, PIPE_SIZE) == 0)
+		return 0;
+	warn("pipe: %s", strerror(errno));
+	return STATUS_FAILED;
+}
+
+void
+backend_close_in(struct backend *b)
+{
+	pipes_close_in(b->loop, &b->pipes);
+}
+
+/* EPIPE is not an error: the program may ignore its input. */
+void
+backend_write(struct backend *b)
+{
+	if (!b->pipes.in_open || pipes_write(&b->pipes) == 0)
+		return;
+	if (errno != EPIPE)
+		warn("the program's stdin: %s", strerror(errno));
+	backend_close_in(b);
+}
+
+/* Returns false if there is no memory. */
+static bool
+put(struct backend *b, const char *bytes, size_t n, bool escaped)
+{
+	unsigned char *room;
+
+	if (n == 0 || !b->pipes.in_open)
+		return true;
+	room = pipes_room(&b->pipes, escaped ? 2 * n : n);
+	if (room == NULL)
+		return false;
+	if (escaped)
+		n = command_escape((char *)room, bytes, n);
+	else
+		memcpy(room, bytes, n);
+	pipes_queue(&b->pipes, n);
+	return true;
+}
+
+static bool
+put_long(struct backend *b, const char *bytes, size_t n, bool escaped)
+{
+	for (; n > SLICE; bytes += SLICE, n -= SLICE) {
+		if (!put(b, bytes, SLICE, escaped))
+			return false;
+		backend_write(b);
+	}
+	return put(b, bytes, n, escaped);
+}
+
+bool
+backend_tell(struct backend *b, uint64_t id, const char *word, const void *rest, size_t n)
+{
+	const bool exact = b->records.mode == RECORD_NETSTRING;
+	char head[64], length[32];
+	struct strbuf t = {.at = head, .room = sizeof head}, size = {.at = length, .room = sizeof length};
+
+	if (!b->pipes.in_open)
+		return true;
+	strbuf_put_number(&t, id);
+	strbuf_put_char(&t, ' ');
+	strbuf_put_string(&t, word);
+	strbuf_put_char(&t, ' ');
+	if (exact) {
+		strbuf_put_number(&size, t.size + n);
+		strbuf_put_char(&size, ':');
+	}
+	return put(b, length, size.size, false) && put(b, head, t.size, false) && put_long(b, rest, n, !exact)
+	    && put(b, exact ? "," : "\n", 1, false);
+}
+
+void
+backend_take(struct backend *b, const struct backend_record *record)
+{
+	const struct record_decoder_find *find = &record->find;
+
+	record_decoder_take(&b->records, find);
+	buffer_take(&b->pipes.from, find->before + find->chunk.size + find->after);
+}
+
+/* The kind of what was found in the buffer. */
+static enum backend_record_kind
+kind_of(const struct backend *b, const struct record_decoder_find *find)
+{
+	switch (find->kind) {
+	case RECORD_BAD:
+		return BACKEND_BAD;
+	case RECORD_CHUNK:
+		return find->chunk.size > b->record_max ? BACKEND_TOO_LONG : BACKEND_RECORD;
+	default:
+		return buffer_held(&b->pipes.from) > b->record_max || find->left > b->record_max
+		    ? BACKEND_TOO_LONG : BACKEND_MORE;
+	}
+}
+
+enum backend_record_kind
+backend_next(struct backend *b, enum record_decoder_want want, struct backend_record *record)
+{
+	struct buffer *from = &b->pipes.from;
+	struct record_decoder_find *find = &record->find;
+
+	for (;;) {
+		record_decoder_look(&b->records, buffer_head(from), buffer_held(from),
+		    b->skips && want == RECORD_WHOLE ? RECORD_ALL : want, find);
+		if (!b->skips || find->kind != RECORD_CHUNK)
+			break;
+		b->skips = !find->chunk.last;
+		backend_take(b, record);
+	}
+	record->kind = b->skips && find->kind == RECORD_MORE ? BACKEND_MORE : kind_of(b, find);
+	if (record->kind == BACKEND_TOO_LONG)
+		b->skips = true;
+	return record->kind;
+}
+
+int
+backend_status(const struct backend *b)
+{
+	return b->pid == 0 ? child_status(b->wait_status) : STATUS_OK;
+}
