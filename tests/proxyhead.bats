@@ -1,4 +1,5 @@
 # proxyhead: read the PROXY header of a connection, then run a program.
+# shellcheck disable=SC1003,SC2059 # headers are printf's formats
 load helper
 
 setup() {

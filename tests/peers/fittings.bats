@@ -1,0 +1,113 @@
+# What fittings(7) says of other tools, with these tools.
+# shellcheck disable=SC1003 # a line that ends in a backslash
+load ../helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit
+	sed -n '/^\.Ss What other/,/^\.Sh/p' "$BATS_TEST_DIRNAME/../../man/fittings.7" | sed 's/\\e/\\/g' >section
+}
+
+need() {
+	command -v "$1" >/dev/null || skip "$1 is not installed"
+}
+
+# A port that a program of others is to bind.
+free_port() {
+	port=$(portscan-bind -q -p 0)
+}
+
+# other LINE [SED]: a line of the section, as it stands there but for SED.
+other() {
+	grep -qxF -- "$1" section
+	sed "${2-}" <<<"$1"
+}
+
+# The server on $port has a page that says hello.
+page() {
+	[[ $(printf 'GET / HTTP/1.0\r\n\r\n' | portscan-connect -q -p "$port") == *hello ]]
+}
+
+timeouts='timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
+
+@test "a client of a UNIX socket, by socat" {
+	need socat
+	start unix socat UNIX-LISTEN:socket,fork EXEC:'wsupgrade wsframe cat'
+	await_that test -S socket
+	{
+		other 'socat UNIX-CONNECT:socket \'
+		other '	EXEC:'\''wsupgrade -c ws\://localhost/ wsframe -c'\'',fdin=6,fdout=7'
+	} >line
+	[ "$(echo hello | sh ./line)" = hello ]
+}
+
+@test "several protocols on one port, by HAProxy" {
+	need haproxy
+	serve tcpaccept wsupgrade wsframe cat
+	web=$port
+	start echo portscan-bind -1 -p 0 tcpecho
+	await echo.out .
+	free_port
+	{
+		# shellcheck disable=SC2059
+		printf "defaults\n mode tcp\n $timeouts"
+		printf 'frontend f\n bind 127.0.0.1:%s\n default_backend echo\n' "$port"
+		other 'tcp-request inspect-delay 2s'
+		other 'tcp-request content accept if HTTP'
+		other 'use_backend web if HTTP'
+		printf 'backend web\n server s 127.0.0.1:%s\nbackend echo\n server s 127.0.0.1:%s\n' "$web" "$(cat echo.out)"
+	} >haproxy.cfg
+	start haproxy haproxy -db -f haproxy.cfg
+	await_that portscan-connect -q -p "$port" true
+	[ "$(echo hello | portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1)" = hello ]
+	[ "$(echo 'no request' | portscan-connect -q -p "$port")" = 'no request' ]
+}
+
+@test "a listening socket for nginx" {
+	need nginx
+	free_port
+	cat >nginx.conf <<-END
+		pid $PWD/nginx.pid; error_log stderr; worker_processes 1; events { }
+		http {
+			access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+			server { $(other '.Li listen 127.0.0.1:8080 ,' "s/.Li //; s/ ,//; s/8080/$port/"); return 200 hello; }
+		}
+	END
+	line=$(other 'portscan-bind -p 8080 sh -c '\''NGINX="3;" exec nginx -g "daemon off;"'\''' "s/8080/$port/; s|exec nginx|& -p . -c nginx.conf|")
+	start nginx sh -c "exec $line"
+	await_that page
+	grep -q 'using inherited sockets from "3;"' nginx.err
+}
+
+@test "a listening socket for HAProxy" {
+	need haproxy
+	# shellcheck disable=SC2059
+	printf "defaults\n mode http\n $timeouts" >haproxy.cfg
+	printf 'frontend f\n%s\n http-request return status 200 content-type text/plain string hello\n' \
+		"$(other '.Li bind fd@3 :' 's/.Li //; s/ :$//')" >>haproxy.cfg
+	line=$(other 'portscan-bind -p 8080 haproxy -db -f haproxy.cfg' 's/8080/0/')
+	start haproxy sh -c "exec $line"
+	await haproxy.err '^Bound to '
+	port=$(sed -n 's/^Bound to //p' haproxy.err)
+	await_that page
+}
+
+# In a network of its own, for the setting is one of the network.
+@test "tcp_migrate_req: what waits at a socket that is closed moves to another one" {
+	cat >script <<-'END'
+		sh -c "$1" >/dev/null || exit 77
+		portscan-bind -r -p 9000 tail -f /dev/null 2>old.err & old=$!
+		portscan-bind -r -p 9000 tcpecho 2>new.err & new=$!
+		until grep -qs Bound old.err && grep -qs Bound new.err; do sleep 0.01; done
+		tcpcall 9000 open:20 'send:hello\n' say:sent await:go fin rest >calls & calls=$!
+		until grep -qs sent calls || ! kill -0 $calls; do sleep 0.01; done
+		kill $old
+		wait $old
+		: >go
+		wait $calls
+		grep -c hello calls
+		kill $new
+	END
+	run alone 40000-40999 - bash script "$(other 'sysctl -w net.ipv4.tcp_migrate_req=1')"
+	[ "$status" != 77 ] || skip "this kernel or user has no such network"
+	[ "${lines[-1]}" = 20 ]
+}
