@@ -31,8 +31,7 @@ client(void)
 	return fd;
 }
 
-static void
-a_connection_comes_with_its_address_and_flags(void)
+TEST(a_connection_comes_with_its_address_and_flags)
 {
 	int l = listener(), c, fd;
 	struct address remote, local;
@@ -53,8 +52,7 @@ a_connection_comes_with_its_address_and_flags(void)
 	close(l);
 }
 
-static void
-out_of_descriptors_is_a_shortage_and_the_connection_still_waits(void)
+TEST(out_of_descriptors_is_a_shortage_and_the_connection_still_waits)
 {
 	struct rlimit was, none;
 	int l = listener(), c = client(), fd;
@@ -71,8 +69,7 @@ out_of_descriptors_is_a_shortage_and_the_connection_still_waits(void)
 	close(l);
 }
 
-static void
-the_length_of_a_queue_is_told_of_tcp_alone(void)
+TEST(the_length_of_a_queue_is_told_of_tcp_alone)
 {
 	int l = listener(), a = client(), b = client(), local = socket(AF_UNIX, SOCK_STREAM, 0);
 	struct tcp_info info;
@@ -94,8 +91,7 @@ the_length_of_a_queue_is_told_of_tcp_alone(void)
 	close(local);
 }
 
-static void
-a_shortage_is_said_once_a_second_and_waited_out(void)
+TEST(a_shortage_is_said_once_a_second_and_waited_out)
 {
 	struct shortage s = {0};
 
@@ -108,14 +104,4 @@ a_shortage_is_said_once_a_second_and_waited_out(void)
 	CHECK(!shortage_lasts(&s, 5102));
 	CHECK(!shortage_begin(&s, 5999));
 	CHECK(shortage_begin(&s, 6000));
-}
-
-int
-main(void)
-{
-	TEST(a_connection_comes_with_its_address_and_flags);
-	TEST(out_of_descriptors_is_a_shortage_and_the_connection_still_waits);
-	TEST(the_length_of_a_queue_is_told_of_tcp_alone);
-	TEST(a_shortage_is_said_once_a_second_and_waited_out);
-	return unit_done();
 }

@@ -18,8 +18,7 @@ shows(const char *text, uint16_t port, const char *ip, const char *whole)
 	return strcmp(got_ip, ip) == 0 && strcmp(got, whole) == 0 && address_port(&address) == port;
 }
 
-static void
-addresses_are_written_as_people_do(void)
+TEST(addresses_are_written_as_people_do)
 {
 	CHECK(shows("127.0.0.1", 9000, "127.0.0.1", "127.0.0.1:9000"));
 	CHECK(shows("::1", 1, "::1", "[::1]:1"));
@@ -29,8 +28,7 @@ addresses_are_written_as_people_do(void)
 	    "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"));
 }
 
-static void
-what_is_no_numeric_address_is_refused(void)
+TEST(what_is_no_numeric_address_is_refused)
 {
 	static const char *const texts[] = {
 		"", " ", "localhost", "127.1", "127.0.0.1 ", " 127.0.0.1", "127.0.0.256", "127.0.0.01", "0x7f.0.0.1",
@@ -42,8 +40,7 @@ what_is_no_numeric_address_is_refused(void)
 		CHECK(!address_parse(texts[i], &address));
 }
 
-static void
-a_scope_is_left_out(void)
+TEST(a_scope_is_left_out)
 {
 	char ip[ADDRESS_IP_SIZE];
 	struct address address;
@@ -54,8 +51,7 @@ a_scope_is_left_out(void)
 	CHECK(strcmp(ip, "fe80::1") == 0);
 }
 
-static void
-a_unix_socket_has_neither_address_nor_port(void)
+TEST(a_unix_socket_has_neither_address_nor_port)
 {
 	struct address address = {.any.sa_family = AF_UNIX};
 	char ip[ADDRESS_IP_SIZE], text[ADDRESS_TEXT_SIZE];
@@ -65,8 +61,7 @@ a_unix_socket_has_neither_address_nor_port(void)
 	CHECK(ip[0] == '\0' && strcmp(text, "unix") == 0 && address_port(&address) == 0);
 }
 
-static void
-both_ends_of_a_connection_are_read(void)
+TEST(both_ends_of_a_connection_are_read)
 {
 	int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
 	struct address at, local, remote;
@@ -80,15 +75,4 @@ both_ends_of_a_connection_are_read(void)
 	CHECK(address_remote(listener, &remote) == -1);
 	(void)close(listener);
 	(void)close(client);
-}
-
-int
-main(void)
-{
-	TEST(addresses_are_written_as_people_do);
-	TEST(what_is_no_numeric_address_is_refused);
-	TEST(a_scope_is_left_out);
-	TEST(a_unix_socket_has_neither_address_nor_port);
-	TEST(both_ends_of_a_connection_are_read);
-	return unit_done();
 }

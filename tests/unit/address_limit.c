@@ -26,8 +26,7 @@ same(struct address_key a, struct address_key b)
 	return a.high == b.high && a.low == b.low;
 }
 
-static void
-addresses_are_told_apart_but_a_mapped_one_is_itself(void)
+TEST(addresses_are_told_apart_but_a_mapped_one_is_itself)
 {
 	CHECK(same(host("10.1.2.3"), host("::ffff:10.1.2.3")));
 	CHECK(!same(host("10.1.2.3"), host("10.1.2.4")));
@@ -35,8 +34,7 @@ addresses_are_told_apart_but_a_mapped_one_is_itself(void)
 	CHECK(!same(host("0.0.0.1"), host("::1")));
 }
 
-static void
-a_network_is_a_64_of_ipv6_and_one_address_of_ipv4(void)
+TEST(a_network_is_a_64_of_ipv6_and_one_address_of_ipv4)
 {
 	CHECK(same(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff:ffff:ffff:ffff")));
 	CHECK(!same(network("2001:db8:1:2::1"), network("2001:db8:1:3::1")));
@@ -46,8 +44,7 @@ a_network_is_a_64_of_ipv6_and_one_address_of_ipv4(void)
 }
 
 /* Against plain counters: entries and leaves in a scrambled order, the table full at times. */
-static void
-it_counts_as_plain_counters_do(void)
+TEST(it_counts_as_plain_counters_do)
 {
 	enum { MAX = 64, KEYS = 40, TURNS = 200000 };
 	unsigned counts[KEYS] = {0}, total = 0, random = 12345;
@@ -76,8 +73,7 @@ it_counts_as_plain_counters_do(void)
 	free(limit.slots);
 }
 
-static void
-leaving_what_never_entered_changes_nothing(void)
+TEST(leaving_what_never_entered_changes_nothing)
 {
 	struct address_limit limit;
 
@@ -86,14 +82,4 @@ leaving_what_never_entered_changes_nothing(void)
 	CHECK(address_limit_count(&limit, (struct address_key){1, 2}) == 0);
 	CHECK(address_limit_add(&limit, (struct address_key){1, 2}) == 1);
 	free(limit.slots);
-}
-
-int
-main(void)
-{
-	TEST(addresses_are_told_apart_but_a_mapped_one_is_itself);
-	TEST(a_network_is_a_64_of_ipv6_and_one_address_of_ipv4);
-	TEST(it_counts_as_plain_counters_do);
-	TEST(leaving_what_never_entered_changes_nothing);
-	return unit_done();
 }

@@ -38,75 +38,10 @@ wait_ends(void)
 	return ppoll(NULL, 0, &long_enough, signals_wait_mask()) < 0 && errno == EINTR;
 }
 
-static void
-never_and_at_once_need_no_timer(void)
-{
-	int64_t now = clock_ms();
-
-	CHECK(alarm_until(CLOCK_NEVER, now) == -1);
-	CHECK(alarm_until(now, now) == 0);
-	CHECK(alarm_until(now - 1, now) == 0);
-	CHECK(timer_ms() == 0);
-}
-
-static void
-a_later_deadline_leaves_the_timer_a_nearer_one_sets_it(void)
-{
-	CHECK(alarm_in(LATER_MS) == -1);
-	CHECK(timer_ms() > 0 && timer_ms() <= LATER_MS);
-	CHECK(alarm_in(LATEST_MS) == -1);
-	CHECK(timer_ms() <= LATER_MS);
-	CHECK(alarm_in(LATER_MS / 2) == -1);
-	CHECK(timer_ms() > 0 && timer_ms() <= LATER_MS / 2);
-}
-
-static void
-the_wait_ends_no_earlier_and_the_next_one_again(void)
-{
-	for (int i = 0; i < 3; i++) {
-		int64_t until = clock_ms() + SOON_MS;
-
-		CHECK(alarm_until(until, until - SOON_MS) == -1);
-		CHECK(wait_ends());
-		CHECK(clock_ms() >= until);
-	}
-	CHECK(timer_ms() == 0);
-}
-
-/* The deadline has moved on, so the alarm comes early: it is set again. */
-static void
-an_early_alarm_is_set_again(void)
-{
-	int64_t now = clock_ms(), early = now + SOON_MS, until = now + 3 * SOON_MS;
-
-	CHECK(alarm_until(early, now) == -1);
-	CHECK(alarm_until(until, now) == -1);
-	CHECK(wait_ends());
-	now = clock_ms();
-	CHECK(now >= early);
-	if (now < until) {
-		CHECK(alarm_until(until, now) == -1);
-		CHECK(wait_ends());
-	}
-	CHECK(clock_ms() >= until);
-}
-
-/* Its having come decides, not what a clock that lags says. */
-static void
-an_alarm_that_came_is_not_waited_for(void)
-{
-	int64_t now = clock_ms(), until = now + SOON_MS;
-
-	CHECK(alarm_until(until, now) == -1);
-	CHECK(wait_ends());
-	CHECK(alarm_until(until + LATER_MS, now) == -1);
-	CHECK(timer_ms() > 0);
-}
-
 /* In a process of its own: the timer is taken once. */
-static void
-an_inherited_alarm_stays_and_waits_have_timeouts(void)
+TEST(an_inherited_alarm_stays_and_waits_have_timeouts)
 {
+	static const int number = SIGALRM;
 	int status = -1;
 	pid_t pid = fork();
 
@@ -123,21 +58,67 @@ an_inherited_alarm_stays_and_waits_have_timeouts(void)
 	}
 	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
-}
-
-int
-main(void)
-{
-	static const int number = SIGALRM;
-
-	TEST(an_inherited_alarm_stays_and_waits_have_timeouts);
 	CHECK(alarm_take());
 	signals_catch(&number, 1);
-	TEST(never_and_at_once_need_no_timer);
-	TEST(a_later_deadline_leaves_the_timer_a_nearer_one_sets_it);
+}
+
+TEST(never_and_at_once_need_no_timer)
+{
+	int64_t now = clock_ms();
+
+	CHECK(alarm_until(CLOCK_NEVER, now) == -1);
+	CHECK(alarm_until(now, now) == 0);
+	CHECK(alarm_until(now - 1, now) == 0);
+	CHECK(timer_ms() == 0);
+}
+
+TEST(a_later_deadline_leaves_the_timer_a_nearer_one_sets_it)
+{
+	CHECK(alarm_in(LATER_MS) == -1);
+	CHECK(timer_ms() > 0 && timer_ms() <= LATER_MS);
+	CHECK(alarm_in(LATEST_MS) == -1);
+	CHECK(timer_ms() <= LATER_MS);
+	CHECK(alarm_in(LATER_MS / 2) == -1);
+	CHECK(timer_ms() > 0 && timer_ms() <= LATER_MS / 2);
+}
+
+TEST(the_wait_ends_no_earlier_and_the_next_one_again)
+{
 	(void)alarm(0);
-	TEST(the_wait_ends_no_earlier_and_the_next_one_again);
-	TEST(an_early_alarm_is_set_again);
-	TEST(an_alarm_that_came_is_not_waited_for);
-	return unit_done();
+	for (int i = 0; i < 3; i++) {
+		int64_t until = clock_ms() + SOON_MS;
+
+		CHECK(alarm_until(until, until - SOON_MS) == -1);
+		CHECK(wait_ends());
+		CHECK(clock_ms() >= until);
+	}
+	CHECK(timer_ms() == 0);
+}
+
+/* The deadline has moved on, so the alarm comes early: it is set again. */
+TEST(an_early_alarm_is_set_again)
+{
+	int64_t now = clock_ms(), early = now + SOON_MS, until = now + 3 * SOON_MS;
+
+	CHECK(alarm_until(early, now) == -1);
+	CHECK(alarm_until(until, now) == -1);
+	CHECK(wait_ends());
+	now = clock_ms();
+	CHECK(now >= early);
+	if (now < until) {
+		CHECK(alarm_until(until, now) == -1);
+		CHECK(wait_ends());
+	}
+	CHECK(clock_ms() >= until);
+}
+
+/* Its having come decides, not what a clock that lags says. */
+TEST(an_alarm_that_came_is_not_waited_for)
+{
+	int64_t now = clock_ms(), until = now + SOON_MS;
+
+	CHECK(alarm_until(until, now) == -1);
+	CHECK(wait_ends());
+	CHECK(alarm_until(until + LATER_MS, now) == -1);
+	CHECK(timer_ms() > 0);
 }

@@ -10,8 +10,7 @@ static const char *const pairs[][2] = {
 	{"\xfb\xff\xbf", "+/+/"},
 };
 
-static void
-the_examples_encode(void)
+TEST(the_examples_encode)
 {
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
 		size_t n = strlen(pairs[i][0]), size = base64_size(n);
@@ -37,8 +36,7 @@ decode_at_edge(const char *text, unsigned char *out)
 	return size;
 }
 
-static void
-the_examples_decode(void)
+TEST(the_examples_decode)
 {
 	unsigned char out[64];
 
@@ -48,8 +46,7 @@ the_examples_decode(void)
 	}
 }
 
-static void
-what_is_no_base64_is_refused(void)
+TEST(what_is_no_base64_is_refused)
 {
 	static const char *const bad[] = {
 		"Z", "Zg", "Zg=", "=", "==", "===", "====", "Z===", "Zg==Zg==", "Zm8=Zm8=", "Zm=v", " Zg==",
@@ -61,8 +58,7 @@ what_is_no_base64_is_refused(void)
 		CHECK(decode_at_edge(bad[i], out) == -1);
 }
 
-static void
-every_triple_of_bytes_comes_back(void)
+TEST(every_triple_of_bytes_comes_back)
 {
 	for (unsigned i = 0; i < 1u << 16; i++) {
 		unsigned char in[3] = {(unsigned char)i, (unsigned char)(i >> 8), (unsigned char)(i * 7)}, out[3];
@@ -73,14 +69,4 @@ every_triple_of_bytes_comes_back(void)
 			CHECK(base64_decode((struct span){text, 4}, out) == (ssize_t)n && memcmp(in, out, n) == 0);
 		}
 	}
-}
-
-int
-main(void)
-{
-	TEST(the_examples_encode);
-	TEST(the_examples_decode);
-	TEST(what_is_no_base64_is_refused);
-	TEST(every_triple_of_bytes_comes_back);
-	return unit_done();
 }

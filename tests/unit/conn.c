@@ -253,8 +253,7 @@ explore(bool server, bool keepalive)
 	}
 }
 
-static void
-every_state_under_every_event(void)
+TEST(every_state_under_every_event)
 {
 	for (unsigned role = 0; role < 4; role++)
 		explore((role & 1) != 0, (role & 2) != 0);
@@ -292,16 +291,14 @@ script(bool server, const char *events, const char *want)
 	CHECK(strcmp(got, want) == 0);
 }
 
-static void
-an_idle_peer_is_pinged_then_given_up(void)
+TEST(an_idle_peer_is_pinged_then_given_up)
 {
 	script(true, "rtrttT", "i Pp i Pp D- .");
 	script(true, "tTTr?!d", "Pp p p i O . .");
 	script(false, "tt", "Pp D-");
 }
 
-static void
-the_peer_closes(void)
+TEST(the_peer_closes)
 {
 	script(true, "cxwe", "- Cc Sd D-");
 	script(true, "ncdfxwt", "- . . . Cc Sd D-");
@@ -311,8 +308,7 @@ the_peer_closes(void)
 	script(true, "cexw", "- . Cc D-");
 }
 
-static void
-the_owner_closes(void)
+TEST(the_owner_closes)
 {
 	script(true, "xwd?cxe", "Cc c . . Sd . D-");
 	script(false, "xwce", "Cc c d D-");
@@ -320,8 +316,7 @@ the_owner_closes(void)
 	script(true, "xTt", "Cc c D-");
 }
 
-static void
-both_close_at_once(void)
+TEST(both_close_at_once)
 {
 	/* The peer's Close comes while ours is queued: ours still leaves, and counts as the answer. */
 	script(true, "xcwe", "Cc c Sd D-");
@@ -329,8 +324,7 @@ both_close_at_once(void)
 	script(true, "xcew", "Cc c . D-");
 }
 
-static void
-an_end_without_a_Close(void)
+TEST(an_end_without_a_Close)
 {
 	script(true, "ewxw", "- . Cc D-");
 	script(true, "xew", "Cc c D-");
@@ -338,15 +332,13 @@ an_end_without_a_Close(void)
 	script(true, "xek", "Cc c D-");
 }
 
-static void
-a_peer_that_breaks_the_protocol_after_our_Close(void)
+TEST(a_peer_that_breaks_the_protocol_after_our_Close)
 {
 	script(true, "xwfd?e", "Cc c Sd . . D-");
 	script(true, "xfwt", "Cc c Sd D-");
 }
 
-static void
-a_pause_stops_what_waits_for_the_peer_to_speak(void)
+TEST(a_pause_stops_what_waits_for_the_peer_to_speak)
 {
 	script(true, "zttZttz", "- . . i Pp D- .");
 	script(true, "tzrZzzZ", "Pp - . i - . i");
@@ -355,18 +347,4 @@ a_pause_stops_what_waits_for_the_peer_to_speak(void)
 	script(false, "xzwZcwzt", "Cc . - c d . . D-");
 	script(true, "xwzcZ", "Cc c - Sd .");
 	script(true, "zcZz", "- - . .");
-}
-
-int
-main(void)
-{
-	TEST(every_state_under_every_event);
-	TEST(an_idle_peer_is_pinged_then_given_up);
-	TEST(the_peer_closes);
-	TEST(the_owner_closes);
-	TEST(both_close_at_once);
-	TEST(an_end_without_a_Close);
-	TEST(a_peer_that_breaks_the_protocol_after_our_Close);
-	TEST(a_pause_stops_what_waits_for_the_peer_to_speak);
-	return unit_done();
 }

@@ -234,8 +234,7 @@ gives(const char *text, const char *fields)
 	return strcmp(all, fields) == 0 && agrees(text, strlen(text));
 }
 
-static void
-the_rules_are_as_written_down(void)
+TEST(the_rules_are_as_written_down)
 {
 	CHECK(gives("", ""));
 	CHECK(gives("a", "a/"));
@@ -284,8 +283,7 @@ text_of(unsigned number, size_t n, unsigned char *out)
 	return n;
 }
 
-static void
-every_short_text_gives_what_the_machine_gives(void)
+TEST(every_short_text_gives_what_the_machine_gives)
 {
 	unsigned char text[8];
 	unsigned count = 1;
@@ -299,8 +297,7 @@ every_short_text_gives_what_the_machine_gives(void)
 }
 
 /* `n` bytes of filler before and behind a text, in a bare or a quoted field. */
-static void
-every_edge_at_every_place_of_a_block(void)
+TEST(every_edge_at_every_place_of_a_block)
 {
 	static const char *const before[] = {"", "\"", "x,", "\"\",", "\r\n"};
 	unsigned char text[512];
@@ -376,8 +373,7 @@ random_text(unsigned char *out, size_t n, unsigned noise, unsigned quotes)
 	return i;
 }
 
-static void
-random_text_in_bulk_gives_what_the_machine_gives(void)
+TEST(random_text_in_bulk_gives_what_the_machine_gives)
 {
 	static unsigned char text[40000];
 	static const unsigned noises[] = {0, 3, 20, 1000}, quotes[] = {0, 5, 50, 100};
@@ -395,8 +391,7 @@ random_text_in_bulk_gives_what_the_machine_gives(void)
 	}
 }
 
-static void
-nothing_is_read_past_the_input_or_written_past_the_room(void)
+TEST(nothing_is_read_past_the_input_or_written_past_the_room)
 {
 	static const char *const units[] = {"a,b\r\n", "\r\n", "\"a\"\"b\",c\n", "abcdefgh,", "a\"b,"};
 	static unsigned char text[400];
@@ -426,8 +421,7 @@ nothing_is_read_past_the_input_or_written_past_the_room(void)
 			}
 }
 
-static void
-a_delimiter_and_a_quote_may_be_any_bytes(void)
+TEST(a_delimiter_and_a_quote_may_be_any_bytes)
 {
 	static const struct csv_dialect odd[] = {
 		{.delimiter = '\0', .quote = '\'', .quoting = true},
@@ -448,8 +442,7 @@ a_delimiter_and_a_quote_may_be_any_bytes(void)
 	}
 }
 
-static void
-a_NUL_in_a_field_stops_NUL_terminated_output(void)
+TEST(a_NUL_in_a_field_stops_NUL_terminated_output)
 {
 	static const char *const texts[] = {"a,b\nc", "\"x\n", "ab,\"c,\r\n\"", "\"a\"\"b\",c\r\n"};
 	unsigned char text[300], out[sizeof text + CSV_SLACK];
@@ -474,8 +467,7 @@ a_NUL_in_a_field_stops_NUL_terminated_output(void)
 			}
 }
 
-static void
-a_NUL_that_delimits_is_no_data(void)
+TEST(a_NUL_that_delimits_is_no_data)
 {
 	static const struct csv_dialect nul = {.delimiter = '\0', .quote = '"', .quoting = true};
 	unsigned char out[16 + CSV_SLACK];
@@ -492,8 +484,7 @@ a_NUL_that_delimits_is_no_data(void)
 	}
 }
 
-static void
-a_copy_goes_on_over_all_that_is_simple(void)
+TEST(a_copy_goes_on_over_all_that_is_simple)
 {
 	static const char given[] = "a,\"b\",\"c,\",\"\",\"d\"\"\ne\"\r\n", copied[] = "a,b,\"c,\",,\"d\"\"\ne\"\n";
 	enum { RECORDS = 20, GIVEN = sizeof given - 1, COPIED = sizeof copied - 1 };
@@ -517,8 +508,7 @@ a_copy_goes_on_over_all_that_is_simple(void)
 	}
 }
 
-static void
-a_byte_of_a_window_knows_its_line(void)
+TEST(a_byte_of_a_window_knows_its_line)
 {
 	static struct csv_index index;
 	struct csv csv;
@@ -530,20 +520,4 @@ a_byte_of_a_window_knows_its_line(void)
 	CHECK(csv_index_make(&csv, text, sizeof text, true, &index) == sizeof text);
 	for (size_t i = 0; i < sizeof text; i++)
 		CHECK(csv_index_line(&index, i) == 1 + (i + 2) / 3);
-}
-
-int
-main(void)
-{
-	TEST(the_rules_are_as_written_down);
-	TEST(every_short_text_gives_what_the_machine_gives);
-	TEST(every_edge_at_every_place_of_a_block);
-	TEST(random_text_in_bulk_gives_what_the_machine_gives);
-	TEST(nothing_is_read_past_the_input_or_written_past_the_room);
-	TEST(a_delimiter_and_a_quote_may_be_any_bytes);
-	TEST(a_NUL_in_a_field_stops_NUL_terminated_output);
-	TEST(a_NUL_that_delimits_is_no_data);
-	TEST(a_copy_goes_on_over_all_that_is_simple);
-	TEST(a_byte_of_a_window_knows_its_line);
-	return unit_done();
 }

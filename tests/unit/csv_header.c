@@ -48,8 +48,7 @@ key_is_free(const struct csv_record *header, unsigned number, bool from_end)
 	return false;
 }
 
-static void
-a_number_that_is_a_name_gets_the_first_suffix_that_is_free(void)
+TEST(a_number_that_is_a_name_gets_the_first_suffix_that_is_free)
 {
 	static const char *const suffixes[] = {"", "_2", "_3", "_4", "_1", "_02", "_", "_2_2", "x"};
 	unsigned seed = 6180;
@@ -71,8 +70,7 @@ a_number_that_is_a_name_gets_the_first_suffix_that_is_free(void)
 	CHECK(good);
 }
 
-static void
-only_numbers_that_fit_are_numbers(void)
+TEST(only_numbers_that_fit_are_numbers)
 {
 	static const char *const not[] = {"", "~", "0", "01", "1a", "_2", "1_", "1_0", "1_x", "18446744073709551616", "~~1", "+1", "1 "};
 	struct csv_record header;
@@ -88,8 +86,7 @@ only_numbers_that_fit_are_numbers(void)
 }
 
 /* Whatever the header and the name are, in 256 bytes. */
-static void
-a_message_is_whole(void)
+TEST(a_message_is_whole)
 {
 	static char long_name[300];
 	const struct csv csv = {.dialect = {.delimiter = ','}};
@@ -108,13 +105,4 @@ a_message_is_whole(void)
 			CHECK(!why.cut && why.size <= sizeof room);
 			CHECK(room[why.size - 1] == ')' || room[why.size - 1] == '\'' || room[why.size - 1] == '.');
 		}
-}
-
-int
-main(void)
-{
-	TEST(a_number_that_is_a_name_gets_the_first_suffix_that_is_free);
-	TEST(only_numbers_that_fit_are_numbers);
-	TEST(a_message_is_whole);
-	return unit_done();
 }

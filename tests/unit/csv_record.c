@@ -52,8 +52,7 @@ field_is(const struct csv_record *record, int64_t position, const char *text)
 	return field.size == strlen(text) && memcmp(field.at, text, field.size) == 0;
 }
 
-static void
-its_fields_are_the_data_without_the_quotes_at_any_cut_and_from_any_storage(void)
+TEST(its_fields_are_the_data_without_the_quotes_at_any_cut_and_from_any_storage)
 {
 	static const char text[] = "one,\"two \"\"2\"\"\",,\"th\nree\"\nnext";
 
@@ -69,8 +68,7 @@ its_fields_are_the_data_without_the_quotes_at_any_cut_and_from_any_storage(void)
 		}
 }
 
-static void
-a_field_that_it_lacks_is_empty(void)
+TEST(a_field_that_it_lacks_is_empty)
 {
 	struct csv_record record = record_of(SIZE, ENDS, 0);
 	size_t at;
@@ -80,8 +78,7 @@ a_field_that_it_lacks_is_empty(void)
 	CHECK(field_is(&record, INT64_MAX, "") && field_is(&record, INT64_MIN, ""));
 }
 
-static void
-fields_past_the_limit_are_skipped(void)
+TEST(fields_past_the_limit_are_skipped)
 {
 	for (size_t step = 1; step <= 16; step++) {
 		struct csv_record record = record_of(3, 2, 2);
@@ -93,8 +90,7 @@ fields_past_the_limit_are_skipped(void)
 	}
 }
 
-static void
-an_input_that_ends_within_it_ends_it(void)
+TEST(an_input_that_ends_within_it_ends_it)
 {
 	struct csv_record record = record_of(SIZE, 1, 0);
 	size_t at;
@@ -109,8 +105,7 @@ an_input_that_ends_within_it_ends_it(void)
 	CHECK(csv_record_end(&record) && record.count == 1 && field_is(&record, 1, "ab"));
 }
 
-static void
-a_window_that_is_used_up_gives_nothing_more(void)
+TEST(a_window_that_is_used_up_gives_nothing_more)
 {
 	struct csv_record record = record_of(SIZE, ENDS, 0);
 	size_t at;
@@ -121,8 +116,7 @@ a_window_that_is_used_up_gives_nothing_more(void)
 	CHECK(!record.begun && record.count == 0);
 }
 
-static void
-its_line_is_where_it_began_even_windows_ago(void)
+TEST(its_line_is_where_it_began_even_windows_ago)
 {
 	struct csv_record record = record_of(SIZE, ENDS, 0);
 	size_t at;
@@ -131,8 +125,7 @@ its_line_is_where_it_began_even_windows_ago(void)
 	CHECK(csv_record_line(&record, &csv_index) == 1 && field_is(&record, 1, "a\n\nb"));
 }
 
-static void
-it_is_UTF8_where_each_of_its_fields_is(void)
+TEST(it_is_UTF8_where_each_of_its_fields_is)
 {
 	static const struct {
 		const char *text;
@@ -158,8 +151,7 @@ it_is_UTF8_where_each_of_its_fields_is(void)
 	}
 }
 
-static void
-what_can_be_read_from_a_text_in_it_goes_on_to_the_end_of_its_storage(void)
+TEST(what_can_be_read_from_a_text_in_it_goes_on_to_the_end_of_its_storage)
 {
 	struct csv_record record = record_of(SIZE, ENDS, 0);
 	size_t at;
@@ -168,18 +160,4 @@ what_can_be_read_from_a_text_in_it_goes_on_to_the_end_of_its_storage(void)
 	CHECK(csv_record_readable(&record, csv_record_field(&record, 1)) == SIZE);
 	CHECK(csv_record_readable(&record, csv_record_field(&record, 2)) == SIZE - 2);
 	CHECK(csv_record_readable(&record, (struct span){"else", 4}) == 4);
-}
-
-int
-main(void)
-{
-	TEST(its_fields_are_the_data_without_the_quotes_at_any_cut_and_from_any_storage);
-	TEST(a_field_that_it_lacks_is_empty);
-	TEST(fields_past_the_limit_are_skipped);
-	TEST(an_input_that_ends_within_it_ends_it);
-	TEST(a_window_that_is_used_up_gives_nothing_more);
-	TEST(its_line_is_where_it_began_even_windows_ago);
-	TEST(it_is_UTF8_where_each_of_its_fields_is);
-	TEST(what_can_be_read_from_a_text_in_it_goes_on_to_the_end_of_its_storage);
-	return unit_done();
 }

@@ -50,8 +50,7 @@ gives(const char *list, bool complement, uint64_t n, const char *expected)
 	return strcmp(all, expected) == 0;
 }
 
-static void
-positions_come_in_the_order_given(void)
+TEST(positions_come_in_the_order_given)
 {
 	CHECK(gives("1", false, 3, " 1"));
 	CHECK(gives("3 1 1", false, 3, " 3 1 1"));
@@ -62,8 +61,7 @@ positions_come_in_the_order_given(void)
 	CHECK(gives("2-2", false, 3, " 2"));
 }
 
-static void
-a_tilde_counts_from_the_end(void)
+TEST(a_tilde_counts_from_the_end)
 {
 	CHECK(gives("~1", false, 3, " 3"));
 	CHECK(gives("~3", false, 3, " 1"));
@@ -76,8 +74,7 @@ a_tilde_counts_from_the_end(void)
 	CHECK(gives("-~2", false, 3, " 1 2"));
 }
 
-static void
-what_a_record_lacks_is_missing_or_nothing(void)
+TEST(what_a_record_lacks_is_missing_or_nothing)
 {
 	CHECK(gives("5", false, 3, " -"));
 	CHECK(gives("2-5", false, 3, " 2 3 - -"));
@@ -90,8 +87,7 @@ what_a_record_lacks_is_missing_or_nothing(void)
 	CHECK(gives("1-", false, 0, ""));
 }
 
-static void
-the_complement_is_all_the_others(void)
+TEST(the_complement_is_all_the_others)
 {
 	CHECK(gives("2", true, 3, " 1 3"));
 	CHECK(gives("3-2 5", true, 6, " 1 4 6"));
@@ -103,8 +99,7 @@ the_complement_is_all_the_others(void)
 	CHECK(gives("", true, 3, " 1 2 3"));
 }
 
-static void
-an_item_is_a_position_or_a_name(void)
+TEST(an_item_is_a_position_or_a_name)
 {
 	static const struct { const char *text; enum csv_item_kind kind; bool named; } rows[] = {
 		{"1", CSV_ITEM_GOOD, false}, {"4294967295", CSV_ITEM_GOOD, false}, {"007", CSV_ITEM_GOOD, false},
@@ -130,8 +125,7 @@ an_item_is_a_position_or_a_name(void)
 	}
 }
 
-static void
-a_quoted_item_is_a_name_whatever_it_looks_like(void)
+TEST(a_quoted_item_is_a_name_whatever_it_looks_like)
 {
 	static const char *const texts[] = {"1", "2000", "2-3", "-", "~", "0", "1-2-3", "", "name", "4294967296"};
 
@@ -162,8 +156,7 @@ lists(const char *list, enum csv_item_kind kind, const char *expected)
 	return good && strcmp(all, expected) == 0;
 }
 
-static void
-a_list_is_a_CSV_record(void)
+TEST(a_list_is_a_CSV_record)
 {
 	CHECK(lists("1", CSV_ITEM_GOOD, "1|"));
 	CHECK(lists("1,2-3,~1,name", CSV_ITEM_GOOD, "1|2-3|~1|!name|"));
@@ -192,8 +185,7 @@ ranges_text(const struct csv_range *ranges, size_t count, bool fill, uint64_t n,
 			used += put_number(all, used, (int64_t)p, n);
 }
 
-static void
-ranges_give_what_the_walk_gives(void)
+TEST(ranges_give_what_the_walk_gives)
 {
 	static const char *const lists[] = {
 		"1", "2 4", "1-3", "1 3-", "2-2 4-6 9", "-3 5", "7-", "1-5 6-7 8-", "1 2 3 4 5 6 7 8",
@@ -214,8 +206,7 @@ ranges_give_what_the_walk_gives(void)
 			}
 }
 
-static void
-what_goes_back_or_counts_from_the_end_has_no_ranges(void)
+TEST(what_goes_back_or_counts_from_the_end_has_no_ranges)
 {
 	static const char *const lists[] = {"2 1", "1 1", "3-1", "~1", "2-~2", "1-3 2", "1- 2", "~2-"};
 	struct csv_range ranges[ITEMS_MAX + 1];
@@ -227,8 +218,7 @@ what_goes_back_or_counts_from_the_end_has_no_ranges(void)
 	}
 }
 
-static void
-a_complement_has_ranges_whatever_the_order(void)
+TEST(a_complement_has_ranges_whatever_the_order)
 {
 	struct csv_range ranges[ITEMS_MAX + 1];
 	struct csv_select select = {items, items_parse("9 3-1 2 5"), true};
@@ -239,8 +229,7 @@ a_complement_has_ranges_whatever_the_order(void)
 	CHECK(ranges[2].from == 10 && ranges[2].to == UINT64_MAX);
 }
 
-static void
-the_limit_is_the_last_position_that_matters(void)
+TEST(the_limit_is_the_last_position_that_matters)
 {
 	static const struct { const char *list; uint64_t limit; } rows[] = {
 		{"3 1", 3}, {"5-2 1", 5}, {"1 4-", 0}, {"~1", 0}, {"7", 7},
@@ -255,8 +244,7 @@ the_limit_is_the_last_position_that_matters(void)
 	}
 }
 
-static void
-names_are_found_in_the_header(void)
+TEST(names_are_found_in_the_header)
 {
 	unsigned char bytes[] = "idnamenamelast, first";
 	size_t ends[] = {2, 6, 10, 21};
@@ -269,22 +257,4 @@ names_are_found_in_the_header(void)
 	CHECK(csv_select_resolve(items, 1, &header) == NULL && items[0].first.number == 4);
 	items_parse("id nam");
 	CHECK(csv_select_resolve(items, 2, &header) == &items[1]);
-}
-
-int
-main(void)
-{
-	TEST(positions_come_in_the_order_given);
-	TEST(a_tilde_counts_from_the_end);
-	TEST(what_a_record_lacks_is_missing_or_nothing);
-	TEST(the_complement_is_all_the_others);
-	TEST(an_item_is_a_position_or_a_name);
-	TEST(a_quoted_item_is_a_name_whatever_it_looks_like);
-	TEST(a_list_is_a_CSV_record);
-	TEST(ranges_give_what_the_walk_gives);
-	TEST(what_goes_back_or_counts_from_the_end_has_no_ranges);
-	TEST(a_complement_has_ranges_whatever_the_order);
-	TEST(the_limit_is_the_last_position_that_matters);
-	TEST(names_are_found_in_the_header);
-	return unit_done();
 }

@@ -18,15 +18,13 @@ gives(const char *text, size_t size, const char *expected)
 	return strcmp(all, expected) == 0;
 }
 
-static void
-a_message_without_the_delimiter_is_one_field(void)
+TEST(a_message_without_the_delimiter_is_one_field)
 {
 	CHECK(gives("a", 1, "[a]"));
 	CHECK(gives("hello world", 11, "[hello world]"));
 }
 
-static void
-each_delimiter_begins_a_field_at_the_end_too(void)
+TEST(each_delimiter_begins_a_field_at_the_end_too)
 {
 	CHECK(gives("a,b", 3, "[a][b]"));
 	CHECK(gives("a,", 2, "[a][]"));
@@ -35,24 +33,12 @@ each_delimiter_begins_a_field_at_the_end_too(void)
 	CHECK(gives(",,", 2, "[][][]"));
 }
 
-static void
-no_bytes_are_no_field(void)
+TEST(no_bytes_are_no_field)
 {
 	CHECK(gives("", 0, ""));
 }
 
-static void
-quotes_and_newlines_are_data(void)
+TEST(quotes_and_newlines_are_data)
 {
 	CHECK(gives("\"a,b\"\r\n", 7, "[\"a][b\"\r\n]"));
-}
-
-int
-main(void)
-{
-	TEST(a_message_without_the_delimiter_is_one_field);
-	TEST(each_delimiter_begins_a_field_at_the_end_too);
-	TEST(no_bytes_are_no_field);
-	TEST(quotes_and_newlines_are_data);
-	return unit_done();
 }

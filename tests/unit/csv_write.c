@@ -174,24 +174,27 @@ gives(const char *text, enum csv_format format, const char *expected)
 	return gives_of(text, strlen(text), format, every, 1, expected, strlen(expected));
 }
 
-static void
-lines_and_nul_are_fields_as_they_are(void)
+BEFORE_ALL
+{
+	edge = unit_at_edge(storage, sizeof storage);
+	way_common();
+}
+
+TEST(lines_and_nul_are_fields_as_they_are)
 {
 	CHECK(gives("a,\"b,\"\n\"c\nd\",", CSV_LINES, "a\nb,\nc\nd\n\n"));
 	CHECK(gives_of("a,\"b,\"\nc", 8, CSV_NUL, every, 1, "a\0b,\0c\0", 7));
 	CHECK(gives("", CSV_LINES, ""));
 }
 
-static void
-tsv_escapes_what_would_break_it(void)
+TEST(tsv_escapes_what_would_break_it)
 {
 	CHECK(gives("a,b\n,\n", CSV_TSV, "a\tb\n\t\n"));
 	CHECK(gives("\"a\tb\",\"c\nd\r\",\\", CSV_TSV, "a\\tb\tc\\nd\\r\t\\\\\n"));
 	CHECK(gives("\n", CSV_TSV, "\n"));
 }
 
-static void
-csv_is_quoted_where_needed(void)
+TEST(csv_is_quoted_where_needed)
 {
 	CHECK(gives("\"a\",b\r\n", CSV_CSV, "a,b\n"));
 	CHECK(gives("\"a,b\",\"c\"\"d\",\"e\nf\"", CSV_CSV, "\"a,b\",\"c\"\"d\",\"e\nf\"\n"));
@@ -200,14 +203,12 @@ csv_is_quoted_where_needed(void)
 	CHECK(gives(",\n", CSV_CSV, ",\n"));
 }
 
-static void
-csv_never_writes_an_empty_line_for_an_empty_field(void)
+TEST(csv_never_writes_an_empty_line_for_an_empty_field)
 {
 	CHECK(gives("\na\n\"\"", CSV_CSV, "\"\"\na\n\"\"\n"));
 }
 
-static void
-csv_keeps_a_byte_order_mark_that_is_data(void)
+TEST(csv_keeps_a_byte_order_mark_that_is_data)
 {
 	CHECK(gives("\xef\xbb\xbf" "a\n", CSV_CSV, "a\n"));
 	CHECK(gives("\xef\xbb\xbf\xef\xbb\xbf" "a\nb\n", CSV_CSV, "\"\xef\xbb\xbf" "a\"\nb\n"));
@@ -218,8 +219,7 @@ csv_keeps_a_byte_order_mark_that_is_data(void)
 	CHECK(gives("a\n\xef\xbb\xbf" "b\n", CSV_CSV, "a\n\xef\xbb\xbf" "b\n"));
 }
 
-static void
-a_record_that_lacks_fields_has_empty_ones(void)
+TEST(a_record_that_lacks_fields_has_empty_ones)
 {
 	CHECK(gives_of("a\nb,c,d,e,f\n", 12, CSV_CSV, some, 2, "a,,\nb,d,e\n", 10));
 	CHECK(gives_of("a,b,c", 5, CSV_LINES, some, 2, "a\nc\n\n", 5));
@@ -234,16 +234,14 @@ gives_json(const char *text, bool keyed, bool replace, const char *expected)
 	return is_text(&held, expected, strlen(expected));
 }
 
-static void
-json_is_arrays_or_objects_of_strings(void)
+TEST(json_is_arrays_or_objects_of_strings)
 {
 	CHECK(gives_json("a,\"b\"\"\"\n\n", false, false, "[\"a\",\"b\\\"\"]\n[\"\"]\n"));
 	CHECK(gives_json("x,y\na,b\nc,d\n", true, false, "{\"x\":\"a\",\"y\":\"b\"}\n{\"x\":\"c\",\"y\":\"d\"}\n"));
 	CHECK(gives_json("\"\b\f\n\r\t\x01\x1f\\/\x7f\"", false, false, "[\"\\b\\f\\n\\r\\t\\u0001\\u001f\\\\/\x7f\"]\n"));
 }
 
-static void
-json_replaces_what_is_no_utf8(void)
+TEST(json_replaces_what_is_no_utf8)
 {
 	CHECK(gives_json("a\xff" "b", false, true, "[\"a\xef\xbf\xbd" "b\"]\n"));
 	CHECK(gives_json("\xe2\x82", false, true, "[\"\xef\xbf\xbd\"]\n"));
@@ -252,8 +250,7 @@ json_replaces_what_is_no_utf8(void)
 	CHECK(gives_json("\xf0\x9f\x98\xf0\x9f\x98\x80", false, true, "[\"\xef\xbf\xbd\xf0\x9f\x98\x80\"]\n"));
 }
 
-static void
-a_cut_is_never_within_a_character(void)
+TEST(a_cut_is_never_within_a_character)
 {
 	const unsigned char *euro = (const unsigned char *)"a\xe2\x82\xac\xe2\x82\xac";
 
@@ -264,16 +261,14 @@ a_cut_is_never_within_a_character(void)
 	CHECK(csv_write_cut((const unsigned char *)"a\x80\x80\x80\x80\x80\x80", 7, 5) == 5);
 }
 
-static void
-nul_refuses_a_NUL(void)
+TEST(nul_refuses_a_NUL)
 {
 	CHECK(!stream((const unsigned char *)"ab,c\0d,e\n", 9, 9, CSV_NUL, every, 1, &streamed));
 	CHECK(is_text(&streamed, "ab", 3));
 }
 
 /* Where many records are taken at once, each of them simple. */
-static void
-nul_refuses_a_NUL_among_simple_records_where_it_is_wanted(void)
+TEST(nul_refuses_a_NUL_among_simple_records_where_it_is_wanted)
 {
 	static unsigned char text[600];
 
@@ -285,8 +280,7 @@ nul_refuses_a_NUL_among_simple_records_where_it_is_wanted(void)
 	CHECK(!stream(text, sizeof text, sizeof text, CSV_NUL, some, 1, &streamed) && streamed.size == 300 / 2);
 }
 
-static void
-more_missing_fields_than_fit_are_all_written(void)
+TEST(more_missing_fields_than_fit_are_all_written)
 {
 	enum { FIELDS = 2 * OUT_SIZE };
 	static const struct csv_range many[] = {{1, FIELDS}};
@@ -357,8 +351,7 @@ tidy_text(unsigned char *text, size_t n)
 	return at;
 }
 
-static void
-streamed_and_held_are_the_same_on_random_text(void)
+TEST(streamed_and_held_are_the_same_on_random_text)
 {
 	static const enum csv_format formats[] = {CSV_LINES, CSV_NUL, CSV_TSV, CSV_CSV};
 	static unsigned char text[20000 + 501];
@@ -417,8 +410,7 @@ static const struct csv_dialect dialects[] = {
 enum { DIALECTS = sizeof dialects / sizeof *dialects };
 
 /* What has most of its bytes copied, but for one place. */
-static void
-csv_of_csv_is_copied_only_where_that_is_right(void)
+TEST(csv_of_csv_is_copied_only_where_that_is_right)
 {
 	static const char *const places[] = {
 		"\"\"", "\"a\"", "\"a,b\"", "\"a\"\"b\"", "\"a\nb\"", "\"a\r\nb\"", "\"\"\"\"", "\"\"\",\"\"\"", "\",\"",
@@ -446,8 +438,7 @@ csv_of_csv_is_copied_only_where_that_is_right(void)
 	way_common();
 }
 
-static void
-csv_of_csv_is_the_same_copied_or_not_on_random_text(void)
+TEST(csv_of_csv_is_the_same_copied_or_not_on_random_text)
 {
 	static unsigned char text[20000 + 501];
 
@@ -463,8 +454,7 @@ csv_of_csv_is_the_same_copied_or_not_on_random_text(void)
 }
 
 /* The fields of one text as another format's would be: csv of csv is csv. */
-static void
-csv_written_again_is_the_same(void)
+TEST(csv_written_again_is_the_same)
 {
 	static unsigned char text[20000 + 1];
 
@@ -480,8 +470,7 @@ csv_written_again_is_the_same(void)
 	}
 }
 
-static void
-a_long_field_is_quoted_whatever_is_in_it(void)
+TEST(a_long_field_is_quoted_whatever_is_in_it)
 {
 	static unsigned char text[3 * CSV_HOLD_MAX];
 
@@ -497,8 +486,7 @@ a_long_field_is_quoted_whatever_is_in_it(void)
 	}
 }
 
-static void
-a_record_knows_its_line_and_says_when_it_is_full(void)
+TEST(a_record_knows_its_line_and_says_when_it_is_full)
 {
 	static const unsigned char text[] = "a\n\"b\n\n\",c\nd";
 	static const uint64_t lines[] = {1, 2, 5};
@@ -539,8 +527,7 @@ two_fields(struct csv_writer writer, bool at_once, const unsigned char *data, si
 	return buffer_held(&out);
 }
 
-static void
-a_field_at_once_is_the_same_as_in_its_parts(void)
+TEST(a_field_at_once_is_the_same_as_in_its_parts)
 {
 	static const char specials[] = "x,\"\\\n\r\t\x1f\x20\x7f\xff";
 	unsigned char data[64], whole[1024], parts[1024];
@@ -563,31 +550,4 @@ a_field_at_once_is_the_same_as_in_its_parts(void)
 				CHECK(memcmp(whole, parts, size) == 0);
 			}
 	}
-}
-
-int
-main(void)
-{
-	edge = unit_at_edge(storage, sizeof storage);
-	way_common();
-	TEST(lines_and_nul_are_fields_as_they_are);
-	TEST(tsv_escapes_what_would_break_it);
-	TEST(csv_is_quoted_where_needed);
-	TEST(csv_never_writes_an_empty_line_for_an_empty_field);
-	TEST(csv_keeps_a_byte_order_mark_that_is_data);
-	TEST(a_record_that_lacks_fields_has_empty_ones);
-	TEST(json_is_arrays_or_objects_of_strings);
-	TEST(json_replaces_what_is_no_utf8);
-	TEST(a_cut_is_never_within_a_character);
-	TEST(nul_refuses_a_NUL);
-	TEST(nul_refuses_a_NUL_among_simple_records_where_it_is_wanted);
-	TEST(more_missing_fields_than_fit_are_all_written);
-	TEST(streamed_and_held_are_the_same_on_random_text);
-	TEST(csv_of_csv_is_copied_only_where_that_is_right);
-	TEST(csv_of_csv_is_the_same_copied_or_not_on_random_text);
-	TEST(csv_written_again_is_the_same);
-	TEST(a_long_field_is_quoted_whatever_is_in_it);
-	TEST(a_field_at_once_is_the_same_as_in_its_parts);
-	TEST(a_record_knows_its_line_and_says_when_it_is_full);
-	return unit_done();
 }

@@ -76,8 +76,13 @@ readable(int fd, const char *text)
 	return n == (ssize_t)strlen(text) && memcmp(got, text, (size_t)n) == 0;
 }
 
-static void
-a_port_is_of_the_kind_that_its_descriptor_is(void)
+BEFORE_ALL
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)alarm(DEADLOCK_S);
+}
+
+TEST(a_port_is_of_the_kind_that_its_descriptor_is)
 {
 	int s[2], p[2], null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct buffer b = buffer_with("");
@@ -93,8 +98,7 @@ a_port_is_of_the_kind_that_its_descriptor_is(void)
 	(void)close(null);
 }
 
-static void
-a_source_fills_its_buffer_and_is_left_alone_while_that_is_full(void)
+TEST(a_source_fills_its_buffer_and_is_left_alone_while_that_is_full)
 {
 	unsigned char four[4];
 	struct buffer b = buffer_over(four, sizeof four);
@@ -114,8 +118,7 @@ a_source_fills_its_buffer_and_is_left_alone_while_that_is_full(void)
 	pair_close(p);
 }
 
-static void
-the_end_of_a_source_is_an_end_without_an_error(void)
+TEST(the_end_of_a_source_is_an_end_without_an_error)
 {
 	struct buffer b = buffer_with("");
 	struct endpoint in;
@@ -137,8 +140,7 @@ the_end_of_a_source_is_an_end_without_an_error(void)
 	}
 }
 
-static void
-a_source_that_cannot_be_read_ends_with_the_reason(void)
+TEST(a_source_that_cannot_be_read_ends_with_the_reason)
 {
 	struct buffer b = buffer_with("");
 	int dir = open("/", O_RDONLY | O_CLOEXEC);
@@ -152,8 +154,7 @@ a_source_that_cannot_be_read_ends_with_the_reason(void)
 	(void)close(dir);
 }
 
-static void
-a_sink_keeps_what_a_full_reader_does_not_take(void)
+TEST(a_sink_keeps_what_a_full_reader_does_not_take)
 {
 	for (int kind = 0; kind < 2; kind++) {
 		struct buffer b = buffer_with("");
@@ -181,8 +182,7 @@ a_sink_keeps_what_a_full_reader_does_not_take(void)
 	}
 }
 
-static void
-a_sink_whose_reader_has_gone_ends_with_epipe_idle_or_not(void)
+TEST(a_sink_whose_reader_has_gone_ends_with_epipe_idle_or_not)
 {
 	for (int kind = 0; kind < 4; kind++) {
 		struct buffer b = buffer_with(kind % 2 == 0 ? "" : "held");
@@ -206,8 +206,7 @@ a_sink_whose_reader_has_gone_ends_with_epipe_idle_or_not(void)
 	}
 }
 
-static void
-an_unwatched_sink_learns_of_it_when_it_writes(void)
+TEST(an_unwatched_sink_learns_of_it_when_it_writes)
 {
 	struct buffer b = buffer_with("");
 	struct endpoint out;
@@ -225,8 +224,7 @@ an_unwatched_sink_learns_of_it_when_it_writes(void)
 	(void)close(fds[1]);
 }
 
-static void
-a_sink_is_watched_where_its_twin_is_not(void)
+TEST(a_sink_is_watched_where_its_twin_is_not)
 {
 	static unsigned char room[4];
 	struct buffer in_bytes = buffer_over(room, sizeof room), out_bytes = buffer_with("");
@@ -267,8 +265,7 @@ sink_with_behind(int fd, int reader)
 	CHECK(endpoint_move(&sink) == 4 && readable(reader, "kept") && !endpoint_pending(&sink));
 }
 
-static void
-what_stands_in_another_buffer_goes_right_behind_its_own(void)
+TEST(what_stands_in_another_buffer_goes_right_behind_its_own)
 {
 	int s[2], p[2];
 
@@ -282,8 +279,7 @@ what_stands_in_another_buffer_goes_right_behind_its_own(void)
 	pair_close(p);
 }
 
-static void
-what_a_source_brings_goes_out_in_the_same_turn(void)
+TEST(what_a_source_brings_goes_out_in_the_same_turn)
 {
 	struct buffer b = buffer_with("");
 	struct endpoint in, out;
@@ -302,8 +298,7 @@ what_a_source_brings_goes_out_in_the_same_turn(void)
 	pair_close(to);
 }
 
-static void
-a_port_that_might_wait_is_not_tried_before_poll_has_said_so(void)
+TEST(a_port_that_might_wait_is_not_tried_before_poll_has_said_so)
 {
 	for (int turn = 0; turn < 2; turn++) {
 		struct buffer b = buffer_with("");
@@ -330,8 +325,7 @@ a_port_that_might_wait_is_not_tried_before_poll_has_said_so(void)
 }
 
 /* POLLOUT of a pipe promises PIPE_BUF bytes and no more. */
-static void
-without_nowait_a_pipe_gets_no_more_than_pipe_buf_at_once(void)
+TEST(without_nowait_a_pipe_gets_no_more_than_pipe_buf_at_once)
 {
 	struct buffer b = buffer_with("");
 	struct endpoint out;
@@ -349,8 +343,7 @@ without_nowait_a_pipe_gets_no_more_than_pipe_buf_at_once(void)
 	pair_close(p);
 }
 
-static void
-a_full_pipe_and_an_empty_one_do_not_block_and_stay_as_they_were(void)
+TEST(a_full_pipe_and_an_empty_one_do_not_block_and_stay_as_they_were)
 {
 	struct buffer b = buffer_with("text");
 	struct endpoint in, out;
@@ -376,8 +369,7 @@ on_signal(int signal)
 	(void)signal;
 }
 
-static void
-a_signal_let_through_by_the_mask_is_told_as_eintr(void)
+TEST(a_signal_let_through_by_the_mask_is_told_as_eintr)
 {
 	struct sigaction act = {.sa_handler = on_signal};
 	struct buffer b = buffer_with("");
@@ -404,8 +396,7 @@ pattern(size_t at)
 }
 
 /* A megabyte through two buffers of seven bytes, a pipe and a socket between. */
-static void
-bytes_come_out_as_they_went_in(void)
+TEST(bytes_come_out_as_they_went_in)
 {
 	enum { ALL = 1 << 20 };
 	static unsigned char source[1 << 12], small[7], mid[SIZE];
@@ -433,27 +424,4 @@ bytes_come_out_as_they_went_in(void)
 	CHECK(same && got == ALL);
 	pair_close(p);
 	pair_close(s);
-}
-
-int
-main(void)
-{
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)alarm(DEADLOCK_S);
-	TEST(a_port_is_of_the_kind_that_its_descriptor_is);
-	TEST(a_source_fills_its_buffer_and_is_left_alone_while_that_is_full);
-	TEST(the_end_of_a_source_is_an_end_without_an_error);
-	TEST(a_source_that_cannot_be_read_ends_with_the_reason);
-	TEST(a_sink_keeps_what_a_full_reader_does_not_take);
-	TEST(a_sink_whose_reader_has_gone_ends_with_epipe_idle_or_not);
-	TEST(an_unwatched_sink_learns_of_it_when_it_writes);
-	TEST(a_sink_is_watched_where_its_twin_is_not);
-	TEST(what_stands_in_another_buffer_goes_right_behind_its_own);
-	TEST(what_a_source_brings_goes_out_in_the_same_turn);
-	TEST(a_port_that_might_wait_is_not_tried_before_poll_has_said_so);
-	TEST(without_nowait_a_pipe_gets_no_more_than_pipe_buf_at_once);
-	TEST(a_full_pipe_and_an_empty_one_do_not_block_and_stay_as_they_were);
-	TEST(a_signal_let_through_by_the_mask_is_told_as_eintr);
-	TEST(bytes_come_out_as_they_went_in);
-	return unit_done();
 }

@@ -56,16 +56,19 @@ fails(const char *dirs, const char *name)
 	return exec_find(name, path, sizeof path);
 }
 
-static void
-the_first_executable_file_in_path_is_found(void)
+BEFORE_ALL
+{
+	tree_make();
+}
+
+TEST(the_first_executable_file_in_path_is_found)
 {
 	CHECK(finds("a:b:c", "prog", "c/prog"));
 	CHECK(finds("c:a", "prog", "c/prog"));
 	CHECK(finds("nowhere:here:c", "prog", "c/prog"));
 }
 
-static void
-an_empty_entry_is_the_working_directory(void)
+TEST(an_empty_entry_is_the_working_directory)
 {
 	CHECK(finds(":a", "here", "here"));
 	CHECK(finds("a:", "here", "here"));
@@ -73,8 +76,7 @@ an_empty_entry_is_the_working_directory(void)
 	CHECK(finds("", "here", "here"));
 }
 
-static void
-a_name_with_a_slash_is_the_path_itself(void)
+TEST(a_name_with_a_slash_is_the_path_itself)
 {
 	CHECK(finds("a", "c/prog", "c/prog"));
 	CHECK(finds("a", "./here", "./here"));
@@ -84,23 +86,20 @@ a_name_with_a_slash_is_the_path_itself(void)
 	CHECK(fails("c", "here/prog") == ENOENT);
 }
 
-static void
-what_is_missing_and_what_may_not_run_are_told_apart(void)
+TEST(what_is_missing_and_what_may_not_run_are_told_apart)
 {
 	CHECK(fails("a:b:c", "none") == ENOENT);
 	CHECK(fails("b:a:c", "only") == EACCES);
 	CHECK(fails("a:b:c", "") == ENOENT);
 }
 
-static void
-no_path_at_all_is_the_usual_directories(void)
+TEST(no_path_at_all_is_the_usual_directories)
 {
 	CHECK(unsetenv("PATH") == 0);
 	CHECK(exec_find("sh", path, sizeof path) == 0 && strcmp(path, "/bin/sh") == 0);
 }
 
-static void
-a_name_that_is_too_long_is_refused_not_cut(void)
+TEST(a_name_that_is_too_long_is_refused_not_cut)
 {
 	static char name[PATH_MAX + 1];
 	char small[8];
@@ -113,25 +112,14 @@ a_name_that_is_too_long_is_refused_not_cut(void)
 	CHECK(exec_find("prog", small, 6) == ENOENT);
 }
 
-static void
-statuses_are_those_of_env(void)
+TEST(statuses_are_those_of_env)
 {
 	CHECK(exec_status(ENOENT) == 127 && exec_status(ENAMETOOLONG) == 127);
 	CHECK(exec_status(EACCES) == 126 && exec_status(ENOEXEC) == 126 && exec_status(EPERM) == 126);
 	CHECK(exec_status(E2BIG) == 1 && exec_status(ENOMEM) == 1);
 }
 
-int
-main(void)
+AFTER_ALL
 {
-	tree_make();
-	TEST(the_first_executable_file_in_path_is_found);
-	TEST(an_empty_entry_is_the_working_directory);
-	TEST(a_name_with_a_slash_is_the_path_itself);
-	TEST(what_is_missing_and_what_may_not_run_are_told_apart);
-	TEST(no_path_at_all_is_the_usual_directories);
-	TEST(a_name_that_is_too_long_is_refused_not_cut);
-	TEST(statuses_are_those_of_env);
 	tree_drop();
-	return unit_done();
 }

@@ -58,8 +58,7 @@ answers(const struct extension *want, const char *offers, const char *answer)
 	CHECK(strcmp(got, answer) == 0);
 }
 
-static void
-a_server_answers_each_parameter(void)
+TEST(a_server_answers_each_parameter)
 {
 	answers(&any, D, D);
 	answers(&any, D SNO, D SNO);
@@ -75,8 +74,7 @@ a_server_answers_each_parameter(void)
 	answers(&any, D CMAX SMAX "=10, " D CMAX, D SMAX "=10");
 }
 
-static void
-a_server_limits_both_windows(void)
+TEST(a_server_limits_both_windows)
 {
 	static const struct extension small = {.server_bits = 10, .client_bits = 9};
 	static const struct extension alone = {.server_no_takeover = true, .client_no_takeover = true,
@@ -93,8 +91,7 @@ a_server_limits_both_windows(void)
 	answers(&alone, D SNO CNO, D SNO CNO);
 }
 
-static void
-a_server_passes_over_invalid_offers(void)
+TEST(a_server_passes_over_invalid_offers)
 {
 	static const char *const invalid[] = {
 		D "; unknown", D "; unknown=1",
@@ -118,8 +115,7 @@ a_server_passes_over_invalid_offers(void)
 	}
 }
 
-static void
-lists_are_read_as_the_grammar_has_them(void)
+TEST(lists_are_read_as_the_grammar_has_them)
 {
 	answers(&any, "", "-");
 	answers(&any, " ", "-");
@@ -132,8 +128,7 @@ lists_are_read_as_the_grammar_has_them(void)
 	answers(&any, "foo\n\n" D SNO "\n" D, D SNO);
 }
 
-static void
-malformed_lists_are_refused(void)
+TEST(malformed_lists_are_refused)
 {
 	static const char *const malformed[] = {
 		";", "=", "\"" D "\"", D ";", D "; ", D "; ;", D "; =1", D "; a=", D "; a=,", D "; a=\"\"", D "; a=\"1", D "; a=\"1\\",
@@ -200,8 +195,7 @@ checks(const char *offer, const char *answer, const char *want)
 
 #define BOTH(s, c) SMAX "=" #s CMAX "=" #c
 
-static void
-a_client_takes_what_it_can_honor(void)
+TEST(a_client_takes_what_it_can_honor)
 {
 	checks(D, NULL, "-");
 	checks(D, "", "-");
@@ -223,8 +217,7 @@ a_client_takes_what_it_can_honor(void)
 	checks(D CMAX "=10", D CMAX "=9", D BOTH(15, 9));
 }
 
-static void
-a_client_refuses_what_was_not_offered(void)
+TEST(a_client_refuses_what_was_not_offered)
 {
 	static const char *const wrong[] = {
 		D CMAX "=10", D CMAX, D "; unknown", D SNO SNO, D SMAX "=9" SMAX "=9", D SMAX, D SMAX "=7", D SMAX "=16", D SMAX "=09",
@@ -242,8 +235,7 @@ a_client_refuses_what_was_not_offered(void)
 	checks(D SNO, D, "!");
 }
 
-static void
-a_variable_holds_an_answer(void)
+TEST(a_variable_holds_an_answer)
 {
 	static const char *const wrong[] = {"", "foo", D ", " D, D ", foo", D CMAX, D "; a", D SMAX "=7", D ";", D SNO SNO};
 	struct extension e;
@@ -257,8 +249,7 @@ a_variable_holds_an_answer(void)
 		CHECK(!extension_parse(span_of(wrong[i]), &e));
 }
 
-static void
-the_longest_one_has_room(void)
+TEST(the_longest_one_has_room)
 {
 	char all[EXTENSION_SIZE];
 	struct strbuf out = {.at = all, .room = sizeof all};
@@ -266,19 +257,4 @@ the_longest_one_has_room(void)
 	extension_put(&out, &(struct extension){.server_no_takeover = true, .client_no_takeover = true, .server_bits = 15,
 	    .client_bits = 15});
 	CHECK(!out.cut && span_equal((struct span){all, out.size}, span_of(D SNO CNO BOTH(15, 15))));
-}
-
-int
-main(void)
-{
-	TEST(a_server_answers_each_parameter);
-	TEST(a_server_limits_both_windows);
-	TEST(a_server_passes_over_invalid_offers);
-	TEST(lists_are_read_as_the_grammar_has_them);
-	TEST(malformed_lists_are_refused);
-	TEST(a_client_takes_what_it_can_honor);
-	TEST(a_client_refuses_what_was_not_offered);
-	TEST(a_variable_holds_an_answer);
-	TEST(the_longest_one_has_room);
-	return unit_done();
 }

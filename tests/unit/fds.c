@@ -54,8 +54,7 @@ places(const int *fds, size_t count, int first)
 	return right;
 }
 
-static void
-descriptors_are_placed_however_they_overlap(void)
+TEST(descriptors_are_placed_however_they_overlap)
 {
 	CHECK(places((int[]){100}, 1, 100));
 	CHECK(places((int[]){200}, 1, 100));
@@ -67,8 +66,7 @@ descriptors_are_placed_however_they_overlap(void)
 	CHECK(places((int[]){103, 200, 100, 102}, 4, 100));
 }
 
-static void
-what_stood_there_gives_way(void)
+TEST(what_stood_there_gives_way)
 {
 	ino_t stood = file_at(100);
 	int from = 120;
@@ -76,16 +74,14 @@ what_stood_there_gives_way(void)
 	CHECK(places(&from, 1, 100) && !is_at(100, stood));
 }
 
-static void
-a_descriptor_that_is_closed_cannot_be_placed(void)
+TEST(a_descriptor_that_is_closed_cannot_be_placed)
 {
 	int closed = 130;
 
 	CHECK(fds_place(&closed, 1, 100) == -1 && errno == EBADF);
 }
 
-static void
-closing_and_keeping_go_from_one_descriptor_up(void)
+TEST(closing_and_keeping_go_from_one_descriptor_up)
 {
 	(void)file_at(100);
 	(void)file_at(101);
@@ -98,23 +94,11 @@ closing_and_keeping_go_from_one_descriptor_up(void)
 	(void)close(100);
 }
 
-static void
-the_same_file_is_known_by_any_descriptor(void)
+TEST(the_same_file_is_known_by_any_descriptor)
 {
 	(void)file_at(100);
 	(void)file_at(101);
 	CHECK(dup2(100, 102) == 102);
 	CHECK(fds_same(100, 102) && fds_same(100, 100) && !fds_same(100, 101) && !fds_same(100, 103));
 	fds_close_from(100);
-}
-
-int
-main(void)
-{
-	TEST(descriptors_are_placed_however_they_overlap);
-	TEST(what_stood_there_gives_way);
-	TEST(a_descriptor_that_is_closed_cannot_be_placed);
-	TEST(closing_and_keeping_go_from_one_descriptor_up);
-	TEST(the_same_file_is_known_by_any_descriptor);
-	return unit_done();
 }

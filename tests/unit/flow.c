@@ -42,8 +42,7 @@ in_holds(const struct in *in, const char *bytes, size_t n)
 	return buffer_held(&in->to) == n && memcmp(buffer_head(&in->to), bytes, n) == 0;
 }
 
-static void
-what_was_held_of_a_message_that_is_cut_off_is_taken_back(void)
+TEST(what_was_held_of_a_message_that_is_cut_off_is_taken_back)
 {
 	static const struct {
 		enum record_mode mode;
@@ -79,8 +78,7 @@ what_was_held_of_a_message_that_is_cut_off_is_taken_back(void)
 			}
 }
 
-static void
-what_is_discarded_goes_nowhere_and_is_checked_all_the_same(void)
+TEST(what_is_discarded_goes_nowhere_and_is_checked_all_the_same)
 {
 	static const char good[] = "\x81\x02hi\x02\x01\xff\x80\x01\xfe\x88\x02\x03\xe8";
 	static const char bad[] = "\x81\x02hi\x81\x02\xc0\x80";
@@ -96,8 +94,7 @@ what_is_discarded_goes_nowhere_and_is_checked_all_the_same(void)
 	CHECK(in.flow.messages == 1 && buffer_held(&in.to) == 0);
 }
 
-static void
-the_peer_is_inside_a_frame_or_a_message_until_that_is_whole(void)
+TEST(the_peer_is_inside_a_frame_or_a_message_until_that_is_whole)
 {
 	static const char frames[] = "\x01\x02hi\x80\x01!\x82\x00";
 	static const bool inside[] = {false, true, true, true, true, true, true, false, true, false};
@@ -112,8 +109,7 @@ the_peer_is_inside_a_frame_or_a_message_until_that_is_whole(void)
 	CHECK(in_holds(&in, BYTES("hi!\n\n")));
 }
 
-static void
-a_message_that_must_be_whole_and_fills_the_buffer_needs_a_larger_one(void)
+TEST(a_message_that_must_be_whole_and_fills_the_buffer_needs_a_larger_one)
 {
 	static const char fragment[] = "\x01\x10" "0123456789abcdef", next[] = "\x00\x10" "0123456789abcdef";
 	static struct in in;
@@ -134,8 +130,7 @@ a_message_that_must_be_whole_and_fills_the_buffer_needs_a_larger_one(void)
 	CHECK(!frames_to_records_needs_more(&in.flow, &in.to));
 }
 
-static void
-room_is_made_where_little_is_to_be_moved_for_it(void)
+TEST(room_is_made_where_little_is_to_be_moved_for_it)
 {
 	static struct in in;
 
@@ -192,8 +187,7 @@ out_holds(const struct out *out, const char *bytes, size_t n)
 
 static struct out out;
 
-static void
-records_of_each_mode_become_the_frames_of_the_RFC(void)
+TEST(records_of_each_mode_become_the_frames_of_the_RFC)
 {
 	static const struct {
 		enum record_mode mode;
@@ -220,8 +214,7 @@ records_of_each_mode_become_the_frames_of_the_RFC(void)
 	CHECK(out_holds(&out, BYTES("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58")));
 }
 
-static void
-what_is_wrong_with_a_record_is_told_before_it_leaves(void)
+TEST(what_is_wrong_with_a_record_is_told_before_it_leaves)
 {
 	static const struct {
 		struct records_to_frames flow;
@@ -247,8 +240,7 @@ what_is_wrong_with_a_record_is_told_before_it_leaves(void)
 	}
 }
 
-static void
-what_is_no_UTF8_is_replaced_byte_by_byte_and_half_a_character_once(void)
+TEST(what_is_no_UTF8_is_replaced_byte_by_byte_and_half_a_character_once)
 {
 	static const struct {
 		const char *record;
@@ -274,8 +266,7 @@ what_is_no_UTF8_is_replaced_byte_by_byte_and_half_a_character_once(void)
 	CHECK(out_holds(&out, BYTES("\x81\x83\x37\xfa\x21\x3d\xd8\x45\x9c")));
 }
 
-static void
-half_a_character_of_a_record_that_goes_on_waits_for_the_rest(void)
+TEST(half_a_character_of_a_record_that_goes_on_waits_for_the_rest)
 {
 	out_start(&out, (struct records_to_frames){.replace = true}, BYTES("\xe2\x82"));
 	CHECK(out_all(&out, RECORD_ALL) == ENCODE_MORE && buffer_held(&out.to) == 0);
@@ -292,8 +283,7 @@ half_a_character_of_a_record_that_goes_on_waits_for_the_rest(void)
 	CHECK(out_holds(&out, BYTES("\x01\x02\xe2\x82\x80\x01\xac")));
 }
 
-static void
-a_replaced_text_that_does_not_fit_leaves_in_fragments(void)
+TEST(a_replaced_text_that_does_not_fit_leaves_in_fragments)
 {
 	enum { BAD = 3000, FITS = 1500 };
 	static char record[BAD + 1];
@@ -318,8 +308,7 @@ a_replaced_text_that_does_not_fit_leaves_in_fragments(void)
 	CHECK(text == (size_t)3 * BAD && frames > 1 && out.flow.records.number == 1);
 }
 
-static void
-a_long_payload_stays_where_it_is_and_follows_its_header(void)
+TEST(a_long_payload_stays_where_it_is_and_follows_its_header)
 {
 	enum { LONG = ENCODE_COPY_MAX + 1 };
 	static char record[LONG + 3];
@@ -338,8 +327,7 @@ a_long_payload_stays_where_it_is_and_follows_its_header(void)
 	CHECK(out_holds(&out, BYTES("\x81\x7e\x40\x01\x81\x01y")));
 }
 
-static void
-a_short_payload_waits_for_room_behind_what_control_frames_may_need(void)
+TEST(a_short_payload_waits_for_room_behind_what_control_frames_may_need)
 {
 	static char record[101];
 
@@ -352,22 +340,4 @@ a_short_payload_waits_for_room_behind_what_control_frames_may_need(void)
 	CHECK(out_step(&out, RECORD_WHOLE) == ENCODE_FULL && buffer_held(&out.from) == sizeof record);
 	out.to.size++;
 	CHECK(out_step(&out, RECORD_WHOLE) == ENCODE_FRAMED && buffer_held(&out.to) == 102);
-}
-
-int
-main(void)
-{
-	TEST(what_was_held_of_a_message_that_is_cut_off_is_taken_back);
-	TEST(what_is_discarded_goes_nowhere_and_is_checked_all_the_same);
-	TEST(the_peer_is_inside_a_frame_or_a_message_until_that_is_whole);
-	TEST(a_message_that_must_be_whole_and_fills_the_buffer_needs_a_larger_one);
-	TEST(room_is_made_where_little_is_to_be_moved_for_it);
-	TEST(records_of_each_mode_become_the_frames_of_the_RFC);
-	TEST(what_is_wrong_with_a_record_is_told_before_it_leaves);
-	TEST(what_is_no_UTF8_is_replaced_byte_by_byte_and_half_a_character_once);
-	TEST(half_a_character_of_a_record_that_goes_on_waits_for_the_rest);
-	TEST(a_replaced_text_that_does_not_fit_leaves_in_fragments);
-	TEST(a_long_payload_stays_where_it_is_and_follows_its_header);
-	TEST(a_short_payload_waits_for_room_behind_what_control_frames_may_need);
-	return unit_done();
 }

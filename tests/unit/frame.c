@@ -42,8 +42,7 @@ same(const struct frame *a, const struct frame *b)
 	    && memcmp(a->key, b->key, sizeof a->key) == 0;
 }
 
-static void
-headers_are_read_and_written(void)
+TEST(headers_are_read_and_written)
 {
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
 		unsigned char out[FRAME_HEAD_MAX];
@@ -56,8 +55,7 @@ headers_are_read_and_written(void)
 	}
 }
 
-static void
-an_incomplete_header_waits_for_more(void)
+TEST(an_incomplete_header_waits_for_more)
 {
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
 		for (size_t n = 0; n < heads[i].size; n++) {
@@ -68,8 +66,7 @@ an_incomplete_header_waits_for_more(void)
 	}
 }
 
-static void
-a_wrong_header_is_known_at_its_first_wrong_byte(void)
+TEST(a_wrong_header_is_known_at_its_first_wrong_byte)
 {
 	static const struct {
 		const char *bytes;
@@ -106,8 +103,7 @@ a_wrong_header_is_known_at_its_first_wrong_byte(void)
 	}
 }
 
-static void
-control_frames_are_written_whole(void)
+TEST(control_frames_are_written_whole)
 {
 	static const unsigned char key[FRAME_KEY_SIZE] = {0x37, 0xfa, 0x21, 0x3d};
 	unsigned char out[FRAME_CONTROL_MAX], full[FRAME_CONTROL_PAYLOAD_MAX] = {0};
@@ -120,8 +116,7 @@ control_frames_are_written_whole(void)
 	CHECK(frame_control(OPCODE_PING, full, sizeof full, key, out) == FRAME_CONTROL_MAX);
 }
 
-static void
-a_close_holds_its_code_and_as_much_reason_as_fits(void)
+TEST(a_close_holds_its_code_and_as_much_reason_as_fits)
 {
 	unsigned char out[FRAME_CONTROL_MAX];
 	char reason[200];
@@ -137,8 +132,7 @@ a_close_holds_its_code_and_as_much_reason_as_fits(void)
 	CHECK(frame_close(1011, reason, NULL, out) == 2 + 2 + 123);
 }
 
-static void
-close_codes_that_may_be_sent(void)
+TEST(close_codes_that_may_be_sent)
 {
 	static const unsigned good[] = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014,
 	    3000, 3999, 4000, 4999};
@@ -148,16 +142,4 @@ close_codes_that_may_be_sent(void)
 		CHECK(close_code_valid(good[i]));
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		CHECK(!close_code_valid(wrong[i]));
-}
-
-int
-main(void)
-{
-	TEST(headers_are_read_and_written);
-	TEST(an_incomplete_header_waits_for_more);
-	TEST(a_wrong_header_is_known_at_its_first_wrong_byte);
-	TEST(control_frames_are_written_whole);
-	TEST(a_close_holds_its_code_and_as_much_reason_as_fits);
-	TEST(close_codes_that_may_be_sent);
-	return unit_done();
 }

@@ -63,8 +63,7 @@ answer_has(const char *line)
 	return strstr(answer, line) != NULL;
 }
 
-static void
-the_handshake_of_RFC_6455_section_1_3_is_answered(void)
+TEST(the_handshake_of_RFC_6455_section_1_3_is_answered)
 {
 	rules_none();
 	CHECK(policy_add(&policy, POLICY_PROTOCOL, "chat") == NULL);
@@ -74,8 +73,7 @@ the_handshake_of_RFC_6455_section_1_3_is_answered(void)
 	    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n") == 0);
 }
 
-static void
-the_order_and_case_of_fields_do_not_matter(void)
+TEST(the_order_and_case_of_fields_do_not_matter)
 {
 	rules_none();
 	CHECK(get(VERSION KEY "CONNECTION: keep-alive\r\nupgrade: h2c\r\nconnection: ,,UPGRADE\r\nhost: h\r\n"
@@ -92,8 +90,7 @@ struct refusal {
 	const char *line, *fields;
 };
 
-static void
-each_thing_that_is_not_right_has_its_status(void)
+TEST(each_thing_that_is_not_right_has_its_status)
 {
 	static const char get_it[] = "GET / HTTP/1.1";
 	static const struct refusal rows[] = {
@@ -147,8 +144,7 @@ each_thing_that_is_not_right_has_its_status(void)
 }
 
 /* A refusal is a whole HTTP answer: its length is that of its body. */
-static void
-a_refusal_is_a_whole_answer(void)
+TEST(a_refusal_is_a_whole_answer)
 {
 	const char *body, *length;
 
@@ -169,8 +165,7 @@ a_refusal_is_a_whole_answer(void)
 	CHECK(strncmp(answer, "HTTP/1.1 408 Request Timeout\r\n", 30) == 0);
 }
 
-static void
-OPTIONS_is_answered_whatever_the_rules(void)
+TEST(OPTIONS_is_answered_whatever_the_rules)
 {
 	static const char *const lines[] = {
 		"OPTIONS / HTTP/1.0", "OPTIONS * HTTP/1.0", "OPTIONS * HTTP/1.1", "OPTIONS /%zz?x HTTP/1.1", "OPTIONS http://evil/ HTTP/1.1",
@@ -186,8 +181,7 @@ OPTIONS_is_answered_whatever_the_rules(void)
 	CHECK(judge("OPTIONS * HTTP/1.0", "") == 204 && answer_has("\r\nAllow: GET, HEAD, OPTIONS\r\n"));
 }
 
-static void
-HTTP_1_0_gets_the_page_and_no_upgrade(void)
+TEST(HTTP_1_0_gets_the_page_and_no_upgrade)
 {
 	rules_none();
 	CHECK(judge("GET / HTTP/1.0", GOOD) == 426 && strstr(decision.why, "proxy_http_version") != NULL);
@@ -201,8 +195,7 @@ HTTP_1_0_gets_the_page_and_no_upgrade(void)
 	CHECK(judge("GET http://h.example/ HTTP/1.0", "") == 200 && judge("GET http://evil/ HTTP/1.0", HOST) == 403);
 }
 
-static void
-nothing_of_the_request_is_in_a_refusal(void)
+TEST(nothing_of_the_request_is_in_a_refusal)
 {
 	rules_none();
 	CHECK(judge("GET /mark HTTP/1.1", HOST UPGRADE KEY "Sec-WebSocket-Version: mark\r\n") == 426);
@@ -225,8 +218,7 @@ from(const char *host, const char *origin)
 	return get(fields);
 }
 
-static void
-our_own_origin_is_let_in(void)
+TEST(our_own_origin_is_let_in)
 {
 	static const struct pair rows[] = {
 		{"h", "http://h"}, {"h", "https://h"}, {"H.example", "HTTP://h.EXAMPLE"}, {"h:80", "http://h"},
@@ -240,8 +232,7 @@ our_own_origin_is_let_in(void)
 	CHECK(get(GOOD) == 101);
 }
 
-static void
-a_foreign_origin_is_not(void)
+TEST(a_foreign_origin_is_not)
 {
 	static const struct pair rows[] = {
 		{"good.example", "https://good.example.evil"}, {"good.example", "https://evilgood.example"},
@@ -263,8 +254,7 @@ a_foreign_origin_is_not(void)
 	CHECK(get(GOOD "Origin: http://h.example\r\nOrigin: http://h.example\r\n") == 403);
 }
 
-static void
-listed_origins_are_let_in_besides_our_own(void)
+TEST(listed_origins_are_let_in_besides_our_own)
 {
 	rules_none();
 	CHECK(policy_add(&policy, POLICY_ORIGIN, "https://good.example") == NULL);
@@ -285,8 +275,7 @@ listed_origins_are_let_in_besides_our_own(void)
 	CHECK(from("h", "http://evil") == 101 && from("h", "what?") == 101);
 }
 
-static void
-an_asterisk_stands_for_whole_labels_of_a_listed_origin(void)
+TEST(an_asterisk_stands_for_whole_labels_of_a_listed_origin)
 {
 	static const char *const good[] = {
 		"https://a.example.org", "https://a.b-1._c.example.org", "HTTPS://A.EXAMPLE.org:443", "http://x.localhost:81",
@@ -318,8 +307,7 @@ an_asterisk_stands_for_whole_labels_of_a_listed_origin(void)
 	CHECK(policy_add(&policy, POLICY_HOST, "*") != NULL && policy_add(&policy, POLICY_HOST, "*.example.org") != NULL);
 }
 
-static void
-origins_of_apps_are_let_in_where_they_are_listed(void)
+TEST(origins_of_apps_are_let_in_where_they_are_listed)
 {
 	static const char *const apps[] = {
 		"capacitor://localhost", "ionic://localhost", "app://-", "app://obsidian.md", "file://",
@@ -334,8 +322,7 @@ origins_of_apps_are_let_in_where_they_are_listed(void)
 	}
 }
 
-static void
-only_listed_hosts_are_served(void)
+TEST(only_listed_hosts_are_served)
 {
 	rules_none();
 	CHECK(policy_add(&policy, POLICY_HOST, "Good.example") == NULL);
@@ -350,8 +337,7 @@ only_listed_hosts_are_served(void)
 	CHECK(get("Host: evil\r\n") == 403);
 }
 
-static void
-only_listed_paths_are_served(void)
+TEST(only_listed_paths_are_served)
 {
 	rules_none();
 	CHECK(policy_add(&policy, POLICY_PATH, "/chat room") == NULL);
@@ -364,8 +350,7 @@ only_listed_paths_are_served(void)
 	CHECK(judge("GET /x HTTP/1.1", HOST) == 404);
 }
 
-static void
-the_page_is_for_those_without_upgrade(void)
+TEST(the_page_is_for_those_without_upgrade)
 {
 	rules_none();
 	CHECK(policy_add(&policy, POLICY_PATH, "/chat") == NULL);
@@ -388,8 +373,7 @@ the_page_is_for_those_without_upgrade(void)
 	CHECK(answer_has("Content-Security-Policy: frame-ancestors 'none'\r\n"));
 }
 
-static void
-the_client_s_first_choice_wins(void)
+TEST(the_client_s_first_choice_wins)
 {
 	rules_none();
 	CHECK(policy_add(&policy, POLICY_PROTOCOL, "a") == NULL);
@@ -403,8 +387,7 @@ the_client_s_first_choice_wins(void)
 	CHECK(get(GOOD) == 101 && decision.protocol.size == 0);
 }
 
-static void
-rules_that_are_none_are_refused(void)
+TEST(rules_that_are_none_are_refused)
 {
 	static const struct {
 		enum policy_kind kind;
@@ -425,8 +408,7 @@ rules_that_are_none_are_refused(void)
 	CHECK(policy_add(&policy, POLICY_PROTOCOL, "a") == NULL && policy_add(&policy, POLICY_PROTOCOL, "a") != NULL);
 }
 
-static void
-fields_that_the_handshake_writes_are_refused(void)
+TEST(fields_that_the_handshake_writes_are_refused)
 {
 	static const char *const bad[] = {
 		"upgrade: x", "Connection: x", "SEC-WEBSOCKET-ACCEPT: x", "Sec-WebSocket-Foo: x", "Content-Length: 0",
@@ -446,8 +428,7 @@ fields_that_the_handshake_writes_are_refused(void)
 	CHECK(policy_fault(&policy, true, &culprit) == NULL);
 }
 
-static void
-what_we_send_ourselves_is_bounded_and_fits(void)
+TEST(what_we_send_ourselves_is_bounded_and_fits)
 {
 	static char texts[POLICY_RULES_MAX + 1][128];
 	unsigned n = 0;
@@ -488,8 +469,7 @@ environment_of(const char *line, const char *fields, const struct cgi_connection
 	return out;
 }
 
-static void
-the_environment_is_CGI(void)
+TEST(the_environment_is_CGI)
 {
 	const struct cgi_connection c = {span_of("192.0.2.1"), span_of("4711"), span_of("9000")}, none = {0};
 	const char *env;
@@ -513,8 +493,7 @@ the_environment_is_CGI(void)
 	CHECK(strstr(env, "\nSERVER_PORT=80\n"));
 }
 
-static void
-a_field_cannot_pose_as_another(void)
+TEST(a_field_cannot_pose_as_another)
 {
 	const struct cgi_connection none = {0};
 	const char *env;
@@ -540,8 +519,7 @@ user_of(const char *fields)
 	return cgi_user(&request, user) ? user : "none";
 }
 
-static void
-the_user_of_Basic_credentials_is_what_stands_before_the_colon(void)
+TEST(the_user_of_Basic_credentials_is_what_stands_before_the_colon)
 {
 	static const char *const none[] = {
 		"", "Authorization: Basic\r\n", "Authorization: Basic ann:secret\r\n", "Authorization: Basic YW5u\r\n",
@@ -561,8 +539,7 @@ the_user_of_Basic_credentials_is_what_stands_before_the_colon(void)
 	}
 }
 
-static void
-a_401_asks_for_a_password_in_a_realm(void)
+TEST(a_401_asks_for_a_password_in_a_realm)
 {
 	static char longest[POLICY_REALM_MAX + 2];
 
@@ -581,8 +558,7 @@ a_401_asks_for_a_password_in_a_realm(void)
 	CHECK(get(HOST) == 426);
 }
 
-static void
-what_a_request_sets_is_ours_to_remove(void)
+TEST(what_a_request_sets_is_ours_to_remove)
 {
 	CHECK(cgi_owns("AUTH_TYPE=x") && cgi_owns("REMOTE_USER="));
 	CHECK(cgi_owns("HTTP_ORIGIN=x") && cgi_owns("HTTP_=") && cgi_owns("PATH_INFO=") && cgi_owns("REMOTE_ADDR=1"));
@@ -592,8 +568,7 @@ what_a_request_sets_is_ours_to_remove(void)
 }
 
 /* Every variable of the largest head fits. */
-static void
-the_largest_environment_fits(void)
+TEST(the_largest_environment_fits)
 {
 	static char head[HTTP_HEAD_MAX + 1], out[CGI_SIZE];
 	struct strbuf text = {.at = out, .room = sizeof out};
@@ -610,8 +585,7 @@ the_largest_environment_fits(void)
 	CHECK(cgi_environment(&request, &decision, &none, &text) > 10 && !text.cut);
 }
 
-static void
-a_client_s_URL_is_taken_apart(void)
+TEST(a_client_s_URL_is_taken_apart)
 {
 	struct client_url u;
 	static const char *const bad[] = {
@@ -643,8 +617,7 @@ ask(const char *url)
 	return n;
 }
 
-static void
-a_client_asks_as_RFC_6455_section_4_1_says(void)
+TEST(a_client_asks_as_RFC_6455_section_4_1_says)
 {
 	rules_none();
 	CHECK(policy_add(&policy, POLICY_PROTOCOL, "a") == NULL && policy_add(&policy, POLICY_PROTOCOL, "b") == NULL);
@@ -659,8 +632,7 @@ a_client_asks_as_RFC_6455_section_4_1_says(void)
 }
 
 /* Our server lets in what our client asks. */
-static void
-our_client_suits_our_server(void)
+TEST(our_client_suits_our_server)
 {
 	rules_none();
 	CHECK(ask("ws://h/x") > 0);
@@ -669,8 +641,7 @@ our_client_suits_our_server(void)
 	CHECK(decision.status == 101);
 }
 
-static void
-a_request_too_long_for_any_server_is_not_made(void)
+TEST(a_request_too_long_for_any_server_is_not_made)
 {
 	static char url[HTTP_HEAD_MAX + 16] = "ws://h/";
 
@@ -679,8 +650,7 @@ a_request_too_long_for_any_server_is_not_made(void)
 	CHECK(ask(url) == 0);
 }
 
-static void
-a_client_s_rules_are_a_client_s(void)
+TEST(a_client_s_rules_are_a_client_s)
 {
 	struct span culprit;
 
@@ -712,8 +682,7 @@ taken(const char *text, struct span *protocol)
 	return client_response_fault(&policy, &response, nonce, protocol, &culprit) == NULL;
 }
 
-static void
-a_client_takes_the_right_answer(void)
+TEST(a_client_takes_the_right_answer)
 {
 	struct span protocol;
 
@@ -724,8 +693,7 @@ a_client_takes_the_right_answer(void)
 	    "Connection: keep-alive, upgrade\r\nSec-WebSocket-Protocol: chat\r\n\r\n", &protocol) && is(protocol, "chat"));
 }
 
-static void
-a_client_takes_no_other_answer(void)
+TEST(a_client_takes_no_other_answer)
 {
 	static const char *const bad[] = {
 		"HTTP/1.1 200 OK\r\n" UPGRADE ACCEPT "\r\n", "HTTP/1.1 301 x\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n",
@@ -778,8 +746,7 @@ refusal_shows(const char *fields, const char *body, const char *shown)
 	return ended;
 }
 
-static void
-a_refusal_shows_the_first_line_of_a_text(void)
+TEST(a_refusal_shows_the_first_line_of_a_text)
 {
 #define TEXT "Content-Type: text/plain; charset=utf-8\r\n"
 	CHECK(refusal_shows(TEXT, "not today\nnor ever\n", "not today"));
@@ -794,8 +761,7 @@ a_refusal_shows_the_first_line_of_a_text(void)
 	CHECK(!refusal_shows("Content-Type: text/html\r\n", "not today\n", "") && !refusal_shows("", "not today\n", ""));
 }
 
-static void
-a_host_is_this_machine_s_own(void)
+TEST(a_host_is_this_machine_s_own)
 {
 	static const char *const own[] = {"localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]"},
 	    *const others[] = {"h", "localhost.h", "xlocalhost", ".localhost.", "128.0.0.1", "127.evil", "127x0", "[::2]", ".localhost"};
@@ -804,44 +770,4 @@ a_host_is_this_machine_s_own(void)
 		CHECK(client_host_loopback(span_of(own[i])));
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		CHECK(!client_host_loopback(span_of(others[i])));
-}
-
-int
-main(void)
-{
-	TEST(the_handshake_of_RFC_6455_section_1_3_is_answered);
-	TEST(the_order_and_case_of_fields_do_not_matter);
-	TEST(each_thing_that_is_not_right_has_its_status);
-	TEST(a_refusal_is_a_whole_answer);
-	TEST(OPTIONS_is_answered_whatever_the_rules);
-	TEST(HTTP_1_0_gets_the_page_and_no_upgrade);
-	TEST(nothing_of_the_request_is_in_a_refusal);
-	TEST(our_own_origin_is_let_in);
-	TEST(a_foreign_origin_is_not);
-	TEST(listed_origins_are_let_in_besides_our_own);
-	TEST(an_asterisk_stands_for_whole_labels_of_a_listed_origin);
-	TEST(origins_of_apps_are_let_in_where_they_are_listed);
-	TEST(only_listed_hosts_are_served);
-	TEST(only_listed_paths_are_served);
-	TEST(the_page_is_for_those_without_upgrade);
-	TEST(the_client_s_first_choice_wins);
-	TEST(rules_that_are_none_are_refused);
-	TEST(fields_that_the_handshake_writes_are_refused);
-	TEST(what_we_send_ourselves_is_bounded_and_fits);
-	TEST(the_environment_is_CGI);
-	TEST(a_field_cannot_pose_as_another);
-	TEST(the_user_of_Basic_credentials_is_what_stands_before_the_colon);
-	TEST(a_401_asks_for_a_password_in_a_realm);
-	TEST(what_a_request_sets_is_ours_to_remove);
-	TEST(the_largest_environment_fits);
-	TEST(a_client_s_URL_is_taken_apart);
-	TEST(a_client_asks_as_RFC_6455_section_4_1_says);
-	TEST(our_client_suits_our_server);
-	TEST(a_request_too_long_for_any_server_is_not_made);
-	TEST(a_client_s_rules_are_a_client_s);
-	TEST(a_client_takes_the_right_answer);
-	TEST(a_client_takes_no_other_answer);
-	TEST(a_refusal_shows_the_first_line_of_a_text);
-	TEST(a_host_is_this_machine_s_own);
-	return unit_done();
 }

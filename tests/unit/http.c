@@ -47,8 +47,7 @@ text_scans_to(const char *text, int expected)
 	return scans_to(text, strlen(text), expected);
 }
 
-static void
-a_head_ends_behind_its_empty_line(void)
+TEST(a_head_ends_behind_its_empty_line)
 {
 	CHECK(text_scans_to("GET / HTTP/1.1\r\n\r\n", 18));
 	CHECK(text_scans_to("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27));
@@ -58,15 +57,13 @@ a_head_ends_behind_its_empty_line(void)
 	CHECK(text_scans_to("G", 0));
 }
 
-static void
-one_empty_line_may_come_first(void)
+TEST(one_empty_line_may_come_first)
 {
 	CHECK(text_scans_to("\r\nGET / HTTP/1.1\r\n\r\n", 20));
 	CHECK(text_scans_to("\r\n\r\nGET / HTTP/1.1\r\n\r\n", -400));
 }
 
-static void
-bytes_that_no_head_has_are_refused_at_once(void)
+TEST(bytes_that_no_head_has_are_refused_at_once)
 {
 	static const char *const bad[] = {
 		"GET / HTTP/1.1\n", "\n", "GET / HTTP/1.1\r\nHost: x\n", "GET / HTTP/1.1\rHost", "\rG", "\r\r",
@@ -80,14 +77,12 @@ bytes_that_no_head_has_are_refused_at_once(void)
 	CHECK(scans_to("GET / HTTP/1.1\r\nA: b\0c", 23, -400));
 }
 
-static void
-tabs_and_bytes_above_ASCII_pass_in_values(void)
+TEST(tabs_and_bytes_above_ASCII_pass_in_values)
 {
 	CHECK(text_scans_to("GET / HTTP/1.1\r\nA:\tb\xff\xc3\xa9\r\n\r\n", 27));
 }
 
-static void
-a_head_of_16_KiB_passes_and_one_byte_more_is_431(void)
+TEST(a_head_of_16_KiB_passes_and_one_byte_more_is_431)
 {
 	static char head[BIG];
 	size_t begin = strlen("GET / HTTP/1.1\r\nA: ");
@@ -102,8 +97,7 @@ a_head_of_16_KiB_passes_and_one_byte_more_is_431(void)
 	CHECK(scans_to(head, HTTP_HEAD_MAX - 1, 0));
 }
 
-static void
-a_first_line_without_end_is_414(void)
+TEST(a_first_line_without_end_is_414)
 {
 	static char head[BIG];
 
@@ -123,8 +117,7 @@ head_of_fields(char *out, unsigned count)
 	return n + (size_t)sprintf(out + n, "\r\n");
 }
 
-static void
-a_hundred_fields_pass_and_one_more_is_431(void)
+TEST(a_hundred_fields_pass_and_one_more_is_431)
 {
 	static char head[4096];
 	static struct http_request r;
@@ -137,8 +130,7 @@ a_hundred_fields_pass_and_one_more_is_431(void)
 	CHECK(http_request_parse(head, n, &r) != NULL);
 }
 
-static void
-what_is_missing_never_goes_past_the_end(void)
+TEST(what_is_missing_never_goes_past_the_end)
 {
 	static const char head[] = "\r\nGET / HTTP/1.1\r\nHost: x\r\nA:\r\n\r\n";
 	struct http_scan scan = {0};
@@ -170,8 +162,7 @@ is(struct span span, const char *text)
 	return span_equal(span, span_of(text));
 }
 
-static void
-a_request_is_taken_apart(void)
+TEST(a_request_is_taken_apart)
 {
 	static struct http_request r;
 
@@ -186,8 +177,7 @@ a_request_is_taken_apart(void)
 	CHECK(parse("\r\nGET / HTTP/2.0\r\n\r\n", &r) == NULL && r.major == 2 && r.minor == 0);
 }
 
-static void
-a_target_has_four_forms(void)
+TEST(a_target_has_four_forms)
 {
 	static struct http_request r;
 
@@ -203,8 +193,7 @@ a_target_has_four_forms(void)
 	CHECK(parse("GET /{|}\"^`\\ HTTP/1.1\r\n\r\n", &r) == NULL && is(r.path, "/{|}\"^`\\"));
 }
 
-static void
-what_is_no_request_is_refused(void)
+TEST(what_is_no_request_is_refused)
 {
 	static const char *const bad[] = {
 		"", "\r\n", "\r\n\r\n", "GET / HTTP/1.1", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nA: b\r\n",
@@ -227,8 +216,7 @@ what_is_no_request_is_refused(void)
 }
 
 /* Every way to cut a good head short, and to break one byte of it, ends without reading too far. */
-static void
-no_damage_makes_it_read_past_the_end(void)
+TEST(no_damage_makes_it_read_past_the_end)
 {
 	static const char head[] = "GET http://h:1/%41?q HTTP/1.1\r\nHost: h\r\nA: b, c\r\n\r\n";
 	static struct http_request r;
@@ -253,8 +241,7 @@ no_damage_makes_it_read_past_the_end(void)
 	}
 }
 
-static void
-a_response_is_taken_apart(void)
+TEST(a_response_is_taken_apart)
 {
 	static struct http_response r;
 	static const char head[] = "HTTP/1.1 101 Switching \xc3\xa9\r\nA: b\r\n\r\n";
@@ -265,8 +252,7 @@ a_response_is_taken_apart(void)
 	CHECK(http_response_parse("HTTP/1.1 404 \r\n\r\n", 17, &r) == NULL && r.status == 404);
 }
 
-static void
-what_is_no_response_is_refused(void)
+TEST(what_is_no_response_is_refused)
 {
 	static const char *const bad[] = {
 		"", "\r\n", "\r\nHTTP/1.1 101 x\r\n\r\n", "HTTP/1.1 101\r\n\r\n", "HTTP/1.1  101 x\r\n\r\n",
@@ -280,8 +266,7 @@ what_is_no_response_is_refused(void)
 		CHECK(http_response_parse(bad[i], strlen(bad[i]), &r) != NULL);
 }
 
-static void
-lists_are_read_over_several_lines_and_in_any_case(void)
+TEST(lists_are_read_over_several_lines_and_in_any_case)
 {
 	static struct http_request r;
 	struct span list, item, value;
@@ -301,8 +286,7 @@ lists_are_read_over_several_lines_and_in_any_case(void)
 	CHECK(!http_list_next(&list, &item));
 }
 
-static void
-tokens_are_tokens(void)
+TEST(tokens_are_tokens)
 {
 	CHECK(http_token_valid(span_of("!#$%&'*+-.^_`|~09azAZ")));
 	for (unsigned c = 0; c < 256; c++) {
@@ -315,8 +299,7 @@ tokens_are_tokens(void)
 	CHECK(!http_token_valid(span_of("")) && !http_token_valid(span_of("a b")));
 }
 
-static void
-an_authority_is_host_and_port(void)
+TEST(an_authority_is_host_and_port)
 {
 	static const struct {
 		const char *text, *host;
@@ -360,8 +343,7 @@ decoded(const char *text)
 	return c == HTTP_PATH_END ? out : NULL;
 }
 
-static void
-a_path_is_decoded_once(void)
+TEST(a_path_is_decoded_once)
 {
 	static const char *const bad[] = {"%", "/%", "/%4", "/%zz", "/%0", "/%00", "/a%0g", "/%-1"};
 
@@ -370,28 +352,4 @@ a_path_is_decoded_once(void)
 	CHECK(strcmp(decoded(""), "") == 0);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		CHECK(decoded(bad[i]) == NULL);
-}
-
-int
-main(void)
-{
-	TEST(a_head_ends_behind_its_empty_line);
-	TEST(one_empty_line_may_come_first);
-	TEST(bytes_that_no_head_has_are_refused_at_once);
-	TEST(tabs_and_bytes_above_ASCII_pass_in_values);
-	TEST(a_head_of_16_KiB_passes_and_one_byte_more_is_431);
-	TEST(a_first_line_without_end_is_414);
-	TEST(a_hundred_fields_pass_and_one_more_is_431);
-	TEST(what_is_missing_never_goes_past_the_end);
-	TEST(a_request_is_taken_apart);
-	TEST(a_target_has_four_forms);
-	TEST(what_is_no_request_is_refused);
-	TEST(no_damage_makes_it_read_past_the_end);
-	TEST(a_response_is_taken_apart);
-	TEST(what_is_no_response_is_refused);
-	TEST(lists_are_read_over_several_lines_and_in_any_case);
-	TEST(tokens_are_tokens);
-	TEST(an_authority_is_host_and_port);
-	TEST(a_path_is_decoded_once);
-	return unit_done();
 }

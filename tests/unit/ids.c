@@ -4,8 +4,7 @@
 
 #include "unit.h"
 
-static void
-numbers_go_up_and_are_never_given_again(void)
+TEST(numbers_go_up_and_are_never_given_again)
 {
 	struct ids ids;
 	int owner;
@@ -18,8 +17,7 @@ numbers_go_up_and_are_never_given_again(void)
 	free(ids.slots);
 }
 
-static void
-nobody_has_a_number_that_was_not_given(void)
+TEST(nobody_has_a_number_that_was_not_given)
 {
 	struct ids ids;
 
@@ -31,8 +29,7 @@ nobody_has_a_number_that_was_not_given(void)
 }
 
 /* Beside a plain list: owners come and go in a scrambled order, the table as full as it may be at times. */
-static void
-it_finds_whom_a_plain_list_finds(void)
+TEST(it_finds_whom_a_plain_list_finds)
 {
 	enum { MAX = 37, TURNS = 100000 };
 	static char owners[TURNS];
@@ -61,13 +58,4 @@ it_finds_whom_a_plain_list_finds(void)
 	}
 	CHECK(right);
 	free(ids.slots);
-}
-
-int
-main(void)
-{
-	TEST(numbers_go_up_and_are_never_given_again);
-	TEST(nobody_has_a_number_that_was_not_given);
-	TEST(it_finds_whom_a_plain_list_finds);
-	return unit_done();
 }

@@ -36,8 +36,12 @@ hear(void)
 	return heard;
 }
 
-static void
-a_complaint_begins_with_the_program(void)
+BEFORE_ALL
+{
+	log_name("prog");
+}
+
+TEST(a_complaint_begins_with_the_program)
 {
 	listen_in();
 	warn("%s: %s", "what", "why");
@@ -47,8 +51,7 @@ a_complaint_begins_with_the_program(void)
 	hang_up();
 }
 
-static void
-every_line_is_one_line_of_printable_ascii(void)
+TEST(every_line_is_one_line_of_printable_ascii)
 {
 	listen_in();
 	log_info("a\nb\r\x1b[31m\x7f\xc2\x9b\xe2\x80\xae %s", "\t");
@@ -56,8 +59,7 @@ every_line_is_one_line_of_printable_ascii(void)
 	hang_up();
 }
 
-static void
-foreign_text_is_escaped_once_and_cut_at_256_bytes(void)
+TEST(foreign_text_is_escaped_once_and_cut_at_256_bytes)
 {
 	char text[300], want[300];
 
@@ -76,8 +78,7 @@ foreign_text_is_escaped_once_and_cut_at_256_bytes(void)
 	CHECK(strlen(quoted_bytes(text, 256)) == 4 * 256 && strlen(quoted_bytes(text, 257)) == 4 * 256 + 3);
 }
 
-static void
-a_password_in_a_URL_is_not_repeated(void)
+TEST(a_password_in_a_URL_is_not_repeated)
 {
 	static const char *const rows[][2] = {
 		{"ws://u:p@h/x", "ws://***@h/x"}, {"see http://a@b@c:1/?d@e, and ftp://x:y@z", "see http://***@c:1/?d@e, and ftp://***@z"},
@@ -98,8 +99,7 @@ a_password_in_a_URL_is_not_repeated(void)
 	CHECK(strlen(quoted_bytes(text, sizeof text)) < 4 * 256 + 4);
 }
 
-static void
-a_line_that_is_too_long_is_cut_and_still_ends(void)
+TEST(a_line_that_is_too_long_is_cut_and_still_ends)
 {
 	static char text[20000];
 	const char *got;
@@ -112,8 +112,7 @@ a_line_that_is_too_long_is_cut_and_still_ends(void)
 	hang_up();
 }
 
-static void
-a_full_stderr_loses_lines_and_counts_them(void)
+TEST(a_full_stderr_loses_lines_and_counts_them)
 {
 	int lines = 0;
 
@@ -131,8 +130,7 @@ a_full_stderr_loses_lines_and_counts_them(void)
 	hang_up();
 }
 
-static void
-a_closed_stderr_is_no_failure_and_errno_is_left_alone(void)
+TEST(a_closed_stderr_is_no_failure_and_errno_is_left_alone)
 {
 	(void)close(STDERR_FILENO);
 	errno = ENOENT;
@@ -145,8 +143,7 @@ a_closed_stderr_is_no_failure_and_errno_is_left_alone(void)
 	hang_up();
 }
 
-static void
-a_log_that_may_not_grow_ends_nobody(void)
+TEST(a_log_that_may_not_grow_ends_nobody)
 {
 	struct rlimit limit, none;
 	sigset_t blocked;
@@ -168,19 +165,4 @@ a_log_that_may_not_grow_ends_nobody(void)
 	log_info("heard");
 	CHECK(strcmp(hear(), "prog: 1 lines lost: stderr was full\nheard\n") == 0);
 	hang_up();
-}
-
-int
-main(void)
-{
-	log_name("prog");
-	TEST(a_complaint_begins_with_the_program);
-	TEST(every_line_is_one_line_of_printable_ascii);
-	TEST(foreign_text_is_escaped_once_and_cut_at_256_bytes);
-	TEST(a_password_in_a_URL_is_not_repeated);
-	TEST(a_line_that_is_too_long_is_cut_and_still_ends);
-	TEST(a_full_stderr_loses_lines_and_counts_them);
-	TEST(a_closed_stderr_is_no_failure_and_errno_is_left_alone);
-	TEST(a_log_that_may_not_grow_ends_nobody);
-	return unit_done();
 }

@@ -65,8 +65,12 @@ log_to(const struct end *e)
 	CHECK(send(e->watch.fd, "x", 1, MSG_NOSIGNAL) == 1);
 }
 
-static void
-what_is_left_is_told_again(void)
+BEFORE_ALL
+{
+	CHECK(loop_open(&loop) == 0);
+}
+
+TEST(what_is_left_is_told_again)
 {
 	char byte;
 
@@ -85,8 +89,7 @@ what_is_left_is_told_again(void)
 	watch_close(&loop, &ends[1].watch);
 }
 
-static void
-one_that_has_ended_hears_nothing_more_of_the_same_turn(void)
+TEST(one_that_has_ended_hears_nothing_more_of_the_same_turn)
 {
 	char byte;
 
@@ -113,8 +116,7 @@ one_that_has_ended_hears_nothing_more_of_the_same_turn(void)
 	watch_close(&loop, &ends[0].watch);
 }
 
-static void
-who_was_told_stands_behind_who_was_not(void)
+TEST(who_was_told_stands_behind_who_was_not)
 {
 	unsigned told = 0;
 
@@ -141,8 +143,7 @@ heard_in_time(struct loop *l, struct watch *watch, uint32_t events)
 	watch_want(&loop, watch, 0);
 }
 
-static void
-after_a_pause_all_is_read_before_a_deadline_passes(void)
+TEST(after_a_pause_all_is_read_before_a_deadline_passes)
 {
 	static struct deadlines limits;
 	unsigned told = 0;
@@ -177,8 +178,7 @@ slow(struct loop *l, struct watch *watch, uint32_t events)
 	(void)nanosleep(&(struct timespec){.tv_nsec = (LOOP_TURN_MS + 1) * 1000 * 1000}, NULL);
 }
 
-static void
-a_turn_is_bounded_in_time_and_the_rest_of_its_batch_comes_next(void)
+TEST(a_turn_is_bounded_in_time_and_the_rest_of_its_batch_comes_next)
 {
 	for (size_t i = 0; i < 6; i += 2) {
 		pair(&ends[i], &ends[i + 1]);
@@ -194,8 +194,7 @@ a_turn_is_bounded_in_time_and_the_rest_of_its_batch_comes_next(void)
 		watch_close(&loop, &ends[i].watch);
 }
 
-static void
-deadlines_pass_in_their_order_and_not_before(void)
+TEST(deadlines_pass_in_their_order_and_not_before)
 {
 	static struct deadlines longer, shorter;
 	int64_t began = clock_ms();
@@ -222,8 +221,7 @@ deadlines_pass_in_their_order_and_not_before(void)
 	CHECK(ends[0].deadline.next == NULL && longer.ring.next == &longer.ring && shorter.ring.next == &shorter.ring);
 }
 
-static void
-an_acceptor_that_cannot_watch_a_listener_watches_none(void)
+TEST(an_acceptor_that_cannot_watch_a_listener_watches_none)
 {
 	static struct acceptor acceptor;
 	static struct listeners listeners = {.count = 3};
@@ -247,8 +245,7 @@ an_acceptor_that_cannot_watch_a_listener_watches_none(void)
 		close(listeners.fds[i]);
 }
 
-static void
-a_signal_ends_the_wait_and_is_let_in_even_when_there_is_always_something(void)
+TEST(a_signal_ends_the_wait_and_is_let_in_even_when_there_is_always_something)
 {
 	static const int numbers[] = {SIGUSR1};
 	int turns = 0;
@@ -268,19 +265,4 @@ a_signal_ends_the_wait_and_is_let_in_even_when_there_is_always_something(void)
 	CHECK(turns < 10000000);
 	watch_close(&loop, &ends[0].watch);
 	watch_close(&loop, &ends[1].watch);
-}
-
-int
-main(void)
-{
-	CHECK(loop_open(&loop) == 0);
-	TEST(what_is_left_is_told_again);
-	TEST(one_that_has_ended_hears_nothing_more_of_the_same_turn);
-	TEST(who_was_told_stands_behind_who_was_not);
-	TEST(after_a_pause_all_is_read_before_a_deadline_passes);
-	TEST(a_turn_is_bounded_in_time_and_the_rest_of_its_batch_comes_next);
-	TEST(deadlines_pass_in_their_order_and_not_before);
-	TEST(an_acceptor_that_cannot_watch_a_listener_watches_none);
-	TEST(a_signal_ends_the_wait_and_is_let_in_even_when_there_is_always_something);
-	return unit_done();
 }

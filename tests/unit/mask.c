@@ -3,8 +3,7 @@
 
 static const unsigned char key[4] = {0x37, 0xfa, 0x21, 0x3d};
 
-static void
-unmasks_the_hello_of_rfc_6455_section_5_7(void)
+TEST(unmasks_the_hello_of_rfc_6455_section_5_7)
 {
 	unsigned char hello[5] = {0x7f, 0x9f, 0x4d, 0x51, 0x58};
 	unsigned char any = mask_apply(hello, sizeof hello, key, 0);
@@ -14,8 +13,7 @@ unmasks_the_hello_of_rfc_6455_section_5_7(void)
 }
 
 /* n bytes at any alignment, in two pieces, against one byte at a time. */
-static void
-masks_every_size_phase_alignment_and_split_as_a_byte_loop_does(void)
+TEST(masks_every_size_phase_alignment_and_split_as_a_byte_loop_does)
 {
 	for (size_t n = 0; n <= 150; n++) {
 		unsigned char plain[150], want[150], any = 0;
@@ -43,8 +41,7 @@ masks_every_size_phase_alignment_and_split_as_a_byte_loop_does(void)
 	}
 }
 
-static void
-every_byte_counts_towards_the_high_bits(void)
+TEST(every_byte_counts_towards_the_high_bits)
 {
 	const unsigned char none[4] = {0};
 
@@ -57,21 +54,10 @@ every_byte_counts_towards_the_high_bits(void)
 		}
 }
 
-static void
-a_phase_beyond_32_bits_still_turns_the_key(void)
+TEST(a_phase_beyond_32_bits_still_turns_the_key)
 {
 	unsigned char text[3] = {0};
 
 	mask_apply(text, sizeof text, key, UINT64_C(0x100000002));
 	CHECK(memcmp(text, "\x21\x3d\x37", 3) == 0);
-}
-
-int
-main(void)
-{
-	TEST(unmasks_the_hello_of_rfc_6455_section_5_7);
-	TEST(masks_every_size_phase_alignment_and_split_as_a_byte_loop_does);
-	TEST(every_byte_counts_towards_the_high_bits);
-	TEST(a_phase_beyond_32_bits_still_turns_the_key);
-	return unit_done();
 }

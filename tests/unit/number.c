@@ -18,8 +18,7 @@ refuses(const char *text, uint64_t min, uint64_t max)
 	return !number_parse(span_of(text), min, max, &got) && got == 7;
 }
 
-static void
-digits_are_a_number(void)
+TEST(digits_are_a_number)
 {
 	CHECK(reads("0", 0, 9, 0));
 	CHECK(reads("08", 0, 9, 8));
@@ -27,8 +26,7 @@ digits_are_a_number(void)
 	CHECK(reads("18446744073709551615", 0, UINT64_MAX, UINT64_MAX));
 }
 
-static void
-anything_else_is_none(void)
+TEST(anything_else_is_none)
 {
 	static const char *const texts[] = {
 		"", " 1", "1 ", "+1", "-1", "0x10", "1e3", "1,", "\t1", "1\n", "x", "1k",
@@ -41,8 +39,7 @@ anything_else_is_none(void)
 	CHECK(refuses("0", 1, 9));
 }
 
-static void
-sizes_count_in_1024(void)
+TEST(sizes_count_in_1024)
 {
 	uint64_t n = 0;
 
@@ -61,8 +58,7 @@ sizes_count_in_1024(void)
 	CHECK(!size_parse(span_of("2k"), 0, 2047, &n));
 }
 
-static void
-durations_are_seconds_unless_said(void)
+TEST(durations_are_seconds_unless_said)
 {
 	uint64_t ms = 0;
 
@@ -82,8 +78,7 @@ ports(const char *text, struct port_range *ranges)
 	return port_list_parse(span_of(text), ranges, 3);
 }
 
-static void
-port_lists_keep_their_order(void)
+TEST(port_lists_keep_their_order)
 {
 	struct port_range r[3];
 
@@ -93,8 +88,7 @@ port_lists_keep_their_order(void)
 	CHECK(ports("65535-65535", r) == 1 && r[0].last == 65535);
 }
 
-static void
-port_lists_that_are_none(void)
+TEST(port_lists_that_are_none)
 {
 	static const char *const texts[] = {
 		"", ",", "1,", ",1", "1,,2", "9000-8000", "8000-", "-8000", "-1", "-", "0-70000", "0-5", "65536",
@@ -114,25 +108,11 @@ byte_is(const char *text, int want)
 	return byte_parse(span_of(text), &got) ? (unsigned char)got == want : want == -1 && got == 'z';
 }
 
-static void
-a_byte_is_itself_or_a_backslash_name(void)
+TEST(a_byte_is_itself_or_a_backslash_name)
 {
 	CHECK(byte_is(",", ',') && byte_is("\\", '\\') && byte_is("\xff", 0xff) && byte_is("x", 'x'));
 	CHECK(byte_is("\\t", '\t') && byte_is("\\0", 0) && byte_is("\\\\", '\\'));
 	CHECK(byte_is("\\x1f", 0x1f) && byte_is("\\xAb", 0xab) && byte_is("\\x00", 0));
 	CHECK(byte_is("", -1) && byte_is(",,", -1) && byte_is("\\q", -1) && byte_is("\\x", -1));
 	CHECK(byte_is("\\x1", -1) && byte_is("\\x1g", -1) && byte_is("\\x111", -1) && byte_is("\xc3\xa9", -1));
-}
-
-int
-main(void)
-{
-	TEST(digits_are_a_number);
-	TEST(anything_else_is_none);
-	TEST(sizes_count_in_1024);
-	TEST(durations_are_seconds_unless_said);
-	TEST(port_lists_keep_their_order);
-	TEST(port_lists_that_are_none);
-	TEST(a_byte_is_itself_or_a_backslash_name);
-	return unit_done();
 }

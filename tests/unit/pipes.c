@@ -44,8 +44,13 @@ tell(size_t n)
 	pipes_queue(&pipes, n);
 }
 
-static void
-how_far_it_has_read_is_known_whatever_waits_in_memory_and_in_the_pipe(void)
+BEFORE_ALL
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	CHECK(loop_open(&loop) == 0);
+}
+
+TEST(how_far_it_has_read_is_known_whatever_waits_in_memory_and_in_the_pipe)
 {
 	begin();
 	CHECK(pipes_consumed(&pipes) == 0);
@@ -70,8 +75,7 @@ how_far_it_has_read_is_known_whatever_waits_in_memory_and_in_the_pipe(void)
 	end();
 }
 
-static void
-one_that_reads_no_more_has_read_all(void)
+TEST(one_that_reads_no_more_has_read_all)
 {
 	begin();
 	tell(10);
@@ -86,8 +90,7 @@ one_that_reads_no_more_has_read_all(void)
 	end();
 }
 
-static void
-what_it_writes_comes_in_pieces_then_its_end(void)
+TEST(what_it_writes_comes_in_pieces_then_its_end)
 {
 	begin();
 	CHECK(pipes_read(&pipes, PIPE_SIZE) == -1 && errno == EAGAIN);
@@ -99,15 +102,4 @@ what_it_writes_comes_in_pieces_then_its_end(void)
 	CHECK(pipes_read(&pipes, PIPE_SIZE) == 0);
 	theirs_out = open("/dev/null", O_WRONLY);
 	end();
-}
-
-int
-main(void)
-{
-	(void)signal(SIGPIPE, SIG_IGN);
-	CHECK(loop_open(&loop) == 0);
-	TEST(how_far_it_has_read_is_known_whatever_waits_in_memory_and_in_the_pipe);
-	TEST(one_that_reads_no_more_has_read_all);
-	TEST(what_it_writes_comes_in_pieces_then_its_end);
-	return unit_done();
 }

@@ -77,8 +77,7 @@ end_is(const struct proxy *p, const struct proxy_end *end, const char *text)
 	return strcmp(all, text) == 0;
 }
 
-static void
-version_1_gives_both_ends(void)
+TEST(version_1_gives_both_ends)
 {
 	struct proxy p;
 
@@ -95,8 +94,7 @@ version_1_gives_both_ends(void)
 	CHECK(end_is(&p, &p.client, "::ffff:192.0.2.1 1") && end_is(&p, &p.server, "1:2:3:4:5:6:102:304 2"));
 }
 
-static void
-version_1_unknown_gives_nobody_whatever_follows(void)
+TEST(version_1_unknown_gives_nobody_whatever_follows)
 {
 	struct proxy p;
 
@@ -106,8 +104,7 @@ version_1_unknown_gives_nobody_whatever_follows(void)
 			 "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"));
 }
 
-static void
-version_1_is_at_most_107_bytes(void)
+TEST(version_1_is_at_most_107_bytes)
 {
 	struct proxy p;
 	char line[109];
@@ -120,8 +117,7 @@ version_1_is_at_most_107_bytes(void)
 	CHECK(is_bad(line, 108));
 }
 
-static void
-version_1_is_exact(void)
+TEST(version_1_is_exact)
 {
 	static const char *const lines[] = {
 		"GET / HTTP/1.1\r\n", "proxy TCP4 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY  TCP4 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY\r\n",
@@ -137,8 +133,7 @@ version_1_is_exact(void)
 		CHECK(is_bad(lines[i], strlen(lines[i])));
 }
 
-static void
-version_1_addresses_and_ports_are_canonical(void)
+TEST(version_1_addresses_and_ports_are_canonical)
 {
 	static const char *const v4[] = {"", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.04", "256.2.3.4", "1.2.3.-4", "1.2.3.4.",
 		"1..3.4", ".1.2.3.4", "0x1.2.3.4", "1.2.3.4/8", "::1", "1.2.3.1234567890123456789012"};
@@ -159,8 +154,7 @@ version_1_addresses_and_ports_are_canonical(void)
 		    && is_bad(line, (size_t)snprintf(line, sizeof line, "PROXY TCP4 1.2.3.4 1.2.3.4 1 %s\r\n", ports[i])));
 }
 
-static void
-version_2_gives_both_ends(void)
+TEST(version_2_gives_both_ends)
 {
 	struct proxy p;
 	char unix_header[16 + 216 + 4] = SIGNATURE "\x21\x31\x00\xdc";
@@ -174,8 +168,7 @@ version_2_gives_both_ends(void)
 	CHECK(is_header(&p, unix_header, sizeof unix_header) && p.family == PROXY_UNIX);
 }
 
-static void
-version_2_local_and_unspecified_give_nobody_whatever_follows(void)
+TEST(version_2_local_and_unspecified_give_nobody_whatever_follows)
 {
 	struct proxy p;
 
@@ -187,8 +180,7 @@ version_2_local_and_unspecified_give_nobody_whatever_follows(void)
 	CHECK(HEADER(&p, SIGNATURE "\x21\x10\x00\x0c" V4_BLOCK) && p.family == PROXY_NONE);
 }
 
-static void
-version_2_skips_tlvs_but_the_authority(void)
+TEST(version_2_skips_tlvs_but_the_authority)
 {
 	struct proxy p;
 
@@ -202,8 +194,7 @@ version_2_skips_tlvs_but_the_authority(void)
 	CHECK(HEADER(&p, SIGNATURE "\x20\x11\x00\x10" V4_BLOCK "\x02\x00\x01" "a") && p.authority[0] == '\0');
 }
 
-static void
-version_2_may_be_as_long_as_its_length_says(void)
+TEST(version_2_may_be_as_long_as_its_length_says)
 {
 	static unsigned char header[16 + 65535] = SIGNATURE "\x21\x11\xff\xff" V4_BLOCK "\xe0\xff\xf0";
 	struct proxy p = {0};
@@ -213,8 +204,7 @@ version_2_may_be_as_long_as_its_length_says(void)
 	CHECK(p.family == PROXY_IPV4);
 }
 
-static void
-version_2_is_exact(void)
+TEST(version_2_is_exact)
 {
 	CHECK(BAD("\r\n\r\n\0\r\nQUIT\r"));
 	CHECK(BAD("\r\nGET / HTTP/1.1"));
@@ -234,8 +224,7 @@ version_2_is_exact(void)
 	CHECK(BAD(SIGNATURE "\x21\x11\x00\x10" V4_BLOCK "\x04\x00\x02" "x"));
 }
 
-static void
-an_authority_is_one_word_of_at_most_255_bytes(void)
+TEST(an_authority_is_one_word_of_at_most_255_bytes)
 {
 	char header[16 + 12 + 3 + 256] = SIGNATURE "\x21\x11\x01\x0e" V4_BLOCK "\x02\x00\xff";
 	struct proxy p;
@@ -250,21 +239,4 @@ an_authority_is_one_word_of_at_most_255_bytes(void)
 	CHECK(BAD(SIGNATURE "\x21\x11\x00\x12" V4_BLOCK "\x02\x00\x03" "a b"));
 	CHECK(BAD(SIGNATURE "\x21\x11\x00\x12" V4_BLOCK "\x02\x00\x03" "a\nb"));
 	CHECK(BAD(SIGNATURE "\x21\x11\x00\x12" V4_BLOCK "\x02\x00\x03" "a\x7f" "b"));
-}
-
-int
-main(void)
-{
-	TEST(version_1_gives_both_ends);
-	TEST(version_1_unknown_gives_nobody_whatever_follows);
-	TEST(version_1_is_at_most_107_bytes);
-	TEST(version_1_is_exact);
-	TEST(version_1_addresses_and_ports_are_canonical);
-	TEST(version_2_gives_both_ends);
-	TEST(version_2_local_and_unspecified_give_nobody_whatever_follows);
-	TEST(version_2_skips_tlvs_but_the_authority);
-	TEST(version_2_may_be_as_long_as_its_length_says);
-	TEST(version_2_is_exact);
-	TEST(an_authority_is_one_word_of_at_most_255_bytes);
-	return unit_done();
 }

@@ -117,8 +117,7 @@ reads_as(struct reader r, const char *in, size_t n, const char *want)
 
 #define READS(reader, bytes, want) CHECK(reads_as(reader, "" bytes, sizeof(bytes) - 1, want))
 
-static void
-the_examples_of_the_rfc(void)
+TEST(the_examples_of_the_rfc)
 {
 	READS(from_server, "\x81\x05Hello", "T(Hello)");
 	READS(from_client, "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", "T(Hello)");
@@ -127,30 +126,26 @@ the_examples_of_the_rfc(void)
 	READS(from_client, "\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", "{Hello}");
 }
 
-static void
-messages_follow_each_other(void)
+TEST(messages_follow_each_other)
 {
 	READS(from_server, "\x81\x00\x81\x01x\x82\x02yz\x81\x00", "T()T(x)B(yz)T()");
 	READS(from_server, "\x01\x00\x00\x00\x80\x00\x02\x01x\x00\x00\x80\x01y", "T()B(xy)");
 	READS(from_either, "\x81\x01x\x81\x81\1\2\3\4\x79\x81\x01z", "T(x)T(x)T(z)");
 }
 
-static void
-control_frames_come_between_fragments_and_inside_a_character(void)
+TEST(control_frames_come_between_fragments_and_inside_a_character)
 {
 	READS(from_server, "\x01\x02Hi\x89\x01p\x8a\x00\x80\x01!\x89\x00", "T(Hi[p]{}!)[]");
 	READS(from_server, "\x01\x01\xc3\x89\x01p\x80\x01\xa9", "T(\xc3[p]\xa9)");
 }
 
-static void
-a_character_that_one_fragment_begins_only_its_own_bytes_in_the_next_go_on(void)
+TEST(a_character_that_one_fragment_begins_only_its_own_bytes_in_the_next_go_on)
 {
 	READS(from_client, "\x01\x81\0\0\0\0\xe2\x80\x82\0\0\0\0\x82\xac", "T(\xe2\x82\xac)");
 	READS(from_client, "\x01\x81\0\0\0\0\xe2\x00\x81\0\0\0\0a\x80\x82\0\0\0\0\x82\xac", "T(\xe2!1007@13");
 }
 
-static void
-the_role_decides_about_masks(void)
+TEST(the_role_decides_about_masks)
 {
 	READS(from_client, "\x81\x05Hello", "!1002@0");
 	READS(from_client, "\x89\x00", "!1002@0");
@@ -158,8 +153,7 @@ the_role_decides_about_masks(void)
 	READS(from_server, "\x81\x01x\x88\x80\x37\xfa\x21\x3d", "T(x)!1002@3");
 }
 
-static void
-headers_that_are_wrong_end_it(void)
+TEST(headers_that_are_wrong_end_it)
 {
 	READS(from_server, "\x81\x01x\xc1\x01y", "T(x)!1002@3");
 	READS(from_server, "\x83\x00", "!1002@0");
@@ -175,23 +169,20 @@ headers_that_are_wrong_end_it(void)
 	READS(from_server, "\x81\x01x\x80\x01y", "T(x)!1002@3");
 }
 
-static void
-wrong_order_is_known_at_the_first_byte(void)
+TEST(wrong_order_is_known_at_the_first_byte)
 {
 	READS(from_server, "\x80", "!1002@0");
 	READS(from_client, "\x81\x00", "!1002@0");
 	READS(from_server, "\x01\x01x\x81", "T(x!1002@3");
 }
 
-static void
-nothing_comes_after_the_end(void)
+TEST(nothing_comes_after_the_end)
 {
 	READS(from_server, "\x88\x00\x81\x01x\x88\x02\x03\xe8\xff\xff", "#1005:");
 	READS(from_server, "\xff\x81\x01x", "!1002@0");
 }
 
-static void
-closes_carry_a_code_and_a_reason(void)
+TEST(closes_carry_a_code_and_a_reason)
 {
 	READS(from_server, "\x88\x00", "#1005:");
 	READS(from_server, "\x88\x02\x03\xe8", "#1000:");
@@ -201,8 +192,7 @@ closes_carry_a_code_and_a_reason(void)
 	READS(from_server, "\x01\x01x\x88\x00", "T(x#1005:");
 }
 
-static void
-closes_that_are_wrong(void)
+TEST(closes_that_are_wrong)
 {
 	READS(from_server, "\x88\x01\x03", "!1002@0");
 	READS(from_server, "\x88\x02\x03\xed", "!1002@0");
@@ -214,8 +204,7 @@ closes_that_are_wrong(void)
 	READS(from_server, "\x88\x03\x03\xe8\xc3", "!1007@0");
 }
 
-static void
-text_fails_at_its_first_bad_byte(void)
+TEST(text_fails_at_its_first_bad_byte)
 {
 	READS(from_server, "\x81\x03x\xffy", "T(x!1007@3");
 	READS(from_server, "\x81\x02\xffy", "!1007@2");
@@ -228,8 +217,7 @@ text_fails_at_its_first_bad_byte(void)
 	READS(from_server, "\x02\x01\xff\x80\x01\xfe", "B(\xff\xfe)");
 }
 
-static void
-text_must_not_end_inside_a_character(void)
+TEST(text_must_not_end_inside_a_character)
 {
 	READS(from_server, "\x81\x03" "ab\xc3", "T(ab\xc3!1007@5");
 	READS(from_server, "\x01\x01\xc3\x80\x00", "T(\xc3!1007@5");
@@ -238,8 +226,7 @@ text_must_not_end_inside_a_character(void)
 	READS(from_server, "\x02\x01\xc3\x80\x00\x81\x02\xc3\xa9", "B(\xc3)T(\xc3\xa9)");
 }
 
-static void
-the_limit_is_inclusive_and_counts_all_fragments(void)
+TEST(the_limit_is_inclusive_and_counts_all_fragments)
 {
 	struct reader r = from_server;
 
@@ -255,8 +242,7 @@ the_limit_is_inclusive_and_counts_all_fragments(void)
 	READS(r, "\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff" "ab", "B(ab");
 }
 
-static void
-text_only_gives_a_binary_message_as_text_and_1003_at_its_first_bad_byte(void)
+TEST(text_only_gives_a_binary_message_as_text_and_1003_at_its_first_bad_byte)
 {
 	struct reader r = from_server;
 
@@ -269,8 +255,7 @@ text_only_gives_a_binary_message_as_text_and_1003_at_its_first_bad_byte(void)
 	READS(r, "\x81\x01\xff", "!1007@2");
 }
 
-static void
-without_room_control_frames_pass_and_payload_waits(void)
+TEST(without_room_control_frames_pass_and_payload_waits)
 {
 	struct reader r = from_server;
 	unsigned char in[] = "\x89\x01p\x81\x00\x89\x01q";
@@ -288,8 +273,7 @@ without_room_control_frames_pass_and_payload_waits(void)
 	CHECK(used == 8 && e.kind == READER_PING);
 }
 
-static void
-a_message_of_one_frame_tells_its_size(void)
+TEST(a_message_of_one_frame_tells_its_size)
 {
 	struct reader r = from_server;
 	unsigned char one[] = "\x81\x05Hello", two[] = "\x01\x05Hello\x80\x00";
@@ -301,8 +285,7 @@ a_message_of_one_frame_tells_its_size(void)
 	CHECK(reader_step(&r, two + 7, 2, SIZE_MAX, &e) == 2 && !e.sized && e.chunk.last);
 }
 
-static void
-all_lengths_of_masked_text_at_all_phases(void)
+TEST(all_lengths_of_masked_text_at_all_phases)
 {
 	static char in[2 * 80 + 12], want[80 + 8];
 
@@ -318,27 +301,4 @@ all_lengths_of_masked_text_at_all_phases(void)
 		memcpy(want + 2 + n, ")", 2);
 		CHECK(reads_as(from_client, in, n + 12, want));
 	}
-}
-
-int
-main(void)
-{
-	TEST(the_examples_of_the_rfc);
-	TEST(messages_follow_each_other);
-	TEST(control_frames_come_between_fragments_and_inside_a_character);
-	TEST(a_character_that_one_fragment_begins_only_its_own_bytes_in_the_next_go_on);
-	TEST(the_role_decides_about_masks);
-	TEST(headers_that_are_wrong_end_it);
-	TEST(wrong_order_is_known_at_the_first_byte);
-	TEST(nothing_comes_after_the_end);
-	TEST(closes_carry_a_code_and_a_reason);
-	TEST(closes_that_are_wrong);
-	TEST(text_fails_at_its_first_bad_byte);
-	TEST(text_must_not_end_inside_a_character);
-	TEST(the_limit_is_inclusive_and_counts_all_fragments);
-	TEST(text_only_gives_a_binary_message_as_text_and_1003_at_its_first_bad_byte);
-	TEST(without_room_control_frames_pass_and_payload_waits);
-	TEST(a_message_of_one_frame_tells_its_size);
-	TEST(all_lengths_of_masked_text_at_all_phases);
-	return unit_done();
 }

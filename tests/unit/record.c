@@ -57,8 +57,7 @@ splits(enum record_mode mode, const char *in, size_t n, bool ended, const char *
 #define SPLITS(mode, bytes, want) CHECK(splits(mode, "" bytes, sizeof(bytes) - 1, true, want))
 #define SPLITS_SO_FAR(mode, bytes, want) CHECK(splits(mode, "" bytes, sizeof(bytes) - 1, false, want))
 
-static void
-lines_become_messages(void)
+TEST(lines_become_messages)
 {
 	SPLITS(RECORD_LINE, "one\ntwo\n", "(one)(two)");
 	SPLITS(RECORD_LINE, "\n\n", "()()");
@@ -66,23 +65,20 @@ lines_become_messages(void)
 	SPLITS(RECORD_LINE, "", "");
 }
 
-static void
-a_last_line_without_newline_counts_at_the_end(void)
+TEST(a_last_line_without_newline_counts_at_the_end)
 {
 	SPLITS(RECORD_LINE, "one\ntwo", "(one)(two)");
 	SPLITS_SO_FAR(RECORD_LINE, "one\ntwo", "(one)");
 	SPLITS(RECORD_LINE, "x", "(x)");
 }
 
-static void
-nul_ends_a_record(void)
+TEST(nul_ends_a_record)
 {
 	SPLITS(RECORD_NUL, "one\ntwo\0three\0", "(one\ntwo)(three)");
 	SPLITS(RECORD_NUL, "one\0two", "(one)(two)");
 }
 
-static void
-netstrings_are_exact(void)
+TEST(netstrings_are_exact)
 {
 	SPLITS(RECORD_NETSTRING, "5:hello,0:,3:a,b,", "(hello)()(a,b)");
 	SPLITS(RECORD_NETSTRING, "12:hello, world,", "(hello, world)");
@@ -92,8 +88,7 @@ netstrings_are_exact(void)
 	SPLITS_SO_FAR(RECORD_TYPED, "1:t,12", "()");
 }
 
-static void
-malformed_netstrings(void)
+TEST(malformed_netstrings)
 {
 	SPLITS(RECORD_NETSTRING, "1:x,hello", "(x)!");
 	SPLITS(RECORD_NETSTRING, ":x,", "!");
@@ -113,8 +108,7 @@ malformed_netstrings(void)
 	SPLITS_SO_FAR(RECORD_NETSTRING, "9223372036854775807:x", "");
 }
 
-static void
-a_piece_may_leave_before_its_record_is_whole(void)
+TEST(a_piece_may_leave_before_its_record_is_whole)
 {
 	struct record_decoder s = {.mode = RECORD_TYPED};
 	unsigned char in[] = "9:bhell", rest[] = "o xy,1:t,";
@@ -139,8 +133,7 @@ a_piece_may_leave_before_its_record_is_whole(void)
 	CHECK(f.chunk.first && f.chunk.last && !f.chunk.binary && f.chunk.size == 0);
 }
 
-static void
-a_long_line_leaves_in_pieces(void)
+TEST(a_long_line_leaves_in_pieces)
 {
 	struct record_decoder s = {.mode = RECORD_LINE};
 	unsigned char in[] = "abcdef\nx";
@@ -161,8 +154,7 @@ a_long_line_leaves_in_pieces(void)
 	CHECK(f.kind == RECORD_MORE);
 }
 
-static void
-bytes_are_one_binary_piece(void)
+TEST(bytes_are_one_binary_piece)
 {
 	struct record_decoder s = {.mode = RECORD_BYTES};
 	unsigned char in[] = "a\nb";
@@ -214,8 +206,7 @@ joins(enum record_mode mode, const char *want, size_t want_size)
 	return good;
 }
 
-static void
-messages_become_records(void)
+TEST(messages_become_records)
 {
 	CHECK(joins(RECORD_LINE, "hello, world\n\na\nb\n", 18));
 	CHECK(joins(RECORD_NUL, "hello, world\0\0a\nb\0", 18));
@@ -224,8 +215,7 @@ messages_become_records(void)
 	CHECK(joins(RECORD_BYTES, "hello, worlda\nb", 15));
 }
 
-static void
-what_is_held_of_a_broken_message_is_taken_back(void)
+TEST(what_is_held_of_a_broken_message_is_taken_back)
 {
 	static const enum record_mode modes[] = {RECORD_LINE, RECORD_NUL, RECORD_NETSTRING, RECORD_TYPED};
 
@@ -245,8 +235,7 @@ what_is_held_of_a_broken_message_is_taken_back(void)
 	}
 }
 
-static void
-a_line_is_held_up_to_64k_and_then_passes_as_it_comes(void)
+TEST(a_line_is_held_up_to_64k_and_then_passes_as_it_comes)
 {
 	static unsigned char storage[128 << 10], text[64 << 10];
 	struct buffer to = buffer_over(storage, sizeof storage);
@@ -276,8 +265,7 @@ a_line_is_held_up_to_64k_and_then_passes_as_it_comes(void)
 	CHECK(j.held == 0 && buffer_held(&to) == 1);
 }
 
-static void
-room_leaves_place_for_what_is_put_around(void)
+TEST(room_leaves_place_for_what_is_put_around)
 {
 	unsigned char storage[64];
 	struct buffer to = buffer_over(storage, sizeof storage);
@@ -288,22 +276,4 @@ room_leaves_place_for_what_is_put_around(void)
 	CHECK(record_encoder_room(&(struct record_encoder){.mode = RECORD_TYPED, .held = 30}, &to) == 63);
 	to.end = 64;
 	CHECK(record_encoder_room(&(struct record_encoder){.mode = RECORD_LINE}, &to) == 0);
-}
-
-int
-main(void)
-{
-	TEST(lines_become_messages);
-	TEST(a_last_line_without_newline_counts_at_the_end);
-	TEST(nul_ends_a_record);
-	TEST(netstrings_are_exact);
-	TEST(malformed_netstrings);
-	TEST(a_piece_may_leave_before_its_record_is_whole);
-	TEST(a_long_line_leaves_in_pieces);
-	TEST(bytes_are_one_binary_piece);
-	TEST(messages_become_records);
-	TEST(what_is_held_of_a_broken_message_is_taken_back);
-	TEST(a_line_is_held_up_to_64k_and_then_passes_as_it_comes);
-	TEST(room_leaves_place_for_what_is_put_around);
-	return unit_done();
 }

@@ -29,8 +29,7 @@ members(int room)
 	return who;
 }
 
-static void
-who_joins_is_in_once_and_who_parts_is_not(void)
+TEST(who_joins_is_in_once_and_who_parts_is_not)
 {
 	for (int again = 0; again < 2; again++)
 		for (int i = 0; i < OWNERS; i++)
@@ -47,8 +46,7 @@ who_joins_is_in_once_and_who_parts_is_not(void)
 	CHECK(members(1) == 0 && members(2) == 0 && places[1] == NULL && rooms.by_name.buckets == NULL);
 }
 
-static void
-a_hundred_thousand_rooms_take_constant_time_each(void)
+TEST(a_hundred_thousand_rooms_take_constant_time_each)
 {
 	clock_t began = clock();
 	unsigned right = 0;
@@ -64,12 +62,4 @@ a_hundred_thousand_rooms_take_constant_time_each(void)
 	rooms_part_all(&rooms, &places[1]);
 	CHECK(rooms.by_name.count == 0 && rooms.by_place.count == 0);
 	CHECK(clock() - began < 4 * CLOCKS_PER_SEC);
-}
-
-int
-main(void)
-{
-	TEST(who_joins_is_in_once_and_who_parts_is_not);
-	TEST(a_hundred_thousand_rooms_take_constant_time_each);
-	return unit_done();
 }

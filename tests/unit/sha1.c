@@ -23,8 +23,7 @@ text_digest_is(const char *text, const char *expected)
 	return digest_is(text, strlen(text), expected);
 }
 
-static void
-the_examples_of_FIPS_180_4_come_out(void)
+TEST(the_examples_of_FIPS_180_4_come_out)
 {
 	CHECK(text_digest_is("abc", "a9993e364706816aba3e25717850c26c9cd0d89d"));
 	CHECK(text_digest_is("", "da39a3ee5e6b4b0d3255bfef95601890afd80709"));
@@ -35,8 +34,7 @@ the_examples_of_FIPS_180_4_come_out(void)
 	    "a49b2446a02c645bf419f995b67091253a04a259"));
 }
 
-static void
-a_million_times_a_comes_out(void)
+TEST(a_million_times_a_comes_out)
 {
 	static char many[1000000];
 
@@ -44,16 +42,14 @@ a_million_times_a_comes_out(void)
 	CHECK(digest_is(many, sizeof many, "34aa973cd4c4daa4f61eeb2bdbad27316534016f"));
 }
 
-static void
-the_key_of_RFC_6455_section_1_3_comes_out(void)
+TEST(the_key_of_RFC_6455_section_1_3_comes_out)
 {
 	CHECK(text_digest_is("dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
 	    "b37a4f2cc0624f1690f64606cf385945b2bec4ea"));
 }
 
 /* Digests of that many zero bytes, made with coreutils' sha1sum. */
-static void
-every_length_around_a_block_is_padded_right(void)
+TEST(every_length_around_a_block_is_padded_right)
 {
 	static const struct {
 		size_t n;
@@ -74,14 +70,4 @@ every_length_around_a_block_is_padded_right(void)
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		CHECK(digest_is(zeros, rows[i].n, rows[i].digest));
-}
-
-int
-main(void)
-{
-	TEST(the_examples_of_FIPS_180_4_come_out);
-	TEST(a_million_times_a_comes_out);
-	TEST(the_key_of_RFC_6455_section_1_3_comes_out);
-	TEST(every_length_around_a_block_is_padded_right);
-	return unit_done();
 }

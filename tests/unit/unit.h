@@ -1,18 +1,12 @@
 /*
- * The frame of the C unit tests: TAP on stdout, as bats speaks it too.
+ * The frame of the C unit tests: TAP on stdout. main() is here, and runs the tests of the file in their order.
  *
- *     static void
- *     digits_only(void)
+ *     TEST(digits_only)
  *     {
  *         CHECK(!number_parse(span_of("0x10"), 0, 99, &n));
  *     }
  *
- *     int
- *     main(void)
- *     {
- *         TEST(digits_only);
- *         return unit_done();
- *     }
+ * BEFORE_ALL { ... } and AFTER_ALL { ... } run before the first test and after the last one.
  */
 #ifndef FITTINGS_UNIT_H
 #define FITTINGS_UNIT_H
@@ -24,9 +18,24 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { UNIT_MOST = 100 };
+
+static struct {
+	const char *name;
+	void (*run)(void);
+} unit_tests[UNIT_MOST];
 static unsigned unit_count, unit_failures;
+static void (*unit_before_all)(void), (*unit_after_all)(void);
 static bool unit_failed;
 static const char *unit_why_skipped;
+
+#define UNIT_HOOK(name, assign) \
+	static void name(void); \
+	__attribute__((constructor)) static void name##_register(void) { assign; } \
+	static void name(void)
+#define TEST(test) UNIT_HOOK(test, (unit_tests[unit_count].name = #test, unit_tests[unit_count++].run = test))
+#define BEFORE_ALL UNIT_HOOK(before_all, unit_before_all = before_all)
+#define AFTER_ALL UNIT_HOOK(after_all, unit_after_all = after_all)
 
 static inline void
 unit_check(bool good, const char *text, const char *file, int line)
@@ -45,31 +54,6 @@ static inline void
 unit_skip(const char *why)
 {
 	unit_why_skipped = why;
-}
-
-static inline void
-unit_run(const char *name, void (*test)(void))
-{
-	unit_failed = false;
-	unit_why_skipped = NULL;
-	test();
-	unit_count++;
-	unit_failures += unit_failed;
-	printf("%s %u ", unit_failed ? "not ok" : "ok", unit_count);
-	for (; *name != '\0'; name++)
-		putchar(*name == '_' ? ' ' : *name);
-	if (unit_why_skipped != NULL)
-		printf(" # skip %s", unit_why_skipped);
-	putchar('\n');
-}
-
-#define TEST(name) unit_run(#name, name)
-
-static inline int
-unit_done(void)
-{
-	printf("1..%u\n", unit_count);
-	return unit_failures == 0 ? 0 : 1;
 }
 
 /*
@@ -97,6 +81,29 @@ unit_drop(unsigned char *copy, size_t n)
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), room = (n + page - 1) / page * page;
 
 	munmap(copy + n - room, room + page);
+}
+
+int
+main(void)
+{
+	if (unit_before_all != NULL)
+		unit_before_all();
+	for (unsigned i = 0; i < unit_count; i++) {
+		unit_failed = false;
+		unit_why_skipped = NULL;
+		unit_tests[i].run();
+		unit_failures += unit_failed;
+		printf("%s %u ", unit_failed ? "not ok" : "ok", i + 1);
+		for (const char *name = unit_tests[i].name; *name != '\0'; name++)
+			putchar(*name == '_' ? ' ' : *name);
+		if (unit_why_skipped != NULL)
+			printf(" # skip %s", unit_why_skipped);
+		putchar('\n');
+	}
+	if (unit_after_all != NULL)
+		unit_after_all();
+	printf("1..%u\n", unit_count);
+	return unit_failures == 0 ? 0 : 1;
 }
 
 #endif

@@ -114,8 +114,7 @@ encode(unsigned char *out, unsigned long c)
 	return n;
 }
 
-static void
-every_code_point_but_the_surrogates_passes(void)
+TEST(every_code_point_but_the_surrogates_passes)
 {
 	for (unsigned long c = 0; c < 0x140000; c++) {
 		unsigned char bytes[4];
@@ -127,8 +126,7 @@ every_code_point_but_the_surrogates_passes(void)
 	}
 }
 
-static void
-every_two_bytes_are_judged_as_the_grammar_does(void)
+TEST(every_two_bytes_are_judged_as_the_grammar_does)
 {
 	for (unsigned v = 0; v < 0x10000; v++) {
 		unsigned char bytes[2] = {(unsigned char)(v >> 8), (unsigned char)v};
@@ -138,8 +136,7 @@ every_two_bytes_are_judged_as_the_grammar_does(void)
 	}
 }
 
-static void
-every_three_bytes_of_edge_values_are_judged_as_the_grammar_does(void)
+TEST(every_three_bytes_of_edge_values_are_judged_as_the_grammar_does)
 {
 	static const unsigned char edges[] = {0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2,
 		0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf7, 0xf8, 0xfc, 0xfe, 0xff};
@@ -153,8 +150,7 @@ every_three_bytes_of_edge_values_are_judged_as_the_grammar_does(void)
 	}
 }
 
-static void
-a_bad_byte_is_found_where_it_stands_in_known_texts(void)
+TEST(a_bad_byte_is_found_where_it_stands_in_known_texts)
 {
 	static const struct {
 		const char *text;
@@ -255,8 +251,7 @@ check_pieces(enum utf8_path path, const unsigned char *p, size_t n, unsigned lar
 	return (struct verdict){i, utf8_whole(&text)};
 }
 
-static void
-every_path_finds_the_same_byte_in_broken_bulk_text_however_it_is_cut(void)
+TEST(every_path_finds_the_same_byte_in_broken_bulk_text_however_it_is_cut)
 {
 	for (unsigned round = 0; round < 20000; round++) {
 		unsigned char made[3000];
@@ -275,8 +270,7 @@ every_path_finds_the_same_byte_in_broken_bulk_text_however_it_is_cut(void)
 }
 
 /* Each kind of error at each place of a text of several blocks, behind each kind of filling. */
-static void
-every_path_finds_an_error_at_every_place_of_a_block(void)
+TEST(every_path_finds_an_error_at_every_place_of_a_block)
 {
 	static const char *const fillings[] = {"a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "ab\xe2\x82\xac"};
 	static const char *const errors[] = {"\x80", "\xc0\x80", "\xc3(", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe2\x82(",
@@ -302,8 +296,7 @@ every_path_finds_an_error_at_every_place_of_a_block(void)
 			}
 }
 
-static void
-after_a_bad_byte_the_text_stands_before_it(void)
+TEST(after_a_bad_byte_the_text_stands_before_it)
 {
 	struct utf8 text = {0};
 
@@ -311,17 +304,4 @@ after_a_bad_byte_the_text_stands_before_it(void)
 	CHECK(utf8_check(&text, "x", 1) == 0 && !utf8_whole(&text));
 	CHECK(utf8_check(&text, "\xac", 1) == 1 && utf8_whole(&text));
 	CHECK(utf8_check(&text, "ab\xff", 3) == 2 && utf8_whole(&text));
-}
-
-int
-main(void)
-{
-	TEST(every_code_point_but_the_surrogates_passes);
-	TEST(every_two_bytes_are_judged_as_the_grammar_does);
-	TEST(every_three_bytes_of_edge_values_are_judged_as_the_grammar_does);
-	TEST(a_bad_byte_is_found_where_it_stands_in_known_texts);
-	TEST(every_path_finds_the_same_byte_in_broken_bulk_text_however_it_is_cut);
-	TEST(every_path_finds_an_error_at_every_place_of_a_block);
-	TEST(after_a_bad_byte_the_text_stands_before_it);
-	return unit_done();
 }
