@@ -376,8 +376,7 @@ refuses() {
 	fails "$(seq -s , 99)\n" '' "stdin: no field is named 'x': the header has 99 fields: '1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12', '13', '14', '15', '16', '17', '18', '19', '20', '21', '22', '23', '24', ..." -f x
 	printf 'a\n1\n' >1
 	printf 'b\n2\n' >2
-	run --separate-stderr csvsplit -f a 1 2
-	[ "$status" = 1 ]
+	run -1 --separate-stderr csvsplit -f a 1 2
 	[ "$output" = 1 ]
 	[ "$stderr" = "csvsplit: 2: no field is named 'a': the header has 1 field: 'b'" ]
 }
@@ -520,17 +519,14 @@ refuses() {
 
 @test "--max-record: a limit for what must be held, and only for that" {
 	head -c 300000 /dev/zero | tr '\0' a >long
-	run --separate-stderr csvsplit -O json --max-record 100k long
-	[ "$status" = 1 ]
+	run -1 --separate-stderr csvsplit -O json --max-record 100k long
 	[ "$stderr" = 'csvsplit: long: line 1: record of more than 102400 bytes (--max-record)' ]
 	csvsplit -O csv --max-record 1 long | cmp - <(printf '"%s"\n' "$(cat long)")
 	csvsplit -O json --max-record 1M long >got
 	cmp got <(printf '["%s"]\n' "$(cat long)")
 	(echo a,b && head -c 200000 /dev/zero | tr '\0' ,) >many
-	run --separate-stderr csvsplit -f 2,1 -O csv --max-record 1M many
-	[ "$status" = 0 ]
-	run --separate-stderr csvsplit -f '~1' --max-record 1M many
-	[ "$status" = 1 ]
+	run -0 --separate-stderr csvsplit -f 2,1 -O csv --max-record 1M many
+	run -1 --separate-stderr csvsplit -f '~1' --max-record 1M many
 	[ "$stderr" = 'csvsplit: many: line 2: record of more than 1048576 bytes (--max-record)' ]
 }
 
@@ -555,14 +551,12 @@ holds() {
 	holds 17 'a,' -f '~1'
 	holds 18 'a,b\n' -H
 	holds 19 'a\nab,c,d\n' -O tsv -f 2,1,1
-	run --separate-stderr csvsplit -f b,a --max-record 17 <<<'a,b'
-	[ "$status" = 1 ]
+	run -1 --separate-stderr csvsplit -f b,a --max-record 17 <<<'a,b'
 	[ "$stderr" = 'csvsplit: stdin: line 1: record of more than 17 bytes (--max-record)' ]
 	fails 'a\nbb\nc\n' '["a"]\n' 'stdin: line 2: record of more than 9 bytes (--max-record)' -O json --max-record 9
 	head -c 131072 /dev/zero | tr '\0' a >long
 	for size in 1 7 8 70000 131072 131079; do
-		run --separate-stderr csvsplit -O json --max-record "$size" long
-		[ "$status" = 1 ]
+		run -1 --separate-stderr csvsplit -O json --max-record "$size" long
 		[ -z "$output" ]
 		[ "$stderr" = "csvsplit: long: line 1: record of more than $size bytes (--max-record)" ]
 	done
@@ -603,16 +597,14 @@ holds() {
 	printf '"c\n' >2
 	printf 'd' | csvsplit 1 - 1 >got
 	same got a b d a b
-	run --separate-stderr csvsplit 1 2 1
-	[ "$status" = 1 ]
+	run -1 --separate-stderr csvsplit 1 2 1
 	[ "$stderr" = 'csvsplit: 2: line 1: quote never closed' ]
 	[ "$output" = $'a\nb\nc' ]
 }
 
 @test "a file that cannot be read is said, the others are split, exit 1" {
 	printf 'a,b' >1
-	run --separate-stderr csvsplit missing . 1
-	[ "$status" = 1 ]
+	run -1 --separate-stderr csvsplit missing . 1
 	[ "$output" = $'a\nb' ]
 	[ "${stderr_lines[0]}" = 'csvsplit: missing: No such file or directory' ]
 	[ "${stderr_lines[1]}" = 'csvsplit: .: read: Is a directory' ]
@@ -625,8 +617,7 @@ holds() {
 	for options in "-f a" "-f a -O csv" "-f b,a -O tsv" "-f a -O json"; do
 		csvsplit $options 1 2 >expected
 		for other in none . missing; do
-			run --separate-stderr csvsplit $options 1 "$other" 2
-			[ "$status" = 1 ]
+			run -1 --separate-stderr csvsplit $options 1 "$other" 2
 			[ "$output" = "$(cat expected)" ]
 			case $other in
 			none) [ "$stderr" = 'csvsplit: none: no header' ] ;;
@@ -691,8 +682,7 @@ cuts_short() {
 	refuses '--replace: only JSON needs it (--format json) (csvsplit --help tells more)' --replace
 	refuses '--max-record: 0: not a size from 1 to 1024G' --max-record 0
 	refuses '-z: no such option (csvsplit --help tells more)' -z
-	run csvsplit --help
-	[ "$status" = 0 ]
+	run -0 csvsplit --help
 	[[ $output == 'usage: csvsplit [option...] [file...]'* ]]
 	run csvsplit --version
 	[[ $status = 0 && $output == 'csvsplit (fittings) '* ]]
@@ -705,11 +695,9 @@ cuts_short() {
 
 @test "closed descriptors are said" {
 	for options in "" "-O csv" "-f 1 -O json"; do
-		run --separate-stderr bash -c "csvsplit $options <&-"
-		[ "$status" = 1 ]
+		run -1 --separate-stderr bash -c "csvsplit $options <&-"
 		[ "$stderr" = 'csvsplit: stdin: read: Bad file descriptor' ]
-		run --separate-stderr bash -c "csvsplit $options </dev/null >&-"
-		[ "$status" = 1 ]
+		run -1 --separate-stderr bash -c "csvsplit $options </dev/null >&-"
 		[ "$stderr" = 'csvsplit: stdout: Bad file descriptor' ]
 	done
 	printf 'a,b' >in
@@ -720,13 +708,11 @@ cuts_short() {
 @test "an output that cannot be written is exit 1" {
 	printf 'a,b\n' >in
 	for options in "" "-O csv" "-O json" "-f 2,1"; do
-		run --separate-stderr bash -c "csvsplit $options in >/dev/full"
-		[ "$status" = 1 ]
+		run -1 --separate-stderr bash -c "csvsplit $options in >/dev/full"
 		[ "$stderr" = 'csvsplit: stdout: No space left on device' ]
 	done
 	head -c 100000 /dev/zero | tr '\0' , >in
-	run --separate-stderr bash -c 'ulimit -f 8; csvsplit in >out'
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c 'ulimit -f 8; csvsplit in >out'
 	[ "$stderr" = 'csvsplit: stdout: File too large' ]
 }
 
@@ -828,8 +814,7 @@ cuts_short() {
 	done
 	prlimit --as=67108864 csvsplit < <(head -c 200000000 /dev/zero | tr '\0' ,) | wc -c >count
 	same count 200000001
-	run --separate-stderr prlimit --as=67108864 csvsplit -O json < <(head -c 200000000 /dev/zero | tr '\0' x)
-	[ "$status" = 1 ]
+	run -1 --separate-stderr prlimit --as=67108864 csvsplit -O json < <(head -c 200000000 /dev/zero | tr '\0' x)
 	[ -z "$output" ]
 }
 
@@ -852,8 +837,7 @@ cuts_short() {
 @test "memory that there is not: said, exit 1" {
 	echo a | prlimit --as=67108864 csvsplit || skip "this build needs more address space to start"
 	head -c 50000000 /dev/zero | tr '\0' x >long
-	run --separate-stderr prlimit --as=33554432 csvsplit -O json --max-record 1G long
-	[ "$status" = 1 ]
+	run -1 --separate-stderr prlimit --as=33554432 csvsplit -O json --max-record 1G long
 	[[ $stderr == 'csvsplit: no memory for a record: '* ]]
 }
 

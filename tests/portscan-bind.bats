@@ -30,8 +30,7 @@ scan() {
 }
 
 @test "the ports are 9000-9998 of 127.0.0.1 where nothing else is said" {
-	run --separate-stderr portscan-bind sh -c 'echo "$TCPLOCALIP $TCPLOCALPORT"'
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-bind sh -c 'echo "$TCPLOCALIP $TCPLOCALPORT"'
 	[[ $output =~ ^127.0.0.1\ 9[0-9]{3}$ ]]
 	run --separate-stderr portscan-bind --help
 	[[ $output == *"(9000-9998)"* ]]

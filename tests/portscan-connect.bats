@@ -28,16 +28,14 @@ closed=2-4
 
 @test "it connects to the first port that accepts and says which" {
 	scripted server accept rest
-	run --separate-stderr portscan-connect -p "$closed,$port" </dev/null
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -p "$closed,$port" </dev/null
 	[ "$stderr" = "Bound to $port" ]
 	[ "$output" = "" ]
 }
 
 @test "the list's order is the order of the attempts, and each refusal is told with -v" {
 	scripted server accept rest
-	run --separate-stderr portscan-connect -v -p "4,2-3,$port" </dev/null
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -v -p "4,2-3,$port" </dev/null
 	[ "${stderr_lines[0]}" = "portscan-connect: 127.0.0.1:4: Connection refused" ]
 	[ "${stderr_lines[1]}" = "portscan-connect: 127.0.0.1:2: Connection refused" ]
 	[ "${stderr_lines[2]}" = "portscan-connect: 127.0.0.1:3: Connection refused" ]
@@ -46,16 +44,14 @@ closed=2-4
 }
 
 @test "no port that accepts is 1 and one line" {
-	run --separate-stderr portscan-connect -p "$closed" </dev/null
-	[ "$status" = 1 ]
+	run -1 --separate-stderr portscan-connect -p "$closed" </dev/null
 	[ "$stderr" = "portscan-connect: 127.0.0.1: no port accepts in 2-4: Connection refused" ]
 	[ "$output" = "" ]
 }
 
 @test "-q says nothing" {
 	scripted server accept send:hello
-	run --separate-stderr portscan-connect -q -p "$port" </dev/null
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -q -p "$port" </dev/null
 	[ "$stderr" = "" ]
 	[ "$output" = hello ]
 }
@@ -73,8 +69,7 @@ closed=2-4
 	await full.out '^holding'
 	full=$port
 	scripted server accept send:hello
-	run --separate-stderr portscan-connect -v -t 50ms -p "$full,$port" </dev/null
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -v -t 50ms -p "$full,$port" </dev/null
 	[ "$output" = hello ]
 	[[ "${stderr_lines[0]}" == "portscan-connect: 127.0.0.1:$full: "*" timed out" ]]
 }
@@ -83,8 +78,7 @@ closed=2-4
 	scripted full fill hold
 	await full.out '^holding'
 	SECONDS=0
-	run --separate-stderr portscan-connect -t 60s -T 50ms -p "$port,$closed" </dev/null
-	[ "$status" = 1 ]
+	run -1 --separate-stderr portscan-connect -t 60s -T 50ms -p "$port,$closed" </dev/null
 	[ "$stderr" = "portscan-connect: 127.0.0.1: no port accepted in time: at $port of $port,$closed" ]
 	[ "$SECONDS" -lt 30 ]
 }
@@ -160,15 +154,13 @@ closed=2-4
 
 @test "a name or an address that is none is 1, whatever bytes are in it" {
 	for host in no.such.host.invalid '[::1]' 1.2.3.4.5 $'\e[31m\n' $'\xff' "$(head -c 100000 /dev/zero | tr '\0' a)"; do
-		run --separate-stderr portscan-connect -a "$host" </dev/null
-		[ "$status" = 1 ]
+		run -1 --separate-stderr portscan-connect -a "$host" </dev/null
 		[ "${#stderr_lines[@]}" = 1 ]
 		[[ "$stderr" == "portscan-connect: "*": "* ]]
 		[ "$(LC_ALL=C tr -d '[:print:]' <<<"$stderr" | wc -c)" = 0 ] || [ "$(LC_ALL=C tr -d '[:print:]\n' <<<"$stderr" | wc -c)" = 0 ]
 		[ "${#stderr}" -lt 1200 ]
 	done
-	run --separate-stderr portscan-connect -6 -a 127.0.0.1 </dev/null
-	[ "$status" = 1 ]
+	run -1 --separate-stderr portscan-connect -6 -a 127.0.0.1 </dev/null
 }
 
 @test "a port of the ephemeral range does not connect to itself" {
@@ -206,16 +198,13 @@ closed=2-4
 }
 
 @test "--help and --version go to stdout" {
-	run --separate-stderr portscan-connect --help
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect --help
 	[ "$stderr" = "" ]
 	[[ "${lines[0]}" == "usage: portscan-connect "* ]]
-	run --separate-stderr portscan-connect --version
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect --version
 	[ "$stderr" = "" ]
 	[[ "$output" == "portscan-connect (fittings) "* ]]
-	run --separate-stderr bash -c 'portscan-connect --help >/dev/full'
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c 'portscan-connect --help >/dev/full'
 	[ "$stderr" = "portscan-connect: stdout: No space left on device" ]
 }
 
@@ -240,8 +229,7 @@ closed=2-4
 		env | grep -E '^(PROTO|TCP|WEBSOCKET)' | sort
 	END
 	TCPREMOTEHOST=old TCPREMOTEINFO=old TCPLOCALHOST=old TCPCONNNUM=9 TCPREMOTEPORT=1 PROTO=old WEBSOCKET_PROTOCOL=old WEBSOCKET_EXTENSIONS=old \
-		run --separate-stderr portscan-connect -p "$port" bash prog
-	[ "$status" = 0 ]
+		run -0 --separate-stderr portscan-connect -p "$port" bash prog
 	await server.out '^recv got hello$'
 	[ "${lines[0]}" = same ]
 	[ "${lines[1]}" = PROTO=TCP ]
@@ -330,8 +318,7 @@ closed=2-4
 @test "the end of stdin is passed on, and the answer to it comes back" {
 	scripted server accept into:got rest send:answer
 	printf question >in
-	run --separate-stderr portscan-connect -q -p "$port" <in
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -q -p "$port" <in
 	[ "$output" = answer ]
 	await server.out '^sent 6$'
 	cmp in got
@@ -471,8 +458,7 @@ late() {
 	for steps in "take:1000 reset" "send:x take:1000 close"; do
 		# shellcheck disable=SC2086
 		scripted server accept $steps
-		run --separate-stderr portscan-connect -q -p "$port" <in
-		[ "$status" = 1 ]
+		run -1 --separate-stderr portscan-connect -q -p "$port" <in
 		[ "$stderr" = "portscan-connect: server: Connection reset by peer" ]
 		stop_all
 	done
@@ -554,16 +540,14 @@ stalled() {
 
 @test "a full disk is 1 and told" {
 	scripted server accept send:hello
-	run --separate-stderr bash -c "portscan-connect -q -p $port </dev/null >/dev/full"
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c "portscan-connect -q -p $port </dev/null >/dev/full"
 	[ "$stderr" = "portscan-connect: stdout: No space left on device" ]
 }
 
 @test "a file that may not grow is 1 and told, and holds what it could" {
 	for mode in -q -l; do
 		scripted server accept recv send:"$(printf 'x%.0s' {1..3000})" rest
-		run --separate-stderr bash -c "ulimit -f 1; echo hi | portscan-connect $mode -q -p $port >out"
-		[ "$status" = 1 ]
+		run -1 --separate-stderr bash -c "ulimit -f 1; echo hi | portscan-connect $mode -q -p $port >out"
 		[[ "$stderr" == "portscan-connect: "*": File too large" ]]
 		[ "$(wc -c <out)" = 1024 ]
 		stop_all
@@ -573,8 +557,7 @@ stalled() {
 @test "a stdin that cannot be read is 1 and told, and the answer still comes" {
 	for in in '</' '<&-'; do
 		scripted server accept rest send:answer
-		run --separate-stderr bash -c "portscan-connect -q -p $port $in"
-		[ "$status" = 1 ]
+		run -1 --separate-stderr bash -c "portscan-connect -q -p $port $in"
 		[ "$output" = answer ]
 		[[ "$stderr" == "portscan-connect: stdin: "* ]]
 		stop_all
@@ -616,8 +599,7 @@ stalled() {
 	scripted near accept send:question fin into:near.got rest
 	near=$port
 	scripted far accept into:far.got rest send:answer
-	run --separate-stderr portscan-connect -q -p "$near" bash -c "exec portscan-connect -q -p $port <&6 >&7 6>&- 7>&-"
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -q -p "$near" bash -c "exec portscan-connect -q -p $port <&6 >&7 6>&- 7>&-"
 	[ "$(cat far.got)" = question ]
 	await near.out '^rest 6$'
 	[ "$(cat near.got)" = answer ]
@@ -626,8 +608,7 @@ stalled() {
 	scripted near accept into:near.got rest send:late
 	near=$port
 	scripted far accept send:greeting fin into:far.got rest
-	run --separate-stderr portscan-connect -q -p "$near" bash -c "exec portscan-connect -q -p $port <&6 >&7 6>&- 7>&-"
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -q -p "$near" bash -c "exec portscan-connect -q -p $port <&6 >&7 6>&- 7>&-"
 	await far.out '^rest 4$'
 	[ "$(cat far.got)" = late ]
 }
@@ -674,21 +655,18 @@ stalled() {
 
 @test "-l ends at the end of stdin, and a last line without newline is sent" {
 	scripted server accept recv send:yes recv send:'no\n' rest
-	run --separate-stderr portscan-connect --lockstep -q -p "$port" < <(printf 'first\nlast')
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect --lockstep -q -p "$port" < <(printf 'first\nlast')
 	[ "$output" = $'Received yes from server\nReceived no\n from server' ]
 	await server.out '^recv last$'
 	stop_all
 	scripted server accept rest
-	run --separate-stderr portscan-connect -l -q -p "$port" </dev/null
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -l -q -p "$port" </dev/null
 	[ "$output" = "" ]
 }
 
 @test "-l stops at an empty line and sends nothing after it" {
 	scripted server accept recv send:yes into:got rest
-	run --separate-stderr portscan-connect -l -q -p "$port" < <(printf 'first\n\nlast\n')
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -l -q -p "$port" < <(printf 'first\n\nlast\n')
 	[ "$output" = "Received yes from server" ]
 	await server.out '^rest 0$'
 }
@@ -697,8 +675,7 @@ stalled() {
 	for steps in "accept close" "accept recv close" "accept recv reset"; do
 		# shellcheck disable=SC2086
 		scripted server $steps
-		run --separate-stderr portscan-connect -l -q -p "$port" < <(printf 'one\ntwo\n')
-		[ "$status" = 1 ]
+		run -1 --separate-stderr portscan-connect -l -q -p "$port" < <(printf 'one\ntwo\n')
 		[ "$output" = "server disconnected" ]
 		[ "$stderr" = "" ]
 		stop_all
@@ -717,21 +694,18 @@ stalled() {
 @test "-l: a line of many MiB is sent whole" {
 	head -c 8M /dev/zero | tr '\0' x >line
 	scripted server accept into:got take:8388608 send:ok
-	run --separate-stderr portscan-connect -l -q -p "$port" <line
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -l -q -p "$port" <line
 	[ "$output" = "Received ok from server" ]
 	cmp line got
 }
 
 @test "-l: stdin or stdout that fail are 1 and told" {
 	scripted server accept recv send:yes rest
-	run --separate-stderr bash -c "echo hi | portscan-connect -l -q -p $port >/dev/full"
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c "echo hi | portscan-connect -l -q -p $port >/dev/full"
 	[ "$stderr" = "portscan-connect: stdout: No space left on device" ]
 	stop_all
 	scripted server accept rest
-	run --separate-stderr bash -c "portscan-connect -l -q -p $port </"
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c "portscan-connect -l -q -p $port </"
 	[ "$stderr" = "portscan-connect: stdin: Is a directory" ]
 }
 
@@ -739,8 +713,7 @@ stalled() {
 	start server portscan-bind -p 0 tcpecho -v -F , -r 'Echo from server'
 	await server.err '^Bound to '
 	port=$(sed -n 's/^Bound to //p' server.err)
-	run --separate-stderr portscan-connect -l -p "$port" < <(printf 'hello\n')
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -l -p "$port" < <(printf 'hello\n')
 	[ "$output" = "Received Echo from server from server" ]
 	# Three answers to one message: how many one recv brings is the network's choice.
 	printf a,b,c | portscan-connect -q -p "$port" >out

@@ -48,8 +48,7 @@ echo_server() {
 
 @test "after the client's end of file all that it sent still comes back" {
 	echo_server
-	run --separate-stderr peer -v to:"$port" open push fin rest
-	[ "$status" = 0 ]
+	run -0 --separate-stderr peer -v to:"$port" open push fin rest
 	pushed=$(sed -n 's/^pushed //p' <<<"$output")
 	[ "$pushed" -gt 100000 ]
 	grep -qx "rest $pushed" <<<"$output"
@@ -530,14 +529,12 @@ refused() {
 }
 
 @test "a connection that is reset is no failure, an output that fails is" {
-	run --separate-stderr peer on:tcp send:abc reset run tcpecho
-	[ "$status" = 0 ]
+	run -0 --separate-stderr peer on:tcp send:abc reset run tcpecho
 	[ -z "$stderr" ]
 	# Here it is writing when the reset comes.
 	commas=$(head -c 998 /dev/zero | tr '\0' ,) text=$(head -c 100000 /dev/zero | tr '\0' t)
 	for over in tcp unix; do
-		run --separate-stderr peer on:$over send:"$commas" reset run tcpecho -F , -r "$text"
-		[ "$status" = 0 ]
+		run -0 --separate-stderr peer on:$over send:"$commas" reset run tcpecho -F , -r "$text"
 		[ -z "$stderr" ]
 	done
 	run ! --separate-stderr sh -c 'echo x | tcpecho >/dev/full'
@@ -556,8 +553,7 @@ refused() {
 }
 
 @test "sockets that are for another process are not taken, and that is said" {
-	LISTEN_PID=1 LISTEN_FDS=1 run --separate-stderr tcpecho </dev/null
-	[ "$status" = 0 ]
+	LISTEN_PID=1 LISTEN_FDS=1 run -0 --separate-stderr tcpecho </dev/null
 	[ "$stderr" = 'tcpecho: LISTEN_PID is 1, not us: its sockets are not taken' ]
 }
 

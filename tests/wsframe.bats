@@ -9,8 +9,7 @@ setup() {
 
 # peer STEP... -- CMD...: runs both; what the peer saw is in $output.
 peer() {
-	run --separate-stderr timeout 30 wspeer "$@"
-	[ "$status" = 0 ]
+	run -0 --separate-stderr timeout 30 wspeer "$@"
 }
 
 # told LINE...: the peer saw just this.
@@ -29,8 +28,7 @@ holds() {
 
 # usage ARG...: wrong usage, one line that begins with our name.
 misused() {
-	run --separate-stderr wsframe "$@"
-	[ "$status" = 2 ]
+	run -2 --separate-stderr wsframe "$@"
 	[ "$output" = "" ]
 	[[ "$stderr" == "wsframe: "* ]]
 	[ "${#stderr_lines[@]}" = 1 ]
@@ -69,44 +67,35 @@ misused() {
 }
 
 @test "-d tells the byte of a protocol error, after all messages before it" {
-	run --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x01y\xc1\x01z')
-	[ "$status" = 1 ]
+	run -1 --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x01y\xc1\x01z')
 	[ "$output" = $'x\ny' ]
 	said 'wsframe: byte 6: a reserved bit is set'
 }
 
 @test "-d tells the first byte that is not UTF-8" {
-	run --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x04abc\xff')
-	[ "$status" = 1 ]
+	run -1 --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x04abc\xff')
 	[ "$output" = x ]
 	said 'wsframe: byte 8: a text that is not UTF-8'
 }
 
 @test "-d ends with 1 where its input ends inside a message, and lets through what the mode does" {
-	run --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x05Hel')
-	[ "$status" = 1 ]
+	run -1 --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x05Hel')
 	[ "$output" = x ]
 	said 'wsframe: byte 8: the end inside a message'
-	run --separate-stderr wsframe -d -b < <(printf '\x81\x01x\x82\x05Hel')
-	[ "$status" = 1 ]
+	run -1 --separate-stderr wsframe -d -b < <(printf '\x81\x01x\x82\x05Hel')
 	[ "$output" = xHel ]
-	run --separate-stderr wsframe -d < <(printf '\x01\x03Hel')
-	[ "$status" = 1 ]
-	run --separate-stderr wsframe -d < <(printf '\x81')
-	[ "$status" = 1 ]
+	run -1 --separate-stderr wsframe -d < <(printf '\x01\x03Hel')
+	run -1 --separate-stderr wsframe -d < <(printf '\x81')
 }
 
 @test "-d takes a binary message that is UTF-8 as a record, -M counts inclusively over fragments" {
-	run --separate-stderr wsframe -d < <(printf '\x82\x01x\x82\x03ab\xff')
-	[ "$status" = 1 ]
+	run -1 --separate-stderr wsframe -d < <(printf '\x82\x01x\x82\x03ab\xff')
 	[ "$output" = x ]
 	said 'wsframe: byte 7: binary message is not UTF-8 (use -b or -n -T)'
-	run --separate-stderr wsframe -d -M 5 < <(printf '\x81\x05Hello\x01\x03Hel\x80\x03lo!')
-	[ "$status" = 1 ]
+	run -1 --separate-stderr wsframe -d -M 5 < <(printf '\x81\x05Hello\x01\x03Hel\x80\x03lo!')
 	[ "$output" = Hello ]
 	said 'wsframe: byte 12: a message over the limit'
-	run --separate-stderr wsframe -d < <(printf '\x81\x7f\0\0\0\0\1\0\0\1')
-	[ "$status" = 1 ]
+	run -1 --separate-stderr wsframe -d < <(printf '\x81\x7f\0\0\0\0\1\0\0\1')
 	said 'wsframe: byte 0: a message over the limit'
 }
 
@@ -144,12 +133,10 @@ misused() {
 }
 
 @test "-e says which line is not UTF-8, after the frames before it" {
-	run --separate-stderr bash -c 'printf "one\n\xfftwo\n" | wsframe -e >out'
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c 'printf "one\n\xfftwo\n" | wsframe -e >out'
 	said 'wsframe: stdin: line 2: not UTF-8'
 	holds out '\x81\x03one'
-	run --separate-stderr bash -c 'printf "one\ntw\xc3" | wsframe -e >out'
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c 'printf "one\ntw\xc3" | wsframe -e >out'
 	said 'wsframe: stdin: line 2: not UTF-8'
 }
 
@@ -167,21 +154,17 @@ misused() {
 }
 
 @test "-e: a malformed netstring and an unknown type end it with 1" {
-	run --separate-stderr bash -c 'printf "1:a,5:hello." | wsframe -e -n >out'
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c 'printf "1:a,5:hello." | wsframe -e -n >out'
 	said 'wsframe: stdin: record 2: a netstring does not end with a comma'
 	holds out '\x81\x01a'
-	run --separate-stderr bash -c 'printf "2:xa," | wsframe -e -n -T'
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c 'printf "2:xa," | wsframe -e -n -T'
 	said 'wsframe: stdin: record 1: a netstring whose type is neither t nor b'
-	run --separate-stderr bash -c 'printf "5:hel" | wsframe -e -n'
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c 'printf "5:hel" | wsframe -e -n'
 	said 'wsframe: stdin: record 1: the end inside a netstring'
 }
 
 @test "-e -M limits records where it is given" {
-	run --separate-stderr bash -c 'printf "abc\nabcd\n" | wsframe -e -M 3 >out'
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c 'printf "abc\nabcd\n" | wsframe -e -M 3 >out'
 	said 'wsframe: stdin: line 2: over the limit of --max'
 	holds out '\x81\x03abc'
 }
@@ -227,11 +210,9 @@ misused() {
 @test "filters die of SIGPIPE, and tell a stdout that is full" {
 	run bash -c 'yes | wsframe -e | head -c 10 >/dev/null; echo "${PIPESTATUS[1]}"'
 	[ "$output" = 141 ]
-	run --separate-stderr bash -c 'echo x | wsframe -e >/dev/full'
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c 'echo x | wsframe -e >/dev/full'
 	said 'wsframe: stdout: No space left on device'
-	run --separate-stderr wsframe -e </
-	[ "$status" = 1 ]
+	run -1 --separate-stderr wsframe -e </
 	said 'wsframe: stdin: Is a directory'
 }
 
@@ -270,19 +251,16 @@ misused() {
 }
 
 @test "a client without its connection on 6 and 7 is wrong usage" {
-	run --separate-stderr bash -c 'wsframe -c 6<&- 7>&-'
-	[ "$status" = 2 ]
+	run -2 --separate-stderr bash -c 'wsframe -c 6<&- 7>&-'
 	[[ "$stderr" == 'wsframe: no connection on fds 6 and 7: '* ]]
 }
 
 @test "--help shows every form and option, --version the version" {
-	run wsframe --help
-	[ "$status" = 0 ]
+	run -0 wsframe --help
 	for o in -v -b -0 -n -T -M -k -w --replace -c -q -m -d -e; do
 		[[ "$output" == *"$o"* ]]
 	done
-	run wsframe --version
-	[ "$status" = 0 ]
+	run -0 wsframe --version
 	[[ "$output" == 'wsframe (fittings) '* ]]
 }
 
@@ -902,8 +880,7 @@ unread() {
 }
 
 @test "a stdin that is closed at the start is said, 1" {
-	run --separate-stderr bash -c 'wsframe -w 100ms cat <&- >/dev/null'
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c 'wsframe -w 100ms cat <&- >/dev/null'
 	[[ "$stderr" == 'wsframe: peer: '* ]]
 }
 
@@ -1237,8 +1214,7 @@ client() {
 
 @test "example: the first answer" {
 	serve tcpaccept wsupgrade wsframe cat
-	run --separate-stderr bash -c "echo hello | portscan-connect -p $port wsupgrade -c ws://localhost/ wsframe -c -m 1"
-	[ "$status" = 0 ]
+	run -0 --separate-stderr bash -c "echo hello | portscan-connect -p $port wsupgrade -c ws://localhost/ wsframe -c -m 1"
 	[ "$output" = hello ]
 }
 

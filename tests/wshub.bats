@@ -356,8 +356,7 @@ turn() {
 
 @test "a record that is not UTF-8 closes those it is for with 1011" {
 	serve wshub sh -c 'read -r line; printf "1 text \377\n"; cat >/dev/null'
-	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
-	[ "$status" = 1 ]
+	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[[ $stderr == *1011* ]]
 	server_says 'record 1 of .*UTF-8'
 }
@@ -400,8 +399,7 @@ turn() {
 @test "binary in lines is text if it is UTF-8, and refused with 1003 if not" {
 	serve wshub -v sh -c 'cat >&2'
 	printf '2:bx,3:bx\377,' >"$BATS_TEST_TMPDIR/in"
-	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -n -T -q never <"$BATS_TEST_TMPDIR/in"
-	[ "$status" = 1 ]
+	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -n -T -q never <"$BATS_TEST_TMPDIR/in"
 	[[ $stderr == *'closed with 1003: binary message is not UTF-8'* ]]
 	server_says '^1 text x$'
 	server_says ': 1003 binary message is not UTF-8 \(use --netstring\)$'
@@ -410,8 +408,7 @@ turn() {
 @test "malformed netstrings from prog end it all with 1011 and status 1" {
 	serve wshub -n sh -c 'head -c 10 >/dev/null; printf "x:1 text no,"; cat >/dev/null'
 	server=$pid
-	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
-	[ "$status" = 1 ]
+	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[[ $stderr == *1011* ]]
 	ended "$server"
 	[ "$status" = 1 ]
@@ -470,8 +467,7 @@ turn() {
 @test "prog's exit 0 closes all with 1000, what it wrote is sent, its status is ours" {
 	serve wshub sh -c 'read -r line; echo "1 text bye"'
 	server=$pid
-	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[ "$output" = bye ]
 	ended "$server"
 	[ "$status" = 0 ]
@@ -480,8 +476,7 @@ turn() {
 @test "prog's failure closes all with 1011 and is our status" {
 	serve wshub sh -c 'read -r line; printf "1 text last words without newline"; exit 7'
 	server=$pid
-	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
-	[ "$status" = 1 ]
+	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[ "$output" = 'last words without newline' ]
 	[[ $stderr == *1011* ]]
 	ended "$server"
@@ -661,8 +656,7 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	serve wshub -C 1 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	client a /
 	server_says '^got 1 open '
-	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
-	[ "$status" = 1 ]
+	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
 	order '1 close 1000 '
 	server_says '^got 1 close '
 	until portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null 2>/dev/null; do sleep 0.02; done
@@ -737,8 +731,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	serve wshub -M 10 grep --line-buffered '^[0-9]* text '
 	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 <<<0123456789
 	[ "$output" = 0123456789 ]
-	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never <<<01234567890
-	[ "$status" = 1 ]
+	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never <<<01234567890
 	[[ $stderr == *1009* ]]
 }
 
@@ -882,8 +875,7 @@ within() {
 	END
 	chmod +x "$BATS_TEST_TMPDIR/may"
 	serve wshub --console -a "$BATS_TEST_TMPDIR/may" "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
-	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
-	[ "$status" = 1 ]
+	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
 	[[ $stderr == *403* ]]
 	printf 'HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n' | portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/answer"
 	grep -q '^HTTP/1.1 403 ' "$BATS_TEST_TMPDIR/answer"
@@ -912,8 +904,7 @@ within() {
 	printf '#!/bin/sh\necho $$ >"%s/pid"\nexec tail -f /dev/null\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/may"
 	chmod +x "$BATS_TEST_TMPDIR/may"
 	serve wshub -t 300ms -a "$BATS_TEST_TMPDIR/may" cat
-	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
-	[ "$status" = 1 ]
+	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
 	[[ $stderr == *500* ]]
 	await_that gone "$(cat "$BATS_TEST_TMPDIR/pid")"
 }
@@ -1064,16 +1055,11 @@ much='read -r open; printf "1 text "; head -c 7000000 /dev/zero | tr "\0" x; ech
 }
 
 @test "wrong usage is 2" {
-	run wshub cat
-	[ "$status" = 2 ]
-	run portscan-bind -q wshub
-	[ "$status" = 2 ]
-	run portscan-bind -q wshub --fan-out cat
-	[ "$status" = 2 ]
-	run portscan-bind -q wshub -c 0 cat
-	[ "$status" = 2 ]
-	run portscan-bind -q wshub -o nonsense cat
-	[ "$status" = 2 ]
+	run -2 wshub cat
+	run -2 portscan-bind -q wshub
+	run -2 portscan-bind -q wshub --fan-out cat
+	run -2 portscan-bind -q wshub -c 0 cat
+	run -2 portscan-bind -q wshub -o nonsense cat
 	for time in 0 25h x; do
 		run -2 --separate-stderr timeout 20 portscan-bind -q wshub -w "$time" cat
 		[ "$stderr" = "wshub: --close-wait: $time: not a duration from 1ms to 24h" ]
@@ -1217,8 +1203,7 @@ descriptors() {
 @test "a program that ends its stdout alone: all get what it said and 1000, its stdin ends, its status is ours" {
 	serve wshub -w 200ms sh -c 'read -r open; echo "1 text last"; exec >&-; cat >/dev/null; exit 3'
 	server=$pid
-	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[ "$output" = last ]
 	ended "$server"
 	[ "$status" = 3 ]

@@ -42,15 +42,13 @@ whole_answer() {
 }
 
 accepted() {
-	run --separate-stderr peer send:"$1" run wsupgrade "${@:2}" echo started
-	[ "$status" = 0 ]
+	run -0 --separate-stderr peer send:"$1" run wsupgrade "${@:2}" echo started
 	[[ $output == "HTTP/1.1 101 "*started ]]
 }
 
 # environment REQUEST-HEAD [OPTION...]: what the program gets is in ./env, a variable a line, NUL-terminated.
 environment() {
-	run --separate-stderr peer send:"$1" run wsupgrade "${@:2}" sh -c 'cat /proc/$$/environ >env'
-	[ "$status" = 0 ]
+	run -0 --separate-stderr peer send:"$1" run wsupgrade "${@:2}" sh -c 'cat /proc/$$/environ >env'
 }
 
 has_variable() {
@@ -99,8 +97,7 @@ lacks_variable() {
 	printf '%b\r\n\x81\x05hello' "$switching" >expected
 	peer on:small send:"$(request "${good}A: $long\r\nB: $long\r\nC: $long\r\n")\x81\x05hello" fin run wsupgrade cat | cmp - expected
 	# One who takes nothing of it is not waited for.
-	run --separate-stderr peer on:small send:"$(request "$good")" ended run wsupgrade -t 300ms -H "A: $long" -H "B: $long" echo started
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer on:small send:"$(request "$good")" ended run wsupgrade -t 300ms -H "A: $long" -H "B: $long" echo started
 	[[ $stderr == 'wsupgrade: '*': write: '*'timed out' ]]
 	[[ $output != *started* ]]
 }
@@ -160,8 +157,7 @@ lacks_variable() {
 
 # served STATUS REQUEST-HEAD [OPTION...]: that is the answer, which is no refusal and is not logged.
 served() {
-	run --separate-stderr peer send:"$2" run wsupgrade "${@:3}" false
-	[ "$status" = 0 ]
+	run -0 --separate-stderr peer send:"$2" run wsupgrade "${@:3}" false
 	[[ $output == "HTTP/1.1 $1 "* ]]
 	[ "$stderr" = "" ]
 }
@@ -196,8 +192,7 @@ served() {
 	for method in POST get GETX options HEAD PUT CONNECT; do
 		local target=/
 		[ "$method" = CONNECT ] && target=h:1
-		run --separate-stderr peer send:"$(request "$good" "$method $target HTTP/1.1")" run wsupgrade false
-		[ "$status" = 1 ]
+		run -1 --separate-stderr peer send:"$(request "$good" "$method $target HTTP/1.1")" run wsupgrade false
 		[[ $output == "HTTP/1.1 405 "*$'\r\nAllow: GET, OPTIONS\r\n'* ]]
 	done
 }
@@ -367,28 +362,23 @@ served() {
 }
 
 @test "a head that is not whole in time is 408, however it dribbles in" {
-	run --separate-stderr peer send:'GET / HTTP/1.1\r\n' run wsupgrade -t 100ms false
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer send:'GET / HTTP/1.1\r\n' run wsupgrade -t 100ms false
 	whole_answer 408
 	[ "$stderr" = 'wsupgrade: client: 408 a request too slow' ]
-	run --separate-stderr peer on:pipes send:'GET / HTTP/1.1\r\n' run wsupgrade --timeout 100ms false
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer on:pipes send:'GET / HTTP/1.1\r\n' run wsupgrade --timeout 100ms false
 	whole_answer 408
 	# The limit is the whole head's: no byte extends it. What comes for longer ends, and that would be 400.
 	local over
 	for over in unix pipes; do
-		run --separate-stderr peer on:$over dribble:"$(printf %0100d 0)" fin run wsupgrade -t 300ms false
-		[ "$status" = 1 ]
+		run -1 --separate-stderr peer on:$over dribble:"$(printf %0100d 0)" fin run wsupgrade -t 300ms false
 		whole_answer 408
 	done
 }
 
 @test "a connection that asks nothing ends without a word, -v says it" {
-	run --separate-stderr peer fin run wsupgrade false
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer fin run wsupgrade false
 	[ "$output$stderr" = "" ]
-	run --separate-stderr peer run wsupgrade -t 50ms false
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer run wsupgrade -t 50ms false
 	[ "$output$stderr" = "" ]
 	run --separate-stderr peer fin run wsupgrade -v false
 	[ "$stderr" = 'wsupgrade: client: no request: end of file' ]
@@ -398,12 +388,10 @@ served() {
 }
 
 @test "a head cut off by EOF or a reset runs nothing" {
-	run --separate-stderr peer send:'GET / HTTP' fin run wsupgrade echo started
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer send:'GET / HTTP' fin run wsupgrade echo started
 	[[ $output != *started* ]]
 	[ "$stderr" = 'wsupgrade: client: 400 a request that ends in its head' ]
-	run --separate-stderr peer on:tcp send:'GET / HTTP' reset run wsupgrade echo started
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer on:tcp send:'GET / HTTP' reset run wsupgrade echo started
 	[[ $stderr == 'wsupgrade: '*': Connection reset by peer' ]]
 }
 
@@ -421,8 +409,7 @@ served() {
 	chmod +x may
 	accepted "$(request "${good}Cookie: user=me\r\n")" -a ./may
 	[ "$stderr" = talk ] # its stdout is stderr, its stdin empty
-	run --separate-stderr peer send:"$(request "$good")" run wsupgrade --authorize ./may echo started
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer send:"$(request "$good")" run wsupgrade --authorize ./may echo started
 	whole_answer 403
 	[ "${stderr_lines[1]}" = 'wsupgrade: client: 403 not let in' ]
 }
@@ -458,8 +445,7 @@ served() {
 }
 
 @test "-a: a program that is missing, killed or too slow is no yes" {
-	run --separate-stderr peer send:"$(request "$good")" run wsupgrade -a ./none echo started
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer send:"$(request "$good")" run wsupgrade -a ./none echo started
 	whole_answer 500
 	[ "${stderr_lines[0]}" = 'wsupgrade: ./none: No such file or directory' ]
 	printf '#!/bin/sh\nkill -9 $$\n' >may
@@ -513,8 +499,7 @@ served() {
 @test "HEAD gets the page's head alone" {
 	peer send:"$(request "$host" 'HEAD / HTTP/1.1')" run wsupgrade --console false >out
 	peer send:"$(request "$host")" run wsupgrade --console false | sed '/^\r$/q' | cmp - out
-	run --separate-stderr peer send:"$(request "$host" 'POST / HTTP/1.1')" run wsupgrade --console false
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer send:"$(request "$host" 'POST / HTTP/1.1')" run wsupgrade --console false
 	[[ $output == *$'\r\nAllow: GET, HEAD, OPTIONS\r\n'* ]]
 }
 
@@ -526,8 +511,7 @@ served() {
 	# shellcheck disable=SC2016 # expanded there
 	peer send:"$(request "$host")" run bash -c 'exec wsupgrade --page <(cat mine) false' >out
 	tail -c 300000 out | cmp - mine
-	run --separate-stderr peer send:"$(request "$host")" run wsupgrade --page missing false
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer send:"$(request "$host")" run wsupgrade --page missing false
 	whole_answer 500
 	[ "${stderr_lines[0]}" = 'wsupgrade: missing: No such file or directory' ]
 }
@@ -613,8 +597,7 @@ served() {
 	[[ $stderr != *c2VzYW1l* ]]
 	for head in "$(request "$host$secrets")" "$(request "$good${secrets}Origin: http://evil\r\n")" \
 		"$(request "$good${secrets}A : b\r\n")" "$(request "$good$secrets" 'GET / HTTP/2.0')"; do
-		run --separate-stderr peer send:"$head" run wsupgrade -v true
-		[ "$status" = 1 ]
+		run -1 --separate-stderr peer send:"$head" run wsupgrade -v true
 		[ -n "$stderr" ]
 		[[ $stderr$output != *c2VzYW1l* ]]
 	done
@@ -654,8 +637,7 @@ served() {
 	run -127 --separate-stderr peer send:"$(request "$good")" run wsupgrade no-such-program
 	whole_answer 500
 	[ "${stderr_lines[0]}" = 'wsupgrade: no-such-program: No such file or directory' ]
-	run --separate-stderr peer send:"$(request "$good")" run wsupgrade ./
-	[ "$status" = 126 ]
+	run -126 --separate-stderr peer send:"$(request "$good")" run wsupgrade ./
 	whole_answer 500
 }
 
@@ -707,8 +689,7 @@ served() {
 
 # used ARG...: wsupgrade with these arguments is wrong usage.
 used() {
-	run --separate-stderr wsupgrade "$@"
-	[ "$status" = 2 ]
+	run -2 --separate-stderr wsupgrade "$@"
 	[ "${#stderr_lines[@]}" = 1 ]
 	[[ $stderr == wsupgrade:* ]]
 	[ "$output" = "" ]
@@ -741,8 +722,7 @@ used() {
 }
 
 @test "--help names every option, --version the version" {
-	run wsupgrade --help
-	[ "$status" = 0 ]
+	run -0 wsupgrade --help
 	for name in verbose origin host protocol path authorize realm header timeout console page client; do
 		[[ $output == *"--$name"* ]]
 	done
@@ -758,8 +738,7 @@ answer='HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Up
 client_refuses() {
 	local text=$1
 	shift
-	run --separate-stderr peer client head send:"$text" fin run wsupgrade -c ws://h/x "$@" touch started
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer client head send:"$text" fin run wsupgrade -c ws://h/x "$@" touch started
 	[ "${#stderr_lines[@]}" = 1 ]
 	[[ $stderr == "wsupgrade: ws://h/x: "* ]]
 	[ ! -e started ]
@@ -792,8 +771,7 @@ client_refuses() {
 	peer client on:small head send:"${answer}A: $long\r\nB: $long\r\nC: $long\r\n\r\n\x81\x05hello" fin \
 		run wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
 	printf '\x81\x05hello' | cmp - got
-	run --separate-stderr peer client on:small ended run wsupgrade -t 300ms -H "A: $long" -H "B: $long" -c ws://h/ touch started
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer client on:small ended run wsupgrade -t 300ms -H "A: $long" -H "B: $long" -c ws://h/ touch started
 	[[ $stderr == 'wsupgrade: ws://h/: write: '*'timed out' ]]
 	[ ! -e started ]
 }
@@ -898,8 +876,7 @@ client_refuses() {
 @test "the client warns of a URL with another port than the connection's, if the host is the same or both are this machine" {
 	local url
 	for url in ws://localhost:9/ ws://127.0.0.1:9/ 'ws://[::1]:9/' ws://a.localhost:9/; do
-		run --separate-stderr peer client on:tcp head send:"$answer\r\n" run wsupgrade -c "$url" true
-		[ "$status" = 0 ]
+		run -0 --separate-stderr peer client on:tcp head send:"$answer\r\n" run wsupgrade -c "$url" true
 		[[ $stderr =~ ^"wsupgrade: $url: the connection is to port "[0-9]+$ ]]
 	done
 	for url in ws://localhost/ ws://h:9/ ws://127.h:9/; do
@@ -935,25 +912,20 @@ client_refuses() {
 
 @test "the client does not read a huge or slow answer for ever" {
 	head -c 20000 /dev/zero | tr '\0' a >line
-	run --separate-stderr peer client head send:'HTTP/1.1 101 x\r\nA: ' file:line run wsupgrade -c ws://h true
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer client head send:'HTTP/1.1 101 x\r\nA: ' file:line run wsupgrade -c ws://h true
 	[ "$stderr" = 'wsupgrade: ws://h: not an HTTP answer: the head is longer than 16 KiB' ]
-	run --separate-stderr peer client head send:'HTTP/1.1 101' run wsupgrade -t 100ms -c ws://h true
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer client head send:'HTTP/1.1 101' run wsupgrade -t 100ms -c ws://h true
 	[[ $stderr == 'wsupgrade: ws://h: no whole answer: '*'timed out' ]]
 	# Nor one that dribbles in: no byte extends the time. What comes for longer is 101 bytes.
-	run --separate-stderr peer client head dribble:"HTTP/1.1 101 $(printf %0100d 0)" fin run wsupgrade -t 300ms -c ws://h true
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer client head dribble:"HTTP/1.1 101 $(printf %0100d 0)" fin run wsupgrade -t 300ms -c ws://h true
 	[[ $stderr == 'wsupgrade: ws://h: no whole answer: '*'timed out' ]]
 }
 
 @test "a server that resets or goes while the client asks is told, and runs nothing" {
-	run --separate-stderr peer client on:tcp head send:'HTTP/1.1 101' reset run wsupgrade -c ws://h touch started
-	[ "$status" = 1 ]
+	run -1 --separate-stderr peer client on:tcp head send:'HTTP/1.1 101' reset run wsupgrade -c ws://h touch started
 	[ "$stderr" = 'wsupgrade: ws://h: no whole answer: Connection reset by peer' ]
 	for kind in pipes unix tcp; do
-		run --separate-stderr peer client on:$kind reset run wsupgrade -c ws://h touch started
-		[ "$status" = 1 ]
+		run -1 --separate-stderr peer client on:$kind reset run wsupgrade -c ws://h touch started
 		[[ $stderr =~ ^'wsupgrade: ws://h: '('write: Broken pipe'|'write: Connection reset by peer'|'no whole answer: ') ]]
 	done
 	[ ! -e started ]
@@ -981,8 +953,7 @@ client_refuses() {
 }
 
 @test "the client without a connection on 6 and 7 says where one comes from" {
-	run --separate-stderr bash -c 'exec 6<&- 7>&-; exec wsupgrade -c ws://h true'
-	[ "$status" = 2 ]
+	run -2 --separate-stderr bash -c 'exec 6<&- 7>&-; exec wsupgrade -c ws://h true'
 	[[ $stderr == *portscan-connect* ]]
 }
 
@@ -993,12 +964,10 @@ client_refuses() {
 }
 
 @test "closed standard descriptors are no way in for others" {
-	run --separate-stderr bash -c 'exec wsupgrade true <&-'
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c 'exec wsupgrade true <&-'
 	[[ $stderr == *'Bad file descriptor' ]]
 	printf '%b' "$(request "$good")" >in
-	run --separate-stderr bash -c 'exec wsupgrade true <in >&-'
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c 'exec wsupgrade true <in >&-'
 	[[ $stderr == *'write: Bad file descriptor' ]]
 	bash -c 'exec wsupgrade echo started <in >out 2>&-'
 	tail -n 1 out | grep -qx started
@@ -1007,8 +976,7 @@ client_refuses() {
 @test "an answer into a pipe that nobody reads fails, it does not kill" {
 	printf '%b' "$(request "$good")" >in
 	mkfifo pipe
-	run --separate-stderr bash -c 'exec 3<>pipe 4>pipe 3<&-; exec wsupgrade true <in >&4'
-	[ "$status" = 1 ]
+	run -1 --separate-stderr bash -c 'exec 3<>pipe 4>pipe 3<&-; exec wsupgrade true <in >&4'
 	[[ $stderr == *'write: Broken pipe' ]]
 }
 
@@ -1076,8 +1044,7 @@ ask_for() {
 	portscan-connect -q -p "$port" sh -c "exec $line" <<<'hello' >out
 	same out hello
 	echo wrong >known
-	run --separate-stderr portscan-connect -q -p "$port" sh -c "exec ${line/secret/known}"
-	[ "$status" = 1 ]
+	run -1 --separate-stderr portscan-connect -q -p "$port" sh -c "exec ${line/secret/known}"
 	[[ $stderr == *'HTTP/1.1 403 Forbidden (Forbidden: not let in)' ]]
 }
 

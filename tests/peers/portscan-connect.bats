@@ -26,8 +26,7 @@ tutorial() {
 
 @test "lockstep with the tutorial's server: one field, one answer, at once" {
 	tutorial
-	run --separate-stderr portscan-connect -l -p "$port" < <(printf 'hello\nworld\n\nnever sent\n')
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -l -p "$port" < <(printf 'hello\nworld\n\nnever sent\n')
 	[ "$output" = $'Received Echo from server from server\nReceived Echo from server from server' ]
 	[ "$stderr" = "Bound to $port" ]
 	await tutorial.out ' disconnected$'
@@ -45,8 +44,7 @@ tutorial() {
 
 @test "the scan finds the tutorial's server where it is" {
 	tutorial
-	run --separate-stderr portscan-connect -p "2-4,$port" <<<""
-	[ "$status" = 0 ]
+	run -0 --separate-stderr portscan-connect -p "2-4,$port" <<<""
 	[ "$stderr" = "Bound to $port" ]
 	[ "$output" = "Echo from server" ]
 }

@@ -51,8 +51,7 @@ client() {
 	await_that peer to:"$port" open
 	await_that children "$pid" wshub
 	pids+=("$(children "$pid" wshub)") # what inetd has started outlives it
-	run portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1 </dev/null
-	[ "$status" = 0 ]
+	run -0 portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1 </dev/null
 	[[ $output == +([0-9])" open 127.0.0.1 "* ]]
 }
 

@@ -43,8 +43,7 @@ browse() {
 	refusal() {
 		local expected=$1
 		shift
-		run curl -sS -w '\n%{http_code}' "$@"
-		[ "$status" = 0 ]
+		run -0 curl -sS -w '\n%{http_code}' "$@"
 		[ "${lines[-1]}" = "$expected" ]
 		[ "${#lines[@]}" = 2 ]
 	}
