@@ -610,7 +610,7 @@ misused() {
 	peer many:2000,x close:1000 until:close rest wait -- \
 		wsframe -w 50ms sh -c 'i=0; while read -r x; do i=$((i + 1)); [ $((i % 200)) = 0 ] && sleep 0.03; done; echo $i >count'
 	told 'close 1000' end 'exit 0'
-	holds count '2000\n'
+	await count '^2000$'
 }
 
 # unread END STATUS MODE STEP...: a program that reads nothing, and does not end either.

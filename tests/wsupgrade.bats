@@ -556,10 +556,10 @@ served() {
 	has_variable SERVER_PORT=81
 	REMOTE_ADDR=192.0.2.2 REMOTE_PORT=4712 environment "$(request "$good")"
 	has_variable REMOTE_ADDR=192.0.2.2
+	has_variable REMOTE_PORT=4712
 	# RFC 3875 has no scope.
 	TCPREMOTEIP=fe80::1%eth0 environment "$(request "$good")"
 	has_variable REMOTE_ADDR=fe80::1
-	has_variable REMOTE_PORT=4712
 	run peer on:tcp send:"$(request "$good")" run wsupgrade sh -c 'cat /proc/$$/environ >env'
 	has_variable REMOTE_ADDR=127.0.0.1
 	grep -qzE '^REMOTE_PORT=[0-9]+$' env
