@@ -615,7 +615,7 @@ misused() {
 
 # unread END STATUS MODE STEP...: a program that reads nothing, and does not end either.
 unread() {
-	peer "${@:4}" "$1" rest wait -- wsframe -k 200ms -w 50ms $3 sh -c 'trap "" TERM; while :; do sleep 1; done'
+	peer "${@:4}" "$1" until:close rest wait -- wsframe -k 200ms -w 50ms $3 sh -c 'trap "" TERM; while :; do sleep 1; done'
 	told 'close 1000' end "exit $2"
 }
 
@@ -668,6 +668,11 @@ unread() {
 
 @test "a reset is noticed even while the program does not read" {
 	peer -t push reset wait -- wsframe -w 100ms sleep 30
+	told pushed 'exit 1'
+}
+
+@test "a peer whose end stands behind more than the kernel takes is noticed by a Ping, while the program does not read" {
+	peer -t push drop wait -- wsframe -k 500ms -w 100ms sleep 30
 	told pushed 'exit 1'
 }
 
@@ -809,6 +814,18 @@ unread() {
 	peer -t wait -- wsframe -k 300ms sh -c 'while sleep 0.02; do echo x; done'
 	told 'exit 1'
 	said 'wsframe: peer: gone: nothing came, no answer to our Ping'
+}
+
+@test "a peer that floods and reads nothing of the answers is gone after twice -k, a slow one is not" {
+	for how in '' -t; do
+		# shellcheck disable=SC2086
+		peer $how push wait -- wsframe -k 200ms cat
+		told pushed 'exit 1'
+		said 'wsframe: peer: gone: it reads nothing'
+	done
+	peer push slow:5 get:150 drop wait -- wsframe -k 600ms cat
+	[ "$(grep -c '^text ' <<<"$output")" = 150 ]
+	[[ "$stderr" != *gone* ]]
 }
 
 @test "a peer that the program lets wait is not gone, and all that it said arrives" {

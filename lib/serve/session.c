@@ -460,6 +460,52 @@ timers_look(struct session *s)
 		timer_passed(s);
 }
 
+/* Nothing moves until the peer reads: the program's output waits for that, and the program is not
+ * waited for, since its next read may follow its next write. */
+static bool
+peer_is_stuck(const struct session *s)
+{
+	return has_program(s) && endpoint_pending(&s->peer_out) && !endpoint_readable(&s->prog.out);
+}
+
+/* Whether the peer has read since the last look. poll(2) reports room only if there is much of it. */
+static bool
+peer_has_read(struct session *s)
+{
+	s->peer_out.blocked = false;
+	return endpoint_flush(&s->peer_out) > 0 || progress_made(s->peer_out.fd, &s->progress);
+}
+
+/* A peer that is not read cannot answer. Each -k it gets a Ping all the same, because a host whose process has ended
+ * resets the connection then; its end may be behind data that is not read. It is gone if it is stuck at two looks. */
+static void
+unread_peer_look(struct session *s)
+{
+	bool unread = s->options->ping_ms != 0 && s->conn.state == WS_OPEN && !s->lost && !s->peer_in.hup_seen
+	    && !endpoint_readable(&s->peer_in);
+
+	if (!unread || s->unread_at == 0 || s->sent_at == s->now) {
+		s->unread_at = unread ? s->now : 0;
+		s->stuck_looks = 0;
+	}
+	if (!unread)
+		return;
+	schedule(s, s->unread_at + s->options->ping_ms);
+	if (!deadline_reached(s, s->unread_at + s->options->ping_ms))
+		return;
+	s->unread_at = s->now;
+	turn_again(s);
+	if (!endpoint_pending(&s->peer_out)) {
+		s->ping_waits = true;
+		(void)peer_controls_flush(s);
+	} else if (!peer_is_stuck(s) || peer_has_read(s)) {
+		s->stuck_looks = 0;
+	} else if (s->stuck_looks++ != 0) {
+		peer_gone(s, "gone: it reads nothing");
+		peer_act(s, ws_reset(&s->conn));
+	}
+}
+
 /* What was sent and heard since the last turn. */
 static void
 observe(struct session *s)
@@ -679,6 +725,7 @@ session_step(struct session *s, int64_t now)
 	observe(s);
 	flows_run(s);
 	timers_look(s);
+	unread_peer_look(s);
 	program_push(s);
 	interest_set(s);
 	return !finished(s);

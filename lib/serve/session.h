@@ -83,6 +83,8 @@ struct session {
 	int64_t timer_at;         /* of conn.timer */
 	int64_t answer_by;        /* the latest end of the wait for the answer to our Close */
 	int64_t message_at, sent_at, output_at, due_at, signal_at;
+	int64_t unread_at;        /* the peer is not read and gets nothing since then; 0: not so */
+	unsigned stuck_looks;     /* in which the peer had read nothing */
 	int64_t read_at;          /* the program's last read, or the peer's end if that is later */
 	uint64_t heard, sent, read, written, messages; /* how far each was at the last look */
 	uint64_t records_until;   /* bytes sent once the last record has left */
