@@ -270,6 +270,7 @@ void
 client_linger(struct hub *hub, struct client *c, struct deadlines *queue)
 {
 	c->stage = STAGE_LINGERING;
+	c->progress = 0;
 	block_drop(&c->message);
 	client_clock(hub, c, queue);
 	client_mark(hub, c);
@@ -295,6 +296,7 @@ client_close(struct hub *hub, struct client *c, struct message *close)
 	if (c->stage != STAGE_OPEN)
 		return;
 	c->stage = STAGE_CLOSING;
+	c->progress = 0;
 	client_clock(hub, c, &hub->closes);
 	if (!client_queue(hub, c, close))
 		client_linger(hub, c, &hub->closes);
@@ -343,7 +345,9 @@ client_has_room(struct hub *hub, const struct client *c, const struct message *m
 static struct deadlines *
 client_limit(struct hub *hub, const struct client *c)
 {
-	return c->shut ? &hub->lingers : c->id == 0 ? &hub->heads : &hub->closes;
+	if (c->id == 0)
+		return c->shut ? &hub->lingers : &hub->heads;
+	return c->shut ? &hub->drains : &hub->closes;
 }
 
 /* It has taken some of what waited: its time begins anew. */
@@ -371,7 +375,7 @@ client_flush(struct hub *hub, struct client *c)
 	if (lingers && c->out.first == NULL) {
 		c->shut = true;
 		(void)shutdown(c->watch.fd, SHUT_WR);
-		client_clock(hub, c, &hub->lingers);
+		client_clock(hub, c, client_limit(hub, c));
 	} else if (c->out.first != NULL && c->out.held != before) {
 		client_takes(hub, c);
 	}
@@ -433,8 +437,9 @@ client_late(struct loop *loop, struct deadline *deadline)
 {
 	struct hub *hub = hub_of(loop);
 	struct client *c = client_of(deadline);
+	bool first = c->progress == 0;
 
-	if (progress_made(c->watch.fd, &c->progress))
+	if (progress_made(c->watch.fd, &c->progress) || (first && c->progress != 0))
 		client_clock(hub, c, client_limit(hub, c));
 	else
 		client_end(hub, c);

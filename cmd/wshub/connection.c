@@ -68,13 +68,33 @@ chunk_take(struct hub *hub, struct client *c, const struct chunk *p)
 	block_drop(&c->message);
 }
 
+/* While the way out is blocked only the newest Pong waits (RFC 6455 section 5.5.3). */
 static void
 ping_answer(struct hub *hub, struct client *c, const struct chunk *p)
 {
 	unsigned char frame[FRAME_CONTROL_MAX];
+	bool blocked = (c->watch.wanted & EPOLLOUT) != 0;
+	struct message *pong;
 
-	if (c->stage == STAGE_OPEN)
-		(void)client_queue_once(hub, c, message_of(frame, frame_control(OPCODE_PONG, p->at, p->size, NULL, frame)));
+	if (c->stage != STAGE_OPEN)
+		return;
+	pong = message_of(frame, frame_control(OPCODE_PONG, p->at, p->size, NULL, frame));
+	if (pong == NULL)
+		return;
+	if (blocked)
+		(void)outbox_put_newest(&c->out, pong);
+	else
+		(void)client_queue(hub, c, pong);
+	message_release(pong);
+}
+
+/* The client breaks the protocol. Answers that the program has written already are sent. */
+static void
+failure_take(struct hub *hub, struct client *c, const struct reader_event *e)
+{
+	if (c->unanswered != 0)
+		program_read_all(hub);
+	client_fail(hub, c, e->code, e->why);
 }
 
 static size_t
@@ -89,7 +109,7 @@ frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
 		case READER_DATA: chunk_take(hub, c, &e.chunk); break;
 		case READER_PING: ping_answer(hub, c, &e.chunk); break;
 		case READER_CLOSE: close_take(hub, c, e.code, close_reason(&e)); break;
-		case READER_FAIL: client_fail(hub, c, e.code, e.why); break;
+		case READER_FAIL: failure_take(hub, c, &e); break;
 		default: break;
 		}
 	}
@@ -110,7 +130,7 @@ client_keep(struct hub *hub, struct client *c, const unsigned char *bytes, size_
 		memcpy(kept, bytes, n);
 	free(c->kept);
 	c->kept = kept;
-	c->kept_size = n;
+	c->kept_size = (uint32_t)n;
 }
 
 /* bytes are all that has come in and is not used. */
@@ -238,7 +258,7 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 	memcpy(c->peer, peer, strlen(peer) + 1);
 	if (hub->options.max_per_address != 0)
 		(void)address_limit_add(&hub->networks, network);
-	c->index = hub->count;
+	c->index = (uint32_t)hub->count;
 	hub->clients[hub->count++] = c;
 	client_clock(hub, c, &hub->heads);
 	if (hub->count == hub->options.max)

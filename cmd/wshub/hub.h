@@ -90,11 +90,11 @@ struct client {
 	uint64_t id; /* 0 before it is open */
 	struct member *rooms;
 	unsigned char *kept; /* came in and cannot be used yet: a part of a head or of a frame */
-	size_t kept_size;
+	uint32_t kept_size;
+	uint32_t index; /* in hub->clients */
 	struct buffer message; /* the part of a message that has come in, or its Close's reason */
 	struct client *next_dirty;
 	struct address_key network;
-	size_t index; /* in server.clients */
 	uint64_t progress; /* for progress_made(): how far it has come with what it was sent */
 	uint32_t unanswered; /* messages that it has said more than were said to its number */
 	unsigned char stage;
@@ -144,7 +144,7 @@ struct hub {
 	size_t undelivered; /* deliveries since the last flush */
 	size_t fan_share;   /* at most so much is read of a client in one go */
 	bool backpressure;       /* prog does not take what there is */
-	struct deadlines heads, pings, pongs, closes, lingers, ends;
+	struct deadlines heads, pings, pongs, closes, lingers, drains, ends;
 	/* Clients whose Close waits: for the program to read their messages, then the Close, */
 	struct deadlines unread_messages, unread_closes;
 	struct deadlines lasts;            /* then until all that prog has written is done */

@@ -292,6 +292,7 @@ descriptors_begin(struct hub *hub)
 static void
 server_begin(struct hub *hub)
 {
+	const int64_t close_ms = hub->options.close_ms;
 	size_t max = (size_t)hub->options.max;
 
 	hub->clients = calloc(max, sizeof(struct client *));
@@ -306,10 +307,12 @@ server_begin(struct hub *hub)
 	queue_begin(hub, &hub->heads, hub->options.admission.limit_ms, head_late);
 	queue_begin(hub, &hub->pings, hub->options.ping_ms, ping_due);
 	queue_begin(hub, &hub->pongs, hub->options.ping_ms, pong_late);
-	queue_begin(hub, &hub->closes, hub->options.close_ms, client_late);
+	queue_begin(hub, &hub->closes, close_ms, client_late);
 	queue_begin(hub, &hub->lingers, ADMISSION_LINGER_MS, client_late);
+	/* At most that for the memory of clients that are gone. */
+	queue_begin(hub, &hub->drains, close_ms < ADMISSION_LINGER_MS ? close_ms : ADMISSION_LINGER_MS, client_late);
 	deferred_closes_begin(hub);
-	queue_begin(hub, &hub->ends, hub->options.close_ms, end_due);
+	queue_begin(hub, &hub->ends, close_ms, end_due);
 	hub->acceptor.on_connection = client_accept;
 	hub->acceptor.listeners = &hub->listeners;
 	acceptor_begin(&hub->loop, &hub->acceptor);

@@ -69,9 +69,30 @@ outbox_put(struct outbox *outbox, struct message *message)
 	return true;
 }
 
-static void
-queue_node_drop(struct queue_node *queue_node)
+bool
+outbox_put_newest(struct outbox *outbox, struct message *message)
 {
+	struct queue_node *newest = outbox->newest;
+
+	if (newest == NULL || (newest == outbox->first && outbox->sent != 0)) {
+		bool put = outbox_put(outbox, message);
+
+		outbox->newest = put ? outbox->last : NULL;
+		return put;
+	}
+	outbox->held += cost(message) - cost(newest->message);
+	message_release(newest->message);
+	newest->message = message;
+	message->users++;
+	return true;
+}
+
+static void
+queue_node_drop(struct outbox *outbox, struct queue_node *queue_node)
+{
+	outbox->held -= cost(queue_node->message);
+	if (outbox->newest == queue_node)
+		outbox->newest = NULL;
 	message_release(queue_node->message);
 	if (spare_count == SPARE_MAX) {
 		free(queue_node);
@@ -88,9 +109,8 @@ first_drop(struct outbox *outbox)
 	struct queue_node *first = outbox->first;
 
 	outbox->first = first->next;
-	outbox->held -= cost(first->message);
 	outbox->sent = 0;
-	queue_node_drop(first);
+	queue_node_drop(outbox, first);
 }
 
 /* n bytes from the first on were sent. */
@@ -155,8 +175,7 @@ outbox_cut(struct outbox *outbox)
 	while (queue_node != NULL) {
 		struct queue_node *next = queue_node->next;
 
-		outbox->held -= cost(queue_node->message);
-		queue_node_drop(queue_node);
+		queue_node_drop(outbox, queue_node);
 		queue_node = next;
 	}
 	outbox->first = outbox->last = first;

@@ -28,12 +28,16 @@ struct queue_node;
 struct outbox {
 	struct queue_node *first;
 	struct queue_node *last;
+	struct queue_node *newest; /* of outbox_put_newest(), NULL if none is queued */
 	size_t sent; /* of the first message */
 	size_t held; /* bytes that wait, with what it costs to hold them */
 };
 
 /* The queue becomes a user too. False where there is no memory. */
 bool outbox_put(struct outbox *outbox, struct message *message);
+
+/* The same, but takes the place of the last message that was put so, if that has not begun to leave. */
+bool outbox_put_newest(struct outbox *outbox, struct message *message);
 
 /*
  * Sends as much as the socket takes now. last: our side is shut down when all is
