@@ -192,7 +192,7 @@ client_end(struct hub *hub, struct client *c)
 		address_limit_remove(&hub->networks, c->network);
 	hub->clients[c->index] = hub->clients[--hub->count];
 	hub->clients[c->index]->index = c->index;
-	if (hub->count + 1 == hub->options.max && !hub->shutdown.begun)
+	if (hub->count + 1 == hub->options.max && !shutdown_begun(hub))
 		acceptor_start(&hub->loop, &hub->acceptor);
 	acceptor_retry(&hub->loop, &hub->acceptor);
 	c->stage = STAGE_DEAD;

@@ -156,7 +156,7 @@ client_said_all(struct hub *hub, struct client *c, unsigned code, struct span re
 void
 close_take(struct hub *hub, struct client *c, unsigned code, struct span reason)
 {
-	if (c->stage == STAGE_OPEN && c->unanswered != 0 && hub->backend.pipes.in_open && !hub->shutdown.begun)
+	if (c->stage == STAGE_OPEN && c->unanswered != 0 && hub->backend.pipes.in_open && !shutdown_begun(hub))
 		deferred_close_begin(hub, c, code, reason);
 	else
 		client_said_all(hub, c, code, reason);

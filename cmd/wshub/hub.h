@@ -29,6 +29,7 @@
 #include "sys/ids.h"
 #include "sys/listen.h"
 #include "sys/loop.h"
+#include "sys/terminate.h"
 #include "ws/frame.h"
 #include "ws/handshake.h"
 #include "http/proxy.h"
@@ -115,10 +116,9 @@ enum {
 
 /* Shutdown state: cause and exit status. */
 struct shutdown {
-	bool begun, over;
+	struct terminate term; /* of the clients, and of the program's process group */
 	bool stopped;   /* by SIGTERM or SIGINT */
-	int signalled;  /* prog, the first time with SIGTERM, the second with SIGKILL */
-	bool asks_prog; /* its stdout ended first: its own status is what it comes to, if it comes in time */
+	bool asks_prog; /* the program's stdout ended first: its own exit status counts, if it comes in time */
 	int status;
 };
 
@@ -156,6 +156,12 @@ struct hub {
 	struct http_request request; /* that is looked at; all zero where none was whole */
 	char scratch[2 * HTTP_HEAD_MAX];
 };
+
+static inline bool
+shutdown_begun(const struct hub *hub)
+{
+	return hub->shutdown.term.step != TERM_NONE;
+}
 
 struct client_name {
 	char text[ADDRESS_TEXT_SIZE];

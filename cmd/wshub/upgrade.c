@@ -76,7 +76,7 @@ client_open(struct hub *hub, struct client *c, const struct handshake *d)
 	if (hub->options.verbose)
 		log_info("Connected by %s (%llu, %zu of %llu)", client_name(c).text, (unsigned long long)c->id, hub->count,
 		    (unsigned long long)hub->options.max);
-	if (hub->shutdown.begun)
+	if (shutdown_begun(hub))
 		client_close_once(hub, c, message_close(CLOSE_GOING_AWAY, "")); /* its request was under way at SIGTERM */
 }
 

@@ -78,7 +78,7 @@ program_flush(struct hub *hub)
 
 	backend_write(&hub->backend);
 	pipes_settle(p);
-	if (hub->shutdown.begun && buffer_held(&p->to) == 0)
+	if (shutdown_begun(hub) && buffer_held(&p->to) == 0)
 		backend_close_in(&hub->backend);
 	if (p->in_open)
 		watch_want(&hub->loop, &p->in, buffer_held(&p->to) != 0 ? EPOLLOUT : 0);
@@ -94,20 +94,29 @@ program_flush(struct hub *hub)
 	}
 }
 
+/* The next step of the end, and its grace period. Returns the signal for the program, or 0. */
+static int
+end_step(struct hub *hub, enum term_step step)
+{
+	deadline_drop(&hub->end);
+	deadline_set(&hub->loop, &hub->ends, &hub->end);
+	return terminate_step(&hub->shutdown.term, step, hub->loop.now, hub->options.close_ms);
+}
+
 /* Everybody is told to go. */
 static void
 all_close(struct hub *hub, unsigned code, int status)
 {
 	struct message *close;
 
-	if (hub->shutdown.begun)
+	if (shutdown_begun(hub))
 		return;
 	if (hub->backend.malformed) {
 		code = CLOSE_INTERNAL_ERROR;
 		status = STATUS_FAILED;
 	}
 	close = message_close(code, "");
-	hub->shutdown.begun = true;
+	(void)end_step(hub, TERM_ASKED);
 	hub->shutdown.status = status;
 	notify_send("STOPPING=1");
 	if (hub->shutdown.stopped)
@@ -124,35 +133,31 @@ all_close(struct hub *hub, unsigned code, int status)
 	}
 	if (close != NULL)
 		message_release(close);
-	deadline_drop(&hub->end);
-	deadline_set(&hub->loop, &hub->ends, &hub->end);
 }
 
-/* Who is still here has had its time: clients go, and prog, with all its group, by force. */
+/* The grace period of the step before is over: clients go, and the program gets a signal. */
 static void
-all_end(struct hub *hub, int number)
+all_end(struct hub *hub, enum term_step step)
 {
+	int number;
+
 	for (size_t i = hub->count; i-- > 0;)
 		client_end(hub, hub->clients[i]);
 	backend_close_in(&hub->backend);
-	hub->shutdown.over = hub->backend.pid == 0 || hub->shutdown.signalled == 2;
-	if (hub->shutdown.over)
-		return;
-	hub->shutdown.signalled = number == SIGKILL ? 2 : 1;
-	child_signal(hub->backend.pid, number);
-	deadline_drop(&hub->end);
-	deadline_set(&hub->loop, &hub->ends, &hub->end);
+	number = end_step(hub, hub->backend.pid == 0 || hub->shutdown.term.step == TERM_SIGKILL ? TERM_OVER : step);
+	if (number != 0)
+		child_signal(hub->backend.pid, number);
 }
 
-/* Either prog's status did not come in time, or somebody has not gone. */
+/* Either the program's status did not come in time, or a client or the program has not gone. */
 static void
 end_due(struct loop *loop, struct deadline *deadline)
 {
 	struct hub *hub = hub_of(loop);
 
 	(void)deadline;
-	if (hub->shutdown.begun) {
-		all_end(hub, hub->shutdown.signalled == 0 ? SIGTERM : SIGKILL);
+	if (shutdown_begun(hub)) {
+		all_end(hub, hub->shutdown.term.step + 1);
 		return;
 	}
 	hub->shutdown.asks_prog = true;
@@ -178,23 +183,12 @@ program_out_ready(struct loop *loop, struct watch *watch, uint32_t events)
 		return;
 	if (program_read(hub, clock_ms() + LOOP_TURN_MS) || hub->backend.pipes.out_open)
 		return;
-	if (hub->backend.malformed || hub->shutdown.begun)
+	if (hub->backend.malformed || shutdown_begun(hub))
 		return;
 	if (hub->backend.pid == 0)
 		all_close(hub, program_code(hub), backend_status(&hub->backend));
 	else
 		deadline_set(loop, &hub->ends, &hub->end);
-}
-
-/* That it died of our signal says nothing of it. */
-static int
-program_result(struct hub *hub)
-{
-	int status = backend_status(&hub->backend);
-	bool ours = hub->shutdown.signalled != 0
-	    && (status == STATUS_SIGNAL + SIGTERM || status == STATUS_SIGNAL + SIGKILL);
-
-	return ours ? STATUS_OK : status;
 }
 
 static void
@@ -206,7 +200,7 @@ program_ended(struct hub *hub, int status)
 	program_out_close(hub);
 	backend_close_in(&hub->backend);
 	if (hub->shutdown.asks_prog)
-		hub->shutdown.status = program_result(hub);
+		hub->shutdown.status = terminate_status(&hub->shutdown.term, status);
 	all_close(hub, program_code(hub), backend_status(&hub->backend));
 }
 
@@ -232,7 +226,7 @@ static void
 stop(struct hub *hub)
 {
 	if (hub->shutdown.stopped) {
-		all_end(hub, SIGKILL);
+		all_end(hub, TERM_SIGKILL);
 		return;
 	}
 	hub->shutdown.stopped = true;
@@ -334,7 +328,7 @@ sandbox_begin(struct hub *hub)
 static bool
 finished(const struct hub *hub)
 {
-	return hub->shutdown.over || (hub->shutdown.begun && hub->count == 0 && hub->backend.pid == 0);
+	return hub->shutdown.term.step == TERM_OVER || (shutdown_begun(hub) && hub->count == 0 && hub->backend.pid == 0);
 }
 
 /* After the events and deadlines of a turn, whatever they changed. */
