@@ -18,7 +18,7 @@
 #include "sys/timed_io.h"
 #include "sys/ucspi.h"
 
-enum { LIMIT_DEFAULT_MS = 5000, LIMIT_MAX_MS = 24 * 60 * 60 * 1000, CHUNK = 256, FEW = 64 };
+enum { LIMIT_DEFAULT_MS = 5000, LIMIT_MAX_MS = 24 * 60 * 60 * 1000, CHUNK = 256, FEW = 256 };
 
 static const struct option_row rows[] = {
 	{'v', "verbose", NULL, "log the client, and connections that send nothing"},
