@@ -828,6 +828,18 @@ within() {
 	within VmHWM 12000
 }
 
+@test "browsers that do not read a page share it: it is in memory once" {
+	not_sanitized
+	head -c 6000000 /dev/zero >"$BATS_TEST_TMPDIR/page"
+	serve wshub --page "$BATS_TEST_TMPDIR/page" --fan-out
+	server=$pid
+	for n in $(seq 12); do
+		start "get$n" peer -v room:4096 to:"$port" open 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' recv hold
+	done
+	for n in $(seq 12); do await "$BATS_TEST_TMPDIR/get$n.out" '^recv HTTP/1.1 200 '; done
+	within VmRSS 20000
+}
+
 @test "after a message of 16 MB its memory goes back, though the client stays" {
 	not_sanitized
 	serve wshub -M 16M -q 16M grep --line-buffered '^[0-9]* text '
