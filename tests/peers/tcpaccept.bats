@@ -171,21 +171,6 @@ listening() {
 	await_that gone "$second"
 }
 
-@test "start-stop-daemon finds the program at the end of the chain, as fittings(7) has it" {
-	needs start-stop-daemon
-	# Files of its own, for others run the same programs.
-	cp "$BIN/tcpaccept" "$BIN/portscan-bind" .
-	printf '#!/bin/sh\necho hello\n' >app
-	chmod +x app
-	sed -n '/^start-stop-daemon --/p; /^\t--startas/p' "$BATS_TEST_DIRNAME/../../man/fittings.7" |
-		sed "s|/usr/local/bin|$PWD|g; s|--background|& --output $PWD/err|; s/-p 8080/-p 0/; s/\\\\e/\\\\/" >lines
-	run -0 sh -c "$(sed '$d' lines)"
-	await err '^Bound to '
-	port=$(sed -n 's/^Bound to //p' err)
-	greeted
-	run -0 sh -c "$(sed '$!d' lines) --retry TERM/20"
-}
-
 @test "interrupted waits are begun again" {
 	needs_strace
 	serve_injected "ppoll:error=EINTR:when=1..40" echo hello
