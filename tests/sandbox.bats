@@ -173,6 +173,10 @@ stopped() {
 	under_filter portscan-bind -p 0 tcpaccept wsupgrade --page /etc/passwd wsframe cat
 	[ "$(echo hello | strace -f -qq -o calls.client filtered portscan-connect -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1)" = hello ]
 	stopped
+	under_filter portscan-bind -p 0 tcpaccept proxyhead wsupgrade --console -a true wsframe cat
+	printf 'PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n' |
+		portscan-connect -q -p "$port" | grep -q ' 200 OK'
+	stopped
 	under_filter portscan-bind -p 0 wshub sh -c 'read -r line; printf "1 text %s\n" "$line"; cat'
 	echo hello | portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1 >/dev/null
 	stopped
