@@ -536,7 +536,7 @@ misused() {
 @test "EOF of its stdout: its status is waited for, up to -w; none is 1000" {
 	peer get close:1011 rest wait -- wsframe -w 20s sh -c 'exec >&-; sleep 0.1; exit 3'
 	told 'close 1011' end 'exit 3'
-	peer get close:1000 rest wait -- wsframe -w 100ms sh -c 'exec >&-; trap "" TERM; sleep 30 & wait; wait'
+	peer get close:1000 rest wait -- wsframe -w 400ms sh -c 'exec >&-; trap "" TERM; sleep 30 & wait; wait'
 	told 'close 1000' end 'exit 0'
 }
 
