@@ -1,0 +1,108 @@
+#include "serve/outbox.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "unit.h"
+
+enum { LARGE = 4 << 20 }; /* more than a socket takes */
+
+static struct outbox outbox;
+static int ours, theirs;
+
+BEFORE_ALL
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static void
+begin(void)
+{
+	int pair[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+	ours = pair[0];
+	theirs = pair[1];
+}
+
+static void
+end(void)
+{
+	outbox_clear(&outbox);
+	CHECK(outbox.held == 0 && outbox.first == NULL && outbox.newest == NULL);
+	(void)close(ours);
+	(void)close(theirs);
+}
+
+static void
+put(bool (*how)(struct outbox *, struct message *), char byte, size_t n)
+{
+	struct message *message = message_new(n);
+
+	CHECK(message != NULL);
+	memset(message->bytes, byte, n);
+	CHECK(how(&outbox, message));
+	message_release(message);
+}
+
+/* Whether all that is sent is a head of n bytes and this end. */
+static bool
+sent(size_t n, const char *text)
+{
+	static char bytes[LARGE + 16];
+	size_t got = 0, size = strlen(text);
+
+	do {
+		ssize_t some;
+
+		CHECK(outbox_send(&outbox, ours, false) == 0);
+		some = recv(theirs, bytes + got, sizeof bytes - got, 0);
+		if (some <= 0)
+			break;
+		got += (size_t)some;
+	} while (true);
+	return got == n + size && memcmp(bytes + n, text, size) == 0;
+}
+
+TEST(the_newest_takes_the_place_of_the_one_before)
+{
+	size_t held;
+
+	begin();
+	put(outbox_put, 'x', LARGE);
+	CHECK(outbox_send(&outbox, ours, false) == 0 && outbox.first != NULL);
+	put(outbox_put_newest, 'a', 1);
+	put(outbox_put, '-', 1);
+	held = outbox.held;
+	put(outbox_put_newest, 'b', 1);
+	put(outbox_put_newest, 'c', 2);
+	put(outbox_put_newest, 'd', 1);
+	CHECK(outbox.held == held);
+	CHECK(sent(LARGE, "d-"));
+	put(outbox_put_newest, 'e', 1);
+	CHECK(sent(0, "e"));
+	end();
+}
+
+TEST(one_that_has_begun_to_leave_is_sent_whole)
+{
+	begin();
+	put(outbox_put_newest, 'x', LARGE);
+	CHECK(outbox_send(&outbox, ours, false) == 0 && outbox.sent != 0);
+	put(outbox_put_newest, 'a', 1);
+	put(outbox_put_newest, 'b', 1);
+	CHECK(sent(LARGE, "b"));
+	end();
+}
+
+TEST(after_a_cut_none_is_queued)
+{
+	begin();
+	put(outbox_put, 'x', LARGE);
+	CHECK(outbox_send(&outbox, ours, false) == 0);
+	put(outbox_put_newest, 'a', 1);
+	outbox_cut(&outbox);
+	put(outbox_put_newest, 'b', 1);
+	CHECK(sent(LARGE, "b"));
+	end();
+}
