@@ -16,7 +16,7 @@ RESOLVERS := portscan-connect
 LIB := $(wildcard lib/base/*.c lib/sys/*.c lib/http/*.c lib/ws/*.c lib/csv/*.c lib/serve/*.c)
 # A program is cmd/NAME.c, or all of cmd/NAME/.
 PROGRAMS := $(sort $(basename $(notdir $(filter-out %.h,$(wildcard cmd/*)))))
-sources_of = $(basename $(or $(wildcard cmd/$1/*.c),cmd/$1.c))
+sources_of = $(basename $(or $(wildcard $1/$2/*.c),$1/$2.c))
 
 WARN := -std=c11 -Wall -Wextra -Wpedantic -Wformat=2 -Wconversion -Wsign-conversion -Wshadow -Wvla -Wundef \
 	-Wnull-dereference -Wstrict-prototypes -Wmissing-prototypes -Wimplicit-fallthrough \
@@ -87,7 +87,7 @@ $1: $(2:%=$(B)/$3/%.o) $(B)/$3/fittings.a $(B)/libc
 endef
 libc_of = $(if $(filter $(RESOLVERS),$1),$(RESOLVER_LIBC),$(LIBC))
 $(foreach libc,$(LIBCS),$(eval $(call objects,$(libc))))
-$(foreach p,$(PROGRAMS),$(eval $(call program,$(B)/bin/$p,$(call sources_of,$p),$(call libc_of,$p))))
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(B)/bin/$p,$(call sources_of,cmd,$p),$(call libc_of,$p))))
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 # The assembler's .incbin tells the compiler nothing.
 $(foreach libc,$(LIBCS),$(B)/$(libc)/lib/ws/console.o): lib/ws/console.html

@@ -1,5 +1,5 @@
 # The WebSocket server and client as a peer sees them that shares no code with
-# them: tests/tools/wsprobe.c has the cases and says what is right.
+# them: tests/tools/wsprobe has the cases and says what is right.
 load helper
 
 # Thousands of processes: sanitized ones look for leaks in the other tests.

@@ -2,28 +2,7 @@
 #ifndef FITTINGS_WSPROBE_HTTP_H
 #define FITTINGS_WSPROBE_HTTP_H
 
-/*
- * Within what is sent, {HOST} is the server's host and port, {ACCEPT} the right
- * answer to the client's key, {NUL} a zero byte, {TEXT*N} N times TEXT, and
- * {PAD=N} as many letters as make the whole N bytes long.
- */
-#define GET "GET / HTTP/1.1\r\n"
-#define HOST "Host: {HOST}\r\n"
-#define UPGRADE "Upgrade: websocket\r\n"
-#define CONNECTION "Connection: Upgrade\r\n"
-#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-#define VERSION "Sec-WebSocket-Version: 13\r\n"
-#define END "\r\n"
-#define FIELDS HOST UPGRADE CONNECTION KEY VERSION
-#define ORIGIN(origin) GET FIELDS "Origin: " origin "\r\n" END
-
-struct request_case {
-	const char *group;
-	const char *name;
-	const char *send;
-	const char *status; /* those that are right; - is an end without an answer, * is either */
-	const char *field;  /* one that must be in the answer, NULL for none */
-};
+#include "wsprobe.h"
 
 static const struct request_case requests[] = {
 	{"handshake", "The RFC's sample request is accepted",
@@ -114,28 +93,18 @@ static const struct request_case requests[] = {
 
 	{"handshake", "A request without Host is refused", GET UPGRADE CONNECTION KEY VERSION END, "400", NULL},
 	{"handshake", "Two Hosts are refused", GET FIELDS "Host: {HOST}\r\n" END, "400", NULL},
-	{"handshake", "A Host with userinfo is refused",
-		GET "Host: me@{HOST}\r\n" UPGRADE CONNECTION KEY VERSION END, "400", NULL},
-	{"handshake", "A Host with a blank is refused",
-		GET "Host: local host\r\n" UPGRADE CONNECTION KEY VERSION END, "400", NULL},
-	{"handshake", "A Host with a slash is refused",
-		GET "Host: localhost/x\r\n" UPGRADE CONNECTION KEY VERSION END, "400", NULL},
-	{"handshake", "A Host with a port of letters is refused",
-		GET "Host: localhost:http\r\n" UPGRADE CONNECTION KEY VERSION END, "400", NULL},
-	{"handshake", "A Host that lists two names is refused",
-		GET "Host: a.example, b.example\r\n" UPGRADE CONNECTION KEY VERSION END, "400", NULL},
-	{"handshake", "An IPv6 address is a Host",
-		GET "Host: [::1]:9000\r\n" UPGRADE CONNECTION KEY VERSION END, "101", NULL},
-	{"handshake", "An IPv6 address without its bracket is refused",
-		GET "Host: [::1\r\n" UPGRADE CONNECTION KEY VERSION END, "400", NULL},
-	{"handshake", "An IPv6 address without its bracket before a port is refused",
-		GET "Host: [::1:9000\r\n" UPGRADE CONNECTION KEY VERSION END, "400", NULL},
-	{"handshake", "A Host with a sign that no name has is refused",
-		GET "Host: a^b\r\n" UPGRADE CONNECTION KEY VERSION END, "400", NULL},
+	{"handshake", "A Host with userinfo is refused", HOSTED("me@{HOST}"), "400", NULL},
+	{"handshake", "A Host with a blank is refused", HOSTED("local host"), "400", NULL},
+	{"handshake", "A Host with a slash is refused", HOSTED("localhost/x"), "400", NULL},
+	{"handshake", "A Host with a port of letters is refused", HOSTED("localhost:http"), "400", NULL},
+	{"handshake", "A Host that lists two names is refused", HOSTED("a.example, b.example"), "400", NULL},
+	{"handshake", "An IPv6 address is a Host", HOSTED("[::1]:9000"), "101", NULL},
+	{"handshake", "An IPv6 address without its bracket is refused", HOSTED("[::1"), "400", NULL},
+	{"handshake", "An IPv6 address without its bracket before a port is refused", HOSTED("[::1:9000"), "400", NULL},
+	{"handshake", "A Host with a sign that no name has is refused", HOSTED("a^b"), "400", NULL},
 
 	{"handshake", "A plain GET is told to upgrade", GET HOST END, "426", "Upgrade: websocket"},
-	{"handshake", "A GET without Upgrade is told to upgrade",
-		GET HOST CONNECTION KEY VERSION END, "426|400", NULL},
+	{"handshake", "A GET without Upgrade is told to upgrade", GET HOST CONNECTION KEY VERSION END, "426|400", NULL},
 	{"handshake", "A GET without Connection is refused", GET HOST UPGRADE KEY VERSION END, "426|400", NULL},
 	{"handshake", "A Connection without the token is refused",
 		GET HOST UPGRADE "Connection: keep-alive\r\n" KEY VERSION END, "426|400", NULL},
@@ -148,46 +117,28 @@ static const struct request_case requests[] = {
 	{"handshake", "websocket/13 is not the token websocket",
 		GET HOST "Upgrade: websocket/13\r\n" CONNECTION KEY VERSION END, "101|426|400", NULL},
 	{"handshake", "A request without key is refused", GET HOST UPGRADE CONNECTION VERSION END, "400", NULL},
-	{"handshake", "An empty key is refused",
-		GET HOST UPGRADE CONNECTION "Sec-WebSocket-Key:\r\n" VERSION END, "400", NULL},
+	{"handshake", "An empty key is refused", KEYED(""), "400", NULL},
 	{"handshake", "Two keys are refused", GET FIELDS KEY END, "400", NULL},
-	{"handshake", "Two keys on one line are refused", GET HOST UPGRADE CONNECTION
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==\r\n" VERSION END, "400", NULL},
-	{"handshake", "A key of 15 bytes is refused", GET HOST UPGRADE CONNECTION
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j\r\n" VERSION END, "400", NULL},
-	{"handshake", "A key of 17 bytes is refused", GET HOST UPGRADE CONNECTION
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZWU=\r\n" VERSION END, "400", NULL},
-	{"handshake", "A key without padding is refused", GET HOST UPGRADE CONNECTION
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n" VERSION END, "400", NULL},
-	{"handshake", "A key with one = is refused", GET HOST UPGRADE CONNECTION
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=\r\n" VERSION END, "400", NULL},
-	{"handshake", "A key with a blank is refused", GET HOST UPGRADE CONNECTION
-		"Sec-WebSocket-Key: dGhlIHNhbXBs ZSBub25jZ==\r\n" VERSION END, "400", NULL},
-	{"handshake", "A key in the alphabet for URLs is refused", GET HOST UPGRADE CONNECTION
-		"Sec-WebSocket-Key: dGhl-HNhbXBsZSBub_5jZQ==\r\n" VERSION END, "400", NULL},
-	{"handshake", "A key with = in the middle is refused", GET HOST UPGRADE CONNECTION
-		"Sec-WebSocket-Key: dGhlIHNh==BsZSBub25jZQ==\r\n" VERSION END, "400", NULL},
-	{"handshake", "A key of 1000 characters is refused", GET HOST UPGRADE CONNECTION
-		"Sec-WebSocket-Key: {A*1000}\r\n" VERSION END, "400", NULL},
+	{"handshake", "Two keys on one line are refused", KEYED(" dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ=="), "400", NULL},
+	{"handshake", "A key of 15 bytes is refused", KEYED(" dGhlIHNhbXBsZSBub25j"), "400", NULL},
+	{"handshake", "A key of 17 bytes is refused", KEYED(" dGhlIHNhbXBsZSBub25jZWU="), "400", NULL},
+	{"handshake", "A key without padding is refused", KEYED(" dGhlIHNhbXBsZSBub25jZQ"), "400", NULL},
+	{"handshake", "A key with one = is refused", KEYED(" dGhlIHNhbXBsZSBub25jZQ="), "400", NULL},
+	{"handshake", "A key with a blank is refused", KEYED(" dGhlIHNhbXBs ZSBub25jZ=="), "400", NULL},
+	{"handshake", "A key in the alphabet for URLs is refused", KEYED(" dGhl-HNhbXBsZSBub_5jZQ=="), "400", NULL},
+	{"handshake", "A key with = in the middle is refused", KEYED(" dGhlIHNh==BsZSBub25jZQ=="), "400", NULL},
+	{"handshake", "A key of 1000 characters is refused", KEYED(" {A*1000}"), "400", NULL},
 	{"handshake", "A missing version is told which one is spoken",
 		GET HOST UPGRADE CONNECTION KEY END, "426|400", "Sec-WebSocket-Version: 13"},
-	{"handshake", "Version 8 is told which one is spoken", GET HOST UPGRADE CONNECTION KEY
-		"Sec-WebSocket-Version: 8\r\n" END, "426", "Sec-WebSocket-Version: 13"},
-	{"handshake", "Version 14 is told which one is spoken", GET HOST UPGRADE CONNECTION KEY
-		"Sec-WebSocket-Version: 14\r\n" END, "426", "Sec-WebSocket-Version: 13"},
-	{"handshake", "Version 0 is told which one is spoken", GET HOST UPGRADE CONNECTION KEY
-		"Sec-WebSocket-Version: 0\r\n" END, "426", "Sec-WebSocket-Version: 13"},
-	{"handshake", "Version 13x is refused", GET HOST UPGRADE CONNECTION KEY
-		"Sec-WebSocket-Version: 13x\r\n" END, "426|400", NULL},
-	{"handshake", "Version 4294967309 is not 13", GET HOST UPGRADE CONNECTION KEY
-		"Sec-WebSocket-Version: 4294967309\r\n" END, "426|400", NULL},
-	{"handshake", "Version 013 is refused", GET HOST UPGRADE CONNECTION KEY
-		"Sec-WebSocket-Version: 013\r\n" END, "426|400", NULL},
-	{"handshake", "Version +13 is refused", GET HOST UPGRADE CONNECTION KEY
-		"Sec-WebSocket-Version: +13\r\n" END, "426|400", NULL},
+	{"handshake", "Version 8 is told which one is spoken", VERSIONED("8"), "426", "Sec-WebSocket-Version: 13"},
+	{"handshake", "Version 14 is told which one is spoken", VERSIONED("14"), "426", "Sec-WebSocket-Version: 13"},
+	{"handshake", "Version 0 is told which one is spoken", VERSIONED("0"), "426", "Sec-WebSocket-Version: 13"},
+	{"handshake", "Version 13x is refused", VERSIONED("13x"), "426|400", NULL},
+	{"handshake", "Version 4294967309 is not 13", VERSIONED("4294967309"), "426|400", NULL},
+	{"handshake", "Version 013 is refused", VERSIONED("013"), "426|400", NULL},
+	{"handshake", "Version +13 is refused", VERSIONED("+13"), "426|400", NULL},
 	{"handshake", "Two versions are refused", GET FIELDS VERSION END, "426|400", NULL},
-	{"handshake", "Versions 8, 13 on one line are refused", GET HOST UPGRADE CONNECTION KEY
-		"Sec-WebSocket-Version: 8, 13\r\n" END, "426|400", NULL},
+	{"handshake", "Versions 8, 13 on one line are refused", VERSIONED("8, 13"), "426|400", NULL},
 
 	{"handshake", "Content-Length: 5 is refused", GET FIELDS "Content-Length: 5\r\n" END "hello", "400", NULL},
 	{"handshake", "Content-Length: 5, 6 is refused", GET FIELDS "Content-Length: 5, 6\r\n" END, "400", NULL},
@@ -270,28 +221,15 @@ static const struct request_case requests[] = {
 		GET FIELDS "Origin: http://{HOST}\r\nOrigin: http://{HOST}\r\n" END, "403|400", NULL},
 
 	/* For a server that serves `localhost` alone (--host localhost). */
-	{"hosts", "A Host on the list is served",
-		GET "Host: localhost:9000\r\n" UPGRADE CONNECTION KEY VERSION END, "101", NULL},
-	{"hosts", "A Host on the list is served in any case",
-		GET "Host: LOCALHOST\r\n" UPGRADE CONNECTION KEY VERSION END, "101", NULL},
+	{"hosts", "A Host on the list is served", HOSTED("localhost:9000"), "101", NULL},
+	{"hosts", "A Host on the list is served in any case", HOSTED("LOCALHOST"), "101", NULL},
 	{"hosts", "A rebound name is refused though its origin matches",
 		GET "Host: evil.example\r\n" UPGRADE CONNECTION KEY VERSION "Origin: http://evil.example\r\n" END, "403", NULL},
-	{"hosts", "The address is refused where only the name is listed",
-		GET "Host: 127.0.0.1\r\n" UPGRADE CONNECTION KEY VERSION END, "403", NULL},
-	{"hosts", "A Host that begins with a listed one is refused",
-		GET "Host: localhost.evil.example\r\n" UPGRADE CONNECTION KEY VERSION END, "403", NULL},
+	{"hosts", "The address is refused where only the name is listed", HOSTED("127.0.0.1"), "403", NULL},
+	{"hosts", "A Host that begins with a listed one is refused", HOSTED("localhost.evil.example"), "403", NULL},
 	{"hosts", "An absolute target names the host, whatever Host says",
 		"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n" UPGRADE CONNECTION KEY VERSION END, "403|400", NULL},
 };
-
-struct answer_case {
-	const char *name;
-	const char *send;
-	bool good;
-};
-
-#define SWITCHING "HTTP/1.1 101 Switching Protocols\r\n"
-#define ACCEPT "Sec-WebSocket-Accept: {ACCEPT}\r\n"
 
 static const struct answer_case answers[] = {
 	{"A right answer is taken", SWITCHING UPGRADE CONNECTION ACCEPT END, true},
@@ -338,8 +276,7 @@ static const struct answer_case answers[] = {
 		SWITCHING UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Protocol: chat\r\n" END, false},
 	{"A head that never ends fails when it is too large", SWITCHING UPGRADE CONNECTION ACCEPT "X: {x*17000}", false},
 	{"A hundred thousand fields fail", SWITCHING UPGRADE CONNECTION ACCEPT "{X: y\r\n*100000}" END, false},
-	{"An answer of bare LFs fails or is taken, not waited for",
-		"HTTP/1.1 403 Forbidden\nContent-Length: 0\n\n", false},
+	{"An answer of bare LFs fails or is taken, not waited for", "HTTP/1.1 403 Forbidden\nContent-Length: 0\n\n", false},
 	{"A NUL in the answer fails", SWITCHING UPGRADE CONNECTION ACCEPT "X: a{NUL}b\r\n" END, false},
 	{"A bare CR in the answer fails", SWITCHING UPGRADE CONNECTION ACCEPT "X: a\rb\r\n" END, false},
 	{"A folded line of the answer fails", SWITCHING UPGRADE CONNECTION ACCEPT "X: a\r\n b\r\n" END, false},

@@ -1,0 +1,244 @@
+/* Frames out, as a script asks for them, and frames in, strictly. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "wsprobe.h"
+
+static unsigned
+hex_value(char c)
+{
+	return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
+}
+
+/* One part: letters and %HH, perhaps *N behind them. */
+static void
+put_part(struct bytes *out, const char *part, size_t n)
+{
+	size_t from = out->size, i = 0;
+
+	for (; i < n && part[i] != '*'; i++) {
+		if (part[i] == '%') {
+			bytes_byte(out, hex_value(part[i + 1]) << 4 | hex_value(part[i + 2]));
+			i += 2;
+		} else {
+			bytes_byte(out, (unsigned char)part[i]);
+		}
+	}
+	if (i == n)
+		return;
+	size_t each = out->size - from, times = strtoul(part + i + 1, NULL, 10);
+
+	bytes_more(out, each * (times - 1));
+	for (size_t k = each; k < each * times; k++)
+		out->at[from + k] = out->at[from + k - each];
+}
+
+void
+put_payload(struct bytes *out, const char *word)
+{
+	if (strcmp(word, "-") == 0)
+		return;
+	for (;;) {
+		size_t n = strcspn(word, "/");
+
+		put_part(out, word, n);
+		if (word[n] == '\0')
+			return;
+		word += n + 1;
+	}
+}
+
+/* A Close's payload: the code and the reason. */
+void
+put_close(struct bytes *out, const char *word)
+{
+	char *rest;
+
+	if (strcmp(word, "-") == 0)
+		return;
+	unsigned long code = strtoul(word, &rest, 10);
+
+	bytes_byte(out, (unsigned)(code >> 8));
+	bytes_byte(out, code & 0xff);
+	if (*rest == '/')
+		put_payload(out, rest + 1);
+}
+
+static void
+put_length(struct bytes *out, uint64_t length, int bits, unsigned mask_bit)
+{
+	if (bits == 0)
+		bits = length < 126 ? 7 : length < 65536 ? 16 : 64;
+	if (bits == 7) {
+		bytes_byte(out, mask_bit | (unsigned)length);
+		return;
+	}
+	bytes_byte(out, mask_bit | (bits == 16 ? 126 : 127));
+	for (int shift = bits - 8; shift >= 0; shift -= 8)
+		bytes_byte(out, (unsigned)(length >> shift) & 0xff);
+}
+
+static void
+put_frame(struct link *l, const struct next_frame *f, unsigned op, bool fin, const void *payload, size_t n)
+{
+	bool masked = l->client != f->unmasked;
+	unsigned char key[4] = {0}, *to;
+
+	bytes_byte(&l->out, (fin ? 0x80 : 0) | f->rsv << 4 | (f->has_op ? f->op : op));
+	put_length(&l->out, f->has_declared ? f->declared : n, f->length_bits, masked ? 0x80 : 0);
+	if (masked) {
+		if (!f->zero_key && getrandom(key, sizeof key, 0) != sizeof key)
+			die(STATUS_FAILED, "getrandom: %s", strerror(errno));
+		bytes_put(&l->out, key, sizeof key);
+	}
+	to = bytes_more(&l->out, n);
+	if (n != 0)
+		memcpy(to, payload, n);
+	for (size_t i = 0; masked && i < n; i++)
+		to[i] ^= key[i % 4];
+}
+
+void
+put_message(struct link *l, const struct next_frame *f, unsigned op, bool fin, const struct bytes *payload)
+{
+	size_t done = 0;
+
+	while (f->cut != 0 && payload->size - done > f->cut) {
+		put_frame(l, f, done == 0 ? op : OP_CONT, false, payload->at + done, f->cut);
+		done += f->cut;
+	}
+	put_frame(l, f, done == 0 ? op : OP_CONT, fin, payload->at == NULL ? NULL : payload->at + done,
+	          payload->size - done);
+}
+
+const char *
+op_name(unsigned op)
+{
+	static const char *const names[16] = {[OP_CONT] = "cont", [OP_TEXT] = "text", [OP_BINARY] = "binary",
+		[OP_CLOSE] = "close", [OP_PING] = "ping", [OP_PONG] = "pong"};
+
+	return names[op] != NULL ? names[op] : "?";
+}
+
+static bool
+need(struct link *l, size_t n, const char *what)
+{
+	while (l->in.size - l->taken < n)
+		if (!link_wait(l, what))
+			return false;
+	return true;
+}
+
+/* The payload's length, least form only; false is wrong() or the end. */
+static bool
+take_length(struct link *l, unsigned short_form, const char *what, uint64_t *length)
+{
+	size_t more = short_form < 126 ? 0 : short_form == 126 ? 2 : 8;
+	uint64_t value = 0;
+
+	if (!need(l, more, what))
+		return false;
+	for (size_t i = 0; i < more; i++)
+		value = value << 8 | l->in.at[l->taken++];
+	*length = more == 0 ? short_form : value;
+	if ((more == 2 && value < 126) || (more == 8 && (value < 65536 || value >> 63 != 0)))
+		return wrong("a length of %llu was sent in %zu bytes", (unsigned long long)value, more);
+	return true;
+}
+
+static bool
+frame_allowed(const struct reader *r, unsigned first, unsigned second, uint64_t length)
+{
+	unsigned op = first & 15;
+	bool fin = (first & 0x80) != 0, control = op >= 8;
+
+	if ((first & 0x70) != 0)
+		return wrong("a frame came with reserved bits: %02x", first);
+	if (op_name(op)[0] == '?')
+		return wrong("a frame came with opcode %u", op);
+	if (((second & 0x80) != 0) == r->link->client)
+		return wrong("a frame came %smasked", r->link->client ? "" : "un");
+	if (control && (!fin || length > 125))
+		return wrong("a control frame came with FIN %d and %llu bytes", fin, (unsigned long long)length);
+	if (op == OP_CONT && r->op == 0)
+		return wrong("a continuation of nothing came");
+	if (!control && op != OP_CONT && r->op != 0)
+		return wrong("a data frame came inside a message");
+	return true;
+}
+
+static bool
+take_payload(struct link *l, bool masked, size_t length, const char *what, struct bytes *to)
+{
+	unsigned char key[4] = {0};
+
+	if (masked) {
+		if (!need(l, sizeof key, what))
+			return false;
+		memcpy(key, l->in.at + l->taken, sizeof key);
+		l->taken += sizeof key;
+	}
+	if (!need(l, length, what))
+		return false;
+	unsigned char *p = bytes_more(to, length);
+
+	for (size_t i = 0; i < length; i++)
+		p[i] = l->in.at[l->taken + i] ^ key[i % 4];
+	l->taken += length;
+	if (l->taken == l->in.size)
+		l->taken = l->in.size = 0;
+	return true;
+}
+
+static bool
+close_allowed(const struct bytes *payload)
+{
+	if (payload->size == 0)
+		return true;
+	if (payload->size == 1)
+		return wrong("a Close of one byte came");
+	unsigned code = (unsigned)payload->at[0] << 8 | payload->at[1];
+
+	if (code < 1000 || code >= 5000 || code == 1004 || code == 1005 || code == 1006 || (code > 1014 && code < 3000))
+		return wrong("a Close with code %u came", code);
+	return is_utf8(payload->at + 2, payload->size - 2) ? true : wrong("a Close's reason is no UTF-8");
+}
+
+/* The next whole message or control frame. */
+bool
+next_event(struct reader *r, const char *what, struct event *event)
+{
+	struct link *l = r->link;
+	uint64_t length;
+
+	for (;;) {
+		if (!need(l, 2, what))
+			return false;
+		unsigned first = l->in.at[l->taken], second = l->in.at[l->taken + 1], op = first & 15;
+
+		l->taken += 2;
+		if (!take_length(l, second & 0x7f, what, &length) || !frame_allowed(r, first, second, length))
+			return false;
+		if (op >= 8) {
+			event->op = op;
+			return take_payload(l, (second & 0x80) != 0, (size_t)length, what, &event->payload)
+			       && (op != OP_CLOSE || close_allowed(&event->payload));
+		}
+		if (op != OP_CONT)
+			r->op = op;
+		if (!take_payload(l, (second & 0x80) != 0, (size_t)length, what, &r->message))
+			return false;
+		if ((first & 0x80) != 0)
+			break;
+	}
+	*event = (struct event){r->op, r->message};
+	r->op = 0;
+	r->message = (struct bytes){0};
+	if (event->op == OP_TEXT && !is_utf8(event->payload.at, event->payload.size))
+		return wrong("a text that is no UTF-8 came");
+	return true;
+}

@@ -1,0 +1,147 @@
+/*
+ * wsprobe: what a WebSocket server or client does on the wire, case by case.
+ *
+ *     wsprobe HOST:PORT | /SOCKET            plays a client against an echo server
+ *     wsprobe --fake [prog [arg...]]         plays a server for a client that echoes
+ *
+ * The fake server announces its port (`Listening on 9000`) and plays the next
+ * case with whoever connects; with prog it runs it for each case, the port in
+ * $PORT, and looks at its exit status and stderr too. TAP on stdout; exit 1
+ * where a case failed.
+ *
+ * This is a second pair of eyes: it is written from the RFCs (6455, 9112, 3629)
+ * and shares no code with what it looks at.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/option.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "wsprobe.h"
+
+static void
+find_server(const char *where)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&settings.address;
+	struct addrinfo *found, hints = {.ai_socktype = SOCK_STREAM};
+	char host[256];
+	const char *colon = strrchr(where, ':');
+	int error;
+
+	settings.where = where;
+	if (strchr(where, '/') != NULL) {
+		un->sun_family = AF_UNIX;
+		snprintf(un->sun_path, sizeof un->sun_path, "%s", where);
+		settings.address_size = sizeof *un;
+		snprintf(settings.host, sizeof settings.host, "localhost");
+		return;
+	}
+	if (colon == NULL)
+		usage_refuse("%s: wanted HOST:PORT or the path of a socket", where);
+	snprintf(host, sizeof host, "%.*s", (int)(colon - where), where);
+	error = getaddrinfo(host, colon + 1, &hints, &found);
+	if (error != 0)
+		die(STATUS_FAILED, "%s: %s", where, gai_strerror(error));
+	memcpy(&settings.address, found->ai_addr, found->ai_addrlen);
+	settings.address_size = found->ai_addrlen;
+	freeaddrinfo(found);
+	snprintf(settings.host, sizeof settings.host, "%s", where);
+}
+
+static void
+listen_as_server(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof at;
+	char port[8];
+
+	settings.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (settings.listener < 0 || bind(settings.listener, (struct sockaddr *)&at, size) != 0
+	    || listen(settings.listener, 128) != 0 || getsockname(settings.listener, (struct sockaddr *)&at, &size) != 0)
+		die(STATUS_FAILED, "listen: %s", strerror(errno));
+	snprintf(port, sizeof port, "%u", ntohs(at.sin_port));
+	setenv("PORT", port, 1);
+	if (settings.prog == NULL)
+		log_info("Listening on %s", port);
+}
+
+enum { FAKE = OPTION_LONG, LIST, MUTE, EARLY };
+
+static const struct option_row rows[] = {
+	{'c', "chunk", "BYTES", "send at most so many bytes at once"},
+	{'g', "groups", "LIST", "only these groups of cases, with commas between"},
+	{'k', "names", "PATTERN", "only cases whose name matches, * is anything"},
+	{'t', "timeout", "TIME", "how long an answer may take (10s)"},
+	{FAKE, "fake", NULL, "play the server"},
+	{MUTE, "mute", NULL, "the peer does not echo messages"},
+	{EARLY, "early-close", NULL, "the peer may close before it has echoed all"},
+	{LIST, "list", NULL, "only say which cases there are"},
+};
+
+static const struct usage usage = {
+	.program = "wsprobe",
+	.synopsis = "[option...] HOST:PORT | /SOCKET\n[option...] --fake [prog [arg...]]",
+	.summary = "Plays hostile and harmless WebSocket cases and checks the answers.",
+	.rows = rows,
+	.count = sizeof rows / sizeof *rows,
+};
+
+int
+main(int argc, char **argv)
+{
+	bool fake = false;
+
+	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
+		switch (key) {
+		case 'c':
+			settings.chunk = (size_t)option_size(1, 1 << 30);
+			break;
+		case 'g':
+			settings.groups = optarg;
+			break;
+		case 'k':
+			settings.names = optarg;
+			break;
+		case 't':
+			settings.timeout_ms = (int)option_duration(1, 3600000);
+			break;
+		case FAKE:
+			fake = true;
+			break;
+		case MUTE:
+			settings.mute = true;
+			break;
+		case EARLY:
+			settings.early = true;
+			break;
+		case LIST:
+			settings.list = true;
+			break;
+		}
+	}
+	if (!fake && optind + 1 != argc)
+		usage_refuse("wanted one server");
+	signal(SIGPIPE, SIG_IGN);
+	if (fake) {
+		settings.prog = optind < argc ? argv + optind : NULL;
+		listen_as_server();
+		run_answers();
+	} else {
+		if (!settings.list)
+			find_server(argv[optind]);
+		run_requests();
+		run_slow();
+	}
+	run_frames();
+	printf("1..%u\n", case_count);
+	return case_failures == 0 && case_count != 0 ? STATUS_OK : STATUS_FAILED;
+}
