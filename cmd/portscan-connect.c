@@ -341,7 +341,8 @@ static bool
 environment_set(const struct scan *scan, int fd)
 {
 	static const char *const unknown[] = {
-		"TCPLOCALHOST", "TCPREMOTEHOST", "TCPREMOTEINFO", "TCPCONNNUM", "WEBSOCKET_PROTOCOL", "WEBSOCKET_EXTENSIONS",
+		"TCPLOCALHOST", "TCPREMOTEHOST", "TCPREMOTEINFO", "TCPCONNNUM", "REMOTE_ADDR", "REMOTE_PORT", "REMOTE_HOST",
+		"WEBSOCKET_PROTOCOL", "WEBSOCKET_EXTENSIONS", "SSL_TLS_SNI_SERVERNAME",
 	};
 	struct address local, remote;
 

@@ -226,9 +226,10 @@ closed=2-4
 		IFS= read -r -n 5 -u 6 word
 		printf 'got %s' "$word" >&7
 		[ /proc/self/fd/6 -ef /proc/self/fd/7 ] && echo same
-		env | grep -E '^(PROTO|TCP|WEBSOCKET)' | sort
+		env | grep -E '^(PROTO|TCP|WEBSOCKET|REMOTE_|SSL_TLS)' | sort
 	END
 	TCPREMOTEHOST=old TCPREMOTEINFO=old TCPLOCALHOST=old TCPCONNNUM=9 TCPREMOTEPORT=1 PROTO=old WEBSOCKET_PROTOCOL=old WEBSOCKET_EXTENSIONS=old \
+		REMOTE_ADDR=old REMOTE_PORT=1 REMOTE_HOST=old SSL_TLS_SNI_SERVERNAME=old \
 		run -0 --separate-stderr portscan-connect -p "$port" bash prog
 	await server.out '^recv got hello$'
 	[ "${lines[0]}" = same ]
