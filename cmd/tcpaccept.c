@@ -391,7 +391,7 @@ queue_take(struct service *s, int listener, size_t length)
 static void
 backlog_take(struct service *s)
 {
-	size_t lengths[LISTEN_MAX], room = 1;
+	size_t lengths[LISTEN_MAX] = {0}, room = 1;
 	struct waiting *waiting;
 
 	for (size_t i = 0; i < s->listeners.count; i++)

@@ -120,16 +120,17 @@ frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
 static void
 client_keep(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n)
 {
-	unsigned char *kept = n == 0 ? NULL : malloc(n);
-
-	if (n != 0 && kept == NULL) {
+	free(c->kept);
+	c->kept = NULL;
+	c->kept_size = 0;
+	if (n == 0)
+		return;
+	c->kept = malloc(n);
+	if (c->kept == NULL) {
 		client_end(hub, c);
 		return;
 	}
-	if (n != 0)
-		memcpy(kept, bytes, n);
-	free(c->kept);
-	c->kept = kept;
+	memcpy(c->kept, bytes, n);
 	c->kept_size = (uint32_t)n;
 }
 

@@ -223,8 +223,12 @@ rooms_part(struct rooms *rooms, struct span name, const void *owner)
 void
 rooms_part_all(struct rooms *rooms, struct member **places)
 {
-	while (*places != NULL)
-		leave(rooms, *places);
+	struct member *next;
+
+	for (struct member *member = *places; member != NULL; member = next) {
+		next = member->next_room;
+		leave(rooms, member);
+	}
 }
 
 struct member *
