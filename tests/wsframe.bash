@@ -1,0 +1,37 @@
+# What the test files of wsframe share.
+# shellcheck disable=SC2016,SC2034,SC2154
+load helper
+
+setup() {
+	PATH=$TOOLS:$PATH
+	cd "$BATS_TEST_TMPDIR" || exit 1
+}
+
+# peer STEP... -- CMD...: runs both; what the peer saw is in $output.
+peer() {
+	run -0 --separate-stderr timeout 30 wspeer "$@"
+}
+
+# told LINE...: the peer saw just this.
+told() {
+	diff <(printf '%s\n' "$@") <(printf '%s\n' "$output")
+}
+
+said() {
+	diff <(printf '%s\n' "$1") <(printf '%s\n' "$stderr")
+}
+
+# bytes FORMAT: the last output file holds just these.
+holds() {
+	cmp <(printf "$2") "$1"
+}
+
+# client STEP... -- ARG...: a client without program, its stdin in `in`, its stdout in `out`.
+client() {
+	local steps=()
+	while [ "$1" != -- ]; do
+		steps+=("$1")
+		shift
+	done
+	peer -c "${steps[@]}" -- sh -c 'exec wsframe -c "$@" <in >out' - "${@:2}"
+}

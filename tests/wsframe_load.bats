@@ -1,0 +1,165 @@
+# shellcheck disable=SC2016,SC2034,SC2154
+# wsframe: keepalive, backpressure, memory, and what it says.
+load wsframe
+
+# ---- keepalive, backpressure, memory ----
+
+@test "-k pings who is silent, and gives up on who does not answer" {
+	peer get:2 wait -- wsframe -k 100ms cat
+	told ping end 'exit 1'
+	said 'wsframe: peer: gone: nothing came, no answer to our Ping'
+	peer get pong: get pong: get text:a get close:1000 until:close drop wait -- wsframe -k 100ms cat
+	[[ "$output" == *'text a'* ]]
+	[[ "$output" == *'exit 0' ]]
+}
+
+@test "what came while the process was stopped is read before -k and -w are judged" {
+	peer until:ping kill:STOP silent:700 pong: text:a kill:CONT until:text close:1000 until:close drop wait -- wsframe -k 400ms cat
+	told ping 'text a' 'close 1000' 'exit 0'
+	peer get kill:STOP silent:700 close:1000 kill:CONT wait -- wsframe -w 300ms true
+	told 'close 1000' 'exit 0'
+}
+
+@test "who reads slowly is not gone: our Ping waits behind what he has not taken yet" {
+	peer -s slow:100 get close:1000 until:close drop wait -- \
+		wsframe -k 1s sh -c 'head -c 120000 /dev/zero | tr "\0" x; echo; exec cat'
+	[[ "${lines[0]}" == 'text xxx'*'... (120000)' ]]
+	[ "${lines[1]}" = 'close 1000' ]
+	[ "${lines[2]}" = 'exit 0' ]
+	[ "$stderr" = "" ]
+}
+
+@test "who reads slowly has -w for his answer from where our Close has come to him" {
+	peer -s slow:100 get until:close close:1000 drop wait -- \
+		wsframe -w 1s sh -c 'head -c 120000 /dev/zero | tr "\0" x'
+	[[ "${lines[0]}" == 'text xxx'*'... (120000)' ]]
+	[ "${lines[1]}" = 'close 1000' ]
+	[ "${lines[2]}" = 'exit 0' ]
+	[ "$stderr" = "" ]
+}
+
+@test "who takes nothing more has no longer than that" {
+	peer -s get wait -- wsframe -w 200ms sh -c 'echo a; head -c 100000 /dev/zero | tr "\0" x'
+	told 'text a' 'exit 1'
+	said 'wsframe: peer: no answer to our Close'
+}
+
+@test "who reads nothing any more is gone, though there was much for him, or his kernel takes what comes" {
+	peer -s slow:10 get:20 wait -- wsframe -k 300ms sh -c 'yes "$(printf %01000d 0)" | head -n 200; exec cat'
+	[ "${lines[20]}" = 'exit 1' ]
+	said 'wsframe: peer: gone: nothing came, no answer to our Ping'
+	peer -t wait -- wsframe -k 300ms sh -c 'while sleep 0.02; do echo x; done'
+	told 'exit 1'
+	said 'wsframe: peer: gone: nothing came, no answer to our Ping'
+}
+
+@test "a peer that floods and reads nothing of the answers is gone after twice -k, a slow one is not" {
+	for how in '' -t; do
+		# shellcheck disable=SC2086
+		peer $how push wait -- wsframe -k 200ms cat
+		told pushed 'exit 1'
+		said 'wsframe: peer: gone: it reads nothing'
+	done
+	peer push slow:5 get:150 drop wait -- wsframe -k 600ms cat
+	[ "$(grep -c '^text ' <<<"$output")" = 150 ]
+	[[ "$stderr" != *gone* ]]
+}
+
+@test "a peer that the program lets wait is not gone, and all that it said arrives" {
+	line=$(printf %01000d 0)
+	for how in '' -t; do
+		# shellcheck disable=SC2086
+		peer $how many:20,"$line" silent:50 many:2980,"$line" close:1000 until:close rest wait -- \
+			wsframe -k 200ms sh -c 'sleep 1; wc -l >count'
+		told 'close 1000' end 'exit 0'
+		holds count '3000\n'
+	done
+}
+
+@test "-k 0 never pings" {
+	peer silent:400 close:1000 rest wait -- wsframe -k 0 cat
+	told 'close 1000' end 'exit 0'
+	peer silent:300 close:1000 rest wait -- wsframe cat
+	told 'close 1000' end 'exit 0'
+}
+
+@test "memory is bounded with every buffer full: at most 640 KiB" {
+	not_sanitized
+	for mode in '' -0 -b; do
+		# shellcheck disable=SC2086
+		peer -t get memory push memory -- wsframe -w 100ms $mode sh -c 'echo x; yes 0123456789 | tr -d "\n"'
+		readarray -t seen < <(printf '%s\n' "$output" | sed -n 's/^private \([0-9]*\) k$/\1/p')
+		((seen[1] > 200 && seen[1] <= 640))
+	done
+}
+
+@test "an idle connection costs at most 24 KiB of its own (64 with glibc), or a page or two more where the stack begins badly" {
+	readelf -lW "$BIN/wsframe" 2>/dev/null | grep -q INTERP && skip "dynamic: the libc's own data is on top"
+	peer text:x get memory close:1000 rest -- env -i PATH="$PATH" wsframe cat
+	[[ "$output" =~ private\ ([0-9]+) ]]
+	most=28
+	! grep -q GLIBC_TUNABLES "$BIN/wsframe" || most=72 # glibc takes more for itself
+	((BASH_REMATCH[1] <= most))
+}
+
+@test "16 MiB in both directions at once: neither waits for the other" {
+	head -c 16000000 /dev/zero | tr '\0' y | fold -w 1000 >lines
+	echo >>lines
+	wsframe -e -c <lines >frames
+	mkfifo to from
+	wsframe -w 20s cat <to >from 2>err 3>&- &
+	pid=$!
+	wsframe -d <from >back 3>&- &
+	reader=$!
+	{ cat frames; printf '\x88\x80\x00\x00\x00\x00'; } >to
+	wait "$reader"
+	cmp back lines
+	ended "$pid"
+	[ "$status" = 0 ]
+}
+
+@test "a slow reader stops the program, and pongs still come between its messages" {
+	peer -t await:up ping:now until:pong -- wsframe sh -c 'touch up; yes 0123456789'
+	told 'pong now'
+}
+
+@test "borrowed descriptors stay as they were: no O_NONBLOCK is left on a pipe or a socket" {
+	peer -p text:a get close:1000 rest wait -- sh -c 'wsframe cat; grep flags: /proc/self/fdinfo/0 /proc/self/fdinfo/1 >flags'
+	! grep -E '[4-7][0-7]{3}$' flags || false
+}
+
+@test "diagnostics go nowhere where stderr is the connection" {
+	peer rest wait -- sh -c 'exec 2>&0; exec wsframe -w 100ms nosuchprogram'
+	told 'close 1011' end 'exit 127'
+}
+
+@test "a stdin that is closed at the start is said, 1" {
+	run -1 --separate-stderr bash -c 'wsframe -w 100ms cat <&- >/dev/null'
+	[[ "$stderr" == 'wsframe: peer: '* ]]
+}
+
+@test "-v says how it ends" {
+	peer close:4000,bye rest wait -- wsframe -v cat
+	told 'close 4000' end 'exit 0'
+	[[ "$stderr" == *'wsframe: peer: closed with 4000: bye'* ]]
+	[[ "$stderr" == *'wsframe: cat: exit 0'* ]]
+}
+
+@test "where it is told whose connection it is, its lines say so" {
+	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=4711 peer 'text:\xff' rest wait -- wsframe cat
+	said 'wsframe: 192.0.2.1:4711: peer: a text that is not UTF-8 (1007)'
+	TCPREMOTEIP=2001:db8::1 TCPREMOTEPORT=1 peer 'text:\xff' rest wait -- wsframe cat
+	said 'wsframe: [2001:db8::1]:1: peer: a text that is not UTF-8 (1007)'
+	TCPREMOTEIP=$'\n\e' TCPREMOTEPORT=1 peer 'text:\xff' rest wait -- wsframe cat
+	said 'wsframe: \x0a\x1b:1: peer: a text that is not UTF-8 (1007)'
+	TCPREMOTEIP=$(printf %0100d 1) TCPREMOTEPORT=1 peer 'text:\xff' rest wait -- wsframe cat
+	said 'wsframe: peer: a text that is not UTF-8 (1007)'
+	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=1 peer -c 'close:4000,bye' get drop wait -- wsframe -c cat
+	said 'wsframe: peer: closed with 4000: bye'
+}
+
+@test "what the peer says is escaped" {
+	peer 'close:4000,\x1b]0;x\x07\nFAKE' rest wait -- wsframe -v cat
+	! grep -qP '[^\x20-\x7e\n]' <<<"$stderr" || false
+	[[ "$stderr" == *'\x1b]0;x\x07\x0aFAKE'* ]]
+}

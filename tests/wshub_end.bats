@@ -1,0 +1,471 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC1003,SC2016,SC2059,SC2030,SC2031,SC2034,SC2154,SC2314 # helper.bash sets them; inner shells expand them
+# wshub: the closing handshake, the end of the program, signals.
+load wshub
+
+# A text and a Close with 4001.
+last_words='\x81\x82\0\0\0\0hi\x88\x85\0\0\0\0\x0f\xa1bye'
+
+# A program that answers each text with two when the fifo `go` lets it, and tells on stderr what it has read.
+deliberate() {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	cat >"$BATS_TEST_TMPDIR/deliberate" <<-'END'
+		#!/bin/sh
+		while read -r id word rest; do
+			echo "got $id $word $rest" >&2
+			[ "$word" = text ] || continue
+			read -r go <"$1"
+			echo "$id text $rest to you"
+			echo "$id text and good bye"
+		done
+	END
+	chmod +x "$BATS_TEST_TMPDIR/deliberate"
+}
+
+# leaver NAME LINE: a client that says it and closes right behind it, in one go.
+leaver() {
+	start "$1" sh -c 'printf "%s\n" "$2" | portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q 0' \
+		sh "$port" "$2"
+}
+
+@test "what a client says right before its Close is answered" {
+	serve wshub grep --line-buffered '^[0-9]* text '
+	for n in 1 2 3 4 5; do
+		leaver a "hello $n"
+		ended "$pid"
+		[ "$status" = 0 ]
+		same "$BATS_TEST_TMPDIR/a.out" "hello $n"
+	done
+}
+
+@test "a Close waits for all that prog says before it reads of it, and others do not" {
+	deliberate
+	serve wshub -w 1h "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
+	leaver a hello
+	leaver=$pid
+	server_says '^got 1 text hello$'
+	# Meanwhile one that has said nothing comes and goes; of its going prog will read.
+	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+	! gone "$leaver" || false
+	echo go >"$BATS_TEST_TMPDIR/go"
+	ended "$leaver"
+	[ "$status" = 0 ]
+	same "$BATS_TEST_TMPDIR/a.out" 'hello to you' 'and good bye'
+	server_says '^got 1 close 1000 ?$'
+	[ "$(grep -c '^got 1 close' "$BATS_TEST_TMPDIR/server.err")" = 1 ]
+	server_says '^got 2 close 1000 ?$'
+}
+
+@test "prog is told of a Close only when it has read what the client said, for it may read much at once" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	cat >"$BATS_TEST_TMPDIR/gulper" <<-'END'
+		#!/bin/sh
+		read -r go <"$1"
+		while chunk=$(dd bs=65536 count=1 2>/dev/null) && [ -n "$chunk" ]; do
+			echo "$chunk" >&2
+			case $chunk in *"1 text hi"*) read -r go <"$1" && echo '1 text hi to you' ;; esac
+		done
+	END
+	chmod +x "$BATS_TEST_TMPDIR/gulper"
+	serve wshub -w 1h "$BATS_TEST_TMPDIR/gulper" "$BATS_TEST_TMPDIR/go"
+	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
+	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
+	start a peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
+	a=$pid
+	await "$BATS_TEST_TMPDIR/a.out" '^sent '
+	turn
+	echo go >"$BATS_TEST_TMPDIR/go"
+	server_says '^1 text hi$'
+	turn
+	echo go >"$BATS_TEST_TMPDIR/go"
+	ended "$a"
+	tail -c 15 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf '\x81\x09hi to you\x88\x02\x0f\xa1')
+	server_says '^1 close 4001 bye$'
+}
+
+@test "a client that has its answer is closed at once, whether prog reads of it or not" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text answer"; read -r go <"$0"; cat >&2' "$BATS_TEST_TMPDIR/go"
+	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 <<<question
+	[ "$output" = answer ]
+	echo go >"$BATS_TEST_TMPDIR/go"
+	server_says '^1 close 1000 $'
+}
+
+@test "a client that half-closes without a Close gets the answers to what it said, then ours" {
+	deliberate
+	serve wshub "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
+	printf '%b' "$request" '\x81\x82\0\0\0\0hi' >"$BATS_TEST_TMPDIR/words"
+	start a peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" fin rest
+	a=$pid
+	server_says '^got 1 text hi$'
+	echo go >"$BATS_TEST_TMPDIR/go"
+	ended "$a"
+	tail -c 29 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf '\x81\x09hi to you\x81\x0cand good bye\x88\x02\x03\xe8')
+	server_says '^got 1 close 1006 ?$'
+}
+
+@test "while the way to a client is blocked only the newest Pong waits" {
+	cd "$BATS_TEST_TMPDIR" || return
+	serve wshub -q 64M sh -c 'read -r open; printf "1 text "; head -c 20000000 /dev/zero | tr "\0" x; echo; read -r text; touch read; cat >/dev/null'
+	pings='\x89\x81\0\0\0\0a\x89\x81\0\0\0\0b\x89\x81\0\0\0\0c'
+	run -0 peer room:4096 to:"$port" open into:heard "send:$request" take:1000 "send:$pings\x81\x81\0\0\0\0x" await:read \
+		'send:\x88\x82\0\0\0\0\x03\xe8' rest
+	tail -c 8 heard | cmp - <(printf 'x\x8a\x01c\x88\x02\x03\xe8')
+}
+
+@test "answers that prog has written before a client breaks the protocol are sent" {
+	cd "$BATS_TEST_TMPDIR" || return
+	serve wshub sh -c 'read -r open; read -r text; touch read; until [ -e go ]; do sleep 0.01; done; echo "1 text late"; touch written; cat >/dev/null'
+	server=$pid
+	start a peer -v to:"$port" open into:heard "send:$request\x81\x82\0\0\0\0hi" await:stopped 'send:\x83\x80\0\0\0\0' say:sent-all rest
+	await_that test -e read
+	kill -STOP "$server"
+	touch stopped
+	await a.out '^sent-all$'
+	touch go
+	await_that test -e written
+	kill -CONT "$server"
+	await a.out '^rest '
+	LC_ALL=C grep -aq $'\x81\x04late\x88.\x03\xea' heard
+}
+
+@test "a client that TCP shows to be still receiving has -w once more to answer our Close" {
+	serve wshub -w 400ms sh -c 'read -r open; head -c 60000 /dev/zero | tr "\0" x | sed "s/^/1 text /"; echo; echo "1 close 1000"; while read -r line; do echo "got $line" >&2; done'
+	run -0 peer room:4096 to:"$port" open "send:$request" sip:60000 'send:\x88\x82\0\0\0\0\x03\xe8' rest
+	server_says '^got 1 close 1000 ?$'
+}
+
+@test "a client that does not end its connection after both Closes is left after -w, and after 1 s at most" {
+	# drained LIMIT: the one place is free within so many ms; a busy machine gets several tries.
+	drained() {
+		local began
+		for _ in 1 2 3 4 5; do
+			start a peer -v to:"$port" open "send:$request\x88\x82\0\0\0\0\x03\xe8" head hold
+			await "$BATS_TEST_TMPDIR/a.out" '^head'
+			began=$(date +%s%3N)
+			run -0 peer to:"$port" open "send:$request" head
+			((began + $1 < $(date +%s%3N))) || return 0
+		done
+		return 1
+	}
+	serve wshub -c 1 -w 20ms cat
+	drained 800
+	serve wshub -c 1 -w 60s cat
+	drained 10000
+}
+
+@test "a Close waits for a program that takes longer than -w for a record" {
+	serve wshub -w 100ms sh -c 'read -r open; sleep 0.5; read -r text; sleep 0.5; echo "1 text late"; cat >/dev/null'
+	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -w 20s -q 0 <<<hello
+	[ "$output" = late ]
+}
+
+@test "a program that does not read at all: a client that closes is let go within -k, by Close or by its end" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	serve wshub -w 1h -k 1s sh -c 'read -r go <"$0"; exec cat >&2' "$BATS_TEST_TMPDIR/go"
+	cd "$BATS_TEST_TMPDIR" || return
+	printf '%b' "$request" >request
+	start a peer -v to:"$port" open file:request recv into:a.heard await:full 'send:\x88\x82\0\0\0\0\x03\xe8' rest
+	a=$pid
+	start b peer -v to:"$port" open file:request recv into:b.heard await:full 'send:\x81\x81\0\0\0\0x' fin rest
+	b=$pid
+	for name in a b; do await $name.out '^recv HTTP/1.1 101 '; done
+	start feed wspeer "raw:$request" push "await:go" -- portscan-connect -q -p "$port"
+	await feed.out '^pushed'
+	touch full
+	await_that gone "$a"
+	await_that gone "$b"
+	for name in a b; do tail -c 4 $name.heard | cmp - <(printf '\x88\x02\x03\xe8'); done
+	echo go >go
+	server_says '^[12] close 1000 ?$'
+	server_says '^[12] close 1006 ?$'
+}
+
+@test "a program that speaks and never reads: what clients say is dropped after -k, and it is heard" {
+	serve wshub -k 300ms sh -c 'while sleep 0.1; do echo "* text tick"; done'
+	head -c 2M /dev/zero | tr '\0' x | fold -w 100000 >"$BATS_TEST_TMPDIR/words"
+	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -w 20s -q 0 <"$BATS_TEST_TMPDIR/words" >/dev/null
+	server_says '^wshub: sh: reads no input, further input is dropped$'
+	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 </dev/null
+	[ "$output" = tick ]
+}
+
+@test "a Close waits no longer than -k for a program that does not read" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	serve wshub -w 1h -k 200ms sh -c 'read -r go <"$0"; cat >&2' "$BATS_TEST_TMPDIR/go"
+	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 <<<hello
+	[ "$output" = '' ]
+	echo go >"$BATS_TEST_TMPDIR/go"
+	server_says '^1 close 1000 $'
+	same <(grep -v ' open ' "$BATS_TEST_TMPDIR/server.err") "Bound to $port" '1 text hello' '1 close 1000 '
+}
+
+@test "what prog says to a client when it has read of its Close is dropped without a word" {
+	recorder
+	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
+	start a peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
+	a=$pid
+	server_says '^got 1 close 4001 bye$'
+	ended "$a"
+	client b /
+	server_says '^got 2 open '
+	order '1 text late' '1 join r' '#r text late' '1 close 1000 late' '* text end'
+	hears b '^end$'
+	! grep -q late "$BATS_TEST_TMPDIR/heard" || false
+	tail -c 4 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf '\x88\x02\x0f\xa1')
+	! grep -q record "$BATS_TEST_TMPDIR/server.err" || false
+}
+
+@test "prog may close a client whose Close waits, and then it waits no longer" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text bye"; echo "1 close 4002 enough"; read -r go <"$0"; cat >&2' \
+		"$BATS_TEST_TMPDIR/go"
+	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
+	start a peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
+	ended "$pid"
+	tail -c 15 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf '\x81\x03bye\x88\x08\x0f\xa2enough')
+	echo go >"$BATS_TEST_TMPDIR/go"
+	server_says '^1 close 4001 bye$'
+}
+
+@test "a client that vanishes while its Close waits is told of once, with the code of its Close" {
+	deliberate
+	serve wshub -w 1h "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
+	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
+	start a peer -v to:"$port" open "file:$BATS_TEST_TMPDIR/words" "await:$BATS_TEST_TMPDIR/vanish" reset
+	a=$pid
+	server_says '^got 1 text hi$'
+	touch "$BATS_TEST_TMPDIR/vanish"
+	ended "$a"
+	echo go >"$BATS_TEST_TMPDIR/go"
+	server_says '^got 1 close 4001 bye$'
+	leaver b hello
+	b=$pid
+	echo go >"$BATS_TEST_TMPDIR/go"
+	ended "$b"
+	same "$BATS_TEST_TMPDIR/b.out" 'hello to you' 'and good bye'
+	[ "$(grep -c '^got 1 close' "$BATS_TEST_TMPDIR/server.err")" = 1 ]
+}
+
+@test "SIGTERM, and prog's exit, end the wait of a Close" {
+	deliberate
+	serve wshub -w 1h "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
+	server=$pid
+	leaver a hello
+	a=$pid
+	server_says '^got 1 text hello$'
+	kill "$server"
+	ended "$a"
+	echo go >"$BATS_TEST_TMPDIR/go"
+	ended "$server"
+	[ "$status" = 0 ]
+	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text last"; exit 3'
+	server=$pid
+	leaver a hello
+	ended "$pid"
+	same "$BATS_TEST_TMPDIR/a.out" last
+	ended "$server"
+	[ "$status" = 3 ]
+}
+
+@test "prog's exit 0 closes all with 1000, what it wrote is sent, its status is ours" {
+	serve wshub sh -c 'read -r line; echo "1 text bye"'
+	server=$pid
+	run -0 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	[ "$output" = bye ]
+	ended "$server"
+	[ "$status" = 0 ]
+}
+
+@test "prog's failure closes all with 1011 and is our status" {
+	serve wshub sh -c 'read -r line; printf "1 text last words without newline"; exit 7'
+	server=$pid
+	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	[ "$output" = 'last words without newline' ]
+	[[ $stderr == *1011* ]]
+	ended "$server"
+	[ "$status" = 7 ]
+}
+
+@test "prog's end by a signal is 128 and its number" {
+	serve wshub sh -c 'read -r line; kill -9 $$'
+	server=$pid
+	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null 2>/dev/null || true
+	ended "$server"
+	[ "$status" = 137 ]
+}
+
+@test "SIGTERM: what prog has said is sent, all get 1001, prog's stdin ends, exit 0" {
+	serve wshub sh -c 'read -r line; echo "1 text ready"; cat >/dev/null; echo done >&2'
+	server=$pid
+	client a /
+	a_pid=$pid
+	hears a '^ready$'
+	kill -TERM "$server"
+	ended "$a_pid"
+	[ "$status" = 0 ]
+	ended "$server"
+	[ "$status" = 0 ]
+	grep -q '^done$' "$BATS_TEST_TMPDIR/server.err"
+}
+
+@test "SIGTERM in the same turn as prog's death wins: all get 1001, exit 0" {
+	# The watcher holds prog's stdout (its death is seen first), or not (the end of file is).
+	local out name server client
+	for out in '&1' /dev/null; do
+		name=to_${out##*[&/]}
+		serve wshub sh -c '{ until grep -q "^State:.Z" /proc/$$/status; do sleep 0.02; done; echo dead >&2; } >'"$out"' &
+			read -r line; echo "1 text $$"; read -r line'
+		server=$pid
+		client "$name" / -v
+		client=$pid
+		hears "$name" '^[0-9]+$'
+		kill -STOP "$server"
+		kill -KILL "$(cat "$BATS_TEST_TMPDIR/$name.out")"
+		server_says '^dead$'
+		kill "$server"
+		kill -CONT "$server"
+		ended "$client"
+		grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/$name.err"
+		ended "$server"
+		[ "$status" = 0 ]
+	done
+}
+
+@test "a first SIGTERM after prog's end leaves the clients their time to answer the Close" {
+	serve wshub -w 1h sh -c 'read -r line; exit 3'
+	start late peer to:"$port" open "send:$request" "await:$BATS_TEST_TMPDIR/go" 'send:\x88\x82\0\0\0\0\x03\xf3' rest
+	await_that eval '! peer to:"$port" open:1'
+	kill "${pids[0]}"
+	await "/proc/${pids[0]}/status" '^ShdPnd:.0+$'
+	touch "$BATS_TEST_TMPDIR/go"
+	ended "$pid"
+	! grep reset "$BATS_TEST_TMPDIR/late.out" || false
+	ended "${pids[0]}"
+	[ "$status" = 3 ]
+}
+
+@test "SIGTERM: a client whose request is under way is let in, and gets 1001 as well" {
+	serve wshub sh -c 'read -r line; echo "1 text up"; cat >/dev/null'
+	start early peer to:"$port" open "send:${request:0:20}" "await:$BATS_TEST_TMPDIR/go" "send:${request:20}" rest
+	early=$pid
+	await "$BATS_TEST_TMPDIR/early.out" '^open 1$'
+	client open / -v
+	client=$pid
+	hears open '^up$' # accepted after the other one
+	kill "${pids[0]}"
+	ended "$client"
+	touch "$BATS_TEST_TMPDIR/go"
+	ended "$early"
+	grep -q '^HTTP/1.1 101 ' "$BATS_TEST_TMPDIR/early.out"
+	tail -c 4 "$BATS_TEST_TMPDIR/early.out" | cmp - <(printf '\x88\x02\x03\xe9')
+	ended "${pids[0]}"
+	[ "$status" = 0 ]
+}
+
+# More than a turn accepts.
+@test "SIGTERM: clients that wait in the backlog are let in, and get 1001" {
+	serve wshub cat
+	server=$pid
+	kill -STOP "$server"
+	start late peer to:"$port" open:40 "send:$request" rest
+	late=$pid
+	await "$BATS_TEST_TMPDIR/late.out" '^open 40$'
+	kill "$server"
+	kill -CONT "$server"
+	ended "$late"
+	[ "$(LC_ALL=C grep -caF $'\x88\x02\x03\xe9' "$BATS_TEST_TMPDIR/late.out")" = 40 ]
+	ended "$server"
+	[ "$status" = 0 ]
+}
+
+# A program that does not hear SIGTERM, and neither does what it runs: it says both pids.
+stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
+
+@test "a program that does not hear SIGTERM is killed with all its group, and we are 0" {
+	serve wshub -w 100ms sh -c "$stubborn"
+	server=$pid
+	server_says '^pid '
+	read -r _ leader other < <(grep '^pid ' "$BATS_TEST_TMPDIR/server.err")
+	kill "$server"
+	ended "$server"
+	[ "$status" = 0 ]
+	! kill -0 "$leader" 2>/dev/null || false
+	await_that gone "$other"
+}
+
+@test "a program that has left its process group is killed as well" {
+	deserter "$BATS_TEST_TMPDIR/prog"
+	serve wshub -w 100ms "$BATS_TEST_TMPDIR/prog"
+	server=$pid
+	await_that test -s "$BATS_TEST_TMPDIR/prog.pid"
+	kill "$server"
+	ended "$server"
+	await_that gone "$(cat "$BATS_TEST_TMPDIR/prog.pid")"
+}
+
+@test "a second signal kills a program that does not hear the first at once" {
+	serve wshub -w 1h sh -c "$stubborn"
+	server=$pid
+	server_says '^pid '
+	read -r _ leader other < <(grep '^pid ' "$BATS_TEST_TMPDIR/server.err")
+	client a /
+	tell a hello
+	a=$pid
+	kill "$server"
+	ended "$a"
+	kill "$server"
+	ended "$server"
+	[ "$status" = 0 ]
+	! kill -0 "$leader" 2>/dev/null || false
+	await_that gone "$other"
+}
+
+@test "prog's stdin ends first, then it gets SIGTERM, and what it makes of that is not our status" {
+	serve wshub -w 100ms sh -c 'trap "echo term >&2; exit 5" TERM; echo up >&2; cat >/dev/null; echo end >&2
+		tail -f /dev/null & wait'
+	server=$pid
+	server_says '^up$'
+	kill "$server"
+	ended "$server"
+	[ "$status" = 0 ]
+	same <(grep -v '^Bound' "$BATS_TEST_TMPDIR/server.err") up end term
+}
+
+@test "a program that has ended its stdout alone and does not go is ended too, and counts as 0" {
+	serve wshub -w 100ms sh -c 'echo "pid $$" >&2; exec >&-; tail -f /dev/null >/dev/null'
+	server=$pid
+	server_says '^pid '
+	ended "$server"
+	[ "$status" = 0 ]
+	read -r _ leader < <(grep '^pid ' "$BATS_TEST_TMPDIR/server.err")
+	! kill -0 "$leader" 2>/dev/null || false
+}
+
+@test "a program that ends its stdout alone: all get what it said and 1000, its stdin ends, its status is ours" {
+	serve wshub -w 200ms sh -c 'read -r open; echo "1 text last"; exec >&-; cat >/dev/null; exit 3'
+	server=$pid
+	run -0 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	[ "$output" = last ]
+	ended "$server"
+	[ "$status" = 3 ]
+}
+
+@test "a program that is killed while it stalls: clients that could not be read are closed with 1011" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	serve wshub sh -c 'echo $$ >&2; read -r go <"$0"; echo' "$BATS_TEST_TMPDIR/go"
+	server=$pid
+	server_says '^[0-9]+$'
+	yes 'words that fill the pipe and what is behind it' | head -c 8M >"$BATS_TEST_TMPDIR/words"
+	start feed sh -c 'exec portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q never <"$2"' sh "$port" "$BATS_TEST_TMPDIR/words"
+	feed=$pid
+	rests
+	kill -KILL "$(grep -xE '[0-9]+' "$BATS_TEST_TMPDIR/server.err")"
+	ended "$feed"
+	[ "$status" = 1 ]
+	grep -q 1011 "$BATS_TEST_TMPDIR/feed.err"
+	ended "$server"
+	[ "$status" = 137 ]
+}

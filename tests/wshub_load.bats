@@ -1,0 +1,333 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC1003,SC2016,SC2059,SC2030,SC2031,SC2034,SC2154,SC2314 # helper.bash sets them; inner shells expand them
+# wshub: slow clients, floods, limits, memory.
+load wshub
+
+@test "one client of many that takes nothing is closed, and nobody waits for it" {
+	recorder
+	serve wshub -v -q 2M "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	client a /
+	server_says '^got 1 open '
+	kill -STOP "$pid"
+	stopped=$pid
+	for name in b c d e f; do client $name /; done
+	server_says '^got 6 open '
+	{ printf '* text '; head -c 1000000 /dev/zero | tr '\0' x; echo; } >"$BATS_TEST_TMPDIR/long"
+	for n in $(seq 30); do
+		cat "$BATS_TEST_TMPDIR/long" >>"$BATS_TEST_TMPDIR/orders"
+		order "* text heard $n"
+		for name in b c d e f; do hears $name "^heard $n\$"; done
+	done
+	for name in b c d e f; do [ "$(grep -c '^xxx' "$BATS_TEST_TMPDIR/$name.out")" = 30 ]; done
+	server_says 'more than the queue holds'
+	server_says '^got 1 close 1006 '
+	kill -CONT "$stopped"
+}
+
+@test "the smallest messages that wait for a client that does not read stay within -q" {
+	not_sanitized
+	serve wshub -k 1s sed -un 's/^1 close/& /w /dev/stderr'
+	server=$pid
+	{ printf '%b' "$request"; yes $'\x89\x80abc' | head -c 30M; } >"$BATS_TEST_TMPDIR/pings"
+	start pinger peer -v room:4096 to:"$port" open "file:$BATS_TEST_TMPDIR/pings" hold
+	server_says '^1 close  1006'
+	within VmHWM 8000
+	serve wshub -v sh -c 'read -r open; exec yes "1 text "'
+	server=$pid
+	slow client recv hold
+	server_says 'more than the queue holds'
+	within VmHWM 12000
+}
+
+@test "browsers that do not read a page share it: it is in memory once" {
+	not_sanitized
+	head -c 6000000 /dev/zero >"$BATS_TEST_TMPDIR/page"
+	serve wshub --page "$BATS_TEST_TMPDIR/page" --fan-out
+	server=$pid
+	for n in $(seq 12); do
+		start "get$n" peer -v room:4096 to:"$port" open 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' recv hold
+	done
+	for n in $(seq 12); do await "$BATS_TEST_TMPDIR/get$n.out" '^recv HTTP/1.1 200 '; done
+	within VmRSS 20000
+}
+
+@test "after a message of 16 MB its memory goes back, though the client stays" {
+	not_sanitized
+	serve wshub -M 16M -q 16M grep --line-buffered '^[0-9]* text '
+	server=$pid
+	client a /
+	head -c 16000000 /dev/zero | tr '\0' x >&"$a"
+	tell a ''
+	await_that test -s "$BATS_TEST_TMPDIR/a.out"
+	tell a end
+	hears a '^end$'
+	within VmRSS 12000
+}
+
+@test "a new client that could not be read for -t, while prog does not read, is answered 503" {
+	cd "$BATS_TEST_TMPDIR" || return
+	mkfifo go
+	serve wshub -t 500ms sh -c 'read -r go <"$0"; exec cat >/dev/null' go
+	start feed wspeer "raw:$request" push await:go -- portscan-connect -q -p "$port"
+	await feed.out '^pushed'
+	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
+	[[ $stderr == *" 503 "*"the program does not read"* ]]
+	server_says '^wshub: 127.0.0.1:[0-9]*: 503 the program does not read$'
+}
+
+@test "when prog does not read, clients wait and nothing is dropped" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	serve wshub sh -c 'read -r go <"$0"; grep -c " text " >&2; echo' "$BATS_TEST_TMPDIR/go"
+	server=$pid
+	seq 200000 | sed 's/$/ and some more so that pipes and buffers are full/' >"$BATS_TEST_TMPDIR/lines"
+	start feed sh -c 'portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q 0 <"$2"' sh "$port" "$BATS_TEST_TMPDIR/lines"
+	feed=$pid
+	await_that test -s "$BATS_TEST_TMPDIR/server.err"
+	echo go >"$BATS_TEST_TMPDIR/go"
+	ended "$feed"
+	kill "$server"
+	ended "$server"
+	server_says '^200000$'
+}
+
+@test "a silent client is pinged, and gone when it does not answer" {
+	recorder
+	serve wshub -k 100ms "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	client a /
+	server_says '^got 1 open '
+	kill -STOP "$pid"
+	server_says '^got 1 close 1006 '
+	kill -CONT "$pid"
+}
+
+@test "after a pause of the process a request and a Pong that came meanwhile are read before -t and -k" {
+	serve wshub -t 2s -k 1s --fan-out
+	server=$pid
+	cd "$BATS_TEST_TMPDIR" || return
+	printf '%b' "$request" >request
+	start head peer -v to:"$port" open 'send:GET / HTTP/1.1\r\n' await:go "send:${request#*1.1\\r\\n}" recv hold
+	start pong peer -v to:"$port" open file:request recv recv await:go 'send:\x8a\x80\0\0\0\0' recv hold
+	pings() { [ "$(LC_ALL=C grep -ac $'^recv \x89' pong.out)" = "$1" ]; }
+	await_that pings 1
+	paused "$server" 2.2 eval 'touch go; await head.out "^sent [0-9]{3}" && await pong.out "^sent 6$"'
+	await head.out '^recv HTTP/1.1 101 '
+	await_that pings 2
+}
+
+# It has an answer of 120010 bytes coming, and little room for it: slow NAME STEP...
+slow() {
+	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
+	start "$1" peer -v room:4096 to:"$port" open "file:$BATS_TEST_TMPDIR/request" "${@:2}"
+}
+
+@test "who reads slowly is not gone: our ping waits behind what it has not taken yet" {
+	serve wshub -k 1s sh -c 'read -r open; printf "1 text %0120000d\n" 0; cat >&2'
+	slow client sip:120000 'send:\x88\x82\0\0\0\0\x03\xe8' rest
+	server_says '^1 close '
+	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port" '1 close 1000 '
+	grep -qx 'took 120000' "$BATS_TEST_TMPDIR/client.out"
+}
+
+@test "who reads nothing any more is gone, though there is much for it" {
+	serve wshub -k 300ms sh -c 'read -r open; printf "1 text %0120000d\n" 0; cat >&2'
+	slow client take:20000 hold
+	server_says '^1 close 1006 $'
+}
+
+@test "who stops to read with more than half of -q queued is gone by -k, whose clock goes on" {
+	serve wshub -k 300ms sh -c "$much"
+	slow client take:20000 hold
+	server_says '^1 close 1006 $'
+}
+
+@test "who goes on to read slowly with more than half of -q queued is not gone" {
+	serve wshub -k 1s -q 8M sh -c "$much"
+	slow client sip:120000 take:6880010 'send:\x88\x82\0\0\0\0\x03\xe8' rest
+	server_says '^1 close '
+	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port" '1 close 1000 '
+}
+
+@test "what is queued for a client that half-closes is sent: a page, and a message behind a Close" {
+	head -c 6000000 /dev/zero >"$BATS_TEST_TMPDIR/page"
+	serve wshub --page "$BATS_TEST_TMPDIR/page" sh -c "$much"
+	start get peer -v to:"$port" open into:"$BATS_TEST_TMPDIR/got" 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' fin rest
+	ended "$pid"
+	tail -c 6000000 "$BATS_TEST_TMPDIR/got" | cmp - "$BATS_TEST_TMPDIR/page"
+	slow client into:"$BATS_TEST_TMPDIR/heard" take:20000 'send:\x88\x82\0\0\0\0\x03\xe8' fin rest
+	ended "$pid"
+	(($(wc -c <"$BATS_TEST_TMPDIR/heard") > 6980000))
+	tail -c 5 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf 'x\x88\x02\x03\xe8')
+}
+
+@test "authorize: what a client sends before it is let in waits in the kernel" {
+	printf '#!/bin/sh\nuntil [ -e "%s/go" ]; do sleep 0.05; done\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/may"
+	chmod +x "$BATS_TEST_TMPDIR/may"
+	serve wshub -a "$BATS_TEST_TMPDIR/may" cat
+	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
+	start flood peer -v to:"$port" open "file:$BATS_TEST_TMPDIR/request" push "await:$BATS_TEST_TMPDIR/go" recv
+	await "$BATS_TEST_TMPDIR/flood.out" '^pushed'
+	: >"$BATS_TEST_TMPDIR/go"
+	await "$BATS_TEST_TMPDIR/flood.out" '^recv HTTP/1.1 101 '
+}
+
+@test "what a client of a UNIX socket said last counts, also where prog reads it later" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	start server handover tcp unix:"$BATS_TEST_TMPDIR/sock" -- \
+		wshub sh -c 'read -r go <"$0"; grep -m 1 " last words$" >&2' "$BATS_TEST_TMPDIR/go"
+	server=$pid
+	await "$BATS_TEST_TMPDIR/server.out" '^port '
+	start b peer to:"$BATS_TEST_TMPDIR/sock" open send:"$request" head say:in \
+		await:"$BATS_TEST_TMPDIR/full" send:'\x81\x8a\0\0\0\0last words' say:said \
+		await:"$BATS_TEST_TMPDIR/seen" close say:out
+	await "$BATS_TEST_TMPDIR/b.out" '^in$'
+	start feed wspeer "raw:$request" push "await:$BATS_TEST_TMPDIR/gone" drop -- \
+		portscan-connect -q -p "$(sed -n 's/^port //p' "$BATS_TEST_TMPDIR/server.out")"
+	await "$BATS_TEST_TMPDIR/feed.out" '^pushed'
+	: >"$BATS_TEST_TMPDIR/full"
+	await "$BATS_TEST_TMPDIR/b.out" '^said$'
+	await_that grep -q '^State:.S' "/proc/$server/status"
+	: >"$BATS_TEST_TMPDIR/seen"
+	await "$BATS_TEST_TMPDIR/b.out" '^out$'
+	: >"$BATS_TEST_TMPDIR/gone"
+	echo go >"$BATS_TEST_TMPDIR/go"
+	server_says ' text last words$'
+}
+
+descriptors() {
+	find "/proc/$server/fd" -type l | wc -l
+}
+
+@test "clients that leave amid a flood for all take no message from the clients that stay" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	serve wshub sh -c 'cat "$0"; echo done >&2; cat >&2' "$BATS_TEST_TMPDIR/go"
+	server=$pid
+	in=(open:20 send:"$request" head say:in)
+	start leave peer to:"$port" "${in[@]}" await:"$BATS_TEST_TMPDIR/leave" fin say:left hold
+	await "$BATS_TEST_TMPDIR/leave.out" '^in$'
+	start stay peer to:"$port" open:700 "${in[@]:1}" rest
+	await "$BATS_TEST_TMPDIR/stay.out" '^in$'
+	stay=$pid
+	exec {go}>"$BATS_TEST_TMPDIR/go"
+	# All in one turn: the ends of the 20, and more messages than wait for one flush.
+	kill -STOP "$server"
+	touch "$BATS_TEST_TMPDIR/leave"
+	await "$BATS_TEST_TMPDIR/leave.out" '^left$'
+	seq -f '* text <%g>' 120 >&"$go"
+	exec {go}>&-
+	server_says '^done$'
+	kill -CONT "$server"
+	kill "$server"
+	ended "$stay"
+	for n in 94 95 96 97 98 120; do [ "$(grep -ao "<$n>" "$BATS_TEST_TMPDIR/stay.out" | wc -l)" = 700 ]; done
+}
+
+@test "a thousand clients that vanish at once are told of one by one, and leave nothing behind" {
+	ulimit -n 4096 || skip "needs 4096 descriptors"
+	serve wshub -c 2000 tee "$BATS_TEST_TMPDIR/records"
+	server=$pid
+	start crowd peer -v to:"$port" open:1000 send:"$request" "await:$BATS_TEST_TMPDIR/go"
+	await "$BATS_TEST_TMPDIR/records" '^1000 open '
+	# Not from the start, when it may still be about to open its own.
+	before=$(($(descriptors) - 1000))
+	touch "$BATS_TEST_TMPDIR/go"
+	all_told() { [ "$(grep -c '^[0-9]* close 1006 $' "$BATS_TEST_TMPDIR/records")" = 1000 ]; }
+	await_that all_told
+	all_back() { [ "$(descriptors)" = "$before" ]; }
+	await_that all_back
+	[ "$(grep -c ' open ' "$BATS_TEST_TMPDIR/records")" = 1000 ]
+	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+}
+
+@test "the limit of descriptors lowers -c: the last client is still let in by -a, the last browser gets the page" {
+	recorder
+	echo '<p>' >"$BATS_TEST_TMPDIR/mine"
+	serve sh -c 'ulimit -n 20; LISTEN_PID=$$ exec wshub -a true --page "$0" "$@"' "$BATS_TEST_TMPDIR/mine" \
+		"$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	server_says '^wshub: --max: 10000: lowered to [0-9]+ by the hard limit of descriptors'
+	max=$(sed -n 's/.*lowered to \([0-9]*\) .*/\1/p' "$BATS_TEST_TMPDIR/server.err")
+	# The first one is closed and the last one is missing.
+	start crowd peer -v to:"$port" "open:$((max - 2))" send:"$request" open "await:$BATS_TEST_TMPDIR/go"
+	server_says "^got $((max - 2)) open "
+	page got
+	tail -n 1 "$BATS_TEST_TMPDIR/got" | cmp - "$BATS_TEST_TMPDIR/mine"
+	client a /
+	server_says "^got $((max - 1)) open "
+	[ "$(grep -c '^wshub: ' "$BATS_TEST_TMPDIR/server.err")" = 1 ]
+}
+
+@test "out of descriptors: it says so, waits without a spin, and serves who waited" {
+	recorder
+	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	server=$pid
+	prlimit --pid "$server" --nofile=10:
+	start crowd peer -v to:"$port" open:20 "await:$BATS_TEST_TMPDIR/go"
+	crowd=$pid
+	server_says '^wshub: accept: '
+	client a /
+	rests
+	! grep -q '^got 1 open' "$BATS_TEST_TMPDIR/server.err" || false
+	touch "$BATS_TEST_TMPDIR/go"
+	ended "$crowd"
+	server_says '^got 1 open '
+	order '1 text your turn'
+	hears a '^your turn$'
+	# Said once a second at most, however long it lasted.
+	(($(grep -c 'wshub: accept' "$BATS_TEST_TMPDIR/server.err") <= 4))
+}
+
+@test "a program that floods: clients come in and hear it, and SIGTERM is heard" {
+	serve wshub yes '* text flood'
+	server=$pid
+	for n in 1 2; do
+		[ "$(portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never -m 3 </dev/null | uniq)" = flood ]
+	done
+	kill "$server"
+	ended "$server"
+	[ "$status" = 0 ]
+}
+
+@test "a program whose records are for many: a client comes in between them, for a turn is bounded in time" {
+	cd "$BATS_TEST_TMPDIR" || return
+	mkfifo go
+	yes '* text x' | head -n 28000 >flood
+	serve wshub sh -c 'while read -r id word rest; do echo "$id $word" >&2; [ "$id" != 50 ] || break; done
+		read -r go <go; dd bs=252000 count=1 if=flood status=none; echo written >&2; sed -u "s/^51 open.*/* text after/;t;d"'
+	server=$pid
+	start crowd peer -v to:"$port" open:50 send:"$request" hold
+	server_says '^50 open$'
+	printf '%b' "$request" >request
+	comes() { echo go >go; start b peer -v to:"$port" open file:request into:b.heard take:136; }
+	paused "$server" 0 eval 'comes; server_says ^written; await b.out ^sent'
+	await b.out '^took 136$'
+	tail -c 7 b.heard | head -c 3 | cmp - <(printf '\x81\x01x')
+}
+
+@test "a program that reads nothing any more: clients go on to hear it, what they say is dropped" {
+	: >"$BATS_TEST_TMPDIR/orders"
+	serve wshub sh -c 'exec <&-; echo deaf >&2; tail -n +1 -f "$0"' "$BATS_TEST_TMPDIR/orders"
+	server=$pid
+	server_says '^deaf$'
+	rests
+	client a /
+	until grep -qs in "$BATS_TEST_TMPDIR/a.out"; do order '* text in'; sleep 0.02; done
+	seq 100000 >&"$a"
+	order '* text still there'
+	hears a '^still there$'
+	rests
+}
+
+@test "one client that floods does not keep another's words" {
+	serve wshub --fan-out
+	# Empty texts, whose key ends with a newline, as fast as they are taken.
+	start flood sh -c '{ printf "$2"; yes "$3"; } | portscan-connect -q -p "$1"' sh "$port" "$request" $'\x81\x80abc'
+	flood=$pid
+	await "$BATS_TEST_TMPDIR/flood.out" '^HTTP/1.1 101 '
+	client a /talk
+	client b /talk
+	until grep -qs in "$BATS_TEST_TMPDIR/b.out"; do tell a in; sleep 0.02; done
+	for n in 1 2 3; do
+		tell a "word $n"
+		hears b "^word $n\$"
+	done
+	! gone "$flood" || false
+}

@@ -1,0 +1,55 @@
+# What the test files of wsupgrade share.
+load helper
+
+# The handshake of RFC 6455 section 1.3, and its parts.
+rfc_key='Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+version='Sec-WebSocket-Version: 13\r\n'
+upgrade='Upgrade: websocket\r\nConnection: Upgrade\r\n'
+host='Host: localhost:9000\r\n'
+good="$host$upgrade$rfc_key$version"
+answer='HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: \A\r\n'
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	PATH=$TOOLS:$PATH
+	unset TCPREMOTEIP TCPREMOTEPORT TCPLOCALPORT REMOTE_ADDR REMOTE_PORT
+}
+
+# request FIELDS [LINE]: a request's head, as peer takes it.
+request() {
+	printf '%s' "${2-GET / HTTP/1.1}" '\r\n' "$1" '\r\n'
+}
+
+# refused STATUS REQUEST-HEAD [OPTION...]: wsupgrade answers with that status, whole, and exits with 1.
+refused() {
+	local expected=$1 head=$2
+	shift 2
+	run --separate-stderr peer send:"$head" run wsupgrade "$@" echo started
+	whole_answer "$expected"
+	[ "$status" = 1 ]
+	[[ $output != *started* ]]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == "wsupgrade: client: $expected "* ]]
+}
+
+# whole_answer STATUS: $output is one HTTP answer that closes, of the length that it says.
+whole_answer() {
+	local head=${output%%$'\r\n\r\n'*} body=${output#*$'\r\n\r\n'}
+	[[ $output == "HTTP/1.1 $1 "* ]]
+	[[ $head =~ Content-Length:\ ([0-9]+) ]]
+	[ "${BASH_REMATCH[1]}" = $((${#body} + 1)) ] # `run` takes the last newline
+	[[ $head == *$'\r\nConnection: close'* ]]
+}
+
+# used ARG...: wsupgrade with these arguments is wrong usage.
+used() {
+	run -2 --separate-stderr wsupgrade "$@"
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == wsupgrade:* ]]
+	[ "$output" = "" ]
+}
+
+# The manual's examples: example LINE is one of them, word for word (\\e is its backslash).
+example() {
+	grep -qxF -- "${1//\\/\\e}" "$BATS_TEST_DIRNAME/../man/wsupgrade.1"
+}

@@ -1,0 +1,248 @@
+# wsupgrade as a client, with peer as the server.
+load wsupgrade
+
+# client_refuses ANSWER [OPTION...]: wsupgrade -c exits with 1, one line, and runs nothing.
+client_refuses() {
+	local text=$1
+	shift
+	run -1 --separate-stderr peer client head send:"$text" fin run wsupgrade -c ws://h/x "$@" touch started
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == "wsupgrade: ws://h/x: "* ]]
+	[ ! -e started ]
+}
+
+@test "the client asks, and hands over what comes behind the 101" {
+	peer client head send:"$answer\r\n\x81\x05hello" fin \
+		run wsupgrade -c ws://localhost:9000/chat?x sh -c 'cat <&6 >got; echo back >&7' >out
+	printf '\x81\x05hello' | cmp - got
+	sed 's/^Sec-WebSocket-Key: [A-Za-z0-9+\/]\{22\}==\r$/KEY/' out >asked
+	printf '%b' 'GET /chat?x HTTP/1.1\r\nHost: localhost:9000\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nKEY\nSec-WebSocket-Version: 13\r\n\r\nback\n' | cmp - asked
+}
+
+@test "so it does byte by byte, on TCP and on pipes" {
+	for kind in tcp pipes; do
+		peer client on:$kind head bytes:"$answer\r\n\x81\x05hello" fin run wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
+		printf '\x81\x05hello' | cmp - got
+		grep -q '^GET / HTTP/1.1' out
+	done
+}
+
+@test "so it does with the smallest buffers, and a server that takes nothing is not waited for" {
+	local long
+	long=$(printf 'x%.0s' {1..3900})
+	peer client on:small head bytes:"${answer}A: b\r\n\r\n\x81\x05hello" fin \
+		run wsupgrade -H "A: $long" -H "B: $long" -c "ws://h/$long" sh -c 'cat <&6 >got' >out
+	printf '\x81\x05hello' | cmp - got
+	grep -q "^GET /$long HTTP/1.1" out
+	grep -q "^B: $long"$'\r$' out
+	peer client on:small head send:"${answer}A: $long\r\nB: $long\r\nC: $long\r\n\r\n\x81\x05hello" fin \
+		run wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
+	printf '\x81\x05hello' | cmp - got
+	run -1 --separate-stderr peer client on:small ended run wsupgrade -t 300ms -H "A: $long" -H "B: $long" -c ws://h/ touch started
+	[[ $stderr == 'wsupgrade: ws://h/: write: '*'timed out' ]]
+	[ ! -e started ]
+}
+
+@test "the key is another one each time" {
+	for i in 1 2; do
+		peer client head run wsupgrade -t 50ms -c ws://h/ true 2>/dev/null | grep Key >"key$i"
+	done
+	[ -s key1 ]
+	run ! cmp -s key1 key2
+}
+
+@test "without randomness there is no key: nothing is asked, 1" {
+	not_sanitized
+	command -v strace >/dev/null || skip "no strace"
+	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
+	run -1 --separate-stderr peer client fin run strace -qq -o calls -e trace=getrandom -e inject=getrandom:error=ENOSYS \
+		wsupgrade -c ws://h touch started
+	grep -q INJECTED calls
+	[ "$output" = "" ]
+	[[ $stderr == 'wsupgrade: getrandom: '?* ]]
+	[ ! -e started ]
+}
+
+@test "-o, -s and -H are sent, the subprotocol chosen is the program's" {
+	peer client head send:"${answer}Sec-WebSocket-Protocol: b\r\n\r\n" fin \
+		run wsupgrade -v -o http://me -s a -s b -H 'Cookie: c=d' -H 'Authorization: x' -c ws://h \
+		sh -c 'echo "$WEBSOCKET_PROTOCOL" >chosen' >out 2>err
+	same chosen b
+	same err 'wsupgrade: ws://h: connected, protocol b'
+	for line in 'Origin: http://me' 'Sec-WebSocket-Protocol: a, b' 'Cookie: c=d' 'Authorization: x'; do
+		grep -qxF "$line"$'\r' out
+	done
+	WEBSOCKET_PROTOCOL=old WEBSOCKET_EXTENSIONS=old peer client head send:"$answer\r\n" fin run wsupgrade -s a -c ws://h \
+		sh -c 'echo "${WEBSOCKET_PROTOCOL-none}${WEBSOCKET_EXTENSIONS-none}" >chosen' >out
+	same chosen nonenone
+}
+
+@test "the user's stdin and stdout stay the user's" {
+	run peer client head send:"$answer\r\n" run wsupgrade -c ws://h cat <<<mine
+	[ "${lines[-1]}" = mine ]
+}
+
+@test "the client takes no other answer" {
+	local text
+	for text in 'HTTP/1.1 200 OK\r\n\r\n' 'HTTP/1.1 301 x\r\nLocation: /\r\n\r\n' 'HTTP/1.1 401 x\r\n\r\n' \
+		'HTTP/1.1 403 Forbidden\r\n\r\n' 'HTTP/1.1 503 x\r\n\r\n'; do
+		client_refuses "$text"
+		[[ $stderr == *"${text%%'\r\n'*}"* ]]
+	done
+	for text in "${answer/Upgrade: websocket'\r\n'/}" "${answer/Connection: Upgrade'\r\n'/}" \
+		"${answer/'\A'/AAAAAAAAAAAAAAAAAAAAAAAAAAA=}" "${answer}Sec-WebSocket-Accept: \A\r\n" \
+		"${answer/Sec-WebSocket-Accept: '\A\r\n'/}" "${answer/1.1/1.0}" \
+		"${answer}Sec-WebSocket-Extensions: permessage-deflate\r\n" "${answer}Sec-WebSocket-Protocol: a\r\n" \
+		"${answer} folded: x\r\n" "${answer}x\r\n"; do
+		client_refuses "$text\r\n"
+	done
+	client_refuses "${answer}Sec-WebSocket-Protocol: b\r\n\r\n" -s a
+	client_refuses "${answer//'\r'/}\n"
+	client_refuses 'SSH-2.0-x\r\n\r\n'
+	client_refuses ''
+	client_refuses 'HTTP/1.1 101 x\r\n'
+}
+
+@test "interim answers before the 101 are passed over, if they are few" {
+	local early='HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n' many
+	many=$(printf "${early//\\/\\\\}%.0s" {1..10})
+	peer client head send:"HTTP/1.1 100 Continue\r\n\r\n$early$answer\r\n\x81\x05hello" fin \
+		run wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
+	printf '\x81\x05hello' | cmp - got
+	peer client head send:"$many$answer\r\n" run wsupgrade -c ws://h true >out
+	client_refuses "$many$early$answer\r\n"
+	[[ $stderr == *'the server does not upgrade: HTTP/1.1 103 Early Hints' ]]
+}
+
+@test "the client tells where a refusal would have it go, or its text's first line" {
+	local no='HTTP/1.1 403 No\r\n' text='Content-Type: text/plain; charset=utf-8\r\n'
+	client_refuses "${no}Location: http://u:secret@y/\r\n$text\r\nx\n"
+	[ "$stderr" = 'wsupgrade: ws://h/x: the server does not upgrade: HTTP/1.1 403 No (Location: http://***@y/)' ]
+	client_refuses "$no$text\r\nnot \x1b today\r\nnor ever\r\n"
+	[[ $stderr == *'HTTP/1.1 403 No (not \x1b today)' ]]
+	client_refuses "$no${text}Transfer-Encoding: chunked\r\n\r\n9\r\nnot today\r\n0\r\n\r\n"
+	[[ $stderr == *'HTTP/1.1 403 No (not today)' ]]
+	client_refuses "${no}Content-Type: text/html\r\n\r\n<html>\n"
+	[[ $stderr == *'HTTP/1.1 403 No' ]]
+	# Not for long: neither a body that does not come, nor one without an end.
+	run --separate-stderr peer client head send:"$no$text\r\nnot " run wsupgrade -c ws://h/x true
+	[[ $stderr == *'HTTP/1.1 403 No (not )' ]]
+	head -c 20000 /dev/zero | tr '\0' a >long
+	run --separate-stderr peer client on:tcp head send:"$no$text\r\n" file:long run wsupgrade -t 20s -c ws://h/x true
+	[[ $stderr == *'HTTP/1.1 403 No ('*'aaa...)' ]]
+	run --separate-stderr peer client on:pipes head send:"$no${text}Content-Length: 3\r\n\r\nnot" run wsupgrade -t 20s -c ws://h/x true
+	[[ $stderr == *'HTTP/1.1 403 No (not)' ]]
+}
+
+@test "our client tells what our server says" {
+	serve tcpaccept wsupgrade -P /chat wsframe cat
+	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ true
+	[ "$stderr" = 'wsupgrade: ws://localhost/: the server does not upgrade: HTTP/1.1 404 Not Found (Not Found: no such path)' ]
+}
+
+@test "the client warns of a URL with another port than the connection's, if the host is the same or both are this machine" {
+	local url
+	for url in ws://localhost:9/ ws://127.0.0.1:9/ 'ws://[::1]:9/' ws://a.localhost:9/; do
+		run -0 --separate-stderr peer client on:tcp head send:"$answer\r\n" run wsupgrade -c "$url" true
+		[[ $stderr =~ ^"wsupgrade: $url: the connection is to port "[0-9]+$ ]]
+	done
+	for url in ws://localhost/ ws://h:9/ ws://127.h:9/; do
+		run --separate-stderr peer client on:tcp head send:"$answer\r\n" run wsupgrade -c "$url" true
+		[ "$status$stderr" = 0 ]
+	done
+	export TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=443 TCPREMOTEHOST=example.org
+	for url in ws://192.0.2.1:80/ ws://EXAMPLE.org:80/; do
+		run --separate-stderr peer client on:pipes head send:"$answer\r\n" run wsupgrade -c "$url" true
+		[ "$stderr" = "wsupgrade: $url: the connection is to port 443" ]
+	done
+	for url in ws://example.org:443/ ws://localhost:9/ ws://example.org/; do
+		run --separate-stderr peer client on:pipes head send:"$answer\r\n" run wsupgrade -c "$url" true
+		[ "$status$stderr" = 0 ]
+	done
+}
+
+@test "a password in a URL is never repeated" {
+	local url
+	for url in ws://u:secret@h/ ws://u:sec/ret@h/ http://u:secret@h/ wss://u:secret@h 'ws://u:secret@h/ x' ws://secret@h/; do
+		used -c "$url" true
+		[[ $stderr != *sec* ]]
+		[[ $stderr == *'://***'* ]]
+	done
+	used -o http://u:secret@h true
+	[[ $stderr != *secret* ]]
+	refused 403 "$(request "${good}Origin: http://u:secret@h\r\n")"
+	[[ $stderr != *secret* ]]
+	run -127 --separate-stderr peer send:"$(request "$good")" run wsupgrade ws://u:secret@h/
+	[[ $stderr != *secret* ]]
+	[ -n "$stderr" ]
+}
+
+@test "the client does not read a huge or slow answer for ever" {
+	head -c 20000 /dev/zero | tr '\0' a >line
+	run -1 --separate-stderr peer client head send:'HTTP/1.1 101 x\r\nA: ' file:line run wsupgrade -c ws://h true
+	[ "$stderr" = 'wsupgrade: ws://h: not an HTTP answer: the head is longer than 16 KiB' ]
+	run -1 --separate-stderr peer client head send:'HTTP/1.1 101' run wsupgrade -t 100ms -c ws://h true
+	[[ $stderr == 'wsupgrade: ws://h: no whole answer: '*'timed out' ]]
+	# Nor one that dribbles in: no byte extends the time. What comes for longer is 101 bytes.
+	run -1 --separate-stderr peer client head dribble:"HTTP/1.1 101 $(printf %0100d 0)" fin run wsupgrade -t 300ms -c ws://h true
+	[[ $stderr == 'wsupgrade: ws://h: no whole answer: '*'timed out' ]]
+}
+
+@test "a server that resets or goes while the client asks is told, and runs nothing" {
+	run -1 --separate-stderr peer client on:tcp head send:'HTTP/1.1 101' reset run wsupgrade -c ws://h touch started
+	[ "$stderr" = 'wsupgrade: ws://h: no whole answer: Connection reset by peer' ]
+	for kind in pipes unix tcp; do
+		run -1 --separate-stderr peer client on:$kind reset run wsupgrade -c ws://h touch started
+		[[ $stderr =~ ^'wsupgrade: ws://h: '('write: Broken pipe'|'write: Connection reset by peer'|'no whole answer: ') ]]
+	done
+	[ ! -e started ]
+}
+
+@test "the client's wrong usage is exit 2" {
+	used -c ws://h
+	for url in http://h/ wss://h/ ws:// ws://u@h/ ws://u:p@h/ ws://h/#x 'ws://h/a b' $'ws://h/\r\nX: y' \
+		$'ws://h\r\n/' ws://h:x/ ws://h:70000/ h ''; do
+		used -c "$url" true
+	done
+	used -c ws://h -o '*' true
+	used -c ws://h -o http://a -o http://b true
+	used -c ws://h -o 'http://*.a.b' true
+	used -c ws://h --host h true
+	used -c ws://h -P / true
+	used -c ws://h -a true true
+	used -c ws://h --console true
+	used -c ws://h --page x true
+	used -c ws://h -H 'Host: x' true
+	used -c ws://h -H $'A: b\nC: d' true
+	used -c "ws://h/$(printf 'a%.0s' {1..17000})" true
+	used -c wss://h/ true
+	[[ $stderr == *TLS* ]]
+}
+
+@test "the client without a connection on 6 and 7 says where one comes from" {
+	run -2 --separate-stderr bash -c 'exec 6<&- 7>&-; exec wsupgrade -c ws://h true'
+	[[ $stderr == *portscan-connect* ]]
+}
+
+@test "the client looks its program up before it asks" {
+	run -127 --separate-stderr peer client fin run wsupgrade -c ws://h no-such-program
+	[ "$output" = "" ]
+	[ "$stderr" = 'wsupgrade: no-such-program: No such file or directory' ]
+}
+
+@test "closed standard descriptors are no way in for others" {
+	run -1 --separate-stderr bash -c 'exec wsupgrade true <&-'
+	[[ $stderr == *'Bad file descriptor' ]]
+	printf '%b' "$(request "$good")" >in
+	run -1 --separate-stderr bash -c 'exec wsupgrade true <in >&-'
+	[[ $stderr == *'write: Bad file descriptor' ]]
+	bash -c 'exec wsupgrade echo started <in >out 2>&-'
+	tail -n 1 out | grep -qx started
+}
+
+@test "an answer into a pipe that nobody reads fails, it does not kill" {
+	printf '%b' "$(request "$good")" >in
+	mkfifo pipe
+	run -1 --separate-stderr bash -c 'exec 3<>pipe 4>pipe 3<&-; exec wsupgrade true <in >&4'
+	[[ $stderr == *'write: Broken pipe' ]]
+}
