@@ -46,12 +46,6 @@ peer_ended(struct session *s)
 }
 
 static bool
-code_is_good(unsigned code)
-{
-	return code == CLOSE_NORMAL || code == CLOSE_GOING_AWAY || code == CLOSE_NO_CODE;
-}
-
-static bool
 messages_are_enough(const struct session *s)
 {
 	return s->options->count != 0 && s->flows.in.messages >= s->options->count;
@@ -308,7 +302,7 @@ quiet_at(const struct session *s)
 	return later(s->message_at, s->output_at) + s->options->quiet_ms;
 }
 
-/* When it is time for our Close: 0 for now. */
+/* When it is time for our Close; 0: at once. */
 static int64_t
 close_at(const struct session *s)
 {
@@ -787,48 +781,4 @@ session_begin(struct session *s, const struct session_options *options, int in, 
 	s->failure = program_begin(&s->prog, options->program, &f->to_child, &f->from_child);
 	if (s->failure != 0)
 		end_reason_set(s, END_NOT_STARTED, CLOSE_INTERNAL_ERROR);
-}
-
-static int
-program_result(const struct session *s)
-{
-	int status = s->prog.reaped ? terminate_status(&s->term, s->prog.wait_status) : STATUS_OK;
-
-	if (status != STATUS_OK)
-		return status;
-	if (peer_closed(s))
-		return s->options->client && !code_is_good(s->conn.peer_code) && s->conn.peer_code != s->conn.code
-		    ? STATUS_FAILED : STATUS_OK;
-	warn("peer: %s", s->lost ? s->lost_why : "no answer to our Close");
-	return STATUS_FAILED;
-}
-
-static int
-reason_result(const struct session *s)
-{
-	switch (s->end_reason) {
-	case END_PROGRAM:
-		return program_result(s);
-	case END_NOT_STARTED:
-		return s->failure;
-	case END_CLOSED:
-		return s->options->client && !code_is_good(s->conn.peer_code) ? STATUS_FAILED : STATUS_OK;
-	case END_SIGNAL:
-		return STATUS_OK;
-	default:
-		return STATUS_FAILED;
-	}
-}
-
-/* Fewer messages than -m asked for are a failure, whatever ended the session. */
-int
-session_result(const struct session *s)
-{
-	int status = s->failed ? STATUS_FAILED : reason_result(s);
-
-	if (s->flows.in.messages >= s->options->count)
-		return status;
-	if (status == STATUS_OK)
-		warn("%" PRIu64 " of %" PRIu64 " messages came", s->flows.in.messages, s->options->count);
-	return STATUS_FAILED;
 }

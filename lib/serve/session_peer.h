@@ -48,6 +48,13 @@ peer_closed(const struct session *s)
 	return s->conn.peer_code != 0 && s->conn.peer_code != CLOSE_ABNORMAL;
 }
 
+/* Whether the peer closed as one that has no fault to report. */
+static inline bool
+code_is_good(unsigned code)
+{
+	return code == CLOSE_NORMAL || code == CLOSE_GOING_AWAY || code == CLOSE_NO_CODE;
+}
+
 /* Whether the time has come. */
 bool deadline_reached(const struct session *s, int64_t when);
 
