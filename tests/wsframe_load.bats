@@ -60,7 +60,7 @@ load wsframe
 		told pushed 'exit 1'
 		said 'wsframe: peer: gone: it reads nothing'
 	done
-	peer push slow:5 get:150 drop wait -- wsframe -k 600ms cat
+	peer push slow:20 get:150 drop wait -- wsframe -k 1s cat
 	[ "$(grep -c '^text ' <<<"$output")" = 150 ]
 	[[ "$stderr" != *gone* ]]
 }
