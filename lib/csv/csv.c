@@ -114,6 +114,7 @@ take_bare(struct csv *csv, struct csv_carry *carry, unsigned char byte, bool *op
 }
 
 size_t
+/* The states are one loop, so that they stay in registers. NOLINTNEXTLINE(readability-function-cognitive-complexity) */
 csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, size_t n, int next,
             struct csv_marks *m, uint64_t *opened)
 {
