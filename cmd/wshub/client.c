@@ -49,7 +49,7 @@ program_tell_text(struct hub *hub, const struct client *c, const char *word, con
 struct client_name
 client_name(const struct client *c)
 {
-	struct client_name name;
+	struct client_name name = {{0}};
 	size_t ip = strcspn(c->peer, " ");
 	const char *port = strcmp(c->peer + ip, " 0") == 0 ? "" : c->peer + ip + 1;
 
