@@ -65,6 +65,14 @@ load wsframe
 	told 'close 1011' end 'exit 9'
 }
 
+@test "a peer that floods does not put off the end after our Close" {
+	for prog in true 'exec >&-; while :; do sleep 1; done'; do
+		peer chat:0 wait -- wsframe -k 200ms -w 100ms sh -c "$prog"
+		told 'exit 1'
+		said 'wsframe: peer: no answer to our Close'
+	done
+}
+
 @test "a program that cannot be started: 1011 and 127 or 126" {
 	peer get close:1011 rest wait -- wsframe nosuchprogram
 	told 'close 1011' end 'exit 127'

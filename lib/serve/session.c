@@ -408,7 +408,7 @@ peer_gone(struct session *s, const char *why)
 }
 
 /* Whether the timer of our Close starts again: the peer takes what was sent before it, or a client without a program
- * still takes messages, but not without end. */
+ * still takes messages: until answer_by. */
 static bool
 close_progresses(struct session *s)
 {
@@ -417,8 +417,6 @@ close_progresses(struct session *s)
 
 	if (!s->conn.flushed)
 		return progress;
-	if (takes && s->before >= s->answer_by)
-		return false;
 	if (progress)
 		s->answer_by = s->now + ANSWER_STEPS * s->options->wait_ms;
 	return progress || (takes && s->message_at + peer_timer_ms(s) > s->before);
@@ -439,19 +437,29 @@ timer_passed(struct session *s)
 	turn_again(s);
 }
 
-/* The limit on messages after our Close counts for a client without a program, too. */
+/* Data from the peer, or a program that does not read, puts off the end after our Close, but not for ever. */
+static bool
+answer_is_late(struct session *s)
+{
+	if (s->conn.state != WS_CLOSE_SENT || !s->conn.flushed)
+		return false;
+	schedule(s, s->answer_by);
+	return deadline_reached(s, s->answer_by);
+}
+
 static void
 timers_look(struct session *s)
 {
-	int64_t when = s->timer_at;
-
-	if (s->lost || s->conn.timer == WS_TIMER_NONE)
+	if (s->lost)
 		return;
-	if (s->conn.timer == WS_TIMER_CLOSE && s->conn.flushed && !has_program(s) && s->answer_by < when)
-		when = s->answer_by;
-	schedule(s, when);
-	if (deadline_reached(s, when))
-		timer_passed(s);
+	if (answer_is_late(s)) {
+		peer_act(s, ws_reset(&s->conn));
+		turn_again(s);
+	} else if (s->conn.timer != WS_TIMER_NONE) {
+		schedule(s, s->timer_at);
+		if (deadline_reached(s, s->timer_at))
+			timer_passed(s);
+	}
 }
 
 /* Nothing moves until the peer reads: the program's output waits for that, and the program is not
@@ -504,7 +512,7 @@ unread_peer_look(struct session *s)
 static void
 observe(struct session *s)
 {
-	bool reading = endpoint_readable(&s->peer_in);
+	bool reading = s->reads; /* the buffer of a peer that floods is full after each wait */
 	bool heard = s->peer_in.moved != s->heard, sent = s->peer_out.moved != s->sent;
 
 	if (heard && s->peer_in.moved - s->heard >= FULL_READ && !s->enlarged && has_program(s)) {
@@ -529,7 +537,7 @@ observe(struct session *s)
 		s->message_at = s->now;
 	s->messages = s->flows.in.messages;
 	/* The time in which a slow stdout keeps the answer unread does not count. */
-	if (!s->reads)
+	if (!s->reads && !has_program(s))
 		s->answer_by += s->now - s->before;
 	/* The answer cannot come before our Ping or Close has left, and that goes on. */
 	if (sent && ((s->conn.timer == WS_TIMER_PONG && (s->ping_waits || endpoint_pending(&s->peer_out)))
@@ -767,6 +775,7 @@ session_begin(struct session *s, const struct session_options *options, int in, 
 	s->peer_in = endpoint_over(in, false, &f->rx);
 	s->peer_out = endpoint_over(out, true, &f->tx);
 	s->peer_in.watched = true;
+	s->reads = true;
 	if (fds_same(in, out))
 		s->peer_out.same_socket = &s->peer_in;
 	ws_open(&s->conn, !options->client, options->ping_ms != 0);
