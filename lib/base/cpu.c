@@ -6,14 +6,16 @@
 
 #include <cpuid.h>
 
-/* Both halves of the wide registers must survive a task switch. */
-static int
-wide_registers_kept(void)
+/* The registers that survive a task switch: both halves of the AVX ones, or with masks all of AVX-512. */
+enum { KEPT_AVX = 0x06, KEPT_AVX512 = 0xe6 };
+
+static unsigned
+registers_kept(void)
 {
 	unsigned low, high;
 
 	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	return (low & 6) == 6;
+	return low;
 }
 
 /* Not by __builtin_cpu_supports(): the compiler's library then asks at every
@@ -21,18 +23,25 @@ wide_registers_kept(void)
 static enum cpu_vectors
 cpu_ask(void)
 {
-	const unsigned wide = bit_OSXSAVE | bit_AVX | bit_POPCNT;
-	unsigned a, b, c, d;
+	const unsigned wide = bit_OSXSAVE | bit_AVX | bit_POPCNT, wide_7 = bit_AVX2 | bit_BMI;
+	const unsigned widest_7 = bit_BMI2 | bit_AVX512F | bit_AVX512BW;
+	unsigned a, b, c, d, kept, clmul;
 
 	if (__get_cpuid_max(0, 0) < 7)
 		return CPU_BASE;
 	__cpuid(1, a, b, c, d);
 	if ((c & bit_SSSE3) == 0)
 		return CPU_BASE;
-	if ((c & wide) != wide || !wide_registers_kept())
+	kept = (c & wide) == wide ? registers_kept() : 0;
+	if ((kept & KEPT_AVX) != KEPT_AVX)
 		return CPU_SSSE3;
+	clmul = c & bit_PCLMUL;
 	__cpuid_count(7, 0, a, b, c, d);
-	return (b & bit_AVX2) != 0 && (b & bit_BMI) != 0 ? CPU_AVX2 : CPU_SSSE3;
+	if ((b & wide_7) != wide_7)
+		return CPU_SSSE3;
+	if (clmul == 0 || (b & widest_7) != widest_7 || (c & bit_AVX512VBMI2) == 0 || (kept & KEPT_AVX512) != KEPT_AVX512)
+		return CPU_AVX2;
+	return CPU_AVX512;
 }
 
 #else

@@ -187,6 +187,7 @@ utf8_best_path(void)
 {
 	static const enum utf8_path best[] = {
 		[CPU_BASE] = UTF8_PORTABLE, [CPU_SSSE3] = UTF8_SSSE3, [CPU_AVX2] = UTF8_AVX2,
+		[CPU_AVX512] = UTF8_AVX2,
 	};
 
 	return best[cpu_vectors()];

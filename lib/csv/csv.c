@@ -6,7 +6,11 @@
 #include "csv/csv_rows.h"
 #include "base/cpu.h"
 
-enum { MARK_SIZE = 3, PIECE = 1024 };
+enum {
+	MARK_SIZE = 3,
+	PIECE = 1024,
+	ALONE_MAX = 4096, /* at once, while there is one record: what it is watched for takes longer */
+};
 
 void
 csv_start(struct csv *csv, const struct csv_dialect *dialect, enum csv_path path)
@@ -22,7 +26,11 @@ enum csv_path
 csv_best_path(void)
 {
 #ifdef __x86_64__
-	return cpu_vectors() == CPU_AVX2 ? CSV_AVX2 : CSV_SSE2;
+	static const enum csv_path best[] = {
+		[CPU_BASE] = CSV_SSE2, [CPU_SSSE3] = CSV_SSE2, [CPU_AVX2] = CSV_AVX2, [CPU_AVX512] = CSV_AVX512,
+	};
+
+	return best[cpu_vectors()];
 #else
 	return CSV_PORTABLE;
 #endif
@@ -49,6 +57,8 @@ kernel_of(const struct csv *csv)
 {
 	switch (csv->path) {
 #ifdef __x86_64__
+	case CSV_AVX512:
+		return &csv_kernel_avx512;
 	case CSV_AVX2:
 		return &csv_kernel_avx2;
 	case CSV_SSE2:
@@ -87,11 +97,11 @@ escape_problem(const struct csv_dialect *dialect, bool closed, int next)
 }
 
 bool
-csv_has_escape(const struct csv *csv, const struct csv_carry *carry, const unsigned char *p, size_t n)
+csv_has_escape(const struct csv *csv, uint64_t escaped, const unsigned char *p, size_t n)
 {
 	if (csv->dialect.escapes == CSV_ESCAPES_NONE)
 		return false;
-	return carry->escaped != 0 || memchr(p, csv->dialect.escape, n) != NULL;
+	return escaped != 0 || memchr(p, csv->dialect.escape, n) != NULL;
 }
 
 /* A byte outside quotes that is neither delimiter nor newline. */
@@ -148,15 +158,15 @@ csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, si
 			carry->starting = 0;
 			if (p[i] == csv->dialect.quote) {
 				m->drop |= bit;
-				*carry = (struct csv_carry){.closed = 1};
+				csv_carry_set(carry, 0, 0, 1);
 			}
 		} else if (p[i] == csv->dialect.delimiter || p[i] == '\n') {
 			m->record |= p[i] == '\n' ? bit : 0;
 			m->stop |= bit;
-			*carry = (struct csv_carry){.starting = 1};
+			csv_carry_set(carry, 0, 1, 0);
 		} else if (p[i] == '\r' && follows == '\n') {
 			m->drop |= bit;
-			*carry = (struct csv_carry){0};
+			csv_carry_set(carry, 0, 0, 0);
 		} else {
 			problem = take_bare(csv, carry, p[i], &opens);
 			csv->bare_cr |= problem == CSV_BARE_CR;
@@ -277,6 +287,8 @@ csv_flatten(struct csv *csv, const unsigned char *in, size_t n, bool last, unsig
 	if (mark > 0)
 		return (size_t)mark;
 	size = certain_size(csv, in, n, last);
+	if (csv->alone && size > ALONE_MAX)
+		size = ALONE_MAX;
 	size = kernel_of(csv)->flatten(csv, in, size, next_of(in, size, n, last), terminator, out, written);
 	if (csv->alone && size > 0)
 		alone_keep(csv, size, csv->line != before.line ? record_end_flattened(before, in, size) : 0);
@@ -302,8 +314,8 @@ csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last, st
 		return index->end = MARK_SIZE;
 	}
 	size = certain_size(csv, in, n, last);
-	if (size > CSV_WINDOW)
-		size = CSV_WINDOW;
+	if (size > (csv->alone ? ALONE_MAX : CSV_WINDOW))
+		size = csv->alone ? ALONE_MAX : CSV_WINDOW;
 	index->end = kernel_of(csv)->index(csv, in, size, next_of(in, size, n, last), index->marks);
 	index->marks[(index->end + 63) / 64] = (struct csv_marks){0};
 	if (csv->dialect.skip_blank)

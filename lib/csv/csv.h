@@ -55,7 +55,13 @@ csv_dialect_tsv(struct csv_dialect *dialect)
 }
 
 /* The ways to scan, all with the same results; tests and benchmarks name one. */
-enum csv_path { CSV_PORTABLE, CSV_SSE2, CSV_AVX2, CSV_PATHS };
+enum csv_path {
+	CSV_PORTABLE,
+#ifdef __x86_64__
+	CSV_SSE2, CSV_AVX2, CSV_AVX512,
+#endif
+	CSV_PATHS,
+};
 
 /* Why a scan stopped. The first four only come where the dialect is strict. */
 enum csv_problem {
@@ -86,7 +92,7 @@ struct csv {
 	bool watching;            /* for such a CR, for escapes, and for what is not strict */
 	uint64_t line;            /* the next byte's, from 1: LFs are counted, in quotes too */
 	uint64_t column;          /* the next byte's, from 1, in bytes */
-	uint64_t quote_line;      /* where the last opening quote stood */
+	uint64_t quote_line;      /* while quoted or closed: where the opening quote stood */
 	/* if the dialect is even: */
 	uint64_t field_line, field_column; /* where the field of the next byte begins */
 	uint64_t record_line; /* the line in which the record begins, 0: it has not begun */

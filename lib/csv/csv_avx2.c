@@ -145,7 +145,7 @@ squeeze_16(__m128i bytes, unsigned drop, unsigned char *out)
 	return out + csv_ones(~drop & 0xff00);
 }
 
-KERNEL static inline size_t
+KERNEL ALWAYS static inline size_t
 block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
               unsigned char *out)
 {
@@ -165,6 +165,8 @@ block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t en
 	return (size_t)(to - out);
 }
 
+#define block_parity csv_parity
+#include "csv/csv_bare.h"
 #include "csv/csv_kernel.h"
 
 const struct csv_kernel csv_kernel_avx2 = {kernel_index, kernel_flatten, kernel_copy};

@@ -7,6 +7,8 @@
 
 #include "csv/csv.h"
 
+#define ALWAYS __attribute__((always_inline))
+
 /* Which bytes of a block are what, the first byte's bit lowest. */
 struct csv_bits {
 	uint64_t quote;
@@ -22,6 +24,8 @@ struct csv_carry {
 	uint64_t starting; /* 1 or 0 */
 	uint64_t closed;   /* 1 or 0 */
 	uint64_t escaped;  /* 1 or 0 */
+	uint64_t opened;   /* opening quotes in the block at opened_at, the last one with any, or 0 */
+	size_t opened_at;
 };
 
 /* What stands for a byte behind the last one: none will come, or it is not known yet. */
@@ -30,15 +34,16 @@ enum { CSV_NEXT_NONE = -1, CSV_NEXT_UNKNOWN = -2 };
 static inline struct csv_carry
 csv_carry_of(const struct csv *csv)
 {
-	return (struct csv_carry){csv->quoted ? ~(uint64_t)0 : 0, csv->starting, csv->closed, 0};
+	return (struct csv_carry){csv->quoted ? ~(uint64_t)0 : 0, csv->starting, csv->closed, 0, 0, 0};
 }
 
+/* What comes next; escaped and the last opening quotes stay. */
 static inline void
-csv_carry_keep(struct csv *csv, const struct csv_carry *carry)
+csv_carry_set(struct csv_carry *carry, uint64_t quoted, uint64_t starting, uint64_t closed)
 {
-	csv->quoted = carry->quoted != 0;
-	csv->starting = carry->starting != 0;
-	csv->closed = carry->closed != 0;
+	carry->quoted = quoted;
+	carry->starting = starting;
+	carry->closed = closed;
 }
 
 /*
@@ -49,7 +54,7 @@ size_t csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char
                    struct csv_marks *m, uint64_t *opened);
 
 /* Whether n bytes have an escape or its byte, which no way of bits sees. csv->watching tells that there may be. */
-bool csv_has_escape(const struct csv *csv, const struct csv_carry *carry, const unsigned char *p, size_t n)
+bool csv_has_escape(const struct csv *csv, uint64_t escaped, const unsigned char *p, size_t n)
 	__attribute__((cold));
 
 /* The lowest n bits. */
@@ -75,6 +80,19 @@ static inline size_t
 csv_last_one(uint64_t bits)
 {
 	return 63 - (size_t)__builtin_clzll(bits);
+}
+
+/* Bit i is the parity of bits 0 to i. */
+static inline uint64_t
+csv_parity(uint64_t bits)
+{
+	bits ^= bits << 1;
+	bits ^= bits << 2;
+	bits ^= bits << 4;
+	bits ^= bits << 8;
+	bits ^= bits << 16;
+	bits ^= bits << 32;
+	return bits;
 }
 
 /* Where there is no shuffle: a block without its dropped bytes, the ends replaced. Returns its size. */
@@ -104,8 +122,8 @@ csv_squeeze(const unsigned char *p, unsigned char terminator, uint64_t ends, uin
 
 /*
  * A kernel scans n bytes, fewer where there is a problem or the last one is an
- * escape, and keeps quoted, starting, closed, line, quote_line and problem of
- * *csv. `next` is the byte behind them, or an enum above.
+ * escape, and keeps quoted, starting, closed, line, problem and, within quotes,
+ * quote_line of *csv. `next` is the byte behind them, or an enum above.
  * It copies as csv_copy() does, where the dialect is that of the output.
  */
 struct csv_kernel {
@@ -121,6 +139,7 @@ extern const struct csv_kernel csv_kernel_portable;
 #ifdef __x86_64__
 extern const struct csv_kernel csv_kernel_sse2;
 extern const struct csv_kernel csv_kernel_avx2;
+extern const struct csv_kernel csv_kernel_avx512;
 #endif
 
 #endif

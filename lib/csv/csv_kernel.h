@@ -5,10 +5,10 @@
  *     KERNEL                 the attribute of every function here (its target)
  *     struct needles         the bytes to look for, as needles_make() spreads them
  *     block_bits()           which bytes of a block are what
- *     block_bare_bits()      the same, but false where there is a quote
- *     block_bare()           a block with its ends replaced, its newlines and CRs;
- *                            false where there is a quote, or a NUL that matters
+ *     block_parity()         bit i is the parity of bits 0 to i
  *     block_squeeze()        a block with replaced and dropped bytes
+ *     run_marks(), run_flat()  loops over the blocks that need no closer look:
+ *                            those of csv_bare.h, or its own
  *
  * A block's quotes become "within quotes" by a prefix XOR: each quote turns it
  * over. That is right for a quote that opens, closes or is doubled; a quote in
@@ -21,19 +21,6 @@
 #include <string.h>
 
 #include "csv/csv_blocks.h"
-
-/* All bits up to and with each set bit's next one: bit i is the parity of bits 0 to i. */
-KERNEL static inline uint64_t
-parity_to_here(uint64_t bits)
-{
-	bits ^= bits << 1;
-	bits ^= bits << 2;
-	bits ^= bits << 4;
-	bits ^= bits << 8;
-	bits ^= bits << 16;
-	bits ^= bits << 32;
-	return bits;
-}
 
 /* What objects to the way of bits: a quote in an unquoted field, and what is watched for. */
 KERNEL static inline uint64_t
@@ -49,11 +36,11 @@ objections(const struct csv *csv, const struct csv_bits *b, uint64_t inside, uin
 }
 
 /* The marks of n bits, or false where the machine must look. *opened: the opening quotes. */
-KERNEL static inline bool
+KERNEL ALWAYS static inline bool
 marks_make(struct csv_carry *carry, const struct csv *csv, const struct csv_bits *b, size_t n,
            int next, struct csv_marks *m, uint64_t *opened)
 {
-	uint64_t inside = parity_to_here(b->quote) ^ carry->quoted;
+	uint64_t inside = block_parity(b->quote) ^ carry->quoted;
 	uint64_t closing = b->quote & ~inside;
 	uint64_t opening = b->quote & inside;
 	uint64_t ends = (b->delimiter | b->newline) & ~inside;
@@ -74,13 +61,29 @@ marks_make(struct csv_carry *carry, const struct csv *csv, const struct csv_bits
 	return true;
 }
 
-/*
- * The marks of the first n bytes of a block (1 to 64). Returns how many it has:
- * fewer than n only where there is a problem.
- */
+/* The same by the machine. Copies, so that in the loops all of this can stay in registers. */
 KERNEL static inline size_t
-block_mark(struct csv *csv, struct csv_carry *carry, const struct needles *needles,
-           const unsigned char *p, size_t n, int next, struct csv_marks *m, uint64_t *nul)
+machine_mark(struct csv *csv, struct csv_carry *carry, const unsigned char *p, size_t n, int next,
+             struct csv_marks *m, uint64_t *opened)
+{
+	struct csv_carry its_carry = *carry;
+	struct csv_marks its_marks;
+	uint64_t its_opened;
+
+	n = csv_machine(csv, &its_carry, p, n, next, &its_marks, &its_opened);
+	*carry = its_carry;
+	*m = its_marks;
+	*opened = its_opened;
+	return n;
+}
+
+/*
+ * The marks of the first n bytes of a block (1 to 64), which is at `at`. Returns
+ * how many it has: fewer than n only where there is a problem.
+ */
+KERNEL ALWAYS static inline size_t
+block_mark(struct csv *csv, struct csv_carry *carry, const struct needles *needles, const unsigned char *p,
+           size_t at, size_t n, int next, struct csv_marks *m, uint64_t *nul)
 {
 	struct csv_bits bits;
 	uint64_t opened = 0, mine = ~(uint64_t)0 >> (64 - n);
@@ -90,51 +93,28 @@ block_mark(struct csv *csv, struct csv_carry *carry, const struct needles *needl
 	bits.delimiter &= mine;
 	bits.newline &= mine;
 	bits.cr &= mine;
-	if ((csv->watching && csv_has_escape(csv, carry, p, n))
+	if ((csv->watching && csv_has_escape(csv, carry->escaped, p, n))
 	    || !marks_make(carry, csv, &bits, n, next, m, &opened))
-		n = csv_machine(csv, carry, p, n, next, m, &opened);
+		n = machine_mark(csv, carry, p, n, next, m, &opened);
 	*nul = bits.nul & mine & ~m->stop;
-	if (opened != 0)
-		csv->quote_line = csv->line + csv_ones(m->newline & csv_below(csv_last_one(opened)));
+	carry->opened_at = opened != 0 ? at : carry->opened_at;
+	carry->opened = opened != 0 ? opened : carry->opened;
 	return n;
 }
 
-/* The CRs that an LF follows; *bits are of a block with a byte behind it. */
-KERNEL static inline uint64_t
-crlf_in(const struct csv_bits *bits, const unsigned char *block)
+/* Keeps the state behind n bytes, after so many LFs. */
+KERNEL static inline void
+state_keep(struct csv *csv, const struct csv_carry *carry, const unsigned char *in, size_t n, uint64_t lines)
 {
-	return bits->cr & (bits->newline >> 1 | (uint64_t)(block[64] == '\n') << 63);
-}
-
-/* Marks as many blocks as have no quote, nor anything else that needs a closer look. */
-KERNEL static inline size_t
-run_bare_marks(struct csv *csv, const struct needles *needles, const unsigned char *in, size_t n,
-               struct csv_marks *marks)
-{
-	struct csv_bits bits;
-	size_t at = 0;
-
-	for (; n - at > 64 && block_bare_bits(needles, in + at, &bits); at += 64) {
-		uint64_t crlf = crlf_in(&bits, in + at);
-
-		if (csv->watching && bits.cr != crlf)
-			break;
-		*marks++ = (struct csv_marks){
-			.stop = bits.delimiter | bits.newline | crlf,
-			.record = bits.newline,
-			.drop = crlf,
-			.newline = bits.newline,
-		};
-		csv->line += csv_ones(bits.newline);
-	}
-	return at;
-}
-
-/* After a run of blocks without quotes, where only the last byte matters. */
-KERNEL static inline bool
-starts_behind(const struct csv *csv, unsigned char last)
-{
-	return last == '\n' || last == csv->dialect.delimiter;
+	csv->line += lines;
+	csv->quoted = carry->quoted != 0;
+	csv->starting = carry->starting != 0;
+	csv->closed = carry->closed != 0;
+	if ((!csv->quoted && !csv->closed) || carry->opened == 0)
+		return;
+	csv->quote_line = csv->line;
+	for (size_t at = carry->opened_at + csv_last_one(carry->opened); at < n; at++)
+		csv->quote_line -= in[at] == '\n';
 }
 
 /* A window never ends between an escape and its byte: that escape waits for the next one. */
@@ -149,107 +129,68 @@ kernel_index(struct csv *csv, const unsigned char *in, size_t n, int next, struc
 {
 	const struct needles needles = needles_make(csv, '\n');
 	struct csv_carry carry = csv_carry_of(csv);
-	const uint64_t careful = csv->dialect.escapes != CSV_ESCAPES_NONE;
 	unsigned char padded[64] = {0};
-	size_t at = 0;
+	uint64_t lines = 0, nul;
+	size_t at = 0, size;
 
 	while (at < n && csv->problem == CSV_FINE) {
-		if ((carry.quoted | carry.closed | careful) == 0) {
-			size_t ran = run_bare_marks(csv, &needles, in + at, n - at, marks);
-
-			at += ran;
-			marks += ran / 64;
-			if (ran != 0)
-				carry.starting = starts_behind(csv, in[at - 1]);
-			if (at == n)
-				break;
-		}
-		size_t size = n - at < 64 ? n - at : 64;
-		int follows = at + size < n ? in[at + size] : next;
-		const unsigned char *p = size < 64 ? memcpy(padded, in + at, size) : in + at;
-		uint64_t nul;
-
-		at += block_mark(csv, &carry, &needles, p, size, follows, marks, &nul);
-		csv->line += csv_ones(marks++->newline);
+		at = run_marks(csv, &carry, &needles, in, at, n, marks, &lines);
+		size = n - at;
+		if (size > 64)
+			size = block_mark(csv, &carry, &needles, in + at, at, 64, in[at + 64], &marks[at / 64], &nul);
+		else
+			size = block_mark(csv, &carry, &needles, memcpy(padded, in + at, size), at, size, next, &marks[at / 64], &nul);
+		lines += csv_ones(marks[at / 64].newline);
+		at += size;
 	}
-	csv_carry_keep(csv, &carry);
+	state_keep(csv, &carry, in, at, lines);
 	if (escape_left(csv, &carry)) {
 		at--;
-		marks[-1].stop &= csv_below(at % 64);
-		marks[-1].drop &= csv_below(at % 64);
+		marks[at / 64].stop &= csv_below(at % 64);
+		marks[at / 64].drop &= csv_below(at % 64);
 	}
 	return at;
 }
 
-/*
- * Flattens as many blocks as have no quote, nor anything else that needs a
- * closer look. Few bytes are dropped there, so what is behind each of them is
- * written once more, a byte earlier; for that 64 bytes more must be readable.
- */
-KERNEL static inline size_t
-run_bare(struct csv *csv, const struct needles *needles, const unsigned char *in, size_t n,
-         unsigned char **out)
+/* Flattens the first n bytes of a block and moves *out behind them. Returns how many it has, as block_mark(). */
+KERNEL ALWAYS static inline size_t
+block_flatten(struct csv *csv, struct csv_carry *carry, const struct needles *needles, const unsigned char *p,
+              size_t at, size_t n, int next, unsigned char terminator, unsigned char **out, uint64_t *lines)
 {
-	unsigned char *to = *out;
-	struct csv_bits bits, ignored;
-	uint64_t lines = 0;
-	size_t at = 0;
+	struct csv_marks m;
+	uint64_t nul, some;
 
-	for (; n - at >= 128 && block_bare(needles, in + at, to, &bits); at += 64) {
-		uint64_t crlf = crlf_in(&bits, in + at);
-
-		if (csv->watching && bits.cr != crlf)
-			break;
-		lines += csv_ones(bits.newline);
-		for (; crlf != 0; crlf &= crlf - 1) {
-			size_t place = csv_first_one(crlf);
-
-			(void)block_bare(needles, in + at + place + 1, to + place, &ignored);
-			to--;
-		}
-		to += 64;
+	n = block_mark(csv, carry, needles, p, at, n, next, &m, &nul);
+	if (terminator == '\0' && nul != 0 && csv_first_one(nul) < n) {
+		n = csv_first_one(nul);
+		csv->problem = CSV_NUL_IN_FIELD;
 	}
-	csv->line += lines;
-	*out = to;
-	return at;
+	some = csv_below(n);
+	*out += block_squeeze(needles, p, m.stop & ~m.drop, m.drop | ~some, *out);
+	*lines += csv_ones(m.newline & some);
+	return n;
 }
 
 KERNEL static size_t
-kernel_flatten(struct csv *csv, const unsigned char *in, size_t n, int next,
-               unsigned char terminator, unsigned char *out, size_t *written)
+kernel_flatten(struct csv *csv, const unsigned char *in, size_t n, int next, unsigned char terminator,
+               unsigned char *out, size_t *written)
 {
 	const struct needles needles = needles_make(csv, terminator);
 	struct csv_carry carry = csv_carry_of(csv);
-	const uint64_t careful = csv->dialect.escapes != CSV_ESCAPES_NONE;
 	unsigned char padded[64] = {0}, *to = out;
-	size_t at = 0;
+	uint64_t lines = 0;
+	size_t at = 0, size;
 
 	while (at < n && csv->problem == CSV_FINE) {
-		if ((carry.quoted | carry.closed | careful) == 0) {
-			size_t ran = run_bare(csv, &needles, in + at, n - at, &to);
-
-			at += ran;
-			if (ran != 0)
-				carry.starting = starts_behind(csv, in[at - 1]);
-			if (at == n)
-				break;
-		}
-		size_t size = n - at < 64 ? n - at : 64;
-		int follows = at + size < n ? in[at + size] : next;
-		const unsigned char *p = size < 64 ? memcpy(padded, in + at, size) : in + at;
-		struct csv_marks m;
-		uint64_t nul;
-
-		size = block_mark(csv, &carry, &needles, p, size, follows, &m, &nul);
-		if (terminator == '\0' && nul != 0 && csv_first_one(nul) < size) {
-			size = csv_first_one(nul);
-			csv->problem = CSV_NUL_IN_FIELD;
-		}
-		to += block_squeeze(&needles, p, m.stop & ~m.drop, m.drop | ~csv_below(size), to);
-		csv->line += csv_ones(m.newline & csv_below(size));
-		at += size;
+		at = run_flat(csv, &carry, &needles, in, at, n, &to, &lines);
+		size = n - at;
+		if (size > 64)
+			at += block_flatten(csv, &carry, &needles, in + at, at, 64, in[at + 64], terminator, &to, &lines);
+		else
+			at += block_flatten(csv, &carry, &needles, memcpy(padded, in + at, size), at, size, next, terminator,
+			    &to, &lines);
 	}
-	csv_carry_keep(csv, &carry);
+	state_keep(csv, &carry, in, at, lines);
 	*written = (size_t)(to - out);
 	return at - escape_left(csv, &carry);
 }

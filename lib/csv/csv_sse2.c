@@ -98,6 +98,8 @@ block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t en
 	return csv_squeeze(p, needles->terminator_byte, ends, drop, out);
 }
 
+#define block_parity csv_parity
+#include "csv/csv_bare.h"
 #include "csv/csv_kernel.h"
 
 const struct csv_kernel csv_kernel_sse2 = {kernel_index, kernel_flatten, kernel_copy};
