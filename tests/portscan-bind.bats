@@ -183,7 +183,7 @@ scan() {
 		kill $!
 	END
 	cd "$BATS_TEST_TMPDIR"
-	run --separate-stderr alone 40000-40001 - bash script
+	run --separate-stderr netns 40000-40001 - bash script
 	[ "$status" != 77 ] || skip "a network namespace is not to be had here: $stderr"
 	[ "${lines[*]}" = "fe80::1%lo fe80::1 fe80::1%lo fe80::1%lo fe80::1%lo Bound to 9000 fe80::1%lo" ]
 }

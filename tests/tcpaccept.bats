@@ -588,7 +588,7 @@ backlogged() {
 	for status_of in 'exit 7=7' 'kill -9 $$=137' 'exit 0=0'; do
 		serve tcpaccept -n 1 -t 1ms sh -c "echo begun; read -r line; ${status_of%=*}"
 		server=$pid
-		start client tcpcall "$port" open:1 line "await:$BATS_TEST_TMPDIR/go" 'send:\n' rest
+		start client peer to:"$port" open line "await:$BATS_TEST_TMPDIR/go" 'send:\n' rest
 		await "$BATS_TEST_TMPDIR/client.out" begun
 		await_that refused "$port"
 		! gone "$server" || false
@@ -600,7 +600,7 @@ backlogged() {
 	cp /bin/true "$BATS_TEST_TMPDIR/prog"
 	serve tcpaccept -n 1 "$BATS_TEST_TMPDIR/prog"
 	rm "$BATS_TEST_TMPDIR/prog"
-	tcpcall "$port" open:1 rest
+	peer to:"$port" open rest
 	ended "$pid"
 	[ "$status" = 127 ]
 }
@@ -609,16 +609,16 @@ backlogged() {
 	listen tcp tcp -- tcpaccept -n 3 -C 2 sh -c 'echo begun; read -r line; exit 5'
 	server=$pid
 	mapfile -t ports < <(sed -n 's/^port //p' "$out")
-	start client tcpcall "${ports[0]}" open:3 line hold
+	start client peer to:"${ports[0]}" open:3 line hold
 	await "$BATS_TEST_TMPDIR/client.out" end
-	tcpcall "${ports[1]}" from:127.0.0.2 open:1 line
+	peer to:"${ports[1]}" from:127.0.0.2 open line
 	await_that refused "${ports[0]}"
 	await_that refused "${ports[1]}"
 	kill "${pids[-1]}"
 	ended "$server"
 	[ "$status" = 0 ]
 	serve tcpaccept -n 2 -t 1ms sh -c 'echo begun; read -r line'
-	start client tcpcall "$port" open:1 line hold
+	start client peer to:"$port" open line hold
 	await "$BATS_TEST_TMPDIR/client.out" begun
 	kill "${pids[-2]}"
 	ended "${pids[-2]}"
@@ -629,7 +629,7 @@ backlogged() {
 	listen tcp -- tcpaccept -n 2 echo hello
 	server=$pid
 	kill -STOP "$server"
-	start client tcpcall "$port" open:4 rest
+	start client peer to:"$port" open:4 rest
 	client=$pid
 	await "$BATS_TEST_TMPDIR/client.out" 'open 4'
 	kill "$server"
@@ -643,7 +643,7 @@ backlogged() {
 @test "--exit-idle-time: it exits with 0 when there was no connection for so long, never while there is one" {
 	serve tcpaccept --exit-idle-time 300ms sh -c 'echo begun; read -r line'
 	server=$pid
-	start client tcpcall "$port" open:1 line "await:$BATS_TEST_TMPDIR/go" 'send:\n' rest
+	start client peer to:"$port" open line "await:$BATS_TEST_TMPDIR/go" 'send:\n' rest
 	await "$BATS_TEST_TMPDIR/client.out" begun
 	# Longer than that.
 	spinless "$server"

@@ -98,7 +98,7 @@ timeouts='timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
 		portscan-bind -r -p 9000 tail -f /dev/null 2>old.err & old=$!
 		portscan-bind -r -p 9000 tcpecho 2>new.err & new=$!
 		until grep -qs Bound old.err && grep -qs Bound new.err; do sleep 0.01; done
-		tcpcall 9000 open:20 'send:hello\n' say:sent await:go fin rest >calls & calls=$!
+		peer to:9000 open:20 'send:hello\n' say:sent await:go fin rest >calls & calls=$!
 		until grep -qs sent calls || ! kill -0 $calls; do sleep 0.01; done
 		kill $old
 		wait $old
@@ -107,7 +107,7 @@ timeouts='timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
 		grep -c hello calls
 		kill $new
 	END
-	run alone 40000-40999 - bash script "$(other 'sysctl -w net.ipv4.tcp_migrate_req=1')"
+	run netns 40000-40999 - bash script "$(other 'sysctl -w net.ipv4.tcp_migrate_req=1')"
 	[ "$status" != 77 ] || skip "this kernel or user has no such network"
 	[ "${lines[-1]}" = 20 ]
 }

@@ -163,10 +163,10 @@ listening() {
 	free_port
 	echo "127.0.0.1:$port stream tcp wait root $BIN/tcpaccept tcpaccept --exit-idle-time 1ms /bin/sh -c echo\${IFS}\$PPID" >inetd.conf
 	start inetd inetd -i "$PWD/inetd.conf"
-	await_that tcpcall "$port" open:1 rest
-	first=$(tcpcall "$port" open:1 rest | tail -n 1)
+	await_that peer to:"$port" open rest
+	first=$(peer to:"$port" open rest | tail -n 1)
 	await_that gone "$first"
-	second=$(tcpcall "$port" open:1 rest | tail -n 1)
+	second=$(peer to:"$port" open rest | tail -n 1)
 	((first > 0 && second > 0 && first != second))
 	await_that gone "$second"
 }
