@@ -663,29 +663,29 @@ name_option(const char *text, const char *const *names, const char *why)
 static void
 list_option(struct job *job, const char *list)
 {
-	struct span text = span_of(list), item;
+	struct span text = span_of(list), last;
+	struct csv_item *items;
+	size_t count;
 
 	job->list = storage(job->list, text.size + 1, 1);
-	job->items = storage(job->items, text.size + 1, sizeof *job->items);
-	switch (csv_list_parse(text, job->list, job->items, &job->select.count)) {
+	job->items = items = storage(job->items, text.size + 1, sizeof *items);
+	switch (csv_list_parse(text, job->list, items, &count)) {
 	case CSV_ITEM_NOT_IN_A_LIST:
 		option_refuse("not a list of fields");
 	case CSV_ITEM_EMPTY:
 		option_refuse("an item is empty (the empty name is \"\")");
 	case CSV_ITEM_NOT_A_RANGE:
-		item = job->items[job->select.count - 1].text;
-		usage_refuse("--fields: %s: not a position or a range", quoted_bytes(item.at, item.size));
+		last = items[count - 1].text;
+		usage_refuse("--fields: %s: not a position or a range", quoted_bytes(last.at, last.size));
 	case CSV_ITEM_OUT_OF_RANGE:
-		item = job->items[job->select.count - 1].text;
-		usage_refuse("--fields: %s: not a position from 1 to %" PRIu32,
-		    quoted_bytes(item.at, item.size), CSV_POSITION_MAX);
-	case CSV_ITEM_GOOD:
-		break;
+		last = items[count - 1].text;
+		usage_refuse("--fields: %s: not a position from 1 to %" PRIu32, quoted_bytes(last.at, last.size), CSV_POSITION_MAX);
+	case CSV_ITEM_GOOD: break;
 	}
-	job->select.items = job->items;
+	job->select.items = items, job->select.count = count;
 	job->named = false;
-	for (size_t i = 0; i < job->select.count; i++)
-		job->named |= job->items[i].named;
+	for (size_t i = 0; i < count; i++)
+		job->named |= items[i].named;
 }
 
 static void
