@@ -1,9 +1,9 @@
 /* The kernel for x86-64 with AVX-512 VBMI2 (2019 on): a block in a vector, its bits in masks, a gap closed by one instruction. */
+#include "csv/csv_blocks.h"
+
 #ifdef __x86_64__
 
 #include <immintrin.h>
-
-#include "csv/csv_blocks.h"
 
 #define KERNEL __attribute__((target("avx512f,avx512bw,avx512vbmi2,pclmul,popcnt,bmi,bmi2,lzcnt")))
 
