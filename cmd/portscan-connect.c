@@ -406,8 +406,8 @@ ends_pass(struct relay *r)
 		stdout_end(r);
 }
 
-/* A reset is told once, to whichever way of the socket asks first. One that follows the
- * end of the server's side is EPIPE. */
+/* The kernel reports a reset once, to the first call on the socket, in either direction. A reset
+ * after the end of the server's side is EPIPE. */
 static int
 server_error(const struct relay *r)
 {

@@ -139,7 +139,7 @@ options_read(struct settings *set, int argc, char **argv)
 	set->session.program = argv[optind] == NULL ? NULL : argv + optind;
 	options_check(set);
 	if (set->session.count != 0 && !set->session.quiet_given)
-		set->session.quiet_ms = CLOCK_NEVER; /* who counts messages waits for them */
+		set->session.quiet_ms = CLOCK_NEVER; /* -m waits for its messages */
 	set->session.mode = set->binary ? RECORD_BYTES : set->nul ? RECORD_NUL : !set->netstring ? RECORD_LINE
 	    : set->types ? RECORD_TYPED : RECORD_NETSTRING;
 }

@@ -106,8 +106,8 @@ client_keepalive(struct hub *hub, struct client *c)
 	}
 }
 
-/* A UNIX socket that was closed tells so before what it said is read, then once and not
- * for ever (EPOLLET). */
+/* A closed UNIX socket reports EPOLLHUP before its data is read. EPOLLET: it is reported once
+ * instead of every turn. */
 void
 client_interest(struct hub *hub, struct client *c)
 {
@@ -135,7 +135,7 @@ client_mark(struct hub *hub, struct client *c)
 	hub->dirty = c;
 }
 
-/* Prog hears of its end. */
+/* Writes the record of the client's end for the program. */
 static void
 client_tell_end(struct hub *hub, struct client *c, unsigned code, struct span reason)
 {
@@ -165,7 +165,7 @@ client_forget(struct hub *hub, struct client *c, unsigned code, struct span reas
 	ids_end(&hub->ids, c->id);
 }
 
-/* The program is told of a Close that waited. */
+/* Writes the record of a deferred Close for the program. */
 void
 client_tell_close(struct hub *hub, struct client *c)
 {
