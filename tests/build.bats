@@ -69,8 +69,7 @@ make_own() {
 @test "build: check looks for bats before it builds" {
 	mkdir "$BATS_TEST_TMPDIR/bin"
 	ln -s $(type -P make sh bash sed find cc gcc as ld mkdir rm cat head dirname env grep basename ls) "$BATS_TEST_TMPDIR/bin"
-	printf '#!/bin/sh\necho 1000\n' >"$BATS_TEST_TMPDIR/bin/id"
-	chmod +x "$BATS_TEST_TMPDIR/bin/id"
+	shell_script "$BATS_TEST_TMPDIR/bin/id" 'echo 1000'
 	PATH=$BATS_TEST_TMPDIR/bin make_own check
 	[ "$status" = 2 ]
 	[[ $output == *'bats (bats-core 1.5 or later) is needed'* ]]

@@ -23,8 +23,7 @@ scene() {
 	printf 'name,city\n"Doe, Ann",Rome\n' >people.csv
 	mkdir d
 	: >notexec
-	printf '#!/bin/sh\nexec sleep 20\n' >slow
-	chmod +x slow
+	shell_script slow 'exec sleep 20'
 	head -c 17M /dev/zero >big.html
 	printf 'x\xff\n' >latin1
 	get='GET / HTTP/1.1\r\nHost: x\r\n'

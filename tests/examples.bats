@@ -60,8 +60,7 @@ ask() {
 
 # app SCRIPT: ./app is this.
 app() {
-	printf '#!/bin/sh\n%s\n' "$1" >app
-	chmod +x app
+	shell_script app '%s' "$1"
 }
 
 @test "tcpecho(1): its examples" {
@@ -95,8 +94,7 @@ hears() {
 		[ $SECONDS -lt $end ]
 		echo hello | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/x" wsframe -c -q 0
 	done
-	printf '#!/bin/sh\nwhile sleep 0.1; do printf "%%s\\n" "C:\\new \\q"; done\n' >vmstat
-	chmod +x vmstat
+	shell_script vmstat 'while sleep 0.1; do printf "%%s\\n" "C:\\new \\q"; done'
 	line=$(lines_of wshub.1 | sed -n '/ \\$/,/vmstat/p')
 	[[ $line == *" sh -c 'vmstat -n 1 | sed -u \"s/[\]/&&/g; s/^/* text /\"'" ]]
 	start server env PATH="$PWD:$PATH" sh -c "exec $line"
@@ -230,8 +228,7 @@ hears() {
 	line='s6-tlsclient www.example.org 443 wsupgrade -c ws://www.example.org/ wsframe -c'
 	grep -qxF "$line" <(lines_of wsupgrade.1)
 	serve tcpaccept wsupgrade --host www.example.org wsframe cat
-	printf '#!/bin/sh\nshift 2\nexec portscan-connect -q -p %s "$@"\n' "$port" >s6-tlsclient
-	chmod +x s6-tlsclient
+	shell_script s6-tlsclient 'shift 2\nexec portscan-connect -q -p %s "$@"' "$port"
 	[ "$(echo hello | PATH=$PWD:$PATH sh -c "exec $line -m 1")" = hello ]
 }
 
@@ -318,8 +315,7 @@ readme() {
 	grep -qxF "$line" <(lines_of fittings.7)
 	[ "$(sh -c ". ./ws; ${line/9000/$port}")" = hello ]
 	mkdir stub
-	printf '#!/bin/sh\necho "$3 $5"\n' >stub/portscan-connect
-	chmod +x stub/portscan-connect
+	shell_script stub/portscan-connect 'echo "$3 $5"'
 	while read -r url where; do
 		[ "$(PATH=$PWD/stub:$PATH sh -c ". ./ws; ws '$url'")" = "$where" ]
 	done <<-END

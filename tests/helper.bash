@@ -18,10 +18,11 @@ start() {
 	pids+=("$pid")
 }
 
-# Starts a chain behind portscan-bind and waits until it listens; $port is where.
+# Starts a chain behind portscan-bind and waits until it listens; $port is where, $server its pid.
 # serve CMD...
 serve() {
 	start server portscan-bind -p 0 "$@"
+	server=$pid
 	await "$BATS_TEST_TMPDIR/server.err" '^Bound to '
 	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/server.err" | head -n 1)
 }
@@ -63,10 +64,18 @@ await_that() {
 	done
 }
 
-# ended PID: waits for a background program's end, its status in $status.
+# ended PID [STATUS]: waits for a background program's end, its status in $status, which must be STATUS.
 ended() {
 	status=0
 	wait "$1" || status=$?
+	[ "$status" = "${2:-$status}" ] || { echo "exit status $status, not $2"; return 1; }
+}
+
+# shell_script FILE FORMAT [ARG...]: an executable shell script of one line, as printf writes it.
+shell_script() {
+	# shellcheck disable=SC2059
+	printf "#!/bin/sh\n$2\n" "${@:3}" >"$1"
+	chmod +x "$1"
 }
 
 # Ends what start began, the last one first, for a server waits for its clients:

@@ -358,8 +358,7 @@ scan() {
 	await two.err Bound
 	run -0 --separate-stderr portscan-connect -a ::1 -p "$(sed 's/Bound to //' two.err)"
 	[ "$output" = hello ]
-	printf '#!/bin/sh\necho hello\n' >app
-	chmod +x app
+	shell_script app 'echo hello'
 	line='portscan-bind -a 0.0.0.0 -p 8080 portscan-bind -p 9000 tcpaccept ./app'
 	grep -qxF ".Dl $line" "$BATS_TEST_DIRNAME/../man/portscan-bind.1"
 	start both sh -c "exec $(sed 's/8080/8080-8180/; s/9000/9000-9998/' <<<"$line")" 4>&-
@@ -369,8 +368,7 @@ scan() {
 		run -0 --separate-stderr portscan-connect -p "$at"
 		[ "$output" = hello ]
 	done
-	printf '#!/bin/sh\nexec portscan-bind -p "$2" tcpecho\n' >server
-	chmod +x server
+	shell_script server 'exec portscan-bind -p "$2" tcpecho'
 	start three portscan-bind -q sh -c 'exec 3>&-; exec ./server --port "$PORT"'
 	await three.err '^Bound to 9'
 }

@@ -89,8 +89,7 @@ closed=2-4
 	client=$pid
 	await_that eval '(($(grep -c refused client.err) >= 12))'
 	start server portscan-bind -p "$port" peer -v accept send:hello
-	ended "$client"
-	[ "$status" = 0 ]
+	ended "$client" 0
 	[ "$(cat client.out)" = hello ]
 	SECONDS=0
 	run -1 --separate-stderr portscan-connect --wait 300ms -p "$closed" </dev/null
@@ -337,8 +336,7 @@ closed=2-4
 	printf 'after' >&8
 	await server.out '^took 5$'
 	exec 8>&-
-	ended "$relay"
-	[ "$status" = 0 ]
+	ended "$relay" 0
 	await server.out '^rest 0$'
 	[ "$(cat got)" = after ]
 	[ ! -s err ]
@@ -362,8 +360,7 @@ late() {
 		late close
 		printf x >&8
 		exec 8>&-
-		ended "$relay"
-		[ "$status" = 1 ]
+		ended "$relay" 1
 		same err "portscan-connect: server: Connection reset by peer"
 	done
 }
@@ -394,8 +391,7 @@ late() {
 	(yes >&8 || :) 2>/dev/null 3>&- &
 	pids+=($!)
 	exec 8>&-
-	ended "$relay"
-	[ "$status" = 1 ]
+	ended "$relay" 1
 	same err "portscan-connect: server: closed before it took all of stdin"
 }
 
@@ -433,8 +429,7 @@ late() {
 	pids+=($!)
 	await_that stalled
 	: >go
-	ended "$relay"
-	[ "$status" = 0 ]
+	ended "$relay" 0
 	await server.out '^rest 16777216$'
 }
 
@@ -478,8 +473,7 @@ late() {
 	grep -E '^VmHWM:' "/proc/$relay/status" >memory
 	cmp in - <&8
 	exec 8<&-
-	ended "$relay"
-	[ "$status" = 0 ]
+	ended "$relay" 0
 	[ ! -s err ]
 	hwm=$(tr -dc 0-9 <memory)
 	echo "peak memory $hwm kB"
@@ -517,8 +511,7 @@ stalled() {
 	relay=$!
 	await_that cmp flood out
 	: >go
-	ended "$relay"
-	[ "$status" = 1 ]
+	ended "$relay" 1
 }
 
 @test "a reader of stdout that has gone ends it with 1 and no word, though the server is silent" {

@@ -87,8 +87,7 @@ while True:
 	await_that in_it "$pid"
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 	kill "$pid"
-	ended "$pid"
-	[ "$status" = 0 ]
+	ended "$pid" 0
 	await "$BATS_TEST_TMPDIR/told" STOPPING=1
 	same "$BATS_TEST_TMPDIR/told" bound READY=1 STOPPING=1
 	! grep sandbox "$BATS_TEST_TMPDIR/server.err" || false
@@ -101,8 +100,7 @@ while True:
 	for w in $workers; do await_that in_it "$w"; done
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 	kill "$pid"
-	ended "$pid"
-	[ "$status" = 0 ]
+	ended "$pid" 0
 }
 
 # child_of PID: its one child, as soon as there is one, in $child.
@@ -149,8 +147,7 @@ under_filter() {
 # Its end, in order.
 stopped() {
 	kill "$pid"
-	ended "$pid"
-	[ "$status" = 0 ]
+	ended "$pid" 0
 }
 
 @test "sandbox: under a service manager's filter each program works, and makes only calls that @system-service has" {

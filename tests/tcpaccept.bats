@@ -253,8 +253,7 @@ refused() {
 		[ "$output" = hello ]
 	done
 	kill "$pid"
-	ended "$pid"
-	[ "$status" = 0 ]
+	ended "$pid" 0
 }
 
 @test "a program stays in our process group" {
@@ -294,8 +293,7 @@ refused() {
 }
 
 @test "a program that has gone closes the connection, is said, and is served again when it is back" {
-	printf '#!/bin/sh\necho hello\n' >"$BATS_TEST_TMPDIR/prog"
-	chmod +x "$BATS_TEST_TMPDIR/prog"
+	shell_script "$BATS_TEST_TMPDIR/prog" 'echo hello'
 	serve tcpaccept "$BATS_TEST_TMPDIR/prog"
 	run -0 call
 	[ "$output" = hello ]
@@ -466,8 +464,7 @@ refused() {
 	spinless "$pid"
 	(($(grep -c 'accept:' "$err") <= 3))
 	prlimit --pid "$pid" --nofile=1024:1024
-	ended "$client"
-	[ "$status" = 0 ]
+	ended "$client" 0
 	same "$BATS_TEST_TMPDIR/callers.out" "open 3" hello hello hello
 }
 
@@ -492,8 +489,7 @@ as_other() {
 	spinless "$pid"
 	(($(grep -c 'Resource' "$err") <= 3))
 	as_other prlimit --pid "$pid" --nproc=1024:1024
-	ended "$client"
-	[ "$status" = 0 ]
+	ended "$client" 0
 	same "$BATS_TEST_TMPDIR/callers.out" "open 3" hello hello hello
 }
 
@@ -515,8 +511,7 @@ caught() {
 	touch "$BATS_TEST_TMPDIR/go"
 	ended "$client"
 	same "$BATS_TEST_TMPDIR/client.out" "open 1" bye
-	ended "${pids[0]}"
-	[ "$status" = 0 ]
+	ended "${pids[0]}" 0
 }
 
 # backlogged ARG...: tcpaccept -c 1 ARG... serves one client, three more are in its backlog.
@@ -539,8 +534,7 @@ backlogged() {
 		touch "$BATS_TEST_TMPDIR/go"
 		ended "$client"
 		same "$BATS_TEST_TMPDIR/client.out" 'open 4' hello hello hello hello
-		ended "$server"
-		[ "$status" = 0 ]
+		ended "$server" 0
 		! grep backlog "$err" || false
 	done
 }
@@ -548,8 +542,7 @@ backlogged() {
 @test "SIGTERM: how many of the backlog were not served in time is said" {
 	backlogged -t 1ms sh -c 'read -r line; echo "$line"'
 	kill "$server"
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 	grep -qx 'tcpaccept: backlog: 3 connections left unserved' "$err"
 }
 
@@ -564,8 +557,7 @@ backlogged() {
 	touch "$BATS_TEST_TMPDIR/go"
 	ended "$client"
 	[ "$(grep -c hello "$BATS_TEST_TMPDIR/client.out")" = 3 ]
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 }
 
 @test "SIGTERM: -C holds for the backlog too" {
@@ -579,8 +571,7 @@ backlogged() {
 	kill -CONT "$server"
 	ended "$client"
 	[ "$(grep -c hello "$BATS_TEST_TMPDIR/client.out")" = 1 ]
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 }
 
 @test "-n 1: one connection is served, however long, and the program's status is ours" {
@@ -601,8 +592,7 @@ backlogged() {
 	serve tcpaccept -n 1 "$BATS_TEST_TMPDIR/prog"
 	rm "$BATS_TEST_TMPDIR/prog"
 	peer to:"$port" open rest
-	ended "$pid"
-	[ "$status" = 127 ]
+	ended "$pid" 127
 }
 
 @test "-n: so many are served, those that -C closes are not counted, and SIGTERM ends it as ever" {
@@ -615,14 +605,12 @@ backlogged() {
 	await_that refused "${ports[0]}"
 	await_that refused "${ports[1]}"
 	kill "${pids[-1]}"
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 	serve tcpaccept -n 2 -t 1ms sh -c 'echo begun; read -r line'
 	start client peer to:"$port" open line hold
 	await "$BATS_TEST_TMPDIR/client.out" begun
 	kill "${pids[-2]}"
-	ended "${pids[-2]}"
-	[ "$status" = 0 ]
+	ended "${pids[-2]}" 0
 }
 
 @test "-n: at SIGTERM no more than so many are taken from the backlog" {
@@ -636,8 +624,7 @@ backlogged() {
 	kill -CONT "$server"
 	ended "$client"
 	[ "$(grep -c hello "$BATS_TEST_TMPDIR/client.out")" = 2 ]
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 }
 
 @test "--exit-idle-time: it exits with 0 when there was no connection for so long, never while there is one" {
@@ -649,11 +636,9 @@ backlogged() {
 	spinless "$server"
 	! gone "$server" || false
 	touch "$BATS_TEST_TMPDIR/go"
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 	serve tcpaccept --exit-idle-time 1ms true
-	ended "$pid"
-	[ "$status" = 0 ]
+	ended "$pid" 0
 }
 
 @test "SIGINT ends it as SIGTERM does" {
@@ -661,8 +646,7 @@ backlogged() {
 	# Until it serves it ignores SIGINT, as all that bash starts in the background.
 	peer to:"$port" open fin rest
 	kill -INT "$pid"
-	ended "$pid"
-	[ "$status" = 0 ]
+	ended "$pid" 0
 }
 
 @test "after -t what is left gets SIGTERM" {
@@ -670,8 +654,7 @@ backlogged() {
 	start client peer to:"$port" open line rest
 	await "$BATS_TEST_TMPDIR/client.out" here
 	kill "${pids[0]}"
-	ended "${pids[0]}"
-	[ "$status" = 0 ]
+	ended "${pids[0]}" 0
 	await "$err" 'disconnected \((exit 5|signal 15),'
 }
 
@@ -681,8 +664,7 @@ backlogged() {
 	await "$BATS_TEST_TMPDIR/client.out" here
 	from=${EPOCHREALTIME/./}
 	kill "${pids[0]}"
-	ended "${pids[0]}"
-	[ "$status" = 0 ]
+	ended "${pids[0]}" 0
 	ms=$(((${EPOCHREALTIME/./} - from) / 1000))
 	((ms >= 7990 && ms < 10000))
 	grep -q 'disconnected (signal 9,' "$err"
@@ -697,8 +679,7 @@ backlogged() {
 	kill -INT "${pids[0]}"
 	await "$BATS_TEST_TMPDIR/client.out" told
 	kill "${pids[0]}"
-	ended "${pids[0]}"
-	[ "$status" = 0 ]
+	ended "${pids[0]}" 0
 	grep -q 'disconnected (signal 9,' "$err"
 }
 
@@ -723,8 +704,7 @@ backlogged() {
 		await "$BATS_TEST_TMPDIR/manager.out" '^READY=1$'
 		kill "$pid"
 		await "$BATS_TEST_TMPDIR/manager.out" '^STOPPING=1$'
-		ended "$pid"
-		[ "$status" = 0 ]
+		ended "$pid" 0
 	done
 }
 

@@ -36,7 +36,6 @@ memory() {
 # echo_server OPTION...
 echo_server() {
 	serve tcpecho "$@"
-	server=$pid
 }
 
 @test "every byte comes back, then the end of file" {
@@ -160,7 +159,6 @@ busy() {
 
 @test "out of descriptors: it says so, waits without a spin, and serves who waited" {
 	serve sh -c 'ulimit -n 12; LISTEN_PID=$$ exec tcpecho'
-	server=$pid
 	client crowd open:20 hold
 	await server.err '^tcpecho: accept: '
 	rests
@@ -318,8 +316,7 @@ busy() {
 	touch go
 	await busy.out '^rest '
 	[ "$(sed -n 's/^pushed //p' busy.out)" = "$(sed -n 's/^rest //p' busy.out)" ]
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 }
 
 @test "SIGTERM: clients that wait in the backlog are served, but for those over -c, and that is said" {
@@ -333,8 +330,7 @@ busy() {
 		kill "$server"
 		kill -CONT "$server"
 		ended "$crowd"
-		ended "$server"
-		[ "$status" = 0 ]
+		ended "$server" 0
 		[ "$(grep -c hello crowd.out)" = $((most < 3 ? most : 3)) ]
 	done
 	same server.err "Bound to $port" "tcpecho: backlog: 1 connections left unserved"
@@ -350,8 +346,7 @@ refused() {
 		client silent send:x recv rest
 		await silent.out '^recv x$'
 		kill -s "$signal" "$server"
-		ended "$server"
-		[ "$status" = 0 ]
+		ended "$server" 0
 		await silent.out '^rest 0$'
 	done
 }
@@ -364,8 +359,7 @@ refused() {
 	await_that refused
 	run ! gone "$server"
 	kill "$server"
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 }
 
 @test "SIGTERM works while a flood never lets it rest" {
@@ -376,8 +370,7 @@ refused() {
 	kill "$server"
 	await_that refused
 	kill "$server" 2>/dev/null || gone "$server" # the flood may have ended by itself
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 	ended "$flood"
 }
 
@@ -390,14 +383,12 @@ refused() {
 		await manager.out '^READY=1$'
 		kill "$server"
 		await manager.out '^STOPPING=1$'
-		ended "$server"
-		[ "$status" = 0 ]
+		ended "$server" 0
 	done
 }
 
 @test "-j: a child of who became us is none of the processes that serve" {
 	serve sh -c ': & exec tcpecho -j 2'
-	server=$pid
 	both() {
 		[ "$(children "$server" | wc -l)" -ge 2 ]
 	}
@@ -423,8 +414,7 @@ refused() {
 	done
 	all=$(children "$server")
 	kill "$server"
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 	for one in $all; do
 		gone "$one"
 	done
@@ -449,8 +439,7 @@ refused() {
 	await_that refused
 	run ! gone "$server"
 	kill "$server"
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 	for one in $all; do
 		gone "$one"
 	done
@@ -480,7 +469,6 @@ refused() {
 		readlink "/proc/$1/fd/"* | grep -q eventpoll
 	}
 	serve sh -c 'tcpecho <&3 & echo $! >first; exec tcpecho'
-	server=$pid
 	await_that test -s first
 	first=$(cat first)
 	await_that serving "$first"
@@ -491,8 +479,7 @@ refused() {
 		[ "$(echo "hello $i" | timeout 5 portscan-connect -q -p "$port")" = "hello $i" ]
 	done
 	kill "$server"
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 }
 
 @test "a listening socket on fd 0 is served (inetd wait)" {
@@ -567,8 +554,7 @@ refused() {
 	serve env --ignore-signal=PIPE --ignore-signal=CHLD --block-signal=TERM --block-signal=CHLD tcpecho -j 2
 	echoes x
 	kill "$pid"
-	ended "$pid"
-	[ "$status" = 0 ]
+	ended "$pid" 0
 }
 
 @test "closed standard descriptors are survived" {

@@ -309,19 +309,6 @@ misused() {
 	holds count '0\n'
 }
 
-@test "fragments become one message, control frames come between them" {
-	peer '+text:Hel' ping:p '+more:l' pong: more:o get:2 close:1000 rest wait -- wsframe cat
-	told 'pong p' 'text Hello' 'close 1000' end 'exit 0'
-	peer '+text:\xc3' ping:p 'more:\xa9' get:2 close:1000 rest wait -- wsframe cat
-	told 'pong p' 'text \xc3\xa9' 'close 1000' end 'exit 0'
-}
-
-@test "each ping of a burst is answered, in order, while the way out is free" {
-	peer pings:10 get:10 close:1000 rest wait -- wsframe cat
-	told 'pong 0' 'pong 1' 'pong 2' 'pong 3' 'pong 4' 'pong 5' 'pong 6' 'pong 7' 'pong 8' 'pong 9' \
-		'close 1000' end 'exit 0'
-}
-
 @test "a flood of pings behind a blocked way costs no memory: the newest pong remains" {
 	not_sanitized
 	peer -t pings:1 get:1 peak pings:200000 peak fin count wait -- wsframe cat
@@ -329,13 +316,6 @@ misused() {
 	((BASH_REMATCH[2] - BASH_REMATCH[1] < 400)) # a queue of them all would be a megabyte
 	[[ "$output" =~ ([0-9]+)\ frames ]]
 	((BASH_REMATCH[1] > 1))
-}
-
-@test "messages of each length of header" {
-	for n in 0 1 125 126 127 65535 65536; do
-		peer big:$n close:1000 count wait -- wsframe -n cat
-		told "2 frames $((n + 2)) bytes" 'exit 0'
-	done
 }
 
 @test "a line of the program's longer than the buffer leaves as fragments" {
@@ -352,38 +332,6 @@ misused() {
 }
 
 # ---- what the peer does wrong ----
-
-@test "a frame that is wrong: what came before is answered, then 1002" {
-	while read -r bytes; do
-		peer text:a "raw:$bytes" rest wait -- wsframe cat
-		[[ "$stderr" =~ ^'wsframe: peer: '(.*)' (1002)'$ ]]
-		told 'text a' "close 1002 ${BASH_REMATCH[1]}" end 'exit 1'
-	done <<-'EOF'
-		\xc1\x80\x01\x02\x03\x04
-		\x83\x80\x01\x02\x03\x04
-		\x8b\x80\x01\x02\x03\x04
-		\x09\x80\x01\x02\x03\x04
-		\x89\xfe\x00\x7e
-		\x81\x01x
-		\x81\xfe\x00\x7d
-		\x81\xff\x00\x00\x00\x00\x00\x00\xff\xff
-		\x81\xff\x80\x00\x00\x00\x00\x00\x00\x00
-		\x80\x80\x01\x02\x03\x04
-		\x88\x81\x00\x00\x00\x00\x03
-		\x88\x82\x00\x00\x00\x00\x03\xed
-		\x88\x82\x00\x00\x00\x00\x03\xe7
-	EOF
-}
-
-@test "text that is not UTF-8 is failed at its first bad byte, not at the end of the frame" {
-	peer 'raw:\x81\xfe\x10\x00\x00\x00\x00\x00ab\xff' rest wait -- wsframe cat
-	told 'close 1007 a text that is not UTF-8' end 'exit 1'
-	said 'wsframe: peer: a text that is not UTF-8 (1007)'
-	peer '+text:\xed' 'raw:\x00\x85\x00\x00\x00\x00\xa0' rest wait -- wsframe cat
-	told 'close 1007 a text that is not UTF-8' end 'exit 1'
-	peer 'raw:\x88\x83\x00\x00\x00\x00\x03\xe8\xff' rest wait -- wsframe cat
-	told 'close 1007 a Close whose reason is not UTF-8' end 'exit 1'
-}
 
 @test "-M refuses at the header; it is inclusive, and counts fragments together" {
 	peer text:abc text:abcd rest wait -- wsframe -M 3 cat
@@ -405,25 +353,6 @@ misused() {
 	[[ "$output" =~ peak\ ([0-9]+) ]]
 	((BASH_REMATCH[1] < 2000))
 	[ "$(cat size)" = 50000001 ]
-}
-
-@test "the codes of a Close: echoed where they may be sent" {
-	for code in 1000 1001 1002 1003 1007 1008 1009 1010 1011 1012 1013 1014 3000 3999 4000 4999; do
-		peer "close:$code,why" rest wait -- wsframe cat
-		told "close $code" end 'exit 0'
-	done
-	for code in 0 999 1004 1005 1006 1015 1016 2000 2999 5000 65535; do
-		peer "close:$code" rest wait -- wsframe cat
-		told 'close 1002 a Close with a code that may not be sent' end 'exit 1'
-	done
-	peer close rest wait -- wsframe cat
-	told close end 'exit 0'
-}
-
-@test "data and a second Close behind a Close are ignored" {
-	peer text:a close:1000 text:b close:1001 'raw:\xff' rest wait -- wsframe cat
-	told 'text a' 'close 1000' end 'exit 0'
-	[ "$stderr" = "" ]
 }
 
 @test "a million fragments, empty or of a byte: one message, in memory that does not grow with them" {

@@ -113,8 +113,7 @@ load wsframe
 	{ cat frames; printf '\x88\x80\x00\x00\x00\x00'; } >to
 	wait "$reader"
 	cmp back lines
-	ended "$pid"
-	[ "$status" = 0 ]
+	ended "$pid" 0
 }
 
 @test "a slow reader stops the program, and pongs still come between its messages" {

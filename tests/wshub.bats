@@ -56,8 +56,7 @@ load wshub
 	client a /
 	server_says '^got 1 open '
 	order '1 text first' '1 close 4001 not welcome\n'
-	ended "$pid"
-	[ "$status" = 1 ]
+	ended "$pid" 1
 	same "$BATS_TEST_TMPDIR/a.out" first
 	grep -q '4001.*not welcome' "$BATS_TEST_TMPDIR/a.err"
 	server_says '^got 1 close 4001 '
@@ -140,17 +139,14 @@ load wshub
 
 @test "malformed netstrings from prog end it all with 1011 and status 1" {
 	serve wshub -n sh -c 'head -c 10 >/dev/null; printf "x:1 text no,"; cat >/dev/null'
-	server=$pid
 	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[[ $stderr == *1011* ]]
-	ended "$server"
-	[ "$status" = 1 ]
+	ended "$server" 1
 }
 
 @test "malformed netstrings without end are said once" {
 	serve wshub -n -w 300ms yes
-	ended "$pid"
-	[ "$status" = 1 ]
+	ended "$pid" 1
 	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port" \
 		'wshub: record 1 of yes: a netstring does not begin with its length and a colon'
 }
@@ -230,8 +226,7 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 
 @test "--proxy: a client has the address of its PROXY header, in records, in the log and for -a" {
 	recorder
-	printf '#!/bin/sh\necho "$REMOTE_ADDR $REMOTE_PORT $SERVER_PORT" >&2\n' >"$BATS_TEST_TMPDIR/may"
-	chmod +x "$BATS_TEST_TMPDIR/may"
+	shell_script "$BATS_TEST_TMPDIR/may" 'echo "$REMOTE_ADDR $REMOTE_PORT $SERVER_PORT" >&2'
 	serve wshub -v --proxy -a "$BATS_TEST_TMPDIR/may" "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n' -q 0 </dev/null
 	server_says '^192\.0\.2\.1 56324 443$'
@@ -339,8 +334,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 
 @test "authorize: with a realm a refusal is 401, and prog is told who the client is, not its password" {
 	recorder
-	printf '#!/bin/sh\n[ "$HTTP_AUTHORIZATION" = "Basic YVxuOnNlY3JldA==" ]\n' >"$BATS_TEST_TMPDIR/may"
-	chmod +x "$BATS_TEST_TMPDIR/may"
+	shell_script "$BATS_TEST_TMPDIR/may" '[ "$HTTP_AUTHORIZATION" = "Basic YVxuOnNlY3JldA==" ]'
 	serve wshub --headers --realm Chat -a "$BATS_TEST_TMPDIR/may" "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	printf '%b' "$request" | portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/answer"
 	grep -q '^HTTP/1.1 401 ' "$BATS_TEST_TMPDIR/answer"
@@ -354,8 +348,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 }
 
 @test "authorize: one that does not end in time is killed, 500" {
-	printf '#!/bin/sh\necho $$ >"%s/pid"\nexec tail -f /dev/null\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/may"
-	chmod +x "$BATS_TEST_TMPDIR/may"
+	shell_script "$BATS_TEST_TMPDIR/may" 'echo $$ >"%s/pid"\nexec tail -f /dev/null' "$BATS_TEST_TMPDIR"
 	serve wshub -t 300ms -a "$BATS_TEST_TMPDIR/may" cat
 	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
 	[[ $stderr == *500* ]]

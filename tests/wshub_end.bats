@@ -32,8 +32,7 @@ leaver() {
 	serve wshub grep --line-buffered '^[0-9]* text '
 	for n in 1 2 3 4 5; do
 		leaver a "hello $n"
-		ended "$pid"
-		[ "$status" = 0 ]
+		ended "$pid" 0
 		same "$BATS_TEST_TMPDIR/a.out" "hello $n"
 	done
 }
@@ -48,8 +47,7 @@ leaver() {
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
 	! gone "$leaver" || false
 	echo go >"$BATS_TEST_TMPDIR/go"
-	ended "$leaver"
-	[ "$status" = 0 ]
+	ended "$leaver" 0
 	same "$BATS_TEST_TMPDIR/a.out" 'hello to you' 'and good bye'
 	server_says '^got 1 close 1000 ?$'
 	[ "$(grep -c '^got 1 close' "$BATS_TEST_TMPDIR/server.err")" = 1 ]
@@ -117,7 +115,6 @@ leaver() {
 @test "answers that prog has written before a client breaks the protocol are sent" {
 	cd "$BATS_TEST_TMPDIR" || return
 	serve wshub sh -c 'read -r open; read -r text; touch read; until [ -e go ]; do sleep 0.01; done; echo "1 text late"; touch written; cat >/dev/null'
-	server=$pid
 	start a peer -v to:"$port" open into:heard "send:$request\x81\x82\0\0\0\0hi" await:stopped 'send:\x83\x80\0\0\0\0' say:sent-all rest
 	await_that test -e read
 	kill -STOP "$server"
@@ -259,55 +256,44 @@ leaver() {
 	kill "$server"
 	ended "$a"
 	echo go >"$BATS_TEST_TMPDIR/go"
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text last"; exit 3'
 	server=$pid
 	leaver a hello
 	ended "$pid"
 	same "$BATS_TEST_TMPDIR/a.out" last
-	ended "$server"
-	[ "$status" = 3 ]
+	ended "$server" 3
 }
 
 @test "prog's exit 0 closes all with 1000, what it wrote is sent, its status is ours" {
 	serve wshub sh -c 'read -r line; echo "1 text bye"'
-	server=$pid
 	run -0 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[ "$output" = bye ]
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 }
 
 @test "prog's failure closes all with 1011 and is our status" {
 	serve wshub sh -c 'read -r line; printf "1 text last words without newline"; exit 7'
-	server=$pid
 	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[ "$output" = 'last words without newline' ]
 	[[ $stderr == *1011* ]]
-	ended "$server"
-	[ "$status" = 7 ]
+	ended "$server" 7
 }
 
 @test "prog's end by a signal is 128 and its number" {
 	serve wshub sh -c 'read -r line; kill -9 $$'
-	server=$pid
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null 2>/dev/null || true
-	ended "$server"
-	[ "$status" = 137 ]
+	ended "$server" 137
 }
 
 @test "SIGTERM: what prog has said is sent, all get 1001, prog's stdin ends, exit 0" {
 	serve wshub sh -c 'read -r line; echo "1 text ready"; cat >/dev/null; echo done >&2'
-	server=$pid
 	client a /
 	a_pid=$pid
 	hears a '^ready$'
 	kill -TERM "$server"
-	ended "$a_pid"
-	[ "$status" = 0 ]
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$a_pid" 0
+	ended "$server" 0
 	grep -q '^done$' "$BATS_TEST_TMPDIR/server.err"
 }
 
@@ -329,8 +315,7 @@ leaver() {
 		kill -CONT "$server"
 		ended "$client"
 		grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/$name.err"
-		ended "$server"
-		[ "$status" = 0 ]
+		ended "$server" 0
 	done
 }
 
@@ -343,8 +328,7 @@ leaver() {
 	touch "$BATS_TEST_TMPDIR/go"
 	ended "$pid"
 	! grep reset "$BATS_TEST_TMPDIR/late.out" || false
-	ended "${pids[0]}"
-	[ "$status" = 3 ]
+	ended "${pids[0]}" 3
 }
 
 @test "SIGTERM: a client whose request is under way is let in, and gets 1001 as well" {
@@ -361,14 +345,12 @@ leaver() {
 	ended "$early"
 	grep -q '^HTTP/1.1 101 ' "$BATS_TEST_TMPDIR/early.out"
 	tail -c 4 "$BATS_TEST_TMPDIR/early.out" | cmp - <(printf '\x88\x02\x03\xe9')
-	ended "${pids[0]}"
-	[ "$status" = 0 ]
+	ended "${pids[0]}" 0
 }
 
 # More than a turn accepts.
 @test "SIGTERM: clients that wait in the backlog are let in, and get 1001" {
 	serve wshub cat
-	server=$pid
 	kill -STOP "$server"
 	start late peer to:"$port" open:40 "send:$request" rest
 	late=$pid
@@ -377,8 +359,7 @@ leaver() {
 	kill -CONT "$server"
 	ended "$late"
 	[ "$(LC_ALL=C grep -caF $'\x88\x02\x03\xe9' "$BATS_TEST_TMPDIR/late.out")" = 40 ]
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 }
 
 # A program that does not hear SIGTERM, and neither does what it runs: it says both pids.
@@ -386,12 +367,10 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 
 @test "a program that does not hear SIGTERM is killed with all its group, and we are 0" {
 	serve wshub -w 100ms sh -c "$stubborn"
-	server=$pid
 	server_says '^pid '
 	read -r _ leader other < <(grep '^pid ' "$BATS_TEST_TMPDIR/server.err")
 	kill "$server"
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 	! kill -0 "$leader" 2>/dev/null || false
 	await_that gone "$other"
 }
@@ -399,7 +378,6 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 @test "a program that has left its process group is killed as well" {
 	deserter "$BATS_TEST_TMPDIR/prog"
 	serve wshub -w 100ms "$BATS_TEST_TMPDIR/prog"
-	server=$pid
 	await_that test -s "$BATS_TEST_TMPDIR/prog.pid"
 	kill "$server"
 	ended "$server"
@@ -408,7 +386,6 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 
 @test "a second signal kills a program that does not hear the first at once" {
 	serve wshub -w 1h sh -c "$stubborn"
-	server=$pid
 	server_says '^pid '
 	read -r _ leader other < <(grep '^pid ' "$BATS_TEST_TMPDIR/server.err")
 	client a /
@@ -417,8 +394,7 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	kill "$server"
 	ended "$a"
 	kill "$server"
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 	! kill -0 "$leader" 2>/dev/null || false
 	await_that gone "$other"
 }
@@ -429,43 +405,35 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	server=$pid
 	server_says '^up$'
 	kill "$server"
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 	same <(grep -v '^Bound' "$BATS_TEST_TMPDIR/server.err") up end term
 }
 
 @test "a program that has ended its stdout alone and does not go is ended too, and counts as 0" {
 	serve wshub -w 100ms sh -c 'echo "pid $$" >&2; exec >&-; tail -f /dev/null >/dev/null'
-	server=$pid
 	server_says '^pid '
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 	read -r _ leader < <(grep '^pid ' "$BATS_TEST_TMPDIR/server.err")
 	! kill -0 "$leader" 2>/dev/null || false
 }
 
 @test "a program that ends its stdout alone: all get what it said and 1000, its stdin ends, its status is ours" {
 	serve wshub -w 200ms sh -c 'read -r open; echo "1 text last"; exec >&-; cat >/dev/null; exit 3'
-	server=$pid
 	run -0 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[ "$output" = last ]
-	ended "$server"
-	[ "$status" = 3 ]
+	ended "$server" 3
 }
 
 @test "a program that is killed while it stalls: clients that could not be read are closed with 1011" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub sh -c 'echo $$ >&2; read -r go <"$0"; echo' "$BATS_TEST_TMPDIR/go"
-	server=$pid
 	server_says '^[0-9]+$'
 	yes 'words that fill the pipe and what is behind it' | head -c 8M >"$BATS_TEST_TMPDIR/words"
 	start feed sh -c 'exec portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q never <"$2"' sh "$port" "$BATS_TEST_TMPDIR/words"
 	feed=$pid
 	rests
 	kill -KILL "$(grep -xE '[0-9]+' "$BATS_TEST_TMPDIR/server.err")"
-	ended "$feed"
-	[ "$status" = 1 ]
+	ended "$feed" 1
 	grep -q 1011 "$BATS_TEST_TMPDIR/feed.err"
-	ended "$server"
-	[ "$status" = 137 ]
+	ended "$server" 137
 }

@@ -43,7 +43,6 @@ load wshub
 	not_sanitized
 	head -c 6000000 /dev/zero >"$BATS_TEST_TMPDIR/page"
 	serve wshub --page "$BATS_TEST_TMPDIR/page" --fan-out
-	server=$pid
 	for n in $(seq 12); do
 		start "get$n" peer -v room:4096 to:"$port" open 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' recv hold
 	done
@@ -54,7 +53,6 @@ load wshub
 @test "after a message of 16 MB its memory goes back, though the client stays" {
 	not_sanitized
 	serve wshub -M 16M -q 16M grep --line-buffered '^[0-9]* text '
-	server=$pid
 	client a /
 	head -c 16000000 /dev/zero | tr '\0' x >&"$a"
 	tell a ''
@@ -78,7 +76,6 @@ load wshub
 @test "when prog does not read, clients wait and nothing is dropped" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub sh -c 'read -r go <"$0"; grep -c " text " >&2; echo' "$BATS_TEST_TMPDIR/go"
-	server=$pid
 	seq 200000 | sed 's/$/ and some more so that pipes and buffers are full/' >"$BATS_TEST_TMPDIR/lines"
 	start feed sh -c 'portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q 0 <"$2"' sh "$port" "$BATS_TEST_TMPDIR/lines"
 	feed=$pid
@@ -102,7 +99,6 @@ load wshub
 
 @test "after a pause of the process a request and a Pong that came meanwhile are read before -t and -k" {
 	serve wshub -t 2s -k 1s --fan-out
-	server=$pid
 	cd "$BATS_TEST_TMPDIR" || return
 	printf '%b' "$request" >request
 	start head peer -v to:"$port" open 'send:GET / HTTP/1.1\r\n' await:go "send:${request#*1.1\\r\\n}" recv hold
@@ -160,8 +156,7 @@ slow() {
 }
 
 @test "authorize: what a client sends before it is let in waits in the kernel" {
-	printf '#!/bin/sh\nuntil [ -e "%s/go" ]; do sleep 0.05; done\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/may"
-	chmod +x "$BATS_TEST_TMPDIR/may"
+	shell_script "$BATS_TEST_TMPDIR/may" 'until [ -e "%s/go" ]; do sleep 0.05; done' "$BATS_TEST_TMPDIR"
 	serve wshub -a "$BATS_TEST_TMPDIR/may" cat
 	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
 	start flood peer -v to:"$port" open "file:$BATS_TEST_TMPDIR/request" push "await:$BATS_TEST_TMPDIR/go" recv
@@ -200,7 +195,6 @@ descriptors() {
 @test "clients that leave amid a flood for all take no message from the clients that stay" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub sh -c 'cat "$0"; echo done >&2; cat >&2' "$BATS_TEST_TMPDIR/go"
-	server=$pid
 	in=(open:20 send:"$request" head say:in)
 	start leave peer to:"$port" "${in[@]}" await:"$BATS_TEST_TMPDIR/leave" fin say:left hold
 	await "$BATS_TEST_TMPDIR/leave.out" '^in$'
@@ -224,7 +218,6 @@ descriptors() {
 @test "a thousand clients that vanish at once are told of one by one, and leave nothing behind" {
 	ulimit -n 4096 || skip "needs 4096 descriptors"
 	serve wshub -c 2000 tee "$BATS_TEST_TMPDIR/records"
-	server=$pid
 	start crowd peer -v to:"$port" open:1000 send:"$request" "await:$BATS_TEST_TMPDIR/go"
 	await "$BATS_TEST_TMPDIR/records" '^1000 open '
 	# Not from the start, when it may still be about to open its own.
@@ -258,7 +251,6 @@ descriptors() {
 @test "out of descriptors: it says so, waits without a spin, and serves who waited" {
 	recorder
 	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
-	server=$pid
 	prlimit --pid "$server" --nofile=10:
 	start crowd peer -v to:"$port" open:20 "await:$BATS_TEST_TMPDIR/go"
 	crowd=$pid
@@ -277,13 +269,11 @@ descriptors() {
 
 @test "a program that floods: clients come in and hear it, and SIGTERM is heard" {
 	serve wshub yes '* text flood'
-	server=$pid
 	for n in 1 2; do
 		[ "$(portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never -m 3 </dev/null | uniq)" = flood ]
 	done
 	kill "$server"
-	ended "$server"
-	[ "$status" = 0 ]
+	ended "$server" 0
 }
 
 @test "a program whose records are for many: a client comes in between them, for a turn is bounded in time" {
@@ -305,7 +295,6 @@ descriptors() {
 @test "a program that reads nothing any more: clients go on to hear it, what they say is dropped" {
 	: >"$BATS_TEST_TMPDIR/orders"
 	serve wshub sh -c 'exec <&-; echo deaf >&2; tail -n +1 -f "$0"' "$BATS_TEST_TMPDIR/orders"
-	server=$pid
 	server_says '^deaf$'
 	rests
 	client a /

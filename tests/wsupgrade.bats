@@ -91,8 +91,7 @@ served() {
 	served 200 'GET / HTTP/1.0\r\n\r\n' --console
 	served 200 "$(request "$good" 'GET / HTTP/1.0')" --console --host localhost
 	refused 400 'GET / HTTP/1.0\r\n\r\n' --console --host localhost
-	printf '#!/bin/sh\necho "$SERVER_PROTOCOL $SERVER_NAME."\n' >may
-	chmod +x may
+	shell_script may 'echo "$SERVER_PROTOCOL $SERVER_NAME."'
 	run --separate-stderr peer send:'GET / HTTP/1.0\r\n\r\n' run wsupgrade --console -a ./may false
 	[ "$stderr" = 'HTTP/1.0 .' ]
 }
@@ -217,8 +216,7 @@ served() {
 }
 
 @test "-a asks a program: exit 0 lets in, anything else is 403" {
-	printf '#!/bin/sh\ncat; echo talk; [ "$HTTP_COOKIE" = "user=me" ]\n' >may
-	chmod +x may
+	shell_script may 'cat; echo talk; [ "$HTTP_COOKIE" = "user=me" ]'
 	accepted "$(request "${good}Cookie: user=me\r\n")" -a ./may
 	[ "$stderr" = talk ] # its stdout is stderr, its stdin empty
 	run -1 --separate-stderr peer send:"$(request "$good")" run wsupgrade --authorize ./may echo started
@@ -227,8 +225,7 @@ served() {
 }
 
 @test "--realm: a refusal of -a is 401 and asks for a password, every other one stays" {
-	printf '#!/bin/sh\n[ "$HTTP_AUTHORIZATION" = "Basic YW5uOnNlY3JldA==" ] || [ "$HTTP_COOKIE" ]\n' >may
-	chmod +x may
+	shell_script may '[ "$HTTP_AUTHORIZATION" = "Basic YW5uOnNlY3JldA==" ] || [ "$HTTP_COOKIE" ]'
 	refused 401 "$(request "$good")" -a ./may --realm 'a "b"'
 	[ "$stderr" = 'wsupgrade: client: 401 not let in' ]
 	[[ $output == *$'\r\nWWW-Authenticate: Basic realm="a \\"b\\"", charset="UTF-8"\r\n'* ]]
@@ -248,8 +245,7 @@ served() {
 }
 
 @test "-a applies to the page, and comes after all other checks" {
-	printf '#!/bin/sh\n: >asked\nexit 1\n' >may
-	chmod +x may
+	shell_script may ': >asked\nexit 1'
 	refused 403 "$(request "$host")" --console -a ./may
 	[ -e asked ] && rm asked
 	refused 403 "$(request "${good}Origin: http://evil\r\n")" -a ./may
@@ -260,8 +256,7 @@ served() {
 	run -1 --separate-stderr peer send:"$(request "$good")" run wsupgrade -a ./none echo started
 	whole_answer 500
 	[ "${stderr_lines[0]}" = 'wsupgrade: ./none: No such file or directory' ]
-	printf '#!/bin/sh\nkill -9 $$\n' >may
-	chmod +x may
+	shell_script may 'kill -9 $$'
 	refused 403 "$(request "$good")" -a ./may
 	printf '#!/bin/sh\nsleep 300 & echo $! >sleeper\nwait\n' >may
 	refused 500 "$(request "$good")" -a ./may -t 300ms
@@ -562,8 +557,7 @@ ask_for() {
 }
 
 @test "example: for the pages of one site alone, of the same host or another" {
-	printf '#!/bin/sh\nexec cat\n' >chat
-	chmod +x chat
+	shell_script chat 'exec cat'
 	serve_example 'tcpaccept wsupgrade --host www.example.org -P /chat wsframe ./chat'
 	ask_for www.example.org /chat 'Origin: https://www.example.org\r\n' | grep -aq '^HTTP/1.1 101'
 	ask_for www.example.org /chat 'Origin: https://evil.example\r\n' | grep -aq '^HTTP/1.1 403'

@@ -62,8 +62,7 @@ tutorial() {
 	await_that gone "$pid"
 	echo two >&8
 	exec 8>&-
-	ended "$client"
-	[ "$status" = 1 ]
+	ended "$client" 1
 	same out 'Received Echo from server from server' 'server disconnected'
 }
 
@@ -188,8 +187,7 @@ listening() {
 	await relay.out hello
 	await_that grep -q ppoll trace
 	exec 8>&-
-	ended "$pid"
-	[ "$status" = 0 ]
+	ended "$pid" 0
 	# Once it waits, the next thing it hears is the end.
 	after=$(sed '1,/hello/d' trace | grep -c ppoll)
 	[ "$after" -le 4 ]

@@ -106,8 +106,7 @@ tls_server() {
 
 @test "wss by stunnel that starts the chain itself, as an inetd" {
 	certificate
-	printf '#!/bin/sh\nexec cat\n' >"$BATS_TEST_TMPDIR/app"
-	chmod +x "$BATS_TEST_TMPDIR/app"
+	shell_script "$BATS_TEST_TMPDIR/app" 'exec cat'
 	tls_server 2 "s|/usr/local/bin/app|$BATS_TEST_TMPDIR/app|; s|/usr/local/bin|$BIN|g"
 	tls_client "$tls"
 	[ "$(ask "$plain" hello)" = hello ]
@@ -127,8 +126,7 @@ tls_server() {
 @test "on a UNIX socket, by systemd-socket-activate and by socat" {
 	need socat
 	cd "$BATS_TEST_TMPDIR"
-	printf '#!/bin/sh\nexec cat\n' >app
-	chmod +x app
+	shell_script app 'exec cat'
 	n=0
 	for line in 'systemd-socket-activate -l $PWD/socket tcpaccept wsupgrade wsframe ./app' \
 		"socat UNIX-LISTEN:socket,fork,mode=600 EXEC:'wsupgrade wsframe ./app'"; do
@@ -389,8 +387,6 @@ three_meet() {
 		"text.value = 'Bob', document.querySelector('form').requestSubmit()" "until(() => $said('Bob is here'))" \
 		"text.value = 'hello Ann', document.querySelector('form').requestSubmit()" "until(() => $said('Bob: hello Ann'))"
 	bob=$pid
-	ended "$bob"
-	[ "$status" = 0 ]
-	ended "$ann"
-	[ "$status" = 0 ]
+	ended "$bob" 0
+	ended "$ann" 0
 }

@@ -19,8 +19,7 @@ setup_file() {
 	done' >"$tree/usr/local/bin/app"
 	chmod +x "$tree/usr/local/bin/app"
 	for name in backup chat.py; do cp "$tree/usr/local/bin/app" "$tree/usr/local/bin/$name"; done
-	printf '#!/bin/sh\nexec grep --line-buffered " text "\n' >"$tree/usr/local/bin/hub"
-	chmod +x "$tree/usr/local/bin/hub"
+	shell_script "$tree/usr/local/bin/hub" 'exec grep --line-buffered " text "'
 	drop_in wshub.service Service ExecStart= 'ExecStart=/usr/local/bin/wshub --host ${HOST} /usr/local/bin/hub'
 	port=9010
 	for name in other backup chat.py nosuch quick idle; do
@@ -97,8 +96,7 @@ activate() {
 }
 
 @test "wshub.service: one program for all clients" {
-	printf '#!/bin/sh\nexec grep --line-buffered " text "\n' >"$BATS_TEST_TMPDIR/app"
-	chmod +x "$BATS_TEST_TMPDIR/app"
+	shell_script "$BATS_TEST_TMPDIR/app" 'exec grep --line-buffered " text "'
 	ln -sf "$BATS_TEST_TMPDIR/app" "$BATS_FILE_TMPDIR/usr/bin/app"
 	activate wshub.service
 	[ "$(echo hello | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1)" = hello ]
@@ -149,8 +147,7 @@ is() {
 	inside systemctl stop --no-block websocket@app.service
 	await_that is websocket@app.service SubState stop-sigterm
 	inside touch /srv/go
-	ended "$pid"
-	[ "$status" = 0 ]
+	ended "$pid" 0
 	same "$BATS_TEST_TMPDIR/client.out" begun answered
 	await_that is websocket@app.service ActiveState inactive
 	is websocket@app.service Result success
@@ -170,8 +167,7 @@ is() {
 		during[n]=$pid
 	done
 	inside touch /srv/go
-	ended "$before"
-	[ "$status" = 0 ]
+	ended "$before" 0
 	for n in 1 2 3; do
 		ended "${during[n]}"
 		[ "$(cat "$BATS_TEST_TMPDIR/during$n.out")" = hello ]

@@ -44,8 +44,7 @@ client() {
 	command -v inetd >/dev/null || skip "inetd is not installed"
 	local port
 	port=$(portscan-bind -q -p 9400-9998)
-	printf '#!/bin/sh\nwhile read -r line; do echo "heard $line" >&2; echo "* text $line"; done\n' >"$BATS_TEST_TMPDIR/app"
-	chmod +x "$BATS_TEST_TMPDIR/app"
+	shell_script "$BATS_TEST_TMPDIR/app" 'while read -r line; do echo "heard $line" >&2; echo "* text $line"; done'
 	echo "127.0.0.1:$port stream tcp wait $(id -un) $BIN/wshub wshub -v $BATS_TEST_TMPDIR/app" >"$BATS_TEST_TMPDIR/inetd.conf"
 	start inetd inetd -i "$BATS_TEST_TMPDIR/inetd.conf"
 	await_that peer to:"$port" open

@@ -111,8 +111,7 @@ browse() {
 
 @test "--realm: curl is let in with the right password alone, a browser's WebSocket with its page's" {
 	need curl
-	printf '#!/bin/sh\ngrep -qxF -e "${HTTP_AUTHORIZATION#Basic }" users\n' >may
-	chmod +x may
+	shell_script may 'grep -qxF -e "${HTTP_AUTHORIZATION#Basic }" users'
 	printf 'ann:se cret' | base64 >users
 	serve tcpaccept wsupgrade --console --host localhost --realm 'Ann'\''s "own"' -a ./may wsframe sh -c 'echo "$AUTH_TYPE $REMOTE_USER"; read line'
 	run curl -s -o /dev/null -w '%{http_code}' -u ann:wrong "http://localhost:$port/"
