@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
-# What the programs say when something is wrong: tests/diagnostics has each situation with the very lines on
-# stderr and the exit status.
+# Error messages and exit statuses: tests/diagnostics is the table.
 load helper
 
 table=$BATS_TEST_DIRNAME/diagnostics
@@ -9,7 +8,7 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || exit 1
 }
 
-# What differs from run to run and from libc to libc.
+# Replaces what differs between runs and libcs.
 plain() {
 	sed -E -e '/^Bound to /d' -e 's/(127\.0\.0\.1:|port |in |at |of )[0-9]{4,5}\b/\1PORT/g' \
 		-e 's/LISTEN_PID is [0-9]+/LISTEN_PID is PID/; s/process [0-9]+/process PID/; s/pid [0-9]+/pid PID/; s/, [0-9]+\.[0-9]{3} s\)/, TIME)/' \
@@ -18,7 +17,7 @@ plain() {
 		-e 's/Name or service not known/Name does not resolve/; s/Temporary failure in name resolution/Name does not resolve/'
 }
 
-# What the commands of the table find.
+# The files and variables that the commands use.
 scene() {
 	printf 'name,city\n"Doe, Ann",Rome\n' >people.csv
 	mkdir d
@@ -33,23 +32,19 @@ scene() {
 	export get upgrade key switching
 }
 
-# The table's situations, one after the other: the command, what it said, how it ended.
+# Runs every command of the table and prints the table that results.
 play() {
-	local line command='' status
+	local line status
 	while IFS= read -r line; do
-		case $line in
-		'$ '*)
-			command=${line#\$ }
-			status=0
-			bash -c "$command" >/dev/null 2>err </dev/null 3>&- || status=$?
-			printf '%s\n' "$line"
-			plain <err
-			printf '= %s\n' "$status" ;;
-		esac
+		[[ $line =~ ^[0-9]+\$\ (.*) ]] || continue
+		status=0
+		bash -c "${BASH_REMATCH[1]}" >/dev/null 2>err </dev/null 3>&- || status=$?
+		printf '%s$ %s\n' "$status" "${BASH_REMATCH[1]}"
+		plain <err
 	done <"$table"
 }
 
-@test "each situation of the table is told in just these words" {
+@test "each command of the table prints exactly its lines and exits with its status" {
 	not_sanitized
 	scene
 	play >got
@@ -57,7 +52,7 @@ play() {
 }
 
 @test "each line names the program and is one line of at most 400 bytes" {
-	grep -vE '^([$=#]|$)' "$table" >lines
+	grep -vE '^([0-9]+\$ |#|$)' "$table" >lines
 	! grep -vE '^(csvsplit|portscan-bind|portscan-connect|proxyhead|tcpaccept|tcpecho|wsframe|wshub|wsupgrade): ' lines || false
 	! grep -E '.{400}' lines || false
 }
