@@ -1,11 +1,11 @@
 /*
  * A fixed linear buffer in storage that the caller owns:
  *
- *     bytes .. begin   taken already
+ *     bytes .. begin   consumed
  *     begin .. end     held
- *     end .. size      room
+ *     end .. size      free
  *
- * A full buffer is backpressure: who fills it stops until somebody takes.
+ * A full buffer is backpressure: the producer stops until the consumer takes bytes.
  */
 #ifndef FITTINGS_BUFFER_H
 #define FITTINGS_BUFFER_H
@@ -32,7 +32,8 @@ buffer_held(const struct buffer *b)
 	return b->end - b->begin;
 }
 
-/* Room behind what is held; buffer_pack() first makes it all the room there is. */
+/* Return the free bytes after the held ones. buffer_pack() first makes all free bytes contiguous
+ * there. */
 static inline size_t
 buffer_room(const struct buffer *b)
 {
@@ -51,8 +52,8 @@ buffer_tail(const struct buffer *b)
 	return b->bytes + b->end;
 }
 
-/* n bytes were taken from the head. An emptied buffer starts at its beginning
- * again, so that an idle connection touches the same few pages. */
+/* Remove n bytes from the head. An emptied buffer restarts at its beginning, so that an idle
+ * connection touches the same few pages. */
 static inline void
 buffer_take(struct buffer *b, size_t n)
 {
@@ -61,14 +62,14 @@ buffer_take(struct buffer *b, size_t n)
 		b->begin = b->end = 0;
 }
 
-/* n bytes were written at the tail. */
+/* Add n bytes that the caller has written at the tail. */
 static inline void
 buffer_grow(struct buffer *b, size_t n)
 {
 	b->end += n;
 }
 
-/* Moves what is held to the beginning. */
+/* Move the held bytes to the beginning. */
 static inline void
 buffer_pack(struct buffer *b)
 {
@@ -79,7 +80,7 @@ buffer_pack(struct buffer *b)
 	b->begin = 0;
 }
 
-/* Appends n bytes; the caller has seen that there is room. */
+/* Append n bytes. The caller has checked that they fit. */
 static inline void
 buffer_put(struct buffer *b, const void *from, size_t n)
 {

@@ -1,6 +1,6 @@
 /*
- * Copies of pieces that are short most of the time (a field, a word): a call
- * of memcpy costs more than such a copy, in musl many times more.
+ * Copy pieces that are usually short (a field, a word). A memcpy() call costs more than such a
+ * copy, with musl many times more.
  */
 #ifndef FITTINGS_COPY_H
 #define FITTINGS_COPY_H
@@ -10,7 +10,7 @@
 
 enum { COPY_SHORT = 256 };
 
-/* Neither reads nor writes past n bytes; the two must not overlap. */
+/* Copy n bytes without reading or writing beyond them. The two areas must not overlap. */
 static inline void
 copy_bytes(unsigned char *to, const unsigned char *from, size_t n)
 {
@@ -34,8 +34,8 @@ copy_bytes(unsigned char *to, const unsigned char *from, size_t n)
 }
 
 /*
- * The same where 32 bytes can be read and written whatever n is: most pieces
- * then take no branch that depends on their size.
+ * Copy n bytes like copy_bytes(). At least 32 bytes must be readable and writable for any n, so
+ * that most copies take no branch that depends on their size.
  */
 static inline void
 copy_bytes_32(unsigned char *to, const unsigned char *from, size_t n)

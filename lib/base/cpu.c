@@ -6,7 +6,8 @@
 
 #include <cpuid.h>
 
-/* The registers that survive a task switch: both halves of the AVX ones, or with masks all of AVX-512. */
+/* Registers that survive a task switch: both halves of the AVX registers, or with the masks all of
+ * AVX-512. */
 enum { KEPT_AVX = 0x06, KEPT_AVX512 = 0xe6 };
 
 static unsigned
@@ -18,8 +19,8 @@ registers_kept(void)
 	return low;
 }
 
-/* Not by __builtin_cpu_supports(): the compiler's library then asks at every
- * program's start, three times as much, whether or not there will be much work. */
+/* __builtin_cpu_supports() is no alternative: its library code executes CPUID at every start of a
+ * program, three times as often, even if there is little work. */
 static enum cpu_vectors
 cpu_ask(void)
 {
@@ -57,7 +58,7 @@ cpu_ask(void)
 enum cpu_vectors
 cpu_vectors(void)
 {
-	static atomic_uint known; /* one more than the answer, 0 before there is one */
+	static atomic_uint known; /* the result plus one, 0 before the first call */
 	unsigned answer = atomic_load_explicit(&known, memory_order_relaxed);
 
 	if (answer == 0) {

@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 enum {
-	LINE_SIZE = 4096,       /* PIPE_BUF: one write of it is never split */
+	LINE_SIZE = 4096,       /* PIPE_BUF: a write of this size is atomic */
 	FOREIGN_MAX = 256,
 	QUOTED_SIZE = FOREIGN_MAX * 4 + sizeof "...",
-	LAST_WORD_MS = 200,     /* how long a dying program waits for stderr */
+	LAST_WORD_MS = 200,     /* how long die() waits for stderr */
 };
 
 static const char *program = "fittings";
@@ -49,11 +49,11 @@ escape(char *out, size_t size, const unsigned char *in, size_t n)
 	return used;
 }
 
-/* Common, so that the linker puts it behind all other variables: a page that who
- * quotes nothing never touches, instead of a gap between those that he does. */
+/* A common symbol: the linker places it after all other variables. A program that quotes nothing
+ * then never touches its pages, and it leaves no gap between the variables that are used. */
 __attribute__((common)) char quoted_texts[4][QUOTED_SIZE];
 
-/* Return the size of what ends with the next `://`, or n. */
+/* Return the size up to and including the next `://`, or n. */
 static size_t
 scheme_size(const unsigned char *in, size_t n)
 {
@@ -63,8 +63,9 @@ scheme_size(const unsigned char *in, size_t n)
 	return found == NULL ? n : (size_t)(found - in) + sizeof end - 1;
 }
 
-/* Return the size of the user and password before the `@` of an authority, 0 without them. If an
- * unescaped slash in the password ends the authority early, what looks like a port is not a number. */
+/* Return the size of the user and password before the `@` of an authority, or 0 without them. An
+ * unescaped slash in the password ends the authority early; the text that looks like a port is then
+ * not a number. */
 static size_t
 userinfo_size(const unsigned char *in, size_t n)
 {
@@ -124,8 +125,8 @@ stderr_takes_it(int wait_ms)
 	return ready == 1 && (p.revents & (POLLERR | POLLNVAL)) == 0;
 }
 
-/* A log file that may not grow (RLIMIT_FSIZE) ends nobody: the signal that comes
- * with EFBIG waits, and is taken away before it can do anything. */
+/* A log file at its size limit (RLIMIT_FSIZE) must not end the program: block SIGXFSZ during the
+ * write, and after EFBIG remove the pending signal. */
 static ssize_t
 write_unsignalled(const char *line, size_t size)
 {

@@ -1,29 +1,30 @@
 /*
- * Diagnostics: the one place in lib/ that writes to stderr, and die() the one
- * that exits. Each line leaves in one write, bytes that are not printable
- * ASCII as \xHH. A line never blocks the program: where stderr does not take
- * it (a full pipe), it is dropped and counted, and the count said later.
+ * Diagnostics: the only place in lib/ that writes to stderr, and with die() the only one that
+ * exits. Each line is one write; bytes other than printable ASCII appear as \xHH. A line never
+ * blocks the program: if stderr does not accept it (a full pipe), it is dropped and counted, and a
+ * later line reports the count.
  */
 #ifndef FITTINGS_LOG_H
 #define FITTINGS_LOG_H
 
 #include <stddef.h>
 
-/* The name before each complaint; not copied. */
+/* Set the name that starts each diagnostic. The string is not copied. */
 void log_name(const char *program);
 
-/* A line as it is: `Bound to 9000`. */
+/* Write a line without the program's name: `Bound to 9000`. */
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* `program: what: why`. */
+/* Write `program: object: problem`. */
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* warn() and exit with status (enum status). */
+/* warn(), then exit with status (enum status). */
 void die(int status, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 
 /*
- * Foreign text made fit for a line: escaped, and cut at 256 bytes (then `...`
- * follows); the user and the password in a URL are `***`. The result lives until the fourth call after this one.
+ * Return untrusted text in printable form: escaped, cut after 256 bytes (followed by `...`), and
+ * with `***` for the user and password of a URL. The result is valid until the fourth call after
+ * this one.
  */
 const char *quoted(const char *text);
 const char *quoted_bytes(const void *bytes, size_t size);

@@ -25,7 +25,7 @@ number_parse(struct span text, uint64_t min, uint64_t max, uint64_t *value)
 	return true;
 }
 
-/* The first unit is the one that a bare number has. */
+/* The first unit applies to a number without a unit. */
 static bool
 measure_parse(struct span text, const struct unit *units, bool any_case, uint64_t min, uint64_t max, uint64_t *value)
 {

@@ -19,8 +19,8 @@ enum { ROWS_MAX = 24, KEY_HELP = 1, KEY_VERSION = 2 };
 static const struct usage *current;
 static const struct option_row *last;
 
-/* What goes to stdout, in one write. By printf it would take stdout's buffer: with musl
- * a kilobyte among the variables of programs that say nothing there. */
+/* A text for stdout, written at once. printf() would need stdout's buffer: with musl one kilobyte
+ * of variables, also in programs that never print. */
 struct page {
 	char text[4096];
 	size_t size;
@@ -67,7 +67,7 @@ page_put_row(struct page *p, int key, const char *name, const char *argument, co
 		page_put(p, "      --%-*s  %s\n", n < 22 ? 22 : n, left, help);
 }
 
-/* Apart, since its page would be room on the stack of who is not asked. */
+/* Not inlined: the page would enlarge the stack frame of every caller. */
 __attribute__((noinline)) static _Noreturn void
 print_help(const struct usage *u)
 {
@@ -96,8 +96,8 @@ print_version(const struct usage *u)
 	page_print(&page);
 }
 
-/* `+`: stop at the first argument that is no option, or the next program's
- * options would be taken as ours. `:`: a missing value is told apart. */
+/* `+`: stop at the first operand, because the options after it belong to the next program. `:`:
+ * report a missing value separately. */
 static void
 tables_make(const struct usage *u, char *letters, struct option *longs)
 {
@@ -129,8 +129,8 @@ row_of(const struct usage *u, int key)
 	return NULL;
 }
 
-/* optopt is the key of an option that lacks its value or has one too many, else
- * the unknown letter, or 0 for an unknown long option. */
+/* optopt is the key of an option whose value is missing or not allowed; otherwise it is the unknown
+ * letter, or 0 for an unknown long option. */
 static void
 refuse_option(const struct usage *u, int what, char **argv)
 {
@@ -149,7 +149,7 @@ refuse_option(const struct usage *u, int what, char **argv)
 int
 option_next(const struct usage *usage, int argc, char **argv)
 {
-	/* Made anew each time, on the stack, and with no more room than is needed: each page touched costs more. */
+	/* Rebuilt on the stack for each call, as small as possible: each touched page costs more. */
 	char letters[2 + 2 * ROWS_MAX + 1];
 	struct option longs[ROWS_MAX + 3];
 	int key;
@@ -164,7 +164,7 @@ option_next(const struct usage *usage, int argc, char **argv)
 		return -1;
 	key = getopt_long(argc, argv, letters, longs, NULL);
 	if (key == KEY_HELP || key == KEY_VERSION)
-		(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to tell */
+		(void)signal(SIGXFSZ, SIG_IGN); /* at RLIMIT_FSIZE write() must fail with EFBIG */
 	if (key == KEY_HELP)
 		print_help(usage);
 	if (key == KEY_VERSION)
@@ -216,7 +216,7 @@ option_number(uint64_t min, uint64_t max)
 	return value;
 }
 
-/* The largest unit that divides the value, as a person would write it. */
+/* Use the largest unit that divides the value, as a user would write it. */
 static void
 measure_text(char *out, size_t size, uint64_t value, const char *const *names, const uint64_t *factors)
 {

@@ -1,7 +1,7 @@
 /*
- * Options from one table a program: it makes the getopt string, the long
- * options and --help, so that they cannot drift apart. Wrong usage, --help and
- * --version end the program here (2, 0, 0).
+ * Options from one table for each program: the getopt string, the long options and --help are made
+ * from it, so that they always agree. Wrong usage, --help and --version end the program here, with
+ * status 2, 0 and 0.
  */
 #ifndef FITTINGS_OPTION_H
 #define FITTINGS_OPTION_H
@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 struct option_row {
-	int key;              /* the short letter, or from OPTION_LONG up for a long one alone */
-	const char *name;     /* the long name */
-	const char *argument; /* what to call its value in --help, NULL where it has none */
+	int key;              /* the short letter, or from OPTION_LONG up without one */
+	const char *name;
+	const char *argument; /* the name of its value in --help, NULL without a value */
 	const char *help;
 };
 
@@ -20,31 +20,32 @@ enum { OPTION_LONG = 256 };
 
 struct usage {
 	const char *program;
-	const char *synopsis; /* what follows the name; several lines are several forms */
+	const char *synopsis; /* what follows the program's name; each line is one form */
 	const char *summary;  /* one line */
 	const struct option_row *rows;
 	size_t count;
 };
 
-/* For the usage of what may be started for each connection: the variables begin with it,
- * at a page's start, and so those that are touched stand on few pages. */
+/* Start the usage table of a program that runs once for each connection at the start of a page. The
+ * variables that such a program touches then lie on few pages. */
 #define USAGE_FIRST _Alignas(4096)
 
 /*
- * The next option's key, its value in optarg; -1 at the first argument that is
- * none, argv[optind]. The first call also names the program for diagnostics.
+ * Parse the next option. Return its key and set optarg to its value, or return -1 at the first
+ * operand, argv[optind]. The first call also sets the program's name for diagnostics.
  */
 int option_next(const struct usage *usage, int argc, char **argv);
 
-/* The value of the option that option_next() gave last; out of range is wrong usage. */
+/* Return the value of the option that option_next() returned last. A value out of range is wrong
+ * usage. */
 uint64_t option_number(uint64_t min, uint64_t max);
 uint64_t option_size(uint64_t min, uint64_t max);
 uint64_t option_duration(uint64_t min_ms, uint64_t max_ms);
 
-/* Says `program: --option: value: why` of the last option, and exits with 2. */
+/* Report `program: --option: value: why` for the last option and exit with 2. */
 void option_refuse(const char *why) __attribute__((noreturn));
 
-/* Says what is wrong with the command line as a whole and how to get help, and exits with 2. */
+/* Report an error in the command line as a whole with a hint at --help, and exit with 2. */
 void usage_refuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 #endif

@@ -1,4 +1,4 @@
-/* A slice of somebody else's bytes: not owned, not terminated. */
+/* A slice of bytes that it does not own, without a terminator. */
 #ifndef FITTINGS_SPAN_H
 #define FITTINGS_SPAN_H
 
@@ -23,14 +23,14 @@ span_equal(struct span a, struct span b)
 	return a.size == b.size && (a.size == 0 || memcmp(a.at, b.at, a.size) == 0);
 }
 
-/* What is left behind the first n bytes (n <= s.size). */
+/* Return s without its first n bytes (n <= s.size). */
 static inline struct span
 span_behind(struct span s, size_t n)
 {
 	return (struct span){s.at + n, s.size - n};
 }
 
-/* Equal but for the case of ASCII letters, whatever the locale. */
+/* Compare ignoring the case of ASCII letters, independent of the locale. */
 static inline bool
 span_equal_case(struct span a, struct span b)
 {

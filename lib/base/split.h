@@ -1,6 +1,6 @@
 /*
- * Bytes split at one delimiter, without quoting: "a," is two fields, the
- * second empty; "," is two empty ones; no bytes are no field.
+ * Split bytes at a delimiter, without quoting: "a," is two fields, the second empty; "," is two
+ * empty fields; an empty text has no fields.
  *
  *     struct split s = split_over(message, ',');
  *     struct span field;
@@ -28,7 +28,7 @@ split_over(struct span text, char delimiter)
 	return (struct split){.rest = text, .delimiter = delimiter, .more = text.size != 0};
 }
 
-/* The next field, a slice of the text; false behind the last one. */
+/* Set field to the next field, a slice of the text. Return false after the last one. */
 static inline bool
 split_next(struct split *s, struct span *field)
 {

@@ -1,6 +1,6 @@
 /*
- * Text put together in a fixed room. What does not fit is left out and noted,
- * so that a whole text is built first and asked about once.
+ * Text assembled in storage of a fixed size. A piece that does not fit is left out and sets cut, so
+ * that the caller checks once, after the whole text.
  */
 #ifndef FITTINGS_STRBUF_H
 #define FITTINGS_STRBUF_H
@@ -16,7 +16,7 @@ struct strbuf {
 	char *at;
 	size_t room;
 	size_t size;
-	bool cut; /* something did not fit */
+	bool cut; /* a piece did not fit */
 };
 
 static inline void

@@ -1,10 +1,9 @@
 /*
- * ASCII is skipped by words. Anything else goes through an automaton whose
- * states are shift counts: a byte's class has a row of 64 bits that holds, at
- * each state's position, the state that follows. So a step is one shift that
- * waits for the step before it, and no branch. Long pieces are left to the
- * CPU's vectors; the automaton then only sees their ends, and finds the exact
- * byte in a block that is bad.
+ * ASCII is skipped by words. Other bytes go through an automaton whose states are shift counts: the
+ * class of a byte selects a row of 64 bits, which holds the next state at the position of each
+ * state. A step is one shift that depends on the step before it, without a branch. Long pieces are
+ * validated with vector instructions; the automaton then handles only their ends, and finds the
+ * exact byte in a block with an error.
  */
 #include "base/utf8.h"
 
@@ -14,11 +13,11 @@
 #include "base/utf8_vector.h"
 
 enum {
-	VECTOR_MIN = 4096, /* shorter pieces do not repay asking the CPU what it has */
+	VECTOR_MIN = 4096, /* a shorter piece does not repay the cost of cpu_vectors() */
 	STRIDE = 16,
 };
 
-/* What may come next, by RFC 3629 section 4. */
+/* What may come next (RFC 3629, section 4). */
 enum state {
 	WHOLE = 0,
 	ONE_MORE = 6,
@@ -74,7 +73,7 @@ step(uint64_t state, unsigned char byte)
 	return rows[class_of[byte]] >> (state & STATE_BITS);
 }
 
-/* The ASCII at the beginning, in whole strides. */
+/* Return the size of the ASCII text at the beginning, in whole strides. */
 static inline size_t
 skip_ascii(const unsigned char *p, size_t n)
 {
@@ -95,7 +94,7 @@ skip_ascii(const unsigned char *p, size_t n)
 	return i;
 }
 
-/* One byte after the other, up to the first bad one. */
+/* Validate byte by byte. Return the index of the first invalid byte, or n. */
 static size_t
 walk(struct utf8 *text, const unsigned char *p, size_t n)
 {
@@ -132,7 +131,7 @@ check_portable(struct utf8 *text, const unsigned char *p, size_t n)
 	return i + walk(text, p + i, n - i);
 }
 
-/* How many of the last bytes are a character that n valid bytes have cut off. */
+/* Return how many of the last bytes belong to a character that the end of n valid bytes splits. */
 static size_t
 cut_off(const unsigned char *p, size_t n)
 {

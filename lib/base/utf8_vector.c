@@ -1,10 +1,9 @@
 /*
- * Validation by table look-up as in J. Keiser and D. Lemire, "Validating UTF-8
- * in less than one instruction per byte" (2021). For each byte and the one
- * before it, three look-ups of 16 entries (high and low half of the earlier
- * byte, high half of the later) give sets of what would be wrong with such a
- * pair; what is in all three sets is wrong. One of the sets, TWO_TAILS, is
- * right exactly behind the lead of three or four bytes, which is compared apart.
+ * Validation by table lookup as in J. Keiser and D. Lemire, "Validating UTF-8 in less than one
+ * instruction per byte" (2021). For each byte and the one before it, three lookups with 16 entries
+ * (high and low half of the earlier byte, high half of the later byte) return sets of errors. An
+ * error that is in all three sets is present. The set TWO_TAILS is no error after the lead byte of
+ * a sequence of three or four bytes, which is compared separately.
  */
 #include "base/utf8_vector.h"
 
@@ -28,7 +27,7 @@ enum wrong {
 	OVERLONG_2 = 1 << 5, /* c0 or c1 */
 	OVERLONG_4 = 1 << 6, /* f0, then below 90; and f5 and above, then below 90 */
 	TWO_TAILS = 1 << 7,
-	ANY_LOW = TOO_SHORT | TOO_LONG | TWO_TAILS, /* wrong whatever the lead's low half is */
+	ANY_LOW = TOO_SHORT | TOO_LONG | TWO_TAILS, /* errors for any low half of the lead byte */
 };
 
 static const unsigned char lead_high[16] = {
@@ -61,7 +60,8 @@ static const unsigned char tail_high[16] = {
 	TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT,
 };
 
-/* A lead at a vector's end wants tails in the next one: what is above these is such a lead. */
+/* A lead byte at the end of a vector needs tails in the next one. Bytes above these values are such
+ * leads. */
 static const unsigned char last_leads[32] = {
 	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
 	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0xef, 0xdf, 0xbf,

@@ -1,4 +1,4 @@
-/* The part of the UTF-8 check that is made for a CPU's vectors; utf8.c alone calls it. */
+/* The vectorized part of UTF-8 validation, called only by utf8.c. */
 #ifndef FITTINGS_UTF8_VECTOR_H
 #define FITTINGS_UTF8_VECTOR_H
 
@@ -7,9 +7,9 @@
 #include "base/utf8.h"
 
 /*
- * Reads whole blocks of 64 bytes of a text that starts with a character.
- * Returns the size of the blocks before the first one that shows an error;
- * those are valid, but for a last character that their end may have cut.
+ * Scan whole blocks of 64 bytes of a text that starts at a character boundary. Return the size of
+ * the blocks before the first one with an error. They are valid, except that the end of the last
+ * block may split a character.
  */
 size_t utf8_vector_scan(enum utf8_path path, const unsigned char *bytes, size_t n);
 
