@@ -47,7 +47,7 @@ static const struct option_row rows[] = {
 	{'d', "delimiter", "CHAR", "one byte, also \\t, \\0, \\xHH (,)"},
 	{'q', "quote", "CHAR", "one byte, as -d (\")"},
 	{'e', "escape", "CHAR", "the byte after it is data (none)"},
-	{'f', "fields", "LIST", "positions (1,3-5,-2,7-,~1) and header names, in the order wanted"},
+	{'f', "fields", "LIST", "positions (1,3-5,-2,7-,~1) and header names"},
 	{'O', "format", "FORMAT", "lines, nul, tsv, csv or json (lines)"},
 	{'D', "output-delimiter", "CHAR", "with -O csv: between fields (,)"},
 	{KEY_HEADERLESS, "headerless", NULL, "csv and tsv without the header"},

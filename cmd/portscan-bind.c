@@ -23,12 +23,12 @@
 enum { RANGES_MAX = 1024, KERNEL_CHOICES = 100, BACKLOG = 4096 };
 
 static const struct option_row rows[] = {
-	{'1', "print-port", NULL, "print the port on stdout once it listens"},
-	{'q', "quiet", NULL, "do not say `Bound to PORT'"},
-	{'r', "reuse-port", NULL, "share the port with others that set SO_REUSEPORT"},
-	{'a', "address", "ADDR", "numeric address to bind, may be repeated (127.0.0.1)"},
-	{'p', "ports", "LIST", "ports to try in order (9000-9998); 0 is any free one"},
-	{'b', "backlog", "N", "connections that may wait to be accepted (4096)"},
+	{'1', "print-port", NULL, "port number on stdout once it listens"},
+	{'q', "quiet", NULL, "no 'Bound to PORT' message"},
+	{'r', "reuse-port", NULL, "port shared with others that set SO_REUSEPORT"},
+	{'a', "address", "ADDR", "numeric address to bind, repeatable (127.0.0.1)"},
+	{'p', "ports", "LIST", "ports to try in order, 0: any (9000-9998)"},
+	{'b', "backlog", "N", "limit of connections not yet accepted (4096)"},
 };
 
 static const struct usage usage = {

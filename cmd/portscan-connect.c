@@ -44,17 +44,17 @@ enum {
 enum { KEY_WAIT = OPTION_LONG, KEY_IDLE };
 
 static const struct option_row rows[] = {
-	{'l', "lockstep", NULL, "send a line, wait for its reply, print it; and so on"},
-	{'q', "quiet", NULL, "do not say `Bound to PORT'"},
-	{'v', "verbose", NULL, "say why each port was passed over"},
-	{'4', "ipv4", NULL, "only IPv4 addresses"},
-	{'6', "ipv6", NULL, "only IPv6 addresses"},
-	{'a', "host", "HOST", "name or address to connect to (127.0.0.1)"},
+	{'l', "lockstep", NULL, "alternation: one line out, one reply back"},
+	{'q', "quiet", NULL, "no 'Bound to PORT' message"},
+	{'v', "verbose", NULL, "reasons for skipped ports on stderr"},
+	{'4', "ipv4", NULL, "IPv4 addresses only"},
+	{'6', "ipv6", NULL, "IPv6 addresses only"},
+	{'a', "host", "HOST", "name or address of the server (127.0.0.1)"},
 	{'p', "ports", "LIST", "ports to try in order (9000-9998)"},
-	{'t', "timeout", "TIME", "limit for each attempt (3s)"},
-	{'T', "total", "TIME", "limit for the whole scan (none)"},
-	{KEY_WAIT, "wait", "TIME", "as -T, and try again until then"},
-	{KEY_IDLE, "idle", "TIME", "end after stdin if nothing comes for TIME (never)"},
+	{'t', "timeout", "TIME", "time limit for each attempt (3s)"},
+	{'T', "total", "TIME", "time limit for the whole scan (none)"},
+	{KEY_WAIT, "wait", "TIME", "as --total, with retries until then (none)"},
+	{KEY_IDLE, "idle", "TIME", "relay: limit for silence after stdin ends (none)"},
 };
 
 static const struct usage usage = {

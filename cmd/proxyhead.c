@@ -21,8 +21,8 @@
 enum { LIMIT_DEFAULT_MS = 5000, LIMIT_MAX_MS = 24 * 60 * 60 * 1000, CHUNK = 256, FEW = 256 };
 
 static const struct option_row rows[] = {
-	{'v', "verbose", NULL, "log the client, and connections that send nothing"},
-	{'t', "timeout", "TIME", "limit for the whole header (5s)"},
+	{'v', "verbose", NULL, "log of clients and of silent connections"},
+	{'t', "timeout", "TIME", "time limit for the header (5s)"},
 };
 
 USAGE_FIRST static const struct usage usage = {

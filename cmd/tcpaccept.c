@@ -38,12 +38,12 @@ enum {
 enum { KEY_EXIT_IDLE = OPTION_LONG };
 
 static const struct option_row rows[] = {
-	{'v', "verbose", NULL, "say who connects and disconnects"},
-	{'c', "max", "N", "connections at once, the next one waits (1024)"},
-	{'C', "max-per-address", "N", "connections at once from one address, one over is closed"},
-	{'t', "drain", "TIME", "how long connections may last after SIGTERM (5s)"},
-	{'n', "connections", "N", "accept N connections, then wait for them and exit"},
-	{KEY_EXIT_IDLE, "exit-idle-time", "TIME", "exit after TIME without a connection (never)"},
+	{'v', "verbose", NULL, "log of connections and their ends"},
+	{'c', "max", "N", "connections at once; later ones wait (1024)"},
+	{'C', "max-per-address", "N", "limit per address; excess is closed (none)"},
+	{'t', "drain", "TIME", "grace period for connections on SIGTERM (5s)"},
+	{'n', "connections", "N", "connections to accept before exit (no limit)"},
+	{KEY_EXIT_IDLE, "exit-idle-time", "TIME", "exit after this time without connections (never)"},
 };
 
 static const struct usage usage = {

@@ -42,18 +42,18 @@ enum {
 };
 
 static const struct option_row rows[] = {
-	{'v', "verbose", NULL, "log connections, and with -F or -r what is received"},
-	{'F', "fields", "CHAR", "split each message at CHAR, answer each field"},
-	{'r', "reply", "TEXT", "answer with TEXT instead of what came"},
-	{'j', "jobs", "N", "serve with N processes (1); 0 is one per core"},
-	{'c', "max", "N", "at most N connections at once; the next ones wait"},
-	{'i', "idle", "TIME", "close a connection on which nothing moves for so long"},
+	{'v', "verbose", NULL, "log of connections; with -F or -r, of messages"},
+	{'F', "fields", "CHAR", "separator of fields, each answered (none)"},
+	{'r', "reply", "TEXT", "answer to each message or field (its content)"},
+	{'j', "jobs", "N", "number of processes, 0: one per core (1)"},
+	{'c', "max", "N", "connections at once; later ones wait (no limit)"},
+	{'i', "idle", "TIME", "time limit for an idle connection (none)"},
 };
 
 USAGE_FIRST static const struct usage usage = {
 	.program = "tcpecho",
 	.synopsis = "[option...]",
-	.summary = "Echoes every connection of the listening sockets it is given, else fd 0 to fd 1.",
+	.summary = "Echoes each connection to the inherited listening sockets, or fd 0 to fd 1.",
 	.rows = rows,
 	.count = sizeof rows / sizeof *rows,
 };

@@ -47,15 +47,15 @@ enum {
 };
 
 static const struct option_row rows[] = {
-	{'v', "verbose", NULL, "say each connection let in, and those that ask nothing"},
+	{'v', "verbose", NULL, "log of accepted and of silent clients"},
 	ADMISSION_ROWS,
-	{'c', "client", "URL", "be the client, on fds 6 and 7: ask for this ws:// URL"},
+	{'c', "client", "URL", "client mode on fds 6 and 7: the ws:// URL"},
 };
 
 USAGE_FIRST static const struct usage usage = {
 	.program = "wsupgrade",
 	.synopsis = "[option...] prog [arg...]\n-c URL [option...] prog [arg...]",
-	.summary = "Does the WebSocket opening handshake on fds 0 and 1, then runs prog.",
+	.summary = "Performs the WebSocket opening handshake on fds 0 and 1, then runs prog.",
 	.rows = rows,
 	.count = sizeof rows / sizeof *rows,
 };

@@ -22,12 +22,13 @@ options_of() {
 	"$1" --help | sed -n "s/^ .* --\([a-z0-9-]*\) $2 .*/\1/p"
 }
 
-@test "--help tells the usage on stdout, with every option, and is no failure" {
+@test "--help prints the usage on stdout, with every option, in 80 columns, and exits with 0" {
 	local p
 	for p in "${programs[@]}"; do
 		run -0 --separate-stderr "$p" --help
 		[ -z "$stderr" ]
 		[[ ${lines[0]} == "usage: $p "* ]]
+		[[ ! $output =~ [^$'\n']{81} ]]
 		[[ $output == *$'\n'"      --help "* && $output == *$'\n'"      --version "* ]]
 		[ "$(grep -c '^ .* --[a-z]' <<<"$output")" -ge 4 ]
 	done

@@ -29,7 +29,7 @@ just() {
 
 @test "every program has a table that the tests can read" {
 	for program in "${programs[@]}"; do
-		rows "$program" | grep -q '^@ --help @ print this'
+		rows "$program" | grep -q '^@ --help @ this summary'
 		[ "$(rows "$program" | wc -l)" = "$("$program" --help | grep -cE '^ +(-., )?--[a-z]')" ]
 	done
 	same <(basename -a "$BIN"/* | sort) "${programs[@]}"
@@ -264,7 +264,7 @@ lists() {
 	)
 	in_zsh "${lines[@]}"
 	for i in 0 3 8 9; do
-		[[ "$(listed "${lines[i]}")" == *"--drain"*"-- how long connections may last"* ]]
+		[[ "$(listed "${lines[i]}")" == *"--drain"*"-- grace period"* ]]
 	done
 	[[ "$(listed "${lines[1]}")" == *"--encode"*"-- filter: records"* ]]
 	[[ "$(listed "${lines[2]}")" == *"--messages"*"-- client: close"* ]]

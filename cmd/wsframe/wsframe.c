@@ -29,32 +29,27 @@ enum {
 };
 
 static const struct option_row rows[] = {
-	{'v', "verbose", NULL, "say how the session ends"},
-	{'b', "binary", NULL, "bytes instead of lines, no records"},
-	{'0', "nul", NULL, "records end with NUL instead of newline"},
-	{'n', "netstring", NULL, "records are netstrings"},
-	{'T', "types", NULL, "with -n: each payload begins with its type, t or b"},
-	{'M', "max", "SIZE", "largest message from the peer (16M), 0 for any"},
-	{'k', "ping", "TIME", "ping after so long without a byte (30s), 0 for never"},
-	{'w', "close-wait", "TIME", "patience at the end, at each step (2s)"},
-	{OPTION_REPLACE, "replace", NULL, "U+FFFD for what is not UTF-8 in the program's text"},
-	{'c', "client", NULL, "be the client, network on fds 6 and 7; with -e: mask"},
-	{'q', "quiet-time", "TIME", "client: close when stdin has ended and no message came for so long (1s);\n"
-	                            "                            `never', and the default with -m: only the peer closes"},
-	{'m', "messages", "COUNT", "client: close after so many messages"},
-	{'d', "decode", NULL, "filter: frames on stdin to records on stdout"},
-	{'e', "encode", NULL, "filter: records on stdin to frames on stdout"},
+	{'v', "verbose", NULL, "log of how the session ends"},
+	{'b', "binary", NULL, "byte stream instead of records"},
+	{'0', "nul", NULL, "records that end with NUL instead of newline"},
+	{'n', "netstring", NULL, "records as netstrings"},
+	{'T', "types", NULL, "with -n: type t or b before each payload"},
+	{'M', "max", "SIZE", "largest message from the peer, 0: any (16M)"},
+	{'k', "ping", "TIME", "silence before a Ping, 0: never (30s)"},
+	{'w', "close-wait", "TIME", "limit for the Close and each shutdown step (2s)"},
+	{OPTION_REPLACE, "replace", NULL, "U+FFFD for invalid UTF-8 from the program"},
+	{'c', "client", NULL, "client mode: fds 6 and 7, masked frames"},
+	{'q', "quiet-time", "TIME", "client: silence before Close, or 'never' (1s)"},
+	{'m', "messages", "COUNT", "client: number of messages before Close (none)"},
+	{'d', "decode", NULL, "filter: frames to records"},
+	{'e', "encode", NULL, "filter: records to frames"},
 };
 
 USAGE_FIRST static const struct usage usage = {
 	.program = "wsframe",
-	.synopsis = "[-v] [-b | -0 | -n [-T]] [-M max] [-k ping] [-w close-wait] [--replace] prog [arg...]\n"
-	            "-c [same options] prog [arg...]\n"
-	            "-c [same options] [-q quiet-time] [-m count]\n"
-	            "-d [-c] [-b | -0 | -n [-T]] [-M max]\n"
-	            "-e [-c] [-b | -0 | -n [-T]] [-M max] [--replace]",
-	.summary = "Runs prog behind a WebSocket on fds 0 and 1 (with -c, 6 and 7): each message\n"
-	           "is a line on its stdin, each line of its stdout a text message.",
+	.synopsis = "[option...] prog [arg...]\n-c [option...] [prog [arg...]]\n-d [option...]\n-e [option...]",
+	.summary = "Joins a WebSocket on fds 0 and 1 to prog: each message is a line on its stdin,\n"
+	           "each line of its stdout a text message.",
 	.rows = rows,
 	.count = sizeof rows / sizeof *rows,
 };

@@ -36,25 +36,25 @@ enum {
 enum { KEY_HEADERS = ADMISSION_OWN, KEY_FAN_OUT, KEY_REPLACE, KEY_PROXY };
 
 static const struct option_row rows[] = {
-	{'v', "verbose", NULL, "say who connects and disconnects"},
-	{'n', "netstring", NULL, "records are netstrings, payloads exact, binary messages too"},
-	{'c', "max", "N", "clients at once, the next one waits (10000)"},
-	{'C', "max-per-address", "N", "clients at once from one address, one over is closed"},
-	{'q', "queue", "SIZE", "what may wait for a client before it is closed with 1013 (8M)"},
-	{'M', "max-message", "SIZE", "payload of a client's message (1M)"},
-	{'k', "ping", "TIME", "ping a client silent for so long, 0 is never (30s)"},
-	{'w', "close-wait", "TIME", "time limit for our Close and each shutdown step (2s)"},
-	{KEY_HEADERS, "headers", NULL, "tell prog the fields of each request"},
-	{KEY_FAN_OUT, "fan-out", NULL, "no prog: what one client sends goes to all others in its path"},
-	{KEY_REPLACE, "replace", NULL, "U+FFFD for what is not UTF-8 in the program's text"},
-	{KEY_PROXY, "proxy", NULL, "each connection begins with a PROXY header"},
+	{'v', "verbose", NULL, "log of connections and their ends"},
+	{'n', "netstring", NULL, "records as netstrings, with binary messages"},
+	{'c', "max", "N", "clients at once; later ones wait (10000)"},
+	{'C', "max-per-address", "N", "limit per address; excess is closed (none)"},
+	{'q', "queue", "SIZE", "send queue limit of a client, then 1013 (8M)"},
+	{'M', "max-message", "SIZE", "largest message from a client (1M)"},
+	{'k', "ping", "TIME", "silence before a Ping, 0: never (30s)"},
+	{'w', "close-wait", "TIME", "limit for the Close and each shutdown step (2s)"},
+	{KEY_HEADERS, "headers", NULL, "fields of each request as records"},
+	{KEY_FAN_OUT, "fan-out", NULL, "no program: relay within each path"},
+	{KEY_REPLACE, "replace", NULL, "U+FFFD for invalid UTF-8 from the program"},
+	{KEY_PROXY, "proxy", NULL, "PROXY header before each request"},
 	ADMISSION_ROWS,
 };
 
 static const struct usage usage = {
 	.program = "wshub",
 	.synopsis = "[option...] prog [arg...]\n[option...] --fan-out",
-	.summary = "Serves WebSocket clients on the listening sockets it is given, one prog behind all.",
+	.summary = "Serves all WebSocket clients of the inherited listening sockets with one prog.",
 	.rows = rows,
 	.count = sizeof rows / sizeof *rows,
 };

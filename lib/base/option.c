@@ -82,8 +82,8 @@ print_help(const struct usage *u)
 	page_put(&page, "%s\n\n", u->summary);
 	for (size_t i = 0; i < u->count; i++)
 		page_put_row(&page, u->rows[i].key, u->rows[i].name, u->rows[i].argument, u->rows[i].help);
-	page_put_row(&page, KEY_HELP, "help", NULL, "print this and exit");
-	page_put_row(&page, KEY_VERSION, "version", NULL, "print the version and exit");
+	page_put_row(&page, KEY_HELP, "help", NULL, "this summary");
+	page_put_row(&page, KEY_VERSION, "version", NULL, "version number");
 	page_print(&page);
 }
 

@@ -29,16 +29,16 @@ enum { ADMISSION_HOST = OPTION_LONG, ADMISSION_CONSOLE, ADMISSION_PAGE, ADMISSIO
 
 /* The rows of these options, for a program's table. */
 #define ADMISSION_ROWS \
-	{'o', "origin", "ORIGIN", "let in pages of this origin too, null, or * for any"}, \
-	{ADMISSION_HOST, "host", "NAME", "serve only this Host name (several: repeat)"}, \
-	{'s', "protocol", "NAME", "a subprotocol on offer (client: to ask for)"}, \
-	{'P', "path", "PATH", "serve only this path"}, \
-	{'a', "authorize", "PROGRAM", "let in only whom this program lets in (exit 0)"}, \
-	{ADMISSION_REALM, "realm", "NAME", "ask a client that -a refuses for a password (Basic)"}, \
-	{'H', "header", "FIELD", "add `Name: value' to the 101 and the page (client: the request)"}, \
-	{'t', "timeout", "TIME", "for the whole head (10s)"}, \
-	{ADMISSION_CONSOLE, "console", NULL, "answer a browser with a WebSocket console"}, \
-	{ADMISSION_PAGE, "page", "FILE", "answer a browser with this page"}
+	{'o', "origin", "ORIGIN", "foreign origin to allow, null, or * (same host)"}, \
+	{ADMISSION_HOST, "host", "NAME", "host name to serve, repeatable (any)"}, \
+	{'s', "protocol", "NAME", "subprotocol to offer, or to ask for (none)"}, \
+	{'P', "path", "PATH", "path to serve, repeatable (any)"}, \
+	{'a', "authorize", "PROGRAM", "program that admits a client by exit status 0"}, \
+	{ADMISSION_REALM, "realm", "NAME", "realm for Basic authentication, with -a (none)"}, \
+	{'H', "header", "FIELD", "'Name: value' for the response or the request"}, \
+	{'t', "timeout", "TIME", "time limit for the head of the request (10s)"}, \
+	{ADMISSION_CONSOLE, "console", NULL, "a WebSocket console as the page for browsers"}, \
+	{ADMISSION_PAGE, "page", "FILE", "HTML page for browsers"}
 
 struct admission {
 	const char *authorize; /* program, NULL for none */
