@@ -42,6 +42,8 @@
  * The rest:
  *     reset        close so that the other side sees a reset
  *     close        close
+ *     vanish       close without a segment, as a machine that is switched off (reset if that is not permitted)
+ *     pause:MS     wait
  *     say:TEXT     print TEXT as a line
  *     await:FILE   wait until FILE exists
  *     hold         do nothing more until killed
@@ -59,6 +61,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -79,7 +82,7 @@ enum { LISTENER = 3, MAX = 20000, CHUNK = 65536, FILL_MAX = 64, FILL_MS = 100, P
 	DRIBBLE_MS = 20, TAKEN_MS = 2000, TICK_MS = 10, LIMIT_S = 60 };
 
 enum step { TO, FROM, ROOM, OPEN, ACCEPT, LAST, CHURN, FILL, UNLISTEN, SEND, BYTES, DRIBBLE, SEND_FILE, PUSH, ECHO_BACK,
-	FIN, INTO, TAKE, SIP, BACK, RECV, LINE, HEAD, REST, RESET, CLOSE, SAY, AWAIT, HOLD, LIMIT, ENDED, ON, CLIENT, STDERR };
+	FIN, INTO, TAKE, SIP, BACK, RECV, LINE, HEAD, REST, RESET, CLOSE, VANISH, PAUSE, SAY, AWAIT, HOLD, LIMIT, ENDED, ON, CLIENT, STDERR };
 
 union address {
 	struct sockaddr any;
@@ -212,11 +215,11 @@ accept_one(void)
 }
 
 static void
-disconnect(int fd, bool reset)
+disconnect(int fd, enum step how)
 {
 	struct linger now = {.l_onoff = 1};
 
-	if (reset)
+	if (how == RESET || (how == VANISH && setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &now.l_onoff, sizeof now.l_onoff) != 0))
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 	(void)close(fd);
 	if (program.way_out >= 0)
@@ -237,7 +240,7 @@ churn(unsigned long n)
 			(void)send(fd, bytes, sizes[n % 6], MSG_DONTWAIT);
 		if (n % 2 == 0)
 			(void)recv(fd, bytes, 1, MSG_DONTWAIT);
-		disconnect(fd, true);
+		disconnect(fd, RESET);
 	}
 }
 
@@ -371,7 +374,7 @@ program_finish(void)
 	if (was_reset && !program.client)
 		fprintf(stderr, "peer: receive: %s\n", strerror(ECONNRESET));
 	if (count == 1)
-		disconnect(conns[0], false);
+		disconnect(conns[0], CLOSE);
 	(void)waitpid(program.pid, &status, 0);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
@@ -559,7 +562,7 @@ one_do(enum step step, int fd, const char *text, const char *data, size_t size)
 	case HEAD: head_take(fd); break;
 	case REST: return rest(fd);
 	case FIN: half_close(fd); break;
-	case RESET: case CLOSE: disconnect(fd, step == RESET); break;
+	case RESET: case CLOSE: case VANISH: disconnect(fd, step); break;
 	default: break;
 	}
 	return 0;
@@ -578,7 +581,7 @@ each_do(enum step step, const char *text)
 	was_reset = false;
 	for (size_t i = first; i < count; i++)
 		all += one_do(step, conns[i], text, data, size);
-	if (step == RESET || step == CLOSE) {
+	if (step == RESET || step == CLOSE || step == VANISH) {
 		count = first;
 		first = 0;
 	}
@@ -619,6 +622,7 @@ step_do(enum step step, char *text)
 		if (sink == NULL)
 			fail(text);
 		break;
+	case PAUSE: (void)usleep((useconds_t)n * 1000); break;
 	case SAY: puts(text); break;
 	case AWAIT:
 		while (access(text, F_OK) != 0)
@@ -650,6 +654,7 @@ static const struct {
 	[INTO] = {"into:", NULL}, [TAKE] = {"take:", "took #"}, [SIP] = {"sip:", "took #"}, [BACK] = {"back", "back #"},
 	[RECV] = {"recv", "recv"}, [LINE] = {"line", NULL}, [HEAD] = {"head", "head"}, [REST] = {"rest", "rest #"},
 	[RESET] = {"reset", "reset"}, [CLOSE] = {"close", "closed"},
+	[VANISH] = {"vanish", "vanished"}, [PAUSE] = {"pause:", "paused"},
 	[SAY] = {"say:", NULL}, [AWAIT] = {"await:", "awaited"}, [HOLD] = {"hold", NULL}, [LIMIT] = {"limit:", NULL},
 	[ON] = {"on:", NULL}, [CLIENT] = {"client", NULL}, [STDERR] = {"stderr", NULL}, [ENDED] = {"ended", "ended"},
 };
