@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 
 /*
- * Linux hands over errors that were pending on the new connection (accept(2)).
- * EPERM and EACCES are not among them: a firewall or a security module may
- * refuse for ever and take nothing from the queue, so they are waited out.
+ * Linux returns errors that were already pending on the new connection (accept(2)). EPERM and
+ * EACCES are not among them: a firewall or a security module may refuse forever without removing a
+ * connection from the queue, so they cause a pause.
  */
 static bool
 gone(int error)
@@ -39,7 +39,8 @@ accept_next(int listener, int flags, struct address *remote)
 {
 	int fd;
 
-	/* That flag is the open file's: who served it beside us has put it back if he has ended. */
+	/* The flag belongs to the open file description: another process that served this socket
+	 * may have restored it when it ended. */
 	(void)fcntl(listener, F_SETFL, O_NONBLOCK);
 	if (remote != NULL)
 		remote->size = sizeof remote->local;
@@ -52,7 +53,7 @@ accept_next(int listener, int flags, struct address *remote)
 	return gone(errno) ? ACCEPT_GONE : ACCEPT_SHORTAGE;
 }
 
-/* Of a listening socket tcpi_unacked is the length of its queue. */
+/* tcpi_unacked of a listening socket is the length of its accept queue. */
 size_t
 accept_queued(int listener, size_t unknown)
 {

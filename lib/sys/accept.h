@@ -1,6 +1,6 @@
 /*
- * Accepting connections without ever spinning or dying: what accept(2) may say
- * comes down to three cases, and a shortage is waited out.
+ * Accept connections without spinning or exiting: the errors of accept(2) are reduced to three
+ * cases, and the caller pauses after a shortage.
  */
 #ifndef FITTINGS_ACCEPT_H
 #define FITTINGS_ACCEPT_H
@@ -12,37 +12,40 @@
 #include "sys/address.h"
 
 enum accept_failure {
-	ACCEPT_NOTHING = -1,  /* nobody waits */
-	ACCEPT_GONE = -2,     /* the next connection had failed already: take the one behind it */
-	ACCEPT_SHORTAGE = -3, /* errno tells of what (EMFILE, ENOMEM, ...): the connection still waits */
+	ACCEPT_NOTHING = -1,  /* no connection is pending */
+	ACCEPT_GONE = -2,     /* the next connection has already failed: try again for the one after it */
+	ACCEPT_SHORTAGE = -3, /* see errno (EMFILE, ENOMEM, ...); the connection stays queued */
 };
 
 /*
- * The next connection of a listener, which is made non-blocking, close-on-exec and with the
- * flags given (SOCK_NONBLOCK or 0); remote is the peer's address, or NULL.
- * Returns its descriptor, or one of the above.
+ * Accept the next connection of a listener, which becomes non-blocking. The connection is
+ * close-on-exec and has the given flags (SOCK_NONBLOCK or 0). Store the peer's address in remote
+ * unless it is NULL. Return the descriptor, or one of the values above.
  */
 int accept_next(int listener, int flags, struct address *remote);
 
-/* The largest queue that Linux allows unless somebody raises net.core.somaxconn. */
+/* The largest accept queue on Linux with the default net.core.somaxconn. */
 enum { ACCEPT_QUEUE_MAX = 4096 };
 
-/* How many connections wait to be accepted; `unknown` if the kernel does not tell (a UNIX socket). */
+/* Return the number of connections in the accept queue, or `unknown` if the kernel does not report
+ * it (a UNIX socket). */
 size_t accept_queued(int listener, size_t unknown);
 
-/* How long to leave the listeners alone after a shortage, and how often to speak of it. */
+/* How long to pause accepting after a shortage, and the shortest interval between two messages
+ * about it. */
 enum { SHORTAGE_PAUSE_MS = 100, SHORTAGE_LOG_MS = 1000 };
 
-/* All zero at first. Also for failed starts of a program: the rule is the same. */
+/* All zero initially. The same rule also applies to programs that cannot be started. */
 struct shortage {
-	int64_t until;     /* clock_ms() when to try again, 0 where there is none now */
+	int64_t until;     /* end of the pause on the clock of clock_ms(), 0 without a pause */
 	int64_t log_after;
 };
 
-/* A shortage was met: a pause begins. Returns whether it is time to say so. */
+/* Begin a pause after a shortage. Return whether a message is due. */
 bool shortage_begin(struct shortage *s, int64_t now);
 
-/* Whether the pause still lasts. What ends it early (a connection or a child ended): shortage_end(). */
+/* Return whether the pause still lasts. shortage_end() ends it early, after a connection or a child
+ * has ended. */
 bool shortage_lasts(struct shortage *s, int64_t now);
 void shortage_end(struct shortage *s);
 

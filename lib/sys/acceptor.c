@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 
-/* At most so many an event: who is in already is served as well. */
+/* Connections accepted per event, so that existing clients are served in between. */
 enum { AT_ONCE = 16 };
 
 static void
@@ -47,7 +47,7 @@ on_readable(struct loop *loop, struct watch *watch, uint32_t events)
 	}
 }
 
-/* EPOLLEXCLUSIVE: of several processes that share a socket one wakes up, not all. */
+/* EPOLLEXCLUSIVE: only one of several processes that share a socket wakes up. */
 static void
 watch_all(struct loop *loop, struct acceptor *acceptor)
 {
@@ -99,7 +99,7 @@ acceptor_stop(struct loop *loop, struct acceptor *acceptor)
 	reconsider(loop, acceptor);
 }
 
-/* Each queue's length is read once: a client that arrives later must not keep us here. */
+/* Read the length of each queue once, so that clients that arrive later cannot prolong the drain. */
 void
 acceptor_drain(struct loop *loop, struct acceptor *acceptor)
 {

@@ -1,7 +1,6 @@
 /*
- * The listening sockets of a server that runs on a loop: whom it lets in, and
- * when. A shortage (descriptors, memory) stops accepting for a moment and is
- * said; the connections wait in the backlog meanwhile.
+ * Accept connections on the listening sockets of a server that runs on a loop. After a shortage (of
+ * descriptors or memory) the acceptor logs the error and pauses; connections wait in the backlog.
  */
 #ifndef FITTINGS_ACCEPTOR_H
 #define FITTINGS_ACCEPTOR_H
@@ -19,33 +18,36 @@ struct acceptor_listener {
 };
 
 struct acceptor {
-	/* A connection came: a non-blocking, close-on-exec socket, now the callee's. */
+	/* Called for each connection: a non-blocking, close-on-exec socket that the callee owns. */
 	void (*on_connection)(struct loop *loop, struct acceptor *acceptor, int fd, const struct address *remote);
-	const struct listeners *listeners; /* opened with listeners_open() */
+	const struct listeners *listeners; /* opened by listeners_open() */
 	struct acceptor_listener each[LISTEN_MAX];
 	bool wanted;
-	size_t watched; /* listeners: all that there are, or none */
+	size_t watched; /* number of watched listeners: all or none */
 	struct shortage shortage;
 	struct deadlines pauses;
 	struct deadline pause;
 };
 
-/* acceptor->on_connection and acceptor->listeners are set already, all else is zero. They are not open yet. */
+/* Set up an acceptor whose on_connection and listeners are set and whose other fields are zero. It
+ * does not accept yet. */
 void acceptor_begin(struct loop *loop, struct acceptor *acceptor);
 
-/* Lets people in from now on (once a pause is over). */
+/* Start accepting, after a pause that may be in progress. */
 void acceptor_start(struct loop *loop, struct acceptor *acceptor);
 
-/* Nobody comes in until they are opened again. */
+/* Stop accepting until acceptor_start(). */
 void acceptor_stop(struct loop *loop, struct acceptor *acceptor);
 
-/* Lets in whoever waits now, as far as descriptors and the callee allow, and nobody after that. */
+/* Accept the connections that are queued now, as far as descriptors and the callee allow, then
+ * stop. */
 void acceptor_drain(struct loop *loop, struct acceptor *acceptor);
 
-/* Something is short, errno tells of what: `WHAT: WHY` is said, but not every time, and for a moment nobody comes in. */
+/* Pause after a shortage that errno names. Log `WHAT: WHY`, but not more often than
+ * SHORTAGE_LOG_MS. */
 void acceptor_pause(struct loop *loop, struct acceptor *acceptor, const char *what);
 
-/* What was short may be there again, for a connection ended: a pause ends early. */
+/* End a pause early, because a connection has ended and released its resources. */
 void acceptor_retry(struct loop *loop, struct acceptor *acceptor);
 
 #endif

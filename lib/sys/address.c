@@ -6,7 +6,7 @@
 
 #include "base/number.h"
 
-/* The number of the interface that `%eth0` or `%2` names, 0 if there is none. */
+/* Return the number of the interface in `%eth0` or `%2`, or 0 if it does not exist. */
 static unsigned
 scope_parse(const char *text)
 {
@@ -18,7 +18,7 @@ scope_parse(const char *text)
 	return if_nametoindex(text);
 }
 
-/* Only an address of a link needs a scope. */
+/* Only link-local addresses need a scope. */
 static bool
 scoped(const struct address *address)
 {

@@ -1,4 +1,4 @@
-/* Socket addresses as people write them and as UCSPI wants them. */
+/* Socket addresses in the notations of users and of UCSPI. */
 #ifndef FITTINGS_ADDRESS_H
 #define FITTINGS_ADDRESS_H
 
@@ -27,32 +27,33 @@ enum {
 	ADDRESS_TEXT_SIZE = INET6_ADDRSTRLEN + sizeof "[]:65535",
 };
 
-/* A numeric IPv4 or IPv6 address; `fe80::1%eth0` and `fe80::1%2` too, if there is such an interface. */
+/* Parse a numeric IPv4 or IPv6 address, also `fe80::1%eth0` and `fe80::1%2` if the interface
+ * exists. */
 bool address_parse(const char *text, struct address *address);
 
-/* An address of these 4 or 16 bytes in network order. */
+/* Make an address from 4 or 16 bytes in network order. */
 struct address address_v4(const unsigned char ip[4], uint16_t port);
 struct address address_v6(const unsigned char ip[16], uint16_t port);
 
-/* Whether it is link-local, and of no interface yet: it cannot be bound. */
+/* Return whether the address is link-local without an interface: bind() needs one. */
 bool address_lacks_scope(const struct address *address);
 
 void address_set_port(struct address *address, uint16_t port);
 uint16_t address_port(const struct address *address);
 
-/* The numeric address, without scope, an IPv4-mapped one as IPv4; "" for a UNIX socket. */
+/* Write the numeric address without its scope; IPv4-mapped as IPv4, "" for a UNIX socket. */
 void address_ip(const struct address *address, char ip[ADDRESS_IP_SIZE]);
 
-/* The same, with the scope of a link-local one: `fe80::1%eth0`. */
+/* Write the numeric address with the scope of a link-local address: `fe80::1%eth0`. */
 void address_scoped(const struct address *address, char ip[ADDRESS_SCOPED_SIZE]);
 
-/* `127.0.0.1:9000`, `[::1]:9000`, or the address alone if the port is empty; cut to size. */
+/* Write `127.0.0.1:9000` or `[::1]:9000`, or the address alone if the port is empty; cut to size. */
 void address_join(struct span ip, struct span port, char *text, size_t size);
 
-/* The same of an address; `unix` of a UNIX socket. */
+/* Write the address and port like address_join(), or `unix` for a UNIX socket. */
 void address_text(const struct address *address, char text[ADDRESS_TEXT_SIZE]);
 
-/* getsockname and getpeername. */
+/* Call getsockname() or getpeername(). */
 int address_local(int fd, struct address *address);
 int address_remote(int fd, struct address *address);
 

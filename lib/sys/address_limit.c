@@ -39,7 +39,7 @@ address_key_of_network(const struct address *address)
 bool
 address_limit_begin(struct address_limit *limit, size_t max)
 {
-	/* The kernel gives each process 16 random bytes. */
+	/* The kernel passes 16 random bytes to each process. */
 	const void *random = (const void *)getauxval(AT_RANDOM); /* NOLINT(performance-no-int-to-ptr) */
 	size_t size = 2;
 
@@ -68,7 +68,7 @@ home(const struct address_limit *limit, struct address_key key)
 	return (size_t)stir((high + key.low) ^ limit->secret.low) & limit->mask;
 }
 
-/* Where the key is, or the free slot where it would be: at most half are taken. */
+/* Return the slot of the key, or the free slot for it. At most half of the slots are used. */
 static size_t
 find(const struct address_limit *limit, struct address_key key)
 {
@@ -94,7 +94,7 @@ address_limit_add(struct address_limit *limit, struct address_key key)
 	return ++slot->count;
 }
 
-/* Frees slot i: those behind it that were pushed along by it move up. */
+/* Free slot i and move the entries after it that had been displaced. */
 static void
 close_gap(struct address_limit *limit, size_t i)
 {

@@ -1,6 +1,6 @@
 /*
- * How many connections each remote address has, of those that are open now: a
- * table of bounded size, keyed with a secret so that nobody can aim at one slot.
+ * Count the open connections of each remote address. The table has a bounded size, and its hash
+ * function a secret key, so that a client cannot choose addresses that share a slot.
  */
 #ifndef FITTINGS_ADDRESS_LIMIT_H
 #define FITTINGS_ADDRESS_LIMIT_H
@@ -11,7 +11,7 @@
 
 #include "sys/address.h"
 
-/* An IPv6 address, or an IPv4 one mapped into it, or the network that it is in. */
+/* An IPv6 address, an IPv4-mapped address, or the prefix of an IPv6 network. */
 struct address_key {
 	uint64_t high;
 	uint64_t low;
@@ -28,20 +28,22 @@ struct address_limit {
 	struct address_key secret;
 };
 
-/* Whose counts are told apart. */
+/* Return the key of an address. */
 struct address_key address_key_of(const struct address *address);
-/* One who is given IPv6 addresses is given a /64 of them at least. IPv4 as above. */
+/* Return the key of a network: IPv6 is counted per /64, the smallest common allocation; IPv4 per
+ * address. */
 struct address_key address_key_of_network(const struct address *address);
 
-/* Room for so many connections, all of different addresses; false with errno. */
+/* Allocate space for max connections, all from different addresses. Return false with errno. */
 bool address_limit_begin(struct address_limit *limit, size_t max);
 
 unsigned address_limit_count(const struct address_limit *limit, struct address_key key);
 
-/* One more of this key; returns how many it has now. The caller keeps to max. */
+/* Add a connection. Return the number of connections with this key. The caller limits the total to
+ * max. */
 unsigned address_limit_add(struct address_limit *limit, struct address_key key);
 
-/* One less. */
+/* Remove a connection. */
 void address_limit_remove(struct address_limit *limit, struct address_key key);
 
 #endif

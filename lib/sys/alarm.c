@@ -40,7 +40,7 @@ alarm_until(int64_t when_ms, int64_t now_ms)
 		set_for = CLOCK_NEVER;
 	if (ours && set_for > when_ms)
 		set_for = timer_set(left) ? when_ms : CLOCK_NEVER;
-	if (set_for <= when_ms) /* so is what never comes */
+	if (set_for <= when_ms) /* also true for CLOCK_NEVER */
 		return -1;
 	return left > INT_MAX ? INT_MAX : (int)left;
 }

@@ -1,8 +1,7 @@
 /*
- * The process's timer, for all its deadlines: setitimer(2), which ends a wait with
- * SIGALRM. A wait that has a timeout sets and clears a timer of its own each time.
- * The alarm stays where it is when a deadline moves on: it comes early, and is set
- * again.
+ * One process timer for all deadlines: setitimer(2), which interrupts a wait with SIGALRM. A wait
+ * with a timeout of its own sets and clears a kernel timer each time. This timer instead is not
+ * moved when a deadline moves to a later time: it expires early and is set again.
  */
 #ifndef FITTINGS_ALARM_H
 #define FITTINGS_ALARM_H
@@ -10,12 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Takes the timer; who does catches SIGALRM (sys/signals.h). False where the process
- * was given an alarm(2), to end it: waits then have timeouts. */
+/* Take over the process timer; the caller catches SIGALRM (sys/signals.h). Return false if the
+ * process inherited an alarm(2) that is to end it: waits then need timeouts. */
 bool alarm_take(void);
 
-/* Makes a wait with signals_wait_mask() end as soon as `when` of clock_ms() has come, if not
- * before. Returns the timeout it has to have besides: -1 for none, 0 where the time has come. */
+/* Make waits with signals_wait_mask() return at `when` of clock_ms() at the latest. Return the
+ * timeout that the wait must have in addition: -1 for none, 0 if the time has passed. */
 int alarm_until(int64_t when_ms, int64_t now_ms);
 
 #endif

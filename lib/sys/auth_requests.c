@@ -18,7 +18,7 @@ auth_requests_add(struct auth_requests *asked, pid_t pid, void *owner)
 	asked->each[asked->count++].owner = owner;
 }
 
-/* The place does not wait for the program's end: one of another user (setuid) is not killed. */
+/* The slot is freed at once, because the program of another user (setuid) cannot be killed. */
 void
 auth_requests_drop(struct auth_requests *asked, const void *owner)
 {

@@ -1,29 +1,30 @@
-/* Programs that are asked something, whose exit status is the answer: which is asked for whom. */
+/* Authorization programs that run, and the owner of each. Their exit status is the answer. */
 #ifndef FITTINGS_AUTH_REQUESTS_H
 #define FITTINGS_AUTH_REQUESTS_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { AUTH_REQUESTS_MAX = 64 }; /* at once */
+enum { AUTH_REQUESTS_MAX = 64 }; /* at the same time */
 
 struct auth_requests {
 	struct {
 		pid_t pid;
-		void *owner; /* who waits for the answer */
+		void *owner; /* the client that waits for the answer */
 	} each[AUTH_REQUESTS_MAX];
 	int count;
 };
 
 bool auth_requests_full(const struct auth_requests *asked);
 
-/* There is room; pid leads a process group. */
+/* Add a program, the leader of a process group. The table is not full. */
 void auth_requests_add(struct auth_requests *asked, pid_t pid, void *owner);
 
-/* The owner waits no more: the program that is asked for it, if there is one, is killed, and its place is free. */
+/* Remove the owner's request, if it has one: kill the program and free its slot. */
 void auth_requests_drop(struct auth_requests *asked, const void *owner);
 
-/* A child has ended: *owner waits for it. False if nobody does. */
+/* Remove the request of a child that has ended and set *owner. Return false if the child is not in
+ * the table. */
 bool auth_requests_end(struct auth_requests *asked, pid_t pid, void **owner);
 
 #endif

@@ -29,7 +29,7 @@ block_alloc(size_t size, size_t most, size_t *room)
 	return malloc(size);
 }
 
-/* Of many the larger ones are kept: they serve everyone. */
+/* Keep the larger blocks: they serve requests of any size. */
 void
 block_free(void *block, size_t room)
 {
@@ -77,7 +77,7 @@ block_drop(struct buffer *b)
 	*b = (struct buffer){0};
 }
 
-/* glibc gives nothing back that lies below something in use; musl does. */
+/* Unlike musl, glibc returns no memory that lies below a block in use. */
 void
 block_cache_trim(void)
 {

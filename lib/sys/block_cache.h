@@ -1,7 +1,6 @@
 /*
- * Memory in blocks that come and go with messages. Fresh pages cost more than
- * the bytes that go through them, so a few large blocks that were given back
- * are kept for those who ask next.
+ * Blocks of memory that live as long as a message. Page faults of fresh memory cost more than the
+ * bytes that pass through it, so a few large freed blocks are kept for the next allocations.
  */
 #ifndef FITTINGS_BLOCK_CACHE_H
 #define FITTINGS_BLOCK_CACHE_H
@@ -13,22 +12,22 @@
 
 enum { BLOCK_LARGE = 64 << 10, BLOCK_LARGEST = (1 << 20) + 4096, BLOCK_KEPT = 4 };
 
-/* A block of at least size bytes, *room is how many; a kept one has at most `most`.
- * NULL where there is no memory. */
+/* Return a block of at least size bytes and set *room to its size; a reused block has at most
+ * `most` bytes. Return NULL without memory. */
 void *block_alloc(size_t size, size_t most, size_t *room);
 
-/* Gives it back, with the room that it has; NULL is nothing. */
+/* Free a block of size room. NULL is allowed. */
 void block_free(void *block, size_t room);
 
-/* Room for n more bytes behind what a buffer holds, which may move into a block of at most
- * twice as much, or a kept one of at most `most` bytes. All zero is an empty buffer without a
- * block. False where there is no memory; then it is as it was. */
+/* Make room for n more bytes after the held ones. The data may move into a block of at most twice
+ * the size, or into a reused block of at most `most` bytes. An all-zero buffer is empty and has no
+ * block. Return false without memory; the buffer is then unchanged. */
 bool block_reserve(struct buffer *buffer, size_t n, size_t most);
 
-/* Gives back the buffer's block. */
+/* Free the buffer's block. */
 void block_drop(struct buffer *buffer);
 
-/* All who needed much have gone: what the libc has kept of theirs goes back to the system. */
+/* Return free memory of the libc to the system, after all large blocks have been freed. */
 void block_cache_trim(void);
 
 #endif

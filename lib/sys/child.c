@@ -11,21 +11,21 @@
 #include "sys/fds.h"
 #include "sys/signals.h"
 
-/* dup2 onto itself would leave close-on-exec set. */
+/* dup2() of a descriptor onto itself would leave close-on-exec set. */
 static int
 become(int fd, int target)
 {
 	return fd == target ? fcntl(fd, F_SETFD, 0) : dup2(fd, target);
 }
 
-/* In the child, on the parent's memory: calls only what a signal handler may,
- * and touches nothing but its own stack and *error. */
+/* Runs in the vfork() child on the parent's memory: it makes only async-signal-safe calls, and
+ * writes only to its own stack and *error. */
 static void
 run(const struct child_start *start, pid_t parent, volatile int *error)
 {
 	int out = start->out;
 
-	/* in must not land on a descriptor that out still needs. */
+	/* in must not overwrite the descriptor that out still needs. */
 	if (out == STDIN_FILENO && start->in != STDIN_FILENO)
 		out = fd_above(out, 3);
 	if (out < 0 || become(start->in, STDIN_FILENO) < 0 || become(out, STDOUT_FILENO) < 0) {
@@ -68,7 +68,7 @@ child_begin(const struct child_start *start, bool *exec_failed)
 	return -1;
 }
 
-/* One signal is enough for a child that is in its group: some programs act on the second one. */
+/* A child in its group gets a single signal, because some programs act on the second one. */
 void
 child_signal(pid_t pid, int number)
 {

@@ -1,6 +1,6 @@
 /*
- * Starting a program the vfork way: no copy of the parent's page tables, so
- * that a start costs the same however large the parent is.
+ * Start a program with vfork(): the parent's page tables are not copied, so the cost does not
+ * depend on the size of the parent.
  */
 #ifndef FITTINGS_CHILD_H
 #define FITTINGS_CHILD_H
@@ -9,31 +9,32 @@
 #include <sys/types.h>
 
 struct child_start {
-	const char *path;   /* found already (exec_find), so that the child only execs */
+	const char *path;   /* from exec_find(): the child only executes it */
 	char *const *argv;
 	char *const *envp;
 	int in;             /* becomes fd 0 */
 	int out;            /* becomes fd 1; may be the same as in */
-	bool only_standard; /* fds 3 and up are closed in it */
-	bool own_group;     /* leads a process group of its own */
-	int death_signal;   /* sent to it when we die (PR_SET_PDEATHSIG), 0 for none */
+	bool only_standard; /* close fds 3 and up in the child */
+	bool own_group;     /* make the child the leader of a new process group */
+	int death_signal;   /* signal for the child when the parent exits (PR_SET_PDEATHSIG), 0 for none */
 };
 
 /*
- * Returns its pid, or -1 with errno where there is no new process (EAGAIN,
- * ENOMEM) or it could not become the program (*exec_failed then is true, and
- * it is reaped already). Signals are as signals_for_exec() leaves them.
+ * Start a program. Return its pid, or -1 with errno. *exec_failed is false if no process could be
+ * created (EAGAIN, ENOMEM), and true if the program could not be executed; the process is then
+ * reaped.
  */
 pid_t child_begin(const struct child_start *start, bool *exec_failed);
 
 /*
- * Sends a signal to the process group that the child leads, and to the child itself if it has left that group.
- * Only SIGKILL surely reaches a child that left others behind in the group. Returns nothing: a program
- * of another user (setuid) cannot be signalled.
+ * Send a signal to the process group of the child, and to the child itself if it has left that
+ * group. If the child has left the group but other members remain, only SIGKILL is certain to reach
+ * it. No error is returned: a program of another user (setuid) cannot be signalled.
  */
 void child_signal(pid_t pid, int number);
 
-/* The exit status to pass on, from waitpid's: its own, or 128 and the signal. */
+/* Return the exit status to pass on from a status of waitpid(): the program's, or 128 plus the
+ * signal. */
 int child_status(int wait_status);
 
 #endif

@@ -1,4 +1,4 @@
-/* Time that only goes forward, for deadlines. */
+/* Monotonic time for deadlines. */
 #ifndef FITTINGS_CLOCK_H
 #define FITTINGS_CLOCK_H
 
@@ -9,7 +9,7 @@
 /* A deadline that never comes. */
 #define CLOCK_NEVER INT64_MAX
 
-/* Milliseconds of CLOCK_MONOTONIC. */
+/* Return CLOCK_MONOTONIC in milliseconds. */
 static inline int64_t
 clock_ms(void)
 {
@@ -19,7 +19,7 @@ clock_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* What poll(2) wants: how long from now until then, 0 if it has passed, -1 for never. */
+/* Return the timeout for poll(2): the time left, 0 if the deadline has passed, -1 for CLOCK_NEVER. */
 static inline int
 clock_between(int64_t now_ms, int64_t deadline_ms)
 {

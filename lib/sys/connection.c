@@ -7,7 +7,7 @@
 
 #include "sys/listen.h"
 
-/* 1 for a socket that listens, 0 for another socket, -1 for anything else. */
+/* Return 1 for a listening socket, 0 for another socket, -1 for anything else. */
 static int
 listens(int fd)
 {

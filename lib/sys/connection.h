@@ -1,11 +1,11 @@
-/* The connection of a server that serves one: on fds 0 and 1. */
+/* The connection on fds 0 and 1 of a server that serves one connection. */
 #ifndef FITTINGS_CONNECTION_H
 #define FITTINGS_CONNECTION_H
 
 /*
- * Why fd 0 is surely no connection, and which link of the chain is missing:
- * a listening socket, a connection that is on fd 3 instead, a terminal.
- * NULL if it may be one: pipes and files are.
+ * Return why fd 0 cannot be a connection, and which program is missing in the chain: it is a
+ * listening socket or a terminal, or the connection is on fd 3. Return NULL if fd 0 may be a
+ * connection; pipes and files may.
  */
 const char *connection_fault(void);
 

@@ -24,7 +24,7 @@ endpoint_over(int fd, bool sink, struct buffer *buffer)
 	return (struct endpoint){.fd = fd, .kind = kind, .sink = sink, .buffer = buffer};
 }
 
-/* By syscall(2): musl knows neither call. The offset of -1 is the file's own. */
+/* With syscall(2), because musl has neither function. Offset -1 is the current file position. */
 static ssize_t
 pipe_move(struct endpoint *endpoint, struct iovec *pieces, size_t count)
 {
@@ -72,7 +72,7 @@ move(struct endpoint *endpoint, struct iovec *pieces, size_t count)
 	}
 }
 
-/* What one move may read into or write from; returns how many pieces, 1 or 2. */
+/* Set the areas that one move may read into or write from. Return their number, 1 or 2. */
 static size_t
 pieces_of(const struct endpoint *endpoint, struct iovec pieces[2])
 {
@@ -135,7 +135,8 @@ endpoint_move(struct endpoint *endpoint)
 	return -1;
 }
 
-/* Whether a move cannot wait, so that it may be tried before poll has said so. */
+/* Return whether a move cannot block, so that it may be tried before poll() has reported the
+ * endpoint ready. */
 static bool
 moves_at_once(const struct endpoint *endpoint)
 {
@@ -160,8 +161,8 @@ endpoint_readable(const struct endpoint *endpoint)
 	return !endpoint->ended && !endpoint->paused && (buffer_room(b) > 0 || b->begin >= buffer_held(b));
 }
 
-/* What to ask poll for; an fd of -1 where the port is not watched at all: each
- * one more makes each wait longer. */
+/* Return the events to poll for, or an fd of -1 to leave the endpoint out: each polled descriptor
+ * makes each wait slower. */
 static struct pollfd
 source_interest(struct endpoint *endpoint)
 {
@@ -198,8 +199,8 @@ end(struct endpoint *endpoint, int error)
 	return 1;
 }
 
-/* Something happened to a source that is not read now. A pipe and a UNIX socket
- * hang up with bytes still to be read, so only an error ends it. */
+/* Handle a hangup or error of a source that is not read now. A pipe or UNIX socket hangs up with
+ * unread data, so only an error ends the source. */
 static int
 hang(struct endpoint *endpoint, int events)
 {
@@ -251,8 +252,8 @@ endpoints_wait(struct endpoint *const *endpoints, size_t count, int timeout_ms, 
 	for (size_t i = 0; i < count; i++)
 		if (!endpoints[i]->sink)
 			moved += source_turn(endpoints[i], polls[i].revents);
-	/* A sink that had nothing to write has mostly room for what has come just now:
-	 * trying saves the wait that would say so. */
+	/* A sink that had nothing to write usually accepts the data that has just arrived: trying
+	 * at once saves a wait. */
 	for (size_t i = 0; i < count; i++)
 		if (endpoints[i]->sink)
 			moved += sink_turn(endpoints[i], polls[i].events, polls[i].revents);

@@ -1,10 +1,9 @@
 /*
- * Ports: a descriptor tied to a buffer. Sources fill theirs, sinks drain
- * theirs; endpoints_wait() is the one place that waits, and what it waits for is
- * worked out from the buffers each time, never stored.
+ * Endpoints: a descriptor with a buffer. A source fills its buffer, a sink drains it. All waiting
+ * happens in endpoints_wait(), which derives the events to wait for from the buffers each time.
  *
- * A borrowed descriptor stays as it was: O_NONBLOCK lives in the open file,
- * which we share with the shell and our siblings.
+ * The flags of a borrowed descriptor stay unchanged: O_NONBLOCK belongs to the open file
+ * description, which is shared with the shell and other programs.
  */
 #ifndef FITTINGS_ENDPOINT_H
 #define FITTINGS_ENDPOINT_H
@@ -19,62 +18,64 @@
 
 enum endpoint_kind {
 	ENDPOINT_SOCKET, /* MSG_DONTWAIT, MSG_NOSIGNAL */
-	ENDPOINT_PIPE,   /* somebody else's pipe: RWF_NOWAIT, else PIPE_BUF bytes behind poll */
-	ENDPOINT_OWN,    /* a pipe end of our own making, non-blocking */
-	ENDPOINT_PLAIN,  /* file, terminal, device: plain calls, which may wait */
+	ENDPOINT_PIPE,   /* an inherited pipe: RWF_NOWAIT, else up to PIPE_BUF bytes after poll */
+	ENDPOINT_OWN,    /* a pipe end created here, non-blocking */
+	ENDPOINT_PLAIN,  /* file, terminal, device: plain calls, which may block */
 };
 
 struct endpoint {
 	int fd;
 	enum endpoint_kind kind;
 	bool sink;
-	bool ended;            /* source: EOF or error; sink: nobody reads it any more */
-	bool nowait_unknown;   /* this kernel has no RWF_NOWAIT for such a pipe */
-	bool blocked;          /* sink: it did not take all that it was last given */
-	bool paused;           /* source: not read while this is set */
-	bool watched;          /* source: notice its other end's end also while it is not read */
-	bool hup_seen;             /* such an end was seen: only its loss can follow */
-	bool hup_ignored;             /* and poll(2) would tell of it for ever */
-	bool unwatched;        /* sink: that nobody reads it is soon enough seen by the next write */
-	struct endpoint *same_socket;     /* sink: a source on the same socket, which tells of its end too */
-	int error;             /* the errno behind the end, 0 for EOF */
+	bool ended;                         /* source: EOF or error; sink: the reader is gone */
+	bool nowait_unknown;                /* the kernel has no RWF_NOWAIT for this pipe */
+	bool blocked;                       /* sink: the last write was partial or failed with EAGAIN */
+	bool paused;                        /* source: not read while set */
+	bool watched;                       /* source: report a hangup of the other end also while not read */
+	bool hup_seen;                      /* the hangup was reported: only an error can follow */
+	bool hup_ignored;                   /* poll(2) would report the hangup forever: not polled */
+	bool unwatched;                     /* sink: not polled while idle; the next write reports a lost reader */
+	struct endpoint *same_socket;       /* sink: a source on the same socket, which also reports its end */
+	int error;                          /* errno of the end, 0 for EOF */
 	struct buffer *buffer;
-	bool limited;          /* source: it ends after so many bytes more: */
+	bool limited;                       /* source: ends after `most` more bytes */
 	size_t most;
-	size_t withheld;           /* sink: bytes at the end of its buffer that are not to go yet */
-	const struct buffer *second_iov; /* sink: another buffer, whose head goes right behind what its own holds: */
-	size_t second_iov_size;    /* so many bytes of it still, */
-	size_t second_iov_sent;    /* and so many are written, which the owner takes from it */
-	uint64_t moved;        /* bytes in all */
+	size_t withheld;                    /* sink: bytes at the end of its buffer that must not be sent yet */
+	const struct buffer *second_iov;    /* sink: another buffer, written directly after its own: */
+	size_t second_iov_size;             /* bytes of it that are left, */
+	size_t second_iov_sent;             /* and bytes written, which the owner consumes */
+	uint64_t moved;                     /* total bytes */
 };
 
-/* A port over a borrowed descriptor, of the kind that it is. */
+/* Make an endpoint for a borrowed descriptor and detect its kind. */
 struct endpoint endpoint_over(int fd, bool sink, struct buffer *buffer);
 
-/* Whether a sink has anything to write. */
+/* Return whether a sink has anything to write. */
 bool endpoint_pending(const struct endpoint *endpoint);
 
-/* Whether the next endpoints_wait() reads a source where something comes. */
+/* Return whether the next endpoints_wait() reads a source when data arrives. */
 bool endpoint_readable(const struct endpoint *endpoint);
 
 /*
- * One read into the buffer's room, or one write of what it holds (and of what
- * goes behind). Returns the bytes moved, 0
- * where nothing could be moved now, -1 where the port has ended (ended and
- * error tell how). Plain ports may block: call when poll said so.
+ * Read once into the free space of the buffer, or write once from the buffer and second_iov. Return
+ * the number of bytes moved, 0 if nothing could be moved now, or -1 if the endpoint has ended
+ * (ended and error are set). Endpoints of kind ENDPOINT_PLAIN may block: call this only after
+ * poll() has reported them ready.
  */
 ssize_t endpoint_move(struct endpoint *endpoint);
 
-/* One write of what a sink has pending, where that cannot block and is not known to be in vain. */
+/* Write once from a sink with pending data, unless the write could block or is known to fail with
+ * EAGAIN. */
 ssize_t endpoint_flush(struct endpoint *endpoint);
 
 /*
- * Waits until a port can move bytes, and moves them, once each: sources while
- * their buffer has room (it is packed first where that costs little), sinks
- * while something is pending; an idle sink is watched for its reader's end where
- * nothing else tells of it.
- * timeout_ms as poll's; mask as ppoll's, NULL to leave signals alone. Returns
- * how many ports moved, ended or hung; 0 at the timeout; -1 with errno (EINTR).
+ * Wait until an endpoint can move bytes, then move bytes once for each ready endpoint. Sources are
+ * read while their buffer has free space (it is packed first if that is cheap), sinks are written
+ * while data is pending. An idle sink is polled for the loss of its reader if no other endpoint
+ * reports it.
+ *
+ * timeout_ms is as for poll(2); mask as for ppoll(2), NULL to leave the signal mask alone. Return
+ * how many endpoints moved bytes, ended or hung up; 0 at the timeout; -1 with errno (EINTR).
  */
 int endpoints_wait(struct endpoint *const *endpoints, size_t count, int timeout_ms, const sigset_t *mask);
 

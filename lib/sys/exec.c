@@ -38,7 +38,7 @@ exec_find(const char *name, char *path, size_t size)
 		int n, e;
 
 		end = strchrnul(dir, ':');
-		/* An empty entry is the working directory. */
+		/* An empty entry means the working directory. */
 		n = snprintf(path, size, "%.*s%s%s", (int)(end - dir), dir, end == dir ? "" : "/", name);
 		e = n > 0 && (size_t)n < size ? executable(path) : ENOENT;
 		if (e == 0)

@@ -1,29 +1,30 @@
-/* The next program of a chain. */
+/* Execution of the next program of a chain. */
 #ifndef FITTINGS_EXEC_H
 #define FITTINGS_EXEC_H
 
 #include <stddef.h>
 
 /*
- * Finds a program as execvp(3) does: a name with a slash is the path itself,
- * else the first executable file of that name in PATH. Returns 0, or the errno
- * that exec would give (ENOENT, EACCES, ENAMETOOLONG).
+ * Find a program as execvp(3) does: a name with a slash is a path, any other name is the first
+ * executable file of that name in PATH. Return 0, or the errno of exec (ENOENT, EACCES,
+ * ENAMETOOLONG).
  */
 int exec_find(const char *name, char *path, size_t size);
 
-/* The exit status for that errno, as env(1) has it: 127 not found, 126 not executable, 1 else. */
+/* Return the exit status for an errno of exec, as in env(1): 127 not found, 126 not executable,
+ * else 1. */
 int exec_status(int error);
 
 /*
- * Becomes argv[0] (found by PATH) with our environment. Only comes back where
- * that failed: it has complained, and returns the exit status.
+ * Replace this process by argv[0] (searched in PATH) with the current environment. Return only
+ * after an error, which is logged; the result is the exit status.
  */
 int exec_next(char **argv);
 
-/* The same, with room for the program's path (which else is on the stack). */
+/* exec_next() with storage for the path of the program, which otherwise is on the stack. */
 int exec_with(char **argv, char *path, size_t size);
 
-/* The same for one that exec_find() found before. */
+/* exec_next() for a program that exec_find() has already found. */
 int exec_found(const char *path, char **argv);
 
 #endif

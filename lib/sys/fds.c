@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { INHERITED_MAX = 1024 }; /* no descriptor from there up is expected */
+enum { INHERITED_MAX = 1024 }; /* inherited descriptors are expected below this number */
 
 void
 fds_open_standard(void)
@@ -57,7 +57,7 @@ fd_above(int fd, int least)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, least);
 
-	/* A limit of descriptors that ends below it. */
+	/* EINVAL: the limit of descriptors is not above least. */
 	if (copy < 0 && errno == EINVAL)
 		errno = EMFILE;
 	return copy;
@@ -68,7 +68,8 @@ fds_place(const int *fds, size_t count, int first)
 {
 	int copies[FDS_PLACE_MAX];
 
-	/* Above all targets first, or one move could close what a later one needs. */
+	/* First copy them above all targets: otherwise one move could close the source of a later
+	 * one. */
 	for (size_t i = 0; i < count; i++) {
 		copies[i] = fd_above(fds[i], first + (int)count);
 		if (copies[i] < 0)
@@ -87,7 +88,7 @@ fds_place(const int *fds, size_t count, int first)
 void
 fds_close_from(int first)
 {
-	/* By syscall(2): musl has no close_range(). */
+	/* With syscall(2), because musl has no close_range(). */
 	if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) == 0)
 		return;
 	for (int fd = first, end = (int)sysconf(_SC_OPEN_MAX); fd < end; fd++)

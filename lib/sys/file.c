@@ -9,7 +9,7 @@
 
 enum { FIRST_SIZE = 64 * 1024 };
 
-/* Returns how many bytes came, 0 at the end of the file, or -1 with errno. */
+/* Read once, waiting within the limit. Return the number of bytes, 0 at EOF, or -1 with errno. */
 static ssize_t
 read_more(int fd, char *bytes, size_t n, struct time_limit *limit)
 {
@@ -46,7 +46,7 @@ read_all(int fd, size_t most, struct time_limit *limit, struct file *file)
 	return file->size > most ? -1 : 0;
 }
 
-/* O_NONBLOCK: the opening of a FIFO would wait for its other end, for ever. */
+/* O_NONBLOCK: opening a FIFO would otherwise wait for its other end without a limit. */
 int
 file_read(const char *path, size_t most, struct time_limit *limit, struct file *file)
 {

@@ -1,4 +1,4 @@
-/* All of a file at once, without waiting longer for it than a limit. */
+/* Read a whole file with a time limit. */
 #ifndef FITTINGS_FILE_H
 #define FITTINGS_FILE_H
 
@@ -8,15 +8,15 @@
 #include "sys/timed_io.h"
 
 struct file {
-	char *bytes; /* to free */
+	char *bytes; /* freed by the caller */
 	size_t size;
-	bool regular; /* it can be read again */
+	bool regular; /* a regular file can be read again */
 };
 
 /*
- * Reads all of a file of at most `most` bytes. A file that is not regular (a FIFO, a pipe, a
- * device) is read to its end within the limit, or, if limit is NULL, not at all. Returns 0, or
- * -1 with errno: EFBIG, ETIMEDOUT, ENOTSUP (not regular and no limit), or that of a system call.
+ * Read a whole file of at most `most` bytes. A file that is not regular (FIFO, pipe, device) is
+ * read to its end within the limit, or not at all if limit is NULL. Return 0, or -1 with errno:
+ * EFBIG, ETIMEDOUT, ENOTSUP (not regular and no limit), or the error of a system call.
  */
 int file_read(const char *path, size_t most, struct time_limit *limit, struct file *file);
 

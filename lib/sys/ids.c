@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 struct ids_slot {
-	uint64_t id; /* 0 where it is free */
+	uint64_t id; /* 0 if free */
 	void *owner;
 };
 
@@ -43,7 +43,7 @@ ids_find(const struct ids *ids, uint64_t id)
 	return ids->slots[slot_of(ids, id)].owner;
 }
 
-/* What stands behind a freed slot moves up, or a search would end too early. */
+/* Entries after a freed slot move up, because a lookup stops at a free slot. */
 void
 ids_end(struct ids *ids, uint64_t id)
 {

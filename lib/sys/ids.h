@@ -1,4 +1,4 @@
-/* Who has which number. A number is given once and never again. */
+/* Unique numbers for objects. A number is never reused. */
 #ifndef FITTINGS_IDS_H
 #define FITTINGS_IDS_H
 
@@ -7,21 +7,21 @@
 #include <stdint.h>
 
 struct ids {
-	struct ids_slot *slots; /* a hash table with open addressing */
+	struct ids_slot *slots; /* hash table with open addressing */
 	size_t mask;
 	uint64_t last;
 };
 
-/* Room for max owners at once. False where there is no memory. */
+/* Allocate space for max objects at the same time. Return false without memory. */
 bool ids_begin(struct ids *ids, size_t max);
 
-/* The next number, from 1 on, which is the owner's now. */
+/* Return the next number, starting with 1, and assign it to the owner. */
 uint64_t ids_give(struct ids *ids, void *owner);
 
-/* NULL where nobody has it (any more). */
+/* Return the owner of a number, or NULL without one. */
 void *ids_find(const struct ids *ids, uint64_t id);
 
-/* Nobody has it from now on; somebody has. */
+/* Remove a number that has an owner. */
 void ids_end(struct ids *ids, uint64_t id);
 
 #endif

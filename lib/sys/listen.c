@@ -79,7 +79,7 @@ add(struct listeners *l, int fd)
 	l->fds[l->count++] = fd;
 }
 
-/* 1 where LISTEN_FDS are for us, 0 where not, -1 where LISTEN_PID makes no sense. */
+/* Return 1 if LISTEN_FDS is for this process, 0 if not, -1 if LISTEN_PID is invalid. */
 static int
 meant_for_us(const char *pid_text, const char **why)
 {
@@ -195,7 +195,7 @@ set_number(const char *name, long value)
 	return setenv(name, text, 1);
 }
 
-/* LISTEN_FDNAMES is a list with one name for each socket, in order. */
+/* LISTEN_FDNAMES contains one name for each socket, in order. */
 static int
 names_extend(size_t count, const char *name)
 {
@@ -224,7 +224,8 @@ listeners_give(size_t named, const int *fds, size_t count, const char *name)
 {
 	if (named == 0)
 		(void)unsetenv("LISTEN_FDNAMES");
-	/* systemd's number for the process that LISTEN_PID names: not needed, and of somebody else if that was. */
+	/* systemd's pidfd id of the process in LISTEN_PID: optional, and wrong after LISTEN_PID
+	 * changes. */
 	(void)unsetenv("LISTEN_PIDFDID");
 	if (fds_place(fds, count, LISTEN_FIRST + (int)named) != 0 || set_number("LISTEN_PID", (long)getpid()) != 0
 	    || set_number("LISTEN_FDS", (long)(named + count)) != 0)

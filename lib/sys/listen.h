@@ -1,6 +1,6 @@
 /*
- * Listening sockets as they are handed from program to program: fd 3 up with
- * LISTEN_PID and LISTEN_FDS, see sd_listen_fds(3), or one on fd 0 (inetd wait).
+ * Listening sockets passed between programs: from fd 3 with LISTEN_PID and LISTEN_FDS as in
+ * sd_listen_fds(3), or one socket on fd 0 (inetd wait).
  */
 #ifndef FITTINGS_LISTEN_H
 #define FITTINGS_LISTEN_H
@@ -12,50 +12,52 @@ enum { LISTEN_FIRST = 3, LISTEN_MAX = 64 };
 
 struct listeners {
 	int fds[LISTEN_MAX];
-	int flags[LISTEN_MAX];     /* F_GETFL as inherited, */
-	int keepalive[LISTEN_MAX]; /* and SO_KEEPALIVE, */
+	int flags[LISTEN_MAX];     /* original F_GETFL, */
+	int keepalive[LISTEN_MAX]; /* SO_KEEPALIVE */
 	int nodelay[LISTEN_MAX];   /* and TCP_NODELAY; -1 for a UNIX socket */
 	size_t count;
 };
 
-/* Why this descriptor cannot be accepted on ("is not a socket"); NULL where it can. */
+/* Return why a descriptor cannot be a listening stream socket ("is not a socket"), or NULL. */
 const char *listener_fault(int fd);
 
 /*
- * How many sockets LISTEN_PID and LISTEN_FDS hand to this process, from LISTEN_FIRST up.
- * 0 if none (*why is then NULL, or names a foreign or missing LISTEN_PID); -1 if the
- * values are invalid (*why tells, until the next call).
+ * Return how many sockets LISTEN_PID and LISTEN_FDS pass to this process, from LISTEN_FIRST up.
+ * Return 0 without sockets (*why is NULL, or describes a missing LISTEN_PID or one of another
+ * process), or -1 for invalid values. *why is valid until the next call.
  */
 int listeners_named(const char **why);
 
 /*
- * Takes what we inherited. Returns how many there are; 0 where nothing was
- * handed to us (*why is then as above, and *l is not touched); -1 where what was handed over cannot be served (*why tells, until the
- * next call). *l is all zero before. LISTEN_* leave our environment.
+ * Take over the inherited sockets into *l, which is all zero. Return their number; 0 without
+ * sockets (*why as above, *l unchanged); -1 if a socket cannot be served (*why is valid until the
+ * next call). Remove LISTEN_* from the environment.
  */
 int listeners_take(struct listeners *l, const char **why);
 
 /*
- * Makes them non-blocking and close-on-exec: several processes may share them. A stderr
- * that is the socket on fd 0 (inetd wait) becomes /dev/null: writing to it would be SIGPIPE.
- * Over TCP sets SO_KEEPALIVE and TCP_NODELAY, which what is accepted inherits.
+ * Make the sockets non-blocking, since several processes may share them, and close-on-exec. Replace
+ * a stderr that is the socket on fd 0 (inetd wait) by /dev/null, because a write would raise
+ * SIGPIPE. Set SO_KEEPALIVE and TCP_NODELAY on TCP sockets; accepted connections inherit them.
  */
 void listeners_open(const struct listeners *l);
 
-/* How many connections wait in their queues, as far as the kernel tells (TCP). */
+/* Return the number of connections in the accept queues, as far as the kernel reports it (TCP). */
 size_t listeners_queued(const struct listeners *l);
 
-/* Puts them back as they were and closes them (no shutdown: others may share them). */
+/* Restore the original flags and close the sockets, without shutdown() because others may share
+ * them. */
 void listeners_close(struct listeners *l);
 
 /*
- * Hands count sockets on, after the first `named` ones, which stay where they are: places
- * them from fd LISTEN_FIRST + named up, sets LISTEN_PID and LISTEN_FDS, and adds name to
- * LISTEN_FDNAMES for each, if the first ones have names. Returns 0, or -1 with errno.
+ * Pass count sockets on after the first `named` ones, which stay in place: move them to fd
+ * LISTEN_FIRST + named and up, set LISTEN_PID and LISTEN_FDS, and append name to LISTEN_FDNAMES for
+ * each of them if the variable exists. Return 0, or -1 with errno.
  */
 int listeners_give(size_t named, const int *fds, size_t count, const char *name);
 
-/* Unsets what must not reach a per-connection program: LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*. */
+/* Unset the variables that a program for one connection must not see: LISTEN_*, NOTIFY_SOCKET,
+ * WATCHDOG_*. */
 void listeners_forget(void);
 
 #endif

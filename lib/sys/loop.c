@@ -7,7 +7,7 @@
 #include "sys/clock.h"
 #include "sys/signals.h"
 
-/* How long a signal may go unseen while there is always something to do. */
+/* The longest time without signals while events are always pending. */
 enum { SIGNALS_MS = 20 };
 
 int
@@ -51,8 +51,7 @@ watch_want(struct loop *loop, struct watch *watch, uint32_t wanted)
 	(void)control(loop, EPOLL_CTL_MOD, watch);
 }
 
-/* An event of this batch must not reach a watch that has ended: its memory may
- * be another's by then. */
+/* An event of this batch must not reach a watch that has ended: its memory may have been reused. */
 static void
 forget(struct loop *loop, const struct watch *watch)
 {
@@ -69,8 +68,9 @@ watch_end(struct loop *loop, struct watch *watch)
 	(void)control(loop, EPOLL_CTL_DEL, watch);
 }
 
-/* The last close of a file takes it out of epoll, but ours need not be the last: a vforked child
- * goes on beside us when it has its new memory, and closes what is close-on-exec only then. */
+/* Closing the last descriptor of a file removes it from epoll, but this may not be the last: a
+ * vforked child runs on after execve() has given it new memory, and closes the close-on-exec
+ * descriptors only then. */
 void
 watch_close(struct loop *loop, struct watch *watch)
 {
@@ -98,7 +98,7 @@ deadline_drop(struct deadline *deadline)
 	deadline->next = NULL;
 }
 
-/* Time goes forward and all of a queue are equally far away: the newest is the last. */
+/* Time is monotonic and all deadlines of a queue have the same duration: a new one goes last. */
 void
 deadline_set(struct loop *loop, struct deadlines *queue, struct deadline *deadline)
 {
@@ -149,7 +149,7 @@ deadlines_tell(struct loop *loop)
 	}
 }
 
-/* While there are events epoll_pwait() returns at once, and lets no signal in. */
+/* While events are pending epoll_pwait() returns at once without delivering signals. */
 static void
 signals_now_and_then(struct loop *loop)
 {
@@ -159,7 +159,7 @@ signals_now_and_then(struct loop *loop)
 	signals_let_in();
 }
 
-/* EINTR (a signal, or SIGCONT) hides the events that are there. */
+/* EINTR (a signal, or SIGCONT) hides pending events. */
 static int
 events_wait(struct loop *loop)
 {
@@ -181,8 +181,8 @@ events_wait(struct loop *loop)
 	return 0;
 }
 
-/* The kernel reports in turn: the events that were there at first are known when there are
- * no more, or when as many were reported as there are watches. */
+/* The kernel reports events in rotation: the events pending at the start are complete if fewer than
+ * a batch are left, or if as many were reported as there are watches. */
 static bool
 events_known(const struct loop *loop)
 {

@@ -1,7 +1,6 @@
 /*
- * One loop over many descriptors: level-triggered epoll, with deadlines. What
- * is watched lives in the caller's own structs, so that a connection costs the
- * loop no memory of its own.
+ * An event loop for many descriptors with deadlines, based on level-triggered epoll. The state of a
+ * watch lies in structs of the caller, so a connection needs no memory of the loop.
  *
  *     loop_open(&loop);
  *     watch_begin(&loop, &client->watch, fd, EPOLLIN);
@@ -11,9 +10,8 @@
  *         loop_turn(&loop);
  *     }
  *
- * Level-triggered: who takes only part of what there is hears of the rest in
- * the next turn, behind everyone else. So one read and one write an event is
- * fair without further ado.
+ * Level-triggered: data that a handler leaves is reported again in the next turn, after all other
+ * descriptors. One read and one write per event are therefore fair.
  */
 #ifndef FITTINGS_LOOP_H
 #define FITTINGS_LOOP_H
@@ -26,9 +24,9 @@
 struct loop;
 
 /*
- * A watched descriptor. ready() gets EPOLLIN, EPOLLOUT as wanted; EPOLLERR and
- * EPOLLHUP always come, also to a watch that wants nothing: who does not act on
- * them hears of them for ever. It may end and free any watch, its own too.
+ * A watched descriptor. The handler gets EPOLLIN and EPOLLOUT as requested. EPOLLERR and EPOLLHUP
+ * are always reported: a handler that ignores these events is called again every turn. A handler
+ * may end and free any watch, including its own.
  */
 struct watch {
 	void (*ready)(struct loop *loop, struct watch *watch, uint32_t events);
@@ -37,12 +35,11 @@ struct watch {
 };
 
 /*
- * A point in time. Deadlines that are the same length of time away stand in
- * one queue, so that setting, moving and dropping one costs the same few
- * instructions however many there are.
+ * A point in time. All deadlines of a queue have the same duration, so that setting, moving and
+ * dropping one takes constant time.
  */
 struct deadline {
-	struct deadline *next; /* NULL while it is not set */
+	struct deadline *next; /* NULL if not set */
 	struct deadline *before;
 	int64_t at;
 };
@@ -50,7 +47,8 @@ struct deadline {
 struct deadlines {
 	struct deadline ring;
 	int64_t after_ms;
-	/* It has passed, and is not set any more; may set it again, and free what it is part of. */
+	/* Called after the deadline, which is then not set. It may set the deadline again or free
+	 * the object that contains it. */
 	void (*passed)(struct loop *loop, struct deadline *deadline);
 	struct deadlines *others;
 };
@@ -59,56 +57,58 @@ enum { LOOP_BATCH = 256, LOOP_TURN_MS = 20 };
 
 struct loop {
 	int fd;
-	int64_t now; /* clock_ms() when this turn began */
+	int64_t now; /* clock_ms() at the beginning of this turn */
 	int64_t signals_at;
 	struct deadlines *queues;
-	int next;    /* the batch's events that are still to be told */
+	int next;    /* position in the batch: the next event to handle */
 	int count;
-	bool hurry;    /* for the next turn: does not wait, the caller has more to do */
+	bool hurry;    /* the next turn does not wait, because the caller has more to do */
 	size_t watched;
-	size_t reported; /* events since the last time that deadlines were judged */
-	int64_t before;  /* clock_ms() before the first of them was waited for */
+	size_t reported; /* events since deadlines were last checked */
+	int64_t before;  /* clock_ms() before the wait for the first of them */
 	struct epoll_event batch[LOOP_BATCH];
 };
 
-/* -1 with errno where there is none to be had. After fork each process opens its own. */
+/* Open an epoll descriptor. Return -1 with errno. After fork() each process opens a loop of its
+ * own. */
 int loop_open(struct loop *loop);
 
 /*
- * Waits for events, deadlines or a signal (let in only here: signals.h), and calls the
- * handlers. Returns after at most LOOP_BATCH events and after LOOP_TURN_MS, so that the
- * caller sees signals and its own state often; the rest of a batch comes in the next turn.
+ * Wait for events, deadlines or a signal (delivered only here: signals.h), and call the handlers.
+ * Return after at most LOOP_BATCH events or LOOP_TURN_MS, so that the caller can check signals and
+ * its own state; the rest of a batch follows in the next turn.
  *
- * After a pause of the process (SIGSTOP, suspend) descriptors are read before deadlines
- * are judged: a deadline passes only when every event that was there at that time has
- * been reported.
+ * After a pause of the process (SIGSTOP, suspend), descriptors are read before deadlines are
+ * checked: a deadline passes only after all events that were pending at that time have been
+ * reported.
  *
- * Returns 0, or -1 with errno if waiting itself failed: trying again would only spin.
+ * Return 0, or -1 with errno if waiting failed: repeating it would spin.
  */
 int loop_turn(struct loop *loop);
 
-/* watch->ready is set already. -1 with errno (ENOMEM, ENOSPC). */
+/* Watch a descriptor; watch->ready is already set. Return -1 with errno (ENOMEM, ENOSPC). */
 int watch_begin(struct loop *loop, struct watch *watch, int fd, uint32_t wanted);
 
-/* Costs a system call only where what is wanted changes. */
+/* Set the events to watch for. A system call is made only if they change. */
 void watch_want(struct loop *loop, struct watch *watch, uint32_t wanted);
 
-/* It hears nothing more, not even of this turn; the descriptor stays open. */
+/* Stop watching: no event is reported, not even one of this turn. The descriptor stays open. */
 void watch_end(struct loop *loop, struct watch *watch);
 
-/* The same, and closes the descriptor. It must be the last one of its socket or pipe end. */
+/* Stop watching and close the descriptor. It must be the last one of its socket or pipe end. */
 void watch_close(struct loop *loop, struct watch *watch);
 
-/* A queue of deadlines after_ms (at least 1) away; queue->passed is set already. It is never removed. */
+/* Add a queue of deadlines with the duration after_ms (at least 1); queue->passed is already set. A
+ * queue is never removed. */
 void deadlines_begin(struct loop *loop, struct deadlines *queue, int64_t after_ms);
 
-/* Sets, or moves, a deadline to queue->after_ms from this turn on. */
+/* Set or move a deadline to queue->after_ms after this turn. */
 void deadline_set(struct loop *loop, struct deadlines *queue, struct deadline *deadline);
 
-/* Also for one that is not set. */
+/* Drop a deadline, whether or not it is set. */
 void deadline_drop(struct deadline *deadline);
 
-/* The one of the queue that was set first, NULL where there is none. */
+/* Return the deadline of the queue that was set first, or NULL. */
 struct deadline *deadlines_first(const struct deadlines *queue);
 
 #endif

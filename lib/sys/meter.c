@@ -9,7 +9,7 @@
 
 enum { PERIOD_MS = 1000 };
 
-/* What a file has to be read; false if that is not known. */
+/* Set *left to the unread size of a file. Return false if it is unknown. */
 static bool
 size_left(const char *name, bool is_stdin, uint64_t *left)
 {
@@ -22,7 +22,8 @@ size_left(const char *name, bool is_stdin, uint64_t *left)
 	return true;
 }
 
-/* What there is to read of all files, 0 if it is not known. Standard input, named again, is at its end. */
+/* Return the unread size of all files, 0 if unknown. Standard input counts once: when named again
+ * it is at its end. */
 static uint64_t
 total_size(char *const *files)
 {

@@ -1,4 +1,4 @@
-/* How much of its files a program has read, which share that is, and how fast. */
+/* Progress of a program that reads files: bytes, percentage and rate. */
 #ifndef FITTINGS_METER_H
 #define FITTINGS_METER_H
 
@@ -8,13 +8,15 @@
 
 struct meter {
 	int64_t start_ms, next_ms;
-	uint64_t done, total; /* bytes; total 0: not known */
+	uint64_t done, total; /* bytes; total is 0 if unknown */
 };
 
-/* The files end with NULL, `-` is standard input. Their sizes are known if all of them are regular files. */
+/* Start measuring. The list of files ends with NULL, `-` is standard input. The total is known if
+ * all files are regular. */
 void meter_start(struct meter *meter, char *const *files);
 
-/* Writes `2.0 MiB, 50%, 300.1 MiB/s`, at most once a second unless `last`. False if it is not time yet. */
+/* Write `2.0 MiB, 50%, 300.1 MiB/s`, at most once a second unless `last`. Return false if it is not
+ * time yet. */
 bool meter_read(struct meter *meter, bool last, char *line, size_t size);
 
 #endif

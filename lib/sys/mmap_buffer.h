@@ -1,5 +1,5 @@
-/* Storage of a buffer that grows when it must: a little of the caller's own
- * first, so that who is idle costs little; then pages, touched as they are used. */
+/* A buffer that grows on demand: it starts in a small storage of the caller, so that an idle
+ * connection uses little memory, and continues in mapped pages, which are allocated on first use. */
 #ifndef FITTINGS_MMAP_BUFFER_H
 #define FITTINGS_MMAP_BUFFER_H
 
@@ -8,11 +8,11 @@
 
 #include "base/buffer.h"
 
-/* Gives the buffer, over `first` so far or grown already, size bytes (more than
- * it has); what it holds stays. Returns false where there is no memory. */
+/* Enlarge the buffer, whose storage is `first` or mapped already, to size bytes and keep its
+ * contents. Return false without memory. */
 bool mmap_buffer_grow(struct buffer *buffer, const void *first, size_t size);
 
-/* An empty buffer goes back to its first storage. */
+/* Return an empty buffer to its first storage. */
 void mmap_buffer_shrink(struct buffer *buffer, void *first, size_t first_size);
 
 #endif

@@ -7,7 +7,7 @@
 #include <sys/un.h>
 
 static struct sockaddr_un to;
-static size_t path_size; /* 0: nobody is told */
+static size_t path_size; /* 0: no socket */
 static int fd = -1;
 
 void

@@ -2,13 +2,13 @@
 #ifndef FITTINGS_NOTIFY_H
 #define FITTINGS_NOTIFY_H
 
-/* Remembers $NOTIFY_SOCKET, which may then leave the environment. */
+/* Store $NOTIFY_SOCKET, which may then be removed from the environment. */
 void notify_remember(void);
 
 /*
- * Sends e.g. "READY=1" there, where there is one; best effort. It remembers
- * first, where nobody has. The socket that the first call makes is kept, for in
- * the sandbox there is no other.
+ * Send a state such as "READY=1" to the stored socket, if there is one, and ignore errors. The
+ * first call stores $NOTIFY_SOCKET if notify_remember() was not called, and keeps the socket that
+ * it creates, because the sandbox does not allow another.
  */
 void notify_send(const char *state);
 

@@ -1,6 +1,6 @@
 /*
- * The pipes of a program that runs beside a loop. What it is to read waits here while
- * its pipe is full; what it writes stays here until it is used.
+ * The pipes of a program that runs beside a loop. Its input is queued while its pipe is full; its
+ * output is held until it is consumed.
  */
 #ifndef FITTINGS_PIPES_H
 #define FITTINGS_PIPES_H
@@ -12,39 +12,43 @@
 #include "base/buffer.h"
 #include "sys/loop.h"
 
-/* in.ready and out.ready are set by who has it, all else is zero before pipes_begin(). */
+/* The owner sets in.ready and out.ready; all other fields are zero before pipes_begin(). */
 struct pipes {
-	struct watch in;  /* what the program reads: ours to write */
-	struct watch out; /* what it writes */
-	struct buffer to, from; /* in blocks of the stock */
-	uint64_t bytes_queued;    /* bytes that it was given to read so far */
-	uint64_t said;    /* bytes that were read of it */
+	struct watch in;  /* write end of the program's stdin */
+	struct watch out; /* read end of its stdout */
+	struct buffer to, from; /* in blocks of the block cache */
+	uint64_t bytes_queued;    /* bytes of input queued so far */
+	uint64_t said;    /* bytes of output read so far */
 	bool in_open, out_open;
 };
 
-/* Over our two ends, which become non-blocking, of size bytes where the system lets us. -1 with errno. */
+/* Start using both ends of this process: make them non-blocking and set the pipe size as far as
+ * allowed. Return -1 with errno. */
 int pipes_begin(struct loop *loop, struct pipes *pipes, int to, int from, size_t size);
 
-/* Room for n more bytes that it is to read, NULL where there is no memory; n of them are written. */
+/* Return space for n more bytes of input, or NULL without memory; pipes_queue() then adds the n
+ * bytes written to it. */
 unsigned char *pipes_room(struct pipes *pipes, size_t n);
 void pipes_queue(struct pipes *pipes, size_t n);
 
-/* Writes as much as the pipe takes now. -1 with errno where it takes none any more (EPIPE: it was closed). */
+/* Write as much input as the pipe accepts. Return 0, or -1 with errno if the program closed its
+ * stdin (EPIPE). */
 int pipes_write(struct pipes *pipes);
 
-/* Gives back the blocks of records that were long, when they are empty. */
+/* Free the blocks of large records once they are empty. */
 void pipes_settle(struct pipes *pipes);
 
-/* How far the program has read in what it was told: all of it where it reads no more. */
+/* Return how many bytes of its input the program has read, or UINT64_MAX if its stdin is closed. */
 uint64_t pipes_consumed(const struct pipes *pipes);
 
-/* How many bytes it has written by now. */
+/* Return how many bytes the program has written. */
 uint64_t pipes_said(const struct pipes *pipes);
 
-/* One read of at most size bytes. Returns how many came, 0 at the end, or -1 with errno. */
+/* Read once, at most size bytes. Return the number of bytes, 0 at EOF, or -1 with errno. */
 ssize_t pipes_read(struct pipes *pipes, size_t size);
 
-/* Its stdin ends, and what was not written is forgotten; or what it writes is. Also where it has ended. */
+/* Close the program's stdin and discard queued input; or close its stdout. Both accept a closed
+ * pipe. */
 void pipes_close_in(struct loop *loop, struct pipes *pipes);
 void pipes_close_out(struct loop *loop, struct pipes *pipes);
 

@@ -28,7 +28,7 @@ close_both(const int ends[2])
 	errno = saved;
 }
 
-/* Each end is an open file of its own, so ours alone becomes non-blocking. */
+/* Each pipe end is an open file description of its own, so the child's end stays blocking. */
 static struct endpoint
 own_endpoint(int fd, bool sink, struct buffer *buffer)
 {
@@ -64,7 +64,7 @@ begin_piped(struct child_start *start, int *to, int *from, bool *exec_failed)
 	return pid;
 }
 
-/* path is room to find the program in. */
+/* path is storage for the path of the program. */
 static int
 spawn_with(char **argv, struct program_ends *ends, char *path, size_t size)
 {
@@ -94,8 +94,8 @@ spawn_with_long_path(char **argv, struct program_ends *ends)
 	return spawn_with(argv, ends, path, sizeof path);
 }
 
-/* What the stack once used stays ours for as long as we live, so a long path
- * gets its page only where the search could come by one. */
+/* Stack pages stay allocated once touched, so PATH_MAX bytes are used only if the search can
+ * produce a long path. */
 int
 program_spawn(char **argv, struct program_ends *ends)
 {
@@ -127,13 +127,13 @@ program_begin(struct program *p, char **argv, struct buffer *to_child, struct bu
 	return status;
 }
 
-/* While it is not reaped, nobody else can have its number as a process group. */
+/* Until the program is reaped, no other process group can get its number. */
 bool
 program_reap(struct program *p)
 {
 	siginfo_t info = {0};
 
-	/* An error (ECHILD) means that there is nobody to wait for any more. */
+	/* An error (ECHILD) means that there is no child to wait for. */
 	if (p->pid == 0 || (waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0))
 		return false;
 	program_cut_output(p);
@@ -172,7 +172,8 @@ program_close_stdin(struct program *p)
 		return;
 	if (p->pid != 0 && pipe_holds(p->in.fd) > 0) {
 		(void)snprintf(name, sizeof name, "/proc/self/fd/%d", p->in.fd);
-		p->watch = openat(AT_FDCWD, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* as the sandbox knows it */
+		/* The flags that the sandbox allows. */
+		p->watch = openat(AT_FDCWD, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		p->end_withheld = p->watch < 0;
 	}
 	if (p->end_withheld)

@@ -1,4 +1,4 @@
-/* A program that we run, with a pipe to its stdin and one from its stdout. */
+/* A child program with pipes to its stdin and from its stdout. */
 #ifndef FITTINGS_PROGRAM_H
 #define FITTINGS_PROGRAM_H
 
@@ -9,61 +9,62 @@
 #include "sys/endpoint.h"
 
 struct program {
-	pid_t pid;       /* 0 where there is none (any more) */
+	pid_t pid;       /* 0 if it is not running */
 	struct endpoint in;  /* sink: its stdin */
 	struct endpoint out; /* source: its stdout */
-	bool reaped;     /* it has ended; */
-	int wait_status; /* how, as waitpid(2) tells */
-	bool signalled;  /* we sent it a signal before it ended */
-	int watch;       /* an end of the pipe to its stdin, after program_close_stdin(); -1 for none */
-	bool end_withheld; /* the write end: its stdin has not ended yet */
+	bool reaped;     /* it has ended */
+	int wait_status; /* status of waitpid(2) */
+	bool signalled;  /* it was sent a signal before it ended */
+	int watch;       /* an end of the pipe to its stdin after program_close_stdin(), else -1 */
+	bool end_withheld; /* watch is the write end: the program has not seen EOF yet */
 };
 
 struct program_ends {
 	pid_t pid;
-	int to;   /* what it reads: ours to write, */
-	int from; /* and the other way; both blocking, and closed by exec */
+	int to;   /* write end of its stdin */
+	int from; /* read end of its stdout; both are blocking and close-on-exec */
 };
 
 /*
- * Starts argv[0], found by PATH, in a process group of its own that gets
- * SIGTERM when we die. Returns 0; else it has complained, and returns the exit
- * status for it (126, 127, 1).
+ * Start argv[0], searched in PATH, in a new process group. It gets SIGTERM when this process exits.
+ * Return 0; after an error, which is logged, return its exit status (126, 127, 1).
  */
 int program_spawn(char **argv, struct program_ends *ends);
 
-/* The same with ports over our ends, which are non-blocking; where it could not be started both have ended. */
+/* Start a program like program_spawn(), with non-blocking endpoints. After an error both endpoints
+ * have ended. */
 int program_begin(struct program *program, char **argv, struct buffer *to_child, struct buffer *from_child);
 
 /*
- * Where the program has ended: reaps it, and sends the rest of its group
- * SIGTERM. What its stdout holds by then can still be read, later writers are
- * not waited for. Returns whether it has ended just now.
+ * If the program has ended, reap it and send SIGTERM to the rest of its group. Output in the pipe
+ * at that time can still be read; output that its children write later is not. Return whether the
+ * program has just ended.
  */
 bool program_reap(struct program *program);
 
-/* Sends a signal to its process group. */
+/* Send a signal to the program's process group. */
 void program_signal(struct program *program, int number);
 
 /*
- * Its stdin ends after what the pipe holds. If the pipe cannot be opened again to see how much
- * that is (no /proc, or the sandbox without Landlock), program_end_stdin() ends it.
+ * Close the program's stdin: it gets EOF after the data in the pipe. If the pipe cannot be opened
+ * again to watch its fill level (no /proc, or the sandbox without Landlock), program_end_stdin()
+ * closes it.
  */
 void program_close_stdin(struct program *program);
 
-/* Ends a stdin whose end is withheld once the pipe is empty. Returns false while it is not. */
+/* Close a stdin that is still open once the pipe is empty. Return false while it is not empty. */
 bool program_end_stdin(struct program *program);
 
-/* How many bytes it has not yet read from that pipe. */
+/* Return how many bytes in its stdin pipe the program has not read. */
 size_t program_unread(const struct program *program);
 
-/* How many bytes of its stdout wait to be read. */
+/* Return how many bytes in its stdout pipe are unread. */
 size_t program_unsent(const struct program *program);
 
-/* Its stdout ends, for us, behind what that pipe holds now. */
+/* Limit its output to what the pipe holds now. */
 void program_cut_output(struct program *program);
 
-/* Larger pipes both ways, where the system lets us have them. */
+/* Enlarge both pipes as far as the system allows. */
 void program_enlarge(const struct program *program);
 
 #endif

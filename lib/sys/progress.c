@@ -17,6 +17,6 @@ progress_made(int fd, uint64_t *look)
 	    || size < offsetof(struct tcp_info, tcpi_notsent_bytes) + sizeof info.tcpi_notsent_bytes)
 		return false;
 	if (info.tcpi_notsent_bytes != 0)
-		*look = info.tcpi_bytes_acked + 1; /* so that 0 is for one that is not behind */
+		*look = info.tcpi_bytes_acked + 1; /* so that 0 means not behind */
 	return before != 0 && info.tcpi_bytes_acked + 1 != before;
 }

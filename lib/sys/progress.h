@@ -1,4 +1,4 @@
-/* How far the other end of a socket has come with what it was sent. */
+/* Whether the peer of a socket makes progress receiving. */
 #ifndef FITTINGS_PROGRESS_H
 #define FITTINGS_PROGRESS_H
 
@@ -6,12 +6,12 @@
 #include <stdint.h>
 
 /*
- * Whether the peer of a TCP socket was behind at the last look, and has taken more
- * since. *look keeps what the next look needs, 0 before the first one.
+ * Return whether the peer of a TCP socket was behind at the last check and has acknowledged more
+ * since. *look holds the state between two checks, 0 before the first one.
  *
- * It is behind while some of what was written cannot leave yet. What a peer takes that
- * is not behind says nothing of it: its kernel takes what it has room for, also for one
- * that is asleep. False where the kernel does not tell: of a UNIX socket, of a pipe.
+ * A peer is behind if the kernel holds data that cannot be sent yet. If the peer is not behind,
+ * acknowledgements prove nothing: its kernel accepts data into free buffer space, even if the
+ * program is stopped. Return false if the kernel has no such information (UNIX socket, pipe).
  */
 bool progress_made(int fd, uint64_t *look);
 

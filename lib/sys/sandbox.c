@@ -20,7 +20,8 @@
 #define SANDBOX_ARCH 0
 #elif defined __x86_64__ && !defined __ILP32__
 #define SANDBOX_ARCH AUDIT_ARCH_X86_64
-#else /* A wrong list kills the program, so an architecture is named here only after the tests ran on it. */
+#else
+/* An incomplete list kills the program: an architecture is listed only after the tests ran on it. */
 #define SANDBOX_ARCH 0
 #endif
 
@@ -37,22 +38,22 @@ sandbox_enter(unsigned keeps)
 
 enum test {
 	ANY,
-	NO_BITS, /* of the value may be in the argument */
+	NO_BITS, /* no bit of the value is set in the argument */
 	IS,      /* the argument is the value */
 };
 
 struct call {
 	uint32_t number;
-	uint8_t keep; /* kept only where this is asked for, 0: always */
+	uint8_t keep; /* flag that must be given, 0: always allowed */
 	uint8_t test;
 	uint8_t argument;
 	uint32_t value;
 };
 
-enum { LARGE_FILE = 0100000 }; /* some libcs set it for open(2), all of them as 0 */
+enum { LARGE_FILE = 0100000 }; /* set for open(2) by some libcs; in all of them the constant O_LARGEFILE is 0 */
 
-/* What either libc uses for what sandbox.h keeps, what is called most in front. The
- * younger architectures lack the older half of some pairs. */
+/* The system calls of both libcs for the operations in sandbox.h, the most frequent first. Younger
+ * architectures lack the older call of some pairs. */
 static const struct call allowed[] = {
 #ifdef __NR_epoll_wait
 	{.number = __NR_epoll_wait, .keep = SANDBOX_SERVES},
@@ -88,7 +89,7 @@ static const struct call allowed[] = {
 	{.number = __NR_restart_syscall},
 	{.number = __NR_tgkill}, {.number = __NR_tkill}, {.number = __NR_getpid}, {.number = __NR_gettid},
 	{.number = __NR_exit}, {.number = __NR_exit_group},
-	{.number = (uint32_t)-1}, /* what a debugger leaves of a call that it answers itself */
+	{.number = (uint32_t)-1}, /* a debugger sets -1 for a call that it handles itself */
 };
 
 enum {
@@ -105,7 +106,7 @@ struct code {
 	size_t size;
 };
 
-/* if_so, if_not: where a test goes on, nothing to the others. */
+/* if_so, if_not: the targets of a test; ignored by other instructions. */
 static void
 code_put(struct code *c, unsigned op, uint32_t value, size_t if_so, size_t if_not)
 {
@@ -118,15 +119,15 @@ code_put(struct code *c, unsigned op, uint32_t value, size_t if_so, size_t if_no
 	};
 }
 
-/* How many instructions a call takes. */
+/* Return the number of instructions for a call. */
 static size_t
 call_size(const struct call *call, unsigned keeps)
 {
 	return (call->keep & ~keeps) != 0 ? 0 : call->test == ANY ? 1 : 3;
 }
 
-/* Only the lower half of an argument is looked at: the kernel, too, looks at no
- * more of those that we test. */
+/* Only the lower half of an argument is tested: the kernel also ignores the upper half of these
+ * arguments. */
 static void
 code_put_call(struct code *c, const struct call *call, size_t pass, size_t kill)
 {
@@ -143,10 +144,9 @@ code_put_call(struct code *c, const struct call *call, size_t pass, size_t kill)
 }
 
 /*
- * Where the number alone decides, the kernel keeps the answer and does not run
- * this at each call. For that it walks through it once for every number that there
- * is: more than a session's calls would cost. It does not for a filter that looks
- * at an argument first.
+ * If the number alone decides, the kernel caches the result and does not run the filter at each
+ * call. To fill the cache it evaluates the filter once for every system call number, which costs
+ * more than all calls of one session. A filter that loads an argument first is not cached.
  */
 static void
 code_write(struct code *c, unsigned keeps, uint32_t reopen_answer)
@@ -171,8 +171,8 @@ code_write(struct code *c, unsigned keeps, uint32_t reopen_answer)
 }
 
 /*
- * What Landlock can take away grows with its version; we take all that we know
- * and give nothing back. linux/landlock.h may be older than the kernel.
+ * The access rights that Landlock can restrict grow with its version. All known rights are
+ * restricted and none is granted again. linux/landlock.h may be older than the kernel.
  */
 struct ruleset {
 	uint64_t files;
@@ -183,7 +183,7 @@ static const struct ruleset rulesets[] = {
 	{0x1fff, 0}, {0x3fff, 0}, {0x7fff, 0}, {0x7fff, 3}, {0xffff, 3},
 };
 
-/* Returns whether no file can be opened any more. */
+/* Return whether files can no longer be opened. */
 static bool
 landlock_enter(void)
 {
@@ -208,14 +208,16 @@ sandbox_enter(unsigned keeps)
 {
 	struct code code;
 	struct sock_fprog program = {.filter = code.at};
-	/* Landlock is younger than most lists of allowed calls, and those kill or fail what they do not
-	 * list: under the filter of a service manager or a container it is not even asked for. */
+	/* Landlock is younger than most lists of allowed system calls, and a call that is not in
+	 * the list fails or kills the process. It is therefore not tried under the filter of a
+	 * service manager or a container. */
 	bool filtered = prctl(PR_GET_SECCOMP) != 0;
 	bool no_files;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return strerror(errno);
-	/* Landlock is about files with a name: a pipe it lets pass, by /proc/self/fd too. */
+	/* Landlock restricts files with a name. It allows to reopen a pipe, also through
+	 * /proc/self/fd. */
 	no_files = !filtered && landlock_enter();
 	code_write(&code, keeps, no_files ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | EACCES);
 	program.len = (unsigned short)code.size;

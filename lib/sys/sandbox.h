@@ -1,15 +1,15 @@
 /*
- * Least privilege for what reads the network for long: from sandbox_enter() on
- * the process has the descriptors that it has, and can make new ones only by
- * accepting connections. Opening or naming a file, a socket of its own, a new
- * process, another program, memory to execute: the kernel kills it (SIGSYS).
+ * Least privilege for a process that reads the network for a long time. After sandbox_enter() it
+ * keeps its descriptors and can create new ones only by accepting connections. To open or name a
+ * file, to create a socket or a process, to execute a program or to map executable memory ends the
+ * process with SIGSYS.
  *
- * Kept: reading, writing, waiting, the clock, memory, random bytes, and what the
- * flags say. So: call it after the last fork and exec, and after the last
- * socket(), open(), pipe() and setrlimit().
+ * Still allowed: reading, writing, waiting, the clock, memory, random bytes, and what the flags
+ * permit. Call it after the last fork and exec, and after the last socket(), open(), pipe() and
+ * setrlimit().
  *
- * It cannot be left, and all that is forked later has it. -DSANDBOX=0 leaves it
- * out (sanitizers and gcov do what it forbids).
+ * The sandbox cannot be left, and all later children inherit it. -DSANDBOX=0 disables it, for
+ * sanitizers and gcov, which need forbidden calls.
  */
 #ifndef FITTINGS_SANDBOX_H
 #define FITTINGS_SANDBOX_H
@@ -19,20 +19,20 @@
 #endif
 
 enum {
-	SANDBOX_SERVES = 1,  /* accepting connections, epoll, socket options */
-	SANDBOX_PARENT = 2,  /* reaping and signalling a child that runs already (which is not in it) */
-	/* Opening a pipe of our own again for reading, by /proc/self/fd; other files then fail
-	 * with EACCES (all do without Landlock). */
+	SANDBOX_SERVES = 1,  /* accept connections, epoll, socket options */
+	SANDBOX_PARENT = 2,  /* reap and signal a child that already runs (outside the sandbox) */
+	/* Open a pipe of this process again for reading, through /proc/self/fd. Other files then
+	 * fail with EACCES; without Landlock all files do. */
 	SANDBOX_REOPENS = 4,
-	SANDBOX_ALARM = 8,   /* setting the process's timer */
-	SANDBOX_UNSENT = 32, /* asking a socket how much it has not sent (not together with SANDBOX_PARENT) */
-	SANDBOX_OFTEN = 16,  /* entered for each connection: quicker to enter, each call a little slower */
+	SANDBOX_ALARM = 8,   /* set the process timer */
+	SANDBOX_UNSENT = 32, /* query the unsent bytes of a socket (not together with SANDBOX_PARENT) */
+	SANDBOX_OFTEN = 16,  /* entered once for each connection: faster to enter, slightly slower calls */
 };
 
 /*
- * keeps: of these flags. Returns NULL, or the reason why the process is not confined as fully as
- * it could be: the kernel or the container gives no filter, or another filter is active already,
- * and then Landlock is not used. No reason to stop: the program works as before.
+ * Enter the sandbox; keeps is a set of these flags. Return NULL, or why the process is confined
+ * less than possible: the kernel or the container has no filters, or another filter is active and
+ * Landlock is not used. The program can continue after any result.
  */
 const char *sandbox_enter(unsigned keeps);
 

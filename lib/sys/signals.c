@@ -53,8 +53,8 @@ signals_let_in(void)
 	(void)sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
-/* A handler must not run in a vfork child: it would set the parent's flags. So
- * dispositions first, then the mask. */
+/* A handler must not run in a vfork() child, because it would set the parent's flags: restore the
+ * dispositions before the mask. */
 void
 signals_for_exec(void)
 {

@@ -1,7 +1,6 @@
 /*
- * Signals as flags. What is caught stays blocked but while the program waits
- * (ppoll, epoll_pwait with signals_wait_mask()), so that none is lost between a
- * look at the flags and the wait.
+ * Signals as flags. Caught signals stay blocked except during a wait (ppoll or epoll_pwait with
+ * signals_wait_mask()), so that no signal is lost between checking the flags and waiting.
  */
 #ifndef FITTINGS_SIGNALS_H
 #define FITTINGS_SIGNALS_H
@@ -10,24 +9,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Catches these from now on; remembers how they were. */
+/* Catch these signals from now on; the previous dispositions are stored. */
 void signals_catch(const int *numbers, size_t count);
 
-/* Whether the signal came since the last call. */
+/* Return whether the signal has arrived since the last call. */
 bool signals_take(int number);
 
-/* The mask to wait with: empty. */
+/* Return the mask for waits: empty. */
 const sigset_t *signals_wait_mask(void);
 
 /*
- * Lets in what has come by now. For a program that is never idle: a wait that
- * finds something ready at once returns without having let any signal in.
+ * Deliver the pending signals. For a program that is never idle: a wait that finds an event at once
+ * returns without delivering signals.
  */
 void signals_let_in(void);
 
 /*
- * Before exec, also in a vfork child: SIGPIPE and SIGCHLD at default, what was
- * caught as it was inherited, nothing blocked.
+ * Prepare for exec, also in a vfork() child: SIGPIPE and SIGCHLD get their default action, caught
+ * signals their inherited disposition, and no signal is blocked.
  */
 void signals_for_exec(void);
 

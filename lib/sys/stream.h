@@ -1,7 +1,4 @@
-/*
- * The plain ends of a filter: descriptors that it may wait on. They are
- * borrowed, so also one that somebody set non-blocking works.
- */
+/* Blocking I/O of a filter. The descriptors are borrowed, so non-blocking ones work as well. */
 #ifndef FITTINGS_STREAM_H
 #define FITTINGS_STREAM_H
 
@@ -9,17 +6,17 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Up to n bytes, waiting for the first one. 0 at the end, -1 with errno. */
+/* Read up to n bytes and wait for the first one. Return 0 at EOF, -1 with errno. */
 ssize_t stream_read(int fd, void *bytes, size_t n);
 
-/* Whether a read would not wait now. Files never wait. */
+/* Return whether a read would not block now. Files never block. */
 bool stream_ready(int fd);
 
-/* All n bytes. 0, or -1 with errno. */
+/* Write all n bytes. Return 0, or -1 with errno. */
 int stream_write(int fd, const void *bytes, size_t n);
 
-/* Asks for a pipe of 1 MiB where fd is a pipe: several times as fast between
- * processes. Where the kernel refuses, all stays as it was. */
+/* Enlarge a pipe to 1 MiB, which makes it several times as fast. No effect if fd is not a pipe or
+ * the kernel refuses. */
 void stream_widen(int fd);
 
 #endif

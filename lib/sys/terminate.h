@@ -1,7 +1,7 @@
 /*
- * Ending a program, or many, step by step: ask (close its stdin, take no more
- * work), SIGTERM, SIGKILL, give up. Each step has a grace period of its own.
- * No I/O: the owner sends the signals and arms the deadline.
+ * Terminate a program or a set of programs in steps: ask (close stdin, accept no more work),
+ * SIGTERM, SIGKILL, give up. Each step has its own grace period. No I/O: the owner sends the
+ * signals and arms the deadline.
  */
 #ifndef FITTINGS_TERMINATE_H
 #define FITTINGS_TERMINATE_H
@@ -11,19 +11,20 @@
 
 enum term_step { TERM_NONE, TERM_ASKED, TERM_SIGTERM, TERM_SIGKILL, TERM_OVER };
 
-/* All zero: not begun. */
+/* All zero: not started. */
 struct terminate {
 	enum term_step step;
-	int64_t deadline; /* of this step */
+	int64_t deadline; /* end of the current step */
 };
 
-/* Goes to a later step, which lasts for grace_ms. Returns the signal to send, or 0. */
+/* Go to a later step with the given grace period. Return the signal to send, or 0. */
 int terminate_step(struct terminate *t, enum term_step step, int64_t now, int64_t grace_ms);
 
-/* Whether a step runs, so that its deadline counts. */
+/* Return whether a step is in progress and its deadline applies. */
 bool terminate_runs(const struct terminate *t);
 
-/* The exit status to pass on from waitpid's; an end by the signal that we sent counts as success. */
+/* Return the exit status to pass on from a status of waitpid(). A program ended by the signal of a
+ * step counts as successful. */
 int terminate_status(const struct terminate *t, int wait_status);
 
 #endif

@@ -37,7 +37,7 @@ talk_wait(int fd, short events, struct time_limit *limit)
 	}
 }
 
-/* Whether to wait and try again. */
+/* Return whether to try again, after waiting if necessary. */
 static bool
 try_again(int fd, short events, struct time_limit *limit)
 {
@@ -46,7 +46,7 @@ try_again(int fd, short events, struct time_limit *limit)
 	return (errno == EAGAIN || errno == EWOULDBLOCK) && talk_wait(fd, events, limit) == 0;
 }
 
-/* Takes n bytes off the socket that were peeked at. */
+/* Remove n bytes from the socket that were read with MSG_PEEK. */
 static bool
 take_peeked(int fd, char *bytes, size_t n, struct time_limit *limit)
 {
@@ -63,8 +63,8 @@ take_peeked(int fd, char *bytes, size_t n, struct time_limit *limit)
 	return true;
 }
 
-/* What was peeked at without the end in it is taken before the wait: to peek at
- * it again would find it ready for ever, and spin. */
+/* Bytes that do not contain the end are removed before the wait: otherwise poll() would report them
+ * again at once, and the loop would spin. */
 static int
 read_socket(int fd, const struct read_end *end, char *bytes, size_t room, size_t *got,
     struct time_limit *limit)
@@ -128,7 +128,7 @@ timed_read(int fd, const struct read_end *end, char *bytes, size_t room, size_t 
 	return found;
 }
 
-/* poll promises room for PIPE_BUF bytes, no more. */
+/* POLLOUT promises space for PIPE_BUF bytes only. */
 static ssize_t
 write_other(int fd, const char *bytes, size_t n, struct time_limit *limit)
 {

@@ -6,7 +6,8 @@
 
 enum { SLOT_PROTO = 7, SLOTS };
 
-/* Set by us, or told of the connection that we were ourselves started for. */
+/* Variables that this module sets, or that describe the connection for which this process was
+ * started. */
 static const char *const ours[] = {
 	"PROTO", "TCPLOCALIP", "TCPLOCALPORT", "TCPLOCALHOST", "TCPREMOTEIP", "TCPREMOTEPORT", "TCPREMOTEHOST",
 	"TCPREMOTEINFO", "TCPCONNNUM", "REMOTE_ADDR", "REMOTE_PORT", "REMOTE_HOST", "WEBSOCKET_PROTOCOL",

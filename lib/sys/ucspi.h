@@ -1,13 +1,13 @@
 /*
- * The environment of a program that serves one connection, after UCSPI and
- * systemd, built in place: for each connection the same few strings are
- * written anew, in front of what is inherited.
+ * The environment of a program that serves one connection, following UCSPI and systemd. It is built
+ * in place: for each connection the same few strings are rewritten, before the inherited variables.
  *
  *     TCP:  PROTO=TCP TCPLOCALIP TCPLOCALPORT TCPREMOTEIP TCPREMOTEPORT
  *           TCPCONNNUM REMOTE_ADDR REMOTE_PORT
  *     UNIX: PROTO=IPC
  *
- * TCPLOCALIP and TCPREMOTEIP carry the scope of a link-local address, REMOTE_ADDR does not (RFC 3875).
+ * TCPLOCALIP and TCPREMOTEIP include the scope of a link-local address, REMOTE_ADDR does not (RFC
+ * 3875).
  */
 #ifndef FITTINGS_UCSPI_H
 #define FITTINGS_UCSPI_H
@@ -28,20 +28,21 @@ struct ucspi {
 	char remote_port[sizeof "TCPREMOTEPORT=" + UCSPI_NUMBER_SIZE];
 	char remote_addr[sizeof "REMOTE_ADDR=" + ADDRESS_IP_SIZE];
 	char addr_port[sizeof "REMOTE_PORT=" + UCSPI_NUMBER_SIZE];
-	char **slots; /* the above, PROTO, what is inherited, NULL */
+	char **slots; /* the strings above, PROTO, the inherited variables, NULL */
 };
 
-/* How many slots an environment for a connection has at most. */
+/* Return the largest number of slots of an environment for a connection. */
 size_t ucspi_slots(char *const *environ);
 
 /*
- * Takes over what we inherited into slots[ucspi_slots(environ)], without the variables
- * that it sets, and those (names of hosts) that would tell of another connection. The
- * strings are not copied: environ must stay as it is, and so must the struct.
+ * Take over the inherited environment into slots[ucspi_slots(environ)], except the variables that
+ * this module sets, and those that describe another connection (host names). The strings are not
+ * copied: environ and the struct must stay valid.
  */
 void ucspi_begin(struct ucspi *ucspi, char **environ, char **slots);
 
-/* The environment for a connection, without TCPCONNNUM if number is 0; the result lives until the next call. */
+/* Return the environment for a connection, without TCPCONNNUM if number is 0. It is valid until the
+ * next call. */
 char *const *ucspi_tcp(struct ucspi *ucspi, const struct address *local, const struct address *remote,
     unsigned number);
 char *const *ucspi_local(struct ucspi *ucspi);
