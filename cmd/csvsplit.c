@@ -59,7 +59,7 @@ static const struct option_row rows[] = {
 static const struct usage usage = {
 	.program = "csvsplit",
 	.synopsis = "[option...] [file...]",
-	.summary = "Splits CSV (RFC 4180) from files or stdin into fields, one a line or in an exact format.",
+	.summary = "Splits CSV from files or stdin into fields, one per line or in an exact format.",
 	.rows = rows,
 	.count = sizeof rows / sizeof *rows,
 };

@@ -267,8 +267,8 @@ lists() {
 		[[ "$(listed "${lines[i]}")" == *"--drain"*"-- grace period"* ]]
 	done
 	[[ "$(listed "${lines[1]}")" == *"--encode"*"-- filter: records"* ]]
-	[[ "$(listed "${lines[2]}")" == *"--messages"*"-- client: close"* ]]
-	[[ "$(listed "${lines[4]}")" == *"--print-port"*"-- print the port"* ]]
+	[[ "$(listed "${lines[2]}")" == *"--messages"*"-- client: number"* ]]
+	[[ "$(listed "${lines[4]}")" == *"--print-port"*"-- port number"* ]]
 	lists "${lines[5]}" wsupgrade
 	lists "${lines[6]}" wsupgrade
 	[[ "$(listed "${lines[7]}")" == *"--reply"*"-- answer with"* ]]
