@@ -57,6 +57,10 @@ replays() {
 	replays extension
 }
 
+@test "fuzz: inflate at any cuts agrees with a naive decoder and with zlib" {
+	replays inflate
+}
+
 @test "fuzz: base64 and SHA-1 are what the slow readings say" {
 	replays base64
 }
