@@ -45,7 +45,8 @@ static void
 numbers(const char *text, size_t n, uint64_t min, uint64_t max)
 {
 	static const struct unit plain[] = {{"", 1}, {NULL, 0}};
-	static const struct unit sizes[] = {{"k", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"", 1}, {NULL, 0}};
+	static const struct unit sizes[] = {{"k", 1 << 10}, {"K", 1 << 10}, {"m", 1 << 20}, {"M", 1 << 20}, {"g", 1 << 30},
+	                                    {"G", 1 << 30}, {"", 1}, {NULL, 0}};
 	static const struct unit times[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"", 1000}, {NULL, 0}};
 	static const struct unit *const units[] = {plain, sizes, times};
 	static bool (*const parse[])(struct span, uint64_t, uint64_t, uint64_t *) = {
