@@ -143,7 +143,20 @@ options_read(struct scan *scan, int argc, char **argv)
 	}
 }
 
-/* Whether the name may come to resolve. */
+/* Returns whether the host is a numeric address, of either family. */
+static bool
+is_address(const char *host)
+{
+	struct addrinfo want = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+	struct addrinfo *found;
+	int error = getaddrinfo(host, NULL, &want, &found);
+
+	if (error == 0)
+		freeaddrinfo(found);
+	return error != EAI_NONAME;
+}
+
+/* Returns whether a name that failed with this error may resolve later. */
 static bool
 resolves_later(int error)
 {
@@ -160,21 +173,19 @@ resolves_later(int error)
 	}
 }
 
-/* Returns NULL if the host has no address; errno tells more if the error is EAI_SYSTEM. */
+/* Resolves the host. An address of the wrong family never gets another one, whatever error the C library gives for it.
+ * Returns NULL if there is no address; the error is in resolve_error, and in error if that is EAI_SYSTEM. */
 static struct addrinfo *
 host_resolve(struct scan *scan)
 {
-	struct addrinfo want = {.ai_family = scan->family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+	struct addrinfo want = {.ai_family = scan->family, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found;
 
+	scan->named = !is_address(scan->host);
+	want.ai_flags = scan->named ? 0 : AI_NUMERICHOST;
 	scan->resolve_error = getaddrinfo(scan->host, NULL, &want, &found);
-	scan->named = scan->resolve_error == EAI_NONAME;
-	if (scan->named) {
-		want.ai_flags = 0;
-		scan->resolve_error = getaddrinfo(scan->host, NULL, &want, &found);
-	}
 	scan->error = errno;
-	scan->temporary = resolves_later(scan->resolve_error);
+	scan->temporary = scan->named && resolves_later(scan->resolve_error);
 	return scan->resolve_error == 0 ? found : NULL;
 }
 

@@ -120,7 +120,7 @@ closed=2-4
 	[ "$output" = "hello 0" ]
 }
 
-@test "--wait ends at once where waiting is in vain" {
+@test "--wait ends at once if no wait can help" {
 	SECONDS=0
 	run -1 --separate-stderr portscan-connect --wait 1h -a fe80::1 -p 9000 </dev/null
 	[[ "$stderr" == "portscan-connect: fe80::1: no port accepts in 9000: Invalid argument" ]]
