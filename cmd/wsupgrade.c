@@ -49,6 +49,8 @@ enum {
 static const struct option_row rows[] = {
 	{'v', "verbose", NULL, "log of accepted and of silent clients"},
 	ADMISSION_ROWS,
+	ADMISSION_DEFLATE_ROWS,
+	ADMISSION_TAKEOVER_ROW,
 	{'c', "client", "URL", "client mode on fds 6 and 7: the ws:// URL"},
 };
 
@@ -537,12 +539,23 @@ client_refused(const struct job *job, const struct http_response *response, cons
 	    refusal.location.size == 0 ? "" : "Location: ", quoted_bytes(more.at, more.size), more.size == 0 ? "" : ")");
 }
 
-/* The subprotocol agreed on, for prog. */
+/* A variable of prog, or none. */
+static void
+variable_set(const char *name, const char *value)
+{
+	if (value == NULL ? unsetenv(name) != 0 : setenv(name, value, 1) != 0)
+		die(STATUS_FAILED, "%s: %s", name, strerror(errno));
+}
+
+/* What is agreed on, for prog. */
 static void
 client_check(const struct job *job, const struct http_response *response, const unsigned char *nonce)
 {
-	struct span protocol, culprit;
-	const char *why = client_response_fault(&job->admission.policy, response, nonce, &protocol, &culprit), *chosen;
+	struct client_agreement agreed;
+	struct span culprit;
+	const char *why = client_response_fault(&job->admission.policy, response, nonce, &agreed, &culprit), *protocol;
+	char text[EXTENSION_SIZE + 1] = "", *extensions = agreed.deflate ? text : NULL;
+	struct strbuf out = {.at = text, .room = EXTENSION_SIZE};
 
 	if (why != NULL && response->status != HTTP_SWITCHING_PROTOCOLS)
 		client_refused(job, response, why);
@@ -550,13 +563,14 @@ client_check(const struct job *job, const struct http_response *response, const 
 		die(STATUS_FAILED, "%s: %s%s%s", quoted(job->url), why,
 		    culprit.size == 0 ? "" : ": ", quoted_bytes(culprit.at, culprit.size));
 	/* Of our own arguments, so it ends in a NUL. */
-	chosen = protocol.size == 0 ? NULL : protocol.at;
-	if (unsetenv("WEBSOCKET_EXTENSIONS") != 0 || unsetenv("WEBSOCKET_PROTOCOL") != 0
-	    || (chosen != NULL && setenv("WEBSOCKET_PROTOCOL", chosen, 1) != 0))
-		die(STATUS_FAILED, "WEBSOCKET_PROTOCOL: %s", strerror(errno));
+	protocol = agreed.protocol.size == 0 ? NULL : agreed.protocol.at;
+	if (agreed.deflate)
+		extension_put(&out, &agreed.extension);
+	variable_set("WEBSOCKET_PROTOCOL", protocol);
+	variable_set("WEBSOCKET_EXTENSIONS", extensions);
 	if (job->verbose)
-		warn("%s: connected%s%s", quoted(job->url), chosen == NULL ? "" : ", protocol ",
-		    chosen == NULL ? "" : chosen);
+		warn("%s: connected%s%s%s%s", quoted(job->url), protocol == NULL ? "" : ", protocol ",
+		    protocol == NULL ? "" : protocol, extensions == NULL ? "" : ", ", text);
 }
 
 /* Warn if the URL names the connected host, but another port: most likely a mistake. */

@@ -475,6 +475,28 @@ served() {
 	[[ $stderr != *'(Host'* ]]
 }
 
+@test "-z: the first offer of permessage-deflate that can be honored is answered, and prog gets the answer" {
+	local d=permessage-deflate options offers answer
+	while IFS='|' read -r options offers answer; do
+		# shellcheck disable=SC2086 # words
+		run -0 peer send:"$(request "${good}Sec-WebSocket-Extensions: $offers\r\n")" run env WEBSOCKET_EXTENSIONS=old \
+			wsupgrade $options sh -c 'echo "<${WEBSOCKET_EXTENSIONS-none}>"'
+		[[ $output == *"<${answer:-none}>" ]]
+		[ "$(grep -aoP 'Sec-WebSocket-Extensions: \K.*(?=\r)' <<<"$output")" = "$answer" ]
+	done <<-END
+		|$d|
+		-z|foo, x-$d|
+		-z|$d; server_max_window_bits=7, $d; unknown|
+		-z|$d|$d
+		-z|$d; client_max_window_bits|$d
+		-z|foo, $d; unknown, $d; server_max_window_bits="10"; client_no_context_takeover, $d|$d; client_no_context_takeover; server_max_window_bits=10
+		-z --window 9|$d|
+		--deflate --window 12|$d; client_max_window_bits|$d; server_max_window_bits=12; client_max_window_bits=12
+		-z --no-takeover|$d|$d; server_no_context_takeover; client_no_context_takeover
+	END
+	refused 400 "$(request "${good}Sec-WebSocket-Extensions: $d;\r\n")" -z
+}
+
 @test "a log that may not grow any more ends no session, and is no concern of the program's" {
 	head -c 1000 /dev/zero >log
 	run -0 sh -c 'exec "$@" 2>>log' _ peer send:"$(request "$good")" run prlimit --fsize=1000 wsupgrade -v \
@@ -490,6 +512,8 @@ served() {
 	[ "$stderr" = 'wsupgrade: [::1]:5: 101 /a?b, protocol chat' ]
 	run --separate-stderr peer send:"$(request "${good}Sec-WebSocket-Protocol: chat, x\r\n")" run wsupgrade -v -s CHAT true
 	[ "$stderr" = 'wsupgrade: client: 101 /, subprotocols not on offer: chat, x' ]
+	run --separate-stderr peer send:"$(request "${good}Sec-WebSocket-Extensions: permessage-deflate\r\n")" run wsupgrade -vz true
+	[ "$stderr" = 'wsupgrade: client: 101 /, permessage-deflate' ]
 	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=5 run --separate-stderr peer send:"$(request "$host")" run wsupgrade false
 	[[ $stderr == 'wsupgrade: 192.0.2.1:5: 426 '* ]]
 }
@@ -522,7 +546,7 @@ served() {
 
 @test "--help names every option, --version the version" {
 	run -0 wsupgrade --help
-	for name in verbose origin host protocol path authorize realm header timeout console page client; do
+	for name in verbose origin host protocol path authorize realm header timeout console page deflate window no-takeover client; do
 		[[ $output == *"--$name"* ]]
 	done
 	run wsupgrade --version

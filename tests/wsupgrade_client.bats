@@ -77,6 +77,30 @@ client_refuses() {
 	same chosen nonenone
 }
 
+@test "-z: permessage-deflate is offered, and only an answer that suits the offer is taken" {
+	local d=permessage-deflate both="client_no_context_takeover; server_max_window_bits=9; client_max_window_bits=15" offer bad
+	offer="$d; client_max_window_bits"
+	peer client head send:"${answer}Sec-WebSocket-Extensions: $d; server_max_window_bits=9; client_no_context_takeover\r\n\r\n" fin \
+		run wsupgrade -vz -c ws://h sh -c 'echo "$WEBSOCKET_EXTENSIONS" >chosen' >out 2>err
+	same chosen "$d; $both"
+	same err "wsupgrade: ws://h: connected, $d; $both"
+	grep -qxF "Sec-WebSocket-Extensions: $offer"$'\r' out
+	peer client head send:"$answer\r\n" fin run wsupgrade -z -c ws://h sh -c 'echo "${WEBSOCKET_EXTENSIONS-none}" >chosen' >out
+	same chosen none
+	for bad in "$d; x" "$d; server_max_window_bits=16" "$d; server_no_context_takeover; server_no_context_takeover" foo "$d, $d" "$d;"; do
+		client_refuses "${answer}Sec-WebSocket-Extensions: $bad\r\n\r\n" -z
+	done
+	offer="$d; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=10; client_max_window_bits=10"
+	peer client head send:"${answer}Sec-WebSocket-Extensions: $offer\r\n\r\n" fin \
+		run wsupgrade -z --window 10 --no-takeover -c ws://h sh -c 'echo "$WEBSOCKET_EXTENSIONS" >chosen' >out
+	grep -qxF "Sec-WebSocket-Extensions: $offer"$'\r' out
+	same chosen "$offer"
+	for bad in "$d; server_no_context_takeover" "$d; server_no_context_takeover; server_max_window_bits=11" \
+		"$d; server_max_window_bits=10"; do
+		client_refuses "${answer}Sec-WebSocket-Extensions: $bad\r\n\r\n" -z --window 10 --no-takeover
+	done
+}
+
 @test "the user's stdin and stdout stay the user's" {
 	run peer client head send:"$answer\r\n" run wsupgrade -c ws://h cat <<<mine
 	[ "${lines[-1]}" = mine ]

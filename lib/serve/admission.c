@@ -48,7 +48,24 @@ admission_option(struct admission *admission, int key)
 	case 't': admission->limit_ms = (int64_t)option_duration(1, ADMISSION_HEAD_MS_MAX); break;
 	case ADMISSION_CONSOLE: admission->console = true; break;
 	case ADMISSION_PAGE: admission->page = optarg; break;
+	case 'z': admission->policy.deflate = true; break;
+	case ADMISSION_WINDOW: admission->window_bits = (unsigned char)option_number(9, EXTENSION_BITS_MAX); break;
+	case ADMISSION_NO_TAKEOVER: admission->no_takeover = true; break;
 	}
+}
+
+/* A client that sets no limit leaves that to the server. */
+static struct extension
+admission_extension(const struct admission *admission, bool client)
+{
+	unsigned char bits = admission->window_bits;
+
+	if (bits == 0 && !client)
+		bits = EXTENSION_BITS_MAX;
+	return (struct extension){
+		.server_no_takeover = admission->no_takeover, .client_no_takeover = admission->no_takeover,
+		.server_bits = bits, .client_bits = bits, .client_bits_any = bits == 0,
+	};
 }
 
 void
@@ -63,6 +80,9 @@ admission_options_end(struct admission *admission, bool client)
 		usage_refuse("--console and --page: there is one page");
 	if (admission->policy.realm != NULL && admission->authorize == NULL)
 		usage_refuse("--realm goes with --authorize");
+	if (!admission->policy.deflate && (admission->window_bits != 0 || admission->no_takeover))
+		usage_refuse("--window and --no-takeover go with --deflate");
+	admission->policy.extension = admission_extension(admission, client);
 	admission->policy.page = admission->console ? POLICY_CONSOLE : admission->page != NULL ? POLICY_FILE : POLICY_NO_PAGE;
 	if (client && (admission->authorize != NULL || admission->policy.page != POLICY_NO_PAGE))
 		usage_refuse("--authorize, --console and --page are for a server");
@@ -158,6 +178,8 @@ void
 admission_log(const char *who, const struct handshake *d, const struct http_request *request, bool verbose)
 {
 	struct span protocol = d->protocol, missed;
+	char extensions[EXTENSION_SIZE + 3] = "";
+	struct strbuf out = {.at = extensions, .room = sizeof extensions - 1};
 
 	if (d->status >= HTTP_BAD_REQUEST) {
 		warn("%s: %u %s%s%s%s%s%s", who, d->status, d->why, d->culprit.size == 0 ? "" : ": ",
@@ -168,7 +190,12 @@ admission_log(const char *who, const struct handshake *d, const struct http_requ
 	if (!verbose)
 		return;
 	missed = admission_protocols_missed(d, request);
-	warn("%s: %u %s%s%s", who, d->status, quoted_bytes(request->target.at, request->target.size),
+	if (d->deflate) {
+		strbuf_put_string(&out, ", ");
+		extension_put(&out, &d->extension);
+	}
+	warn("%s: %u %s%s%s%s", who, d->status, quoted_bytes(request->target.at, request->target.size),
 	    protocol.size != 0 ? ", protocol " : missed.size != 0 ? ", subprotocols not on offer: " : "",
-	    protocol.size != 0 ? quoted_bytes(protocol.at, protocol.size) : quoted_bytes(missed.at, missed.size));
+	    protocol.size != 0 ? quoted_bytes(protocol.at, protocol.size) : quoted_bytes(missed.at, missed.size),
+	    extensions);
 }

@@ -25,7 +25,8 @@ enum {
 	ADMISSION_LINGER_MS = 1000, /* how long an answer may take to arrive before we go */
 };
 
-enum { ADMISSION_HOST = OPTION_LONG, ADMISSION_CONSOLE, ADMISSION_PAGE, ADMISSION_REALM, ADMISSION_OWN /* the first long option of a program's own */ };
+enum { ADMISSION_HOST = OPTION_LONG, ADMISSION_CONSOLE, ADMISSION_PAGE, ADMISSION_REALM,
+	ADMISSION_WINDOW, ADMISSION_NO_TAKEOVER, ADMISSION_OWN /* the first long option of a program's own */ };
 
 /* The rows of these options, for a program's table. */
 #define ADMISSION_ROWS \
@@ -40,11 +41,21 @@ enum { ADMISSION_HOST = OPTION_LONG, ADMISSION_CONSOLE, ADMISSION_PAGE, ADMISSIO
 	{ADMISSION_CONSOLE, "console", NULL, "a WebSocket console as the page for browsers"}, \
 	{ADMISSION_PAGE, "page", "FILE", "HTML page for browsers"}
 
+/* And those of permessage-deflate, if the program has it. */
+#define ADMISSION_DEFLATE_ROWS \
+	{'z', "deflate", NULL, "compressed messages (permessage-deflate)"}, \
+	{ADMISSION_WINDOW, "window", "BITS", "limit of both windows in bits, 9-15, with -z (15)"}
+
+#define ADMISSION_TAKEOVER_ROW \
+	{ADMISSION_NO_TAKEOVER, "no-takeover", NULL, "no context between messages, with -z"}
+
 struct admission {
 	const char *authorize; /* program, NULL for none */
 	const char *page;      /* file, NULL for none */
 	int64_t limit_ms;
 	bool console;
+	bool no_takeover;
+	unsigned char window_bits; /* 0 without --window */
 	struct policy policy;
 };
 

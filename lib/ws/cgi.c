@@ -113,6 +113,12 @@ cgi_environment(const struct http_request *request, const struct handshake *deci
 	}
 	put_decoded(out, "PATH_INFO", request->path);
 	count += 1 + put_server_port(out, decision, connection);
+	if (decision->deflate) {
+		strbuf_put_string(out, "WEBSOCKET_EXTENSIONS=");
+		extension_put(out, &decision->extension);
+		strbuf_put_char(out, '\0');
+		count++;
+	}
 	for (size_t i = 0; i < request->fields.count; i++) {
 		if (!name_passes(request->fields.all[i].name) || came_before(&request->fields, i))
 			continue;

@@ -15,7 +15,7 @@
 
 /* Enough for any request: a byte of the head comes at most three times, and
  * there is a variable for each field besides our own. */
-enum { CGI_SIZE = 4 * HTTP_HEAD_MAX, CGI_OWN_MAX = 13, CGI_USER_SIZE = HTTP_HEAD_MAX / 4 * 3 };
+enum { CGI_SIZE = 4 * HTTP_HEAD_MAX, CGI_OWN_MAX = 14, CGI_USER_SIZE = HTTP_HEAD_MAX / 4 * 3 };
 
 /* What only the connection knows; empty where it does not. */
 struct cgi_connection {

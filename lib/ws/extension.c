@@ -285,3 +285,11 @@ extension_put(struct strbuf *out, const struct extension *e)
 		strbuf_put_number(out, e->client_bits);
 	}
 }
+
+void
+extension_put_field(struct strbuf *out, const struct extension *e)
+{
+	strbuf_put_string(out, "Sec-WebSocket-Extensions: ");
+	extension_put(out, e);
+	strbuf_put_string(out, "\r\n");
+}

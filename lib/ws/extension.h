@@ -50,4 +50,7 @@ bool extension_parse(struct span text, struct extension *extension);
 /* Appends an offer or an answer. */
 void extension_put(struct strbuf *out, const struct extension *extension);
 
+/* The same as a field of a head. */
+void extension_put_field(struct strbuf *out, const struct extension *extension);
+
 #endif

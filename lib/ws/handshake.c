@@ -279,6 +279,18 @@ choose_protocol(const struct policy *p, const struct http_request *r, struct han
 	}
 }
 
+static bool
+choose_extension(const struct policy *p, const struct http_request *r, struct handshake *d)
+{
+	enum extension_result result = EXTENSION_NONE;
+	const char *why;
+
+	if (p->deflate)
+		result = extension_accept(&r->fields, &p->extension, &d->extension, &why);
+	d->deflate = result == EXTENSION_AGREED;
+	return result != EXTENSION_BAD || refuse(d, HTTP_BAD_REQUEST, why, nothing);
+}
+
 void
 handshake_check(const struct policy *policy, struct http_request *request,
     struct handshake *decision)
@@ -298,7 +310,8 @@ handshake_check(const struct policy *policy, struct http_request *request,
 	    && check_upgrade(policy, request, decision)
 	    && check_websocket_version(request, decision) && check_key(request, decision)
 	    && check_origin(policy, request, decision)
-	    && choose_protocol(policy, request, decision))
+	    && choose_protocol(policy, request, decision)
+	    && choose_extension(policy, request, decision))
 		decision->status = HTTP_SWITCHING_PROTOCOLS;
 }
 
@@ -336,6 +349,8 @@ put_acceptance(struct strbuf *t, const struct policy *p, const struct http_reque
 	}
 	if (d->protocol.size != 0)
 		http_put_field(t, span_of("Sec-WebSocket-Protocol"), d->protocol);
+	if (d->deflate)
+		extension_put_field(t, &d->extension);
 	policy_put_fields(p, t);
 	strbuf_put_string(t, "\r\n");
 }

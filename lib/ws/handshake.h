@@ -6,9 +6,11 @@
 #ifndef FITTINGS_HANDSHAKE_H
 #define FITTINGS_HANDSHAKE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "http/head.h"
+#include "ws/extension.h"
 #include "ws/policy.h"
 #include "base/span.h"
 
@@ -27,6 +29,8 @@ struct handshake {
 	struct http_authority host; /* where the request went, host.size 0 where that is unknown */
 	struct span origin;         /* Origin; empty = none */
 	struct span protocol;       /* the subprotocol, from our own rules; empty = none */
+	bool deflate;               /* permessage-deflate is agreed on, */
+	struct extension extension; /* and this is the answer */
 };
 
 /*

@@ -11,6 +11,7 @@
 #include "http/head.h"
 #include "base/span.h"
 #include "base/strbuf.h"
+#include "ws/extension.h"
 
 /* What the user's options say, in the order given. */
 enum policy_kind {
@@ -44,6 +45,8 @@ struct policy {
 	size_t count;
 	size_t own; /* bytes of fields and of protocols so far */
 	enum policy_page page;
+	bool deflate; /* permessage-deflate: server: accepted; client: offered */
+	struct extension extension; /* what this side wants of it */
 	const char *realm; /* of a 401, the caller's, not copied; NULL for none */
 	struct policy_rule rules[POLICY_RULES_MAX]; /* last: few are touched */
 };

@@ -83,6 +83,8 @@ client_request(const struct policy *policy, const struct client_url *url,
 		if (policy->rules[i].kind == POLICY_ORIGIN)
 			http_put_field(&t, span_of("Origin"), policy->rules[i].text);
 	put_protocols(&t, policy);
+	if (policy->deflate)
+		extension_put_field(&t, &policy->extension);
 	policy_put_fields(policy, &t);
 	strbuf_put_string(&t, "\r\n");
 	return t.cut ? 0 : t.size;
@@ -123,12 +125,12 @@ response_protocol_fault(const struct policy *p, const struct http_response *r,
 
 const char *
 client_response_fault(const struct policy *policy, const struct http_response *response,
-    const unsigned char nonce[CLIENT_NONCE_SIZE], struct span *protocol, struct span *culprit)
+    const unsigned char nonce[CLIENT_NONCE_SIZE], struct client_agreement *agreed, struct span *culprit)
 {
 	const char *why;
 
 	*culprit = response->line;
-	*protocol = nothing;
+	*agreed = (struct client_agreement){.protocol = nothing};
 	if (response->major != 1 || response->minor < 1)
 		return "not HTTP/1.1";
 	if (response->status != HTTP_SWITCHING_PROTOCOLS)
@@ -143,9 +145,14 @@ client_response_fault(const struct policy *policy, const struct http_response *r
 	why = response_accept_fault(response, nonce, culprit);
 	if (why != NULL)
 		return why;
-	if (http_field_find(&response->fields, "Sec-WebSocket-Extensions", culprit) != 0)
-		return "an extension that was not asked for";
-	return response_protocol_fault(policy, response, protocol, culprit);
+	why = response_protocol_fault(policy, response, &agreed->protocol, culprit);
+	if (why != NULL)
+		return why;
+	*culprit = nothing;
+	(void)http_field_find(&response->fields, "Sec-WebSocket-Extensions", culprit);
+	agreed->deflate = extension_check(&response->fields, policy->deflate ? &policy->extension : NULL,
+	    &agreed->extension, &why) == EXTENSION_AGREED;
+	return why;
 }
 
 void

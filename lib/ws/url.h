@@ -31,12 +31,16 @@ const char *client_url_parse(const char *text, struct client_url *url);
 size_t client_request(const struct policy *policy, const struct client_url *url,
     const unsigned char nonce[CLIENT_NONCE_SIZE], char out[CLIENT_REQUEST_SIZE]);
 
-/*
- * Whether the answer is to that request. NULL and the subprotocol (of our own
- * rules; empty = none), or what is wrong, *culprit the bytes it is about.
- */
+/* What a server has accepted of what the request offers. */
+struct client_agreement {
+	struct span protocol;       /* the subprotocol, of our own rules; empty = none */
+	bool deflate;               /* permessage-deflate, */
+	struct extension extension; /* with both windows */
+};
+
+/* Checks the answer to that request. Returns NULL, or what is wrong, and *culprit is the bytes that are. */
 const char *client_response_fault(const struct policy *policy, const struct http_response *response,
-    const unsigned char nonce[CLIENT_NONCE_SIZE], struct span *protocol, struct span *culprit);
+    const unsigned char nonce[CLIENT_NONCE_SIZE], struct client_agreement *agreed, struct span *culprit);
 
 /* What a server's refusal tells besides its status line. */
 struct client_refusal {

@@ -152,13 +152,14 @@ head_is_parsed(const uint8_t *bytes, size_t n, unsigned choice)
 	static struct http_response a;
 	static const unsigned char nonce[CLIENT_NONCE_SIZE];
 	const char *head = (char *)fuzz_edge(1, bytes, n), *first;
-	struct span protocol, culprit;
+	struct client_agreement agreed;
+	struct span culprit;
 
 	if (http_response_parse(head, n, &a) == NULL) {
 		static struct policy policy;
 
 		fields_make_up(&a.fields, a.line.at + a.line.size + 2, head + n);
-		(void)client_response_fault(&policy, &a, nonce, &protocol, &culprit);
+		(void)client_response_fault(&policy, &a, nonce, &agreed, &culprit);
 	}
 	if (http_request_parse(head, n, &r) != NULL)
 		return;

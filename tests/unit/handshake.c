@@ -675,11 +675,15 @@ TEST(a_client_s_rules_are_a_client_s)
 static bool
 taken(const char *text, struct span *protocol)
 {
+	struct client_agreement agreed;
+	bool good;
 	static struct http_response response;
 	struct span culprit;
 
 	CHECK(http_response_parse(text, strlen(text), &response) == NULL);
-	return client_response_fault(&policy, &response, nonce, protocol, &culprit) == NULL;
+	good = client_response_fault(&policy, &response, nonce, &agreed, &culprit) == NULL;
+	*protocol = agreed.protocol;
+	return good;
 }
 
 TEST(a_client_takes_the_right_answer)
