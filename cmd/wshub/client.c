@@ -57,25 +57,15 @@ client_name(const struct client *c)
 	return name;
 }
 
-static enum pause
-client_pause(struct hub *hub, const struct client *c)
-{
-	if (c->out.held > hub->options.queue / 2)
-		return PAUSE_BEHIND;
-	return hub->backpressure ? PAUSE_STALLED : PAUSE_NONE;
-}
-
-/* A client is read while somebody takes what it says, and while it takes what is said to it. */
+/* A client is read while the program takes what it sends, and while it takes what is sent to it. */
 bool
 client_reads(struct hub *hub, const struct client *c)
 {
-	switch (c->stage) {
-	case STAGE_LINGERING: return !c->ended;
-	case STAGE_WAITING:
-	case STAGE_AUTHORIZING:
-	case STAGE_CLOSED: return false;
-	default: return client_pause(hub, c) == PAUSE_NONE;
-	}
+	if (c->conn.state == WS_FINISHING)
+		return !c->conn.ended;
+	if (c->stage == STAGE_WAITING || c->stage == STAGE_AUTHORIZING || c->conn.state == WS_CLOSE_RECEIVED)
+		return false;
+	return !hub->backpressure && c->out.held <= hub->options.queue / 2;
 }
 
 /* Another deadline than it had. */
@@ -86,24 +76,20 @@ client_clock(struct hub *hub, struct client *c, struct deadlines *queue)
 	deadline_set(&hub->loop, queue, &c->deadline);
 }
 
-/* A client that is not read cannot show that it is alive. If its own queue is the cause,
- * it must go on to take that; while the program stalls its keepalive is suspended. */
+/* A client that is not read cannot show that it is alive. While the program takes nothing, keepalive is suspended. If
+ * the client's own queue is the cause, taking the queue stands for the answer to a Ping. */
 static void
-client_keepalive(struct hub *hub, struct client *c)
+client_pause(struct hub *hub, struct client *c)
 {
-	enum pause pause = client_pause(hub, c);
+	bool behind = c->out.held > hub->options.queue / 2, paused = hub->backpressure && !behind;
 
-	if (c->stage != STAGE_OPEN || c->pause == pause || hub->options.ping_ms == 0)
-		return;
-	c->pause = (unsigned char)pause;
-	switch (pause) {
-	case PAUSE_NONE: client_clock(hub, c, &hub->pings); break;
-	case PAUSE_STALLED: deadline_drop(&c->deadline); break;
-	case PAUSE_BEHIND:
-		(void)progress_made(c->watch.fd, &c->progress);
-		client_clock(hub, c, &hub->pongs);
-		break;
-	}
+	if (paused != c->conn.paused)
+		client_act(hub, c, ws_pause(&c->conn, paused));
+	if (behind && !c->behind && c->conn.timer == WS_TIMER_IDLE)
+		client_act(hub, c, ws_timeout(&c->conn, false) & ~(unsigned)WS_PING);
+	else if (!behind && c->behind)
+		client_act(hub, c, ws_received(&c->conn));
+	c->behind = behind;
 }
 
 /* A closed UNIX socket reports EPOLLHUP before its data is read. EPOLLET: it is reported once
@@ -115,7 +101,7 @@ client_interest(struct hub *hub, struct client *c)
 
 	if (c->stage == STAGE_DEAD)
 		return;
-	client_keepalive(hub, c);
+	client_pause(hub, c);
 	watch_want(&hub->loop, &c->watch, (reads ? EPOLLIN : sends ? 0 : EPOLLET) | (sends ? EPOLLOUT : 0));
 }
 
@@ -171,13 +157,13 @@ client_tell_close(struct hub *hub, struct client *c)
 {
 	const char *reason = (const char *)buffer_head(&c->message);
 
-	client_tell_end(hub, c, c->deferred_close.code, (struct span){reason, buffer_held(&c->message)});
+	client_tell_end(hub, c, c->conn.peer_code, (struct span){reason, buffer_held(&c->message)});
 }
 
 void
 client_end(struct hub *hub, struct client *c)
 {
-	if (c->stage == STAGE_CLOSED)
+	if (c->conn.state == WS_CLOSE_RECEIVED)
 		client_tell_close(hub, c);
 	client_forget(hub, c, CLOSE_ABNORMAL, span_of(""));
 	auth_requests_drop(&hub->asked, c);
@@ -196,6 +182,7 @@ client_end(struct hub *hub, struct client *c)
 		acceptor_start(&hub->loop, &hub->acceptor);
 	acceptor_retry(&hub->loop, &hub->acceptor);
 	c->stage = STAGE_DEAD;
+	c->conn.state = WS_CLOSED;
 	client_mark(hub, c);
 }
 
@@ -265,41 +252,94 @@ client_queue_once(struct hub *hub, struct client *c, struct message *message)
 	return queued;
 }
 
-/* All is said. queue: how long it may take to take it. */
-void
-client_linger(struct hub *hub, struct client *c, struct deadlines *queue)
+/* The time limit of conn.timer. */
+static struct deadlines *
+client_limit(struct hub *hub, const struct client *c)
 {
-	c->stage = STAGE_LINGERING;
+	switch (c->conn.timer) {
+	case WS_TIMER_IDLE: return &hub->idles;
+	case WS_TIMER_PONG: return &hub->pongs;
+	case WS_TIMER_CLOSE: return c->id == 0 ? &hub->heads : &hub->closes;
+	default: return c->id == 0 ? &hub->lingers : &hub->drains;
+	}
+}
+
+static void
+client_timer(struct hub *hub, struct client *c)
+{
+	if (c->conn.timer == WS_TIMER_PONG)
+		(void)progress_made(c->watch.fd, &c->progress);
+	if (c->conn.timer == WS_TIMER_NONE)
+		deadline_drop(&c->deadline);
+	else
+		client_clock(hub, c, client_limit(hub, c));
+}
+
+static void
+client_ping(struct hub *hub, struct client *c)
+{
+	unsigned char frame[FRAME_CONTROL_MAX];
+
+	(void)client_queue_once(hub, c, message_of(frame, frame_control(OPCODE_PING, "", 0, NULL, frame)));
+}
+
+/* Performs the actions of the state machine, but for a Pong and a Close. A delivery is no place for WS_DISCONNECT: see
+ * client_flush(). */
+void
+client_act(struct hub *hub, struct client *c, unsigned actions)
+{
+	if ((actions & WS_PING) != 0)
+		client_ping(hub, c);
+	if ((actions & WS_SHUTDOWN) != 0)
+		(void)shutdown(c->watch.fd, SHUT_WR);
+	if ((actions & WS_DISCONNECT) != 0)
+		client_end(hub, c);
+	else if ((actions & WS_TIMER) != 0)
+		client_timer(hub, c);
+}
+
+/* Nothing more is read from the client: its queue is sent, then the connection ends. */
+void
+client_finish(struct hub *hub, struct client *c, unsigned actions)
+{
 	c->progress = 0;
 	block_drop(&c->message);
-	client_clock(hub, c, queue);
+	client_act(hub, c, actions);
 	client_mark(hub, c);
 }
 
-/* A Close that waited is answered with this one, or with none for NULL. */
+/* The answer to the handshake is queued, and does not open the connection. */
 void
-client_end_wait(struct hub *hub, struct client *c, struct message *close)
+client_refused(struct hub *hub, struct client *c)
 {
-	client_tell_close(hub, c);
-	client_forget(hub, c, c->deferred_close.code, span_of(""));
-	if (close != NULL)
-		(void)client_queue(hub, c, close);
-	client_linger(hub, c, &hub->closes);
+	const struct reader_event refused = {.kind = READER_FAIL};
+
+	c->stage = STAGE_ANSWERED;
+	ws_open(&c->conn, true, false);
+	(void)ws_event(&c->conn, &refused);
+	client_finish(hub, c, ws_close(&c->conn, 0));
 }
 
-/* Our Close, behind what is queued; the client's is awaited. */
+/* Queues a Close, or none for NULL, unless one was sent. The program has read of a client that has closed. */
 void
 client_close(struct hub *hub, struct client *c, struct message *close)
 {
-	if (c->stage == STAGE_CLOSED)
-		client_end_wait(hub, c, close);
-	if (c->stage != STAGE_OPEN)
+	unsigned actions;
+
+	if (c->conn.state == WS_CLOSE_RECEIVED) {
+		client_tell_close(hub, c);
+		client_forget(hub, c, c->conn.peer_code, span_of(""));
+	}
+	actions = ws_close(&c->conn, CLOSE_NORMAL);
+	if ((actions & WS_CLOSE) == 0)
 		return;
-	c->stage = STAGE_CLOSING;
+	if (close != NULL)
+		(void)client_queue(hub, c, close);
 	c->progress = 0;
-	client_clock(hub, c, &hub->closes);
-	if (!client_queue(hub, c, close))
-		client_linger(hub, c, &hub->closes);
+	if (c->conn.state == WS_FINISHING)
+		client_finish(hub, c, actions);
+	else
+		client_act(hub, c, actions);
 }
 
 /* The same, and lets go of the message. */
@@ -311,17 +351,21 @@ client_close_once(struct hub *hub, struct client *c, struct message *close)
 		message_release(close);
 }
 
-/* The client is wrong: our Close says how, and nothing more is heard. */
+/* The client breaks the protocol, or there is no memory for its message: closes it with the code and reads no more. */
 void
 client_fail(struct hub *hub, struct client *c, unsigned code, const char *why)
 {
+	const struct reader_event e = {.kind = READER_FAIL, .code = code};
+	unsigned actions = ws_event(&c->conn, &e);
+
 	if (hub->options.verbose)
 		warn("%s: %u %s%s", client_name(c).text, code, why,
 		    code == CLOSE_UNSUPPORTED ? " (use --netstring)" : "");
 	client_forget(hub, c, code, span_of(why));
-	if (c->stage == STAGE_OPEN)
-		(void)client_queue_once(hub, c, message_close(code, why));
-	client_linger(hub, c, &hub->closes);
+	if (c->conn.state == WS_CLOSE_RECEIVED)
+		client_close_once(hub, c, message_close(code, why));
+	else
+		client_finish(hub, c, actions);
 }
 
 /* It takes too little of what is said to it: the others do not wait for it. */
@@ -341,44 +385,29 @@ client_has_room(struct hub *hub, const struct client *c, const struct message *m
 	return c->out.held == 0 || c->out.held + message->size <= hub->options.queue;
 }
 
-/* The limit of the end of a connection, for each step of it. */
-static struct deadlines *
-client_limit(struct hub *hub, const struct client *c)
-{
-	if (c->id == 0)
-		return c->shut ? &hub->lingers : &hub->heads;
-	return c->shut ? &hub->drains : &hub->closes;
-}
-
-/* It has taken some of what waited: its time begins anew. */
+/* The client has taken some of its queue: its time begins again, if it has to take it. */
 static void
 client_takes(struct hub *hub, struct client *c)
 {
-	bool closes = c->stage >= STAGE_CLOSING && !c->shut;
-
-	if (!closes && (c->stage != STAGE_OPEN || c->pause != PAUSE_BEHIND))
+	if (c->conn.timer != WS_TIMER_CLOSE && (c->conn.timer != WS_TIMER_PONG || !c->behind))
 		return;
 	(void)progress_made(c->watch.fd, &c->progress);
-	client_clock(hub, c, closes ? client_limit(hub, c) : &hub->pongs);
+	client_timer(hub, c);
 }
 
-/* Ends no client: the caller may be on its way through all of them. The loop tells when both sides are shut. */
+/* Ends no client: the caller may be on its way through all of them. After WS_DISCONNECT conn.state is WS_CLOSED. */
 static void
 client_flush(struct hub *hub, struct client *c)
 {
 	size_t before = c->out.held;
-	bool lingers = c->stage == STAGE_LINGERING && !c->shut;
 
-	/* Where this fails the loop tells of it too. */
-	if (outbox_send(&c->out, c->watch.fd, lingers) != 0)
+	/* The loop reports an error, too. */
+	if (outbox_send(&c->out, c->watch.fd, c->conn.state == WS_FINISHING && !c->conn.flushed) != 0)
 		outbox_clear(&c->out);
-	if (lingers && c->out.first == NULL) {
-		c->shut = true;
-		(void)shutdown(c->watch.fd, SHUT_WR);
-		client_clock(hub, c, client_limit(hub, c));
-	} else if (c->out.first != NULL && c->out.held != before) {
+	if (c->out.first == NULL && c->conn.state >= WS_CLOSE_SENT)
+		client_act(hub, c, ws_flushed(&c->conn) & ~(unsigned)WS_DISCONNECT);
+	else if (c->out.first != NULL && c->out.held != before)
 		client_takes(hub, c);
-	}
 	client_interest(hub, c);
 }
 
@@ -393,12 +422,13 @@ clients_flush(struct hub *hub)
 	for (struct client *c = first; c != NULL; c = next) {
 		next = c->next_dirty;
 		c->dirty = false;
-		if (c->stage == STAGE_DEAD) {
-			c->next_dirty = hub->dead;
-			hub->dead = c;
-		} else {
+		if (c->stage != STAGE_DEAD)
 			client_flush(hub, c);
-		}
+		if (c->stage != STAGE_DEAD && (c->stage != STAGE_ANSWERED || c->conn.state != WS_CLOSED))
+			continue;
+		c->dirty = true;
+		c->next_dirty = hub->dead;
+		hub->dead = c;
 	}
 }
 
@@ -411,6 +441,8 @@ clients_end_turn(struct hub *hub)
 	clients_flush(hub);
 	for (struct client *c; (c = hub->dead) != NULL;) {
 		hub->dead = c->next_dirty;
+		if (c->stage != STAGE_DEAD)
+			client_end(hub, c);
 		free(c);
 	}
 	if (any && hub->count == 0)
@@ -420,7 +452,7 @@ clients_end_turn(struct hub *hub)
 void
 client_send(struct hub *hub, struct client *c, struct message *message)
 {
-	if (c->stage != STAGE_OPEN && c->stage != STAGE_CLOSED)
+	if (c->conn.state > WS_CLOSE_RECEIVED)
 		return;
 	/* What it would take now does not count against it. */
 	if (!client_has_room(hub, c, message))
@@ -431,16 +463,18 @@ client_send(struct hub *hub, struct client *c, struct message *message)
 		clients_flush(hub);
 }
 
-/* A slow reader goes on to take what waits for it. */
+/* A timer of the state machine has passed. If TCP shows that the client goes on to take what was sent, it starts again;
+ * the first look after a Close counts if something waits. */
 void
-client_late(struct loop *loop, struct deadline *deadline)
+client_timeout(struct loop *loop, struct deadline *deadline)
 {
 	struct hub *hub = hub_of(loop);
 	struct client *c = client_of(deadline);
-	bool first = c->progress == 0;
+	bool first = c->progress == 0 && c->conn.timer != WS_TIMER_PONG;
 
-	if (progress_made(c->watch.fd, &c->progress) || (first && c->progress != 0))
-		client_clock(hub, c, client_limit(hub, c));
+	if (c->conn.timer != WS_TIMER_IDLE
+	    && (progress_made(c->watch.fd, &c->progress) || (first && c->progress != 0)))
+		client_timer(hub, c);
 	else
-		client_end(hub, c);
+		client_act(hub, c, ws_timeout(&c->conn, false));
 }

@@ -9,7 +9,6 @@
 #include "hub.h"
 #include "sys/block_cache.h"
 #include "sys/clock.h"
-#include "sys/progress.h"
 
 enum {
 	TURN_SIZE = 256 << 10, /* read from all clients in a turn, from each its part: at most TAKEN_SIZE, */
@@ -76,7 +75,7 @@ ping_answer(struct hub *hub, struct client *c, const struct chunk *p)
 	bool blocked = (c->watch.wanted & EPOLLOUT) != 0;
 	struct message *pong;
 
-	if (c->stage != STAGE_OPEN)
+	if (c->conn.state != WS_OPEN)
 		return;
 	pong = message_of(frame, frame_control(OPCODE_PONG, p->at, p->size, NULL, frame));
 	if (pong == NULL)
@@ -97,18 +96,25 @@ failure_take(struct hub *hub, struct client *c, const struct reader_event *e)
 	client_fail(hub, c, e->code, e->why);
 }
 
+/* Whether frames of the client count: it is open, or has not answered our Close. */
+static bool
+client_talks(const struct client *c)
+{
+	return c->conn.state == WS_OPEN || c->conn.state == WS_CLOSE_SENT;
+}
+
 static size_t
 frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
 {
 	struct reader_event e = {.kind = READER_DATA};
 	size_t used = 0;
 
-	while (e.kind != READER_MORE && (c->stage == STAGE_OPEN || c->stage == STAGE_CLOSING)) {
+	while (e.kind != READER_MORE && client_talks(c)) {
 		used += reader_step(&c->reader, bytes + used, n - used, SIZE_MAX, &e);
 		switch (e.kind) {
 		case READER_DATA: chunk_take(hub, c, &e.chunk); break;
 		case READER_PING: ping_answer(hub, c, &e.chunk); break;
-		case READER_CLOSE: close_take(hub, c, e.code, close_reason(&e)); break;
+		case READER_CLOSE: close_take(hub, c, &e); break;
 		case READER_FAIL: failure_take(hub, c, &e); break;
 		default: break;
 		}
@@ -140,29 +146,14 @@ client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, b
 {
 	size_t used = 0;
 
-	if (c->stage < STAGE_OPEN)
+	if (c->stage < STAGE_ANSWERED)
 		used = upgrade_take(hub, c, bytes, n, asked);
-	if (c->stage == STAGE_OPEN || c->stage == STAGE_CLOSING)
+	if (client_talks(c))
 		used += frames_take(hub, c, bytes + used, n - used);
-	if (c->stage == STAGE_CLOSED || c->stage == STAGE_LINGERING)
+	if (c->stage == STAGE_ANSWERED && !client_talks(c))
 		used = n;
 	if (c->stage != STAGE_DEAD)
 		client_keep(hub, c, bytes + used, n - used);
-}
-
-/* No more comes from it. What is queued still goes out, and the answers to what it said. */
-static void
-client_eof(struct hub *hub, struct client *c)
-{
-	c->ended = true;
-	if (c->stage < STAGE_OPEN)
-		upgrade_eof(hub, c);
-	else if (c->stage == STAGE_OPEN || (c->stage == STAGE_CLOSING && c->out.first != NULL))
-		close_take(hub, c, CLOSE_ABNORMAL, span_of(""));
-	else if (c->stage == STAGE_LINGERING && c->out.first != NULL)
-		client_mark(hub, c);
-	else
-		client_end(hub, c);
 }
 
 /* Nobody waits long for what the others say: each gets a part of the turn. */
@@ -185,6 +176,16 @@ client_share_adapt(struct hub *hub, int64_t took_ms)
 		hub->fan_share *= 2;
 }
 
+/* Keepalive, once a read. In the idle queue already, the deadline only moves. */
+static void
+client_heard(struct hub *hub, struct client *c)
+{
+	if (c->conn.timer != WS_TIMER_IDLE)
+		client_act(hub, c, ws_received(&c->conn));
+	else if (ws_received(&c->conn) != 0)
+		deadline_set(&hub->loop, &hub->idles, &c->deadline);
+}
+
 static void
 client_receive(struct hub *hub, struct client *c)
 {
@@ -202,11 +203,10 @@ client_receive(struct hub *hub, struct client *c)
 		return;
 	}
 	if (n == 0) {
-		client_eof(hub, c);
+		eof_take(hub, c);
 		return;
 	}
-	if (c->stage == STAGE_OPEN && hub->options.ping_ms != 0)
-		client_clock(hub, c, &hub->pings);
+	client_heard(hub, c);
 	client_feed(hub, c, hub->taken, before + (size_t)n, false);
 	if (hub->options.fan_out)
 		client_share_adapt(hub, clock_ms() - began);
@@ -222,7 +222,7 @@ client_ready(struct loop *loop, struct watch *watch, uint32_t events)
 		client_mark(hub, c);
 	if ((events & EPOLLIN) && client_reads(hub, c))
 		client_receive(hub, c);
-	else if ((events & EPOLLERR) || ((events & EPOLLHUP) && (client_reads(hub, c) || c->shut)))
+	else if ((events & EPOLLERR) || ((events & EPOLLHUP) && client_reads(hub, c)))
 		client_end(hub, c);
 	else if (events & (EPOLLIN | EPOLLHUP))
 		client_interest(hub, c);
@@ -243,7 +243,7 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 	}
 	c = malloc(sizeof *c + (hub->options.proxy ? PEER_PROXY_SIZE : strlen(peer) + 1));
 	if (c != NULL)
-		*c = (struct client){.watch.ready = client_ready, .network = network, .stage = STAGE_HEAD};
+		*c = (struct client){.watch.ready = client_ready, .network = network, .stage = STAGE_HEAD, .conn.state = WS_CLOSED};
 	if (c != NULL && hub->options.proxy) {
 		c->stage = STAGE_PROXY;
 		c->proxy = calloc(1, sizeof *c->proxy);
@@ -264,31 +264,6 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 	client_clock(hub, c, &hub->heads);
 	if (hub->count == hub->options.max)
 		acceptor_stop(loop, acceptor);
-}
-
-void
-ping_due(struct loop *loop, struct deadline *deadline)
-{
-	struct hub *hub = hub_of(loop);
-	struct client *c = client_of(deadline);
-	unsigned char frame[FRAME_CONTROL_MAX];
-
-	(void)progress_made(c->watch.fd, &c->progress);
-	(void)client_queue_once(hub, c, message_of(frame, frame_control(OPCODE_PING, "", 0, NULL, frame)));
-	client_clock(hub, c, &hub->pongs);
-}
-
-/* Our Ping stands in line behind what a slow reader still goes on to take. */
-void
-pong_late(struct loop *loop, struct deadline *deadline)
-{
-	struct hub *hub = hub_of(loop);
-	struct client *c = client_of(deadline);
-
-	if (progress_made(c->watch.fd, &c->progress))
-		client_clock(hub, c, &hub->pongs);
-	else
-		client_end(hub, c);
 }
 
 /* Its head is taken up again. asked: the authorization program has let it in. */

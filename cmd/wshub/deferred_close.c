@@ -61,13 +61,12 @@ unread_look(struct hub *hub, uint64_t bytes_consumed)
 }
 
 static void
-deferred_close_begin(struct hub *hub, struct client *c, unsigned code, struct span reason)
+deferred_close_begin(struct hub *hub, struct client *c, struct span reason)
 {
 	block_drop(&c->message);
 	if (reason.size != 0 && block_reserve(&c->message, reason.size, (size_t)(2 * hub->options.message)))
 		buffer_put(&c->message, reason.at, reason.size);
-	c->stage = STAGE_CLOSED;
-	c->deferred_close = (struct deferred_close){.at = hub->backend.pipes.bytes_queued, .code = code};
+	c->close_at = hub->backend.pipes.bytes_queued;
 	client_clock(hub, c, &hub->unread_messages);
 	client_mark(hub, c);
 	polls_begin(hub);
@@ -79,25 +78,15 @@ static void
 deferred_close_tell(struct hub *hub, struct client *c)
 {
 	client_tell_close(hub, c);
-	c->deferred_close.at = hub->backend.pipes.bytes_queued;
+	c->close_at = hub->backend.pipes.bytes_queued;
 	client_clock(hub, c, &hub->unread_closes);
 }
 
-/* What a Close of that code is answered with; the end of a connection without one as well. */
-static struct message *
-message_answer(unsigned code)
-{
-	return message_close(code == CLOSE_ABNORMAL ? CLOSE_NORMAL : code, "");
-}
-
+/* Answers the client's Close, or its end without one. */
 static void
-deferred_close_answer(struct hub *hub, struct client *c)
+close_answer(struct hub *hub, struct client *c)
 {
-	struct message *close = message_answer(c->deferred_close.code);
-
-	client_end_wait(hub, c, close);
-	if (close != NULL)
-		message_release(close);
+	client_close_once(hub, c, message_close(c->conn.code, ""));
 }
 
 static void
@@ -105,7 +94,7 @@ deferred_close_late(struct loop *loop, struct deadline *deadline)
 {
 	struct hub *hub = hub_of(loop);
 
-	deferred_close_answer(hub, client_of(deadline));
+	close_answer(hub, client_of(deadline));
 }
 
 /* The first of the queue, where prog has read far enough for it. */
@@ -114,7 +103,7 @@ deferred_close_next(const struct deadlines *queue, uint64_t bytes_consumed)
 {
 	struct deadline *first = deadlines_first(queue);
 
-	return first != NULL && client_of(first)->deferred_close.at <= bytes_consumed ? client_of(first) : NULL;
+	return first != NULL && client_of(first)->close_at <= bytes_consumed ? client_of(first) : NULL;
 }
 
 void
@@ -130,42 +119,59 @@ deferred_closes_poll(struct hub *hub)
 		polls_begin(hub);
 	}
 	for (struct client *c; (c = deferred_close_next(&hub->unread_closes, bytes_consumed)) != NULL;) {
-		c->deferred_close.at = pipes_said(&hub->backend.pipes);
+		c->close_at = pipes_said(&hub->backend.pipes);
 		client_clock(hub, c, &hub->lasts);
 	}
 	done = hub->backend.pipes.said - (hub->backend.behind ? buffer_held(&hub->backend.pipes.from) : 0);
 	for (struct client *c; (c = deferred_close_next(&hub->lasts, done)) != NULL;)
-		deferred_close_answer(hub, c);
+		close_answer(hub, c);
 	if (deadlines_first(&hub->unread_messages) == NULL && deadlines_first(&hub->unread_closes) == NULL
 	    && deadlines_first(&hub->lasts) == NULL)
 		deadline_drop(&hub->poll_at);
 	unread_look(hub, bytes_consumed);
 }
 
-/* The client says no more: all that waits for it goes out, and our Close behind it. */
+/* The client sends no more data: the program reads of it, and what is queued is sent, then our Close. */
 static void
-client_said_all(struct hub *hub, struct client *c, unsigned code, struct span reason)
+client_done(struct hub *hub, struct client *c, unsigned actions, struct span reason)
 {
-	client_forget(hub, c, code, reason);
-	if (c->stage == STAGE_OPEN)
-		(void)client_queue_once(hub, c, message_answer(code));
-	client_linger(hub, c, &hub->closes);
-}
-
-/* The client's Close, or its end without one (1006). */
-void
-close_take(struct hub *hub, struct client *c, unsigned code, struct span reason)
-{
-	if (c->stage == STAGE_OPEN && c->unanswered != 0 && hub->backend.pipes.in_open && !shutdown_begun(hub))
-		deferred_close_begin(hub, c, code, reason);
+	client_forget(hub, c, c->conn.peer_code, reason);
+	if (c->conn.state == WS_CLOSE_RECEIVED)
+		close_answer(hub, c);
 	else
-		client_said_all(hub, c, code, reason);
+		client_finish(hub, c, actions);
 }
 
-struct span
+/* The same, but answers that it may still get are waited for. */
+static void
+client_done_later(struct hub *hub, struct client *c, unsigned actions, struct span reason)
+{
+	if (c->conn.state == WS_CLOSE_RECEIVED && c->unanswered != 0 && hub->backend.pipes.in_open
+	    && !shutdown_begun(hub))
+		deferred_close_begin(hub, c, reason);
+	else
+		client_done(hub, c, actions, reason);
+}
+
+static struct span
 close_reason(const struct reader_event *e)
 {
 	return (struct span){(const char *)e->chunk.at, e->chunk.size};
+}
+
+void
+close_take(struct hub *hub, struct client *c, const struct reader_event *e)
+{
+	client_done_later(hub, c, ws_event(&c->conn, e), close_reason(e));
+}
+
+/* The client has ended its side of the connection. */
+void
+eof_take(struct hub *hub, struct client *c)
+{
+	if (c->stage < STAGE_ANSWERED)
+		upgrade_eof(hub, c);
+	client_done_later(hub, c, ws_eof(&c->conn), span_of(""));
 }
 
 /* Whether a client that is not read has closed: a Close among the bytes that wait, or its end. */
@@ -177,7 +183,7 @@ client_has_closed(struct hub *hub, struct client *c, struct reader_event *e)
 	size_t used = 0, held = c->kept_size;
 	ssize_t n;
 
-	*e = (struct reader_event){.kind = READER_DATA, .code = CLOSE_ABNORMAL};
+	*e = (struct reader_event){.kind = READER_DATA};
 	if (poll(&p, 1, 0) <= 0 || (p.revents & POLLIN) == 0)
 		return false;
 	if (held != 0)
@@ -188,8 +194,19 @@ client_has_closed(struct hub *hub, struct client *c, struct reader_event *e)
 		used += reader_step(&reader, hub->taken + used, held - used, SIZE_MAX, e);
 	if (e->kind == READER_CLOSE)
 		return true;
-	*e = (struct reader_event){.code = CLOSE_ABNORMAL};
+	/* The end stands behind bytes that are not read yet: no event of the state machine but this one reads on. */
+	*e = (struct reader_event){.kind = READER_FAIL, .code = CLOSE_NORMAL};
 	return (p.revents & POLLRDHUP) != 0;
+}
+
+/* Lets a client that has closed go while it is not read. */
+static void
+unread_client_look(struct hub *hub, struct client *c)
+{
+	struct reader_event e;
+
+	if ((c->conn.state == WS_OPEN || c->conn.state == WS_CLOSE_SENT) && client_has_closed(hub, c, &e))
+		client_done(hub, c, ws_event(&c->conn, &e), close_reason(&e));
 }
 
 /* Prog has read nothing for -k. The clients that have closed go, with what they said last. A
@@ -199,16 +216,14 @@ unread_due(struct loop *loop, struct deadline *deadline)
 {
 	struct hub *hub = hub_of(loop);
 	uint64_t bytes_consumed = pipes_consumed(&hub->backend.pipes);
-	struct reader_event e;
 
 	if (bytes_consumed == hub->bytes_consumed) {
 		for (struct deadline *d; (d = deadlines_first(&hub->unread_messages)) != NULL;)
-			deferred_close_answer(hub, client_of(d));
+			close_answer(hub, client_of(d));
 		for (struct deadline *d; (d = deadlines_first(&hub->unread_closes)) != NULL;)
-			deferred_close_answer(hub, client_of(d));
+			close_answer(hub, client_of(d));
 		for (size_t i = hub->count; hub->backpressure && i-- > 0;)
-			if (hub->clients[i]->stage == STAGE_OPEN && client_has_closed(hub, hub->clients[i], &e))
-				client_said_all(hub, hub->clients[i], e.code, close_reason(&e));
+			unread_client_look(hub, hub->clients[i]);
 		if (hub->backpressure && bytes_consumed == 0 && hub->backend.records.number != 0) {
 			warn("%s: reads no input, further input is dropped", quoted(hub->options.next[0]));
 			backend_close_in(&hub->backend);

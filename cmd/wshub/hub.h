@@ -30,6 +30,7 @@
 #include "sys/listen.h"
 #include "sys/loop.h"
 #include "sys/terminate.h"
+#include "ws/conn.h"
 #include "ws/frame.h"
 #include "ws/handshake.h"
 #include "http/proxy.h"
@@ -54,28 +55,12 @@ struct options {
 };
 
 enum stage {
-	STAGE_PROXY,   /* with --proxy: its PROXY header comes in */
-	STAGE_HEAD,    /* its request comes in */
-	STAGE_WAITING, /* for its turn to have the authorization program asked */
+	STAGE_PROXY,   /* with --proxy: its PROXY header is read */
+	STAGE_HEAD,    /* its request is read */
+	STAGE_WAITING, /* for one of the running authorization programs to end */
 	STAGE_AUTHORIZING,
-	STAGE_OPEN,
-	STAGE_CLOSED,  /* its Close is here, ours waits for what prog says to its last words */
-	STAGE_CLOSING, /* our Close is on its way, the client's is awaited */
-	STAGE_LINGERING, /* all is said: what waits is sent, what comes is forgotten */
-	STAGE_DEAD,    /* closed, and freed at the turn's end */
-};
-
-/* Why a client that could be read is not. */
-enum pause {
-	PAUSE_NONE,
-	PAUSE_STALLED, /* the program takes nothing */
-	PAUSE_BEHIND,  /* the client takes nothing: its own queue is long */
-};
-
-/* A client's Close that prog has not read of yet. */
-struct deferred_close {
-	uint64_t at; /* of all that prog is told: how far it must have read for the next step */
-	unsigned code;
+	STAGE_ANSWERED, /* conn has the state: it is open, closing, or was refused */
+	STAGE_DEAD,     /* closed, and freed at the end of the turn */
 };
 
 struct client {
@@ -85,26 +70,25 @@ struct client {
 	union {
 		struct proxy *proxy;   /* STAGE_PROXY */
 		struct http_scan scan; /* STAGE_HEAD */
-		struct reader reader;  /* from STAGE_OPEN on */
-		struct deferred_close deferred_close; /* STAGE_CLOSED */
+		struct reader reader;  /* conn.state is WS_OPEN or WS_CLOSE_SENT */
+		uint64_t close_at;     /* WS_CLOSE_RECEIVED: how far prog must have read or written for the next step */
 	};
 	uint64_t id; /* 0 before it is open */
 	struct member *rooms;
-	unsigned char *kept; /* came in and cannot be used yet: a part of a head or of a frame */
+	unsigned char *kept; /* the part of a head or of a frame that has come in */
 	uint32_t kept_size;
 	uint32_t index; /* in hub->clients */
-	struct buffer message; /* the part of a message that has come in, or its Close's reason */
+	struct buffer message; /* the part of a message that has come in, or the reason of its deferred Close */
 	struct client *next_dirty;
 	struct address_key network;
-	uint64_t progress; /* for progress_made(): how far it has come with what it was sent */
-	uint32_t unanswered; /* messages that it has said more than were said to its number */
+	uint64_t progress; /* for progress_made() */
+	uint32_t unanswered; /* messages from it, less the messages to its ID */
+	struct ws_conn conn; /* WS_CLOSED before STAGE_ANSWERED; of a refused client: from WS_FINISHING on */
 	unsigned char stage;
-	unsigned char pause; /* STAGE_OPEN: what its keepalive was set for */
-	bool dirty : 1;   /* something is to be sent, or it is to be freed */
-	bool announced : 1;   /* prog was told of it, and not of its end */
-	bool addressable : 1;  /* prog's words to its number and to its rooms reach it */
-	bool shut : 1;    /* our side of the connection is ended */
-	bool ended : 1;   /* its own side is ended */
+	bool dirty : 1;       /* it is in hub->dirty or in hub->dead */
+	bool announced : 1;   /* prog has read of it, and not of its end */
+	bool addressable : 1; /* records of prog to its ID and to its rooms reach it */
+	bool behind : 1;      /* it is not read: more than half of --queue waits for it */
 	char peer[];  /* `127.0.0.1 52344`; with --proxy the port that it called follows, 0 if not known */
 };
 
@@ -144,7 +128,7 @@ struct hub {
 	size_t undelivered; /* deliveries since the last flush */
 	size_t fan_share;   /* at most so much is read of a client in one go */
 	bool backpressure;       /* prog does not take what there is */
-	struct deadlines heads, pings, pongs, closes, lingers, drains, ends;
+	struct deadlines heads, idles, pongs, closes, lingers, drains, ends;
 	/* Clients whose Close waits: for the program to read their messages, then the Close, */
 	struct deadlines unread_messages, unread_closes;
 	struct deadlines lasts;            /* then until all that prog has written is done */
@@ -189,21 +173,22 @@ struct message *message_begin(enum opcode opcode, size_t n, unsigned char **payl
 struct message *message_frame(enum opcode opcode, const void *payload, size_t n);
 bool client_queue(struct hub *hub, struct client *c, struct message *message);
 bool client_queue_once(struct hub *hub, struct client *c, struct message *message);
-void client_linger(struct hub *hub, struct client *c, struct deadlines *queue);
-void client_end_wait(struct hub *hub, struct client *c, struct message *close);
+void client_act(struct hub *hub, struct client *c, unsigned actions);
+void client_finish(struct hub *hub, struct client *c, unsigned actions);
+void client_refused(struct hub *hub, struct client *c);
 void client_close(struct hub *hub, struct client *c, struct message *close);
 void client_close_once(struct hub *hub, struct client *c, struct message *close);
 void client_fail(struct hub *hub, struct client *c, unsigned code, const char *why);
 void clients_end_turn(struct hub *hub);
 void client_send(struct hub *hub, struct client *c, struct message *message);
-void client_late(struct loop *loop, struct deadline *deadline);
+void client_timeout(struct loop *loop, struct deadline *deadline);
 
 /* deferred_close.c */
 void unread_begin(struct hub *hub);
 void unread_look(struct hub *hub, uint64_t bytes_consumed);
 void deferred_closes_poll(struct hub *hub);
-void close_take(struct hub *hub, struct client *c, unsigned code, struct span reason);
-struct span close_reason(const struct reader_event *e);
+void close_take(struct hub *hub, struct client *c, const struct reader_event *e);
+void eof_take(struct hub *hub, struct client *c);
 void deferred_closes_begin(struct hub *hub);
 
 /* upgrade.c */
@@ -223,8 +208,6 @@ void commands_go_on(struct hub *hub);
 
 /* connection.c */
 void client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct address *remote);
-void ping_due(struct loop *loop, struct deadline *deadline);
-void pong_late(struct loop *loop, struct deadline *deadline);
 void auth_finish(struct hub *hub, struct client *c, int status);
 void auth_start_next(struct hub *hub);
 

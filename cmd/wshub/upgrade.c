@@ -51,17 +51,15 @@ client_open(struct hub *hub, struct client *c, const struct handshake *d)
 {
 	struct strbuf text = scratch_text(hub);
 
-	c->stage = STAGE_OPEN;
+	c->stage = STAGE_ANSWERED;
+	ws_open(&c->conn, true, hub->options.ping_ms != 0);
 	c->id = ids_give(&hub->ids, c);
 	c->announced = c->addressable = true;
 	c->reader = (struct reader){
 		.peer = READER_OF_CLIENT, .limit = hub->options.message,
 		.text_only = !hub->options.exact && !hub->options.fan_out,
 	};
-	if (hub->options.ping_ms != 0)
-		client_clock(hub, c, &hub->pings);
-	else
-		deadline_drop(&c->deadline);
+	client_act(hub, c, WS_TIMER);
 	if (hub->options.fan_out && !rooms_join(&hub->rooms, hub->request.path, c, &c->rooms))
 		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
 	strbuf_put_string(&text, c->peer);
@@ -149,7 +147,7 @@ client_answer(struct hub *hub, struct client *c, struct handshake *d)
 	if (queued && d->status == HTTP_SWITCHING_PROTOCOLS)
 		client_open(hub, c, d);
 	else
-		client_linger(hub, c, &hub->heads);
+		client_refused(hub, c);
 }
 
 /* Refuses hub->request. */
@@ -380,8 +378,10 @@ head_late(struct loop *loop, struct deadline *deadline)
 		client_refuse(hub, c, HTTP_REQUEST_TIMEOUT, "a request that takes too long");
 	else if (c->stage == STAGE_AUTHORIZING || c->stage == STAGE_WAITING)
 		kept_refuse(hub, c, HTTP_INTERNAL_ERROR, "not known in time who is let in");
+	else if (c->stage < STAGE_ANSWERED)
+		client_end(hub, c);
 	else
-		client_late(loop, deadline);
+		client_timeout(loop, deadline);
 }
 
 /* The authorization program has ended. Returns whether it has let the client in, whose head is to be taken up again. */

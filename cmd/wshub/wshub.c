@@ -126,10 +126,10 @@ all_close(struct hub *hub, unsigned code, int status)
 	for (size_t i = hub->count; i-- > 0;) {
 		struct client *c = hub->clients[i];
 
-		if ((c->stage == STAGE_OPEN || c->stage == STAGE_CLOSED) && close != NULL)
-			client_close(hub, c, close);
-		else if ((c->stage < STAGE_OPEN && !hub->shutdown.stopped) || close == NULL)
+		if ((c->stage < STAGE_ANSWERED && !hub->shutdown.stopped) || close == NULL)
 			client_end(hub, c);
+		else
+			client_close(hub, c, close);
 	}
 	if (close != NULL)
 		message_release(close);
@@ -299,12 +299,12 @@ server_begin(struct hub *hub)
 		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
 	hub->fan_share = TAKEN_SIZE;
 	queue_begin(hub, &hub->heads, hub->options.admission.limit_ms, head_late);
-	queue_begin(hub, &hub->pings, hub->options.ping_ms, ping_due);
-	queue_begin(hub, &hub->pongs, hub->options.ping_ms, pong_late);
-	queue_begin(hub, &hub->closes, close_ms, client_late);
-	queue_begin(hub, &hub->lingers, ADMISSION_LINGER_MS, client_late);
+	queue_begin(hub, &hub->idles, hub->options.ping_ms, client_timeout);
+	queue_begin(hub, &hub->pongs, hub->options.ping_ms, client_timeout);
+	queue_begin(hub, &hub->closes, close_ms, client_timeout);
+	queue_begin(hub, &hub->lingers, ADMISSION_LINGER_MS, client_timeout);
 	/* At most that for the memory of clients that are gone. */
-	queue_begin(hub, &hub->drains, close_ms < ADMISSION_LINGER_MS ? close_ms : ADMISSION_LINGER_MS, client_late);
+	queue_begin(hub, &hub->drains, close_ms < ADMISSION_LINGER_MS ? close_ms : ADMISSION_LINGER_MS, client_timeout);
 	deferred_closes_begin(hub);
 	queue_begin(hub, &hub->ends, close_ms, end_due);
 	hub->acceptor.on_connection = client_accept;
