@@ -1,4 +1,4 @@
-/* portscan-bind: bind the first free port, hand the listening socket on. */
+/* portscan-bind: bind the first free port and pass the listening socket on. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -19,7 +19,7 @@
 #include "sys/fds.h"
 #include "sys/listen.h"
 
-/* BACKLOG: Linux's SOMAXCONN; the C libraries' constant may be older (musl's is 128). */
+/* BACKLOG: SOMAXCONN of Linux; the constant of the C library may be older (128 in musl). */
 enum { RANGES_MAX = 1024, KERNEL_CHOICES = 100, BACKLOG = 4096 };
 
 static const struct option_row rows[] = {
@@ -41,9 +41,9 @@ static const struct usage usage = {
 
 struct scan {
 	struct address addresses[LISTEN_MAX];
-	int sockets[LISTEN_MAX]; /* one an address */
+	int sockets[LISTEN_MAX]; /* one for each address */
 	size_t count;
-	size_t named; /* sockets that an earlier program of the chain hands on: they come first */
+	size_t named; /* sockets inherited from an earlier program of the chain, which come first */
 	const char *names[LISTEN_MAX];
 	const char *ports;
 	struct port_range ranges[RANGES_MAX];
@@ -67,7 +67,8 @@ listener_open(const struct scan *scan, const struct address *address)
 	    && (address->any.sa_family != AF_INET6
 	        || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0)
 	    && bind(fd, &address->any, address->size) == 0
-	    /* Two scanners may both bind under SO_REUSEADDR: only one of them can listen. */
+	    /* With SO_REUSEADDR two scanners may bind the same port, but only one of them can
+	     * listen. */
 	    && listen(fd, scan->backlog) == 0)
 		return fd;
 	error = errno;
@@ -76,7 +77,7 @@ listener_open(const struct scan *scan, const struct address *address)
 	return -1;
 }
 
-/* The port that the kernel chose, 0 with errno where it does not tell. */
+/* Return the port that the kernel chose, or 0 with errno. */
 static unsigned
 port_chosen(int fd)
 {
@@ -86,8 +87,8 @@ port_chosen(int fd)
 }
 
 /*
- * Listens at this port on every address, or on none: then errno tells why, and
- * *failed is the address that it was. Returns the port, 0 where it is not free.
+ * Listen on this port at every address, or at none. Return the port, or 0 with errno; *failed is
+ * then the address with the error.
  */
 static unsigned
 port_take(struct scan *scan, unsigned port, size_t *failed)
@@ -111,7 +112,7 @@ port_take(struct scan *scan, unsigned port, size_t *failed)
 	return port;
 }
 
-/* The kernel's choice for one address may be taken at another: then it chooses again. */
+/* If the kernel's choice for one address is in use at another, let the kernel choose again. */
 static unsigned
 port_try(struct scan *scan, unsigned port, size_t *failed)
 {
@@ -125,7 +126,7 @@ port_try(struct scan *scan, unsigned port, size_t *failed)
 	return taken;
 }
 
-/* Goes on with the other addresses. */
+/* Continue with the other addresses. */
 static void
 address_drop(struct scan *scan, size_t i)
 {
@@ -136,7 +137,7 @@ address_drop(struct scan *scan, size_t i)
 	}
 }
 
-/* Returns the port, or 0 where there is none, having said so. */
+/* Return the port, or 0 after logging the error. */
 static unsigned
 ports_scan(struct scan *scan)
 {
@@ -147,7 +148,7 @@ ports_scan(struct scan *scan)
 		for (unsigned port = scan->ranges[r].first; port <= scan->ranges[r].last; port++) {
 			unsigned taken = port_try(scan, port, &failed);
 
-			/* This kernel lacks the family. */
+			/* The kernel does not support this address family. */
 			while (taken == 0 && errno == EAFNOSUPPORT && scan->count > 1) {
 				address_drop(scan, failed);
 				taken = port_try(scan, port, &failed);
@@ -213,7 +214,7 @@ options_read(struct scan *scan, int argc, char **argv)
 	}
 }
 
-/* What prog learns of its sockets; with several addresses, of the first. */
+/* Set the variables that describe the socket of prog, with several addresses the first one. */
 static bool
 environment_set(const struct scan *scan, unsigned port)
 {
@@ -225,7 +226,7 @@ environment_set(const struct scan *scan, unsigned port)
 	    && setenv("TCPLOCALPORT", number, 1) == 0 && setenv("PORT", number, 1) == 0;
 }
 
-/* A file that may not grow is an error, and no death. */
+/* A file at its size limit (RLIMIT_FSIZE) is an error and must not end the program. */
 static void
 port_tell(unsigned port, bool say_it, bool print_it)
 {
@@ -238,7 +239,7 @@ port_tell(unsigned port, bool say_it, bool print_it)
 	(void)signal(SIGXFSZ, before);
 }
 
-/* The descriptors after the inherited sockets must be free: what is open there belongs to somebody else. */
+/* The descriptors after the inherited sockets must be closed: an open one has another purpose. */
 static void
 inherited_find(struct scan *scan)
 {
@@ -247,7 +248,7 @@ inherited_find(struct scan *scan)
 
 	if (named < 0)
 		die(STATUS_USAGE, "%s", why);
-	/* A script may close the socket, bind the port in its own way, and leave the variables as they are. */
+	/* A script may have closed the inherited socket without unsetting the variables. */
 	if (named > 0 && fcntl(LISTEN_FIRST, F_GETFD) < 0)
 		named = 0;
 	if (named + (int)scan->count > LISTEN_MAX)

@@ -29,14 +29,14 @@ enum {
 	RANGES_MAX = 1024,
 	RELAY_SIZE = 64 * 1024,
 	REPLY_SIZE = 64 * 1024,
-	UCSPI_FD = 6,          /* a UCSPI client's socket: 6 to read, 7 to write */
-	/* Once the server has ended its side: */
-	LAST_STDIN_MS = 1000,  /* how long stdin may be silent, */
-	STALL_MS = 10 * 1000,  /* how long the server may take nothing of what stdin still brings, */
-	LAST_ACK_MS = 1000,    /* and nothing of the last bytes */
+	UCSPI_FD = 6,          /* a UCSPI client reads from fd 6 and writes to fd 7 */
+	/* After the server has closed its side: */
+	LAST_STDIN_MS = 1000,  /* time limit for silence on stdin, */
+	STALL_MS = 10 * 1000,  /* for a server that acknowledges no data from stdin, */
+	LAST_ACK_MS = 1000,    /* and for the acknowledgement of the last bytes */
 	POLL_MS = 10,
 	DURATION_MAX = 24 * 60 * 60 * 1000,
-	/* With --wait, the pause before the list is tried again; each is twice as long as the one before. */
+	/* First and longest pause of --wait between two scans of the list. It doubles each time. */
 	PAUSE_MS = 10,
 	PAUSE_MS_MAX = 500,
 };
@@ -74,18 +74,18 @@ struct scan {
 	int family;
 	int64_t attempt_ms;
 	int64_t deadline;
-	int64_t idle_ms; /* 0: any time */
-	bool total, wait; /* which option set the deadline */
+	int64_t idle_ms; /* 0: no limit */
+	bool total, wait; /* the option that set the deadline */
 	bool named; /* host is a name, not a numeric address */
 	bool lockstep;
 	bool quiet;
 	bool verbose;
 
-	/* Why it failed. */
-	int resolve_error; /* of getaddrinfo() */
+	/* Cause of a failure. */
+	int resolve_error; /* result of getaddrinfo() */
 	int error;         /* errno of the last attempt, */
-	bool temporary;    /* of one at least that may succeed later */
-	unsigned late_at;  /* the port at which the deadline passed */
+	bool temporary;    /* whether an attempt failed for a temporary reason, */
+	unsigned late_at;  /* and the port at which the deadline passed */
 };
 
 static void
@@ -143,7 +143,7 @@ options_read(struct scan *scan, int argc, char **argv)
 	}
 }
 
-/* Returns whether the host is a numeric address, of either family. */
+/* Return whether the host is a numeric address of either family. */
 static bool
 is_address(const char *host)
 {
@@ -156,7 +156,7 @@ is_address(const char *host)
 	return error != EAI_NONAME;
 }
 
-/* Returns whether a name that failed with this error may resolve later. */
+/* Return whether a name that failed with this error may resolve later. */
 static bool
 resolves_later(int error)
 {
@@ -173,8 +173,8 @@ resolves_later(int error)
 	}
 }
 
-/* Resolves the host. An address of the wrong family never gets another one, whatever error the C library gives for it.
- * Returns NULL if there is no address; the error is in resolve_error, and in error if that is EAI_SYSTEM. */
+/* Return the addresses of the host, or NULL. The error is in resolve_error, and in error if that is
+ * EAI_SYSTEM. An address of the wrong family fails permanently, whatever error the C library returns. */
 static struct addrinfo *
 host_resolve(struct scan *scan)
 {
@@ -189,8 +189,8 @@ host_resolve(struct scan *scan)
 	return scan->resolve_error == 0 ? found : NULL;
 }
 
-/* The outcome of a connect that is under way: 0 or its errno. After EINTR the
- * connection goes on being made, so connect is never called twice. */
+/* Wait for a connect() in progress. Return 0 or its errno. After EINTR the kernel continues to
+ * connect, so connect() is never called again. */
 static int
 connect_await(int fd, int64_t deadline)
 {
@@ -206,7 +206,7 @@ connect_await(int fd, int64_t deadline)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
-/* A port of the ephemeral range where nobody listens can connect to itself. */
+/* A connect() to an unused port of the ephemeral range can connect to itself. */
 static bool
 connected_to_itself(int fd)
 {
@@ -216,7 +216,7 @@ connected_to_itself(int fd)
 	    && local.size == remote.size && memcmp(&local.any, &remote.any, local.size) == 0;
 }
 
-/* Returns the socket, or -1 with errno. */
+/* Return a connected socket, or -1 with errno. */
 static int
 connect_to(const struct address *to, int64_t deadline)
 {
@@ -241,7 +241,7 @@ connect_to(const struct address *to, int64_t deadline)
 	return -1;
 }
 
-/* Whether the server may come to accept: it does not run yet, nor perhaps its network. */
+/* Return whether the server may accept later: it, or its network, may not be up yet. */
 static bool
 is_temporary(int error)
 {
@@ -259,7 +259,7 @@ is_temporary(int error)
 	}
 }
 
-/* One port of every address of the host. */
+/* Try a port at each address of the host. */
 static int
 port_try(struct scan *scan, const struct addrinfo *hosts, uint16_t port)
 {
@@ -287,7 +287,7 @@ port_try(struct scan *scan, const struct addrinfo *hosts, uint16_t port)
 	return -1;
 }
 
-/* Returns the socket, or -1 if no port of the list accepts. */
+/* Return a connected socket, or -1 if no port of the list accepts. */
 static int
 ports_scan(struct scan *scan, const struct addrinfo *hosts)
 {
@@ -319,7 +319,7 @@ scan_fail(const struct scan *scan)
 	die(STATUS_FAILED, "%s: no port accepts in %s: %s", host, ports, strerror(scan->error));
 }
 
-/* Resolves the host and scans its ports, with --wait again and again. */
+/* Resolve the host and scan its ports; with --wait, repeat that. */
 static int
 server_find(struct scan *scan)
 {
@@ -347,7 +347,7 @@ address_export(const char *ip_name, const char *port_name, const struct address 
 	return setenv(ip_name, ip, 1) == 0 && setenv(port_name, port, 1) == 0;
 }
 
-/* The environment of a UCSPI client; what has no value here is unset. */
+/* Set the environment of a UCSPI client. Variables without a value are unset. */
 static bool
 environment_set(const struct scan *scan, int fd)
 {
@@ -378,18 +378,18 @@ program_run(const struct scan *scan, int fd, char **argv)
 }
 
 struct relay {
-	struct endpoint in, out;             /* the user's */
+	struct endpoint in, out;             /* stdin and stdout */
 	struct endpoint from_server, to_server;
-	bool server_told; /* that no more will come */
-	bool one_socket;  /* stdin and stdout are the two ways of one connection */
-	int64_t idle_ms;  /* how long the server may be silent after stdin; 0 for any time */
+	bool server_told; /* the server has been sent EOF */
+	bool one_socket;  /* stdin and stdout are the same connection */
+	int64_t idle_ms;  /* time limit for the server's silence after EOF on stdin; 0: none */
 	int64_t silent_since;
 	uint64_t taken;   /* bytes that the server has acknowledged, */
-	int64_t taken_at; /* and when it did so last */
+	int64_t taken_at; /* and the time of the last acknowledgement */
 };
 
-/* The server has ended its way, so we end ours: who reads stdout sees the end
- * while stdin still flows. Closing 1 would not do where 0 is that same socket. */
+/* After EOF from the server, pass it on at once, so that the reader of stdout gets EOF while stdin
+ * is still relayed. If stdin is the same socket, close() would not send it: shut it down as well. */
 static void
 stdout_end(struct relay *r)
 {
@@ -401,14 +401,14 @@ stdout_end(struct relay *r)
 	r->taken_at = clock_ms();
 }
 
-/* Passes the end of one side on to the other, once all before it has gone out. */
+/* Pass EOF of one side to the other, once all data before it has been sent. */
 static void
 ends_pass(struct relay *r)
 {
 	if (r->in.ended && buffer_held(r->to_server.buffer) == 0)
 		r->to_server.ended = true;
 	if (r->to_server.ended && !r->server_told) {
-		/* Also where sending failed: the server may be waiting for more. */
+		/* Also after a failed send: the server may be waiting for more data. */
 		(void)shutdown(r->to_server.fd, SHUT_WR);
 		r->server_told = true;
 		r->in.ended = true;
@@ -417,8 +417,8 @@ ends_pass(struct relay *r)
 		stdout_end(r);
 }
 
-/* The kernel reports a reset once, to the first call on the socket, in either direction. A reset
- * after the end of the server's side is EPIPE. */
+/* The kernel reports a reset once, to the first call on the socket in either direction. A reset
+ * after the server has closed its side is EPIPE. */
 static int
 server_error(const struct relay *r)
 {
@@ -427,7 +427,7 @@ server_error(const struct relay *r)
 	return r->to_server.error == EPIPE ? ECONNRESET : r->to_server.error;
 }
 
-/* Bytes that the server has not acknowledged; its kernel may never do so. */
+/* Return the bytes that the server has not acknowledged. Its kernel may never acknowledge them. */
 static size_t
 server_owed(struct relay *r)
 {
@@ -447,8 +447,8 @@ server_stalls(const struct relay *r, int64_t ms)
 	return clock_ms() - r->taken_at >= ms;
 }
 
-/* The server has ended its side. It may have closed only that side, so stdin still goes out; but neither a
- * silent stdin nor a server that takes nothing keeps us. */
+/* The server has closed its side. That may be a half-close, so stdin is still sent; but neither a
+ * silent stdin nor a server that accepts no data may keep the relay running. */
 static void
 server_ended(struct relay *r, bool moved)
 {
@@ -458,7 +458,8 @@ server_ended(struct relay *r, bool moved)
 		r->to_server.ended = true;
 }
 
-/* Waits until the server has acknowledged the last bytes, and our end (one more), or resets. Returns its errno, or 0. */
+/* Wait until the server acknowledges the last bytes and the FIN (which counts as one byte), or
+ * resets the connection. Return 0 or errno. */
 static int
 server_settle(struct relay *r)
 {
@@ -477,7 +478,7 @@ server_settle(struct relay *r)
 	}
 }
 
-/* The exit status, or -1 while there is more to do. */
+/* Return the exit status, or -1 while there is more to do. */
 static int
 relay_status(struct relay *r)
 {
@@ -504,7 +505,7 @@ relay_status(struct relay *r)
 	return STATUS_FAILED;
 }
 
-/* Nothing has come since stdin ended, or since the last bytes, for so long: that is the end of the answer. */
+/* End the answer if nothing has arrived for idle_ms since EOF on stdin and since the last bytes. */
 static void
 server_idle(struct relay *r, bool moved)
 {
@@ -514,7 +515,7 @@ server_idle(struct relay *r, bool moved)
 		r->from_server.ended = true;
 }
 
-/* How long to wait for something to move. */
+/* Return how long to wait for data. */
 static int
 relay_patience(const struct relay *r)
 {
@@ -560,7 +561,7 @@ relay_run(int fd, const struct scan *scan)
 	}
 }
 
-/* stdout takes the whole line before the next is read. */
+/* Flush the whole line before the next one is read. */
 static void
 lockstep_print(const char *reply, size_t size)
 {
@@ -585,7 +586,7 @@ send_all(int fd, const char *bytes, size_t size)
 	return true;
 }
 
-/* Sends a message and takes the reply: one recv, as the tutorial's client does. */
+/* Send a message and receive the reply with one recv(), like the client of the tutorial. */
 static ssize_t
 exchange(int fd, const char *message, size_t size, char *reply, size_t room)
 {
@@ -599,7 +600,7 @@ exchange(int fd, const char *message, size_t size, char *reply, size_t room)
 	return got;
 }
 
-/* An empty line or the end of stdin ends it. */
+/* An empty line or EOF on stdin ends the exchange. */
 static int
 lockstep_run(int fd)
 {
@@ -647,9 +648,9 @@ main(int argc, char **argv)
 	fd = server_find(&scan);
 	if (argv[optind] != NULL)
 		return program_run(&scan, fd, argv + optind);
-	/* A reader of stdout that has gone ends us with 1, whether a write found it or poll. */
+	/* A closed stdout must give exit status 1, whether write() or poll() reports it. */
 	(void)signal(SIGPIPE, SIG_IGN);
-	/* And a file that may not grow is told as an error. */
+	/* A file at its size limit (RLIMIT_FSIZE) must fail with EFBIG. */
 	(void)signal(SIGXFSZ, SIG_IGN);
 	return scan.lockstep ? lockstep_run(fd) : relay_run(fd, &scan);
 }

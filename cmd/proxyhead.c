@@ -33,13 +33,13 @@ USAGE_FIRST static const struct usage usage = {
 	.count = sizeof rows / sizeof *rows,
 };
 
-/* Common: after all other variables, so that the path begins on a page that is in use. */
+/* A common symbol after all other variables, so that the path begins on a page that is in use. */
 __attribute__((common)) struct job {
 	bool verbose;
 	struct time_limit limit;
 	struct proxy header;
 	bool whole;
-	size_t fed; /* bytes of the chunk that the header has taken */
+	size_t fed; /* bytes of the chunk that proxy_take() has used */
 	struct ucspi environment;
 	char path[PATH_MAX];
 } job;
@@ -61,7 +61,7 @@ options_read(int argc, char **argv)
 		usage_refuse("no program to run");
 }
 
-/* The end of the header, or of a full chunk of it. */
+/* Return the end of the header, or of a full chunk. */
 static int
 end_find(void *unused, const char *bytes, size_t n)
 {
@@ -83,7 +83,8 @@ end_missing(const void *unused)
 	return proxy_missing(&job.header);
 }
 
-/* The proxy, for log lines: as the accepting program names it, for one that has reset the connection has no address. */
+/* Return the name of the proxy for messages. It comes from the environment first, because a
+ * connection that was reset has no address. */
 static const char *
 peer_name(void)
 {
@@ -101,7 +102,7 @@ peer_name(void)
 	return quoted(name);
 }
 
-/* A connection that ends before its first byte is a health check. */
+/* A connection that is closed before its first byte is a health check. */
 static void
 header_missed(int error)
 {
@@ -150,8 +151,8 @@ client_log(const struct address *client)
 }
 
 /*
- * The client's addresses, where the header gives any: then nothing that is inherited of another connection
- * stays. Else they are those of the connection, which whoever accepted it has set.
+ * Set the client's addresses if the header has any, and unset all inherited variables of the
+ * proxy's connection. Otherwise keep the addresses, which the accepting program has set.
  */
 static bool
 environment_set(char *few[FEW])

@@ -31,8 +31,8 @@ enum {
 	MAX_LIMIT = 1000000,
 	DRAIN_DEFAULT_MS = 5 * 1000,
 	DRAIN_LIMIT_MS = 24 * 60 * 60 * 1000,
-	KILL_AFTER_MS = 3 * 1000, /* with the drain 8 s: container runtimes allow 10 */
-	GIVE_UP_AFTER_MS = 1000, /* on a program that even SIGKILL does not end */
+	KILL_AFTER_MS = 3 * 1000, /* with the drain 8 s, because container runtimes allow 10 s */
+	GIVE_UP_AFTER_MS = 1000, /* on a program that does not end after SIGKILL */
 };
 
 enum { KEY_EXIT_IDLE = OPTION_LONG };
@@ -54,7 +54,7 @@ static const struct usage usage = {
 	.count = sizeof rows / sizeof *rows,
 };
 
-/* A program that runs for its connection. */
+/* A running program with its connection. */
 struct session {
 	pid_t pid;
 	bool over_ip;
@@ -62,7 +62,7 @@ struct session {
 	int64_t began;
 };
 
-/* A connection that was accepted and has no process yet. */
+/* An accepted connection without a process. */
 struct waiting {
 	int fd;
 	struct address remote;
@@ -71,30 +71,30 @@ struct waiting {
 struct service {
 	bool verbose;
 	size_t max;
-	unsigned max_per_address; /* 0: any number */
+	unsigned max_per_address; /* 0: no limit */
 	int64_t drain_ms;
-	int64_t idle_ms;   /* 0: it never exits for want of connections */
-	uint64_t limit;    /* of connections in all, 0: any number */
-	uint64_t accepted; /* but those that were closed for --max-per-address */
-	int status;        /* of the program, for a limit of 1 */
+	int64_t idle_ms;   /* 0: no exit without connections */
+	uint64_t limit;    /* total number of connections, 0: no limit */
+	uint64_t accepted; /* connections, without those closed because of --max-per-address */
+	int status;        /* exit status of the program if the limit is 1 */
 	struct listeners listeners;
 	struct child_start start;
 	struct ucspi environment;
-	struct session *sessions; /* those that run, in no order */
+	struct session *sessions; /* running ones, in no particular order */
 	size_t running;
 	struct address_limit addresses;
 	struct address_limit networks;
 	struct shortage shortage;
-	struct shortage failure; /* to start prog */
-	struct waiting held;     /* one that no process could be had for, */
-	struct waiting *waiting; /* or, to be served to the end, what was in the backlog */
+	struct shortage failure; /* failure to start prog */
+	struct waiting held;     /* a connection for which no process could be created, */
+	struct waiting *waiting; /* or at the end of the service all connections from the backlog */
 	size_t waiting_first, waiting_end;
-	bool full_said;         /* that somebody waits because of --max, until one of those ends */
+	bool full_said;         /* the message about --max was logged; reset when a connection ends */
 	int64_t full_say_after;
-	int64_t over_say_after; /* that one is closed because of --max-per-address */
-	bool stopped;           /* no connection is accepted any more */
-	int64_t idle_until;     /* when it ends for want of connections */
-	struct terminate end;   /* of the sessions; the last of --connections are waited for without a limit */
+	int64_t over_say_after; /* when the next message about --max-per-address may be logged */
+	bool stopped;           /* no more connections are accepted */
+	int64_t idle_until;     /* when to exit without connections */
+	struct terminate end;   /* of the sessions; the last ones of --connections are awaited without a limit */
 };
 
 static void
@@ -168,7 +168,7 @@ storage_get(struct service *s)
 	ucspi_begin(&s->environment, environ, slots);
 }
 
-/* Counts it in; returns which one of its address it is, from 1. */
+/* Count a session. Return the number of connections of its address, including this one. */
 static unsigned
 session_enter(struct service *s, const struct session *session)
 {
@@ -186,7 +186,7 @@ idle_begin(struct service *s)
 	s->idle_until = s->idle_ms == 0 ? CLOCK_NEVER : clock_ms() + s->idle_ms;
 }
 
-/* The last one takes the place of the one that has ended. */
+/* The last session moves to the place of the one that has ended. */
 static void
 session_forget(struct service *s, struct session *session)
 {
@@ -230,7 +230,7 @@ sessions_reap(struct service *s)
 
 		while (i < s->running && s->sessions[i].pid != pid)
 			i++;
-		/* Who became us may have left children of its own. */
+		/* The process that executed tcpaccept may have left children. */
 		if (i == s->running)
 			continue;
 		if (s->verbose)
@@ -249,7 +249,7 @@ sessions_signal(const struct service *s, int number)
 		(void)kill(s->sessions[i].pid, number);
 }
 
-/* What only lasts for a moment: then the connection is held. */
+/* Return whether the error is temporary; the connection is then held. */
 static bool
 is_shortage(int error)
 {
@@ -266,7 +266,7 @@ is_shortage(int error)
 	}
 }
 
-/* Returns whether prog could not be started, but may be in a moment. */
+/* Report that prog could not be started. Return whether a later attempt may succeed. */
 static bool
 start_failed(struct service *s, int error, bool exec_failed)
 {
@@ -280,7 +280,7 @@ start_failed(struct service *s, int error, bool exec_failed)
 	return passes;
 }
 
-/* Runs prog for the connection; false where no process can be had now. */
+/* Run prog for the connection. Return false if no process can be created now. */
 static bool
 session_start(struct service *s, int fd, const struct address *remote)
 {
@@ -309,7 +309,7 @@ session_start(struct service *s, int fd, const struct address *remote)
 	return true;
 }
 
-/* Whether its address has as many connections already as it may have. */
+/* Return whether the address has reached --max-per-address. */
 static bool
 one_too_many(struct service *s, const struct address *remote)
 {
@@ -327,7 +327,7 @@ one_too_many(struct service *s, const struct address *remote)
 	return true;
 }
 
-/* Starts the connections that wait for a process, as far as --max and the system allow. */
+/* Start held connections, as far as --max and the system allow. */
 static void
 waiting_start(struct service *s)
 {
@@ -371,7 +371,8 @@ limit_reached(const struct service *s)
 	return s->limit != 0 && s->accepted == s->limit;
 }
 
-/* Accepts what is in a queue now; its length is read once, so that clients that arrive later do not keep us here. */
+/* Accept the queued connections. The length of the queue was read once, so that clients that arrive
+ * later cannot prolong this. */
 static void
 queue_take(struct service *s, int listener, size_t length)
 {
@@ -387,7 +388,8 @@ queue_take(struct service *s, int listener, size_t length)
 	}
 }
 
-/* Clients that wait in the backlog have connected already: they are served, not reset. */
+/* Connections in the backlog are established for their clients: serve them instead of resetting
+ * them. */
 static void
 backlog_take(struct service *s)
 {
@@ -431,7 +433,7 @@ service_stop(struct service *s)
 	listeners_close(&s->listeners);
 }
 
-/* Connections drain, get SIGTERM, get SIGKILL, and are given up. */
+/* Go to the next step: drain, SIGTERM, SIGKILL, give up. */
 static void
 end_advance(struct service *s)
 {
@@ -452,14 +454,14 @@ end_advance(struct service *s)
 	service_stop(s);
 }
 
-/* What the next wait is for at the latest. */
+/* Return the end of the next wait. */
 static int64_t
 deadline_of(const struct service *s)
 {
 	return terminate_runs(&s->end) ? s->end.deadline : s->idle_until;
 }
 
-/* Each signal, and each deadline, is a step towards the end. */
+/* Each signal and each deadline goes one step further. */
 static void
 end_look(struct service *s)
 {
@@ -480,8 +482,8 @@ finished(const struct service *s)
 }
 
 /*
- * How many listening sockets to wait for, all or none; *until may become earlier. At --max they are
- * watched as well, once, to tell that somebody waits.
+ * Return how many listening sockets to poll, all or none; *until may become earlier. At --max they
+ * are polled until the first connection waits, to log it once.
  */
 static size_t
 listeners_watched(const struct service *s, int64_t *until)
@@ -497,7 +499,7 @@ listeners_watched(const struct service *s, int64_t *until)
 	return s->listeners.count;
 }
 
-/* Somebody waits for the end of another connection. */
+/* A connection waits until another one ends. */
 static void
 full_say(struct service *s)
 {
@@ -506,7 +508,7 @@ full_say(struct service *s)
 	warn("%zu of %zu connections, the next one waits (--max)", s->running, s->max);
 }
 
-/* Waits for a connection, a signal, or a deadline. */
+/* Wait for a connection, a signal or a deadline. */
 static void
 turn(struct service *s)
 {

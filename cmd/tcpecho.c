@@ -1,4 +1,4 @@
-/* tcpecho: send back what comes. */
+/* tcpecho: send back all received bytes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -31,13 +31,13 @@
 #include "sys/signals.h"
 
 enum {
-	STREAM_SIZE = 96 * 1024, /* taken and sent in one go: a third faster than 64 KiB, or 128 */
-	TAKES_MAX = 4,           /* of one connection before the others' turn */
-	MESSAGE_SIZE = 999,      /* where -F or -r answer messages */
-	ROOM_SIZE = 32 * 1024,   /* many short answers, made into one send */
+	STREAM_SIZE = 96 * 1024, /* read and sent at once: a third faster than 64 or 128 KiB */
+	TAKES_MAX = 4,           /* reads of one connection per turn */
+	MESSAGE_SIZE = 999,      /* longest message for -F and -r */
+	ROOM_SIZE = 32 * 1024,   /* for many short answers in one send */
 	JOBS_MAX = 1024,
-	DRAIN_MS = 10000,        /* after SIGTERM: the longest that connections may go on, */
-	QUIET_MS = 1000,         /* and how long all must have been still to count as done */
+	DRAIN_MS = 10000,        /* after SIGTERM: time limit for connections, */
+	QUIET_MS = 1000,         /* and how long all of them must be idle to count as finished */
 	RESPAWN_MS = 1000,
 };
 
@@ -60,24 +60,24 @@ USAGE_FIRST static const struct usage usage = {
 
 static struct {
 	bool verbose;
-	bool fields;    /* each message is split at: */
+	bool fields;    /* split each message at delimiter */
 	char delimiter;
-	struct span reply; /* at == NULL: what came is the answer */
-	size_t take;    /* the most that is one message */
+	struct span reply; /* at == NULL: answer with the message */
+	size_t take;    /* longest message */
 	unsigned jobs;
-	uint64_t max;   /* connections, 0 for no limit */
-	int64_t idle_ms; /* 0 for never */
+	uint64_t max;   /* connections, 0: no limit */
+	int64_t idle_ms; /* 0: no limit */
 } options = {.take = STREAM_SIZE, .jobs = 1};
 
 /*
  * Answers.
  *
- * The answers to a message are made as they are sent: however long the reply
- * and however many the fields, what is held is the message and a place in it.
+ * The answers to a message are generated while they are sent. However long the reply is and however
+ * many fields there are, only the message and a position in it are stored.
  */
 struct answers {
-	struct span now;     /* what is left of the current answer */
-	struct split fields; /* the fields behind it */
+	struct span now;     /* rest of the current answer */
+	struct split fields; /* the fields after it */
 };
 
 static bool
@@ -95,7 +95,7 @@ answers_next(struct answers *a)
 	return true;
 }
 
-/* n bytes of the answers are sent. */
+/* Skip n bytes that were sent. */
 static void
 answers_take(struct answers *a, size_t n)
 {
@@ -109,7 +109,7 @@ answers_take(struct answers *a, size_t n)
 		;
 }
 
-/* Nothing is left of them where a.now.size is 0. */
+/* Start the answers to a message. If now.size is 0, there is nothing to send. */
 static struct answers
 answers_to(struct span message)
 {
@@ -119,8 +119,8 @@ answers_to(struct span message)
 	return a;
 }
 
-/* The next bytes to send: the current answer as it stands, where it is the last
- * or a large one, else as many answers as there is room for. */
+/* Return the next bytes to send: the current answer in place if it is the last or a large one, else
+ * as many answers as fit into room. */
 static struct span
 answers_bytes(const struct answers *answers, char *room, size_t size)
 {
@@ -152,9 +152,7 @@ received_say(struct span message, const char *name)
 		log_info("Received %s from %s", quoted_bytes(field.at, field.size), name);
 }
 
-/*
- * The server: one loop, one buffer for all.
- */
+/* The server: one loop, one buffer for all connections. */
 struct rest {
 	struct answers answers;
 	char message[];
@@ -163,13 +161,13 @@ struct rest {
 struct client {
 	struct watch watch;
 	struct deadline idle;
-	struct rest *rest; /* what a short send left; NULL else */
+	struct rest *rest; /* after a partial send, else NULL */
 	char name[];       /* with -v */
 };
 
-/* Common: behind all other variables, which so stand together. */
+/* A common symbol, so that it follows all other variables, which then share few pages. */
 __attribute__((common)) struct server {
-	char taken[STREAM_SIZE]; /* first: a short message takes no page of its own */
+	char taken[STREAM_SIZE]; /* first: a short message touches no additional page */
 
 	struct loop loop;
 	struct listeners listeners;
@@ -177,9 +175,9 @@ __attribute__((common)) struct server {
 	struct deadlines idles;
 	uint64_t max;
 	uint64_t clients;
-	uint64_t stuck; /* clients that have a rest */
+	uint64_t stuck; /* clients with a rest */
 
-	/* The end: when all have been still for a while, or after the limit. */
+	/* The end: after QUIET_MS without traffic, or after the limit. */
 	bool draining;
 	bool done;
 	struct deadlines quiets, limits;
@@ -203,8 +201,8 @@ client_end(struct loop *loop, struct client *c)
 	acceptor_retry(loop, &server.acceptor);
 }
 
-/* What of a message is still needed: from the current answer on where that is
- * part of it, else from the fields behind it. */
+/* Store what is still needed of the message: from the current answer if that is part of the
+ * message, else from the fields after it. */
 static bool
 rest_keep(struct client *c, const struct answers *a)
 {
@@ -227,7 +225,7 @@ rest_keep(struct client *c, const struct answers *a)
 	return true;
 }
 
-/* One send. Returns false where the connection is lost. */
+/* Send once. Return false if the connection is lost. */
 static bool
 answers_send(const struct client *c, struct answers *a)
 {
@@ -240,7 +238,7 @@ answers_send(const struct client *c, struct answers *a)
 	return true;
 }
 
-/* It could not take all of an answer; until it has, it is not read. */
+/* Send the rest of an answer. The client is not read until all of it is sent. */
 static bool
 rest_send(struct loop *loop, struct client *c)
 {
@@ -255,7 +253,7 @@ rest_send(struct loop *loop, struct client *c)
 	return true;
 }
 
-/* Returns false where the connection is lost. */
+/* Return false if the connection is lost. */
 static bool
 message_answer(struct loop *loop, struct client *c, struct span message)
 {
@@ -278,8 +276,8 @@ message_answer(struct loop *loop, struct client *c, struct span message)
 	return true;
 }
 
-/* What has come. The next take follows while they are whole and all of their answers
- * go off: the wait and the next connection's cold bytes would cost more than it. */
+/* Read and answer. Read again if the buffer was full and all answers were sent: a wait, and another
+ * connection's cold memory, would cost more than the second read. */
 static bool
 messages_serve(struct loop *loop, struct client *c)
 {
@@ -310,7 +308,7 @@ client_ready(struct loop *loop, struct watch *watch, uint32_t events)
 {
 	struct client *c = (struct client *)watch;
 
-	(void)events; /* an error shows in the call that it spoils */
+	(void)events; /* an error is reported by the next call on the socket */
 	client_moved(loop, c);
 	if (!(c->rest != NULL ? rest_send(loop, c) : messages_serve(loop, c)))
 		client_end(loop, c);
@@ -349,8 +347,8 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 }
 
 /*
- * The end of a server. A client of an echo service need not ever close, so one
- * that has all its bytes and is silent counts as finished.
+ * The end of a server. Clients of an echo service need not close, so a client that has received all
+ * its bytes and is silent counts as finished.
  */
 static void
 drain_quiet(struct loop *loop, struct deadline *quiet)
@@ -389,7 +387,7 @@ server_begin(uint64_t max)
 
 	if (loop_open(loop) != 0)
 		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
-	memset(server.taken, 0, sizeof server.taken); /* so that it is ours now, and memory does not grow later */
+	memset(server.taken, 0, sizeof server.taken); /* touch the pages now, so that memory does not grow later */
 	server.max = max;
 	server.idles.passed = client_idle;
 	deadlines_begin(loop, &server.idles, options.idle_ms);
@@ -399,7 +397,7 @@ server_begin(uint64_t max)
 	acceptor_start(loop, &server.acceptor);
 }
 
-/* No descriptor is opened from here on but those of connections. */
+/* From here on only connections open descriptors. */
 static void
 sandbox_begin(void)
 {
@@ -418,7 +416,7 @@ stop_asked(void)
 	return signals_take(SIGINT) || terminated;
 }
 
-/* Clients that are left stand in no list to be freed by: they end with the process. */
+/* Remaining clients are in no list from which they could be freed: exit without exit handlers. */
 static void __attribute__((noreturn))
 server_end(void)
 {
@@ -437,7 +435,7 @@ server_leave(void)
 	listeners_close(&server.listeners);
 }
 
-/* The whole service in this process. */
+/* Serve in this process. */
 static void __attribute__((noreturn))
 serve_alone(void)
 {
@@ -463,16 +461,15 @@ serve_alone(void)
 }
 
 /*
- * Several processes. SIGTERM drains a worker, however often it comes (a service
- * manager may send it to all of us, and we pass it on); SIGINT, which a terminal
- * sends to all, is the parent's to judge. The listening sockets are put back to
- * how they were when the last worker has let go of them: until then `open' has
- * a writer.
+ * Several processes. SIGTERM drains a worker, however often it arrives: a service manager may send
+ * it to all processes, and the parent passes it on. SIGINT, which a terminal sends to all
+ * processes, is handled by the parent only. The flags of the listening sockets are restored when
+ * the last worker has closed them: until then `open' has a writer.
  */
 struct workers {
-	pid_t pids[JOBS_MAX]; /* 0 where there is none */
+	pid_t pids[JOBS_MAX]; /* 0 if not running */
 	unsigned alive;
-	int64_t start_at; /* when to fill the gaps */
+	int64_t start_at; /* when to restart missing workers */
 	bool stopping;
 	int open[2];
 };
@@ -555,7 +552,7 @@ workers_reap(struct workers *w)
 
 		while (i < options.jobs && w->pids[i] != pid)
 			i++;
-		/* Who became us may have left children of its own. */
+		/* The process that executed tcpecho may have left children. */
 		if (i == options.jobs)
 			continue;
 		w->pids[i] = 0;
@@ -608,15 +605,13 @@ serve_shared(void)
 	return STATUS_OK;
 }
 
-/*
- * Without a listening socket: fd 0 to fd 1, under inetd or in a pipeline.
- */
+/* Without a listening socket: fd 0 to fd 1, under inetd or in a pipeline. */
 struct ends {
-	bool socket; /* fd 1 is one */
+	bool socket; /* fd 1 is a socket */
 	char name[ADDRESS_TEXT_SIZE];
 };
 
-/* Waits for fd 0 or 1. Returns false where -i has passed. */
+/* Wait for fd 0 or 1. Return false after -i. */
 static bool
 end_wait(int fd, short events)
 {
@@ -630,7 +625,7 @@ end_wait(int fd, short events)
 	return n != 0;
 }
 
-/* Whether an error only means that the other side is gone: on a connection that is its end. */
+/* Return whether an error means that the peer has closed the connection, which is a normal end. */
 static bool
 hung_up(const struct ends *ends)
 {
@@ -758,7 +753,7 @@ main(int argc, char **argv)
 
 	fds_open_standard();
 	options_read(argc, argv);
-	(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to tell */
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file at its size limit (RLIMIT_FSIZE) must fail with EFBIG */
 	if (options.jobs == 0)
 		options.jobs = cores();
 	if (options.max != 0 && options.jobs > options.max)

@@ -25,19 +25,19 @@ http_reason(enum http_status status)
 	return "";
 }
 
-/* Where the scan stands. The end of a head is CRLFCRLF. */
+/* States of the scan. A head ends with CRLFCRLF. */
 enum {
-	AT_START,      /* nothing yet */
-	AT_START_CR,   /* the empty line that may come first */
-	AT_FIRST_LINE, /* behind it */
+	AT_START,      /* no byte yet */
+	AT_START_CR,   /* in an empty line before the first line */
+	AT_FIRST_LINE, /* after that empty line */
 	IN_LINE,
 	AT_LINE_CR,
-	AT_NEXT_LINE,  /* CRLF */
-	AT_LAST_CR,    /* CRLFCR */
+	AT_NEXT_LINE,  /* after CRLF */
+	AT_LAST_CR,    /* after CRLFCR */
 	AT_END,
 };
 
-/* What a client sends first that takes us for a server of https: or wss:. */
+/* The first byte from a client that uses https: or wss:. */
 enum { TLS_HANDSHAKE = 0x16 };
 
 static bool
@@ -46,7 +46,7 @@ is_control(unsigned char c)
 	return (c < 0x20 && c != '\t') || c == 0x7f;
 }
 
-/* Why the byte cannot stand there, NULL where it can. */
+/* Return why the byte is not allowed in this state, or NULL. */
 static const char *
 scan_fault(unsigned state, unsigned char c)
 {
@@ -155,7 +155,8 @@ trimmed(struct span text)
 	return text;
 }
 
-/* Takes what is before the separator, and that, off *text; all of it where there is none. */
+/* Remove the text up to the separator, or all of it, from *text and return it. The separator is
+ * removed too. */
 static struct span
 take_until(struct span *text, char separator)
 {
@@ -166,7 +167,7 @@ take_until(struct span *text, char separator)
 	return chunk;
 }
 
-/* The next line, without its CRLF. False where there is no whole one. */
+/* Remove the next line and store it without its CRLF. Return false if no complete line is left. */
 static bool
 take_line(struct span *head, struct span *line)
 {
@@ -223,7 +224,7 @@ version_parse(struct span text, unsigned *major, unsigned *minor)
 	return true;
 }
 
-/* The size of the scheme and `://` of an absolute target, 0 for another. */
+/* Return the size of the scheme and `://` of an absolute target, or 0. */
 static size_t
 absolute_prefix(struct span target)
 {
@@ -238,8 +239,8 @@ absolute_prefix(struct span target)
 	return 0;
 }
 
-/* The four forms of RFC 9112 section 3.2. Browsers send some of the bytes that
- * RFC 3986 forbids in a query as they are, so only a fragment is refused. */
+/* Check the four forms of RFC 9112, section 3.2. Browsers send some bytes unescaped in a query that
+ * RFC 3986 forbids, so only a fragment is refused. */
 static bool
 target_parse(struct http_request *r)
 {
@@ -282,7 +283,7 @@ http_request_parse(const char *head, size_t n, struct http_request *request)
 	if (!http_token_valid(request->method)
 	    || !version_parse(line, &request->major, &request->minor))
 		return "not an HTTP request";
-	/* The preface of HTTP/2 (RFC 9113 section 3.4). */
+	/* The HTTP/2 preface (RFC 9113, section 3.4). */
 	if (request->major == 2 && span_equal(request->method, span_of("PRI")) && span_equal(request->target, span_of("*")))
 		return "HTTP/2 instead of HTTP/1.1";
 	if (!target_parse(request))
@@ -374,7 +375,7 @@ is_hex(char c)
 	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
-/* An address in brackets; what it means is left to who connects. */
+/* Check the characters of an address in brackets. Its meaning is checked when it is used. */
 static bool
 literal_valid(struct span text)
 {
@@ -388,7 +389,7 @@ literal_valid(struct span text)
 	return colons >= 2 && text.at[text.size - 1] == ']';
 }
 
-/* unreserved, sub-delims and escapes of RFC 3986. */
+/* Check for unreserved, sub-delims and escapes of RFC 3986. */
 static bool
 name_valid(struct span text)
 {

@@ -1,8 +1,7 @@
 /*
- * The head of an HTTP/1 message, request or response: its end found as it
- * arrives, then taken apart into slices of the caller's bytes. Strict (RFC
- * 9112, RFC 9110 section 5): lines end in CRLF, no folded line, no control
- * byte, no blank around a name.
+ * The head of an HTTP/1 request or response. Its end is found as the bytes arrive; then it is
+ * parsed into slices of the caller's bytes. The parser is strict (RFC 9112; RFC 9110, section 5):
+ * lines end with CRLF; no folded lines, no control bytes, no blanks around a name.
  */
 #ifndef FITTINGS_HEAD_H
 #define FITTINGS_HEAD_H
@@ -34,32 +33,32 @@ enum http_status {
 	HTTP_VERSION_NOT_SUPPORTED = 505,
 };
 
-/* The reason phrase of one of these. */
+/* Return the reason phrase of a status. */
 const char *http_reason(enum http_status status);
 
-/* The search for the end of a head; all zero at the start. */
+/* State of the search for the end of a head; all zero initially. */
 struct http_scan {
-	size_t seen;     /* bytes looked at */
-	unsigned lines;  /* whole lines among them */
+	size_t seen;     /* bytes examined */
+	unsigned lines;  /* complete lines in them */
 	unsigned state;
 	const char *why; /* after a negative return */
 };
 
 /*
- * Looks at bytes[seen..n) of a head that begins at bytes[0]. Returns the size
- * of the head, its empty line included; 0 where more bytes are needed; or minus
- * the status to refuse it with, as soon as it can never become one that is
- * taken: 400, 414 (16 KiB without the end of the first line) or 431 (16 KiB, or
- * 100 fields). One empty line before the first is let pass (RFC 9112 section 2.2).
+ * Examine bytes[seen..n) of a head that begins at bytes[0]. Return the size of the head including
+ * its empty line; 0 if more bytes are needed; or the negative status of the response if the head is
+ * invalid: 400, 414 (16 KiB without the end of the first line) or 431 (more than 16 KiB or 100
+ * fields). An error is reported at the first byte that causes it. One empty line before the first
+ * line is skipped (RFC 9112, section 2.2).
  */
 int http_scan(struct http_scan *scan, const char *bytes, size_t n);
 
-/* How many more bytes belong to the head for certain (1 to 4), whatever they are. */
+/* Return how many more bytes (1 to 4) certainly belong to the head. */
 size_t http_scan_missing(const struct http_scan *scan);
 
 struct http_field {
 	struct span name;
-	struct span value; /* without the blanks around it */
+	struct span value; /* without surrounding blanks */
 };
 
 struct http_fields {
@@ -69,66 +68,66 @@ struct http_fields {
 
 struct http_request {
 	struct span method;
-	struct span target;    /* as it was sent */
-	struct span authority; /* of a target like http://host/path, else empty */
-	struct span path;      /* of the target, not decoded; `*` of `OPTIONS *`, empty of CONNECT */
-	struct span query;     /* behind the `?`, empty without */
+	struct span target;    /* as received */
+	struct span authority; /* of an absolute target such as http://host/path, else empty */
+	struct span path;      /* of the target, not decoded; `*` for `OPTIONS *`, empty for CONNECT */
+	struct span query;     /* after the `?`, or empty */
 	unsigned major, minor;
 	struct http_fields fields;
 };
 
 struct http_response {
-	struct span line; /* the status line, for people */
+	struct span line; /* the status line, for messages */
 	unsigned major, minor;
 	unsigned status;
 	struct http_fields fields;
 };
 
-/*
- * Take a head of n bytes apart, as http_scan() found it. Return NULL, or what
- * is wrong with it (400 is the answer).
- */
+/* Parse a complete head of n bytes. Return NULL, or the error (respond with 400). */
 const char *http_request_parse(const char *head, size_t n, struct http_request *request);
 const char *http_response_parse(const char *head, size_t n, struct http_response *response);
 
-/* The first field of that name (any case) from all[*from] on, *from then is behind it; or NULL. */
+/* Return the next field of that name (case-insensitive) from all[*from], or NULL. *from becomes the
+ * index after it. */
 const struct http_field *http_field_next(const struct http_fields *fields, const char *name,
     size_t *from);
 
-/* How many there are; *value is that of the first. */
+/* Return the number of fields of that name; *value is the value of the first one. */
 size_t http_field_find(const struct http_fields *fields, const char *name, struct span *value);
 
-/* Takes the next item that is not empty, trimmed, off a comma-separated list. False at its end. */
+/* Remove the next non-empty item from a comma-separated list and store it trimmed. Return false at
+ * the end of the list. */
 bool http_list_next(struct span *list, struct span *item);
 
-/* Whether an item of the lists in all fields of that name equals token in any case. */
+/* Return whether the list in the fields of that name contains the token (case-insensitive). */
 bool http_list_has(const struct http_fields *fields, const char *name, const char *token);
 
-/* Whether it is a token (RFC 9110 section 5.6.2): a name of a method, a field, a subprotocol. */
+/* Return whether the text is a token (RFC 9110, section 5.6.2): the name of a method, field or
+ * subprotocol. */
 bool http_token_valid(struct span text);
 
-/* Whether it can be a field's value: no control byte but the tab. */
+/* Return whether the text is valid as a field value: no control byte except the tab. */
 bool http_value_valid(struct span text);
 
-/* host[:port] of Host, Origin or a URL (RFC 3986 section 3.2, without userinfo). */
+/* host[:port] of Host, Origin or a URL (RFC 3986, section 3.2, without userinfo). */
 struct http_authority {
-	struct span host; /* not empty; an IPv6 address in its brackets */
-	int port;         /* -1 where there is none, or nothing behind the colon */
+	struct span host; /* not empty; an IPv6 address is in brackets */
+	int port;         /* -1 without a port, also after a colon */
 };
 
 bool http_authority_parse(struct span text, struct http_authority *authority);
 
-/* The same host; brackets around an IPv6 address make no difference. */
+/* Return whether both are the same host. Brackets around an IPv6 address are ignored. */
 bool http_host_equal(struct span a, struct span b);
 
 /*
- * Percent-decoding of a path, byte by byte: the next byte of *path, -1 at its
- * end, -2 for an escape that is none, or is %00.
+ * Decode the percent-encoding of a path. Return the next byte of *path, HTTP_PATH_END at its end,
+ * or HTTP_PATH_BAD for an invalid escape or %00.
  */
 enum { HTTP_PATH_END = -1, HTTP_PATH_BAD = -2 };
 int http_path_next(struct span *path);
 
-/* Appends `Name: value` and its CRLF. */
+/* Append `Name: value` and CRLF. */
 void http_put_field(struct strbuf *out, struct span name, struct span value);
 
 #endif

@@ -15,7 +15,7 @@ origin_parse(struct span text, struct origin *origin)
 	    && http_authority_parse(span_behind(text, scheme + 3), &origin->where);
 }
 
-/* The port that a scheme means where none is written, -1 where that is unknown. */
+/* Return the default port of a scheme, or -1 if it is unknown. */
 static int
 default_port(struct span scheme)
 {
@@ -63,7 +63,7 @@ is_letter(char c)
 	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
 }
 
-/* How many labels there are between the dots; 0 if one of them is not a label. */
+/* Return the number of dot-separated labels, or 0 if one of them is invalid. */
 static size_t
 labels_count(struct span text)
 {
@@ -80,7 +80,7 @@ labels_count(struct span text)
 	return count;
 }
 
-/* The suffix of a pattern's host, with its dot. */
+/* Return the suffix of a pattern's host, including its dot. */
 static struct span
 pattern_suffix(const struct origin *pattern)
 {
@@ -100,7 +100,7 @@ origin_pattern_parse(struct span text, struct origin *pattern)
 	labels = labels_count(suffix);
 	for (last = suffix.size; last > 0 && suffix.at[last - 1] != '.'; last--)
 		;
-	/* A last label that begins with a digit: an IPv4 address, or a part of one. */
+	/* If the last label begins with a digit, the suffix is an IPv4 address or a part of one. */
 	return labels != 0 && is_letter(suffix.at[last])
 	    && (labels >= 2 || span_equal_case(suffix, span_of("localhost")));
 }

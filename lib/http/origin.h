@@ -1,4 +1,4 @@
-/* Where a page came from, as browsers write it into Origin (RFC 6454 section 6.2). */
+/* The origin of a page, as browsers send it in Origin (RFC 6454, section 6.2). */
 #ifndef FITTINGS_ORIGIN_H
 #define FITTINGS_ORIGIN_H
 
@@ -12,26 +12,27 @@ struct origin {
 	struct http_authority where;
 };
 
-/* scheme://host[:port], nothing behind it. */
+/* Parse scheme://host[:port] with nothing after it. */
 bool origin_parse(struct span text, struct origin *origin);
 
 /*
- * Whether a page of that origin came from the very host and port that Host
- * names; a missing port is that of the origin's scheme. The scheme itself is
- * not compared: TLS may have ended before us.
+ * Return whether the origin has the host and port of the Host field. A missing port means the
+ * default of the origin's scheme. The scheme is not compared, because a proxy may have terminated
+ * TLS.
  */
 bool origin_is_own(const struct origin *origin, const struct http_authority *host);
 
-/* The same scheme, host and port, written out or not. */
+/* Return whether scheme, host and port are equal. A default port may be written or omitted. */
 bool origins_equal(const struct origin *a, const struct origin *b);
 
 /*
- * A pattern's host is `*.SUFFIX`: a suffix of at least two labels that is no
- * IPv4 address, or localhost. Labels are letters, digits, `-` and `_`.
+ * Parse a pattern whose host is `*.SUFFIX`. The suffix is localhost, or has at least two labels and
+ * is not an IPv4 address. Labels consist of letters, digits, `-` and `_`.
  */
 bool origin_pattern_parse(struct span text, struct origin *pattern);
 
-/* The pattern's scheme and port, and its suffix behind one or more labels. */
+/* Return whether the origin has the pattern's scheme and port, and its suffix after one or more
+ * labels. */
 bool origin_pattern_matches(const struct origin *pattern, const struct origin *origin);
 
 #endif

@@ -9,7 +9,7 @@
 enum {
 	SIGNATURE_SIZE = 12,
 	FIXED_SIZE = 16,
-	LEAST = 15, /* "PROXY UNKNOWN\r\n" is the shortest header */
+	LEAST = 15, /* "PROXY UNKNOWN\r\n", the shortest header */
 	IPV4_SIZE = 12,
 	IPV6_SIZE = 36,
 	UNIX_SIZE = 216,
@@ -27,11 +27,9 @@ bad(struct proxy *p, const char *why)
 	return PROXY_BAD;
 }
 
-/*
- * Version 1: a line.
- */
+/* Version 1: one line. */
 
-/* The text before the next space, or the rest; both leave the line. */
+/* Remove the text up to the next space, or the rest, from the line. Return it without the space. */
 static struct span
 word_next(struct span *line)
 {
@@ -43,7 +41,7 @@ word_next(struct span *line)
 	return word;
 }
 
-/* A decimal number without a leading zero. */
+/* Parse a decimal number without leading zeros. */
 static bool
 decimal_parse(struct span text, uint64_t most, uint64_t *value)
 {
@@ -66,7 +64,7 @@ ipv4_parse(struct span text, unsigned char ip[4])
 	return true;
 }
 
-/* 16 or more if it is no digit. */
+/* Return 16 or more if the character is not a hexadecimal digit. */
 static unsigned
 digit_value(char c)
 {
@@ -77,7 +75,7 @@ digit_value(char c)
 	return letter < 6 ? letter + 10 : 16;
 }
 
-/* Up to four hexadecimal digits from the start of text; returns how many there are. */
+/* Parse up to four hexadecimal digits at the beginning of text. Return their number. */
 static size_t
 group_parse(struct span text, unsigned *group)
 {
@@ -89,7 +87,8 @@ group_parse(struct span text, unsigned *group)
 	return n;
 }
 
-/* RFC 4291, 2.2: groups, one `::`, and an IPv4 address in place of the last two groups. */
+/* Parse RFC 4291, section 2.2: groups, one `::`, and an IPv4 address instead of the last two
+ * groups. */
 static bool
 ipv6_parse(struct span text, unsigned char ip[16])
 {
@@ -143,7 +142,7 @@ address_parse(const struct proxy *p, struct span text, unsigned char ip[16])
 	return p->family == PROXY_IPV4 ? ipv4_parse(text, ip) : ipv6_parse(text, ip);
 }
 
-/* What stands between `PROXY ` and CRLF. */
+/* Parse the text between `PROXY ` and CRLF. */
 static enum proxy_result
 line_parse(struct proxy *p, struct span line)
 {
@@ -164,7 +163,7 @@ line_parse(struct proxy *p, struct span line)
 	return PROXY_DONE;
 }
 
-/* CRLF ends the line, and neither byte stands alone. */
+/* CRLF ends the line. CR and LF are not allowed separately. */
 static enum proxy_result
 line_take(struct proxy *p, unsigned char byte)
 {
@@ -181,16 +180,14 @@ line_take(struct proxy *p, unsigned char byte)
 	return PROXY_MORE;
 }
 
-/*
- * Version 2: a fixed part, the addresses, TLVs. Each stage first collects its bytes.
- */
+/* Version 2: a fixed part, the addresses, TLVs. Each stage first collects its bytes. */
 static size_t
 number_of(const unsigned char bytes[2])
 {
 	return (size_t)bytes[0] << 8 | bytes[1];
 }
 
-/* The next stage takes this many of the bytes that are left. */
+/* Start a stage that takes size of the remaining bytes. */
 static enum proxy_result
 stage_begin(struct proxy *p, enum proxy_stage stage, size_t size)
 {
@@ -270,7 +267,8 @@ tlv_parse(struct proxy *p)
 	return stage_begin(p, PROXY_VALUE, size);
 }
 
-/* The authority is the client's word: it becomes an environment variable, so no byte of it may end or disguise that. */
+/* The authority comes from the client and becomes an environment variable: refuse bytes that could
+ * end or disguise it. */
 static enum proxy_result
 authority_take(struct proxy *p, const unsigned char *bytes, size_t n)
 {
@@ -282,7 +280,7 @@ authority_take(struct proxy *p, const unsigned char *bytes, size_t n)
 	return p->part == 0 ? tlv_begin(p) : PROXY_MORE;
 }
 
-/* n bytes of the stage, at most what it still takes. */
+/* Take n bytes of this stage, at most the number that it still needs. */
 static enum proxy_result
 part_take(struct proxy *p, const unsigned char *bytes, size_t n)
 {
@@ -298,7 +296,7 @@ part_take(struct proxy *p, const unsigned char *bytes, size_t n)
 	return p->stage == PROXY_FIXED ? fixed_parse(p) : p->stage == PROXY_ADDRESSES ? addresses_parse(p) : tlv_parse(p);
 }
 
-/* The first bytes tell the version; the first wrong one ends it. */
+/* The first bytes determine the version. The first invalid byte is an error. */
 static enum proxy_result
 start_take(struct proxy *p, unsigned char byte)
 {
