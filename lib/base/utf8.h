@@ -43,8 +43,11 @@ size_t utf8_replace(const void *bytes, size_t n, unsigned char *out);
 /* Implementations with the same results. Tests and benchmarks choose one. */
 enum utf8_path {
 	UTF8_PORTABLE,
-	UTF8_SSSE3,
-	UTF8_AVX2,
+#ifdef __AARCH64EL__
+	UTF8_NEON,
+#else
+	UTF8_SSSE3, UTF8_AVX2,
+#endif
 	UTF8_PATHS,
 };
 

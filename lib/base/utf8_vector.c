@@ -7,14 +7,11 @@
  */
 #include "base/utf8_vector.h"
 
+#include <string.h>
+
 #include "base/cpu.h"
 
-#if defined(__x86_64__) || defined(__i386__)
-
-#include <immintrin.h>
-
-#define FOR_SSSE3 __attribute__((target("ssse3")))
-#define FOR_AVX2 __attribute__((target("avx2")))
+#if defined(__x86_64__) || defined(__i386__) || defined(__AARCH64EL__)
 
 enum { BLOCK = 64 };
 
@@ -67,52 +64,86 @@ static const unsigned char last_leads[32] = {
 	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0xef, 0xdf, 0xbf,
 };
 
-FOR_SSSE3 static inline __m128i
+/*
+ * Vectors of 16 bytes: SSSE3 or NEON
+ */
+
+typedef unsigned char vector __attribute__((vector_size(16)));
+
+#ifdef __AARCH64EL__
+
+#include <arm_neon.h>
+
+#define FOR_16
+
+/* The 16 bytes that begin n bytes before `now`; `before` precedes it. */
+#define BYTES_BACK(now, before, n) vextq_u8(before, now, 16 - (n))
+#define LOOK_UP(table, indexes) vqtbl1q_u8(load_16(table), indexes)
+#define SUBTRACT_SATURATING(v, w) vqsubq_u8(v, w)
+#define IS_ASCII(v) (vmaxvq_u8(v) < 0x80)
+#define IS_ZERO(v) (vmaxvq_u8(v) == 0)
+
+#else
+
+#include <immintrin.h>
+
+#define FOR_16 __attribute__((target("ssse3")))
+#define FOR_AVX2 __attribute__((target("avx2")))
+
+#define BYTES_BACK(now, before, n) (vector)_mm_alignr_epi8((__m128i)(now), (__m128i)(before), 16 - (n))
+#define LOOK_UP(table, indexes) (vector)_mm_shuffle_epi8((__m128i)load_16(table), (__m128i)(indexes))
+#define SUBTRACT_SATURATING(v, w) (vector)_mm_subs_epu8((__m128i)(v), (__m128i)(w))
+#define IS_ASCII(v) (_mm_movemask_epi8((__m128i)(v)) == 0)
+#define IS_ZERO(v) (_mm_movemask_epi8(_mm_cmpeq_epi8((__m128i)(v), _mm_setzero_si128())) == 0xffff)
+
+#endif
+
+FOR_16 static inline vector
 load_16(const unsigned char *p)
 {
-	return _mm_loadu_si128((const __m128i *)(const void *)p);
+	vector v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
 }
 
-FOR_SSSE3 static inline __m128i
-wrong_16(__m128i now, __m128i before)
+FOR_16 static inline vector
+wrong_16(vector now, vector before)
 {
-	const __m128i half = _mm_set1_epi8(0x0f);
-	__m128i one_back = _mm_alignr_epi8(now, before, 15);
-	__m128i two_back = _mm_alignr_epi8(now, before, 14);
-	__m128i three_back = _mm_alignr_epi8(now, before, 13);
-	__m128i a = _mm_shuffle_epi8(load_16(lead_high), _mm_and_si128(_mm_srli_epi16(one_back, 4), half));
-	__m128i b = _mm_shuffle_epi8(load_16(lead_low), _mm_and_si128(one_back, half));
-	__m128i c = _mm_shuffle_epi8(load_16(tail_high), _mm_and_si128(_mm_srli_epi16(now, 4), half));
-	__m128i third = _mm_subs_epu8(two_back, _mm_set1_epi8(0xe0 - 0x80));
-	__m128i fourth = _mm_subs_epu8(three_back, _mm_set1_epi8(0xf0 - 0x80));
-	__m128i owed = _mm_and_si128(_mm_or_si128(third, fourth), _mm_set1_epi8((char)0x80));
+	const vector none = {0};
+	vector one_back = BYTES_BACK(now, before, 1);
+	vector a = LOOK_UP(lead_high, one_back >> 4);
+	vector b = LOOK_UP(lead_low, one_back & 0x0f);
+	vector c = LOOK_UP(tail_high, now >> 4);
+	vector third = SUBTRACT_SATURATING(BYTES_BACK(now, before, 2), none + (0xe0 - 0x80));
+	vector fourth = SUBTRACT_SATURATING(BYTES_BACK(now, before, 3), none + (0xf0 - 0x80));
 
-	return _mm_xor_si128(owed, _mm_and_si128(_mm_and_si128(a, b), c));
+	return ((third | fourth) & 0x80) ^ (a & b & c);
 }
 
-FOR_SSSE3 static size_t
-scan_ssse3(const unsigned char *p, size_t n)
+FOR_16 static size_t
+scan_16(const unsigned char *p, size_t n)
 {
-	const __m128i leads = load_16(last_leads + 16), zero = _mm_setzero_si128();
-	__m128i before = zero;
+	const vector leads = load_16(last_leads + 16);
+	vector before = {0};
 	size_t i = 0;
 
 	for (; n - i >= BLOCK; i += BLOCK) {
-		__m128i a = load_16(p + i), b = load_16(p + i + 16);
-		__m128i c = load_16(p + i + 32), d = load_16(p + i + 48);
-		__m128i any = _mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d)), wrong;
+		vector a = load_16(p + i), b = load_16(p + i + 16);
+		vector c = load_16(p + i + 32), d = load_16(p + i + 48), wrong;
 
-		if (_mm_movemask_epi8(any) == 0)
-			wrong = _mm_subs_epu8(before, leads);
+		if (IS_ASCII((a | b) | (c | d)))
+			wrong = SUBTRACT_SATURATING(before, leads);
 		else
-			wrong = _mm_or_si128(_mm_or_si128(wrong_16(a, before), wrong_16(b, a)),
-			                     _mm_or_si128(wrong_16(c, b), wrong_16(d, c)));
-		if (_mm_movemask_epi8(_mm_cmpeq_epi8(wrong, zero)) != 0xffff)
+			wrong = wrong_16(a, before) | wrong_16(b, a) | wrong_16(c, b) | wrong_16(d, c);
+		if (!IS_ZERO(wrong))
 			break;
 		before = d;
 	}
 	return i;
 }
+
+#ifndef __AARCH64EL__
 
 FOR_AVX2 static inline __m256i
 load_32(const unsigned char *p)
@@ -165,10 +196,17 @@ scan_avx2(const unsigned char *p, size_t n)
 	return i;
 }
 
+#endif
+
 size_t
 utf8_vector_scan(enum utf8_path path, const unsigned char *bytes, size_t n)
 {
-	return path == UTF8_AVX2 ? scan_avx2(bytes, n) : scan_ssse3(bytes, n);
+#ifndef __AARCH64EL__
+	if (path == UTF8_AVX2)
+		return scan_avx2(bytes, n);
+#endif
+	(void)path;
+	return scan_16(bytes, n);
 }
 
 #else
@@ -185,10 +223,14 @@ utf8_vector_scan(enum utf8_path path, const unsigned char *bytes, size_t n)
 enum utf8_path
 utf8_best_path(void)
 {
+#ifdef __AARCH64EL__
+	return UTF8_NEON;
+#else
 	static const enum utf8_path best[] = {
 		[CPU_BASE] = UTF8_PORTABLE, [CPU_SSSE3] = UTF8_SSSE3, [CPU_AVX2] = UTF8_AVX2,
 		[CPU_AVX512] = UTF8_AVX2,
 	};
 
 	return best[cpu_vectors()];
+#endif
 }

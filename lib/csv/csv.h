@@ -59,6 +59,8 @@ enum csv_path {
 	CSV_PORTABLE,
 #ifdef __x86_64__
 	CSV_SSE2, CSV_AVX2, CSV_AVX512,
+#elif defined(__AARCH64EL__)
+	CSV_NEON,
 #endif
 	CSV_PATHS,
 };

@@ -5,6 +5,8 @@
 
 #include <immintrin.h>
 
+#include "csv/csv_keep.h"
+
 #define KERNEL __attribute__((target("avx2,popcnt,bmi")))
 
 struct needles {
@@ -105,22 +107,6 @@ block_bare(const struct needles *needles, const unsigned char *p, unsigned char 
 	return _mm256_testz_si256(special, needles->watched) != 0;
 }
 
-/* The numbers of the bytes to keep of eight whose dropped ones are the bits of d. */
-#define KEEPS(d, i) (~(unsigned)(d) >> (i) & 1)
-#define PLACE_2(d) (KEEPS(d, 0) + KEEPS(d, 1))
-#define PLACE_4(d) (PLACE_2(d) + KEEPS(d, 2) + KEEPS(d, 3))
-#define PLACE_6(d) (PLACE_4(d) + KEEPS(d, 4) + KEEPS(d, 5))
-#define KEEP(d, i, place) ((uint64_t)(KEEPS(d, i) * (i)) << (8 * ((place) & 7)))
-#define ROW(d) \
-	(KEEP(d, 1, KEEPS(d, 0)) | KEEP(d, 2, PLACE_2(d)) | KEEP(d, 3, PLACE_2(d) + KEEPS(d, 2)) \
-	 | KEEP(d, 4, PLACE_4(d)) | KEEP(d, 5, PLACE_4(d) + KEEPS(d, 4)) | KEEP(d, 6, PLACE_6(d)) \
-	 | KEEP(d, 7, PLACE_6(d) + KEEPS(d, 6)))
-#define ROWS_4(d) ROW(d), ROW((d) + 1), ROW((d) + 2), ROW((d) + 3)
-#define ROWS_16(d) ROWS_4(d), ROWS_4((d) + 4), ROWS_4((d) + 8), ROWS_4((d) + 12)
-#define ROWS_64(d) ROWS_16(d), ROWS_16((d) + 16), ROWS_16((d) + 32), ROWS_16((d) + 48)
-
-static const uint64_t keep_rows[256] = {ROWS_64(0), ROWS_64(64), ROWS_64(128), ROWS_64(192)};
-
 /* Each bit to a byte, 0 or 255. */
 KERNEL static inline __m256i
 spread(uint32_t bits)
@@ -136,8 +122,8 @@ spread(uint32_t bits)
 KERNEL static inline unsigned char *
 squeeze_16(__m128i bytes, unsigned drop, unsigned char *out)
 {
-	__m128i first = _mm_cvtsi64_si128((long long)keep_rows[drop & 0xff]);
-	__m128i second = _mm_cvtsi64_si128((long long)keep_rows[drop >> 8 & 0xff]);
+	__m128i first = _mm_cvtsi64_si128((long long)csv_keep_rows[drop & 0xff]);
+	__m128i second = _mm_cvtsi64_si128((long long)csv_keep_rows[drop >> 8 & 0xff]);
 
 	_mm_storel_epi64((__m128i *)(void *)out, _mm_shuffle_epi8(bytes, first));
 	out += csv_ones(~drop & 0xff);

@@ -136,10 +136,8 @@ struct csv_kernel {
 };
 
 extern const struct csv_kernel csv_kernel_portable;
-#ifdef __x86_64__
-extern const struct csv_kernel csv_kernel_sse2;
+extern const struct csv_kernel csv_kernel_sse2_neon;
 extern const struct csv_kernel csv_kernel_avx2;
 extern const struct csv_kernel csv_kernel_avx512;
-#endif
 
 #endif

@@ -2,6 +2,18 @@
 
 #include "csv/csv_blocks.h"
 
+uint64_t
+csv_index_line(const struct csv_index *index, size_t at)
+{
+	uint64_t line = index->line;
+
+	for (size_t block = 0; block < at / 64; block++)
+		line += csv_ones(index->marks[block].newline);
+	if (at % 64 != 0)
+		line += csv_ones(index->marks[at / 64].newline & csv_below(at % 64));
+	return line;
+}
+
 void
 csv_rows_skip_blank(struct csv *csv, struct csv_index *index)
 {

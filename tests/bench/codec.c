@@ -14,7 +14,14 @@
 
 enum { SIZE = 64 * 1024, REPEATS = 1000, ROUNDS = 5 };
 
-static const char *const path_names[UTF8_PATHS] = {"portable", "ssse3", "avx2"};
+static const char *const path_names[UTF8_PATHS] = {
+	[UTF8_PORTABLE] = "portable",
+#ifdef __AARCH64EL__
+	[UTF8_NEON] = "neon",
+#else
+	[UTF8_SSSE3] = "ssse3", [UTF8_AVX2] = "avx2",
+#endif
+};
 
 static const struct {
 	const char *name, *text;

@@ -1,0 +1,198 @@
+/* The kernel of 16-byte vectors, which every x86-64 (SSE2) and every arm64 (NEON) has. */
+#include "csv/csv_blocks.h"
+
+#if defined(__x86_64__) || defined(__AARCH64EL__)
+
+#ifdef __x86_64__
+#include <emmintrin.h>
+#else
+#include <arm_neon.h>
+
+#include "csv/csv_keep.h"
+#endif
+
+#define KERNEL
+
+typedef unsigned char vector __attribute__((vector_size(16)));
+
+struct needles {
+	vector quote;
+	vector delimiter;
+	vector special; /* the other byte that no bare block has: NUL, or the quote again */
+	vector watched; /* all bits, or none if neither matters */
+	vector terminator;
+	uint64_t quoting; /* all bits or none */
+	unsigned char terminator_byte;
+};
+
+static inline vector
+spread(unsigned char byte)
+{
+	return (vector){0} + byte;
+}
+
+static inline struct needles
+needles_make(const struct csv *csv, unsigned char terminator)
+{
+	unsigned char quote = csv->dialect.quoting ? csv->dialect.quote : '\0';
+
+	return (struct needles){
+		.quote = spread(quote),
+		.delimiter = spread(csv->dialect.delimiter),
+		.special = spread(terminator == '\0' ? '\0' : quote),
+		.watched = spread(csv->dialect.quoting || terminator == '\0' ? 255 : 0),
+		.terminator = spread(terminator),
+		.quoting = csv->dialect.quoting ? ~(uint64_t)0 : 0,
+		.terminator_byte = terminator,
+	};
+}
+
+/* A block. */
+struct quad {
+	vector a, b, c, d;
+};
+
+static inline vector
+vector_load(const unsigned char *p)
+{
+	vector v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static inline struct quad
+load(const unsigned char *p)
+{
+	return (struct quad){vector_load(p), vector_load(p + 16), vector_load(p + 32), vector_load(p + 48)};
+}
+
+#ifdef __x86_64__
+
+/* The bits of bytes that are 0 or 255. */
+static inline uint64_t
+gather(struct quad q)
+{
+	uint64_t low = (unsigned)_mm_movemask_epi8((__m128i)q.a) | (unsigned)_mm_movemask_epi8((__m128i)q.b) << 16;
+	uint64_t high = (unsigned)_mm_movemask_epi8((__m128i)q.c) | (unsigned)_mm_movemask_epi8((__m128i)q.d) << 16;
+
+	return low | high << 32;
+}
+
+/* Whether bytes that are 0 or 255 are all 0. */
+static inline bool
+is_zero(vector v)
+{
+	return _mm_movemask_epi8((__m128i)v) == 0;
+}
+
+static inline size_t
+block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
+              unsigned char *out)
+{
+	return csv_squeeze(p, needles->terminator_byte, ends, drop, out);
+}
+
+#else
+
+static inline uint64_t
+gather(struct quad q)
+{
+	const vector bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+	uint8x16_t all = vpaddq_u8(vpaddq_u8(q.a & bit, q.b & bit), vpaddq_u8(q.c & bit, q.d & bit));
+
+	return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(all, all)), 0);
+}
+
+static inline bool
+is_zero(vector v)
+{
+	return vmaxvq_u8(v) == 0;
+}
+
+/* Eight bytes a step; the counts of the bytes that stay come from one instruction. */
+static inline size_t
+block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
+              unsigned char *out)
+{
+	const uint8x8_t bit = vcreate_u8(0x8040201008040201), terminator = vdup_n_u8(needles->terminator_byte);
+	uint64_t stay = vget_lane_u64(vreinterpret_u64_u8(vcnt_u8(vcreate_u8(~drop))), 0);
+	unsigned char *to = out;
+
+	for (unsigned i = 0; i < 64; i += 8, ends >>= 8, drop >>= 8, stay >>= 8) {
+		uint8x8_t is_end = vtst_u8(vdup_n_u8((unsigned char)ends), bit);
+		uint8x8_t bytes = vbsl_u8(is_end, terminator, vld1_u8(p + i));
+
+		vst1_u8(to, vtbl1_u8(bytes, vcreate_u8(csv_keep_rows[drop & 0xff])));
+		to += stay & 0xff;
+	}
+	return (size_t)(to - out);
+}
+
+#endif
+
+static inline uint64_t
+equal_bits(struct quad q, vector needle)
+{
+	return gather((struct quad){
+		(vector)(q.a == needle), (vector)(q.b == needle), (vector)(q.c == needle), (vector)(q.d == needle),
+	});
+}
+
+ALWAYS static inline void
+block_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
+{
+	struct quad q = load(p);
+
+	bits->quote = equal_bits(q, needles->quote);
+	bits->delimiter = equal_bits(q, needles->delimiter);
+	bits->newline = equal_bits(q, spread('\n'));
+	bits->cr = equal_bits(q, spread('\r'));
+	bits->nul = equal_bits(q, spread('\0'));
+}
+
+static inline bool
+block_bare_bits(const struct needles *needles, const unsigned char *p, struct csv_bits *bits)
+{
+	block_bits(needles, p, bits);
+	return (bits->quote & needles->quoting) == 0;
+}
+
+static inline vector
+special_in(const struct needles *needles, vector v)
+{
+	return (vector)(v == needles->quote) | (vector)(v == needles->special);
+}
+
+static inline void
+store_terminated(const struct needles *needles, vector v, unsigned char *out)
+{
+	vector ends = (vector)(v == needles->delimiter) | (vector)(v == spread('\n'));
+
+	v = (v & ~ends) | (needles->terminator & ends);
+	memcpy(out, &v, sizeof v);
+}
+
+static inline bool
+block_bare(const struct needles *needles, const unsigned char *p, unsigned char *out, struct csv_bits *bits)
+{
+	struct quad q = load(p);
+	vector special = special_in(needles, q.a) | special_in(needles, q.b) | special_in(needles, q.c)
+	    | special_in(needles, q.d);
+
+	store_terminated(needles, q.a, out);
+	store_terminated(needles, q.b, out + 16);
+	store_terminated(needles, q.c, out + 32);
+	store_terminated(needles, q.d, out + 48);
+	bits->newline = equal_bits(q, spread('\n'));
+	bits->cr = equal_bits(q, spread('\r'));
+	return is_zero(special & needles->watched);
+}
+
+#define block_parity csv_parity
+#include "csv/csv_bare.h"
+#include "csv/csv_kernel.h"
+
+const struct csv_kernel csv_kernel_sse2_neon = {kernel_index, kernel_flatten, kernel_copy};
+
+#endif
