@@ -63,7 +63,8 @@ decode_end(struct flows *f, struct endpoint *out, const struct reader_event *e)
 int
 filter_decode(enum record_mode mode, uint64_t max)
 {
-	struct flows_storage storage;
+	unsigned char first[FLOWS_BUFFERS * FLOWS_FIRST_SIZE];
+	struct flows_storage storage = flows_storage_over(first, FLOWS_FIRST_SIZE);
 	struct flows f = {0};
 	struct endpoint in = endpoint_over(STDIN_FILENO, false, &f.rx);
 	struct endpoint out = endpoint_over(STDOUT_FILENO, true, &f.to_child);
@@ -116,7 +117,8 @@ frames_write(struct flows *f, struct endpoint *out)
 int
 filter_encode(enum record_mode mode, uint64_t max, bool masked, bool replace)
 {
-	struct flows_storage storage;
+	unsigned char first[FLOWS_BUFFERS * FLOWS_FIRST_SIZE];
+	struct flows_storage storage = flows_storage_over(first, FLOWS_FIRST_SIZE);
 	struct flows f = {0};
 	struct endpoint in = endpoint_over(STDIN_FILENO, false, &f.from_child);
 	struct endpoint out = endpoint_over(STDOUT_FILENO, true, &f.tx);

@@ -235,8 +235,9 @@ main(int argc, char **argv)
 	static struct settings set = {
 		.session = {.max = 16 << 20, .ping_ms = 30000, .wait_ms = 2000, .quiet_ms = 1000},
 	};
-	static struct flows_storage storage;
+	static unsigned char first[FLOWS_BUFFERS * FLOWS_FIRST_SIZE];
 	static struct session s;
+	struct flows_storage storage = flows_storage_over(first, FLOWS_FIRST_SIZE);
 	bool client;
 	const char *partial;
 

@@ -10,10 +10,7 @@ flows_begin(struct flows *f, struct flows_storage *storage, enum record_mode mod
     bool masked, uint64_t max)
 {
 	f->storage = storage;
-	f->rx = buffer_over(storage->rx, FLOWS_FIRST_SIZE);
-	f->tx = buffer_over(storage->tx, FLOWS_FIRST_SIZE);
-	f->to_child = buffer_over(storage->to_child, FLOWS_FIRST_SIZE);
-	f->from_child = buffer_over(storage->from_child, FLOWS_FIRST_SIZE);
+	flows_lend(f);
 	f->in.reader.peer = (unsigned char)peer;
 	f->in.reader.limit = max;
 	f->in.reader.text_only = mode != RECORD_BYTES && mode != RECORD_TYPED;
@@ -80,11 +77,73 @@ flows_hint(unsigned code)
 	return code == CLOSE_UNSUPPORTED ? " (use -b or -n -T)" : "";
 }
 
+struct lent {
+	struct buffer *buffer;
+	unsigned char *first;
+};
+
+static void
+all(struct flows *f, struct lent each[FLOWS_BUFFERS])
+{
+	const struct flows_storage *s = f->storage;
+
+	each[0] = (struct lent){&f->rx, s->rx};
+	each[1] = (struct lent){&f->tx, s->tx};
+	each[2] = (struct lent){&f->to_child, s->to_child};
+	each[3] = (struct lent){&f->from_child, s->from_child};
+}
+
 void
 flows_shrink(struct flows *f)
 {
-	mmap_buffer_shrink(&f->rx, f->storage->rx, FLOWS_FIRST_SIZE);
-	mmap_buffer_shrink(&f->tx, f->storage->tx, FLOWS_FIRST_SIZE);
-	mmap_buffer_shrink(&f->to_child, f->storage->to_child, FLOWS_FIRST_SIZE);
-	mmap_buffer_shrink(&f->from_child, f->storage->from_child, FLOWS_FIRST_SIZE);
+	struct lent each[FLOWS_BUFFERS];
+
+	all(f, each);
+	for (int i = 0; i < FLOWS_BUFFERS; i++)
+		mmap_buffer_shrink(each[i].buffer, each[i].first, f->storage->size);
+}
+
+void
+flows_lend(struct flows *f)
+{
+	struct lent each[FLOWS_BUFFERS];
+
+	all(f, each);
+	for (int i = 0; i < FLOWS_BUFFERS; i++)
+		if (each[i].buffer->bytes == NULL)
+			*each[i].buffer = buffer_over(each[i].first, f->storage->size);
+}
+
+bool
+flows_return(struct flows *f)
+{
+	struct lent each[FLOWS_BUFFERS];
+
+	all(f, each);
+	for (int i = 0; i < FLOWS_BUFFERS; i++) {
+		struct buffer *b = each[i].buffer;
+
+		if (buffer_held(b) == 0) {
+			mmap_buffer_shrink(b, each[i].first, f->storage->size);
+			*b = (struct buffer){0};
+		} else if (b->bytes == each[i].first) {
+			buffer_pack(b);
+			if (!mmap_buffer_grow(b, each[i].first, FLOWS_SIZE))
+				return false;
+		}
+	}
+	return true;
+}
+
+void
+flows_end(struct flows *f)
+{
+	struct lent each[FLOWS_BUFFERS];
+
+	all(f, each);
+	for (int i = 0; i < FLOWS_BUFFERS; i++) {
+		buffer_take(each[i].buffer, buffer_held(each[i].buffer));
+		if (each[i].buffer->bytes != NULL)
+			mmap_buffer_shrink(each[i].buffer, each[i].first, f->storage->size);
+	}
 }

@@ -17,10 +17,21 @@ enum {
 	FLOWS_KEYS = 64,
 };
 
-/* The first storage of each buffer, which an idle connection needs alone. */
+/* The first storage of each buffer: of FLOWS_FIRST_SIZE for the only connection of a process, which needs no more while
+ * it is idle; or of FLOWS_SIZE for many connections that use it in turn (flows_lend). */
 struct flows_storage {
-	unsigned char rx[FLOWS_FIRST_SIZE], tx[FLOWS_FIRST_SIZE], to_child[FLOWS_FIRST_SIZE], from_child[FLOWS_FIRST_SIZE];
+	unsigned char *rx, *tx, *to_child, *from_child;
+	size_t size;
 };
+
+enum { FLOWS_BUFFERS = 4 };
+
+/* bytes: FLOWS_BUFFERS times size. */
+static inline struct flows_storage
+flows_storage_over(unsigned char *bytes, size_t size)
+{
+	return (struct flows_storage){bytes, bytes + size, bytes + 2 * size, bytes + 3 * size, size};
+}
 
 struct flows {
 	struct buffer rx, tx;                 /* from and to the peer */
@@ -58,5 +69,16 @@ const char *flows_hint(unsigned code);
 
 /* Gives back what a burst needed. */
 void flows_shrink(struct flows *f);
+
+/*
+ * For connections that share a storage of FLOWS_SIZE: between flows_return() and the next flows_lend() an empty buffer
+ * has no storage, and one that holds bytes has its own. flows_return() returns false without memory for those: the
+ * storage stays lent then.
+ */
+void flows_lend(struct flows *f);
+bool flows_return(struct flows *f);
+
+/* Releases all memory, for good. */
+void flows_end(struct flows *f);
 
 #endif

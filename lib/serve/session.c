@@ -13,7 +13,9 @@
 #include "serve/session_peer.h"
 #include "sys/child.h"
 #include "sys/clock.h"
+#include "sys/exec.h"
 #include "sys/fds.h"
+#include "sys/mmap_buffer.h"
 #include "sys/progress.h"
 
 enum {
@@ -87,7 +89,7 @@ peer_speaks_http(const struct session *s)
 	const struct buffer *rx = &s->flows.rx;
 	size_t n = buffer_held(rx);
 
-	return s->flows.in.taken == 0 && n > 0 && memcmp(buffer_head(rx), "GET ", n < 4 ? n : 4) == 0
+	return !s->options->upgraded && s->flows.in.taken == 0 && n > 0 && memcmp(buffer_head(rx), "GET ", n < 4 ? n : 4) == 0
 	    && !s->options->client && getenv("GATEWAY_INTERFACE") == NULL;
 }
 
@@ -630,16 +632,44 @@ program_push(struct session *s)
 	}
 }
 
-void
-session_reap(struct session *s)
+static void
+program_over(struct session *s)
 {
-	if (!program_reap(&s->prog))
-		return;
 	if (s->options->verbose)
 		warn("%s: exit %d", quoted(s->options->program[0]), child_status(s->prog.wait_status));
 	end_reason_set(s, END_PROGRAM, CLOSE_NORMAL);
 	if (s->output_over)
 		s->output_at = s->now;
+}
+
+void
+session_reap(struct session *s)
+{
+	if (program_reap(&s->prog))
+		program_over(s);
+}
+
+void
+session_program_ended(struct session *s, int wait_status)
+{
+	program_ended(&s->prog, wait_status);
+	program_over(s);
+}
+
+static void
+not_started(struct session *s, int status)
+{
+	s->failure = status;
+	end_reason_set(s, END_NOT_STARTED, CLOSE_INTERNAL_ERROR);
+}
+
+void
+session_program_failed(struct session *s, int error)
+{
+	warn("%s: %s", quoted(s->options->program[0]), strerror(error));
+	s->prog.pid = 0;
+	program_close(&s->prog);
+	not_started(s, exec_status(error));
 }
 
 void
@@ -761,8 +791,8 @@ session_moved(struct session *s, int moved)
 	return flows_sources_grow(&s->flows);
 }
 
-void
-session_begin(struct session *s, const struct session_options *options, int in, int out,
+static void
+begin(struct session *s, const struct session_options *options, int in, int out,
     struct flows_storage *storage, int64_t now)
 {
 	struct flows *f = &s->flows;
@@ -776,18 +806,57 @@ session_begin(struct session *s, const struct session_options *options, int in, 
 	s->peer_out = endpoint_over(out, true, &f->tx);
 	s->peer_in.watched = true;
 	s->reads = true;
-	if (fds_same(in, out))
-		s->peer_out.same_socket = &s->peer_in;
 	ws_open(&s->conn, !options->client, options->ping_ms != 0);
 	peer_timer_start(s);
 	s->prog.watch = -1;
+}
+
+void
+session_begin(struct session *s, const struct session_options *options, int in, int out,
+    struct flows_storage *storage, int64_t now)
+{
+	struct flows *f = &s->flows;
+	int status;
+
+	begin(s, options, in, out, storage, now);
+	if (fds_same(in, out))
+		s->peer_out.same_socket = &s->peer_in;
 	if (!has_program(s)) {
 		s->prog.in = endpoint_over(STDOUT_FILENO, true, &f->to_child);
 		s->prog.out = endpoint_over(STDIN_FILENO, false, &f->from_child);
 		s->on_terminal = isatty(STDIN_FILENO);
 		return;
 	}
-	s->failure = program_begin(&s->prog, options->program, &f->to_child, &f->from_child);
-	if (s->failure != 0)
-		end_reason_set(s, END_NOT_STARTED, CLOSE_INTERNAL_ERROR);
+	status = program_begin(&s->prog, options->program, &f->to_child, &f->from_child);
+	if (status != 0)
+		not_started(s, status);
+}
+
+void
+session_begin_apart(struct session *s, const struct session_options *options, int socket,
+    struct flows_storage *storage, int64_t now, const struct program_ends *ends,
+    void (*send_signal)(struct program *, int))
+{
+	begin(s, options, socket, socket, storage, now);
+	s->peer_out.same_socket = &s->peer_in;
+	program_begin_apart(&s->prog, ends, &s->flows.to_child, &s->flows.from_child, send_signal);
+}
+
+bool
+session_feed(struct session *s, const unsigned char *bytes, size_t n)
+{
+	struct flows *f = &s->flows;
+
+	if (buffer_room(&f->rx) < n && !mmap_buffer_grow(&f->rx, f->storage->rx, FLOWS_SIZE))
+		return false;
+	buffer_put(&f->rx, bytes, n);
+	s->peer_in.moved += n;
+	return true;
+}
+
+void
+session_end(struct session *s)
+{
+	program_close(&s->prog);
+	flows_end(&s->flows);
 }

@@ -27,6 +27,7 @@
 /* Of many sessions. */
 struct session_options {
 	bool client, verbose, replace;
+	bool upgraded;     /* the owner has answered the handshake */
 	bool quiet_given;  /* quiet_ms is the user's own choice */
 	enum record_mode mode;
 	uint64_t max;      /* of a message from the peer, 0 for any */
@@ -95,6 +96,23 @@ struct session {
 /* s is all zero. The connection's descriptors are the session's from now on. Starts the program. */
 void session_begin(struct session *s, const struct session_options *options, int in, int out,
     struct flows_storage *storage, int64_t now);
+
+/*
+ * As session_begin(), over a socket, for a program that another process starts: ends are this process's ends of its
+ * pipes, send_signal() reaches its process group. The owner reports once how it ended, or with which errno it could
+ * not be executed.
+ */
+void session_begin_apart(struct session *s, const struct session_options *options, int socket,
+    struct flows_storage *storage, int64_t now, const struct program_ends *ends,
+    void (*send_signal)(struct program *, int));
+void session_program_ended(struct session *s, int wait_status);
+void session_program_failed(struct session *s, int error);
+
+/* Takes n bytes, at most FLOWS_SIZE, that the peer sent after its request. Returns false without memory. */
+bool session_feed(struct session *s, const unsigned char *bytes, size_t n);
+
+/* Releases the pipes and the memory of a session that is over. */
+void session_end(struct session *s);
 
 /* Moves all that can be moved without waiting. Returns false when the session is over. */
 bool session_step(struct session *s, int64_t now);

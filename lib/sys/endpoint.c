@@ -237,6 +237,12 @@ sink_turn(struct endpoint *endpoint, int asked, int got)
 	return got != 0 && end(endpoint, EPIPE);
 }
 
+static struct pollfd
+interest(struct endpoint *endpoint)
+{
+	return endpoint->sink ? sink_interest(endpoint) : source_interest(endpoint);
+}
+
 int
 endpoints_wait(struct endpoint *const *endpoints, size_t count, int timeout_ms, const sigset_t *mask)
 {
@@ -245,7 +251,7 @@ endpoints_wait(struct endpoint *const *endpoints, size_t count, int timeout_ms, 
 	int ready, moved = 0;
 
 	for (size_t i = 0; i < count; i++)
-		polls[i] = endpoints[i]->sink ? sink_interest(endpoints[i]) : source_interest(endpoints[i]);
+		polls[i] = interest(endpoints[i]);
 	ready = ppoll(polls, count, timeout_ms < 0 ? NULL : &limit, mask);
 	if (ready <= 0)
 		return ready;
@@ -258,4 +264,25 @@ endpoints_wait(struct endpoint *const *endpoints, size_t count, int timeout_ms, 
 		if (endpoints[i]->sink)
 			moved += sink_turn(endpoints[i], polls[i].events, polls[i].revents);
 	return moved;
+}
+
+int
+endpoint_interest(struct endpoint *endpoint)
+{
+	struct pollfd p = interest(endpoint);
+
+	return p.fd < 0 ? -1 : p.events;
+}
+
+bool
+endpoint_turn(struct endpoint *endpoint, int got)
+{
+	int asked = endpoint_interest(endpoint);
+
+	if (asked < 0)
+		return false;
+	got &= asked | POLLERR | POLLHUP | POLLNVAL;
+	if (!endpoint->sink)
+		return source_turn(endpoint, got) != 0;
+	return got != 0 && sink_turn(endpoint, asked, got) != 0;
 }

@@ -116,6 +116,22 @@ deadline_set(struct loop *loop, struct deadlines *queue, struct deadline *deadli
 	queue->ring.before = deadline;
 }
 
+void
+deadline_set_at(struct deadlines *queue, struct deadline *deadline, int64_t at)
+{
+	struct deadline *before;
+
+	deadline_drop(deadline);
+	before = queue->ring.before;
+	while (before != &queue->ring && before->at > at)
+		before = before->before;
+	deadline->at = at;
+	deadline->next = before->next;
+	deadline->before = before;
+	before->next->before = deadline;
+	before->next = deadline;
+}
+
 struct deadline *
 deadlines_first(const struct deadlines *queue)
 {

@@ -105,6 +105,12 @@ void deadlines_begin(struct loop *loop, struct deadlines *queue, int64_t after_m
 /* Set or move a deadline to queue->after_ms after this turn. */
 void deadline_set(struct loop *loop, struct deadlines *queue, struct deadline *deadline);
 
+/*
+ * Set or move a deadline to a time of its own, which may have passed; queue->after_ms does not count. This is fast if
+ * most deadlines of the queue are set in the order of their times.
+ */
+void deadline_set_at(struct deadlines *queue, struct deadline *deadline, int64_t at);
+
 /* Drop a deadline, whether or not it is set. */
 void deadline_drop(struct deadline *deadline);
 

@@ -146,11 +146,45 @@ program_reap(struct program *p)
 }
 
 void
+program_begin_apart(struct program *p, const struct program_ends *ends, struct buffer *to_child,
+    struct buffer *from_child, void (*send_signal)(struct program *, int))
+{
+	*p = (struct program){
+		.pid = ends->pid, .in = own_endpoint(ends->to, true, to_child), .out = own_endpoint(ends->from, false, from_child),
+		.watch = -1, .send_signal = send_signal,
+	};
+}
+
+void
+program_ended(struct program *p, int wait_status)
+{
+	program_cut_output(p);
+	p->wait_status = wait_status;
+	p->reaped = true;
+	p->pid = 0;
+}
+
+void
+program_close(struct program *p)
+{
+	const int fds[] = {p->in.fd, p->out.fd, p->watch};
+
+	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+	p->in.fd = p->out.fd = p->watch = -1;
+	p->in.ended = p->out.ended = true;
+}
+
+void
 program_signal(struct program *p, int number)
 {
 	if (p->pid == 0)
 		return;
-	child_signal(p->pid, number);
+	if (p->send_signal != NULL)
+		p->send_signal(p, number);
+	else
+		child_signal(p->pid, number);
 	p->signalled = true;
 }
 

@@ -16,6 +16,7 @@ struct program {
 	int wait_status; /* status of waitpid(2) */
 	bool signalled;  /* it was sent a signal before it ended */
 	int watch;       /* an end of the pipe to its stdin after program_close_stdin(), else -1 */
+	void (*send_signal)(struct program *program, int number); /* NULL if this process is its parent */
 	bool end_withheld; /* watch is the write end: the program has not seen EOF yet */
 };
 
@@ -41,6 +42,19 @@ int program_begin(struct program *program, char **argv, struct buffer *to_child,
  * program has just ended.
  */
 bool program_reap(struct program *program);
+
+/*
+ * Take over a program that another process starts and reaps. ends has this process's ends of its pipes, and a pid of
+ * -1 until it is known.
+ */
+void program_begin_apart(struct program *program, const struct program_ends *ends, struct buffer *to_child,
+    struct buffer *from_child, void (*send_signal)(struct program *, int));
+
+/* Take the end of such a program, as program_reap() does. */
+void program_ended(struct program *program, int wait_status);
+
+/* Close the pipes. */
+void program_close(struct program *program);
 
 /* Send a signal to the program's process group. */
 void program_signal(struct program *program, int number);

@@ -76,6 +76,8 @@ static const struct call allowed[] = {
 	{.number = __NR_wait4, .keep = SANDBOX_PARENT}, {.number = __NR_waitid, .keep = SANDBOX_PARENT},
 	{.number = __NR_kill, .keep = SANDBOX_PARENT},
 	{.number = __NR_ioctl, .keep = SANDBOX_PARENT, .test = IS, .argument = 1, .value = FIONREAD},
+	{.number = __NR_pipe2, .keep = SANDBOX_PIPES},
+	{.number = __NR_ioctl, .keep = SANDBOX_PIPES, .test = IS, .argument = 1, .value = FIONREAD},
 	{.number = __NR_ioctl, .keep = SANDBOX_UNSENT, .test = IS, .argument = 1, .value = TIOCOUTQ},
 	{.number = __NR_openat, .keep = SANDBOX_REOPENS, .test = NO_BITS, .argument = 2,
 	 .value = ~(uint32_t)(O_NONBLOCK | O_CLOEXEC | LARGE_FILE)},

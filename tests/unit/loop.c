@@ -221,6 +221,24 @@ TEST(deadlines_pass_in_their_order_and_not_before)
 	CHECK(ends[0].deadline.next == NULL && longer.ring.next == &longer.ring && shorter.ring.next == &shorter.ring);
 }
 
+TEST(deadlines_with_times_of_their_own_pass_in_the_order_of_these)
+{
+	static struct deadlines any = {.passed = note_passed};
+	int64_t began = clock_ms();
+
+	deadlines_begin(&loop, &any, 1);
+	for (size_t i = 0; i < 3; i++)
+		ends[i] = (struct end){0};
+	deadline_set_at(&any, &ends[0].deadline, began + 1);
+	deadline_set_at(&any, &ends[1].deadline, began + 20);
+	deadline_set_at(&any, &ends[0].deadline, began + 30);
+	deadline_set_at(&any, &ends[2].deadline, began + 10);
+	passed_count = 0;
+	while (passed_count < 3)
+		CHECK(loop_turn(&loop) == 0);
+	CHECK(passed[0] == &ends[2] && passed[1] == &ends[1] && passed[2] == &ends[0] && clock_ms() - began >= 30);
+}
+
 TEST(an_acceptor_that_cannot_watch_a_listener_watches_none)
 {
 	static struct acceptor acceptor;
