@@ -43,24 +43,10 @@ closed=2-4
 	[ "$(grep -cv ': sandbox: ' <<<"$stderr")" = 4 ]
 }
 
-@test "no port that accepts is 1 and one line" {
-	run -1 --separate-stderr portscan-connect -p "$closed" </dev/null
-	[ "$stderr" = "portscan-connect: 127.0.0.1: no port accepts in 2-4: Connection refused" ]
-	[ "$output" = "" ]
-}
-
 @test "-q says nothing" {
 	scripted server accept send:hello
 	run -0 --separate-stderr portscan-connect -q -p "$port" </dev/null
 	[ "$stderr" = "" ]
-	[ "$output" = hello ]
-}
-
-@test "long options are the short ones" {
-	scripted server accept send:hello
-	run --separate-stderr portscan-connect --quiet --verbose --ipv4 --host 127.0.0.1 --ports="$port" \
-		--timeout 5s --total=1m </dev/null
-	[ "$status" = 0 ]
 	[ "$output" = hello ]
 }
 
@@ -175,48 +161,6 @@ closed=2-4
 	[ "${#stderr_lines[@]}" = 3 ]
 }
 
-@test "wrong usage is 2 and names the option" {
-	wrong() {
-		run --separate-stderr portscan-connect "${@:2}" </dev/null
-		[ "$status" = 2 ] && [ "${#stderr_lines[@]}" = 1 ] && [[ "$stderr" == "portscan-connect: $1"* ]] && [ "$output" = "" ] \
-			|| { echo "${*:2}: $status: $stderr" && return 1; }
-	}
-	for ports in '' ' ' 0 0-5 5-0 9000- -9000 9000-8000 65536 1-65536 9000,,9001 '9000,' +1 0x10 1e3 18446744073709551616 a; do
-		wrong '--ports: ' -p "$ports"
-	done
-	for time in '' 0 0ms -1 +1 1x 1.5 25h 18446744073709551617 ' 1' '1 s' 0x10; do
-		wrong '--timeout: ' -t "$time"
-		wrong '--total: ' -T "$time"
-	done
-	wrong '--host: ' -a ''
-	wrong '--ports: needs a value' -p
-	wrong '-z: no such option' -z
-	wrong '--nosuch: no such option' --nosuch
-	wrong '--quiet=yes: takes no value' --quiet=yes
-	wrong '--lockstep takes no program' -l true
-}
-
-@test "--help and --version go to stdout" {
-	run -0 --separate-stderr portscan-connect --help
-	[ "$stderr" = "" ]
-	[[ "${lines[0]}" == "usage: portscan-connect "* ]]
-	run -0 --separate-stderr portscan-connect --version
-	[ "$stderr" = "" ]
-	[[ "$output" == "portscan-connect (fittings) "* ]]
-	run -1 --separate-stderr bash -c 'portscan-connect --help >/dev/full'
-	[ "$stderr" = "portscan-connect: stdout: No space left on device" ]
-}
-
-@test "a stderr that nobody reads does not hold up the scan" {
-	mkfifo stuck
-	exec 8<>stuck
-	head -c 65536 /dev/zero >&8
-	scripted server accept send:hello
-	run bash -c "portscan-connect -v -p 2-900,$port </dev/null 2>&8"
-	exec 8>&-
-	[ "$output" = hello ]
-}
-
 # a program
 
 @test "a program finds the connection on 6 and 7 and who is at its ends in the environment" {
@@ -285,25 +229,6 @@ closed=2-4
 	scripted server accept rest
 	run -0 --separate-stderr portscan-connect -q -p "$port" "$TOOLS/sockstate" 6
 	[ "$output" = "nodelay 1 keepalive 1 nonblock 0" ]
-}
-
-@test "the program has no signal blocked, and SIGPIPE at its default" {
-	scripted server accept rest
-	run --separate-stderr bash -c "trap '' PIPE CHLD; exec portscan-connect -q -p $port grep -E '^Sig(Blk|Ign)' /proc/self/status"
-	[[ "${lines[0]}" =~ ^SigBlk:[[:blank:]]0+$ ]]
-	ignored=$((16#${lines[1]##*[[:blank:]]}))
-	[ "$((ignored & 1 << 12))" = 0 ]
-	[ "$((ignored & 1 << 16))" = 0 ]
-}
-
-@test "the program's status is ours, 127 where there is none, 126 where it cannot be run" {
-	for want in "7 bash -c 'exit 7'" "127 ./nosuch" "127 nosuchprogram" "126 ./plain" "126 /"; do
-		scripted server accept rest
-		: >plain
-		run --separate-stderr "-${want%% *}" bash -c "portscan-connect -q -p $port ${want#* }"
-		stop_all
-	done
-	[ "$stderr" = "portscan-connect: /: Permission denied" ]
 }
 
 # the relay
@@ -532,12 +457,6 @@ stalled() {
 	[ ! -s err ]
 }
 
-@test "a full disk is 1 and told" {
-	scripted server accept send:hello
-	run -1 --separate-stderr bash -c "portscan-connect -q -p $port </dev/null >/dev/full"
-	[ "$stderr" = "portscan-connect: stdout: No space left on device" ]
-}
-
 @test "a file that may not grow is 1 and told, and holds what it could" {
 	for mode in -q -l; do
 		scripted server accept recv send:"$(printf 'x%.0s' {1..3000})" rest
@@ -691,27 +610,6 @@ stalled() {
 	run -0 --separate-stderr portscan-connect -l -q -p "$port" <line
 	[ "$output" = "Received ok from server" ]
 	cmp line got
-}
-
-@test "-l: stdin or stdout that fail are 1 and told" {
-	scripted server accept recv send:yes rest
-	run -1 --separate-stderr bash -c "echo hi | portscan-connect -l -q -p $port >/dev/full"
-	[ "$stderr" = "portscan-connect: stdout: No space left on device" ]
-	stop_all
-	scripted server accept rest
-	run -1 --separate-stderr bash -c "portscan-connect -l -q -p $port </"
-	[ "$stderr" = "portscan-connect: stdin: Is a directory" ]
-}
-
-@test "-l with our own server in the tutorial's mode: each field of a line is answered" {
-	start server portscan-bind -p 0 tcpecho -v -F , -r 'Echo from server'
-	await server.err '^Bound to '
-	port=$(sed -n 's/^Bound to //p' server.err)
-	run -0 --separate-stderr portscan-connect -l -p "$port" < <(printf 'hello\n')
-	[ "$output" = "Received Echo from server from server" ]
-	# Three answers to one message: how many one recv brings is the network's choice.
-	printf a,b,c | portscan-connect -q -p "$port" >out
-	[ "$(cat out)" = 'Echo from serverEcho from serverEcho from server' ]
 }
 
 # the manual's examples, as they stand there

@@ -92,32 +92,6 @@ zeros() {
 	head -c "$1" /dev/zero
 }
 
-@test "what is no header is one line on stderr and 1, and nothing runs" {
-	local bad why
-	while IFS='|' read -r bad why; do
-		reads "$bad"
-		[ "$status" = 1 ]
-		[ "$stderr" = "proxyhead: client: PROXY header: $why" ]
-		[ -z "$output" ]
-	done <<-'END'
-		GET / HTTP/1.1\r\n|the first bytes are of another protocol
-		\r\n\r\n\0\r\nQUIT\r|the first bytes are of another protocol
-		PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\n|CR or LF alone
-		PROXY TCP9 192.0.2.1 198.51.100.2 56324 443\r\n|neither TCP4 nor TCP6 nor UNKNOWN
-		PROXY TCP4 192.0.2.01 198.51.100.2 56324 443\r\n|an invalid address
-		PROXY TCP4 192.0.2.1 198.51.100.2 056324 443\r\n|an invalid port
-		\r\n\r\n\0\r\nQUIT\n\x31\x11\0\x0c|an unknown version
-		\r\n\r\n\0\r\nQUIT\n\x22\x11\0\x0c|an unknown command
-		\r\n\r\n\0\r\nQUIT\n\x21\x41\0\x0c|an unknown address family or protocol
-		\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0c|a datagram protocol
-		\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0b|addresses that are cut off
-		\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0d\x01\x02\x03\x04\x01\x02\x03\x04\0\0\0\0x|a TLV that is cut off
-		\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x11\x01\x02\x03\x04\x01\x02\x03\x04\0\0\0\0\x02\0\x02a\x20|an authority that is no host name
-	END
-	reads "PROXY UNKNOWN $(printf 'x%.0s' {1..100})"
-	[ "$status $stderr" = "1 proxyhead: client: PROXY header: a line of more than 107 bytes" ]
-}
-
 @test "a connection that ends before its first byte is 1, and told only with -v; within the header it is told" {
 	serve tcpaccept proxyhead cat
 	peer to:"$port" open fin rest close churn:1 open 'send:PROXY' fin rest
@@ -138,16 +112,6 @@ zeros() {
 	serve tcpaccept proxyhead -v cat
 	peer to:"$port" open "send:$line" fin rest
 	await server.err '^127.0.0.1:[0-9]+ connects for 192.0.2.1:56324$'
-}
-
-@test "wrong usage is 2, a program that is missing 127, one that cannot be run 126" {
-	run -2 --separate-stderr proxyhead
-	[ "$stderr" = "proxyhead: no program to run (proxyhead --help tells more)" ]
-	printf "$line" >header
-	run -127 --separate-stderr proxyhead nosuch <header
-	[ "$stderr" = "proxyhead: nosuch: No such file or directory" ]
-	run -126 --separate-stderr proxyhead /etc <header
-	[ "$stderr" = "proxyhead: /etc: Permission denied" ]
 }
 
 @test "behind it wsupgrade and its program see the client, and none where the client came by a UNIX socket" {

@@ -65,81 +65,11 @@ refused() {
 	[ "$output" = hello ]
 }
 
-@test "without a program the usage is wrong" {
-	run -2 --separate-stderr handover tcp -- tcpaccept -v
-	[ "$stderr" = "tcpaccept: no program to run (tcpaccept --help tells more)" ]
-}
-
-@test "limits out of range are wrong usage that names the option and the range" {
-	local args
-	for args in '-c 0' '-c 1000001' '-c 10k' '-C 0' '-C x' '-t 25h' '-t -1' '-c +1' '-c '; do
-		IFS=' ' read -r option value <<<"$args"
-		run -2 --separate-stderr handover tcp -- tcpaccept "$option" "$value" cat
-		[[ $stderr =~ ^"tcpaccept: --"(max|max-per-address|drain)": $value: not a "(number|duration)" from "[0-9hms]+" to "[0-9hms]+$ ]]
-	done
-}
-
-@test "what is no listening socket is told by its kind" {
-	local kind why
-	while IFS='|' read -r kind why; do
-		run -2 --separate-stderr handover "$kind" -- tcpaccept cat
-		[ "$stderr" = "tcpaccept: fd 3 of LISTEN_FDS $why" ]
-	done <<-END
-		closed|is not open
-		file|is not a socket
-		pipe|is not a socket
-		connected|is a socket that does not listen
-		bound|is a socket that does not listen
-		udp|is not a stream socket
-		packet:$BATS_TEST_TMPDIR/p|is not a stream socket
-	END
-}
-
-@test "nothing inherited at all is told too" {
-	run -2 --separate-stderr tcpaccept cat </dev/null
-	[ "$stderr" = "tcpaccept: no listening socket: no LISTEN_FDS, and fd 0 is not a socket (portscan-bind gives one)" ]
-	run -2 --separate-stderr handover -n 0 tcp -- tcpaccept cat </dev/null
-	[ "$stderr" = "tcpaccept: no listening socket: no LISTEN_FDS, and fd 0 is not a socket (portscan-bind gives one)" ]
-	run -2 --separate-stderr handover -0 connected -- tcpaccept cat
-	[ "$stderr" = "tcpaccept: no listening socket: no LISTEN_FDS, and fd 0 is a socket that does not listen (portscan-bind gives one)" ]
-}
-
-@test "sockets that LISTEN_PID says are another's are not taken, and that is said" {
-	run -2 --separate-stderr handover -p 1 tcp -- tcpaccept cat </dev/null
-	[ "$stderr" = "tcpaccept: no listening socket: LISTEN_PID is 1, not us: its sockets are not taken" ]
-}
-
-@test "LISTEN_FDS without LISTEN_PID is named as that, by each that takes listening sockets" {
-	LISTEN_FDS=1 run -2 --separate-stderr tcpaccept cat </dev/null
-	[ "$stderr" = "tcpaccept: no listening socket: LISTEN_FDS without LISTEN_PID: its sockets are not taken" ]
-	LISTEN_FDS=1 run -2 --separate-stderr wshub cat </dev/null
-	[[ $stderr == "wshub: "*"LISTEN_FDS without LISTEN_PID: its sockets are not taken" ]]
-	LISTEN_FDS=1 run -0 --separate-stderr tcpecho <<<hello
-	[ "$stderr $output" = "tcpecho: LISTEN_FDS without LISTEN_PID: its sockets are not taken hello" ]
-}
-
 @test "a foreign LISTEN_PID is nothing to say where fd 0 listens" {
 	LISTEN_PID=1 LISTEN_FDS=1 listen -0 tcp -- tcpaccept echo hello
 	run -0 call
 	[ "$output" = hello ]
 	[ ! -s "$err" ]
-}
-
-@test "LISTEN_PID and LISTEN_FDS that are no numbers are refused" {
-	local value
-	for value in '' x 1x -1 0x1 ' 1' 0 2147483648 18446744073709551616; do
-		run -2 --separate-stderr handover -p "$value" tcp -- tcpaccept cat
-		[ "$stderr" = "tcpaccept: LISTEN_PID: $value: not a process number" ]
-	done
-	for value in '' x 1x -1 65 2147483645 18446744073709551616; do
-		run -2 --separate-stderr handover -n "$value" tcp -- tcpaccept cat
-		[ "$stderr" = "tcpaccept: LISTEN_FDS: $value: not a number from 0 to 64" ]
-	done
-}
-
-@test "more LISTEN_FDS than there are is told at the first that is missing" {
-	run -2 --separate-stderr handover -n 2 tcp closed -- tcpaccept cat
-	[ "$stderr" = "tcpaccept: fd 4 of LISTEN_FDS is not open" ]
 }
 
 @test "every listening socket is served: IPv4, IPv6, UNIX" {
@@ -281,15 +211,6 @@ refused() {
 	kill "$(cat "$BATS_TEST_TMPDIR/pid")"
 	ended "$pid"
 	[ "$(grep -c '^nodelay 0 keepalive 0 nonblock 0 ' "$err")" = 2 ]
-}
-
-@test "a program that is missing or not executable is told before anything is served" {
-	run -127 --separate-stderr handover tcp -- tcpaccept no-such-program
-	[ "$stderr" = "tcpaccept: no-such-program: No such file or directory" ]
-	run -126 --separate-stderr handover tcp -- tcpaccept /etc/passwd
-	[ "$stderr" = "tcpaccept: /etc/passwd: Permission denied" ]
-	run -126 --separate-stderr handover tcp -- tcpaccept /etc
-	[ "$stderr" = "tcpaccept: /etc: Permission denied" ]
 }
 
 @test "a program that has gone closes the connection, is said, and is served again when it is back" {

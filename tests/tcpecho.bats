@@ -539,49 +539,12 @@ refused() {
 	exec 8>&-
 }
 
-@test "sockets that are for another process are not taken, and that is said" {
-	LISTEN_PID=1 LISTEN_FDS=1 run -0 --separate-stderr tcpecho </dev/null
-	[ "$stderr" = 'tcpecho: LISTEN_PID is 1, not us: its sockets are not taken' ]
-}
-
-@test "what is handed over as a listening socket and is none is refused" {
-	run -2 --separate-stderr sh -c 'LISTEN_PID=$$ LISTEN_FDS=1 exec tcpecho 3</dev/null'
-	[ "$stderr" = 'tcpecho: fd 3 of LISTEN_FDS is not a socket' ]
-}
-
 @test "signals that were ignored or blocked when it began work all the same" {
 	command -v env >/dev/null && env --help | grep -q block-signal || skip "this env(1) has no --block-signal"
 	serve env --ignore-signal=PIPE --ignore-signal=CHLD --block-signal=TERM --block-signal=CHLD tcpecho -j 2
 	echoes x
 	kill "$pid"
 	ended "$pid" 0
-}
-
-@test "closed standard descriptors are survived" {
-	for closed in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
-		: >server.out
-		start server sh -c "exec portscan-bind -1 -p 0 sh -c 'exec tcpecho -v $closed'"
-		await_that test -s server.out
-		port=$(cat server.out)
-		echoes "with $closed"
-		kill "$pid"
-		ended "$pid"
-	done
-}
-
-@test "wrong usage is 2 and names the option" {
-	run -2 --separate-stderr tcpecho -F ''
-	[ "$stderr" = 'tcpecho: --fields: : not one character, nor \t, \0, \\ or \xHH' ]
-	run -2 --separate-stderr tcpecho -F ab
-	run -2 --separate-stderr tcpecho -j 1025
-	[ "$stderr" = 'tcpecho: --jobs: 1025: not a number from 0 to 1024' ]
-	run -2 --separate-stderr tcpecho -c 0
-	run -2 --separate-stderr tcpecho -i 0
-	run -2 --separate-stderr tcpecho -i 1x
-	run -2 --separate-stderr tcpecho prog
-	[ "$stderr" = 'tcpecho: prog: tcpecho runs no program (tcpecho --help tells more)' ]
-	run -0 --separate-stderr tcpecho --help
-	[[ $output == *--reply* ]]
 }
 
 @test "a log or an output that may not grow any more is no death" {

@@ -106,27 +106,6 @@ client_refuses() {
 	[ "${lines[-1]}" = mine ]
 }
 
-@test "the client takes no other answer" {
-	local text
-	for text in 'HTTP/1.1 200 OK\r\n\r\n' 'HTTP/1.1 301 x\r\nLocation: /\r\n\r\n' 'HTTP/1.1 401 x\r\n\r\n' \
-		'HTTP/1.1 403 Forbidden\r\n\r\n' 'HTTP/1.1 503 x\r\n\r\n'; do
-		client_refuses "$text"
-		[[ $stderr == *"${text%%'\r\n'*}"* ]]
-	done
-	for text in "${answer/Upgrade: websocket'\r\n'/}" "${answer/Connection: Upgrade'\r\n'/}" \
-		"${answer/'\A'/AAAAAAAAAAAAAAAAAAAAAAAAAAA=}" "${answer}Sec-WebSocket-Accept: \A\r\n" \
-		"${answer/Sec-WebSocket-Accept: '\A\r\n'/}" "${answer/1.1/1.0}" \
-		"${answer}Sec-WebSocket-Extensions: permessage-deflate\r\n" "${answer}Sec-WebSocket-Protocol: a\r\n" \
-		"${answer} folded: x\r\n" "${answer}x\r\n"; do
-		client_refuses "$text\r\n"
-	done
-	client_refuses "${answer}Sec-WebSocket-Protocol: b\r\n\r\n" -s a
-	client_refuses "${answer//'\r'/}\n"
-	client_refuses 'SSH-2.0-x\r\n\r\n'
-	client_refuses ''
-	client_refuses 'HTTP/1.1 101 x\r\n'
-}
-
 @test "interim answers before the 101 are passed over, if they are few" {
 	local early='HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n' many
 	many=$(printf "${early//\\/\\\\}%.0s" {1..10})
@@ -220,38 +199,6 @@ client_refuses() {
 		[[ $stderr =~ ^'wsupgrade: ws://h: '('write: Broken pipe'|'write: Connection reset by peer'|'no whole answer: ') ]]
 	done
 	[ ! -e started ]
-}
-
-@test "the client's wrong usage is exit 2" {
-	used -c ws://h
-	for url in http://h/ wss://h/ ws:// ws://u@h/ ws://u:p@h/ ws://h/#x 'ws://h/a b' $'ws://h/\r\nX: y' \
-		$'ws://h\r\n/' ws://h:x/ ws://h:70000/ h ''; do
-		used -c "$url" true
-	done
-	used -c ws://h -o '*' true
-	used -c ws://h -o http://a -o http://b true
-	used -c ws://h -o 'http://*.a.b' true
-	used -c ws://h --host h true
-	used -c ws://h -P / true
-	used -c ws://h -a true true
-	used -c ws://h --console true
-	used -c ws://h --page x true
-	used -c ws://h -H 'Host: x' true
-	used -c ws://h -H $'A: b\nC: d' true
-	used -c "ws://h/$(printf 'a%.0s' {1..17000})" true
-	used -c wss://h/ true
-	[[ $stderr == *TLS* ]]
-}
-
-@test "the client without a connection on 6 and 7 says where one comes from" {
-	run -2 --separate-stderr bash -c 'exec 6<&- 7>&-; exec wsupgrade -c ws://h true'
-	[[ $stderr == *portscan-connect* ]]
-}
-
-@test "the client looks its program up before it asks" {
-	run -127 --separate-stderr peer client fin run wsupgrade -c ws://h no-such-program
-	[ "$output" = "" ]
-	[ "$stderr" = 'wsupgrade: no-such-program: No such file or directory' ]
 }
 
 @test "closed standard descriptors are no way in for others" {
