@@ -1,8 +1,8 @@
 # The frame of the benchmarks: `source "$(dirname "$0")/frame.bash"` in a script
 # that is one claim.
 #
-#     claim echo 'tcpecho is as fast as what libuv and libev give'
-#     contest 'messages/s, 64 connections' more 0.95 tcpecho=rr_ours libuv=rr_libuv
+#     claim echo 'tcpecho is as fast as what libev gives'
+#     contest 'messages/s, 64 connections' more 0.95 tcpecho=rr_ours libev=rr_libev
 #     also 'us, 99 of 100 messages are faster' less 1 p99
 #
 # contest WHAT more|less GOAL NAME[@GOAL]=COMMAND...: the commands run in turn, RUNS
