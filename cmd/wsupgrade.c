@@ -186,6 +186,7 @@ struct session {
 	struct job job;
 	size_t used;
 	char arena[ARENA_SIZE];
+	struct policy_rule rules[POLICY_RULES_MAX]; /* untouched without options */
 };
 
 _Static_assert(ARENA_SIZE >= PATH_MAX + CLIENT_REQUEST_SIZE + HTTP_HEAD_MAX, "room for a client's needs, too");
@@ -664,7 +665,7 @@ main(int argc, char **argv)
 	const char *fault;
 
 	fds_open_standard();
-	s->job.admission.limit_ms = ADMISSION_HEAD_MS;
+	s->job.admission = (struct admission){.limit_ms = ADMISSION_HEAD_MS, .policy.rules = s->rules};
 	options_read(&s->job, argc, argv);
 	fault = s->job.url == NULL ? connection_fault() : NULL;
 	if (fault != NULL)

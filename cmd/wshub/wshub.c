@@ -397,8 +397,10 @@ option_take(struct options *options, int key)
 static void
 options_read(struct options *options, int argc, char **argv)
 {
+	static struct policy_rule rules[POLICY_RULES_MAX];
+
 	*options = (struct options){
-		.admission.limit_ms = ADMISSION_HEAD_MS, .max = MAX_DEFAULT, .queue = QUEUE_DEFAULT,
+		.admission = {.limit_ms = ADMISSION_HEAD_MS, .policy.rules = rules}, .max = MAX_DEFAULT, .queue = QUEUE_DEFAULT,
 		.ping_ms = PING_DEFAULT_MS, .close_ms = CLOSE_DEFAULT_MS,
 	};
 	for (int key; (key = option_next(&usage, argc, argv)) != -1;)

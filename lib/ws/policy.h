@@ -40,15 +40,15 @@ enum policy_page {
 	POLICY_FILE,    /* the user's own */
 };
 
-/* All zero: every path, every Host, our own origin, no protocol, no page. */
+/* All zero: every path, every Host, our own origin, no protocol, no page; `rules' is needed for policy_add() alone. */
 struct policy {
+	struct policy_rule *rules; /* the caller's, POLICY_RULES_MAX: apart, because few of them are ever touched */
 	size_t count;
 	size_t own; /* bytes of fields and of protocols so far */
 	enum policy_page page;
 	bool deflate; /* permessage-deflate: server: accepted; client: offered */
 	struct extension extension; /* what this side wants of it */
 	const char *realm; /* of a 401, the caller's, not copied; NULL for none */
-	struct policy_rule rules[POLICY_RULES_MAX]; /* last: few are touched */
 };
 
 /* Adds an option's value; it stays the caller's. Returns NULL, or why it cannot be. */

@@ -250,7 +250,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct fuzz f = fuzz_over(bytes, size);
 	unsigned choice = fuzz_byte(&f);
 	int want = naive_scan((const char *)f.at, f.size);
-	struct policy policy = {0};
+	struct policy_rule rules[8];
+	struct policy policy = {.rules = rules};
 	struct handshake d;
 	const char *head, *why;
 	bool line, fields;

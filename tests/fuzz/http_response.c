@@ -48,7 +48,8 @@ naive_good(const struct http_response *r, bool asked)
 static void
 answer_check(const struct http_response *r, bool asked)
 {
-	struct policy policy = {0};
+	struct policy_rule rules[1];
+	struct policy policy = {.rules = rules};
 	struct client_agreement agreed;
 	struct span culprit;
 	const char *why;

@@ -22,7 +22,9 @@ static char answer[HANDSHAKE_ANSWER_SIZE + 1];
 static void
 rules_none(void)
 {
-	memset(&policy, 0, sizeof policy);
+	static struct policy_rule rules[POLICY_RULES_MAX];
+
+	policy = (struct policy){.rules = rules};
 }
 
 /* What is decided about this head. */
