@@ -349,10 +349,13 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 
 @test "authorize: one that does not end in time is killed, 500" {
 	shell_script "$BATS_TEST_TMPDIR/may" 'echo $$ >"%s/pid"\nexec tail -f /dev/null' "$BATS_TEST_TMPDIR"
-	serve wshub -t 300ms -a "$BATS_TEST_TMPDIR/may" cat
+	serve wshub --console -t 300ms -a "$BATS_TEST_TMPDIR/may" cat
 	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
 	[[ $stderr == *500* ]]
 	await_that gone "$(cat "$BATS_TEST_TMPDIR/pid")"
+	printf 'HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n' | portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/answer"
+	grep -q '^HTTP/1.1 500 ' "$BATS_TEST_TMPDIR/answer"
+	[ "$(tail -n 1 "$BATS_TEST_TMPDIR/answer")" = $'\r' ] # a HEAD request has no body in its answer
 }
 
 @test "authorize: a program that has left its process group is killed" {

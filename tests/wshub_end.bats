@@ -133,6 +133,26 @@ leaver() {
 	server_says '^got 1 close 1000 ?$'
 }
 
+@test "a client that is not read, because prog does not read, has its time to answer our Close afterwards" {
+	cd "$BATS_TEST_TMPDIR" || return
+	mkfifo go
+	printf '%b' "$request" >request
+	serve wshub -w 200ms sh -c 'read -r open; read -r go <"$0"; echo "1 close 4000"; read -r go <"$0"; cat >&2' go
+	start a peer -v to:"$port" open file:request recv recv await:late 'send:\x88\x82\0\0\0\0\x0f\xa0' rest
+	a=$pid
+	await a.out '^recv HTTP/1.1 101 '
+	start feed wspeer "raw:$request" push await:late -- portscan-connect -q -p "$port"
+	await feed.out '^pushed'
+	echo go >go
+	await_that grep -aq $'^recv \x88' a.out
+	sleep 0.5
+	touch late
+	await a.out '^sent 8$'
+	echo go >go
+	ended "$a"
+	server_says '^1 close 4000 ?$'
+}
+
 @test "a client that does not end its connection after both Closes is left after -w, and after 1 s at most" {
 	# drained LIMIT: the one place is free within so many ms; a busy machine gets several tries.
 	drained() {

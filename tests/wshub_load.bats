@@ -65,12 +65,14 @@ load wshub
 @test "a new client that could not be read for -t, while prog does not read, is answered 503" {
 	cd "$BATS_TEST_TMPDIR" || return
 	mkfifo go
-	serve wshub -t 500ms sh -c 'read -r go <"$0"; exec cat >/dev/null' go
-	start feed wspeer "raw:$request" push await:go -- portscan-connect -q -p "$port"
-	await feed.out '^pushed'
-	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
-	[[ $stderr == *" 503 "*"the program does not read"* ]]
-	server_says '^wshub: 127.0.0.1:[0-9]*: 503 the program does not read$'
+	for proxy in '' 'PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\n'; do
+		serve wshub ${proxy:+--proxy} -t 500ms sh -c 'read -r go <"$0"; exec cat >/dev/null' go
+		start "feed${#proxy}" wspeer "raw:$proxy$request" push await:go -- portscan-connect -q -p "$port"
+		await "feed${#proxy}.out" '^pushed'
+		run -0 peer to:"$port" open "send:$proxy$request" rest
+		[[ $output == *'HTTP/1.1 503 '*'the program does not read'* ]]
+		server_says '^wshub: 127.0.0.1:[0-9]*: 503 the program does not read$'
+	done
 }
 
 @test "when prog does not read, clients wait and nothing is dropped" {
@@ -274,6 +276,23 @@ descriptors() {
 	done
 	kill "$server"
 	ended "$server" 0
+}
+
+# Each of 37000 records is for 100 clients.
+@test "SIGTERM amid what a program has written for many: what cannot be sent within -w is dropped" {
+	cd "$BATS_TEST_TMPDIR" || return
+	mkfifo go
+	yes '* text' | head -n 37000 >flood
+	serve wshub -w 50ms sh -c 'while read -r id word rest; do [ "$id" != 100 ] || break; done
+		echo crowded >&2; read -r go <go; cat flood; echo written >&2; cat >/dev/null'
+	server=$pid
+	start crowd peer -v to:"$port" open:100 into:heard send:"$request" rest
+	server_says '^crowded$'
+	paused "$server" 0 eval 'echo go >go; server_says ^written; kill "$server"'
+	ended "$server"
+	[ "$status" = 0 ]
+	ended "$pid"
+	(($(wc -c <heard) < 7000000))
 }
 
 @test "a program whose records are for many: a client comes in between them, for a turn is bounded in time" {

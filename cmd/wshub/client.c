@@ -314,6 +314,8 @@ client_refused(struct hub *hub, struct client *c)
 {
 	const struct reader_event refused = {.kind = READER_FAIL};
 
+	if (c->stage == STAGE_PROXY)
+		free(c->proxy);
 	c->stage = STAGE_ANSWERED;
 	ws_open(&c->conn, true, false);
 	(void)ws_event(&c->conn, &refused);

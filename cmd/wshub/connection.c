@@ -92,7 +92,7 @@ static void
 failure_take(struct hub *hub, struct client *c, const struct reader_event *e)
 {
 	if (c->unanswered != 0)
-		program_read_all(hub);
+		program_read_all(hub, clock_ms() + LOOP_TURN_MS);
 	client_fail(hub, c, e->code, e->why);
 }
 

@@ -203,15 +203,15 @@ program_read(struct hub *hub, int64_t until)
 	return false;
 }
 
-/* What it has written by now. */
+/* Carries out what the program has written by now, as far as it can be done until then. */
 void
-program_read_all(struct hub *hub)
+program_read_all(struct hub *hub, int64_t until)
 {
 	uint64_t now = pipes_said(&hub->backend.pipes);
 
 	if (hub->backend.behind)
-		commands_take(hub, RECORD_WHOLE, CLOCK_NEVER);
-	while (hub->backend.pipes.said < now && program_read(hub, CLOCK_NEVER))
+		commands_take(hub, RECORD_WHOLE, until);
+	while (!hub->backend.behind && hub->backend.pipes.said < now && program_read(hub, until))
 		;
 }
 

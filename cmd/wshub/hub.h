@@ -102,6 +102,8 @@ enum {
 struct shutdown {
 	struct terminate term; /* of the clients, and of the program's process group */
 	bool stopped;   /* by SIGTERM or SIGINT */
+	bool waits;     /* until the program's stdout is read up to last_word */
+	uint64_t last_word;
 	bool asks_prog; /* the program's stdout ended first: its own exit status counts, if it comes in time */
 	int status;
 };
@@ -203,7 +205,7 @@ bool upgrade_authorized(struct hub *hub, struct client *c, int status);
 /* dispatch.c */
 void program_out_close(struct hub *hub);
 bool program_read(struct hub *hub, int64_t until);
-void program_read_all(struct hub *hub);
+void program_read_all(struct hub *hub, int64_t until);
 void commands_go_on(struct hub *hub);
 
 /* connection.c */

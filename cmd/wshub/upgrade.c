@@ -370,10 +370,10 @@ head_late(struct loop *loop, struct deadline *deadline)
 	struct client *c = client_of(deadline);
 
 	auth_requests_drop(&hub->asked, c);
-	if (c->stage == STAGE_PROXY)
-		client_unknown(hub, c, strerror(ETIMEDOUT));
-	else if (c->stage == STAGE_HEAD && hub->backpressure)
+	if (c->stage <= STAGE_HEAD && hub->backpressure)
 		client_refuse(hub, c, HTTP_SERVICE_UNAVAILABLE, "the program does not read");
+	else if (c->stage == STAGE_PROXY)
+		client_unknown(hub, c, strerror(ETIMEDOUT));
 	else if (c->stage == STAGE_HEAD && c->kept_size != 0)
 		client_refuse(hub, c, HTTP_REQUEST_TIMEOUT, "a request that takes too long");
 	else if (c->stage == STAGE_AUTHORIZING || c->stage == STAGE_WAITING)

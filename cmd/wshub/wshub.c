@@ -149,7 +149,8 @@ all_end(struct hub *hub, enum term_step step)
 		child_signal(hub->backend.pid, number);
 }
 
-/* Either the program's status did not come in time, or a client or the program has not gone. */
+/* Either the program's status, or the end of what it has written, did not come in time, or a client or the program has
+ * not gone. */
 static void
 end_due(struct loop *loop, struct deadline *deadline)
 {
@@ -160,8 +161,8 @@ end_due(struct loop *loop, struct deadline *deadline)
 		all_end(hub, hub->shutdown.term.step + 1);
 		return;
 	}
-	hub->shutdown.asks_prog = true;
-	all_close(hub, CLOSE_NORMAL, STATUS_OK);
+	hub->shutdown.asks_prog = !hub->shutdown.stopped;
+	all_close(hub, hub->shutdown.stopped ? CLOSE_GOING_AWAY : CLOSE_NORMAL, STATUS_OK);
 }
 
 /* The Close that goes with the program's exit status. */
@@ -183,12 +184,34 @@ program_out_ready(struct loop *loop, struct watch *watch, uint32_t events)
 		return;
 	if (program_read(hub, clock_ms() + LOOP_TURN_MS) || hub->backend.pipes.out_open)
 		return;
-	if (hub->backend.malformed || shutdown_begun(hub))
-		return;
-	if (hub->backend.pid == 0)
-		all_close(hub, program_code(hub), backend_status(&hub->backend));
-	else
+	if (!hub->backend.malformed && !hub->shutdown.waits && !shutdown_begun(hub))
 		deadline_set(loop, &hub->ends, &hub->end);
+}
+
+/* The end of the program, or SIGTERM: what the program has written by now is carried out first, in ordinary turns. */
+static void
+last_words_begin(struct hub *hub)
+{
+	hub->shutdown.waits = true;
+	hub->shutdown.last_word = pipes_said(&hub->backend.pipes);
+}
+
+static void
+last_words_look(struct hub *hub)
+{
+	const struct backend *b = &hub->backend;
+
+	if (!hub->shutdown.waits || (b->pipes.out_open && (b->behind || b->pipes.said < hub->shutdown.last_word)))
+		return;
+	hub->shutdown.waits = false;
+	if (b->pid == 0) {
+		program_out_close(hub);
+		backend_close_in(&hub->backend);
+	}
+	if (hub->shutdown.stopped)
+		all_close(hub, CLOSE_GOING_AWAY, STATUS_OK);
+	else
+		all_close(hub, program_code(hub), backend_status(b));
 }
 
 static void
@@ -196,12 +219,9 @@ program_ended(struct hub *hub, int status)
 {
 	hub->backend.pid = 0;
 	hub->backend.wait_status = status;
-	program_read_all(hub);
-	program_out_close(hub);
-	backend_close_in(&hub->backend);
 	if (hub->shutdown.asks_prog)
 		hub->shutdown.status = terminate_status(&hub->shutdown.term, status);
-	all_close(hub, program_code(hub), backend_status(&hub->backend));
+	last_words_begin(hub);
 }
 
 static void
@@ -221,7 +241,7 @@ children_reap(struct hub *hub)
 	}
 }
 
-/* SIGTERM, SIGINT: what prog has said by now still goes out. */
+/* SIGTERM, SIGINT. */
 static void
 stop(struct hub *hub)
 {
@@ -230,8 +250,11 @@ stop(struct hub *hub)
 		return;
 	}
 	hub->shutdown.stopped = true;
-	program_read_all(hub);
-	all_close(hub, CLOSE_GOING_AWAY, STATUS_OK);
+	if (shutdown_begun(hub))
+		return;
+	last_words_begin(hub);
+	deadline_drop(&hub->end);
+	deadline_set(&hub->loop, &hub->ends, &hub->end);
 }
 
 /* A service manager may stop prog together with us: our own signal is the cause then. */
@@ -336,6 +359,7 @@ static void
 turn_end(struct hub *hub)
 {
 	commands_go_on(hub);
+	last_words_look(hub);
 	if (hub->backend.malformed)
 		all_close(hub, CLOSE_INTERNAL_ERROR, STATUS_FAILED);
 	deferred_closes_poll(hub);
