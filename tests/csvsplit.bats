@@ -132,6 +132,7 @@ refuses() {
 	fails 'a,b\r\n\r\nc,d' 'a\nb\n' 'stdin: line 2: 1 field, but 2 in the first record' -S
 	fails 'a,b,c\n1,2\n' '1\n' 'stdin: line 2: 2 fields, but 3 in the first record' -S -f a
 	fails 'a,b,c\n1,2\n' 'a\0001\0' 'stdin: line 2: 2 fields, but 3 in the first record' -S -f 1 -O nul
+	fails "a,b\nc\n$(printf %58s),d\n" 'a\nc' 'stdin: line 2: 1 field, but 2 in the first record' -S -f 1 # ends after a block
 	fails 'a,b\n1,"2' 'a\nb\n1\n2\n' 'stdin: line 2: quote never closed' -S
 	printf '1,2\n3,4' >1
 	printf '5\n6\n' >2

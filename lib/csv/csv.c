@@ -205,11 +205,12 @@ csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last, st
 	if (size > (csv->alone ? ALONE_MAX : CSV_WINDOW))
 		size = csv->alone ? ALONE_MAX : CSV_WINDOW;
 	index->end = kernel_of(csv)->index(csv, in, size, next_of(in, size, n, last), index->marks);
-	index->marks[(index->end + 63) / 64] = (struct csv_marks){0};
 	if (csv->dialect.skip_blank)
 		csv_rows_skip_blank(csv, index);
 	if (csv->dialect.even)
 		csv_rows_check(csv, index);
+	/* A cursor before the end sees 64 bytes, so the block after the end too. */
+	index->marks[(index->end + 63) / 64] = (struct csv_marks){0};
 	if (csv->alone && index->end > 0)
 		alone_keep(csv, index->end, record_end_in(index->marks, index->end));
 	position_keep(csv, in, index->end, index->line);

@@ -38,15 +38,14 @@ take_index(struct csv *csv, unsigned char *in, size_t n, bool last, struct accou
 {
 	static struct csv_index index;
 	size_t used = csv_index_make(csv, in, n, last, &index);
-	struct csv_cursor cursor;
 
 	FUZZ_CHECK(used <= n && used == index.end);
 	if (used == 0)
 		return 0;
 	if (csv->dialect.escapes == CSV_ESCAPES_TSV)
 		csv_unescape(&index, in);
-	cursor = csv_cursor_at(&index, 0);
 	for (size_t at = 0; at < used; at++) {
+		struct csv_cursor cursor = csv_cursor_at(&index, at);
 		size_t stop = csv_cursor_next(&cursor, CSV_STOP_ANY);
 
 		FUZZ_CHECK(stop <= used);
