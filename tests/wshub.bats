@@ -17,13 +17,18 @@ load wshub
 	server_says '^got 1 close 1001 $|^got 1 close 1006 $'
 }
 
-@test "numbers go up and are never used again" {
+@test "numbers go up and are never used again, beside a client that stays" {
 	recorder
-	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
-	for n in 1 2 3; do
+	serve wshub -c 2 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	client a /
+	server_says '^got 1 open '
+	for n in 2 3 4 6 7 8; do # 5 would be at the place of 1
 		portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
 		server_says "^got $n close 1000 \$"
 	done
+	order '5,8 text gone' '1 text here'
+	hears a '^here$'
+	same "$BATS_TEST_TMPDIR/a.out" here
 }
 
 @test "a payload's newline, CR, NUL and backslash stay on one line, and come back as they were" {

@@ -148,7 +148,7 @@ client_forget(struct hub *hub, struct client *c, unsigned code, struct span reas
 		return;
 	c->addressable = false;
 	rooms_part_all(&hub->rooms, &c->rooms);
-	ids_end(&hub->ids, c->id);
+	hub->by_id[c->id & hub->id_mask] = NULL;
 }
 
 /* Writes the record of a deferred Close for the program. */

@@ -46,7 +46,7 @@ command_deliver(struct hub *hub, const struct command *order, const struct deliv
 		if (hub->clients[i]->id != order->except)
 			deliver(hub, delivery, hub->clients[i]);
 	while (order->to == COMMAND_IDS && command_id_next(&ids, &id)) {
-		struct client *c = ids_find(&hub->ids, id);
+		struct client *c = client_by_id(hub, id);
 
 		if (c == NULL)
 			continue;
@@ -109,7 +109,7 @@ command_room(struct hub *hub, const struct command *order)
 	uint64_t id;
 
 	while (command_id_next(&ids, &id)) {
-		struct client *c = ids_find(&hub->ids, id);
+		struct client *c = client_by_id(hub, id);
 
 		if (c != NULL && order->verb == COMMAND_PART)
 			rooms_part(&hub->rooms, order->room, c);

@@ -26,7 +26,6 @@
 #include "sys/address.h"
 #include "sys/address_limit.h"
 #include "sys/auth_requests.h"
-#include "sys/ids.h"
 #include "sys/listen.h"
 #include "sys/loop.h"
 #include "sys/terminate.h"
@@ -117,7 +116,9 @@ struct hub {
 	struct listeners listeners;
 	struct client **clients; /* all connections */
 	size_t count;
-	struct ids ids;
+	struct client **by_id; /* at ID & id_mask: at most half of the places are taken */
+	size_t id_mask;
+	uint64_t last_id;
 	struct auth_requests asked; /* the authorization programs that run */
 	bool waiting;       /* clients wait for one to be run for them */
 	int null;           /* /dev/null, their stdin: opened while there are descriptors */
@@ -147,6 +148,15 @@ static inline bool
 shutdown_begun(const struct hub *hub)
 {
 	return hub->shutdown.term.step != TERM_NONE;
+}
+
+/* The client to which records with this ID go, or NULL. */
+static inline struct client *
+client_by_id(const struct hub *hub, uint64_t id)
+{
+	struct client *c = hub->by_id[id & hub->id_mask];
+
+	return c != NULL && c->id == id ? c : NULL;
 }
 
 struct client_name {

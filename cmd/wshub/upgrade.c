@@ -46,6 +46,16 @@ user_tell(struct hub *hub, const struct client *c)
 		program_tell(hub, c, "user", user, strlen(user));
 }
 
+/* A number that was never given before, of a place that is free. */
+static void
+client_number(struct hub *hub, struct client *c)
+{
+	do
+		c->id = ++hub->last_id;
+	while (hub->by_id[c->id & hub->id_mask] != NULL);
+	hub->by_id[c->id & hub->id_mask] = c;
+}
+
 static void
 client_open(struct hub *hub, struct client *c, const struct handshake *d)
 {
@@ -53,7 +63,7 @@ client_open(struct hub *hub, struct client *c, const struct handshake *d)
 
 	c->stage = STAGE_ANSWERED;
 	ws_open(&c->conn, true, hub->options.ping_ms != 0);
-	c->id = ids_give(&hub->ids, c);
+	client_number(hub, c);
 	c->announced = c->addressable = true;
 	c->reader = (struct reader){
 		.peer = READER_OF_CLIENT, .limit = hub->options.message,

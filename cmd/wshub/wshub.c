@@ -310,10 +310,14 @@ static void
 server_begin(struct hub *hub)
 {
 	const int64_t close_ms = hub->options.close_ms;
-	size_t max = (size_t)hub->options.max;
+	size_t max = (size_t)hub->options.max, places = 2;
 
+	while (places < 2 * max)
+		places *= 2;
+	hub->id_mask = places - 1;
+	hub->by_id = calloc(places, sizeof(struct client *));
 	hub->clients = calloc(max, sizeof(struct client *));
-	if (hub->clients == NULL || !ids_begin(&hub->ids, max)
+	if (hub->clients == NULL || hub->by_id == NULL
 	    || (hub->options.max_per_address != 0 && !address_limit_begin(&hub->networks, max)))
 		die(STATUS_FAILED, "no memory for %zu clients", max);
 	if (getrandom(&hub->rooms.secret, sizeof hub->rooms.secret, 0) < 0)
