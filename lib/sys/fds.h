@@ -43,6 +43,9 @@ void fds_close_from(int first);
 /* Make all descriptors from first up close-on-exec. */
 void fds_keep_from(int first);
 
+/* Return how many bytes a pipe holds, 0 for a closed descriptor (-1). */
+size_t fd_unread(int fd);
+
 /* Return how many more descriptors can be opened. */
 size_t fds_left(void);
 

@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "sys/block_cache.h"
+#include "sys/fds.h"
 
 enum { KEPT_MAX = 2 << 20 };
 
@@ -68,22 +68,13 @@ pipes_settle(struct pipes *p)
 uint64_t
 pipes_consumed(const struct pipes *p)
 {
-	int unread = 0;
-
-	if (!p->in_open)
-		return UINT64_MAX;
-	(void)ioctl(p->in.fd, FIONREAD, &unread);
-	return p->bytes_queued - buffer_held(&p->to) - (uint64_t)unread;
+	return p->in_open ? p->bytes_queued - buffer_held(&p->to) - fd_unread(p->in.fd) : UINT64_MAX;
 }
 
 uint64_t
 pipes_said(const struct pipes *p)
 {
-	int unread = 0;
-
-	if (p->out_open)
-		(void)ioctl(p->out.fd, FIONREAD, &unread);
-	return p->said + (uint64_t)unread;
+	return p->said + (p->out_open ? fd_unread(p->out.fd) : 0);
 }
 
 ssize_t

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "base/status.h"
 #include "sys/child.h"
 #include "sys/exec.h"
+#include "sys/fds.h"
 
 enum { PIPE_SIZE = 256 << 10, PATH_SHORT = 512 };
 
@@ -188,14 +188,6 @@ program_signal(struct program *p, int number)
 	p->signalled = true;
 }
 
-static size_t
-pipe_holds(int fd)
-{
-	int n = 0;
-
-	return fd >= 0 && ioctl(fd, FIONREAD, &n) == 0 && n > 0 ? (size_t)n : 0;
-}
-
 void
 program_close_stdin(struct program *p)
 {
@@ -204,7 +196,7 @@ program_close_stdin(struct program *p)
 	p->in.ended = true;
 	if (p->in.fd < 0)
 		return;
-	if (p->pid != 0 && pipe_holds(p->in.fd) > 0) {
+	if (p->pid != 0 && fd_unread(p->in.fd) > 0) {
 		(void)snprintf(name, sizeof name, "/proc/self/fd/%d", p->in.fd);
 		/* The flags that the sandbox allows. */
 		p->watch = openat(AT_FDCWD, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -220,7 +212,7 @@ program_close_stdin(struct program *p)
 bool
 program_end_stdin(struct program *p)
 {
-	if (p->end_withheld && pipe_holds(p->watch) == 0) {
+	if (p->end_withheld && fd_unread(p->watch) == 0) {
 		(void)close(p->watch);
 		p->watch = -1;
 		p->end_withheld = false;
@@ -231,13 +223,13 @@ program_end_stdin(struct program *p)
 size_t
 program_unread(const struct program *p)
 {
-	return pipe_holds(p->in.fd >= 0 ? p->in.fd : p->watch);
+	return fd_unread(p->in.fd >= 0 ? p->in.fd : p->watch);
 }
 
 size_t
 program_unsent(const struct program *p)
 {
-	return p->out.ended ? 0 : pipe_holds(p->out.fd);
+	return p->out.ended ? 0 : fd_unread(p->out.fd);
 }
 
 void
