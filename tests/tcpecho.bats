@@ -482,6 +482,14 @@ refused() {
 	ended "$server" 0
 }
 
+@test "a UNIX socket is served" {
+	start server handover unix:"$PWD/socket" -- tcpecho -v
+	await server.out '^path '
+	[ "$(peer to:"$PWD/socket" open send:'over unix' fin rest)" = $'open 1\nover unix' ]
+	await server.err '^unix disconnected$'
+	grep -qx 'Connected by unix' server.err
+}
+
 @test "a listening socket on fd 0 is served (inetd wait)" {
 	serve sh -c 'exec tcpecho <&3'
 	echoes 'from fd 0'

@@ -32,6 +32,16 @@ their_server() {
 	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/their.out")
 }
 
+python_server() {
+	need_python
+	their_server "$python" "$here/ws_server.py"
+}
+
+node_server() {
+	need_node
+	their_server node "$here/ws_server.js"
+}
+
 # client PATH [OPTION...]: wsframe -c to the foreign server; stdout and stderr in files.
 client() {
 	local path=$1
@@ -43,7 +53,7 @@ client() {
 @test "wshub under inetd wait: a program that writes to stderr serves" {
 	command -v inetd >/dev/null || skip "inetd is not installed"
 	local port
-	port=$(portscan-bind -q -p 9400-9998)
+	port=$(portscan-bind -q -p 0)
 	shell_script "$BATS_TEST_TMPDIR/app" 'while read -r line; do echo "heard $line" >&2; echo "* text $line"; done'
 	echo "127.0.0.1:$port stream tcp wait $(id -un) $BIN/wshub wshub -v $BATS_TEST_TMPDIR/app" >"$BATS_TEST_TMPDIR/inetd.conf"
 	start inetd inetd -i "$BATS_TEST_TMPDIR/inetd.conf"
@@ -54,118 +64,36 @@ client() {
 	[[ $output == +([0-9])" open 127.0.0.1 "* ]]
 }
 
-@test "Python websockets: every message comes back as what it was" {
-	need_python
-	echo_server
-	python_client echo
+# cases CLIENT CASE...: each passes with the server on $port.
+cases() {
+	local case
+	for case in "${@:2}"; do "$1" "$case" || { echo "$case" && return 1; }; done
 }
 
-@test "Python websockets: messages of 16 MiB come back" {
-	need_python
-	echo_server
-	python_client large
-}
-
-@test "Python websockets: fragments come back whole" {
-	need_python
-	echo_server
-	python_client fragments
-}
-
-@test "Python websockets: pings are answered" {
-	need_python
-	echo_server
-	python_client pings
-}
-
-@test "Python websockets: the close code comes back" {
-	need_python
-	echo_server
-	python_client closing
-}
-
-@test "Python websockets: fifty clients at once" {
-	need_python
-	echo_server
-	python_client many
-}
-
-@test "Python websockets: the subprotocol both speak is chosen" {
+@test "Python websockets talks to an echo of ours: each case of ws_client.py" {
 	need_python
 	echo_server -s v3x -s v2
-	python_client subprotocol
+	cases python_client echo large fragments pings closing many subprotocol foreign
 }
 
-@test "Python websockets: a foreign origin is refused with 403" {
-	need_python
-	echo_server
-	python_client foreign
-}
-
-@test "Python websockets: messages are lines of a shell program" {
+@test "Python websockets talks to programs of lines: a Close of a failed one is 1011, one for binary data 1003" {
 	need_python
 	serve tcpaccept wsupgrade wsframe sh -c 'echo ready; exec cat'
 	python_client lines
-}
-
-@test "Python websockets: a line without newline is sent, an exit status of 7 is close code 1011" {
-	need_python
 	serve tcpaccept wsupgrade wsframe sh -c 'printf last; exit 7'
 	python_client ended
-}
-
-@test "Python websockets: in lines a binary message is a record if it is UTF-8" {
-	need_python
 	serve tcpaccept wsupgrade wsframe cat
 	python_client binary
 }
 
-@test "node ws: every message comes back as what it was" {
+@test "node ws talks to an echo of ours: each case of ws_client.js" {
 	need_node
 	echo_server
-	node_client echo
-}
-
-@test "node ws: messages of 16 MiB come back" {
-	need_node
-	echo_server
-	node_client large
-}
-
-@test "node ws: pings inside a message of 5001 fragments are answered before it" {
-	need_node
-	echo_server
-	node_client fragments
-}
-
-@test "node ws: pings are answered" {
-	need_node
-	echo_server
-	node_client pings
-}
-
-@test "node ws: every close code that may be sent comes back" {
-	need_node
-	echo_server
-	node_client closing
-}
-
-@test "node ws: 16 MiB both ways at once" {
-	need_node
-	echo_server
-	node_client both
-}
-
-@test "node ws: a foreign origin and an old version are refused" {
-	need_node
-	echo_server
-	node_client foreign
-	node_client version
+	cases node_client echo large fragments pings closing both foreign version
 }
 
 @test "our client talks to Python websockets in lines" {
-	need_python
-	their_server "$python" "$here/ws_server.py"
+	python_server
 	printf 'one\ntwo \342\230\203\n\nlast' >"$BATS_TEST_TMPDIR/in"
 	client /echo -q 200ms <"$BATS_TEST_TMPDIR/in"
 	cmp "$BATS_TEST_TMPDIR/out" <(printf 'one\ntwo \342\230\203\n\nlast\n')
@@ -173,8 +101,7 @@ client() {
 }
 
 @test "our client takes what Python websockets says right behind its 101, in fragments, with pings between" {
-	need_python
-	their_server "$python" "$here/ws_server.py"
+	python_server
 	client /talk -q never </dev/null
 	{
 		printf 'first, behind the 101\nin fragments\ntwo\nlines\n'
@@ -184,8 +111,7 @@ client() {
 }
 
 @test "our client brings 16 MiB through Python websockets and back" {
-	need_python
-	their_server "$python" "$here/ws_server.py"
+	python_server
 	head -c 16777215 /dev/zero | tr '\0' z >"$BATS_TEST_TMPDIR/in"
 	echo >>"$BATS_TEST_TMPDIR/in"
 	client /echo -m 1 <"$BATS_TEST_TMPDIR/in"
@@ -193,8 +119,7 @@ client() {
 }
 
 @test "our client takes a message of 16 MiB, and refuses it where the limit is lower" {
-	need_python
-	their_server "$python" "$here/ws_server.py"
+	python_server
 	client /large -q never </dev/null
 	[ "$(wc -c <"$BATS_TEST_TMPDIR/out")" = 16777217 ]
 	run -1 client /large -M 1M -q never </dev/null
@@ -202,8 +127,7 @@ client() {
 }
 
 @test "our client refuses a binary message that is not UTF-8 in lines and takes it in bytes" {
-	need_python
-	their_server "$python" "$here/ws_server.py"
+	python_server
 	run -1 client /binary -q never </dev/null
 	grep -q 1003 "$BATS_TEST_TMPDIR/err"
 	client /binary -b -q never </dev/null
@@ -213,8 +137,7 @@ client() {
 }
 
 @test "our client tells code and reason of Python websockets' Close, and ends with 1" {
-	need_python
-	their_server "$python" "$here/ws_server.py"
+	python_server
 	run -1 client /4000 -q never </dev/null
 	same "$BATS_TEST_TMPDIR/out" x
 	grep -q '4000.*no more' "$BATS_TEST_TMPDIR/err"
@@ -223,8 +146,7 @@ client() {
 }
 
 @test "our client asks Python websockets for a subprotocol, an origin and a header" {
-	need_python
-	their_server "$python" "$here/ws_server.py"
+	python_server
 	portscan-connect -q -p "$port" wsupgrade -c "ws://127.0.0.1:$port/protocol" -s v1 -s v2 \
 		wsframe -c -q never </dev/null >"$BATS_TEST_TMPDIR/out"
 	same "$BATS_TEST_TMPDIR/out" "protocol v2"
@@ -234,19 +156,16 @@ client() {
 }
 
 @test "our client answers the pings of Python websockets and node ws" {
-	need_python
-	their_server "$python" "$here/ws_server.py"
+	python_server
 	client /ping -q never </dev/null
 	same "$BATS_TEST_TMPDIR/out" "pong came"
-	need_node
-	their_server node "$here/ws_server.js"
+	node_server
 	client /pong -q never -m 1 </dev/null
 	same "$BATS_TEST_TMPDIR/out" "pong hello"
 }
 
 @test "our client with a program of its own talks to node ws, 16 MiB both ways" {
-	need_node
-	their_server node "$here/ws_server.js"
+	node_server
 	head -c 12582912 /dev/urandom | base64 -w 1022 >"$BATS_TEST_TMPDIR/in"
 	local count
 	count=$(wc -l <"$BATS_TEST_TMPDIR/in")
@@ -259,15 +178,13 @@ client() {
 }
 
 @test "our client puts node ws's 5001 fragments together" {
-	need_node
-	their_server node "$here/ws_server.js"
+	node_server
 	client /fragments -q never </dev/null
 	[ "$(sha256sum <"$BATS_TEST_TMPDIR/out")" = "$({ for ((i = 0; i < 500; i++)); do printf 0123456789; done; echo .; } | sha256sum)" ]
 }
 
 @test "our client delivers what came before node ws cuts the connection, and ends with 1" {
-	need_node
-	their_server node "$here/ws_server.js"
+	node_server
 	run -1 client /terminate -q never </dev/null
 	same "$BATS_TEST_TMPDIR/out" x
 }
