@@ -271,7 +271,7 @@ lists() {
 	[[ "$(listed "${lines[4]}")" == *"--print-port"*"-- port number"* ]]
 	lists "${lines[5]}" wsupgrade
 	lists "${lines[6]}" wsupgrade
-	[[ "$(listed "${lines[7]}")" == *"--reply"*"-- answer with"* ]]
+	[[ "$(listed "${lines[7]}")" == *"--reply"*"-- answer to each"* ]]
 	lists "${lines[10]}" people.csv
 	[[ "$(listed "${lines[11]}")" == *"--squeeze-blank"* ]]
 }

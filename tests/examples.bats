@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Every example of the manual is a test: those of tcpecho(1), wshub(1), fittings(7) and README's
-# tastes here, the others beside their program's tests, but for some that are here too.
+# Every example of the manual is a test: those of tcpecho(1), wshub(1), fittings(7) and README's first
+# session here, the recipes in peers/recipes.bats, the others beside the tests of their programs.
 load helper
 
 man=$BATS_TEST_DIRNAME/../man
@@ -13,8 +13,13 @@ setup() {
 lines_of() {
 	sed -n '/^\.Sh EXAMPLES/,/^\.Sh \(SEE\|DIAG\)/p' "$man/$1" |
 		awk '/^\.Bd/ { on = 1; next } /^\.Ed/ { on = 0 } on { print }
-			/^\.Dl / { print substr($0, 5) } /^\.Li portscan|^\.Li csvsplit/ { print substr($0, 5) }' |
+			/^\.Dl / { print substr($0, 5) } /^\.Li (portscan|csvsplit|ws )/ { print substr($0, 5) }' |
 		sed 's/\\(dq/"/g; s/\\(aq/'\''/g; s/\\e/\\/g; s/\\&//g'
+}
+
+# Commands that are continued on the next line, as one line.
+joined() {
+	sed ':a; /\\$/ { N; s/ *\\\n[[:blank:]]*/ /; ba; }'
 }
 
 # How a line stands in a test: without what `serve' puts in front of it and what is the line's end.
@@ -36,7 +41,8 @@ bare() {
 			sed "s/'\\\\''/'/g" "$BATS_TEST_DIRNAME"/*.bats "$BATS_TEST_DIRNAME"/peers/*.bats | grep -qF -- "$line" && continue
 			echo "$page: not in any test: $line"
 			missing=$((missing + 1))
-		done < <(lines_of "$page")
+		# peers/recipes.bats takes the recipes out of the page.
+		done < <(if [ "$page" = fittings.7 ]; then lines_of "$page" | sed '1,/^ws ws:/d'; else lines_of "$page"; fi)
 	done
 	[ "$missing" = 0 ]
 	grep -q 'examples >expected' "$BATS_TEST_DIRNAME/csvsplit.bats"
@@ -47,7 +53,7 @@ bare() {
 
 # run_line PAGE LINE: it stands there, and is started, on a free port in place of 8080 or 9000.
 run_line() {
-	grep -qxF -- "$2" <(lines_of "$1")
+	grep -qxF -- "$2" <(lines_of "$1"; lines_of "$1" | joined)
 	start server sh -c "exec ${2/-p [89]0[80]0/-p 9000-9998}"
 	await server.err '^Bound to '
 	port=$(sed -n 's/^Bound to //p' server.err | head -n 1)
@@ -123,9 +129,10 @@ hears() {
 	run_line fittings.7 'portscan-bind -p 8080 tcpaccept wsupgrade wsframe ./app'
 	[ "$(ask hello)" = '<hello>' ]
 	# websocat ws://127.0.0.1:8080/
-	line='portscan-connect -p 8080 wsupgrade -c ws://127.0.0.1:8080/ wsframe -c'
-	grep -qxF "$line" <(lines_of fittings.7)
-	[ "$(echo hello | sh -c "exec ${line//8080/$port}")" = '<hello>' ]
+	for line in 'portscan-connect -p 8080 wsupgrade -c ws://127.0.0.1:8080/ wsframe -c' 'ws ws://127.0.0.1:8080/'; do
+		grep -qxF "$line" <(lines_of fittings.7 | joined)
+		[ "$(echo hello | PATH=$man/examples:$PATH sh -c "exec ${line//8080/$port}")" = '<hello>' ]
+	done
 	run_line fittings.7 'portscan-bind -p 8080 tcpaccept wsupgrade --console wsframe ./app'
 	printf 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' | portscan-connect -q -p "$port" | grep -q '<title>'
 	app 'exec head -c 3'
@@ -151,13 +158,14 @@ hears() {
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 }
 
-@test "fittings(7): what to type in place of xsv and cut" {
+@test "fittings(7): what to type in place of xsv, cut and csvquote" {
 	printf 'name,age,city\n"Doe, Ann",7,Rome\n' >people.csv
-	for line in 'csvsplit -O csv -f 1,3 people.csv' 'csvsplit -f 2 people.csv'; do
+	for line in 'csvsplit -O csv -f 1,3 people.csv' 'csvsplit -f 2 people.csv' \
+		'csvsplit -O tsv people.csv | sort | csvsplit -I tsv -O csv'; do
 		grep -qxF "$line" <(lines_of fittings.7)
-		sh -c "$line"
+		LC_ALL=C sh -c "$line"
 	done >got
-	same got name,city '"Doe, Ann",Rome' age 7
+	same got name,city '"Doe, Ann",Rome' age 7 '"Doe, Ann",7,Rome' name,age,city
 }
 
 @test "fittings(7): the lines of inetd.conf, as inetd runs them" {
@@ -176,14 +184,12 @@ hears() {
 @test "fittings(7): the run file of s6 and its like" {
 	command -v setpriv >/dev/null || skip "setpriv is not installed"
 	app 'while read -r line; do echo "<$line>"; done'
-	lines_of fittings.7 | sed -n '/^#!\/bin\/sh$/,$p' >run
-	grep -qx 'exec 2>&1' run
-	grep -q 'exec portscan-bind -p 8080 setpriv --reuid nobody --regid nogroup --clear-groups' run
-	grep -q 'tcpaccept -v wsupgrade --host www.example.org wsframe /usr/local/bin/app' run
+	lines_of fittings.7 | sed -n '/^exec 2>&1$/,/app$/p' | sed '1i #!/bin/sh' >run
+	grep -qxF 'exec portscan-bind -p 8080 setpriv --reuid nobody --regid nogroup --clear-groups tcpaccept -v wsupgrade --host www.example.org wsframe /usr/local/bin/app' <(joined <run)
 	sed -i "s|-p 8080|-p 9000-9998|; s|/usr/local/bin/app|$PWD/app|" run
 	# Without the right to become somebody else, it stays who it is.
 	[ "$(id -u)" = 0 ] && setpriv --reuid nobody --regid nogroup --clear-groups "$PWD/app" </dev/null ||
-		sed -i 's/setpriv .*groups //' run
+		sed -i 's/setpriv .*groups /env /' run
 	chmod 755 run
 	start server ./run
 	await server.out '^Bound to '
@@ -195,9 +201,8 @@ hears() {
 @test "fittings(7): start-stop-daemon finds the program at the end of the chain" {
 	command -v start-stop-daemon >/dev/null || skip "start-stop-daemon is not installed"
 	lines_of fittings.7 | sed -n '/^start-stop-daemon/,/--stop/p' >run
-	diff <(tr -d '\t' <run) - <<-'END'
-		start-stop-daemon --start --background --exec /usr/local/bin/tcpaccept \
-		--startas /usr/local/bin/portscan-bind -- -p 8080 /usr/local/bin/tcpaccept /usr/local/bin/app
+	diff <(joined <run) - <<-'END'
+		start-stop-daemon --start --background --exec /usr/local/bin/tcpaccept --startas /usr/local/bin/portscan-bind -- -p 8080 /usr/local/bin/tcpaccept /usr/local/bin/app
 		start-stop-daemon --stop --exec /usr/local/bin/tcpaccept
 	END
 	# A copy: those of other tests are none of ours.
@@ -237,28 +242,30 @@ readme() {
 	sed -n "/^## $1/,/^## /s/^    //p" "$BATS_TEST_DIRNAME/../README.md" | sed 's/  *# .*//'
 }
 
-@test "README: each taste, as it is typed" {
-	local tastes n
-	mapfile -t tastes < <(readme 'A taste')
-	[ "${#tastes[@]}" = 6 ]
+@test "README: the first session prints what it shows" {
+	local typed n i
 	n=$(portscan-bind -q -p 0)
-	start echo sh -c "exec ${tastes[0]/-p 9010 tcpecho &/-p $n tcpecho}"
-	await echo.err "^Bound to $n\$"
-	[ "$(sh -c "${tastes[1]/-p 9010/-p $n} 2>/dev/null")" = hello ]
-	sh -c "${tastes[2]}"
-	sh -c "${tastes[3]}" >got
-	same got $'name\temail' $'Doe, Ann\tann@example.org'
-	[ "$(sh -c "${tastes[4]}")" = hello ]
-	n=$(portscan-bind -q -p 0)
-	start calculator sh -c "exec ${tastes[5]/-p 9020 /-p $n }"
-	await calculator.err "^Bound to $n\$"
-	printf 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' | portscan-connect -q -p "$n" | grep -q '<title>'
-	printf 'GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n' | portscan-connect -q -p "$n" | grep -q '^HTTP/1.1 403 '
+	readme 'First session' | sed "s/9010/$n/" >session
+	mapfile -t typed < <(sed -n 's/^[$] //p' session)
+	[ "${#typed[@]}" = 5 ]
+	[ "${typed[0]}" = 'PATH=$PWD/build/bin:$PWD/man/examples:$PATH' ]
+	PATH=$man/examples:$PATH
+	start server sh -c "exec ${typed[1]% &}"
+	await server.err "^Bound to $n\$"
+	{ cat server.err; for i in 2 3 4; do sh -c "${typed[i]}"; done; } >got
+	diff <(grep -v '^[$]' session) got
+}
+
+@test "README: its recipes are those of fittings(7)" {
+	local line
+	[ "$(readme Recipes | grep -vc '^#')" = 6 ]
+	while IFS= read -r line; do
+		grep -qxF -- "$line" <(lines_of fittings.7 | joined) || { echo "$line"; return 1; }
+	done < <(readme Recipes | sed '/^#/d; s| man/examples/| |; s| chat$| ./chat|')
 }
 
 @test "what man/examples/run tells to type works where the programs are not in PATH" {
 	local line
-	[ "$(readme Start | tail -n 1)" = 'PATH=$PWD/build/bin:$PATH' ]
 	start run "$BATS_TEST_DIRNAME/../man/examples/run" sed -u 's/.*/<&>/'
 	await run.out '^Ctrl-C'
 	line=$(sed -n 's/^Or from a shell: //p' run.out)
@@ -298,26 +305,23 @@ readme() {
 	await server.err '^refused: 127.0.0.1$'
 }
 
-@test "fittings(7): one word for a client of a URL" {
-	lines_of fittings.7 | sed -n '/^ws() (/,/^)/p' >ws
-	diff <(sed 's/^	*//' ws) - <<-'END'
-		ws() (
-			url=$1 at=${1#ws://} port=80
-			shift
-			at=${at%%[/?]*}
-			case $at in *:*]) ;; *:*) port=${at##*:} at=${at%:*} ;; esac
-			at=${at#[}
-			exec portscan-connect -q -a "${at%]}" -p "$port" wsupgrade -c "$url" wsframe -c "$@"
-		)
-	END
+@test "ws: a client that takes host and port from the URL" {
 	serve tcpaccept wsupgrade -P /chat wsframe cat
 	line='echo hello | ws ws://localhost:9000/chat -m 1'
 	grep -qxF "$line" <(lines_of fittings.7)
-	[ "$(sh -c ". ./ws; ${line/9000/$port}")" = hello ]
+	PATH=$man/examples:$PATH
+	[ "$(sh -c "${line/9000/$port}")" = hello ]
+	run -2 --separate-stderr ws wss://localhost/
+	[[ $stderr == 'ws: wss://localhost/: TLS needs a proxy '* ]]
+	for url in '' http://localhost/ ws://; do
+		run -2 --separate-stderr ws "$url"
+		[[ $stderr == 'usage: ws ws://HOST'* ]]
+	done
 	mkdir stub
-	shell_script stub/portscan-connect 'echo "$3 $5"'
+	printf '#!/bin/sh\necho "$3 $5 $8 ${11-}"\n' >stub/portscan-connect
+	chmod +x stub/portscan-connect
 	while read -r url where; do
-		[ "$(PATH=$PWD/stub:$PATH sh -c ". ./ws; ws '$url'")" = "$where" ]
+		[ "$(PATH=$PWD/stub:$PATH ws "$url" -b)" = "$where $url -b" ]
 	done <<-END
 		ws://host host 80
 		ws://host/a:3 host 80

@@ -22,7 +22,7 @@ make_here() {
 	done
 	[ -f share/man/man7/fittings.7 ]
 	[ -f share/zsh/site-functions/_fittings ]
-	[ -x share/doc/fittings/examples/chat ]
+	for name in chat ws; do [ -x "share/doc/fittings/examples/$name" ]; done
 	[ ! -x share/doc/fittings/examples/chat.html ]
 	[ -z "$(find . -mindepth 1 ! -perm -o=r)" ]
 	grep -q '^ExecStart=/opt/it/bin/tcpecho$' lib/systemd/system/tcpecho.service

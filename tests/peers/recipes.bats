@@ -1,23 +1,25 @@
 #!/usr/bin/env bats
-# The recipes of the README, with the programs that they name.
+# The recipes of fittings(7), with the programs that they name.
 load ../helper
 
 need() {
 	command -v "$1" >/dev/null || skip "$1 is not installed"
 }
 
-readme=$BATS_TEST_DIRNAME/../../README.md
+examples=$BATS_TEST_DIRNAME/../../man/examples
 
-# block REGEX: the indented lines of the README around the one that matches.
+# block REGEX: the example of fittings(7) with a line that matches; continued commands are one line.
 block() {
-	awk -v regex="$1" '/^    / { block = block substr($0, 5) "\n"; if ($0 ~ regex) hit = 1; next } hit { exit } { block = "" }
-		END { printf "%s", block; exit !hit }' "$readme"
+	awk '/^\.Bd/ { on = 1; next } /^\.Ed/ { on = 0; print "" } on' "$examples/../fittings.7" |
+		sed 's/\\e/\\/g' | sed ':a; /\\$/ { N; s/ *\\\n[[:blank:]]*/ /; ba; }' |
+		awk -v regex="$1" '/./ { block = block $0 "\n"; if ($0 ~ regex) hit = 1; next } hit { exit } { block = "" }
+			END { printf "%s", block; exit !hit }'
 }
 
-# recipe REGEX [SED]: serves by the line of the README that matches, changed by sed, on a free port.
+# recipe REGEX [SED]: serves by the line of fittings(7) that matches, changed by sed, on a free port.
 recipe() {
 	local line
-	line=$(block "$1" | grep -E -- "$1" | sed -E -e 's/^portscan-bind /portscan-bind -p 0 /' -e "${2-}")
+	line=$(block "$1" | grep -E -- "$1" | sed -E -e 's/^(REDIS=.* )?portscan-bind /&-p 0 /' -e "${2-}")
 	start server sh -c "exec $line"
 	await "$BATS_TEST_TMPDIR/server.err" '^Bound to '
 	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/server.err")
@@ -67,7 +69,7 @@ certificate() {
 	cat "$BATS_TEST_TMPDIR/key" "$BATS_TEST_TMPDIR/crt" >"$BATS_TEST_TMPDIR/pem"
 }
 
-# stunnel with the README's lines around REGEX, changed by sed: stunnel_with NAME REGEX SED [OPTION]
+# stunnel with the lines of fittings(7) around REGEX, changed by sed: stunnel_with NAME REGEX SED [OPTION]
 stunnel_with() {
 	need stunnel
 	{ printf 'foreground = yes\npid =\n'; block "$2" | sed -E "$3"; echo "${4-}"; } >"$BATS_TEST_TMPDIR/$1.conf"
@@ -82,10 +84,10 @@ tls_client() {
 	await_port "$plain"
 }
 
-# The two sections of the README that stand side by side: tls_server FIRST-COLUMN LAST-COLUMN SED; its port in $tls.
+# A stunnel in front, by the section with a line that matches: tls_server REGEX SED; its port in $tls.
 tls_server() {
 	tls=$(free_port)
-	stunnel_with tls-server '^ *execArgs = |exec = ' "s|^(.{39}) *(.*)|\\$1|; s|^accept = 443|accept = 127.0.0.1:$tls|
+	stunnel_with tls-server "$1" "s|^accept = 443|accept = 127.0.0.1:$tls|
 		s|/etc/ssl/site.pem|$BATS_TEST_TMPDIR/pem|; $2"
 	await_port "$tls"
 }
@@ -93,7 +95,7 @@ tls_server() {
 @test "wss by stunnel in front, and stunnel for a client, which refuses another server's certificate" {
 	certificate
 	serve tcpaccept wsupgrade wsframe cat
-	tls_server 1 "s|127.0.0.1:9000|127.0.0.1:$port|"
+	tls_server "^connect = 127" "s|127.0.0.1:9000|127.0.0.1:$port|"
 	tls_client "$tls"
 	[ "$(ask "$plain" 'through two tunnels')" = 'through two tunnels' ]
 	tls_client "$tls" www.example.com
@@ -107,7 +109,7 @@ tls_server() {
 @test "wss by stunnel that starts the chain itself, as an inetd" {
 	certificate
 	shell_script "$BATS_TEST_TMPDIR/app" 'exec cat'
-	tls_server 2 "s|/usr/local/bin/app|$BATS_TEST_TMPDIR/app|; s|/usr/local/bin|$BIN|g"
+	tls_server ^execArgs "s|/usr/local/bin/app|$BATS_TEST_TMPDIR/app|; s|/usr/local/bin|$BIN|g"
 	tls_client "$tls"
 	[ "$(ask "$plain" hello)" = hello ]
 }
@@ -118,7 +120,7 @@ tls_server() {
 	printf '#!/bin/sh\necho "you are $REMOTE_ADDR"\n' >"$BATS_TEST_TMPDIR/app"
 	sed -i "s|/usr/local/bin|$BATS_TEST_TMPDIR|" "$BATS_TEST_TMPDIR/wss"
 	chmod +x "$BATS_TEST_TMPDIR/wss" "$BATS_TEST_TMPDIR/app"
-	tls_server 2 "s|^exec = .*|exec = $BATS_TEST_TMPDIR/wss|; /^execArgs/d"
+	tls_server ^execArgs "s|^exec = .*|exec = $BATS_TEST_TMPDIR/wss|; /^execArgs/d"
 	tls_client "$tls" www.example.org 'local = 127.0.0.2'
 	[ "$(ask "$plain" hello)" = 'you are 127.0.0.2' ]
 }
@@ -145,7 +147,7 @@ tls_server() {
 	[ "$n" != 0 ]
 }
 
-# An HAProxy with the README's lines in front of these ports, its own in $front; TLS where a certificate is there.
+# An HAProxy with the lines of fittings(7) in front of these ports, its own in $front; TLS where a certificate is there.
 haproxy_for() {
 	local n=0 tls='' one
 	need haproxy
@@ -276,7 +278,7 @@ three_meet() {
 @test "three wshubs behind HAProxy whose programs meet in Redis" {
 	redis_start
 	export REDIS="-p $redis"
-	three wshub "$BATS_TEST_DIRNAME/../../man/examples/redischat"
+	three wshub "$examples/redischat"
 	haproxy_for "${ports[@]}"
 	three_meet
 }
@@ -375,9 +377,8 @@ three_meet() {
 @test "two tabs of a browser meet in the chat, on its page" {
 	need chromium
 	need node
-	examples=$BATS_TEST_DIRNAME/../../man/examples
 	page=$BATS_TEST_DIRNAME/../peers/page.js
-	recipe 'chat[.]html .*-P /kitchen' "s|wshub|wshub -v|; s|man/examples|$examples|g"
+	recipe 'chat[.]html .*-P /kitchen' "s|wshub|wshub -v|; s|chat.html|$examples/&|; s|./chat$|$examples/chat|"
 	said='document.body.innerText.includes'
 	start ann node "$page" "http://localhost:$port/kitchen" "until(() => $said('Welcome'))" \
 		"text.value = 'Ann', document.querySelector('form').requestSubmit()" "until(() => $said('Bob: hello Ann'))"
