@@ -113,8 +113,8 @@ refuses() {
 @test "strict: line and column of what only leniency takes, where its field begins, and all before it" {
 	fails 'a,b\nc,d"e\n' 'a\nb\nc\nd' 'stdin: 2:4: quote in an unquoted field (the field begins at 2:3)' -S
 	fails '"a\n\nb"c,d\n' 'a\n\nb' 'stdin: 3:3: text after a closing quote (the field begins at 1:1)' --strict
-	fails 'a,b\rc\n' 'a\nb' 'stdin: 1:4: CR that no LF follows' -S
-	fails 'a\r' 'a' 'stdin: 1:2: CR that no LF follows' -S
+	fails 'a,b\rc\n' 'a\nb' 'stdin: 1:4: CR without LF' -S
+	fails 'a\r' 'a' 'stdin: 1:2: CR without LF' -S
 	fails 'a,b\nc"\n' '["a","b"]\n' 'stdin: 2:2: quote in an unquoted field (the field begins at 2:1)' -S -O json
 	fails 'ab,cd"e\n' 'ab\0' 'stdin: 1:6: quote in an unquoted field (the field begins at 1:4)' -S -O nul
 	# A field of several windows of the scan.
@@ -180,9 +180,9 @@ refuses() {
 	gives 'a\\tb\tc\n1\t2\n' '2\n' -I tsv -f c
 	gives 'a\\tb\tc\\n\n' 'c\n\na\tb\n' -I tsv -f 2,1
 	gives 'a,b\n' 'b\n' -I csv -f 2
-	fails 'a\tb\\xc\n' 'a\tb' 'stdin: 1:4: a backslash that escapes nothing' -I tsv -S -O tsv
-	fails 'a\tb\nc\td\\' '["a","b"]\n' 'stdin: 2:4: a backslash that escapes nothing' -I tsv -S -O json
-	fails 'a\rb' 'a' 'stdin: 1:2: CR that no LF follows' -I tsv -S
+	fails 'a\tb\\xc\n' 'a\tb' 'stdin: 1:4: unknown escape' -I tsv -S -O tsv
+	fails 'a\tb\nc\td\\' '["a","b"]\n' 'stdin: 2:4: unknown escape' -I tsv -S -O json
+	fails 'a\rb' 'a' 'stdin: 1:2: CR without LF' -I tsv -S
 	fails 'a\\nb\tc\nd\n' 'a\nb\nc\nd' 'stdin: line 2: 1 field, but 2 in the first record' -I tsv -S
 	# What a window's end would part, 16384 and 131072 bytes.
 	for n in 62 63 16382 16383 16384 131071; do
@@ -252,7 +252,7 @@ refuses() {
 	gives "$blanks" '' -B -O csv
 	fails "$blanks" '' 'stdin: no header' -B -f a
 	fails "${blanks}a,b\n${blanks}1\n" 'a\nb\n1' 'stdin: line 8: 1 field, but 2 in the first record' -BS
-	fails "${blanks}a,b\n\n\n\xff\n" '["a","b"]\n' 'stdin: line 7: not UTF-8, which JSON must be (--replace puts U+FFFD)' -B -O json
+	fails "${blanks}a,b\n\n\n\xff\n" '["a","b"]\n' 'stdin: line 7: not UTF-8, which JSON requires (--replace writes U+FFFD)' -B -O json
 	fails "${blanks}a\"\n" 'a' 'stdin: 4:2: quote in an unquoted field (the field begins at 4:1)' -BS
 	fails "${blanks}a\rb\n" 'a\rb\n' "stdin: CR alone does not end a record (tr '\\r' '\\n')" -B
 	# What a window's end would part.
@@ -262,7 +262,7 @@ refuses() {
 			printf "$x\n$blanks\xff" | csvsplit -B $options >got
 			[ "$(tail -n 1 got)$(wc -l <got)" = $'\xff2' ]
 		done
-		fails "$x\n$blanks\xff" "[\"$x\"]\n" 'stdin: line 5: not UTF-8, which JSON must be (--replace puts U+FFFD)' -B -O json
+		fails "$x\n$blanks\xff" "[\"$x\"]\n" 'stdin: line 5: not UTF-8, which JSON requires (--replace writes U+FFFD)' -B -O json
 		fails "$x\n${blanks}a,b" "$x\na\nb" 'stdin: line 5: 2 fields, but 1 in the first record' -BS
 	done
 }
@@ -290,7 +290,7 @@ refuses() {
 	csvsplit --headerless -f a -O csv 1 2 1 >got
 	same got 1 4 1
 	run --separate-stderr csvsplit --headerless -H -O csv 1 2
-	[ "$stderr" = 'csvsplit: 2: the header differs from that of 1 (-f NAME,... takes fields by name)' ]
+	[ "$stderr" = 'csvsplit: 2: header differs from that of 1 (-f NAME,... selects fields by name)' ]
 }
 
 @test "-f: positions, ranges, repeated and reordered" {
@@ -441,7 +441,7 @@ refuses() {
 	differs() {
 		printf "$3" >expected
 		run --separate-stderr csvsplit -H "${@:4}" 1 "$1" 1
-		[[ $status = 1 && $stderr == "csvsplit: $1: the header differs from that of 1 (-f NAME,... takes fields by name)" ]]
+		[[ $status = 1 && $stderr == "csvsplit: $1: header differs from that of 1 (-f NAME,... selects fields by name)" ]]
 		[ "$output" = "$(printf "$2")" ]
 	}
 	differs 2 '1\n2' ''
@@ -473,9 +473,9 @@ refuses() {
 	gives 'a,"b\n",\n' 'a\0b\n\0\0' -O nul
 	csvsplit -O nul people.csv | xargs -0 printf '[%s]' >got
 	printf '[name][email][last, first][A, "B"][a@x][1][C][d\ne][]' | cmp - got
-	fails 'a,b\nc\0d,e\n' 'a\0b\0' 'stdin: line 2: NUL in a field, which NUL-terminated output cannot have' -O nul
-	fails 'a,c\0d\n' 'a\0' 'stdin: line 1: NUL in a field, which NUL-terminated output cannot have' -O nul -f 1,2
-	fails 'a,c\0d\n' '' 'stdin: line 1: NUL in a field, which NUL-terminated output cannot have' -O nul -f 2,1
+	fails 'a,b\nc\0d,e\n' 'a\0b\0' 'stdin: line 2: NUL in a field, which --format nul cannot write' -O nul
+	fails 'a,c\0d\n' 'a\0' 'stdin: line 1: NUL in a field, which --format nul cannot write' -O nul -f 1,2
+	fails 'a,c\0d\n' '' 'stdin: line 1: NUL in a field, which --format nul cannot write' -O nul -f 2,1
 	gives 'a\0b\0' 'a\0b\0\0' -O nul -d '\0'
 }
 
@@ -509,7 +509,7 @@ refuses() {
 
 @test "-O json: what is no UTF-8 is refused with its line, or replaced" {
 	gives 'a,\xc3\xa9,"\\""",\x01\n' '["a","\xc3\xa9","\\\\\\"","\\u0001"]\n' -O json
-	why='not UTF-8, which JSON must be (--replace puts U+FFFD)'
+	why='not UTF-8, which JSON requires (--replace writes U+FFFD)'
 	fails 'a\n"b\n",\xff\n' '["a"]\n' "stdin: line 2: $why" -O json
 	fails 'a\xc3,\xa9b\n' '' "stdin: line 1: $why" -O json
 	fails '\xff\nb\n' '' "stdin: line 1: $why" -O json -H
@@ -521,14 +521,14 @@ refuses() {
 @test "--max-record: a limit for what must be held, and only for that" {
 	head -c 300000 /dev/zero | tr '\0' a >long
 	run -1 --separate-stderr csvsplit -O json --max-record 100k long
-	[ "$stderr" = 'csvsplit: long: line 1: record of more than 102400 bytes (--max-record)' ]
+	[ "$stderr" = 'csvsplit: long: line 1: record is larger than 102400 bytes (--max-record)' ]
 	csvsplit -O csv --max-record 1 long | cmp - <(printf '"%s"\n' "$(cat long)")
 	csvsplit -O json --max-record 1M long >got
 	cmp got <(printf '["%s"]\n' "$(cat long)")
 	(echo a,b && head -c 200000 /dev/zero | tr '\0' ,) >many
 	run -0 --separate-stderr csvsplit -f 2,1 -O csv --max-record 1M many
 	run -1 --separate-stderr csvsplit -f '~1' --max-record 1M many
-	[ "$stderr" = 'csvsplit: many: line 2: record of more than 1048576 bytes (--max-record)' ]
+	[ "$stderr" = 'csvsplit: many: line 2: record is larger than 1048576 bytes (--max-record)' ]
 }
 
 # holds SIZE INPUT [OPTION...]: the input's largest record takes just so much.
@@ -541,7 +541,7 @@ holds() {
 	[ "$size" -gt 1 ] || return 0
 	run --separate-stderr csvsplit --max-record "$((size - 1))" "$@" in
 	[ "$status" = 1 ] || { echo "$((size - 1)) is enough for $input"; return 1; }
-	[[ $stderr == "csvsplit: in: line "*": record of more than $((size - 1)) bytes (--max-record)" ]]
+	[[ $stderr == "csvsplit: in: line "*": record is larger than $((size - 1)) bytes (--max-record)" ]]
 }
 
 @test "--max-record: to the byte, and 8 for each field" {
@@ -553,18 +553,18 @@ holds() {
 	holds 18 'a,b\n' -H
 	holds 19 'a\nab,c,d\n' -O tsv -f 2,1,1
 	run -1 --separate-stderr csvsplit -f b,a --max-record 17 <<<'a,b'
-	[ "$stderr" = 'csvsplit: stdin: line 1: record of more than 17 bytes (--max-record)' ]
-	fails 'a\nbb\nc\n' '["a"]\n' 'stdin: line 2: record of more than 9 bytes (--max-record)' -O json --max-record 9
+	[ "$stderr" = 'csvsplit: stdin: line 1: record is larger than 17 bytes (--max-record)' ]
+	fails 'a\nbb\nc\n' '["a"]\n' 'stdin: line 2: record is larger than 9 bytes (--max-record)' -O json --max-record 9
 	head -c 131072 /dev/zero | tr '\0' a >long
 	for size in 1 7 8 70000 131072 131079; do
 		run -1 --separate-stderr csvsplit -O json --max-record "$size" long
 		[ -z "$output" ]
-		[ "$stderr" = "csvsplit: long: line 1: record of more than $size bytes (--max-record)" ]
+		[ "$stderr" = "csvsplit: long: line 1: record is larger than $size bytes (--max-record)" ]
 	done
 	csvsplit -O json --max-record 131080 long | cmp - <(printf '["%s"]\n' "$(cat long)")
 	head -c 19999 /dev/zero | tr '\0' , >many
 	csvsplit -O json --max-record 160000 many | cmp - <(csvsplit -O json many)
-	fails "$(cat many)" '' 'stdin: line 1: record of more than 159999 bytes (--max-record)' -O json --max-record 159999
+	fails "$(cat many)" '' 'stdin: line 1: record is larger than 159999 bytes (--max-record)' -O json --max-record 159999
 }
 
 @test "--progress: how much, how fast, and the share of files" {
@@ -666,23 +666,24 @@ cuts_short() {
 	refuses '--delimiter: \x0d: CR and LF end records' -d '\x0d'
 	refuses '--quote: \xg1: not one byte, \t, \0, \\ or \xHH' -q '\xg1'
 	refuses 'delimiter and quote are the same (csvsplit --help tells more)' -d '"'
-	refuses 'the escape is the delimiter or the quote (csvsplit --help tells more)' -e ,
-	refuses 'the escape is the delimiter or the quote (csvsplit --help tells more)' -e '"'
+	refuses 'escape and delimiter or quote are the same (csvsplit --help tells more)' -e ,
+	refuses 'escape and delimiter or quote are the same (csvsplit --help tells more)' -e '"'
 	refuses '--escape: ab: not one byte, \t, \0, \\ or \xHH' -e ab
 	refuses '--input: json: not csv or tsv' -I json
 	for option in '-d ;' "-q '" -Q '-e ^'; do
-		refuses '--input tsv: takes no other delimiter, quote or escape (csvsplit --help tells more)' -I tsv $option
+		refuses '--input tsv: has no other delimiter, quote or escape (csvsplit --help tells more)' -I tsv $option
 	done
-	refuses '--output-delimiter: only CSV has it (--format csv) (csvsplit --help tells more)' -D ';'
-	refuses 'the output delimiter is the quote (csvsplit --help tells more)' -O csv -D '"'
+	refuses '--output-delimiter: needs --format csv (csvsplit --help tells more)' -D ';'
+	refuses 'output delimiter and quote are the same (csvsplit --help tells more)' -O csv -D '"'
 	refuses '--output-delimiter: \x0a: CR and LF end records' -O csv -D $'\n'
 	for options in '-O csv' '-H' '-f a -O json'; do
-		refuses '--headerless: needs a header that CSV or TSV would have (--header) (csvsplit --help tells more)' --headerless $options
+		refuses '--headerless: needs --format csv or tsv, and --header or a name in --fields (csvsplit --help tells more)' --headerless $options
 	done
 	refuses '--complement: needs --fields (csvsplit --help tells more)' -x
-	refuses '--replace: only JSON needs it (--format json) (csvsplit --help tells more)' --replace
+	refuses '--replace: needs --format json (csvsplit --help tells more)' --replace
 	refuses '--max-record: 0: not a size from 1 to 1024G' --max-record 0
 	refuses '-z: no such option (csvsplit --help tells more)' -z
+	refuses '-f: no such file (options come before files)' /dev/null -f 1
 	run -0 csvsplit --help
 	[[ $output == 'usage: csvsplit [option...] [file...]'* ]]
 	run csvsplit --version

@@ -45,9 +45,9 @@ csv_problem_text(const struct csv *csv)
 	case CSV_TEXT_AFTER_QUOTE:
 		return "text after a closing quote";
 	case CSV_BARE_CR:
-		return "CR that no LF follows";
+		return "CR without LF";
 	default:
-		return csv->dialect.escapes == CSV_ESCAPES_TSV ? "a backslash that escapes nothing"
+		return csv->dialect.escapes == CSV_ESCAPES_TSV ? "unknown escape"
 		    : "escape before a letter, a digit or the end";
 	}
 }
