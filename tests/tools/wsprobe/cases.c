@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "deflate_cases.h"
 #include "frame_cases.h"
 #include "http_cases.h"
 #include "wsprobe.h"
@@ -19,7 +20,7 @@ unsigned case_count, case_failures;
 static bool
 chosen(const char *group, const char *name)
 {
-	bool extra = strcmp(group, "hosts") == 0 || strcmp(group, "slow") == 0 || strcmp(group, "text-only") == 0;
+	bool extra = has_token("hosts,slow, text-only, deflate, takeover, no-takeover, offers, deflate-answers", group);
 
 	if (settings.groups == NULL ? extra : !has_token(settings.groups, group))
 		return false;
@@ -215,6 +216,8 @@ run_bulk(void)
 void
 run_frames(void)
 {
+	for (size_t i = 0; i < sizeof deflate_cases / sizeof deflate_cases[0]; i++)
+		run_script(deflate_cases[i].group, deflate_cases[i].name, deflate_cases[i].script, deflate_cases[i].roles);
 	for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++)
 		run_script(frames[i].group, frames[i].name, frames[i].script, frames[i].roles);
 	run_sizes();
@@ -236,6 +239,48 @@ run_requests(void)
 
 		link_close(&l);
 		report(requests[i].group, requests[i].name, good);
+	}
+}
+
+/* Whether the answer's extension is one of those that are right. */
+static bool
+play_offer(struct link *l, const struct offer_case *c)
+{
+	struct names names = {.host = settings.host};
+	char value[512] = "";
+	unsigned status, count;
+	size_t n;
+
+	expand(&l->out, GET FIELDS, &names);
+	bytes_say(&l->out, c->send);
+	bytes_say(&l->out, END);
+	if (!link_flush(l) || !take_head(l, &status))
+		return false;
+	if (status != 101)
+		return wrong("wanted status 101, got %u", status);
+	count = head_field(&l->in, "Sec-WebSocket-Extensions", value, sizeof value);
+	for (const char *at = c->answer; count <= 1; at += n + 1) {
+		n = strcspn(at, "|");
+		if (strlen(value) == n && strncmp(at, value, n) == 0)
+			return true;
+		if (at[n] == '\0')
+			break;
+	}
+	return wrong("wanted `%s', got %u, `%s'", c->answer, count, quoted(value));
+}
+
+void
+run_offers(void)
+{
+	for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
+		struct link l = {.fd = -1};
+
+		if (!chosen("offers", offers[i].name))
+			continue;
+		bool good = link_open(&l) && play_offer(&l, &offers[i]);
+
+		link_close(&l);
+		report("offers", offers[i].name, good);
 	}
 }
 
@@ -292,4 +337,7 @@ run_answers(void)
 	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
 		if (chosen("answers", answers[i].name))
 			report("answers", answers[i].name, play_as_server(&answers[i], NULL));
+	for (size_t i = 0; i < sizeof deflate_answers / sizeof deflate_answers[0]; i++)
+		if (chosen("deflate-answers", deflate_answers[i].name))
+			report("deflate-answers", deflate_answers[i].name, play_as_server(&deflate_answers[i], NULL));
 }

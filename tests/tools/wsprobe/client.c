@@ -34,6 +34,8 @@ check_request(const struct link *l, struct names *names)
 	if (head_field(&l->in, "Sec-WebSocket-Key", key, sizeof key) != 1 || strlen(key) != 24
 	    || strspn(key, base64_letters) != 22 || strcmp(key + 22, "==") != 0 || strchr("AQgw", key[21]) == NULL)
 		return wrong("the key is `%s'", quoted(key));
+	if (settings.offer != NULL && !field_is(&l->in, "Sec-WebSocket-Extensions", settings.offer))
+		return false;
 	if (strcmp(key, last_key) == 0)
 		return wrong("the key is the same as before");
 	memcpy(last_key, key, sizeof key);
@@ -144,7 +146,13 @@ play_frames_as_server(struct link *l, const char *script, bool *orderly)
 
 	if (!take_request(l, &names))
 		return false;
-	expand(&l->out, SWITCHING UPGRADE CONNECTION ACCEPT END, &names);
+	expand(&l->out, SWITCHING UPGRADE CONNECTION ACCEPT, &names);
+	if (settings.agreed != NULL) {
+		bytes_say(&l->out, "Sec-WebSocket-Extensions: ");
+		bytes_say(&l->out, settings.agreed);
+		bytes_say(&l->out, END);
+	}
+	bytes_say(&l->out, END);
 	return play_script(l, script, orderly);
 }
 

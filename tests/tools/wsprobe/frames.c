@@ -1,5 +1,6 @@
 /* Frames out, as a script asks for them, and frames in, strictly. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -88,7 +89,7 @@ put_frame(struct link *l, const struct next_frame *f, unsigned op, bool fin, con
 	bool masked = l->client != f->unmasked;
 	unsigned char key[4] = {0}, *to;
 
-	bytes_byte(&l->out, (fin ? 0x80 : 0) | f->rsv << 4 | (f->has_op ? f->op : op));
+	bytes_byte(&l->out, (fin ? 0x80 : 0) | f->rsv << 4 | (f->compressed && op != OP_CONT ? 0x40 : 0) | (f->has_op ? f->op : op));
 	put_length(&l->out, f->has_declared ? f->declared : n, f->length_bits, masked ? 0x80 : 0);
 	if (masked) {
 		if (!f->zero_key && getrandom(key, sizeof key, 0) != sizeof key)
@@ -155,8 +156,9 @@ frame_allowed(const struct reader *r, unsigned first, unsigned second, uint64_t 
 {
 	unsigned op = first & 15;
 	bool fin = (first & 0x80) != 0, control = op >= 8;
+	bool may_compress = settings.agreed != NULL && (op == OP_TEXT || op == OP_BINARY);
 
-	if ((first & 0x70) != 0)
+	if ((first & (may_compress ? 0x30 : 0x70)) != 0)
 		return wrong("a frame came with reserved bits: %02x", first);
 	if (op_name(op)[0] == '?')
 		return wrong("a frame came with opcode %u", op);
@@ -208,6 +210,38 @@ close_allowed(const struct bytes *payload)
 	return is_utf8(payload->at + 2, payload->size - 2) ? true : wrong("a Close's reason is no UTF-8");
 }
 
+/* Whether the answer has this parameter of the peer's side, as `no_context_takeover'; *value is what follows it. */
+static bool
+agreed_on(const struct link *l, const char *parameter, const char **value)
+{
+	char name[64];
+	const char *at;
+
+	snprintf(name, sizeof name, "%s_%s", l->client ? "server" : "client", parameter);
+	at = strstr(settings.agreed, name);
+	*value = at == NULL ? "" : at + strlen(name);
+	return at != NULL;
+}
+
+/* Inflates the message that came; without context takeover it must stand alone. */
+static bool
+unpack(struct reader *r)
+{
+	struct bytes *all = &r->link->inflated, compressed = r->message;
+	const char *value;
+	size_t from, window = (size_t)1 << (agreed_on(r->link, "max_window_bits", &value) ? strtoul(value + 1, NULL, 10) : 15);
+
+	if (agreed_on(r->link, "no_context_takeover", &value))
+		all->size = 0;
+	from = all->size;
+	if (!inflate(all, compressed.at, compressed.size, window))
+		return false;
+	r->message = (struct bytes){0};
+	bytes_put(&r->message, all->at + from, all->size - from);
+	bytes_free(&compressed);
+	return true;
+}
+
 /* The next whole message or control frame. */
 bool
 next_event(struct reader *r, const char *what, struct event *event)
@@ -228,13 +262,17 @@ next_event(struct reader *r, const char *what, struct event *event)
 			return take_payload(l, (second & 0x80) != 0, (size_t)length, what, &event->payload)
 			       && (op != OP_CLOSE || close_allowed(&event->payload));
 		}
-		if (op != OP_CONT)
+		if (op != OP_CONT) {
 			r->op = op;
+			r->compressed = (first & 0x40) != 0;
+		}
 		if (!take_payload(l, (second & 0x80) != 0, (size_t)length, what, &r->message))
 			return false;
 		if ((first & 0x80) != 0)
 			break;
 	}
+	if (r->compressed && !unpack(r))
+		return false;
 	*event = (struct event){r->op, r->message};
 	r->op = 0;
 	r->message = (struct bytes){0};

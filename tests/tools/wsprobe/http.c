@@ -149,7 +149,8 @@ check_switch(const struct bytes *in)
 {
 	return field_has(in, "Upgrade", "websocket") && field_has(in, "Connection", "upgrade")
 	       && field_is(in, "Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
-	       && field_absent(in, "Sec-WebSocket-Extensions") && field_absent(in, "Sec-WebSocket-Protocol")
+	       && (settings.agreed == NULL ? field_absent(in, "Sec-WebSocket-Extensions")
+	                                   : field_is(in, "Sec-WebSocket-Extensions", settings.agreed)) && field_absent(in, "Sec-WebSocket-Protocol")
 	       && field_absent(in, "Content-Length") && field_absent(in, "Transfer-Encoding");
 }
 
@@ -269,7 +270,13 @@ shake_hands(struct link *l)
 	struct names names = {.host = settings.host};
 	unsigned status;
 
-	expand(&l->out, GET FIELDS END, &names);
+	expand(&l->out, GET FIELDS, &names);
+	if (settings.offer != NULL) {
+		bytes_say(&l->out, "Sec-WebSocket-Extensions: ");
+		bytes_say(&l->out, settings.offer);
+		bytes_say(&l->out, END);
+	}
+	bytes_say(&l->out, END);
 	if (!link_flush(l) || !take_head(l, &status))
 		return false;
 	if (status != 101)

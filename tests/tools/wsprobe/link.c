@@ -153,4 +153,5 @@ link_close(struct link *l)
 		close(l->fd);
 	bytes_free(&l->in);
 	bytes_free(&l->out);
+	bytes_free(&l->inflated);
 }

@@ -13,6 +13,7 @@ struct play {
 	struct reader reader;
 	struct next_frame next;
 	size_t turns; /* of turns=N */
+	enum blocks blocks; /* of the message under way */
 	bool over;    /* the connection has ended as it should */
 	bool closing; /* we sent a Close first */
 	struct event early; /* a Close that came instead of an echo */
@@ -115,6 +116,12 @@ modify(struct next_frame *f, const char *word)
 		f->unmasked = true;
 	else if (strcmp(word, "zerokey") == 0)
 		f->zero_key = true;
+	else if (strcmp(word, "plain") == 0)
+		f->blocks = PLAIN;
+	else if (strcmp(word, "stored") == 0)
+		f->blocks = STORED;
+	else if (strcmp(word, "final") == 0)
+		f->blocks = FINAL;
 	else if (strncmp(word, "rsv=", 4) == 0)
 		f->rsv = (unsigned)n;
 	else if (strncmp(word, "op=", 3) == 0)
@@ -164,6 +171,23 @@ op_of(const char *word, size_t n)
 	return -1;
 }
 
+/* Compresses a data frame's payload, if the extension is agreed on and the script does not spoil the frame. */
+static void
+pack(struct play *p, unsigned op, bool last, struct bytes *payload)
+{
+	struct next_frame *f = &p->next;
+	struct bytes packed = {0};
+
+	if (op == OP_TEXT || op == OP_BINARY)
+		p->blocks = settings.agreed == NULL || f->rsv != 0 ? PLAIN : f->blocks != BLOCKS_DEFAULT ? f->blocks : FIXED;
+	if (p->blocks == PLAIN || op >= OP_CLOSE || f->has_op || f->has_declared || f->rsv != 0)
+		return;
+	deflate(&packed, payload, p->blocks, last);
+	bytes_free(payload);
+	*payload = packed;
+	f->compressed = true;
+}
+
 static void
 send_frame(struct play *p, const char *word, const char *payload_word)
 {
@@ -179,6 +203,8 @@ send_frame(struct play *p, const char *word, const char *payload_word)
 		put_payload(&payload, payload_word);
 	if (op == OP_CLOSE)
 		p->closing = true;
+	if (op >= 0)
+		pack(p, (unsigned)op, word[n] != '+', &payload);
 	for (size_t i = 0; i < p->next.times; i++) {
 		if (op < 0)
 			bytes_put(&p->link->out, payload.at, payload.size);

@@ -75,7 +75,7 @@ listen_as_server(void)
 		log_info("Listening on %s", port);
 }
 
-enum { FAKE = OPTION_LONG, LIST, MUTE, EARLY };
+enum { FAKE = OPTION_LONG, LIST, MUTE, EARLY, OFFER, AGREED };
 
 static const struct option_row rows[] = {
 	{'c', "chunk", "BYTES", "send at most so many bytes at once"},
@@ -85,6 +85,8 @@ static const struct option_row rows[] = {
 	{FAKE, "fake", NULL, "play the server"},
 	{MUTE, "mute", NULL, "the peer does not echo messages"},
 	{EARLY, "early-close", NULL, "the peer may close before it has echoed all"},
+	{OFFER, "offer", "TEXT", "the offer of permessage-deflate, sent or expected"},
+	{AGREED, "agreed", "TEXT", "the answer, expected or sent: all messages are compressed"},
 	{LIST, "list", NULL, "only say which cases there are"},
 };
 
@@ -124,6 +126,12 @@ main(int argc, char **argv)
 		case EARLY:
 			settings.early = true;
 			break;
+		case OFFER:
+			settings.offer = optarg;
+			break;
+		case AGREED:
+			settings.agreed = optarg;
+			break;
 		case LIST:
 			settings.list = true;
 			break;
@@ -140,6 +148,7 @@ main(int argc, char **argv)
 		if (!settings.list)
 			find_server(argv[optind]);
 		run_requests();
+		run_offers();
 		run_slow();
 	}
 	run_frames();

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 enum { CHUNKS_MAX = 1 << 14, READ_SIZE = 1 << 18, DEAF_MS = 100, ANY_CODE = -1, NO_CODE = 0, WHY_SIZE = 1024 };
+enum blocks { BLOCKS_DEFAULT, PLAIN, STORED, FIXED, FINAL }; /* how a message is compressed; FINAL: with BFINAL */
 enum opcode { OP_CONT, OP_TEXT, OP_BINARY, OP_CLOSE = 8, OP_PING, OP_PONG };
 
 /*
@@ -60,6 +61,7 @@ struct link {
 	size_t chunk; /* at most so much a send, 0 for no limit */
 	struct bytes out, in;
 	size_t taken; /* of in */
+	struct bytes inflated; /* what came in compressed messages: the peer may refer back to it */
 };
 
 extern struct settings {
@@ -74,6 +76,8 @@ extern struct settings {
 	bool list;
 	bool mute;  /* the peer takes messages and sends none */
 	bool early; /* the peer's Close need not wait for echoes */
+	const char *offer;  /* of permessage-deflate, NULL for none */
+	const char *agreed; /* the answer to it; all messages are compressed then */
 	char **prog; /* what the fake server runs for each case */
 	int listener;
 } settings;
@@ -83,6 +87,8 @@ struct next_frame {
 	int length_bits; /* 0 for the least */
 	uint64_t declared;
 	bool has_op, has_declared, unmasked, zero_key;
+	enum blocks blocks;
+	bool compressed; /* RSV1 in the first frame */
 	size_t cut, times;
 };
 
@@ -94,6 +100,7 @@ struct event {
 struct reader {
 	struct link *link;
 	unsigned op; /* of the message under way, 0 for none */
+	bool compressed;
 	struct bytes message;
 };
 
@@ -123,6 +130,10 @@ void link_close(struct link *l);
 /* digest.c */
 void accept_for(const char *key, char accept[29]);
 bool is_utf8(const unsigned char *p, size_t n);
+
+/* deflate.c */
+void deflate(struct bytes *out, const struct bytes *plain, enum blocks blocks, bool last);
+bool inflate(struct bytes *out, const unsigned char *compressed, size_t n, size_t window);
 
 /* frames.c */
 void put_payload(struct bytes *out, const char *word);
@@ -155,5 +166,6 @@ void run_frames(void);
 void run_requests(void);
 void run_slow(void);
 void run_answers(void);
+void run_offers(void);
 
 #endif
