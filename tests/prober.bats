@@ -47,10 +47,19 @@ small=handshake,origin,framing,pings,reserved,fragments,utf8,close
 	probe --groups slow "127.0.0.1:$port"
 }
 
+@test "the server answers each offer of compression as RFC 7692 asks" {
+	serve tcpaccept wsupgrade -z wsframe -n -T cat
+	probe --groups offers "127.0.0.1:$port"
+}
+
 client='exec portscan-connect -q -p "$PORT" wsupgrade -c ws://localhost/ wsframe -c -n -T cat'
 
 @test "the client answers every case as the RFCs ask, and says so in its exit status" {
 	probe --fake sh -c "$client"
+}
+
+@test "the client takes or refuses each answer to its offer of compression" {
+	probe --groups deflate-answers --fake sh -c "${client/wsupgrade/wsupgrade -z}"
 }
 
 @test "the same for what a server sends byte by byte" {
