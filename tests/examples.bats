@@ -24,8 +24,8 @@ joined() {
 
 # How a line stands in a test: without what `serve' puts in front of it and what is the line's end.
 bare() {
-	sed -E 's/^portscan-bind( -1)?( -p 8080)? (tcp|ws|sh )/\3/; s/^[^|]*[|] portscan-connect( -q)? //; s/^portscan-connect( -q)?( -p 8080)? wsupgrade/wsupgrade/
-		s/^(tail|printf|echo) .*[|] //; s/ (>|[|]|&).*$//; s/ [.]\/app( &)?$//; s/ \\$//; s/^[[:blank:]]+//' | sed '/^$/d'
+	sed -E 's/^[[:blank:]]+//; s/^portscan-bind( -1)?( -p 8080)? (tcp|ws|sh )/\3/; s/^[^|]*[|] portscan-connect( -q)? //; s/^portscan-connect( -q)?( -p 8080)? wsupgrade/wsupgrade/
+		s/^(tail|printf|echo) .*[|] //; s/ (>|[|]|&).*$//; s/ [.]\/app( &)?$//; s/ \\$//' | sed '/^$/d'
 }
 
 @test "each line of each example is in a test" {
@@ -101,7 +101,7 @@ hears() {
 		echo hello | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/x" wsframe -c -q 0
 	done
 	shell_script vmstat 'while sleep 0.1; do printf "%%s\\n" "C:\\new \\q"; done'
-	line=$(lines_of wshub.1 | sed -n '/ \\$/,/vmstat/p')
+	line=$(lines_of wshub.1 | joined | grep vmstat)
 	[[ $line == *" sh -c 'vmstat -n 1 | sed -u \"s/[\]/&&/g; s/^/* text /\"'" ]]
 	start server env PATH="$PWD:$PATH" sh -c "exec $line"
 	await server.err '^Bound to '
