@@ -17,11 +17,6 @@ lines_of() {
 		sed 's/\\(dq/"/g; s/\\(aq/'\''/g; s/\\e/\\/g; s/\\&//g'
 }
 
-# Commands that are continued on the next line, as one line.
-joined() {
-	sed ':a; /\\$/ { N; s/ *\\\n[[:blank:]]*/ /; ba; }'
-}
-
 # How a line stands in a test: without what `serve' puts in front of it and what is the line's end.
 bare() {
 	sed -E 's/^[[:blank:]]+//; s/^portscan-bind( -1)?( -p 8080)? (tcp|ws|sh )/\3/; s/^[^|]*[|] portscan-connect( -q)? //; s/^portscan-connect( -q)?( -p 8080)? wsupgrade/wsupgrade/
@@ -231,7 +226,7 @@ hears() {
 @test "wsupgrade(1): a client through a program that speaks TLS" {
 	grep -qxF 'export CAFILE=/etc/ssl/certs/ca-certificates.crt' <(lines_of wsupgrade.1)
 	line='s6-tlsclient www.example.org 443 wsupgrade -c ws://www.example.org/ wsframe -c'
-	grep -qxF "$line" <(lines_of wsupgrade.1)
+	grep -qxF "$line" <(lines_of wsupgrade.1 | joined)
 	serve tcpaccept wsupgrade --host www.example.org wsframe cat
 	shell_script s6-tlsclient 'shift 2\nexec portscan-connect -q -p %s "$@"' "$port"
 	[ "$(echo hello | PATH=$PWD:$PATH sh -c "exec $line -m 1")" = hello ]

@@ -114,6 +114,11 @@ same() {
 	fi
 }
 
+# Commands that are continued on the next line, as one line.
+joined() {
+	sed ':a; /\\$/ { N; s/ *\\\n[[:blank:]]*/ /; ba; }'
+}
+
 # For what a sanitizer spoils: its memory is not ours to bound, and it cannot be traced.
 not_sanitized() {
 	! grep -q __asan "$BIN/portscan-bind" || skip "a sanitizer's build"

@@ -49,7 +49,7 @@ used() {
 	[ "$output" = "" ]
 }
 
-# The manual's examples: example LINE is one of them, word for word (\\e is its backslash).
+# example LINE: it is an example of the manual, in which it may be continued on the next line.
 example() {
-	grep -qxF -- "${1//\\/\\e}" "$BATS_TEST_DIRNAME/../man/wsupgrade.1"
+	grep -qxF -- "$1" <(sed 's/\\e/\\/g' "$BATS_TEST_DIRNAME/../man/wsupgrade.1" | joined)
 }

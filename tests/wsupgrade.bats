@@ -516,9 +516,9 @@ served() {
 	END
 }
 
-# serve_example LINE: the same from tcpaccept on, behind portscan-bind.
+# serve_example LINE: the same, served; LINE is what follows portscan-bind.
 serve_example() {
-	example "$1"
+	example "portscan-bind $1"
 	serve sh -c "exec $1"
 }
 
@@ -570,7 +570,7 @@ ask_for() {
 		serve_example 'tcpaccept wsupgrade -a ./may-enter wsframe ./chat'
 		local line='wsupgrade -H "Authorization: Bearer $(cat secret)" -c ws://localhost/ wsframe -c'
 	}
-	example "$line"
+	example "portscan-connect $line"
 	portscan-connect -q -p "$port" sh -c "exec $line" <<<'hello' >out
 	same out hello
 	echo wrong >known

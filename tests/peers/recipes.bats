@@ -11,7 +11,7 @@ examples=$BATS_TEST_DIRNAME/../../man/examples
 # block REGEX: the example of fittings(7) with a line that matches; continued commands are one line.
 block() {
 	awk '/^\.Bd/ { on = 1; next } /^\.Ed/ { on = 0; print "" } on' "$examples/../fittings.7" |
-		sed 's/\\e/\\/g' | sed ':a; /\\$/ { N; s/ *\\\n[[:blank:]]*/ /; ba; }' |
+		sed 's/\\e/\\/g' | joined |
 		awk -v regex="$1" '/./ { block = block $0 "\n"; if ($0 ~ regex) hit = 1; next } hit { exit } { block = "" }
 			END { printf "%s", block; exit !hit }'
 }
