@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -130,7 +131,7 @@ port_try(struct scan *scan, unsigned port, size_t *failed)
 static void
 address_drop(struct scan *scan, size_t i)
 {
-	warn("%s: %s, the other addresses go on", quoted(scan->names[i]), strerror(errno));
+	warn("%s: %s (continuing with the other addresses)", quoted(scan->names[i]), strerror(errno));
 	for (scan->count--; i < scan->count; i++) {
 		scan->addresses[i] = scan->addresses[i + 1];
 		scan->names[i] = scan->names[i + 1];
@@ -176,11 +177,12 @@ address_add(struct scan *scan, const char *name)
 	if (scan->count == LISTEN_MAX)
 		option_refuse("more than 64 addresses");
 	if (!address_parse(name, &scan->addresses[scan->count]))
-		option_refuse(strchr(name, '%') != NULL
-		    ? "not a link-local address with an interface of this machine, as fe80::1%eth0"
+		option_refuse(address_like_with_port(name) ? "not a numeric IPv4 or IPv6 address (-p sets the port)"
+		    : strchr(name, '%') != NULL
+		    ? "not a link-local address with an interface of this host (for example fe80::1%eth0)"
 		    : "not a numeric IPv4 or IPv6 address (names are not resolved)");
 	if (address_lacks_scope(&scan->addresses[scan->count]))
-		option_refuse("a link-local address needs its interface, as fe80::1%eth0");
+		option_refuse("a link-local address needs an interface (for example fe80::1%eth0)");
 	scan->names[scan->count++] = name;
 }
 
@@ -205,7 +207,7 @@ options_read(struct scan *scan, int argc, char **argv)
 			scan->ports = optarg;
 			scan->range_count = port_list_parse(span_of(optarg), scan->ranges, RANGES_MAX);
 			if (scan->range_count == 0)
-				option_refuse("not a list of ports and ranges from 1 to 65535, as 8080,9000-9998");
+				option_refuse("not a list of ports and ranges from 1 to 65535 (for example 8080,9000-9998)");
 			break;
 		case 'b':
 			scan->backlog = (int)option_number(1, INT32_MAX);
@@ -252,11 +254,11 @@ inherited_find(struct scan *scan)
 	if (named > 0 && fcntl(LISTEN_FIRST, F_GETFD) < 0)
 		named = 0;
 	if (named + (int)scan->count > LISTEN_MAX)
-		die(STATUS_USAGE, "LISTEN_FDS: %d inherited and %d new sockets are more than %d", named,
+		die(STATUS_USAGE, "LISTEN_FDS: %d inherited and %d new sockets exceed the limit of %d", named,
 		    (int)scan->count, LISTEN_MAX);
 	for (int fd = LISTEN_FIRST + named; named > 0 && fd < LISTEN_FIRST + named + (int)scan->count; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
-			die(STATUS_FAILED, "fd %d: in use, the next listening socket has no place", fd);
+			die(STATUS_FAILED, "fd %d: already open, but needed for the listening socket", fd);
 	scan->named = (size_t)named;
 }
 
@@ -267,7 +269,18 @@ sockets_give(const struct scan *scan, unsigned port)
 
 	(void)snprintf(name, sizeof name, "port-%u", port);
 	if (listeners_give(scan->named, scan->sockets, scan->count, name) != 0 || !environment_set(scan, port))
-		die(STATUS_FAILED, "cannot hand the sockets on: %s", strerror(errno));
+		die(STATUS_FAILED, "cannot pass the sockets on: %s", strerror(errno));
+}
+
+/* Refuse a port list in place of the program, before a socket is bound. */
+static void
+operand_check(const char *name)
+{
+	struct port_range range;
+	char path[PATH_MAX];
+
+	if (port_list_parse(span_of(name), &range, 1) != 0 && exec_find(name, path, sizeof path) == ENOENT)
+		usage_refuse("%s: not found in PATH; -p sets the ports", quoted(name));
 }
 
 int
@@ -281,8 +294,10 @@ main(int argc, char **argv)
 	options_read(&scan, argc, argv);
 	if (scan.count == 0)
 		address_add(&scan, "127.0.0.1");
-	if (argv[optind] != NULL)
+	if (argv[optind] != NULL) {
+		operand_check(argv[optind]);
 		inherited_find(&scan);
+	}
 	port = ports_scan(&scan);
 	if (port == 0)
 		return STATUS_FAILED;

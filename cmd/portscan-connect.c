@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <linux/sockios.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -118,7 +119,9 @@ options_read(struct scan *scan, int argc, char **argv)
 		case 'a':
 			scan->host = optarg;
 			if (*optarg == '\0')
-				option_refuse("not a name or an address");
+				option_refuse("not a host name or address");
+			if (address_like_with_port(optarg))
+				option_refuse("not a host name or address (-p sets the port)");
 			break;
 		case 'p':
 			ports_read(scan, optarg);
@@ -126,7 +129,7 @@ options_read(struct scan *scan, int argc, char **argv)
 				if (scan->ranges[i].first == 0)
 					scan->range_count = 0;
 			if (scan->range_count == 0)
-				option_refuse("not a list of ports and ranges from 1 to 65535, as 8080,9000-9998");
+				option_refuse("not a list of ports and ranges from 1 to 65535 (for example 8080,9000-9998)");
 			break;
 		case 't':
 			scan->attempt_ms = (int64_t)option_duration(1, DURATION_MAX);
@@ -315,8 +318,8 @@ scan_fail(const struct scan *scan)
 		die(STATUS_FAILED, "%s: %s", host,
 		    scan->resolve_error == EAI_SYSTEM ? strerror(scan->error) : gai_strerror(scan->resolve_error));
 	if (scan->late_at != 0 && !scan->wait)
-		die(STATUS_FAILED, "%s: no port accepted in time: at %u of %s", host, scan->late_at, ports);
-	die(STATUS_FAILED, "%s: no port accepts in %s: %s", host, ports, strerror(scan->error));
+		die(STATUS_FAILED, "%s: no open port in %s: timed out at port %u", host, ports, scan->late_at);
+	die(STATUS_FAILED, "%s: no open port in %s: %s", host, ports, strerror(scan->error));
 }
 
 /* Resolve the host and scan its ports; with --wait, repeat that. */
@@ -373,7 +376,7 @@ program_run(const struct scan *scan, int fd, char **argv)
 	if (environment_set(scan, fd))
 		both[1] = fd_above(fd, UCSPI_FD);
 	if (both[1] < 0 || fds_place(both, 2, UCSPI_FD) != 0)
-		die(STATUS_FAILED, "cannot hand the connection on: %s", strerror(errno));
+		die(STATUS_FAILED, "cannot pass the connection on: %s", strerror(errno));
 	return exec_next(argv);
 }
 
@@ -497,7 +500,7 @@ relay_status(struct relay *r)
 	if (r->in.error != 0)
 		warn("stdin: %s", strerror(r->in.error));
 	else if (error == ETIMEDOUT)
-		warn("server: closed before it took all of stdin");
+		warn("server: connection closed before all input was received");
 	else if (error != 0)
 		warn("server: %s", strerror(error));
 	else
@@ -628,6 +631,20 @@ lockstep_run(int fd)
 	return STATUS_FAILED;
 }
 
+/* Refuse a missing program before connecting. A host or port in its place gets a hint. */
+static void
+program_check(char *const *argv)
+{
+	struct port_range range;
+	char path[PATH_MAX];
+
+	if (strchr(argv[0], '/') != NULL || exec_find(argv[0], path, sizeof path) != ENOENT)
+		return;
+	if (port_list_parse(span_of(argv[argv[1] != NULL]), &range, 1) != 0 || address_like_with_port(argv[0]))
+		usage_refuse("%s: not found in PATH; -a sets the host, -p the ports", quoted(argv[0]));
+	die(STATUS_NOT_FOUND, "%s: %s", quoted(argv[0]), exec_find_error(argv[0], ENOENT));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -642,9 +659,11 @@ main(int argc, char **argv)
 	if (scan.lockstep && argv[optind] != NULL)
 		usage_refuse("--lockstep takes no program");
 	if (scan.wait && scan.total)
-		usage_refuse("--wait and --total: there is one limit");
+		usage_refuse("--wait and --total exclude each other");
 	if (scan.idle_ms != 0 && (scan.lockstep || argv[optind] != NULL))
-		usage_refuse("--idle is for the relay");
+		usage_refuse("--idle excludes --lockstep and a program");
+	if (argv[optind] != NULL)
+		program_check(argv + optind);
 	fd = server_find(&scan);
 	if (argv[optind] != NULL)
 		return program_run(&scan, fd, argv + optind);

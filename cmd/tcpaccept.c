@@ -138,7 +138,7 @@ listeners_find(struct service *s)
 	if (found == 0 && why != NULL)
 		die(STATUS_USAGE, "no listening socket: %s", why);
 	if (found == 0)
-		die(STATUS_USAGE, "no listening socket: no LISTEN_FDS, and fd 0 %s (portscan-bind gives one)",
+		die(STATUS_USAGE, "no listening socket: LISTEN_FDS is not set, and fd 0 %s (portscan-bind opens one)",
 		    listener_fault(STDIN_FILENO));
 }
 
@@ -150,7 +150,7 @@ program_find(struct service *s)
 	int error = exec_find(name, path, sizeof path);
 
 	if (error != 0)
-		die(exec_status(error), "%s: %s", quoted(name), strerror(error));
+		die(exec_status(error), "%s: %s", quoted(name), exec_find_error(name, error));
 	s->start.path = path;
 }
 
@@ -164,7 +164,7 @@ storage_get(struct service *s)
 	s->sessions = calloc(s->max, sizeof *s->sessions);
 	if (s->sessions == NULL || !address_limit_begin(&s->addresses, s->max) || !address_limit_begin(&s->networks, s->max)
 	    || slots == NULL)
-		die(STATUS_FAILED, "room for %zu connections: %s", s->max, strerror(errno));
+		die(STATUS_FAILED, "memory for %zu connections: %s", s->max, strerror(errno));
 	ucspi_begin(&s->environment, environ, slots);
 }
 
@@ -274,7 +274,7 @@ start_failed(struct service *s, int error, bool exec_failed)
 
 	if (shortage_begin(passes ? &s->shortage : &s->failure, clock_ms()))
 		warn("%s: %s%s", quoted(s->start.argv[0]), strerror(error),
-		    passes ? ", the next connection waits" : ", the connection is closed");
+		    passes ? " (connection waits)" : " (connection closed)");
 	if (!passes && s->limit == 1)
 		s->status = exec_status(error);
 	return passes;
@@ -322,7 +322,7 @@ one_too_many(struct service *s, const struct address *remote)
 	if (s->verbose || clock_ms() >= s->over_say_after) {
 		s->over_say_after = clock_ms() + SHORTAGE_LOG_MS;
 		address_text(remote, name);
-		warn("%s: closed, its address has %u connections (--max-per-address)", name, s->max_per_address);
+		warn("%s: connection closed: its address has %u connections (--max-per-address)", name, s->max_per_address);
 	}
 	return true;
 }
@@ -351,7 +351,7 @@ connection_accept(struct service *s, int listener)
 		int error = errno;
 
 		if (shortage_begin(&s->shortage, clock_ms()))
-			warn("accept: %s, the next connection waits", strerror(error));
+			warn("accept: %s (connection waits)", strerror(error));
 	}
 	if (fd < 0)
 		return;
@@ -413,7 +413,7 @@ static void
 unserved_say(size_t count)
 {
 	if (count != 0)
-		warn("backlog: %zu connections left unserved", count);
+		warn("backlog: %zu connections not served", count);
 }
 
 static void
@@ -505,7 +505,7 @@ full_say(struct service *s)
 {
 	s->full_said = true;
 	s->full_say_after = clock_ms() + SHORTAGE_LOG_MS;
-	warn("%zu of %zu connections, the next one waits (--max)", s->running, s->max);
+	warn("%zu of %zu connections: the next one waits (--max)", s->running, s->max);
 }
 
 /* Wait for a connection, a signal or a deadline. */

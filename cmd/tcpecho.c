@@ -269,7 +269,7 @@ message_answer(struct loop *loop, struct client *c, struct span message)
 	if (a.now.size == 0)
 		return true;
 	if (!rest_keep(c, &a)) {
-		warn("an answer that did not fit is lost: %s", strerror(errno));
+		warn("connection dropped, answer incomplete: %s", strerror(errno));
 		return false;
 	}
 	watch_want(loop, &c->watch, EPOLLOUT);
@@ -332,7 +332,7 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 	if (c != NULL)
 		*c = (struct client){.watch.ready = client_ready};
 	if (c == NULL || watch_begin(loop, &c->watch, fd, EPOLLIN) != 0) {
-		acceptor_pause(loop, acceptor, "a connection is closed unserved");
+		acceptor_pause(loop, acceptor, "connection dropped");
 		free(c);
 		(void)close(fd);
 		return;
@@ -431,7 +431,7 @@ server_leave(void)
 	size_t queued = listeners_queued(&server.listeners);
 
 	if (queued != 0)
-		warn("backlog: %zu connections left unserved", queued);
+		warn("backlog: %zu connections not served", queued);
 	listeners_close(&server.listeners);
 }
 
@@ -559,7 +559,7 @@ workers_reap(struct workers *w)
 		w->alive--;
 		if (w->stopping)
 			continue;
-		warn("process %ld ended (%s %d), another takes its place", (long)pid,
+		warn("process %ld ended (%s %d), restarting", (long)pid,
 		    WIFSIGNALED(status) ? "signal" : "exit",
 		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 		w->start_at = clock_ms() + RESPAWN_MS;
@@ -716,7 +716,7 @@ options_read(int argc, char **argv)
 			options.fields = true;
 			options.take = MESSAGE_SIZE;
 			if (!byte_parse(span_of(optarg), &options.delimiter))
-				option_refuse("not one character, nor \\t, \\0, \\\\ or \\xHH");
+				option_refuse("not one byte, \\t, \\0, \\\\ or \\xHH");
 			break;
 		case 'r':
 			options.reply = span_of(optarg);
@@ -734,7 +734,7 @@ options_read(int argc, char **argv)
 		}
 	}
 	if (argv[optind] != NULL)
-		usage_refuse("%s: tcpecho runs no program", quoted(argv[optind]));
+		usage_refuse("%s: tcpecho takes no program", quoted(argv[optind]));
 }
 
 static unsigned

@@ -249,11 +249,11 @@ session_decide(struct session *s, int found)
 		return;
 	}
 	if (found == 0 && errno == ETIMEDOUT) {
-		handshake_refuse(&s->decision, HTTP_REQUEST_TIMEOUT, "a request too slow");
+		handshake_refuse(&s->decision, HTTP_REQUEST_TIMEOUT, "request timed out");
 		return;
 	}
 	if (found == 0) {
-		handshake_refuse(&s->decision, HTTP_BAD_REQUEST, "a request that ends in its head");
+		handshake_refuse(&s->decision, HTTP_BAD_REQUEST, "incomplete request");
 		return;
 	}
 	why = session_parse(s);
@@ -312,14 +312,14 @@ session_authorize(struct session *s)
 	pid = null < 0 ? -1 : admission_authorize(&s->job.admission, environ, null);
 	(void)close(null);
 	if (pid < 0) {
-		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
+		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "authorization program cannot be started");
 		return;
 	}
 	status = child_wait(pid, &s->limit);
 	if (status == -1)
-		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "no word in time");
+		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "authorization program timed out");
 	else if (child_status(status) != 0)
-		handshake_refuse(&s->decision, admission_denial(&s->job.admission), "not let in");
+		handshake_refuse(&s->decision, admission_denial(&s->job.admission), "not authorized");
 	else if (!session_identify(s))
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "no memory");
 }
@@ -364,7 +364,7 @@ session_end(struct session *s)
 
 	if (s->decision.status == HTTP_OK && path != NULL && file_read(path, ADMISSION_PAGE_MAX, &s->limit, &file) != 0) {
 		warn("%s: %s", quoted(path), strerror(errno));
-		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "cannot read the page");
+		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "page cannot be read");
 	}
 	if (path != NULL)
 		page = (struct span){file.bytes, file.size};
@@ -399,8 +399,8 @@ session_hand_over(struct session *s)
 	int error = exec_find(next[0], path, PATH_MAX);
 
 	if (error != 0) {
-		warn("%s: %s", quoted(next[0]), strerror(error));
-		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "the service does not start");
+		warn("%s: %s", quoted(next[0]), exec_find_error(next[0], error));
+		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "program cannot be started");
 		s->status = exec_status(error);
 		return session_end(s);
 	}
@@ -469,7 +469,7 @@ client_send(const struct job *job, const char *request, size_t n, struct time_li
 	if (timed_write(CLIENT_OUT, request, n, limit) == 0)
 		return;
 	if (errno == EBADF)
-		usage_refuse("no connection on fds 6 and 7: portscan-connect makes one");
+		usage_refuse("no connection on fds 6 and 7 (portscan-connect opens one)");
 	die(STATUS_FAILED, "%s: write: %s", quoted(job->url), strerror(errno));
 }
 
@@ -481,8 +481,8 @@ client_read_head(const struct job *job, struct head *head, struct time_limit *li
 	if (found > 0)
 		return;
 	if (found < 0)
-		die(STATUS_FAILED, "%s: not an HTTP answer: %s", quoted(job->url), head->scan.why);
-	die(STATUS_FAILED, "%s: no whole answer: %s", quoted(job->url),
+		die(STATUS_FAILED, "%s: not an HTTP response: %s", quoted(job->url), head->scan.why);
+	die(STATUS_FAILED, "%s: incomplete response: %s", quoted(job->url),
 	    errno == 0 ? "end of file" : strerror(errno));
 }
 
@@ -611,7 +611,7 @@ ask(struct session *s)
 	int error = exec_find(job->next[0], path, PATH_MAX);
 
 	if (error != 0)
-		die(exec_status(error), "%s: %s", quoted(job->next[0]), strerror(error));
+		die(exec_status(error), "%s: %s", quoted(job->next[0]), exec_find_error(job->next[0], error));
 	session_take(s, PATH_MAX);
 	request = session_room(s);
 	session_take(s, CLIENT_REQUEST_SIZE);

@@ -47,13 +47,13 @@ options_of() {
 	local p
 	for p in "${programs[@]}"; do
 		run -2 --separate-stderr "$p" --no-such-option
-		says "$p: --no-such-option: no such option ($p --help tells more)"
+		says "$p: --no-such-option: no such option (see $p --help)"
 		run -2 --separate-stderr "$p" -Z
-		says "$p: -Z: no such option ($p --help tells more)"
+		says "$p: -Z: no such option (see $p --help)"
 		run -2 --separate-stderr "$p" -v9 -Z
 		[ -n "$stderr" ]
 		run -2 --separate-stderr "$p" --help=yes
-		says "$p: --help=yes: takes no value ($p --help tells more)"
+		says "$p: --help=yes: takes no value (see $p --help)"
 	done
 }
 
@@ -62,11 +62,11 @@ options_of() {
 	for p in "${programs[@]}"; do
 		while read -r row; do
 			run -2 --separate-stderr "$p" "--$row"
-			says "$p: --$row: needs a value ($p --help tells more)"
+			says "$p: --$row: needs a value (see $p --help)"
 		done < <("$p" --help | sed -n 's/^ .* --\([a-z0-9-]*\) [A-Z]\{1,\}  .*/\1/p')
 		while read -r letter row; do
 			run -2 --separate-stderr "$p" "$letter"
-			says "$p: --$row: needs a value ($p --help tells more)"
+			says "$p: --$row: needs a value (see $p --help)"
 		done < <("$p" --help | sed -n 's/^  \(-.\), --\([a-z0-9-]*\) [A-Z]\{1,\}  .*/\1 \2/p')
 	done
 }
@@ -82,7 +82,7 @@ options_of() {
 		done
 		run -2 --separate-stderr "$p" "--$(head -c 100000 /dev/zero | tr '\0' x)"
 		[ "${#stderr_lines[@]}" = 1 ]
-		[[ $stderr == "$p: --xxx"*"xxx...: no such option ($p --help tells more)" ]]
+		[[ $stderr == "$p: --xxx"*"xxx...: no such option (see $p --help)" ]]
 		((${#stderr} < 400))
 	done
 }
@@ -301,7 +301,7 @@ chains() {
 	while read -r -a chain; do
 		p=${chain[0]/handover/tcpaccept}
 		run -127 --separate-stderr "${chain[@]}" no-such-program </dev/null
-		says "$p: no-such-program: No such file or directory"
+		says "$p: no-such-program: not found in PATH"
 		run -127 --separate-stderr "${chain[@]}" ./none/prog </dev/null
 		says "$p: ./none/prog: No such file or directory"
 		run -126 --separate-stderr "${chain[@]}" /etc </dev/null
@@ -309,7 +309,7 @@ chains() {
 		run -126 --separate-stderr "${chain[@]}" /etc/passwd </dev/null
 		says "$p: /etc/passwd: Permission denied"
 		run -127 --separate-stderr "${chain[@]}" $'no\nsuch' </dev/null
-		says "$p: no\\x0asuch: No such file or directory"
+		says "$p: no\\x0asuch: not found in PATH"
 		run -127 --separate-stderr "${chain[@]}" '' </dev/null
 		says "$p: : No such file or directory"
 	done <list

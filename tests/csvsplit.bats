@@ -337,7 +337,7 @@ refuses() {
 	fails "$years" '' "stdin: no field is named '3': $has" -f '"3"'
 	fails "$years" '' "stdin: no field is named '1': $has" -f '1,"1"'
 	fails '1"2,3\n' '' "stdin: no field is named '1\"': the header has 2 fields: '1\"2', '3'" -f '1"'
-	refuses "--fields: 1-2-3: not a position or a range (csvsplit --help tells more)" -f '"1-2-3",1-2-3'
+	refuses "--fields: 1-2-3: not a position or a range (see csvsplit --help)" -f '"1-2-3",1-2-3'
 	long=$(head -c 16383 /dev/zero | tr '\0' x)
 	printf '2000,%s\n1,2\n' "$long" >in
 	csvsplit -f "$long,\"2000\",2" in >got
@@ -398,12 +398,12 @@ refuses() {
 }
 
 @test "-f: what is no list" {
-	range='not a position from 1 to 4294967295 (csvsplit --help tells more)'
+	range='not a position from 1 to 4294967295 (see csvsplit --help)'
 	refuses "--fields: 0: $range" -f 0
 	refuses "--fields: 18446744073709551616: $range" -f 18446744073709551616
 	refuses "--fields: ~0: $range" -f 1,~0
-	refuses "--fields: 1-2-3: not a position or a range (csvsplit --help tells more)" -f 1-2-3
-	refuses "--fields: -: not a position or a range (csvsplit --help tells more)" -f -
+	refuses "--fields: 1-2-3: not a position or a range (see csvsplit --help)" -f 1-2-3
+	refuses "--fields: -: not a position or a range (see csvsplit --help)" -f -
 	for list in '' , 1, ,1 'a,,b' '"",'; do
 		refuses "--fields: $list: an item is empty (the empty name is \"\")" -f "$list"
 	done
@@ -665,24 +665,24 @@ cuts_short() {
 	refuses '--delimiter: \x0a: CR and LF end records' -d $'\n'
 	refuses '--delimiter: \x0d: CR and LF end records' -d '\x0d'
 	refuses '--quote: \xg1: not one byte, \t, \0, \\ or \xHH' -q '\xg1'
-	refuses 'delimiter and quote are the same (csvsplit --help tells more)' -d '"'
-	refuses 'escape and delimiter or quote are the same (csvsplit --help tells more)' -e ,
-	refuses 'escape and delimiter or quote are the same (csvsplit --help tells more)' -e '"'
+	refuses 'delimiter and quote are the same (see csvsplit --help)' -d '"'
+	refuses 'escape and delimiter or quote are the same (see csvsplit --help)' -e ,
+	refuses 'escape and delimiter or quote are the same (see csvsplit --help)' -e '"'
 	refuses '--escape: ab: not one byte, \t, \0, \\ or \xHH' -e ab
 	refuses '--input: json: not csv or tsv' -I json
 	for option in '-d ;' "-q '" -Q '-e ^'; do
-		refuses '--input tsv: has no other delimiter, quote or escape (csvsplit --help tells more)' -I tsv $option
+		refuses '--input tsv: has no other delimiter, quote or escape (see csvsplit --help)' -I tsv $option
 	done
-	refuses '--output-delimiter: needs --format csv (csvsplit --help tells more)' -D ';'
-	refuses 'output delimiter and quote are the same (csvsplit --help tells more)' -O csv -D '"'
+	refuses '--output-delimiter: needs --format csv (see csvsplit --help)' -D ';'
+	refuses 'output delimiter and quote are the same (see csvsplit --help)' -O csv -D '"'
 	refuses '--output-delimiter: \x0a: CR and LF end records' -O csv -D $'\n'
 	for options in '-O csv' '-H' '-f a -O json'; do
-		refuses '--headerless: needs --format csv or tsv, and --header or a name in --fields (csvsplit --help tells more)' --headerless $options
+		refuses '--headerless: needs --format csv or tsv, and --header or a name in --fields (see csvsplit --help)' --headerless $options
 	done
-	refuses '--complement: needs --fields (csvsplit --help tells more)' -x
-	refuses '--replace: needs --format json (csvsplit --help tells more)' --replace
+	refuses '--complement: needs --fields (see csvsplit --help)' -x
+	refuses '--replace: needs --format json (see csvsplit --help)' --replace
 	refuses '--max-record: 0: not a size from 1 to 1024G' --max-record 0
-	refuses '-z: no such option (csvsplit --help tells more)' -z
+	refuses '-z: no such option (see csvsplit --help)' -z
 	refuses '-f: no such file (options come before files)' /dev/null -f 1
 	run -0 csvsplit --help
 	[[ $output == 'usage: csvsplit [option...] [file...]'* ]]

@@ -340,5 +340,5 @@ readme() {
 	app 'exec cat'
 	run -1 sh -c "$upgrade"
 	run -1 sh -c "$frame"
-	[[ $output == *'ended without a Close' ]]
+	[[ $output == *'connection closed without a Close' ]]
 }

@@ -127,7 +127,7 @@ scan() {
 	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
 	run -0 --separate-stderr strace -o /dev/null -e inject=socket:error=EAFNOSUPPORT:when=2 \
 		portscan-bind -a "$ip" -a ::1 -a 127.1.1.9 -p 20000-20009 sh -c 'echo $LISTEN_FDS; sockstate 3; sockstate 4'
-	[[ ${stderr_lines[0]} =~ ^"portscan-bind: ::1: Address family not supported by protocol, the other addresses go on"$ ]]
+	[[ ${stderr_lines[0]} =~ ^"portscan-bind: ::1: Address family not supported by protocol (continuing with the other addresses)"$ ]]
 	[[ ${stderr_lines[1]} == "Bound to 2000"* ]]
 	[[ ${lines[0]} == 2 && ${lines[1]} == *backlog* && ${lines[2]} == *backlog* ]]
 	run -1 --separate-stderr strace -o /dev/null -e inject=socket:error=EAFNOSUPPORT portscan-bind -a ::1 -p 20000
@@ -210,7 +210,7 @@ scan() {
 @test "a descriptor in use where the next socket of a chain belongs is named, exit 1, and stays" {
 	run -1 --separate-stderr bash -c 'exec 4>&- 5</etc/passwd
 		exec portscan-bind -q -p 0 portscan-bind -p 0 -a 127.1.1.1 -a 127.1.1.2 echo no'
-	[ "$stderr$output" = "portscan-bind: fd 5: in use, the next listening socket has no place" ]
+	[ "$stderr$output" = "portscan-bind: fd 5: already open, but needed for the listening socket" ]
 }
 
 @test "where one of several addresses is busy at all ports it is the one that is named" {

@@ -65,7 +65,7 @@ closed=2-4
 	await full.out '^holding'
 	SECONDS=0
 	run -1 --separate-stderr portscan-connect -t 60s -T 50ms -p "$port,$closed" </dev/null
-	[ "$stderr" = "portscan-connect: 127.0.0.1: no port accepted in time: at $port of $port,$closed" ]
+	[ "$stderr" = "portscan-connect: 127.0.0.1: no open port in $port,$closed: timed out at port $port" ]
 	[ "$SECONDS" -lt 30 ]
 }
 
@@ -79,7 +79,7 @@ closed=2-4
 	[ "$(cat client.out)" = hello ]
 	SECONDS=0
 	run -1 --separate-stderr portscan-connect --wait 300ms -p "$closed" </dev/null
-	[ "$stderr" = "portscan-connect: 127.0.0.1: no port accepts in 2-4: Connection refused" ]
+	[ "$stderr" = "portscan-connect: 127.0.0.1: no open port in 2-4: Connection refused" ]
 	# 0, 10, 30, 70, 150 and 300 ms
 	run -1 --separate-stderr portscan-connect -v --wait 300ms -p 2 </dev/null
 	(($(grep -c '127.0.0.1:2: Connection refused' <<<"$stderr") <= 6))
@@ -109,7 +109,7 @@ closed=2-4
 @test "--wait ends at once if no wait can help" {
 	SECONDS=0
 	run -1 --separate-stderr portscan-connect --wait 1h -a fe80::1 -p 9000 </dev/null
-	[[ "$stderr" == "portscan-connect: fe80::1: no port accepts in 9000: Invalid argument" ]]
+	[[ "$stderr" == "portscan-connect: fe80::1: no open port in 9000: Invalid argument" ]]
 	run -1 --separate-stderr portscan-connect --wait 1h -6 -a 127.0.0.1 -p 9000 </dev/null
 	((SECONDS < 10))
 }
@@ -125,7 +125,7 @@ closed=2-4
 	[ "${lines[1]}" = "six 0" ]
 	[ "${lines[2]}" = " 1" ]
 	[ "${stderr_lines[0]}" = "Bound to 9000" ]
-	[ "${stderr_lines[1]}" = "portscan-connect: here.test: no port accepts in 9000: Connection refused" ]
+	[ "${stderr_lines[1]}" = "portscan-connect: here.test: no open port in 9000: Connection refused" ]
 }
 
 @test "both addresses of a port come before the next port" {
@@ -152,7 +152,7 @@ closed=2-4
 	netns_run '127.0.0.1 localhost' '
 		for i in 1 2 3; do portscan-connect -p 40000 </dev/null; echo "$?"; done'
 	[ "$output" = $'1\n1\n1' ]
-	[ "${stderr_lines[0]}" = "portscan-connect: 127.0.0.1: no port accepts in 40000: Connection refused" ]
+	[ "${stderr_lines[0]}" = "portscan-connect: 127.0.0.1: no open port in 40000: Connection refused" ]
 }
 
 @test "a range of closed ports up to 65535 ends" {
@@ -219,7 +219,7 @@ closed=2-4
 	scripted server accept rest
 	for limit in 6 7 8; do
 		run -1 --separate-stderr bash -c "exec 3>&- 4>&- 5>&-; ulimit -n $limit; exec portscan-connect -q -p $port true"
-		[[ "$stderr" =~ ^"portscan-connect: cannot hand the connection on: "(Too many open files|No file descriptors available)$ ]]
+		[[ "$stderr" =~ ^"portscan-connect: cannot pass the connection on: "(Too many open files|No file descriptors available)$ ]]
 		stop_all
 		scripted server accept rest
 	done
@@ -298,7 +298,7 @@ late() {
 	ended "$relay"
 	((SECONDS <= 5))
 	[ "$status" = 1 ]
-	same err "portscan-connect: server: closed before it took all of stdin"
+	same err "portscan-connect: server: connection closed before all input was received"
 }
 
 @test "what takes longer than a second to reach the server after the end of its side is waited for" {
@@ -317,7 +317,7 @@ late() {
 	pids+=($!)
 	exec 8>&-
 	ended "$relay" 1
-	same err "portscan-connect: server: closed before it took all of stdin"
+	same err "portscan-connect: server: connection closed before all input was received"
 }
 
 @test "it ends by itself when the server has ended and stdin is silent" {

@@ -223,7 +223,7 @@ refused() {
 		run -0 call
 		[ "$output" = "" ]
 	done
-	same "$err" "Bound to $port" "tcpaccept: $BATS_TEST_TMPDIR/prog: No such file or directory, the connection is closed"
+	same "$err" "Bound to $port" "tcpaccept: $BATS_TEST_TMPDIR/prog: No such file or directory (connection closed)"
 	mv "$BATS_TEST_TMPDIR/away" "$BATS_TEST_TMPDIR/prog"
 	run -0 call
 	[ "$output" = hello ]
@@ -277,7 +277,7 @@ refused() {
 	[ "$(cat "$err")" = "Bound to $port" ]
 	run -0 peer to:"$port" open:50 'send:\n' rest
 	local most=$((SECONDS + 1)) said
-	said=$(grep -cx 'tcpaccept: 1 of 1 connections, the next one waits (--max)' "$err")
+	said=$(grep -cx 'tcpaccept: 1 of 1 connections: the next one waits (--max)' "$err")
 	((said >= 1 && said <= most))
 	# Also of one that comes within that second, and then waits for long.
 	start first peer to:"$port" open hold
@@ -298,7 +298,7 @@ refused() {
 	serve tcpaccept -v -C 2 sh -c 'echo welcome; read -r line'
 	run -0 peer to:"$port" open:2 line open last rest close from:127.0.0.2 open last line
 	[ "${lines[*]}" = "open 2 welcome welcome open 3 open 3 welcome" ]
-	await "$err" '^tcpaccept: 127\.0\.0\.1:[0-9]+: closed, its address has 2 connections \(--max-per-address\)$'
+	await "$err" '^tcpaccept: 127\.0\.0\.1:[0-9]+: connection closed: its address has 2 connections \(--max-per-address\)$'
 	await_that childless "$pid"
 	run -0 call last line close
 	[ "$output" = welcome ]
@@ -310,7 +310,7 @@ refused() {
 	run -0 peer to:"$port" open:50 line
 	[ "$(grep -c end <<<"$output")" = 49 ]
 	local most=$((SECONDS + 1)) said
-	said=$(grep -cE '^tcpaccept: 127\.0\.0\.1:[0-9]+: closed, its address has 1 connections \(--max-per-address\)$' "$err")
+	said=$(grep -cE '^tcpaccept: 127\.0\.0\.1:[0-9]+: connection closed: its address has 1 connections \(--max-per-address\)$' "$err")
 	((said >= 1 && said <= most))
 }
 
@@ -381,7 +381,7 @@ refused() {
 	peer to:"$port" open:3 rest >"$BATS_TEST_TMPDIR/callers.out" 3>&- &
 	client=$!
 	pids+=("$client")
-	await "$err" '^tcpaccept: accept: .*, the next connection waits'
+	await "$err" '^tcpaccept: accept: .* \(connection waits\)'
 	spinless "$pid"
 	(($(grep -c 'accept:' "$err") <= 3))
 	prlimit --pid "$pid" --nofile=1024:1024
@@ -406,7 +406,7 @@ as_other() {
 	peer to:"$port" open:3 rest >"$BATS_TEST_TMPDIR/callers.out" 3>&- &
 	client=$!
 	pids+=("$client")
-	await "$err" '/bin/echo: Resource temporarily unavailable, the next connection waits$'
+	await "$err" '/bin/echo: Resource temporarily unavailable \(connection waits\)$'
 	spinless "$pid"
 	(($(grep -c 'Resource' "$err") <= 3))
 	as_other prlimit --pid "$pid" --nproc=1024:1024
@@ -464,7 +464,7 @@ backlogged() {
 	backlogged -t 1ms sh -c 'read -r line; echo "$line"'
 	kill "$server"
 	ended "$server" 0
-	grep -qx 'tcpaccept: backlog: 3 connections left unserved' "$err"
+	grep -qx 'tcpaccept: backlog: 3 connections not served' "$err"
 }
 
 # Two more descriptors for the three that wait.
@@ -474,7 +474,7 @@ backlogged() {
 	for ((limit = 0; free < 2; limit++)); do [ -L "/proc/$server/fd/$limit" ] || free=$((free + 1)); done
 	prlimit --pid "$server" --nofile="$limit:1024"
 	kill "$server"
-	await "$err" '^tcpaccept: backlog: 1 connections left unserved$'
+	await "$err" '^tcpaccept: backlog: 1 connections not served$'
 	touch "$BATS_TEST_TMPDIR/go"
 	ended "$client"
 	[ "$(grep -c hello "$BATS_TEST_TMPDIR/client.out")" = 3 ]

@@ -333,7 +333,7 @@ busy() {
 		ended "$server" 0
 		[ "$(grep -c hello crowd.out)" = $((most < 3 ? most : 3)) ]
 	done
-	same server.err "Bound to $port" "tcpecho: backlog: 1 connections left unserved"
+	same server.err "Bound to $port" "tcpecho: backlog: 1 connections not served"
 }
 
 refused() {
@@ -394,7 +394,7 @@ refused() {
 	}
 	await_that both
 	kill -KILL "$(children "$server" | tail -n 1)"
-	await server.err 'ended \(signal 9\), another takes its place$'
+	await server.err 'ended \(signal 9\), restarting$'
 	! grep -q 'ended (exit 0)' server.err || false
 }
 
@@ -407,7 +407,7 @@ refused() {
 	echoes one
 	victim=$(children "$server" | head -n 1)
 	kill -KILL "$victim"
-	await server.err "^tcpecho: process $victim ended \(signal 9\), another takes its place$"
+	await server.err "^tcpecho: process $victim ended \(signal 9\), restarting$"
 	await_that three
 	for i in 1 2 3 4 5 6; do
 		echoes "$i"

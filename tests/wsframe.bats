@@ -46,13 +46,13 @@ misused() {
 @test "-d tells the byte of a protocol error, after all messages before it" {
 	run -1 --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x01y\xc1\x01z')
 	[ "$output" = $'x\ny' ]
-	said 'wsframe: byte 6: a reserved bit is set'
+	said 'wsframe: byte 6: reserved bit is set'
 }
 
 @test "-d ends with 1 where its input ends inside a message, and lets through what the mode does" {
 	run -1 --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x05Hel')
 	[ "$output" = x ]
-	said 'wsframe: byte 8: the end inside a message'
+	said 'wsframe: byte 8: end of input inside a message'
 	run -1 --separate-stderr wsframe -d -b < <(printf '\x81\x01x\x82\x05Hel')
 	[ "$output" = xHel ]
 	run -1 --separate-stderr wsframe -d < <(printf '\x01\x03Hel')
@@ -65,9 +65,9 @@ misused() {
 	said 'wsframe: byte 7: binary message is not UTF-8 (use -b or -n -T)'
 	run -1 --separate-stderr wsframe -d -M 5 < <(printf '\x81\x05Hello\x01\x03Hel\x80\x03lo!')
 	[ "$output" = Hello ]
-	said 'wsframe: byte 12: a message over the limit'
+	said 'wsframe: byte 12: message exceeds the size limit'
 	run -1 --separate-stderr wsframe -d < <(printf '\x81\x7f\0\0\0\0\1\0\0\1')
-	said 'wsframe: byte 0: a message over the limit'
+	said 'wsframe: byte 0: message exceeds the size limit'
 }
 
 @test "-e writes unmasked text frames, the length in the fewest bytes" {
@@ -127,7 +127,7 @@ misused() {
 
 @test "-e -M limits records where it is given" {
 	run -1 --separate-stderr bash -c 'printf "abc\nabcd\n" | wsframe -e -M 3 >out'
-	said 'wsframe: stdin: line 2: over the limit of --max'
+	said 'wsframe: stdin: line 2: longer than --max'
 	holds out '\x81\x03abc'
 }
 
@@ -238,7 +238,7 @@ misused() {
 
 @test "-b still checks that text is UTF-8" {
 	peer 'text:a\xff' rest wait -- wsframe -b cat
-	told 'binary a' 'close 1007 a text that is not UTF-8' end 'exit 1'
+	told 'binary a' 'close 1007 text message is not UTF-8' end 'exit 1'
 }
 
 @test "a binary message in lines, -0 and -n is a record if it is UTF-8, else 1003 at its first bad byte" {
@@ -282,16 +282,16 @@ misused() {
 
 @test "-M refuses at the header; it is inclusive, and counts fragments together" {
 	peer text:abc text:abcd rest wait -- wsframe -M 3 cat
-	told 'text abc' 'close 1009 a message over the limit' end 'exit 1'
-	said 'wsframe: peer: a message over the limit (1009)'
+	told 'text abc' 'close 1009 message exceeds the size limit' end 'exit 1'
+	said 'wsframe: peer: message exceeds the size limit (1009)'
 	peer head:16777217 rest wait -- wsframe cat
-	told 'close 1009 a message over the limit' end 'exit 1'
+	told 'close 1009 message exceeds the size limit' end 'exit 1'
 	peer +text:ab +more:c head:0 rest wait -- wsframe -M 3 cat
-	told 'close 1002 a message inside another' end 'exit 1'
+	told 'close 1002 new message inside a fragmented message' end 'exit 1'
 	peer +text:ab more:cd rest wait -- wsframe -M 3 cat
-	told 'close 1009 a message over the limit' end 'exit 1'
+	told 'close 1009 message exceeds the size limit' end 'exit 1'
 	peer 'raw:\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00' rest wait -- wsframe -b cat
-	told 'close 1009 a message over the limit' end 'exit 1'
+	told 'close 1009 message exceeds the size limit' end 'exit 1'
 }
 
 @test "-M 0 takes a message of any size, in constant memory" {
@@ -350,7 +350,7 @@ misused() {
 @test "a malformed netstring or an unknown type ends the session with 1011" {
 	peer get:2 close:1011 rest wait -- wsframe -w 100ms -n sh -c 'printf "2:ok,hello\n"; exec cat >&2'
 	told 'text ok' 'close 1011' end 'exit 1'
-	said 'wsframe: sh: record 2: a netstring does not begin with its length and a colon'
+	said 'wsframe: sh: record 2: netstring does not begin with a length and a colon'
 	peer get close:1011 rest wait -- wsframe -n -T printf '2:xa,'
 	told 'close 1011' end 'exit 1'
 }

@@ -8,8 +8,8 @@ load wsframe
 	peer -c get text:hi get close:1000 get drop wait -- wsframe -c sh -c 'echo hello; read x; echo "got $x"; read x'
 	told 'text hello' 'text got hi' 'close 1000' 'exit 0'
 	peer -c 'raw:\x81\x81\x01\x02\x03\x04x' get drop wait -- wsframe -c cat
-	told "close 1002 a server's frame is masked" 'exit 1'
-	said "wsframe: peer: a server's frame is masked (1002)"
+	told "close 1002 frame from the server is masked" 'exit 1'
+	said "wsframe: peer: frame from the server is masked (1002)"
 }
 
 @test "its program has not its connection" {
@@ -42,7 +42,7 @@ load wsframe
 	said ''
 	client get close:1000 drop wait --
 	told 'close 1000' 'exit 0'
-	said 'wsframe: no message came within 1 s after the end of stdin (use -q or -m to wait longer)'
+	said 'wsframe: no message within 1 s after the end of stdin (use -q or -m to wait longer)'
 }
 
 @test "-q counts from the last message" {
@@ -60,7 +60,7 @@ load wsframe
 	[ "${lines[0]}" = 'close 1000' ]
 	[[ "${lines[1]}" == @(end|reset) ]]
 	[ "${lines[2]}" = 'exit 1' ]
-	said 'wsframe: peer: no answer to our Close'
+	said 'wsframe: peer: Close was not answered in time'
 }
 
 @test "a client has as much patience again with a server that waits for its program" {
@@ -100,16 +100,16 @@ load wsframe
 	: >in
 	client text:a close:1000 get drop wait -- -m 2
 	told 'close 1000' 'exit 1'
-	said 'wsframe: 1 of 2 messages came'
+	said 'wsframe: 1 of 2 messages received'
 	client text:a get close:1000 drop wait -- -m 2 -q 200ms
 	told 'close 1000' 'exit 1'
-	said 'wsframe: 1 of 2 messages came'
+	said 'wsframe: 1 of 2 messages received'
 	client ping: get kill:TERM get close:1001 drop wait -- -m 1
 	told pong 'close 1001' 'exit 1'
-	said 'wsframe: 0 of 1 messages came'
+	said 'wsframe: 0 of 1 messages received'
 	client text:a drop wait -- -m 2
 	told 'exit 1'
-	said 'wsframe: peer: ended without a Close'
+	said 'wsframe: peer: connection closed without a Close'
 }
 
 @test "the peer's Close before all of stdin was sent is 1, but not on a terminal" {
@@ -118,14 +118,14 @@ load wsframe
 	printf 'one\ntwo' >&$hold
 	client get close:1000 get drop wait --
 	told 'text one' 'close 1000' 'exit 1'
-	said 'wsframe: stdin: the peer closed before all of it was sent'
+	said 'wsframe: stdin: connection closed before all input was sent'
 	client close:1000 get drop wait --
 	told 'close 1000' 'exit 0'
 	peer -c ping: get kill:STOP await:more close:1000 kill:CONT until:close drop wait -- sh -c '
 		(until grep -q "^State:.T" /proc/$$/status; do sleep 0.05; done; echo more >in; : >more) & exec wsframe -c <in'
 	exec {hold}>&-
 	told pong 'close 1000' 'exit 1'
-	said 'wsframe: stdin: the peer closed before all of it was sent'
+	said 'wsframe: stdin: connection closed before all input was sent'
 	printf 'one\nhalf' >in2
 	peer -c get close:1000 get drop wait -- sh -c 'exec script -qec "stty -icanon; exec wsframe -c" /dev/null <in2 >/dev/null'
 	told 'text one' 'close 1000' 'exit 0'
@@ -150,7 +150,7 @@ load wsframe
 	holds out 'a\n'
 	client rest wait -- -q 0 -w 100ms
 	told 'close 1000' end 'exit 1'
-	said 'wsframe: peer: no answer to our Close'
+	said 'wsframe: peer: Close was not answered in time'
 }
 
 @test "the server ends the connection first" {
@@ -231,7 +231,7 @@ load wsframe
 	for enough in -m1 -q0; do
 		client chat:20 wait -- $enough -w 50ms
 		told 'exit 1'
-		said 'wsframe: peer: no answer to our Close'
+		said 'wsframe: peer: Close was not answered in time'
 	done
 	client ping: get kill:TERM chat:20 wait -- -q never -w 200ms
 	told pong 'exit 0'

@@ -54,10 +54,10 @@ load wsframe
 	told 'text hi' 'close 1000' end 'exit 0'
 }
 
-@test "no answer to our Close: after -w the connection ends, with 1 where the program's status is 0" {
+@test "Close was not answered in time: after -w the connection ends, with 1 where the program's status is 0" {
 	peer rest wait -- wsframe -w 100ms true
 	told 'close 1000' end 'exit 1'
-	said 'wsframe: peer: no answer to our Close'
+	said 'wsframe: peer: Close was not answered in time'
 	peer rest wait -- wsframe -w 100ms false
 	told 'close 1011' end 'exit 1'
 	[ "$stderr" = "" ]
@@ -69,14 +69,14 @@ load wsframe
 	for prog in true 'exec >&-; while :; do sleep 1; done'; do
 		peer chat:0 wait -- wsframe -k 200ms -w 100ms sh -c "$prog"
 		told 'exit 1'
-		said 'wsframe: peer: no answer to our Close'
+		said 'wsframe: peer: Close was not answered in time'
 	done
 }
 
 @test "a program that cannot be started: 1011 and 127 or 126" {
 	peer get close:1011 rest wait -- wsframe nosuchprogram
 	told 'close 1011' end 'exit 127'
-	said 'wsframe: nosuchprogram: No such file or directory'
+	said 'wsframe: nosuchprogram: not found in PATH'
 	peer get close:1011 rest wait -- wsframe /etc/passwd
 	told 'close 1011' end 'exit 126'
 	said 'wsframe: /etc/passwd: Permission denied'
@@ -139,7 +139,7 @@ unread() {
 	unread fin 0 '' many:100000,x close:1000
 	said ''
 	unread fin 1 '' many:100000,x
-	said 'wsframe: peer: ended without a Close'
+	said 'wsframe: peer: connection closed without a Close'
 }
 
 @test "each read of the program starts its -k anew, after the peer's Close and before it is reached" {
@@ -156,11 +156,11 @@ unread() {
 		# shellcheck disable=SC2086
 		peer $how text:a fin rest wait -- wsframe sh -c 'cat; echo last'
 		told 'text a' 'text last' 'close 1000' end 'exit 1'
-		said 'wsframe: peer: ended without a Close'
+		said 'wsframe: peer: connection closed without a Close'
 	done
 }
 
-@test "the end inside a message: what was held of it does not reach the program" {
+@test "end of input inside a message: what was held of it does not reach the program" {
 	peer text:a +text:b fin rest wait -- wsframe cat
 	told 'text a' 'close 1000' end 'exit 1'
 }
@@ -171,7 +171,7 @@ unread() {
 	said 'wsframe: peer: Connection reset by peer'
 	peer text:a get drop wait -- wsframe -w 100ms sh -c 'cat; echo over >said'
 	told 'text a' 'exit 1'
-	said 'wsframe: peer: ended without a Close'
+	said 'wsframe: peer: connection closed without a Close'
 	holds said 'over\n'
 }
 

@@ -7,7 +7,7 @@ load wsframe
 @test "-k pings who is silent, and gives up on who does not answer" {
 	peer get:2 wait -- wsframe -k 100ms cat
 	told ping end 'exit 1'
-	said 'wsframe: peer: gone: nothing came, no answer to our Ping'
+	said 'wsframe: peer: Ping was not answered in time'
 	peer get pong: get pong: get text:a get close:1000 until:close drop wait -- wsframe -k 100ms cat
 	[[ "$output" == *'text a'* ]]
 	[[ "$output" == *'exit 0' ]]
@@ -41,16 +41,16 @@ load wsframe
 @test "who takes nothing more has no longer than that" {
 	peer -s get wait -- wsframe -w 200ms sh -c 'echo a; head -c 100000 /dev/zero | tr "\0" x'
 	told 'text a' 'exit 1'
-	said 'wsframe: peer: no answer to our Close'
+	said 'wsframe: peer: Close was not answered in time'
 }
 
 @test "who reads nothing any more is gone, though there was much for him, or his kernel takes what comes" {
 	peer -s slow:10 get:20 wait -- wsframe -k 300ms sh -c 'yes "$(printf %01000d 0)" | head -n 200; exec cat'
 	[ "${lines[20]}" = 'exit 1' ]
-	said 'wsframe: peer: gone: nothing came, no answer to our Ping'
+	said 'wsframe: peer: Ping was not answered in time'
 	peer -t wait -- wsframe -k 300ms sh -c 'while sleep 0.02; do echo x; done'
 	told 'exit 1'
-	said 'wsframe: peer: gone: nothing came, no answer to our Ping'
+	said 'wsframe: peer: Ping was not answered in time'
 }
 
 @test "a peer that floods and reads nothing of the answers is gone after twice -k, a slow one is not" {
@@ -58,7 +58,7 @@ load wsframe
 		# shellcheck disable=SC2086
 		peer $how push wait -- wsframe -k 200ms cat
 		told pushed 'exit 1'
-		said 'wsframe: peer: gone: it reads nothing'
+		said 'wsframe: peer: does not read'
 	done
 	peer push slow:3 get:500 drop wait -- wsframe -k 1s cat
 	[[ "$stderr" != *'reads nothing'* ]]
@@ -145,13 +145,13 @@ load wsframe
 
 @test "where it is told whose connection it is, its lines say so" {
 	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=4711 peer 'text:\xff' rest wait -- wsframe cat
-	said 'wsframe: 192.0.2.1:4711: peer: a text that is not UTF-8 (1007)'
+	said 'wsframe: 192.0.2.1:4711: peer: text message is not UTF-8 (1007)'
 	TCPREMOTEIP=2001:db8::1 TCPREMOTEPORT=1 peer 'text:\xff' rest wait -- wsframe cat
-	said 'wsframe: [2001:db8::1]:1: peer: a text that is not UTF-8 (1007)'
+	said 'wsframe: [2001:db8::1]:1: peer: text message is not UTF-8 (1007)'
 	TCPREMOTEIP=$'\n\e' TCPREMOTEPORT=1 peer 'text:\xff' rest wait -- wsframe cat
-	said 'wsframe: \x0a\x1b:1: peer: a text that is not UTF-8 (1007)'
+	said 'wsframe: \x0a\x1b:1: peer: text message is not UTF-8 (1007)'
 	TCPREMOTEIP=$(printf %0100d 1) TCPREMOTEPORT=1 peer 'text:\xff' rest wait -- wsframe cat
-	said 'wsframe: peer: a text that is not UTF-8 (1007)'
+	said 'wsframe: peer: text message is not UTF-8 (1007)'
 	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=1 peer -c 'close:4000,bye' get drop wait -- wsframe -c cat
 	said 'wsframe: peer: closed with 4000: bye'
 }

@@ -153,7 +153,7 @@ load wshub
 	serve wshub -n -w 300ms yes
 	ended "$pid" 1
 	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port" \
-		'wshub: record 1 of yes: a netstring does not begin with its length and a colon'
+		'wshub: record 1 of yes: netstring does not begin with a length and a colon'
 }
 
 @test "headers are told behind open, where asked" {
@@ -256,7 +256,7 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 	proxied 'PROXY TCP4 192.0.2.2 198.51.100.2 2 443\r\n' -q 0 </dev/null
 	server_says '^got 2 open 192\.0\.2\.2 2 /$'
 	run -1 proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 3 443\r\n' -q 0 </dev/null
-	server_says '^wshub: 192\.0\.2\.1 3: over the limit of its address$'
+	server_says '^wshub: 192\.0\.2\.1 3: connection closed: too many connections of its address (--max-per-address)$'
 	order '1 close 1000 '
 	server_says '^got 1 close '
 	await_that proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 4 443\r\n' -q 0 </dev/null
@@ -281,12 +281,12 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 	! grep HTTP <<<"$output" || false
 	server_says '^wshub: 127\.0\.0\.1:[0-9]+: no PROXY header: (Operation|Connection) timed out$'
 	[ "$(sed -E '1d; s/:[0-9]+:/:PORT:/; s/Connection timed/Operation timed/' "$BATS_TEST_TMPDIR/server.err")" = \
-'wshub: 127.0.0.1:PORT: PROXY header: the first bytes are of another protocol
+'wshub: 127.0.0.1:PORT: PROXY header: not a PROXY header
 wshub: 127.0.0.1:PORT: no PROXY header: end of file
 wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 }
 
-@test "a message over the limit is refused with 1009, one of just its size passes" {
+@test "message exceeds the size limit is refused with 1009, one of just its size passes" {
 	serve wshub -M 10 grep --line-buffered '^[0-9]* text '
 	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 <<<0123456789
 	[ "$output" = 0123456789 ]
@@ -294,7 +294,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	[[ $stderr == *1009* ]]
 }
 
-@test "HTTP/1.0, HTTP/2, OPTIONS, a foreign Origin and a subprotocol that is not on offer: as wsupgrade answers and logs" {
+@test "HTTP/1.0, HTTP/2, OPTIONS, Origin is not allowed and a subprotocol that is not on offer: as wsupgrade answers and logs" {
 	ask() {
 		printf '%b' "$@" | portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/answer"
 		head -n 1 "$BATS_TEST_TMPDIR/answer"
@@ -311,7 +311,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	[[ $(ask 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n') == 'HTTP/1.1 400 '* ]]
 	server_says '^wshub: .*: 400 HTTP/2 instead of HTTP/1.1$'
 	[[ $(ask "${request/Host/Origin: http://evil\\r\\nHost}") == 'HTTP/1.1 403 '* ]]
-	server_says '^wshub: .*: 403 a foreign Origin: http://evil \(Host: localhost\)$'
+	server_says '^wshub: .*: 403 Origin is not allowed: http://evil \(Host: localhost\)$'
 	[[ $(ask "${request/Host/Sec-WebSocket-Protocol: x, y\\r\\nHost}" '\x88\x80\0\0\0\0') == 'HTTP/1.1 101 '* ]]
 	server_says '^wshub: .*: 101 /, subprotocols not on offer: x, y$'
 	stop_all

@@ -203,7 +203,7 @@ leaver() {
 	serve wshub -k 300ms sh -c 'while sleep 0.1; do echo "* text tick"; done'
 	head -c 2M /dev/zero | tr '\0' x | fold -w 100000 >"$BATS_TEST_TMPDIR/words"
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -w 20s -q 0 <"$BATS_TEST_TMPDIR/words" >/dev/null
-	server_says '^wshub: sh: reads no input, further input is dropped$'
+	server_says '^wshub: sh: does not read its stdin: further input is dropped$'
 	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 </dev/null
 	[ "$output" = tick ]
 }

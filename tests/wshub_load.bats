@@ -71,7 +71,7 @@ load wshub
 		await "feed${#proxy}.out" '^pushed'
 		run -0 peer to:"$port" open "send:$proxy$request" rest
 		[[ $output == *'HTTP/1.1 503 '*'the program does not read'* ]]
-		server_says '^wshub: 127.0.0.1:[0-9]*: 503 the program does not read$'
+		server_says '^wshub: 127.0.0.1:[0-9]*: 503 program does not read$'
 	done
 }
 

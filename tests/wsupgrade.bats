@@ -170,7 +170,7 @@ served() {
 @test "a head that is not whole in time is 408, however it dribbles in" {
 	run -1 --separate-stderr peer send:'GET / HTTP/1.1\r\n' run wsupgrade -t 100ms false
 	whole_answer 408
-	[ "$stderr" = 'wsupgrade: client: 408 a request too slow' ]
+	[ "$stderr" = 'wsupgrade: client: 408 request timed out' ]
 	run -1 --separate-stderr peer on:pipes send:'GET / HTTP/1.1\r\n' run wsupgrade --timeout 100ms false
 	whole_answer 408
 	# The limit is the whole head's: no byte extends it. What comes for longer ends, and that would be 400.
@@ -196,7 +196,7 @@ served() {
 @test "a head cut off by EOF or a reset runs nothing" {
 	run -1 --separate-stderr peer send:'GET / HTTP' fin run wsupgrade echo started
 	[[ $output != *started* ]]
-	[ "$stderr" = 'wsupgrade: client: 400 a request that ends in its head' ]
+	[ "$stderr" = 'wsupgrade: client: 400 incomplete request' ]
 	run -1 --separate-stderr peer on:tcp send:'GET / HTTP' reset run wsupgrade echo started
 	[[ $stderr == 'wsupgrade: '*': Connection reset by peer' ]]
 }
@@ -216,13 +216,13 @@ served() {
 	[ "$stderr" = talk ] # its stdout is stderr, its stdin empty
 	run -1 --separate-stderr peer send:"$(request "$good")" run wsupgrade --authorize ./may echo started
 	whole_answer 403
-	[ "${stderr_lines[1]}" = 'wsupgrade: client: 403 not let in' ]
+	[ "${stderr_lines[1]}" = 'wsupgrade: client: 403 not authorized' ]
 }
 
 @test "--realm: a refusal of -a is 401 and asks for a password, every other one stays" {
 	shell_script may '[ "$HTTP_AUTHORIZATION" = "Basic YW5uOnNlY3JldA==" ] || [ "$HTTP_COOKIE" ]'
 	refused 401 "$(request "$good")" -a ./may --realm 'a "b"'
-	[ "$stderr" = 'wsupgrade: client: 401 not let in' ]
+	[ "$stderr" = 'wsupgrade: client: 401 not authorized' ]
 	[[ $output == *$'\r\nWWW-Authenticate: Basic realm="a \\"b\\"", charset="UTF-8"\r\n'* ]]
 	refused 401 "$(request "$host")" -a ./may --realm x --console
 	refused 403 "$(request "${good}Origin: http://evil\r\n")" -a ./may --realm x
@@ -315,7 +315,7 @@ served() {
 	tail -c 300000 out | cmp - mine
 	run -1 --separate-stderr peer send:"$(request "$host")" run wsupgrade --page missing false
 	whole_answer 500
-	[ "${stderr_lines[0]}" = 'wsupgrade: missing: No such file or directory' ]
+	[ "${stderr_lines[0]}" = 'wsupgrade: missing: not found in PATH' ]
 }
 
 @test "--page: a FIFO that nobody writes to is waited for as long as --timeout says, a device is read as far as a page may go" {
@@ -450,14 +450,14 @@ served() {
 	[ "$(wc -l <err)" = 1 ]
 	[ "$(wc -c <err)" -lt 400 ]
 	run ! env LC_ALL=C grep -q '[^ -~]' err
-	grep -qF 'wsupgrade: client: 403 a foreign Origin: http://\xff\xc2\x9bxxx' err
+	grep -qF 'wsupgrade: client: 403 Origin is not allowed: http://\xff\xc2\x9bxxx' err
 }
 
 @test "a refused Origin is told with the Host that it was compared with" {
 	refused 403 "$(request "${good}Origin: http://evil\r\n")"
-	[ "$stderr" = 'wsupgrade: client: 403 a foreign Origin: http://evil (Host: localhost:9000)' ]
+	[ "$stderr" = 'wsupgrade: client: 403 Origin is not allowed: http://evil (Host: localhost:9000)' ]
 	refused 403 "$(request "${good}Origin: http://evil\r\n" 'GET http://x:1/ HTTP/1.1')"
-	[ "$stderr" = 'wsupgrade: client: 403 a foreign Origin: http://evil (Host: x:1)' ]
+	[ "$stderr" = 'wsupgrade: client: 403 Origin is not allowed: http://evil (Host: x:1)' ]
 	refused 403 "$(request "$good")" --host x
 	[[ $stderr != *'(Host'* ]]
 }

@@ -114,13 +114,13 @@ client_refuses() {
 	printf '\x81\x05hello' | cmp - got
 	peer client head send:"$many$answer\r\n" run wsupgrade -c ws://h true >out
 	client_refuses "$many$early$answer\r\n"
-	[[ $stderr == *'the server does not upgrade: HTTP/1.1 103 Early Hints' ]]
+	[[ $stderr == *'the server did not upgrade: HTTP/1.1 103 Early Hints' ]]
 }
 
 @test "the client tells where a refusal would have it go, or its text's first line" {
 	local no='HTTP/1.1 403 No\r\n' text='Content-Type: text/plain; charset=utf-8\r\n'
 	client_refuses "${no}Location: http://u:secret@y/\r\n$text\r\nx\n"
-	[ "$stderr" = 'wsupgrade: ws://h/x: the server does not upgrade: HTTP/1.1 403 No (Location: http://***@y/)' ]
+	[ "$stderr" = 'wsupgrade: ws://h/x: the server did not upgrade: HTTP/1.1 403 No (Location: http://***@y/)' ]
 	client_refuses "$no$text\r\nnot \x1b today\r\nnor ever\r\n"
 	[[ $stderr == *'HTTP/1.1 403 No (not \x1b today)' ]]
 	client_refuses "$no${text}Transfer-Encoding: chunked\r\n\r\n9\r\nnot today\r\n0\r\n\r\n"
@@ -140,7 +140,7 @@ client_refuses() {
 @test "our client tells what our server says" {
 	serve tcpaccept wsupgrade -P /chat wsframe cat
 	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ true
-	[ "$stderr" = 'wsupgrade: ws://localhost/: the server does not upgrade: HTTP/1.1 404 Not Found (Not Found: no such path)' ]
+	[ "$stderr" = 'wsupgrade: ws://localhost/: the server did not upgrade: HTTP/1.1 404 Not Found (Not Found: no such path)' ]
 }
 
 @test "the client warns of a URL with another port than the connection's, if the host is the same or both are this machine" {
@@ -183,20 +183,20 @@ client_refuses() {
 @test "the client does not read a huge or slow answer for ever" {
 	head -c 20000 /dev/zero | tr '\0' a >line
 	run -1 --separate-stderr peer client head send:'HTTP/1.1 101 x\r\nA: ' file:line run wsupgrade -c ws://h true
-	[ "$stderr" = 'wsupgrade: ws://h: not an HTTP answer: the head is longer than 16 KiB' ]
+	[ "$stderr" = 'wsupgrade: ws://h: not an HTTP response: head is longer than 16 KiB' ]
 	run -1 --separate-stderr peer client head send:'HTTP/1.1 101' run wsupgrade -t 100ms -c ws://h true
-	[[ $stderr == 'wsupgrade: ws://h: no whole answer: '*'timed out' ]]
+	[[ $stderr == 'wsupgrade: ws://h: incomplete response: '*'timed out' ]]
 	# Nor one that dribbles in: no byte extends the time. What comes for longer is 101 bytes.
 	run -1 --separate-stderr peer client head dribble:"HTTP/1.1 101 $(printf %0100d 0)" fin run wsupgrade -t 300ms -c ws://h true
-	[[ $stderr == 'wsupgrade: ws://h: no whole answer: '*'timed out' ]]
+	[[ $stderr == 'wsupgrade: ws://h: incomplete response: '*'timed out' ]]
 }
 
 @test "a server that resets or goes while the client asks is told, and runs nothing" {
 	run -1 --separate-stderr peer client on:tcp head send:'HTTP/1.1 101' reset run wsupgrade -c ws://h touch started
-	[ "$stderr" = 'wsupgrade: ws://h: no whole answer: Connection reset by peer' ]
+	[ "$stderr" = 'wsupgrade: ws://h: incomplete response: Connection reset by peer' ]
 	for kind in pipes unix tcp; do
 		run -1 --separate-stderr peer client on:$kind reset run wsupgrade -c ws://h touch started
-		[[ $stderr =~ ^'wsupgrade: ws://h: '('write: Broken pipe'|'write: Connection reset by peer'|'no whole answer: ') ]]
+		[[ $stderr =~ ^'wsupgrade: ws://h: '('write: Broken pipe'|'write: Connection reset by peer'|'incomplete response: ') ]]
 	done
 	[ ! -e started ]
 }

@@ -40,7 +40,7 @@ struct job {
 	int fd;
 	bool never_waits; /* a regular file */
 	bool cut_short;   /* read() failed */
-	bool bare_cr;     /* the file is one record so far and has a CR without LF in it */
+	bool bare_cr;     /* the file is one record so far and has CR without LF in it */
 	enum stage stage;
 	struct csv csv;
 	struct csv_index index;

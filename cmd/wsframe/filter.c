@@ -56,7 +56,7 @@ decode_end(struct flows *f, struct endpoint *out, const struct reader_event *e)
 	if (e->kind == READER_FAIL)
 		warn("byte %" PRIu64 ": %s%s", f->in.taken, e->why, flows_hint(e->code));
 	if (inside)
-		warn("byte %" PRIu64 ": the end inside a message", f->in.taken + buffer_held(&f->rx));
+		warn("byte %" PRIu64 ": end of input inside a message", f->in.taken + buffer_held(&f->rx));
 	return inside || e->kind == READER_FAIL ? STATUS_FAILED : STATUS_OK;
 }
 
@@ -95,7 +95,7 @@ encode_fail(const struct flows *f, enum records_to_frames_kind kind, const char 
 	if (kind == ENCODE_BAD_TEXT)
 		why = "not UTF-8";
 	if (kind == ENCODE_TOO_BIG)
-		why = "over the limit of --max";
+		why = "longer than --max";
 	warn("stdin: %s %" PRIu64 ": %s", unit, f->out.records.number + 1, why);
 	return STATUS_FAILED;
 }

@@ -107,23 +107,23 @@ options_check(const struct settings *set)
 	bool filter = set->decode || set->encode;
 
 	if (set->binary + set->nul + set->netstring > 1)
-		usage_refuse("only one of --binary, --nul and --netstring");
+		usage_refuse("--binary, --nul and --netstring exclude each other");
 	if (set->types && !set->netstring)
-		usage_refuse("--types goes with --netstring");
+		usage_refuse("--types requires --netstring");
 	if (set->netstring && set->session.max == 0)
-		usage_refuse("--max: 0: netstrings need a limit, their messages are held whole");
+		usage_refuse("--max: 0: netstrings need a limit, because each message is held in memory");
 	if (set->session.replace && (set->binary || set->decode))
-		usage_refuse("--replace is for text that is sent");
+		usage_refuse("--replace applies to text only");
 	if (set->decode && set->encode)
-		usage_refuse("--decode or --encode, not both");
+		usage_refuse("--decode and --encode exclude each other");
 	if (filter && set->live != NULL)
-		usage_refuse("%s is not for filters", set->live);
+		usage_refuse("%s excludes --decode and --encode", set->live);
 	if (filter && set->session.program != NULL)
-		usage_refuse("filters take no program");
+		usage_refuse("--decode and --encode take no program");
 	if (!filter && !set->session.client && set->session.program == NULL)
 		usage_refuse("no program to run");
 	if (set->prog_less != NULL && (!set->session.client || set->session.program != NULL))
-		usage_refuse("%s is for a client without a program", set->prog_less);
+		usage_refuse("%s requires --client without a program", set->prog_less);
 }
 
 static void
@@ -153,7 +153,7 @@ net_guard(const struct settings *set)
 	}
 	for (int fd = CLIENT_IN; fd <= CLIENT_OUT; fd++)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
-			usage_refuse("no connection on fds 6 and 7: portscan-connect makes one");
+			usage_refuse("no connection on fds 6 and 7 (portscan-connect opens one)");
 }
 
 /* Many of us share a log: each line says whose client it is about. */

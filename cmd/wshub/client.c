@@ -36,7 +36,7 @@ void
 program_tell(struct hub *hub, const struct client *c, const char *word, const void *rest, size_t n)
 {
 	if (!backend_tell(&hub->backend, c->id, word, rest, n))
-		die(STATUS_FAILED, "no memory for what the program is to read");
+		die(STATUS_FAILED, "no memory for the program's input");
 }
 
 void
@@ -375,7 +375,7 @@ static void
 client_overflow(struct hub *hub, struct client *c)
 {
 	if (hub->options.verbose)
-		warn("%s: more than the queue holds waits for it", client_name(c).text);
+		warn("%s: send queue is full", client_name(c).text);
 	outbox_cut(&c->out);
 	client_close_once(hub, c, message_close(CLOSE_TRY_AGAIN, "too slow"));
 }

@@ -249,7 +249,7 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 		c->proxy = calloc(1, sizeof *c->proxy);
 	}
 	if (c == NULL || (hub->options.proxy && c->proxy == NULL) || watch_begin(loop, &c->watch, fd, EPOLLIN) != 0) {
-		acceptor_pause(loop, acceptor, "a connection is closed unserved");
+		acceptor_pause(loop, acceptor, "connection dropped");
 		if (c != NULL && hub->options.proxy)
 			free(c->proxy);
 		free(c);

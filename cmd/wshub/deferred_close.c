@@ -225,7 +225,7 @@ unread_due(struct loop *loop, struct deadline *deadline)
 		for (size_t i = hub->count; hub->backpressure && i-- > 0;)
 			unread_client_look(hub, hub->clients[i]);
 		if (hub->backpressure && bytes_consumed == 0 && hub->backend.records.number != 0) {
-			warn("%s: reads no input, further input is dropped", quoted(hub->options.next[0]));
+			warn("%s: does not read its stdin: further input is dropped", quoted(hub->options.next[0]));
 			backend_close_in(&hub->backend);
 		}
 	}

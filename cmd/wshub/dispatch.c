@@ -196,7 +196,7 @@ program_read(struct hub *hub, int64_t until)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n < 0 && errno == ENOMEM)
-		die(STATUS_FAILED, "no memory for what the program says");
+		die(STATUS_FAILED, "no memory for the program's output");
 	if (n < 0)
 		warn("the program's stdout: %s", strerror(errno));
 	program_out_close(hub);

@@ -144,7 +144,7 @@ client_answer(struct hub *hub, struct client *c, struct handshake *d)
 
 	if (d->status == HTTP_OK && !page_renew(hub)) {
 		warn("%s: %s", quoted(hub->options.admission.page), strerror(errno));
-		handshake_refuse(d, HTTP_INTERNAL_ERROR, "cannot read the page");
+		handshake_refuse(d, HTTP_INTERNAL_ERROR, "page cannot be read");
 	}
 	/* client_open(hub) logs the clients that are let in. */
 	admission_log(client_name(c).text, d, &hub->request, hub->options.verbose && (d->status != HTTP_SWITCHING_PROTOCOLS
@@ -215,7 +215,7 @@ client_authorize(struct hub *hub, struct client *c, const struct handshake *d)
 	pid = environment == NULL ? -1 : admission_authorize(&hub->options.admission, environment, hub->null);
 	free(environment);
 	if (pid < 0) {
-		request_refuse(hub, c, HTTP_INTERNAL_ERROR, "cannot ask who is let in");
+		request_refuse(hub, c, HTTP_INTERNAL_ERROR, "authorization program cannot be started");
 		return;
 	}
 	auth_requests_add(&hub->asked, pid, c);
@@ -282,7 +282,7 @@ network_full(struct hub *hub, const struct address *remote, const char *peer, st
 	    || address_limit_count(&hub->networks, *network) < hub->options.max_per_address)
 		return false;
 	if (hub->options.verbose)
-		warn("%s: over the limit of its address", peer);
+		warn("%s: connection closed: too many connections of its address (--max-per-address)", peer);
 	return true;
 }
 
@@ -368,7 +368,7 @@ upgrade_eof(struct hub *hub, struct client *c)
 	if (c->stage == STAGE_PROXY)
 		client_unknown(hub, c, "end of file");
 	else if (c->stage == STAGE_HEAD && c->kept_size != 0)
-		client_refuse(hub, c, HTTP_BAD_REQUEST, "a request that ends in its head");
+		client_refuse(hub, c, HTTP_BAD_REQUEST, "incomplete request");
 	else
 		client_end(hub, c);
 }
@@ -381,13 +381,13 @@ head_late(struct loop *loop, struct deadline *deadline)
 
 	auth_requests_drop(&hub->asked, c);
 	if (c->stage <= STAGE_HEAD && hub->backpressure)
-		client_refuse(hub, c, HTTP_SERVICE_UNAVAILABLE, "the program does not read");
+		client_refuse(hub, c, HTTP_SERVICE_UNAVAILABLE, "program does not read");
 	else if (c->stage == STAGE_PROXY)
 		client_unknown(hub, c, strerror(ETIMEDOUT));
 	else if (c->stage == STAGE_HEAD && c->kept_size != 0)
-		client_refuse(hub, c, HTTP_REQUEST_TIMEOUT, "a request that takes too long");
+		client_refuse(hub, c, HTTP_REQUEST_TIMEOUT, "request timed out");
 	else if (c->stage == STAGE_AUTHORIZING || c->stage == STAGE_WAITING)
-		kept_refuse(hub, c, HTTP_INTERNAL_ERROR, "not known in time who is let in");
+		kept_refuse(hub, c, HTTP_INTERNAL_ERROR, "authorization program timed out");
 	else if (c->stage < STAGE_ANSWERED)
 		client_end(hub, c);
 	else
@@ -400,7 +400,7 @@ upgrade_authorized(struct hub *hub, struct client *c, int status)
 {
 	if (child_status(status) == 0)
 		return true;
-	kept_refuse(hub, c, admission_denial(&hub->options.admission), "not let in");
+	kept_refuse(hub, c, admission_denial(&hub->options.admission), "not authorized");
 	client_mark(hub, c);
 	return false;
 }

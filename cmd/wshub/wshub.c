@@ -298,7 +298,7 @@ descriptors_begin(struct hub *hub)
 	fds_raise_limit();
 	left = fds_left();
 	if (left <= DESCRIPTORS)
-		die(STATUS_FAILED, "the hard limit of descriptors leaves none for clients (ulimit -Hn)");
+		die(STATUS_FAILED, "hard limit of descriptors is too low for clients (ulimit -Hn)");
 	if (hub->options.max <= left - DESCRIPTORS)
 		return;
 	warn("--max: %llu: lowered to %zu by the hard limit of descriptors (ulimit -Hn)",
@@ -436,11 +436,11 @@ options_read(struct options *options, int argc, char **argv)
 	admission_options_end(&options->admission, false);
 	options->next = argv + optind;
 	if (options->fan_out && options->next[0] != NULL)
-		usage_refuse("--fan-out runs no program");
+		usage_refuse("--fan-out takes no program");
 	if (!options->fan_out && options->next[0] == NULL)
 		usage_refuse("no program to run");
 	if (options->fan_out && (options->exact || options->headers || options->replace))
-		usage_refuse("--netstring, --headers and --replace are for a program");
+		usage_refuse("--netstring, --headers and --replace require a program");
 	if (options->message > options->queue)
 		usage_refuse("--max-message is larger than --queue");
 	if (options->message == 0)
@@ -457,8 +457,12 @@ main(int argc, char **argv)
 	fds_open_standard();
 	options_read(&hub.options, argc, argv);
 	taken = listeners_take(&hub.listeners, &why);
-	if (taken <= 0)
-		die(STATUS_USAGE, "%s%s", taken == 0 ? "no listening socket: " : "",
-		    why != NULL ? why : "portscan-bind gives one");
+	if (taken < 0)
+		die(STATUS_USAGE, "%s", why);
+	if (taken == 0 && why != NULL)
+		die(STATUS_USAGE, "no listening socket: %s", why);
+	if (taken == 0)
+		die(STATUS_USAGE, "no listening socket: LISTEN_FDS is not set, and fd 0 %s (portscan-bind opens one)",
+		    listener_fault(STDIN_FILENO));
 	return serve(&hub);
 }

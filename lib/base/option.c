@@ -190,7 +190,7 @@ usage_refuse(const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(what, sizeof what, format, args);
 	va_end(args);
-	die(STATUS_USAGE, "%s (%s --help tells more)", what, current->program);
+	die(STATUS_USAGE, "%s (see %s --help)", what, current->program);
 }
 
 static void

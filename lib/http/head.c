@@ -53,16 +53,16 @@ scan_fault(unsigned state, unsigned char c)
 	bool behind_cr = state == AT_START_CR || state == AT_LINE_CR || state == AT_LAST_CR;
 
 	if (c == '\n')
-		return behind_cr ? NULL : "a line ends in LF without CR";
+		return behind_cr ? NULL : "line ends with LF without CR";
 	if (behind_cr)
-		return "a CR without LF";
+		return "CR without LF";
 	if (c == '\r')
 		return state == AT_FIRST_LINE ? "empty lines instead of a request" : NULL;
 	if (state == AT_NEXT_LINE && (c == ' ' || c == '\t'))
-		return "a line begins with a blank";
+		return "line begins with a blank";
 	if (state == AT_START && c == TLS_HANDSHAKE)
 		return "TLS instead of HTTP";
-	return is_control(c) ? "a control byte in the head" : NULL;
+	return is_control(c) ? "control byte in the head" : NULL;
 }
 
 static unsigned
@@ -103,8 +103,8 @@ http_scan(struct http_scan *scan, const char *bytes, size_t n)
 	if (scan->seen < HTTP_HEAD_MAX)
 		return 0;
 	if (scan->lines == 0)
-		return scan_refuse(scan, HTTP_URI_TOO_LONG, "the first line is longer than 16 KiB");
-	return scan_refuse(scan, HTTP_FIELDS_TOO_LARGE, "the head is longer than 16 KiB");
+		return scan_refuse(scan, HTTP_URI_TOO_LONG, "first line is longer than 16 KiB");
+	return scan_refuse(scan, HTTP_FIELDS_TOO_LARGE, "head is longer than 16 KiB");
 }
 
 size_t
@@ -191,17 +191,17 @@ fields_parse(struct span head, struct http_fields *fields)
 		size_t before = line.size;
 
 		if (line.size == 0)
-			return head.size == 0 ? NULL : "bytes behind the head";
+			return head.size == 0 ? NULL : "bytes after the head";
 		if (fields->count == HTTP_FIELDS_MAX)
 			return "more than 100 fields";
 		field->name = take_until(&line, ':');
 		field->value = trimmed(line);
 		if (field->name.size == before)
-			return "a field without a colon";
+			return "field without a colon";
 		if (!http_token_valid(field->name))
-			return "a field's name is none";
+			return "invalid field name";
 		if (!http_value_valid(field->value))
-			return "a control byte in a field";
+			return "control byte in a field";
 		fields->count++;
 	}
 	return "no end";
@@ -287,7 +287,7 @@ http_request_parse(const char *head, size_t n, struct http_request *request)
 	if (request->major == 2 && span_equal(request->method, span_of("PRI")) && span_equal(request->target, span_of("*")))
 		return "HTTP/2 instead of HTTP/1.1";
 	if (!target_parse(request))
-		return "a malformed request target";
+		return "malformed request target";
 	return fields_parse(rest, &request->fields);
 }
 

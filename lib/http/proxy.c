@@ -153,11 +153,11 @@ line_parse(struct proxy *p, struct span line)
 		return PROXY_DONE;
 	p->family = span_equal(family, span_of("TCP4")) ? PROXY_IPV4 : PROXY_IPV6;
 	if (p->family == PROXY_IPV6 && !span_equal(family, span_of("TCP6")))
-		return bad(p, "neither TCP4 nor TCP6 nor UNKNOWN");
+		return bad(p, "protocol is not TCP4, TCP6 or UNKNOWN");
 	if (!address_parse(p, word_next(&line), p->client.ip) || !address_parse(p, word_next(&line), p->server.ip))
-		return bad(p, "an invalid address");
+		return bad(p, "invalid address");
 	if (!decimal_parse(word_next(&line), UINT16_MAX, &client_port) || !decimal_parse(line, UINT16_MAX, &server_port))
-		return bad(p, "an invalid port");
+		return bad(p, "invalid port");
 	p->client.port = (uint16_t)client_port;
 	p->server.port = (uint16_t)server_port;
 	return PROXY_DONE;
@@ -170,12 +170,12 @@ line_take(struct proxy *p, unsigned char byte)
 	bool after_cr = p->held[p->held_size - 1] == '\r';
 
 	if ((byte == '\n') != after_cr)
-		return bad(p, "CR or LF alone");
+		return bad(p, "line does not end with CRLF");
 	if (byte == '\n')
 		return line_parse(p, (struct span){(const char *)p->held + sizeof line_start,
 			p->held_size - 1 - sizeof line_start});
 	if (p->held_size == PROXY_LINE_MAX - 1)
-		return bad(p, "a line of more than 107 bytes");
+		return bad(p, "line is longer than 107 bytes");
 	p->held[p->held_size++] = byte;
 	return PROXY_MORE;
 }
@@ -204,7 +204,7 @@ tlv_begin(struct proxy *p)
 	if (p->left == 0)
 		return PROXY_DONE;
 	if (p->left < TLV_SIZE)
-		return bad(p, "a TLV that is cut off");
+		return bad(p, "incomplete TLV");
 	return stage_begin(p, PROXY_TLV, TLV_SIZE);
 }
 
@@ -223,19 +223,19 @@ fixed_parse(struct proxy *p)
 
 	p->left = number_of(p->held + 14);
 	if (version != 2)
-		return bad(p, "an unknown version");
+		return bad(p, "unknown version");
 	if (command > 1)
-		return bad(p, "an unknown command");
+		return bad(p, "unknown command");
 	if (command == 0)
 		return p->left == 0 ? PROXY_DONE : skip(p, p->left);
 	if (family > 3 || transport > 2)
-		return bad(p, "an unknown address family or protocol");
+		return bad(p, "unknown address family or protocol");
 	if (family == 0 || transport == 0)
 		return p->left == 0 ? PROXY_DONE : skip(p, p->left);
 	if (transport == 2)
-		return bad(p, "a datagram protocol");
+		return bad(p, "datagram protocol");
 	if (p->left < sizes[family])
-		return bad(p, "addresses that are cut off");
+		return bad(p, "incomplete addresses");
 	p->family = (enum proxy_family)family;
 	return p->family == PROXY_UNIX ? skip(p, UNIX_SIZE) : stage_begin(p, PROXY_ADDRESSES, sizes[family]);
 }
@@ -258,11 +258,11 @@ tlv_parse(struct proxy *p)
 	size_t size = number_of(p->held + 1);
 
 	if (size > p->left)
-		return bad(p, "a TLV that is cut off");
+		return bad(p, "incomplete TLV");
 	if (p->held[0] != TLV_AUTHORITY)
 		return skip(p, size);
 	if (size == 0 || size > PROXY_AUTHORITY_MAX)
-		return bad(p, "an authority that is no host name");
+		return bad(p, "authority is not a host name");
 	memset(p->authority, 0, sizeof p->authority);
 	return stage_begin(p, PROXY_VALUE, size);
 }
@@ -274,7 +274,7 @@ authority_take(struct proxy *p, const unsigned char *bytes, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (bytes[i] <= ' ' || bytes[i] == 0x7f)
-			return bad(p, "an authority that is no host name");
+			return bad(p, "authority is not a host name");
 		p->authority[p->held_size++] = (char)bytes[i];
 	}
 	return p->part == 0 ? tlv_begin(p) : PROXY_MORE;
@@ -304,7 +304,7 @@ start_take(struct proxy *p, unsigned char byte)
 	bool line = at == 0 ? byte == line_start[0] : p->held[0] == line_start[0];
 
 	if (byte != (line ? line_start[at] : signature[at]))
-		return bad(p, "the first bytes are of another protocol");
+		return bad(p, "not a PROXY header");
 	p->held[p->held_size++] = byte;
 	if (line && p->held_size == sizeof line_start)
 		p->stage = PROXY_LINE;

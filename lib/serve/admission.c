@@ -77,15 +77,15 @@ admission_options_end(struct admission *admission, bool client)
 	if (why != NULL)
 		usage_refuse("%s: %s", quoted_bytes(culprit.at, culprit.size), why);
 	if (admission->console && admission->page != NULL)
-		usage_refuse("--console and --page: there is one page");
+		usage_refuse("--console and --page exclude each other");
 	if (admission->policy.realm != NULL && admission->authorize == NULL)
-		usage_refuse("--realm goes with --authorize");
+		usage_refuse("--realm requires --authorize");
 	if (!admission->policy.deflate && (admission->window_bits != 0 || admission->no_takeover))
-		usage_refuse("--window and --no-takeover go with --deflate");
+		usage_refuse("--window and --no-takeover require --deflate");
 	admission->policy.extension = admission_extension(admission, client);
 	admission->policy.page = admission->console ? POLICY_CONSOLE : admission->page != NULL ? POLICY_FILE : POLICY_NO_PAGE;
 	if (client && (admission->authorize != NULL || admission->policy.page != POLICY_NO_PAGE))
-		usage_refuse("--authorize, --console and --page are for a server");
+		usage_refuse("--authorize, --console and --page exclude --client");
 }
 
 char **
@@ -149,12 +149,11 @@ admission_authorize(const struct admission *admission, char *const *environment,
 	bool exec_failed;
 	pid_t pid = -1;
 
-	if (error == 0) {
+	if (error == 0)
 		pid = child_begin(&start, &exec_failed);
-		error = pid < 0 ? errno : 0;
-	}
 	if (pid < 0)
-		warn("%s: %s", quoted(admission->authorize), strerror(error));
+		warn("%s: %s", quoted(admission->authorize),
+		    error == 0 ? strerror(errno) : exec_find_error(admission->authorize, error));
 	return pid;
 }
 

@@ -43,7 +43,7 @@ peer_ended(struct session *s)
 	if (open && s->lost)
 		warn("peer: %s", s->lost_why);
 	else if (open)
-		warn("peer: ended without a Close");
+		warn("peer: connection closed without a Close");
 	peer_end(s, open ? end_reason : END_NONE, s->lost ? ws_reset(&s->conn) : ws_eof(&s->conn));
 }
 
@@ -69,7 +69,7 @@ peer_closes(struct session *s, const struct reader_event *e)
 	bool echo = close_put(s) && e->code == s->conn.code, open = end_reason_open(s);
 
 	if (stdin_is_left(s)) {
-		warn("stdin: the peer closed before all of it was sent");
+		warn("stdin: connection closed before all input was sent");
 		s->failed = true;
 	}
 	if (s->options->verbose || (s->options->client && !code_is_good(e->code) && !echo)) {
@@ -116,7 +116,7 @@ static bool
 to_child_grow(struct session *s)
 {
 	static const struct reader_event no_memory = {
-		.kind = READER_FAIL, .code = CLOSE_TOO_BIG, .why = "a message over the memory that there is",
+		.kind = READER_FAIL, .code = CLOSE_TOO_BIG, .why = "no memory for the message",
 	};
 	enum flows_growth growth = flows_to_child_grow(&s->flows);
 
@@ -281,7 +281,7 @@ drop_undeliverable(struct session *s)
 		if (s->peer_in.ended && s->peer_in.error != 0)
 			peer_lose(s, strerror(s->peer_in.error));
 		if (s->peer_out.ended)
-			peer_lose(s, s->peer_out.error == EPIPE ? "ended without a Close" : strerror(s->peer_out.error));
+			peer_lose(s, s->peer_out.error == EPIPE ? "connection closed without a Close" : strerror(s->peer_out.error));
 	}
 	if (s->prog.in.ended && !f->in.discard)
 		to_child_failed(s);
@@ -334,7 +334,7 @@ quiet_tell(const struct session *s)
 {
 	if (s->end_reason == END_PROGRAM && !has_program(s) && !s->options->quiet_given && s->options->count == 0
 	    && !peer_over(s) && s->flows.in.messages == s->asked)
-		warn("no message came within 1 s after the end of stdin (use -q or -m to wait longer)");
+		warn("no message within 1 s after the end of stdin (use -q or -m to wait longer)");
 }
 
 /* Our Close, unless the rest of a frame still blocks the way: the peer must take some of that from time to time. */
@@ -364,7 +364,7 @@ static void
 session_cut(struct session *s)
 {
 	if (s->conn.state == WS_CLOSE_SENT)
-		peer_lose(s, "no answer to our Close");
+		peer_lose(s, "Close was not answered in time");
 	peer_act(s, ws_reset(&s->conn));
 	if (!has_program(s))
 		s->prog.in.ended = true;
@@ -432,7 +432,7 @@ timer_passed(struct session *s)
 	unsigned actions = ws_timeout(&s->conn, progress);
 
 	if ((actions & WS_DISCONNECT) != 0 && pong)
-		peer_gone(s, "gone: nothing came, no answer to our Ping");
+		peer_gone(s, "Ping was not answered in time");
 	else if ((actions & WS_DISCONNECT) != 0 && close && !flushed)
 		peer_lose(s, "does not read");
 	peer_act(s, actions);
@@ -505,7 +505,7 @@ unread_peer_look(struct session *s)
 	} else if (!peer_is_stuck(s) || peer_has_read(s)) {
 		s->stuck_looks = 0;
 	} else if (s->stuck_looks++ != 0) {
-		peer_gone(s, "gone: it reads nothing");
+		peer_gone(s, "does not read");
 		peer_act(s, ws_reset(&s->conn));
 	}
 }

@@ -41,7 +41,7 @@ struct session_options {
 /* Why a session ends: what happened first. */
 enum end_reason {
 	END_NONE,
-	END_PROGRAM,     /* it or its stdout ended; without one: stdin ended, or enough messages came */
+	END_PROGRAM,     /* it or its stdout ended; without one: stdin ended, or enough messages received */
 	END_NOT_STARTED,
 	END_BAD_OUTPUT,  /* its output cannot be sent */
 	END_NO_STDOUT,   /* without a program: stdout takes nothing more */

@@ -15,7 +15,7 @@ program_result(const struct session *s)
 	if (peer_closed(s))
 		return s->options->client && !code_is_good(s->conn.peer_code) && s->conn.peer_code != s->conn.code
 		    ? STATUS_FAILED : STATUS_OK;
-	warn("peer: %s", s->lost ? s->lost_why : "no answer to our Close");
+	warn("peer: %s", s->lost ? s->lost_why : "Close was not answered in time");
 	return STATUS_FAILED;
 }
 
@@ -45,6 +45,6 @@ session_result(const struct session *s)
 	if (s->flows.in.messages >= s->options->count)
 		return status;
 	if (status == STATUS_OK)
-		warn("%" PRIu64 " of %" PRIu64 " messages came", s->flows.in.messages, s->options->count);
+		warn("%" PRIu64 " of %" PRIu64 " messages received", s->flows.in.messages, s->options->count);
 	return STATUS_FAILED;
 }

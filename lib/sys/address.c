@@ -70,6 +70,14 @@ address_parse(const char *text, struct address *address)
 	return false;
 }
 
+bool
+address_like_with_port(const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	return text[0] == '[' || (colon != NULL && strchr(colon + 1, ':') == NULL);
+}
+
 struct address
 address_v4(const unsigned char ip[4], uint16_t port)
 {

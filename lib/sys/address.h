@@ -31,6 +31,9 @@ enum {
  * exists. */
 bool address_parse(const char *text, struct address *address);
 
+/* Return whether a text that is not an address looks like one with a port or brackets: `host:9000`, `[::1]`. */
+bool address_like_with_port(const char *text);
+
 /* Make an address from 4 or 16 bytes in network order. */
 struct address address_v4(const unsigned char ip[4], uint16_t port);
 struct address address_v6(const unsigned char ip[16], uint16_t port);

@@ -50,6 +50,12 @@ exec_find(const char *name, char *path, size_t size)
 	}
 }
 
+const char *
+exec_find_error(const char *name, int error)
+{
+	return error == ENOENT && name[0] != '\0' && strchr(name, '/') == NULL ? "not found in PATH" : strerror(error);
+}
+
 int
 exec_status(int error)
 {
@@ -65,21 +71,17 @@ exec_status(int error)
 	}
 }
 
-static int
-fail(const char *name, int error)
-{
-	warn("%s: %s", quoted(name), strerror(error));
-	return exec_status(error);
-}
-
 int
 exec_found(const char *path, char **argv)
 {
 	extern char **environ;
+	int error;
 
 	signals_for_exec();
 	(void)execve(path, argv, environ);
-	return fail(argv[0], errno);
+	error = errno;
+	warn("%s: %s", quoted(argv[0]), strerror(error));
+	return exec_status(error);
 }
 
 int
@@ -87,7 +89,10 @@ exec_with(char **argv, char *path, size_t size)
 {
 	int error = exec_find(argv[0], path, size);
 
-	return error == 0 ? exec_found(path, argv) : fail(argv[0], error);
+	if (error == 0)
+		return exec_found(path, argv);
+	warn("%s: %s", quoted(argv[0]), exec_find_error(argv[0], error));
+	return exec_status(error);
 }
 
 int

@@ -11,6 +11,9 @@
  */
 int exec_find(const char *name, char *path, size_t size);
 
+/* Return the description of an error of exec_find(). */
+const char *exec_find_error(const char *name, int error);
+
 /* Return the exit status for an errno of exec, as in env(1): 127 not found, 126 not executable,
  * else 1. */
 int exec_status(int error);

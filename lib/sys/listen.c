@@ -62,11 +62,11 @@ listener_fault(int fd)
 	if (type < 0)
 		return errno == EBADF ? "is not open" : "is not a socket";
 	if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX)
-		return "is a socket of another family than IPv4, IPv6 and UNIX";
+		return "is not an IPv4, IPv6 or UNIX socket";
 	if (type != SOCK_STREAM)
 		return "is not a stream socket";
 	if (socket_option(fd, SO_ACCEPTCONN) != 1)
-		return "is a socket that does not listen";
+		return "is not a listening socket";
 	return NULL;
 }
 
@@ -86,10 +86,10 @@ meant_for_us(const char *pid_text, const char **why)
 	uint64_t pid;
 
 	if (!number_parse(span_of(pid_text), 1, INT32_MAX, &pid))
-		return refuse(why, "LISTEN_PID: %s: not a process number", quoted(pid_text));
+		return refuse(why, "LISTEN_PID: %s: not a process ID", quoted(pid_text));
 	if (pid == (uint64_t)getpid())
 		return 1;
-	(void)refuse(why, "LISTEN_PID is %s, not us: its sockets are not taken", quoted(pid_text));
+	(void)refuse(why, "LISTEN_PID is %s, not this process: sockets ignored", quoted(pid_text));
 	return 0;
 }
 
@@ -104,7 +104,7 @@ listeners_named(const char **why)
 	if (fds == NULL)
 		return 0;
 	if (pid == NULL) {
-		(void)refuse(why, "LISTEN_FDS without LISTEN_PID: its sockets are not taken");
+		(void)refuse(why, "LISTEN_FDS without LISTEN_PID: sockets ignored");
 		return 0;
 	}
 	ours = meant_for_us(pid, why);

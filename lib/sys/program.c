@@ -73,16 +73,19 @@ spawn_with(char **argv, struct program_ends *ends, char *path, size_t size)
 		.path = path, .argv = argv, .envp = environ, .own_group = true, .death_signal = SIGTERM,
 	};
 	int error = exec_find(argv[0], path, size);
+	const char *why = exec_find_error(argv[0], error);
 	bool exec_failed = error != 0;
 
 	*ends = (struct program_ends){.pid = -1, .to = -1, .from = -1};
 	if (error == 0)
 		ends->pid = begin_piped(&start, &ends->to, &ends->from, &exec_failed);
-	if (error == 0 && ends->pid < 0)
-		error = errno;
-	if (error == 0)
+	if (ends->pid >= 0)
 		return 0;
-	warn("%s: %s", quoted(argv[0]), strerror(error));
+	if (error == 0) {
+		error = errno;
+		why = strerror(error);
+	}
+	warn("%s: %s", quoted(argv[0]), why);
 	return exec_failed ? exec_status(error) : STATUS_FAILED;
 }
 

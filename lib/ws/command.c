@@ -85,17 +85,17 @@ to_parse(struct span to, struct command *order)
 		order->to = COMMAND_ALL;
 		if (name.size == 0 || (except_split(name, &name, &order->except) && name.size == 0))
 			return NULL;
-		return "neither * nor *-ID";
+		return "destination is not * or *-ID";
 	}
 	if (to.at[0] == '#') {
 		order->to = COMMAND_ROOM;
 		(void)except_split(name, &name, &order->except);
 		order->room = name;
-		return command_room_valid(name) ? NULL : "not a room";
+		return command_room_valid(name) ? NULL : "invalid room name";
 	}
 	order->to = COMMAND_IDS;
 	order->ids = to;
-	return ids_valid(to) ? NULL : "not to ID, ID,ID, *, *-ID, #ROOM or #ROOM-ID";
+	return ids_valid(to) ? NULL : "destination is not ID, ID,ID, *, *-ID, #ROOM or #ROOM-ID";
 }
 
 static const char *
@@ -106,7 +106,7 @@ close_parse(struct command *order)
 
 	(void)word_next(&order->payload, &code);
 	if (!number_parse(code, 1000, 4999, &value) || !close_code_valid((unsigned)value))
-		return "close without a code that may be sent";
+		return "close without a valid code";
 	order->code = (unsigned)value;
 	return NULL;
 }
@@ -115,9 +115,9 @@ static const char *
 room_parse(struct command *order)
 {
 	if (order->to != COMMAND_IDS)
-		return "only an ID can join or part";
+		return "join and part need one ID";
 	order->room = order->payload;
-	return command_room_valid(order->room) ? NULL : "not a room";
+	return command_room_valid(order->room) ? NULL : "invalid room name";
 }
 
 static const char *
@@ -135,7 +135,7 @@ parse(struct span record, bool exact, struct command *order)
 
 	*order = (struct command){0};
 	if (!word_next(&record, &to))
-		return "no word before the first blank";
+		return "record begins with a blank";
 	why = to_parse(to, order);
 	if (why != NULL)
 		return why;
@@ -146,12 +146,12 @@ parse(struct span record, bool exact, struct command *order)
 			continue;
 		order->verb = verbs[i].verb;
 		if (order->verb == COMMAND_BINARY && !exact)
-			return "binary goes in netstrings only";
+			return "binary requires --netstring";
 		if (order->verb == COMMAND_CLOSE)
 			return close_parse(order);
 		return order->verb >= COMMAND_JOIN ? room_parse(order) : NULL;
 	}
-	return "not text, binary, close, join or part";
+	return "command is not text, binary, close, join or part";
 }
 
 static inline bool
@@ -248,7 +248,7 @@ command_read(char *record, size_t n, bool exact, struct command *order)
 	payload = record + (order->payload.at - record);
 	size = exact ? (ptrdiff_t)order->payload.size : command_unescape(payload, payload, order->payload.size);
 	if (size < 0)
-		return "a backslash that escapes nothing";
+		return "invalid backslash escape";
 	order->payload.size = (size_t)size;
 	order->not_text = order->verb != COMMAND_BINARY && !is_text(order->payload);
 	return order->not_text ? "not UTF-8" : NULL;

@@ -237,7 +237,7 @@ extension_check(const struct http_fields *fields, const struct extension *offer,
 
 	if (item == ITEM_END && count < 2)
 		return EXTENSION_NONE;
-	*why = "an extension that was not offered";
+	*why = "extension was not offered";
 	if (offer == NULL || item == ITEM_OTHER)
 		return EXTENSION_BAD;
 	*why = "the server's Sec-WebSocket-Extensions is malformed";

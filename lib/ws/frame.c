@@ -104,7 +104,7 @@ frame_error_text(int error)
 {
 	switch (error) {
 	case FRAME_RESERVED_BITS:
-		return "a reserved bit is set";
+		return "reserved bit is set";
 	case FRAME_RESERVED_OPCODE:
 		return "reserved opcode";
 	case FRAME_CONTROL_FRAGMENTED:
@@ -112,7 +112,7 @@ frame_error_text(int error)
 	case FRAME_CONTROL_LONG:
 		return "control frame over 125 bytes";
 	case FRAME_LENGTH_NOT_MINIMAL:
-		return "length not in the fewest bytes";
+		return "length is not in the shortest form";
 	default:
 		return "length over 63 bits";
 	}

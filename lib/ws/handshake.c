@@ -85,7 +85,7 @@ check_method(const struct policy *p, const struct http_request *r, struct handsh
 		return true;
 	if (p->page != POLICY_NO_PAGE && span_equal(r->method, span_of("HEAD")))
 		return true;
-	return refuse(d, HTTP_METHOD_NOT_ALLOWED, "not a GET", r->method);
+	return refuse(d, HTTP_METHOD_NOT_ALLOWED, "method is not GET", r->method);
 }
 
 /* A body behind an upgrade is the bait of request smuggling. */
@@ -100,10 +100,10 @@ check_no_body(const struct http_request *r, struct handshake *d)
 		if (field == NULL)
 			break;
 		if (!span_equal(field->value, span_of("0")))
-			return refuse(d, HTTP_BAD_REQUEST, "a body (Content-Length)", field->value);
+			return refuse(d, HTTP_BAD_REQUEST, "request with a body (Content-Length)", field->value);
 	}
 	if (http_field_find(&r->fields, "Transfer-Encoding", &value) != 0)
-		return refuse(d, HTTP_BAD_REQUEST, "a body (Transfer-Encoding)", value);
+		return refuse(d, HTTP_BAD_REQUEST, "request with a body (Transfer-Encoding)", value);
 	return true;
 }
 
@@ -134,7 +134,7 @@ check_path_decodes(const struct http_request *r, struct handshake *d)
 	while ((c = http_path_next(&rest)) >= 0)
 		;
 	if (c == HTTP_PATH_BAD)
-		return refuse(d, HTTP_BAD_REQUEST, "a bad escape in the path", r->path);
+		return refuse(d, HTTP_BAD_REQUEST, "invalid escape in the path", r->path);
 	return true;
 }
 
@@ -149,7 +149,7 @@ check_host_listed(const struct policy *p, struct handshake *d)
 		if (p->rules[i].kind == POLICY_HOST
 		    && http_host_equal(p->rules[i].text, d->host.host))
 			return true;
-	return refuse(d, HTTP_FORBIDDEN, "Host is none that is served here", d->host.host);
+	return refuse(d, HTTP_FORBIDDEN, "Host is not served", d->host.host);
 }
 
 /* Without `Upgrade: websocket` there is the page, or nothing. True where it goes on. */
@@ -166,14 +166,14 @@ check_upgrade(const struct policy *p, const struct http_request *r, struct hands
 	if (!listed && policy_count(p, POLICY_PATH) != 0)
 		return refuse(d, HTTP_NOT_FOUND, "no such path", r->path);
 	if (!span_equal(r->method, span_of("GET")))
-		return refuse(d, HTTP_METHOD_NOT_ALLOWED, "not a GET", r->method);
+		return refuse(d, HTTP_METHOD_NOT_ALLOWED, "method is not GET", r->method);
 	if (r->minor == 0)
 		return refuse(d, HTTP_UPGRADE_REQUIRED, "HTTP/1.0 cannot upgrade (nginx: proxy_http_version 1.1)",
 		    nothing);
 	if (!upgrade)
-		return refuse(d, HTTP_UPGRADE_REQUIRED, "no Upgrade to websocket", nothing);
+		return refuse(d, HTTP_UPGRADE_REQUIRED, "no Upgrade: websocket", nothing);
 	if (!http_list_has(&r->fields, "Connection", "upgrade"))
-		return refuse(d, HTTP_BAD_REQUEST, "Connection does not say upgrade", nothing);
+		return refuse(d, HTTP_BAD_REQUEST, "no Connection: upgrade", nothing);
 	return true;
 }
 
@@ -253,7 +253,7 @@ check_origin(const struct policy *p, const struct http_request *r, struct handsh
 	if (origin_is_listed(p, d->origin, parsed ? &origin : NULL))
 		return true;
 	(void)http_field_find(&r->fields, "Host", &d->against);
-	return refuse(d, HTTP_FORBIDDEN, "a foreign Origin", d->origin);
+	return refuse(d, HTTP_FORBIDDEN, "Origin is not allowed", d->origin);
 }
 
 /* The client's first choice that is on offer. */

@@ -18,10 +18,10 @@ origin_fault(struct span text)
 		return NULL;
 	if (has_star(text))
 		return origin_pattern_parse(text, &origin) ? NULL
-		    : "not scheme://*.SUFFIX[:port], a suffix of two labels or more, or localhost";
+		    : "not scheme://*.SUFFIX[:port] with a suffix of at least two labels, or localhost";
 	if (origin_parse(text, &origin))
 		return NULL;
-	return "not scheme://host[:port] (without a slash behind it), file://, null or *";
+	return "not scheme://host[:port] (without a final slash), file://, null or *";
 }
 
 static const char *
@@ -67,7 +67,7 @@ field_fault(struct span text)
 {
 	struct http_field field;
 
-	return policy_field(text, &field) ? NULL : "not `Name: value` on one line";
+	return policy_field(text, &field) ? NULL : "not 'Name: value' on one line";
 }
 
 static const char *
@@ -111,7 +111,7 @@ policy_set_realm(struct policy *policy, const char *realm)
 	struct span text = span_of(realm);
 
 	if (text.size > POLICY_REALM_MAX || !http_value_valid(text) || memchr(realm, '\t', text.size) != NULL)
-		return "not a realm: a control byte, or more than 255 bytes";
+		return "not a realm (at most 255 bytes, no control bytes)";
 	policy->realm = realm;
 	return NULL;
 }
@@ -152,13 +152,13 @@ policy_fault(const struct policy *policy, bool client, struct span *culprit)
 		*culprit = rule->text;
 		if (rule->kind == POLICY_FIELD && policy_field(rule->text, &field)
 		    && field_reserved(field.name, client))
-			return "a field that the handshake writes itself";
+			return "field is set by the handshake";
 		if (client && (rule->kind == POLICY_HOST || rule->kind == POLICY_PATH))
-			return "--host and --path are for a server";
+			return "--host and --path exclude --client";
 		if (!client || rule->kind != POLICY_ORIGIN)
 			continue;
 		if (has_star(rule->text) || ++origins > 1)
-			return "a client has one --origin";
+			return "a client sends only one --origin";
 	}
 	return NULL;
 }

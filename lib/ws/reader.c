@@ -18,9 +18,9 @@ masking_wrong(const struct reader *r, unsigned char second)
 	bool masked = (second & 0x80) != 0;
 
 	if (r->peer == READER_OF_CLIENT && !masked)
-		return "a client's frame is not masked";
+		return "frame from the client is not masked";
 	if (r->peer == READER_OF_SERVER && masked)
-		return "a server's frame is masked";
+		return "frame from the server is masked";
 	return NULL;
 }
 
@@ -34,9 +34,9 @@ order_wrong(const struct reader *r, const unsigned char *bytes, size_t n)
 		return NULL;
 	opcode = bytes[0] & 0x0f;
 	if (opcode == OPCODE_CONTINUATION && !r->in_message)
-		return "continuation of nothing";
+		return "continuation without a message";
 	if ((opcode == OPCODE_TEXT || opcode == OPCODE_BINARY) && r->in_message)
-		return "a message inside another";
+		return "new message inside a fragmented message";
 	return n < 2 ? NULL : masking_wrong(r, bytes[1]);
 }
 
@@ -50,16 +50,16 @@ close_event(struct reader *r, struct reader_event *e, size_t used)
 	e->kind = READER_CLOSE;
 	e->code = CLOSE_NO_CODE;
 	if (p->size == 1)
-		return fail(r, e, CLOSE_PROTOCOL_ERROR, "a Close with half a code");
+		return fail(r, e, CLOSE_PROTOCOL_ERROR, "Close with an incomplete code");
 	if (p->size != 0) {
 		e->code = (unsigned)p->at[0] << 8 | p->at[1];
 		p->at += 2;
 		p->size -= 2;
 		if (!close_code_valid(e->code))
-			return fail(r, e, CLOSE_PROTOCOL_ERROR, "a Close with a code that may not be sent");
+			return fail(r, e, CLOSE_PROTOCOL_ERROR, "Close with an invalid code");
 	}
 	if (utf8_check(&reason, p->at, p->size) != p->size || !utf8_whole(&reason))
-		return fail(r, e, CLOSE_BAD_TEXT, "a Close whose reason is not UTF-8");
+		return fail(r, e, CLOSE_BAD_TEXT, "Close reason is not UTF-8");
 	r->over = true;
 	return used;
 }
@@ -93,7 +93,7 @@ data_begin(struct reader *r, const struct frame *f, struct reader_event *e)
 
 	/* before is at most the limit: no overflow. */
 	if (r->limit != 0 && f->length > r->limit - before) {
-		(void)fail(r, e, CLOSE_TOO_BIG, "a message over the limit");
+		(void)fail(r, e, CLOSE_TOO_BIG, "message exceeds the size limit");
 		return false;
 	}
 	if (!r->in_message) {
@@ -133,7 +133,7 @@ fail_text(struct reader *r, struct reader_event *e)
 {
 	if (r->binary)
 		return fail(r, e, CLOSE_UNSUPPORTED, "binary message is not UTF-8");
-	return fail(r, e, CLOSE_BAD_TEXT, "a text that is not UTF-8");
+	return fail(r, e, CLOSE_BAD_TEXT, "text message is not UTF-8");
 }
 
 /* Unmasks and checks n bytes; returns how many of them are good. */

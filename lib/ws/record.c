@@ -128,25 +128,25 @@ head_read(const struct record_decoder *s, const unsigned char *bytes, size_t n, 
 	for (; i < n && bytes[i] >= '0' && bytes[i] <= '9'; i++) {
 		value = value * 10 + (bytes[i] - (unsigned)'0');
 		if (i == DIGITS_MAX - 1 && value > INT64_MAX)
-			return bad(find, "a netstring's length is too large");
+			return bad(find, "netstring length is too large");
 		if (i == DIGITS_MAX || (i == 1 && bytes[0] == '0'))
-			return bad(find, "a netstring's length has too many digits");
+			return bad(find, "netstring length has too many digits");
 	}
 	if (i == n)
 		return 0;
 	if (i == 0 || bytes[i] != ':')
-		return bad(find, "a netstring does not begin with its length and a colon");
+		return bad(find, "netstring does not begin with a length and a colon");
 	i++;
 	*length = value;
 	*binary = false;
 	if (s->mode != RECORD_TYPED)
 		return (int)i;
 	if (value == 0)
-		return bad(find, "a netstring without a type");
+		return bad(find, "netstring without a type");
 	if (i == n)
 		return 0;
 	if (bytes[i] != 't' && bytes[i] != 'b')
-		return bad(find, "a netstring whose type is neither t nor b");
+		return bad(find, "netstring type is not t or b");
 	*length = value - 1;
 	*binary = bytes[i] == 'b';
 	return (int)i + 1;
@@ -165,7 +165,7 @@ netstring_look(struct record_decoder *s, unsigned char *bytes, size_t n, enum re
 		if (head < 0)
 			return;
 		if (head == 0 && want == RECORD_END && n > 0)
-			(void)bad(find, "the end inside a netstring");
+			(void)bad(find, "end of input inside a netstring");
 		if (head == 0)
 			return;
 	}
@@ -174,14 +174,14 @@ netstring_look(struct record_decoder *s, unsigned char *bytes, size_t n, enum re
 	find->chunk = (struct chunk){.at = bytes + head, .binary = binary, .first = !s->inside};
 	n -= (size_t)head;
 	if (n > left && find->chunk.at[left] != ',') {
-		(void)bad(find, "a netstring does not end with a comma");
+		(void)bad(find, "netstring does not end with a comma");
 	} else if (n > left) {
 		find->kind = RECORD_CHUNK;
 		find->chunk.size = (size_t)left;
 		find->chunk.last = true;
 		find->after = 1;
 	} else if (want == RECORD_END) {
-		(void)bad(find, "the end inside a netstring");
+		(void)bad(find, "end of input inside a netstring");
 	} else if (want == RECORD_ALL && n > 0) {
 		find->kind = RECORD_CHUNK;
 		find->chunk.size = n;

@@ -35,7 +35,7 @@ enum records_to_frames_kind {
 	ENCODE_MORE,     /* nothing (more) to frame in `from` */
 	ENCODE_FULL,     /* `to`, or what waits directly, is to be sent first */
 	ENCODE_FRAMED,   /* a frame was made, and the key used */
-	ENCODE_BAD_TEXT, /* a text that is not UTF-8 */
+	ENCODE_BAD_TEXT, /* text message is not UTF-8 */
 	ENCODE_BAD_RECORD,
 	ENCODE_TOO_BIG,
 };

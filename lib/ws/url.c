@@ -14,7 +14,7 @@ url_rest_fault(struct span rest)
 		if (rest.at[i] == '#')
 			return "a WebSocket URL has no fragment";
 		if (rest.at[i] <= ' ' || rest.at[i] > '~')
-			return "a byte that no URL has (escape it as %HH)";
+			return "byte is not allowed in a URL (escape it as %HH)";
 	}
 	return NULL;
 }
@@ -25,7 +25,7 @@ client_url_parse(const char *text, struct client_url *url)
 	struct span rest = span_of(text), scheme = span_of("ws://");
 
 	if (span_begins_case(rest, span_of("wss://")))
-		return "TLS comes from a program before this one (s6-tlsclient, socat): write ws://";
+		return "TLS needs a program before wsupgrade (s6-tlsclient, socat): use ws://";
 	if (!span_begins_case(rest, scheme))
 		return "not a ws:// URL";
 	rest = span_behind(rest, scheme.size);
@@ -34,7 +34,7 @@ client_url_parse(const char *text, struct client_url *url)
 		url->path_query = span_behind(url->path_query, 1);
 	url->authority = (struct span){rest.at, rest.size - url->path_query.size};
 	if (url->authority.size != 0 && memchr(url->authority.at, '@', url->authority.size) != NULL)
-		return "a user in the URL is not sent (-H 'Authorization: ...' is)";
+		return "the user in the URL is not sent (use -H 'Authorization: ...')";
 	if (!http_authority_parse(url->authority, &url->host))
 		return "not ws://host[:port]/path";
 	return url_rest_fault(url->path_query);
@@ -104,7 +104,7 @@ response_accept_fault(const struct http_response *r, const unsigned char nonce[C
 	base64_encode(nonce, CLIENT_NONCE_SIZE, key);
 	handshake_accept(key, accept);
 	if (!span_equal(*culprit, (struct span){accept, sizeof accept}))
-		return "Sec-WebSocket-Accept does not answer our key";
+		return "Sec-WebSocket-Accept does not match the key";
 	return NULL;
 }
 
@@ -120,7 +120,7 @@ response_protocol_fault(const struct policy *p, const struct http_response *r,
 	if (count > 1)
 		return "more than one Sec-WebSocket-Protocol";
 	*protocol = policy_find(p, POLICY_PROTOCOL, *culprit);
-	return protocol->size != 0 ? NULL : "a subprotocol that was not asked for";
+	return protocol->size != 0 ? NULL : "subprotocol was not requested";
 }
 
 const char *
@@ -134,14 +134,14 @@ client_response_fault(const struct policy *policy, const struct http_response *r
 	if (response->major != 1 || response->minor < 1)
 		return "not HTTP/1.1";
 	if (response->status != HTTP_SWITCHING_PROTOCOLS)
-		return "the server does not upgrade";
+		return "the server did not upgrade";
 	*culprit = nothing;
 	if (http_field_find(&response->fields, "Upgrade", culprit) != 1
 	    || !span_equal_case(*culprit, span_of("websocket")))
-		return "the answer's Upgrade is not websocket";
+		return "response without Upgrade: websocket";
 	*culprit = nothing;
 	if (!http_list_has(&response->fields, "Connection", "upgrade"))
-		return "the answer's Connection does not say upgrade";
+		return "the answer's no Connection: upgrade";
 	why = response_accept_fault(response, nonce, culprit);
 	if (why != NULL)
 		return why;

@@ -44,5 +44,5 @@ traced() {
 @test "the sockets cannot be handed on: said, exit 1" {
 	traced -e trace=dup2 -e inject=dup2:error=EMFILE:when=1 portscan-bind -q -a "$ip" -p 9000-9998 true
 	[ "$status" = 1 ]
-	[[ $stderr == "portscan-bind: cannot hand the sockets on: "* ]]
+	[[ $stderr == "portscan-bind: cannot pass the sockets on: "* ]]
 }

@@ -167,7 +167,7 @@ frame_allowed(const struct reader *r, unsigned first, unsigned second, uint64_t 
 	if (control && (!fin || length > 125))
 		return wrong("a control frame came with FIN %d and %llu bytes", fin, (unsigned long long)length);
 	if (op == OP_CONT && r->op == 0)
-		return wrong("a continuation of nothing came");
+		return wrong("a continuation without a message came");
 	if (!control && op != OP_CONT && r->op != 0)
 		return wrong("a data frame came inside a message");
 	return true;
