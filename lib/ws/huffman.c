@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+enum { DEPTHS = 40 }; /* a tree of 288 weights of 16 bits has fewer */
+
 #define BYTE(n) (HUFFMAN_LITERAL | (uint32_t)(n) << 16)
 #define LENGTH(n) ((uint32_t)HUFFMAN_LENGTH_BASE(n) << 16 | HUFFMAN_LENGTH_EXTRA(n))
 #define DISTANCE(n) ((uint32_t)HUFFMAN_DIST_BASE(n) << 16 | HUFFMAN_DIST_EXTRA(n))
@@ -154,4 +156,128 @@ huffman_table(enum huffman_kind kind, const uint8_t *lengths, size_t count, unsi
 	if (longest > bits)
 		subtables_fill(kind, number, next, bits, longest, code, table);
 	return bits;
+}
+
+void
+huffman_codes(const uint8_t *lengths, size_t count, uint16_t *codes)
+{
+	uint16_t number[HUFFMAN_LENGTH_MAX + 1], sorted[HUFFMAN_SYMBOLS_MAX];
+	const uint16_t *next = sorted;
+	unsigned code = 0, longest;
+	int left;
+
+	longest = sort(lengths, count, number, sorted, &left);
+	for (unsigned length = 1; length <= longest; length++) {
+		for (unsigned n = number[length]; n > 0; n--) {
+			codes[*next++] = (uint16_t)code;
+			code = code_after(code, length);
+		}
+	}
+}
+
+/* Sorts the keys: occurrences in the upper bits, the symbol in the lower 16 bits. */
+static void
+keys_sort(uint32_t *keys, size_t n)
+{
+	static const uint8_t gaps[] = {109, 41, 19, 10, 4, 1};
+
+	for (size_t g = 0; g < sizeof gaps; g++) {
+		size_t gap = gaps[g];
+
+		for (size_t i = gap; i < n; i++) {
+			uint32_t key = keys[i];
+			size_t j = i;
+
+			for (; j >= gap && keys[j - gap] > key; j -= gap)
+				keys[j] = keys[j - gap];
+			keys[j] = key;
+		}
+	}
+}
+
+/*
+ * Counts the leaves of each depth in a Huffman tree. keys: the leaves in rising
+ * order of weight. Each new node joins the two lightest of the remaining leaves
+ * and of the nodes so far; the nodes come in rising order, too.
+ */
+static void
+depths_count(const uint32_t *keys, size_t n, uint16_t number[DEPTHS])
+{
+	uint32_t weight[HUFFMAN_SYMBOLS_MAX];
+	uint16_t parent[HUFFMAN_SYMBOLS_MAX], nodes[DEPTHS] = {1};
+	uint8_t depth[HUFFMAN_SYMBOLS_MAX];
+	size_t leaf = 0, node = 0;
+
+	for (size_t next = 0; next < n - 1; next++) {
+		weight[next] = 0;
+		for (int two = 0; two < 2; two++) {
+			if (leaf < n && (node >= next || keys[leaf] >> 16 <= weight[node])) {
+				weight[next] += keys[leaf++] >> 16;
+			} else {
+				parent[node] = (uint16_t)next;
+				weight[next] += weight[node++];
+			}
+		}
+	}
+	/* The last node is the root. A depth has twice the places of the nodes above; leaves take those without a node. */
+	depth[n - 2] = 0;
+	for (size_t i = n - 2; i-- > 0;) {
+		depth[i] = (uint8_t)(depth[parent[i]] + 1);
+		nodes[depth[i]]++;
+	}
+	number[0] = 0;
+	for (unsigned d = 1; d < DEPTHS; d++)
+		number[d] = (uint16_t)(2 * nodes[d - 1] - nodes[d]);
+}
+
+/* Shortens codes of more than `longest` bits, and lengthens others until the code is not over-subscribed. */
+static void
+depths_limit(uint16_t number[DEPTHS], unsigned longest)
+{
+	uint32_t space = 0;
+
+	for (unsigned d = longest + 1; d < DEPTHS; d++)
+		number[longest] = (uint16_t)(number[longest] + number[d]);
+	for (unsigned d = 1; d <= longest; d++)
+		space += (uint32_t)number[d] << (longest - d);
+	for (; space > UINT32_C(1) << longest; space--) {
+		unsigned d = longest - 1;
+
+		while (number[d] == 0)
+			d--;
+		/* A code of d bits gets one more bit, and one of the longest codes becomes its neighbor. */
+		number[d]--;
+		number[d + 1] = (uint16_t)(number[d + 1] + 2);
+		number[longest]--;
+	}
+}
+
+uint32_t
+huffman_lengths(const uint16_t *occurrences, size_t count, unsigned longest, uint8_t *lengths)
+{
+	uint32_t keys[HUFFMAN_SYMBOLS_MAX + 1], total = 0;
+	uint16_t number[DEPTHS];
+	size_t n = 0, next = 0;
+
+	memset(lengths, 0, count);
+	for (size_t i = 0; i < count; i++) {
+		keys[n] = (uint32_t)occurrences[i] << 16 | (uint32_t)i;
+		n += occurrences[i] != 0;
+	}
+	if (n < 2) {
+		size_t only = n == 0 ? 0 : keys[0] & 0xffff;
+
+		lengths[only] = lengths[only == 0 ? 1 : 0] = 1;
+		return occurrences[only];
+	}
+	keys_sort(keys, n);
+	depths_count(keys, n, number);
+	depths_limit(number, longest);
+	for (unsigned d = longest; d > 0; d--) {
+		for (unsigned left = number[d]; left > 0; left--, next++) {
+			lengths[keys[next] & 0xffff] = (uint8_t)d;
+			total += d * (keys[next] >> 16);
+		}
+	}
+	return total;
 }

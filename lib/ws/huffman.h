@@ -1,5 +1,6 @@
 /*
- * Canonical Huffman codes of DEFLATE (RFC 1951 section 3.2.2): decoding tables.
+ * Canonical Huffman codes of DEFLATE (RFC 1951 section 3.2.2): decoding tables,
+ * and lengths and codes for symbols by their occurrences.
  *
  * A table is indexed by the next bits of the input, the first bit in the lowest
  * place. A code longer than the index continues in a subtable. An entry:
@@ -49,6 +50,17 @@ enum huffman_kind { HUFFMAN_LITLEN, HUFFMAN_DIST, HUFFMAN_PRECODE };
  */
 unsigned huffman_table(enum huffman_kind kind, const uint8_t *lengths, size_t count, unsigned bits,
     uint32_t *table);
+
+/*
+ * Makes the lengths (at most `longest` bits) of a complete code for symbols with
+ * these occurrences; 0 for a symbol without any. If fewer than two symbols occur,
+ * two symbols get a code of one bit. count is at most HUFFMAN_SYMBOLS_MAX. Returns
+ * the bits of all occurrences together.
+ */
+uint32_t huffman_lengths(const uint16_t *occurrences, size_t count, unsigned longest, uint8_t *lengths);
+
+/* Makes the codes of these lengths, the first bit in the lowest place. */
+void huffman_codes(const uint8_t *lengths, size_t count, uint16_t *codes);
 
 /* Base value and number of extra bits of a length symbol (counted from 257) and of a distance symbol. */
 #define HUFFMAN_LENGTH_EXTRA(n) ((n) < 8 || (n) == 28 ? 0U : ((unsigned)(n) >> 2) - 1U)

@@ -1,0 +1,123 @@
+/*
+ * Any bytes as messages, compressed at any cuts of input and of room, with and
+ * without takeover, some taken back: they decompress to the same bytes, also with
+ * zlib if it is installed.
+ */
+#include "fuzz.h"
+#include "ws/deflate.h"
+#include "ws/inflate.h"
+
+#ifdef ZLIB
+#include <zlib.h>
+
+static z_stream peer;
+
+static void
+peer_begin(unsigned bits)
+{
+	(void)inflateEnd(&peer);
+	memset(&peer, 0, sizeof peer);
+	FUZZ_CHECK(inflateInit2(&peer, -(int)bits) == Z_OK);
+}
+
+static void
+peer_forget(void)
+{
+	FUZZ_CHECK(inflateReset(&peer) == Z_OK);
+}
+
+static void
+peer_check(unsigned char *in, size_t n, const unsigned char *want, size_t size)
+{
+	static unsigned char out[FUZZ_MAX + 1];
+
+	memcpy(in + n, (const unsigned char[4]){0x00, 0x00, 0xff, 0xff}, 4);
+	peer.next_in = in;
+	peer.avail_in = (unsigned)n + 4;
+	peer.next_out = out;
+	peer.avail_out = sizeof out;
+	FUZZ_CHECK(inflate(&peer, Z_SYNC_FLUSH) == Z_OK && peer.avail_in == 0 && (peer.data_type & 191) == 128);
+	FUZZ_CHECK((size_t)(peer.next_out - out) == size && memcmp(out, want, size) == 0);
+}
+#else
+#define peer_begin(bits) ((void)0)
+#define peer_forget() ((void)0)
+#define peer_check(in, n, want, size) ((void)0)
+#endif
+
+static unsigned char made_all[2 * FUZZ_MAX + 4096];
+
+/* Compresses a message. Returns the size of the output. */
+static size_t
+message(struct deflate *z, struct fuzz *f, const unsigned char *in, size_t n, bool whole)
+{
+	size_t size = 0, at = 0;
+	bool last;
+
+	do {
+		size_t cut = whole || n == at ? n - at : fuzz_cut(f, n - at), used = 0, made;
+		enum deflate_result result;
+
+		last = at + cut == n;
+		do {
+			size_t room = whole ? deflate_bound(cut) : fuzz_cut(f, FUZZ_ROOM);
+			unsigned char *out = fuzz_room(0, room);
+
+			used += deflate_step(z, fuzz_edge(1, in + at + used, cut - used), cut - used, last, out, room, &made, &result);
+			FUZZ_CHECK(used <= cut && made <= room && (result == DEFLATE_FULL || used == cut));
+			FUZZ_CHECK(!whole || result == DEFLATE_MORE);
+			FUZZ_CHECK(size + made <= sizeof made_all - 4);
+			memcpy(made_all + size, out, made);
+			size += made;
+		} while (result == DEFLATE_FULL);
+		at += cut;
+	} while (!last);
+	return size;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	static struct deflate_scratch scratch;
+	static struct inflate_tables tables;
+	static uint16_t memory[100000];
+	static unsigned char window[1 << 15], back[FUZZ_MAX + 1];
+	struct fuzz f = fuzz_over(bytes, size);
+	unsigned choice = fuzz_byte(&f), bits = 8 + choice % 8;
+	struct deflate z;
+	struct inflate i;
+
+	FUZZ_CHECK(deflate_memory(bits) <= sizeof memory);
+	deflate_begin(&z, bits, memory, &scratch);
+	inflate_begin(&i, bits, window, &tables);
+	peer_begin(bits);
+	while (f.size > 0) {
+		bool undo = choice & 16 && f.size % 3 == 0;
+		size_t n = choice & 32 ? fuzz_byte(&f) : f.size, times = choice & 64 ? 1 + f.cuts[1] % 8 : 1, made, got;
+		const unsigned char *in = f.at;
+
+		n = n < f.size ? n : f.size;
+		/* A message several times: it refers to itself, also across the end of the buffer. */
+		for (; times > 0; times--) {
+			enum inflate_result result;
+
+			made = message(&z, &f, in, n, choice & 128);
+			if (undo) {
+				deflate_undo(&z);
+				continue;
+			}
+			FUZZ_CHECK(inflate_step(&i, made_all, made, back, n, &got, &result) == made);
+			FUZZ_CHECK(result == INFLATE_MORE && inflate_finish(&i) && !i.final);
+			FUZZ_CHECK(got == n && memcmp(back, in, n) == 0);
+			peer_check(made_all, made, in, n);
+			if (f.cuts[0] & 1) {
+				deflate_forget(&z);
+				inflate_forget(&i);
+				peer_forget();
+			}
+		}
+		f.at += n;
+		f.size -= n;
+	}
+	return 0;
+}
