@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/copy.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strbuf.h"
@@ -241,6 +242,19 @@ client_queue(struct hub *hub, struct client *c, struct message *message)
 	return true;
 }
 
+/* Queues bytes for this client alone. */
+bool
+client_queue_bytes(struct hub *hub, struct client *c, const void *bytes, size_t n)
+{
+	unsigned char *room = outbox_room(&c->out, n);
+
+	if (room == NULL)
+		return client_queue_once(hub, c, message_of(bytes, n));
+	copy_bytes(room, bytes, n);
+	client_mark(hub, c);
+	return true;
+}
+
 /* Queues it and lets go of it. */
 bool
 client_queue_once(struct hub *hub, struct client *c, struct message *message)
@@ -280,7 +294,7 @@ client_ping(struct hub *hub, struct client *c)
 {
 	unsigned char frame[FRAME_CONTROL_MAX];
 
-	(void)client_queue_once(hub, c, message_of(frame, frame_control(OPCODE_PING, "", 0, NULL, frame)));
+	(void)client_queue_bytes(hub, c, frame, frame_control(OPCODE_PING, "", 0, NULL, frame));
 }
 
 /* Performs the actions of the state machine, but for a Pong and a Close. A delivery is no place for WS_DISCONNECT: see
@@ -382,9 +396,9 @@ client_overflow(struct hub *hub, struct client *c)
 
 /* A message alone is never too much: its payload is at most the queue's size. */
 static bool
-client_has_room(struct hub *hub, const struct client *c, const struct message *message)
+client_has_room(struct hub *hub, const struct client *c, size_t n)
 {
-	return c->out.held == 0 || c->out.held + message->size <= hub->options.queue;
+	return c->out.held == 0 || c->out.held + n <= hub->options.queue;
 }
 
 /* The client has taken some of its queue: its time begins again, if it has to take it. */
@@ -451,18 +465,50 @@ clients_end_turn(struct hub *hub)
 		block_cache_trim();
 }
 
+/* Whether n bytes may be queued. What the client would take now does not count against it. */
+static bool
+client_room_make(struct hub *hub, struct client *c, size_t n)
+{
+	if (!client_has_room(hub, c, n))
+		client_flush(hub, c);
+	return client_has_room(hub, c, n);
+}
+
+/* Counts a delivery: not too many wait for the end of the turn. */
+static void
+client_sent(struct hub *hub)
+{
+	if (++hub->undelivered >= FLUSH_AFTER)
+		clients_flush(hub);
+}
+
 void
 client_send(struct hub *hub, struct client *c, struct message *message)
 {
 	if (c->conn.state > WS_CLOSE_RECEIVED)
 		return;
-	/* What it would take now does not count against it. */
-	if (!client_has_room(hub, c, message))
-		client_flush(hub, c);
-	if (!client_has_room(hub, c, message) || !client_queue(hub, c, message))
+	if (!client_room_make(hub, c, message->size) || !client_queue(hub, c, message))
 		client_overflow(hub, c);
-	if (++hub->undelivered >= FLUSH_AFTER)
-		clients_flush(hub);
+	client_sent(hub);
+}
+
+/* The same for a short text, without a message. Returns false if it needs one. */
+bool
+client_send_text(struct hub *hub, struct client *c, const void *text, size_t n)
+{
+	struct frame frame = {.length = n, .opcode = OPCODE_TEXT, .fin = true};
+	unsigned char head[FRAME_HEAD_MAX], *room;
+	size_t size = frame_encode(&frame, head);
+
+	if (c->conn.state > WS_CLOSE_RECEIVED)
+		return true;
+	if (!client_room_make(hub, c, size + n) || (room = outbox_room(&c->out, size + n)) == NULL)
+		return false;
+	memcpy(room, head, size);
+	copy_bytes(room + size, text, n);
+	client_mark(hub, c);
+	client_sent(hub);
+	return true;
 }
 
 /* A timer of the state machine has passed. If TCP shows that the client goes on to take what was sent, it starts again;

@@ -72,19 +72,17 @@ static void
 ping_answer(struct hub *hub, struct client *c, const struct chunk *p)
 {
 	unsigned char frame[FRAME_CONTROL_MAX];
-	bool blocked = (c->watch.wanted & EPOLLOUT) != 0;
+	size_t size = frame_control(OPCODE_PONG, p->at, p->size, NULL, frame);
 	struct message *pong;
 
 	if (c->conn.state != WS_OPEN)
 		return;
-	pong = message_of(frame, frame_control(OPCODE_PONG, p->at, p->size, NULL, frame));
-	if (pong == NULL)
-		return;
-	if (blocked)
+	if ((c->watch.wanted & EPOLLOUT) == 0) {
+		(void)client_queue_bytes(hub, c, frame, size);
+	} else if ((pong = message_of(frame, size)) != NULL) {
 		(void)outbox_put_newest(&c->out, pong);
-	else
-		(void)client_queue(hub, c, pong);
-	message_release(pong);
+		message_release(pong);
+	}
 }
 
 /* The client breaks the protocol. Answers that the program has written already are sent. */

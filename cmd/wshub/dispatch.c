@@ -26,12 +26,32 @@ deliver(struct hub *hub, const struct delivery *delivery, struct client *c)
 }
 
 static void
+answer_count(struct client *c)
+{
+	if (c->unanswered != 0)
+		c->unanswered--;
+}
+
+static void
+deliver_to(struct hub *hub, const struct delivery *delivery, uint64_t id)
+{
+	struct client *c = client_by_id(hub, id);
+
+	if (c == NULL)
+		return;
+	answer_count(c);
+	deliver(hub, delivery, c);
+}
+
+static void
 command_deliver(struct hub *hub, const struct command *order, const struct delivery *delivery)
 {
 	struct span ids = order->ids;
 	struct member *next;
 	uint64_t id;
 
+	if (order->to == COMMAND_ID)
+		deliver_to(hub, delivery, order->id);
 	if (order->to == COMMAND_ROOM) {
 		for (struct member *in = rooms_members(&hub->rooms, order->room); in != NULL; in = next) {
 			struct client *c = in->owner;
@@ -45,15 +65,8 @@ command_deliver(struct hub *hub, const struct command *order, const struct deliv
 	for (size_t i = 0; order->to == COMMAND_ALL && i < hub->count; i++)
 		if (hub->clients[i]->id != order->except)
 			deliver(hub, delivery, hub->clients[i]);
-	while (order->to == COMMAND_IDS && command_id_next(&ids, &id)) {
-		struct client *c = client_by_id(hub, id);
-
-		if (c == NULL)
-			continue;
-		if (c->unanswered != 0)
-			c->unanswered--;
-		deliver(hub, delivery, c);
-	}
+	while (order->to == COMMAND_IDS && command_id_next(&ids, &id))
+		deliver_to(hub, delivery, id);
 }
 
 /* Lets go of the message. Returns NULL, or what is wrong. */
@@ -88,12 +101,17 @@ command_message(struct hub *hub, const struct command *order)
 {
 	enum opcode opcode = order->verb == COMMAND_TEXT ? OPCODE_TEXT : OPCODE_BINARY;
 
+	struct client *c = order->to == COMMAND_ID && !order->not_text ? client_by_id(hub, order->id) : NULL;
 	size_t n = order->not_text ? utf8_replace(order->payload.at, order->payload.size, NULL) : order->payload.size;
 	unsigned char *payload;
 	struct message *message;
 
 	if (n > hub->options.queue)
 		return too_long;
+	if (c != NULL && client_send_text(hub, c, order->payload.at, n)) {
+		answer_count(c);
+		return NULL;
+	}
 	message = message_begin(opcode, n, &payload);
 	if (message != NULL && order->not_text)
 		(void)utf8_replace(order->payload.at, order->payload.size, payload);

@@ -184,6 +184,7 @@ struct message *message_close(unsigned code, const char *reason);
 struct message *message_begin(enum opcode opcode, size_t n, unsigned char **payload);
 struct message *message_frame(enum opcode opcode, const void *payload, size_t n);
 bool client_queue(struct hub *hub, struct client *c, struct message *message);
+bool client_queue_bytes(struct hub *hub, struct client *c, const void *bytes, size_t n);
 bool client_queue_once(struct hub *hub, struct client *c, struct message *message);
 void client_act(struct hub *hub, struct client *c, unsigned actions);
 void client_finish(struct hub *hub, struct client *c, unsigned actions);
@@ -193,6 +194,7 @@ void client_close_once(struct hub *hub, struct client *c, struct message *close)
 void client_fail(struct hub *hub, struct client *c, unsigned code, const char *why);
 void clients_end_turn(struct hub *hub);
 void client_send(struct hub *hub, struct client *c, struct message *message);
+bool client_send_text(struct hub *hub, struct client *c, const void *text, size_t n);
 void client_timeout(struct loop *loop, struct deadline *deadline);
 
 /* deferred_close.c */

@@ -151,7 +151,7 @@ client_answer(struct hub *hub, struct client *c, struct handshake *d)
 	    || admission_protocols_missed(d, &hub->request).size != 0));
 	size = handshake_answer(&hub->options.admission.policy, &hub->request, d,
 	    d->status == HTTP_OK ? hub->page->size : 0, head);
-	queued = client_queue_once(hub, c, message_of(head, size));
+	queued = client_queue_bytes(hub, c, head, size);
 	if (queued && d->status == HTTP_OK && span_equal(hub->request.method, span_of("GET")))
 		(void)client_queue(hub, c, hub->page);
 	if (queued && d->status == HTTP_SWITCHING_PROTOCOLS)

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/copy.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "base/strbuf.h"
 #include "sys/child.h"
 #include "sys/program.h"
 #include "ws/command.h"
@@ -78,25 +78,58 @@ put_long(struct backend *b, const char *bytes, size_t n, bool escaped)
 	return put(b, bytes, n, escaped);
 }
 
+/* Writes a number that ends at end; returns its first digit. */
+static char *
+number_put(char *end, uint64_t number)
+{
+	do
+		*--end = (char)('0' + number % 10);
+	while ((number /= 10) != 0);
+	return end;
+}
+
+/* The record in one piece. Returns false if there is no memory. */
+static bool
+put_short(struct backend *b, struct span head, const char *bytes, size_t n, bool exact)
+{
+	unsigned char *room = pipes_room(&b->pipes, head.size + (exact ? n : 2 * n) + 1);
+
+	if (room == NULL)
+		return false;
+	copy_bytes(room, (const unsigned char *)head.at, head.size);
+	if (exact)
+		copy_bytes(room + head.size, (const unsigned char *)bytes, n);
+	else
+		n = command_escape((char *)room + head.size, bytes, n);
+	room[head.size + n] = exact ? ',' : '\n';
+	pipes_queue(&b->pipes, head.size + n + 1);
+	return true;
+}
+
 bool
 backend_tell(struct backend *b, uint64_t id, const char *word, const void *rest, size_t n)
 {
 	const bool exact = b->records.mode == RECORD_NETSTRING;
-	char head[64], length[32];
-	struct strbuf t = {.at = head, .room = sizeof head}, size = {.at = length, .room = sizeof length};
+	char text[80], *begin = text + 48, *end = begin; /* the head, around the middle */
+	struct span head;
 
 	if (!b->pipes.in_open)
 		return true;
-	strbuf_put_number(&t, id);
-	strbuf_put_char(&t, ' ');
-	strbuf_put_string(&t, word);
-	strbuf_put_char(&t, ' ');
+	*end++ = ' ';
+	while (*word != '\0')
+		*end++ = *word++;
+	*end++ = ' ';
+	begin = number_put(begin, id);
 	if (exact) {
-		strbuf_put_number(&size, t.size + n);
-		strbuf_put_char(&size, ':');
+		size_t size = (size_t)(end - begin) + n;
+
+		*--begin = ':';
+		begin = number_put(begin, size);
 	}
-	return put(b, length, size.size, false) && put(b, head, t.size, false) && put_long(b, rest, n, !exact)
-	    && put(b, exact ? "," : "\n", 1, false);
+	head = (struct span){begin, (size_t)(end - begin)};
+	if (n <= SLICE)
+		return put_short(b, head, rest, n, exact);
+	return put(b, head.at, head.size, false) && put_long(b, rest, n, !exact) && put(b, exact ? "," : "\n", 1, false);
 }
 
 void

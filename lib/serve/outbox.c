@@ -5,19 +5,25 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "base/copy.h"
 #include "sys/block_cache.h"
 
-enum { PIECES_MAX = 256, BLOCKS_OVERHEAD = 32 };
+enum { PIECES_MAX = 256, BLOCKS_OVERHEAD = 32, JOIN_MAX = 1024, JOINED_SIZE = 16 << 10 };
 
 struct queue_node {
 	struct queue_node *next;
 	struct message *message;
 };
 
-/* Parcels that are not in use: they come and go with each message. */
+/* Nodes that are not in use: they come and go with each message. */
 static struct queue_node *spare;
 static size_t spare_count;
 enum { SPARE_MAX = 4096 };
+
+/* Nodes with a message of fixed room for one queue alone, which has no users: frames for one client gather in it. */
+static struct queue_node *spare_private;
+static size_t private_count;
+enum { PRIVATE_MAX = 256, PRIVATE_ROOM = 1280 - sizeof(struct message) };
 
 struct message *
 message_new(size_t size)
@@ -42,7 +48,21 @@ message_release(struct message *message)
 static size_t
 cost(const struct message *message)
 {
-	return message->room + sizeof(struct queue_node) + BLOCKS_OVERHEAD;
+	size_t room = message->users == 0 ? sizeof *message + message->size : message->room;
+
+	return room + sizeof(struct queue_node) + BLOCKS_OVERHEAD;
+}
+
+static void
+append(struct outbox *outbox, struct queue_node *node)
+{
+	node->next = NULL;
+	if (outbox->first == NULL)
+		outbox->first = node;
+	else
+		outbox->last->next = node;
+	outbox->last = node;
+	outbox->held += cost(node->message);
 }
 
 bool
@@ -58,15 +78,50 @@ outbox_put(struct outbox *outbox, struct message *message)
 	}
 	if (queue_node == NULL)
 		return false;
-	*queue_node = (struct queue_node){.message = message};
+	queue_node->message = message;
 	message->users++;
-	if (outbox->first == NULL)
-		outbox->first = queue_node;
-	else
-		outbox->last->next = queue_node;
-	outbox->last = queue_node;
-	outbox->held += cost(message);
+	append(outbox, queue_node);
 	return true;
+}
+
+static struct queue_node *
+private_take(void)
+{
+	struct queue_node *node = spare_private;
+
+	if (node != NULL) {
+		spare_private = node->next;
+		return node;
+	}
+	if (private_count == PRIVATE_MAX)
+		return NULL;
+	node = malloc(sizeof *node + sizeof(struct message) + PRIVATE_ROOM);
+	if (node == NULL)
+		return NULL;
+	private_count++;
+	node->message = (struct message *)(node + 1);
+	*node->message = (struct message){.room = sizeof(struct message) + PRIVATE_ROOM};
+	return node;
+}
+
+unsigned char *
+outbox_room(struct outbox *outbox, size_t n)
+{
+	struct queue_node *node = outbox->first == NULL ? NULL : outbox->last;
+	struct message *message;
+
+	if (n > OUTBOX_SHORT)
+		return NULL;
+	if (node == NULL || node->message->users != 0 || n > PRIVATE_ROOM - node->message->size) {
+		node = private_take();
+		if (node == NULL)
+			return NULL;
+		append(outbox, node);
+	}
+	message = node->message;
+	message->size += n;
+	outbox->held += n;
+	return message->bytes + message->size - n;
 }
 
 bool
@@ -93,6 +148,12 @@ queue_node_drop(struct outbox *outbox, struct queue_node *queue_node)
 	outbox->held -= cost(queue_node->message);
 	if (outbox->newest == queue_node)
 		outbox->newest = NULL;
+	if (queue_node->message->users == 0) {
+		queue_node->message->size = 0;
+		queue_node->next = spare_private;
+		spare_private = queue_node;
+		return;
+	}
 	message_release(queue_node->message);
 	if (spare_count == SPARE_MAX) {
 		free(queue_node);
@@ -144,16 +205,52 @@ gather(const struct outbox *outbox, struct iovec *pieces, int *count)
 	return total;
 }
 
+/* Copies what waits, if it is short messages, up to the room in `to`. Returns the bytes, or 0 for writev(): a system
+ * call takes longer for each piece than it takes to copy it. */
+static size_t
+join(const struct outbox *outbox, unsigned char *to, size_t room)
+{
+	size_t total = 0, skip = outbox->sent;
+
+	for (const struct queue_node *p = outbox->first; p != NULL; p = p->next) {
+		size_t n = p->message->size - skip;
+
+		if (n > JOIN_MAX)
+			return 0;
+		if (n > room - total)
+			break;
+		copy_bytes(to + total, p->message->bytes + skip, n);
+		total += n;
+		skip = 0;
+	}
+	return total;
+}
+
+static ssize_t
+send_some(const struct outbox *outbox, int fd, bool last, size_t *offered)
+{
+	const struct message *first = outbox->first->message;
+	unsigned char joined[JOINED_SIZE];
+	struct iovec pieces[PIECES_MAX];
+	int count;
+
+	if (outbox->first->next == NULL) {
+		*offered = first->size - outbox->sent;
+		return send(fd, first->bytes + outbox->sent, *offered, last ? MSG_MORE : 0);
+	}
+	*offered = join(outbox, joined, sizeof joined);
+	if (*offered != 0)
+		return send(fd, joined, *offered, last ? MSG_MORE : 0);
+	*offered = gather(outbox, pieces, &count);
+	return writev(fd, pieces, count);
+}
+
 int
 outbox_send(struct outbox *outbox, int fd, bool last)
 {
 	while (outbox->first != NULL) {
-		struct iovec pieces[PIECES_MAX];
-		int count;
-		size_t offered = gather(outbox, pieces, &count);
-		/* One piece, as most often, need not be told of in the kernel's slower way. */
-		ssize_t n = count == 1 ? send(fd, pieces->iov_base, offered, last ? MSG_MORE : 0)
-		                       : writev(fd, pieces, count);
+		size_t offered;
+		ssize_t n = send_some(outbox, fd, last, &offered);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 struct message {
-	unsigned users;
+	unsigned users; /* 0: it is of one queue alone, see outbox_room() */
 	size_t room; /* of its block */
 	size_t size;
 	unsigned char bytes[];
@@ -36,7 +36,13 @@ struct outbox {
 /* The queue becomes a user too. False where there is no memory. */
 bool outbox_put(struct outbox *outbox, struct message *message);
 
-/* The same, but takes the place of the last message that was put so, if that has not begun to leave. */
+enum { OUTBOX_SHORT = 256 };
+
+/* Queues n bytes, at most OUTBOX_SHORT, without a message of their own: the caller writes them to the address that is
+ * returned. NULL if there is no room for them: use outbox_put(). */
+unsigned char *outbox_room(struct outbox *outbox, size_t n);
+
+/* The same as outbox_put(), but takes the place of the last message that was put so, if that has not begun to leave. */
 bool outbox_put_newest(struct outbox *outbox, struct message *message);
 
 /*

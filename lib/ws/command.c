@@ -7,6 +7,8 @@
 #include "base/copy.h"
 #include "base/number.h"
 
+enum { ID_DIGITS = 19 }; /* of any number of so many the value fits */
+
 /* Sixteen bytes, in whatever vectors the CPU has. */
 typedef unsigned char vector __attribute__((vector_size(16)));
 
@@ -120,6 +122,25 @@ room_parse(struct command *order)
 	return command_room_valid(order->room) ? NULL : "invalid room name";
 }
 
+/* The most frequent record, `ID text PAYLOAD`. Returns false for any other. */
+static bool
+parse_text(struct span record, struct command *order)
+{
+	static const char word[] = " text ";
+	uint64_t id = 0;
+	size_t n = 0;
+
+	while (n < record.size && n < ID_DIGITS && record.at[n] >= '0' && record.at[n] <= '9')
+		id = id * 10 + (uint64_t)(record.at[n++] - '0');
+	if (id == 0 || record.size - n < sizeof word - 1 || memcmp(record.at + n, word, sizeof word - 1) != 0)
+		return false;
+	*order = (struct command){
+		.verb = COMMAND_TEXT, .to = COMMAND_ID, .id = id,
+		.payload = {record.at + n + sizeof word - 1, record.size - n - (sizeof word - 1)},
+	};
+	return true;
+}
+
 static const char *
 parse(struct span record, bool exact, struct command *order)
 {
@@ -133,6 +154,8 @@ parse(struct span record, bool exact, struct command *order)
 	struct span to, word;
 	const char *why;
 
+	if (parse_text(record, order))
+		return NULL;
 	*order = (struct command){0};
 	if (!word_next(&record, &to))
 		return "record begins with a blank";

@@ -17,13 +17,14 @@
 #include "base/span.h"
 
 enum command_verb { COMMAND_TEXT, COMMAND_BINARY, COMMAND_CLOSE, COMMAND_JOIN, COMMAND_PART };
-enum command_to { COMMAND_IDS, COMMAND_ROOM, COMMAND_ALL };
+enum command_to { COMMAND_ID, COMMAND_IDS, COMMAND_ROOM, COMMAND_ALL };
 
 enum { COMMAND_ROOM_MAX = 255 };
 
 struct command {
 	enum command_verb verb;
 	enum command_to to;
+	uint64_t id;         /* COMMAND_ID: one client, of a text */
 	struct span ids;     /* COMMAND_IDS: for command_id_next() */
 	struct span room;    /* COMMAND_ROOM, and the room of join and part: bytes, without escapes */
 	uint64_t except;     /* the one that is left out, 0 for none */

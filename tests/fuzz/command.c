@@ -36,6 +36,8 @@ command_account(char *record, size_t n, bool exact, struct account *a)
 		account_text(a, " all");
 	if (order.to == COMMAND_ROOM)
 		account_bytes(a, " room ", order.room);
+	if (order.to == COMMAND_ID)
+		account_number(a, " ", order.id);
 	while (order.to == COMMAND_IDS && command_id_next(&order.ids, &id))
 		account_number(a, " ", id);
 	account_number(a, " but ", order.except);

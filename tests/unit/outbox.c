@@ -95,6 +95,36 @@ TEST(one_that_has_begun_to_leave_is_sent_whole)
 	end();
 }
 
+/* Queues n bytes without a message of their own; false if there is no room for them. */
+static bool
+put_short(char byte, size_t n)
+{
+	unsigned char *room = outbox_room(&outbox, n);
+
+	if (room != NULL)
+		memset(room, byte, n);
+	return room != NULL;
+}
+
+TEST(short_ones_gather_in_their_order_between_others_and_count_as_they_leave)
+{
+	size_t held, count = 0;
+
+	begin();
+	CHECK(!put_short('x', OUTBOX_SHORT + 1));
+	CHECK(put_short('a', 1));
+	held = outbox.held;
+	CHECK(put_short('b', 2) && outbox.held == held + 2);
+	put(outbox_put, '-', 1);
+	CHECK(put_short('c', 2) && put_short('d', 1));
+	CHECK(sent(0, "abb-ccd") && outbox.held == 0);
+	put(outbox_put, 'x', LARGE);
+	while (put_short('d', OUTBOX_SHORT))
+		count++;
+	CHECK(count > 1000);
+	end();
+}
+
 TEST(after_a_cut_none_is_queued)
 {
 	begin();
