@@ -213,7 +213,7 @@ hears() {
 
 @test "portscan-bind(1): two ports, of which one is for this machine alone" {
 	line='portscan-bind -a 0.0.0.0 -p 8080 portscan-bind -p 9000 tcpaccept ./app'
-	grep -qxF "$line" <(lines_of portscan-bind.1)
+	grep -qxF "$line" <(lines_of portscan-bind.1 | joined)
 	app 'exec echo hello'
 	start server sh -c "exec ${line//-p [89]0[80]0/-p 0}" 4>&-
 	await server.err '^Bound to .*$'

@@ -298,7 +298,7 @@ scan() {
 	[ "$output" = hello ]
 	shell_script app 'echo hello'
 	line='portscan-bind -a 0.0.0.0 -p 8080 portscan-bind -p 9000 tcpaccept ./app'
-	grep -qxF ".Dl $line" "$BATS_TEST_DIRNAME/../man/portscan-bind.1"
+	grep -qxF "$line" <(sed 's/\\e/\\/g' "$BATS_TEST_DIRNAME/../man/portscan-bind.1" | joined)
 	start both sh -c "exec $(sed 's/8080/8080-8180/; s/9000/9000-9998/' <<<"$line")" 4>&-
 	await_that eval '(($(grep -c Bound both.err) == 2))'
 	mapfile -t ports < <(sed -n 's/^Bound to //p' both.err)

@@ -35,7 +35,7 @@ timeouts='timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
 	await_that test -S socket
 	{
 		other 'socat UNIX-CONNECT:socket \'
-		other '	EXEC:'\''wsupgrade -c ws\://localhost/ wsframe -c'\'',fdin=6,fdout=7'
+		other '    EXEC:'\''wsupgrade -c ws\://localhost/ wsframe -c'\'',fdin=6,fdout=7'
 	} >line
 	[ "$(echo hello | sh ./line)" = hello ]
 }

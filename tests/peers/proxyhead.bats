@@ -120,7 +120,7 @@ tells='echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT"'
 		daemon off; pid $PWD/nginx.pid; error_log stderr; worker_processes 1;
 		events { }
 		stream {
-			$(in_manual 'server { listen 443 ssl; proxy_pass 127.0.0.1:9000; proxy_protocol on; }')
+			$(sed -n '/^server {$/,/^}$/p' "$man" | while IFS= read -r line; do in_manual "$line"; done)
 		}
 	END
 	start nginx nginx -p "$PWD" -c "$PWD/nginx.conf"

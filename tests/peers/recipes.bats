@@ -133,7 +133,7 @@ tls_server() {
 	for line in 'systemd-socket-activate -l $PWD/socket tcpaccept wsupgrade wsframe ./app' \
 		"socat UNIX-LISTEN:socket,fork,mode=600 EXEC:'wsupgrade wsframe ./app'"; do
 		command -v "${line%% *}" >/dev/null || continue
-		grep -qxF -- "$line" "$BATS_TEST_DIRNAME/../../man/fittings.7"
+		block "${line%% *}" | grep -qxF -- "$line"
 		rm -f socket
 		start unix sh -c "exec $line"
 		await_that test -S socket
