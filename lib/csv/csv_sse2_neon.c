@@ -3,33 +3,22 @@
 
 #if defined(__x86_64__) || defined(__AARCH64EL__)
 
-#ifdef __x86_64__
-#include <emmintrin.h>
-#else
-#include <arm_neon.h>
-
+#include "csv/csv_vector.h"
+#ifdef __AARCH64EL__
 #include "csv/csv_keep.h"
 #endif
 
 #define KERNEL
 
-typedef unsigned char vector __attribute__((vector_size(16)));
-
 struct needles {
-	vector quote;
-	vector delimiter;
-	vector special; /* the other byte that no bare block has: NUL, or the quote again */
-	vector watched; /* all bits, or none if neither matters */
-	vector terminator;
+	csv_vector quote;
+	csv_vector delimiter;
+	csv_vector special; /* the other byte that no bare block has: NUL, or the quote again */
+	csv_vector watched; /* all bits, or none if neither matters */
+	csv_vector terminator;
 	uint64_t quoting; /* all bits or none */
 	unsigned char terminator_byte;
 };
-
-static inline vector
-spread(unsigned char byte)
-{
-	return (vector){0} + byte;
-}
 
 static inline struct needles
 needles_make(const struct csv *csv, unsigned char terminator)
@@ -37,11 +26,11 @@ needles_make(const struct csv *csv, unsigned char terminator)
 	unsigned char quote = csv->dialect.quoting ? csv->dialect.quote : '\0';
 
 	return (struct needles){
-		.quote = spread(quote),
-		.delimiter = spread(csv->dialect.delimiter),
-		.special = spread(terminator == '\0' ? '\0' : quote),
-		.watched = spread(csv->dialect.quoting || terminator == '\0' ? 255 : 0),
-		.terminator = spread(terminator),
+		.quote = csv_spread(quote),
+		.delimiter = csv_spread(csv->dialect.delimiter),
+		.special = csv_spread(terminator == '\0' ? '\0' : quote),
+		.watched = csv_spread(csv->dialect.quoting || terminator == '\0' ? 255 : 0),
+		.terminator = csv_spread(terminator),
 		.quoting = csv->dialect.quoting ? ~(uint64_t)0 : 0,
 		.terminator_byte = terminator,
 	};
@@ -49,39 +38,20 @@ needles_make(const struct csv *csv, unsigned char terminator)
 
 /* A block. */
 struct quad {
-	vector a, b, c, d;
+	csv_vector a, b, c, d;
 };
-
-static inline vector
-vector_load(const unsigned char *p)
-{
-	vector v;
-
-	memcpy(&v, p, sizeof v);
-	return v;
-}
 
 static inline struct quad
 load(const unsigned char *p)
 {
-	return (struct quad){vector_load(p), vector_load(p + 16), vector_load(p + 32), vector_load(p + 48)};
+	return (struct quad){csv_load(p), csv_load(p + 16), csv_load(p + 32), csv_load(p + 48)};
 }
 
 #ifdef __x86_64__
 
-/* The bits of bytes that are 0 or 255. */
-static inline uint64_t
-gather(struct quad q)
-{
-	uint64_t low = (unsigned)_mm_movemask_epi8((__m128i)q.a) | (unsigned)_mm_movemask_epi8((__m128i)q.b) << 16;
-	uint64_t high = (unsigned)_mm_movemask_epi8((__m128i)q.c) | (unsigned)_mm_movemask_epi8((__m128i)q.d) << 16;
-
-	return low | high << 32;
-}
-
 /* Whether bytes that are 0 or 255 are all 0. */
 static inline bool
-is_zero(vector v)
+is_zero(csv_vector v)
 {
 	return _mm_movemask_epi8((__m128i)v) == 0;
 }
@@ -95,17 +65,8 @@ block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t en
 
 #else
 
-static inline uint64_t
-gather(struct quad q)
-{
-	const vector bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-	uint8x16_t all = vpaddq_u8(vpaddq_u8(q.a & bit, q.b & bit), vpaddq_u8(q.c & bit, q.d & bit));
-
-	return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(all, all)), 0);
-}
-
 static inline bool
-is_zero(vector v)
+is_zero(csv_vector v)
 {
 	return vmaxvq_u8(v) == 0;
 }
@@ -132,11 +93,10 @@ block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t en
 #endif
 
 static inline uint64_t
-equal_bits(struct quad q, vector needle)
+equal_bits(struct quad q, csv_vector needle)
 {
-	return gather((struct quad){
-		(vector)(q.a == needle), (vector)(q.b == needle), (vector)(q.c == needle), (vector)(q.d == needle),
-	});
+	return csv_gather_4(csv_equal(q.a, needle), csv_equal(q.b, needle), csv_equal(q.c, needle),
+	                    csv_equal(q.d, needle));
 }
 
 ALWAYS static inline void
@@ -146,9 +106,9 @@ block_bits(const struct needles *needles, const unsigned char *p, struct csv_bit
 
 	bits->quote = equal_bits(q, needles->quote);
 	bits->delimiter = equal_bits(q, needles->delimiter);
-	bits->newline = equal_bits(q, spread('\n'));
-	bits->cr = equal_bits(q, spread('\r'));
-	bits->nul = equal_bits(q, spread('\0'));
+	bits->newline = equal_bits(q, csv_spread('\n'));
+	bits->cr = equal_bits(q, csv_spread('\r'));
+	bits->nul = equal_bits(q, csv_spread('\0'));
 }
 
 static inline bool
@@ -158,16 +118,16 @@ block_bare_bits(const struct needles *needles, const unsigned char *p, struct cs
 	return (bits->quote & needles->quoting) == 0;
 }
 
-static inline vector
-special_in(const struct needles *needles, vector v)
+static inline csv_vector
+special_in(const struct needles *needles, csv_vector v)
 {
-	return (vector)(v == needles->quote) | (vector)(v == needles->special);
+	return csv_equal(v, needles->quote) | csv_equal(v, needles->special);
 }
 
 static inline void
-store_terminated(const struct needles *needles, vector v, unsigned char *out)
+store_terminated(const struct needles *needles, csv_vector v, unsigned char *out)
 {
-	vector ends = (vector)(v == needles->delimiter) | (vector)(v == spread('\n'));
+	csv_vector ends = csv_equal(v, needles->delimiter) | csv_equal(v, csv_spread('\n'));
 
 	v = (v & ~ends) | (needles->terminator & ends);
 	memcpy(out, &v, sizeof v);
@@ -177,15 +137,15 @@ static inline bool
 block_bare(const struct needles *needles, const unsigned char *p, unsigned char *out, struct csv_bits *bits)
 {
 	struct quad q = load(p);
-	vector special = special_in(needles, q.a) | special_in(needles, q.b) | special_in(needles, q.c)
+	csv_vector special = special_in(needles, q.a) | special_in(needles, q.b) | special_in(needles, q.c)
 	    | special_in(needles, q.d);
 
 	store_terminated(needles, q.a, out);
 	store_terminated(needles, q.b, out + 16);
 	store_terminated(needles, q.c, out + 32);
 	store_terminated(needles, q.d, out + 48);
-	bits->newline = equal_bits(q, spread('\n'));
-	bits->cr = equal_bits(q, spread('\r'));
+	bits->newline = equal_bits(q, csv_spread('\n'));
+	bits->cr = equal_bits(q, csv_spread('\r'));
 	return is_zero(special & needles->watched);
 }
 

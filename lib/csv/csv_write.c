@@ -1,11 +1,8 @@
 #include "csv/csv_write.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "base/utf8.h"
 #include "base/copy.h"
+#include "csv/csv_vector.h"
 
 /* The bytes that each format cannot have as they are; in CSV the delimiter too. */
 enum { IN_TSV = 1 << 0, IN_CSV = 1 << 1, IN_QUOTES = 1 << 2, IN_JSON = 1 << 3 };
@@ -31,34 +28,21 @@ is_special(unsigned char byte, unsigned in, unsigned char delimiter)
 	return (special[byte] & in) != 0 || (in == IN_CSV && byte == delimiter);
 }
 
-#ifdef __SSE2__
+#ifdef CSV_HAS_VECTOR
 
-static inline __m128i
-load_16(const unsigned char *p)
+ALWAYS static inline csv_vector
+special_16(csv_vector v, unsigned in, unsigned char delimiter)
 {
-	return _mm_loadu_si128((const __m128i *)(const void *)p);
-}
-
-static inline __m128i
-equal_16(__m128i bytes, char needle)
-{
-	return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(needle));
-}
-
-ALWAYS static inline __m128i
-special_16(__m128i bytes, unsigned in, unsigned char delimiter)
-{
-	__m128i quote = equal_16(bytes, '"');
-	__m128i breaks = _mm_or_si128(equal_16(bytes, '\n'), equal_16(bytes, '\r'));
-	__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+	csv_vector quote = csv_equal(v, csv_spread('"')), backslash = csv_equal(v, csv_spread('\\'));
+	csv_vector breaks = csv_equal(v, csv_spread('\n')) | csv_equal(v, csv_spread('\r'));
 
 	switch (in) {
 	case IN_TSV:
-		return _mm_or_si128(breaks, _mm_or_si128(equal_16(bytes, '\t'), equal_16(bytes, '\\')));
+		return breaks | csv_equal(v, csv_spread('\t')) | backslash;
 	case IN_CSV:
-		return _mm_or_si128(breaks, _mm_or_si128(equal_16(bytes, (char)delimiter), quote));
+		return breaks | csv_equal(v, csv_spread(delimiter)) | quote;
 	case IN_JSON:
-		return _mm_or_si128(control, _mm_or_si128(equal_16(bytes, '\\'), quote));
+		return (csv_vector)(v < csv_spread(' ')) | backslash | quote;
 	default:
 		return quote;
 	}
@@ -68,10 +52,7 @@ special_16(__m128i bytes, unsigned in, unsigned char delimiter)
 ALWAYS static inline uint32_t
 special_32(const unsigned char *p, unsigned in, unsigned char delimiter)
 {
-	uint32_t low = (uint32_t)_mm_movemask_epi8(special_16(load_16(p), in, delimiter));
-	uint32_t high = (uint32_t)_mm_movemask_epi8(special_16(load_16(p + 16), in, delimiter));
-
-	return low | high << 16;
+	return csv_gather_2(special_16(csv_load(p), in, delimiter), special_16(csv_load(p + 16), in, delimiter));
 }
 
 #else
