@@ -391,8 +391,8 @@ refuses() {
 	not 'a;b;"c, d"\n' "perhaps -d ';'" -f b
 	not 'a\tb\n' "perhaps -d '\t'" -f b
 	not 'a,b\n' "perhaps -d ','" -f b -d '|'
-	not 'sep=;\na;b\n' "pass over the line 'sep=': tail -n +2, then -d ';'" -f b
-	not 'SEP=,\na,b\n' "pass over the line 'sep=': tail -n +2" -f b
+	not 'sep=;\na;b\n' "skip the line 'sep=': tail -n +2, then -d ';'" -f b
+	not 'SEP=,\na,b\n' "skip the line 'sep=': tail -n +2" -f b
 	not '\xff\xfea\0,\0b\0\n\0' "UTF-16: iconv -f UTF-16 -t UTF-8" -f b
 	not '\xfe\xff\0a\0;\0b\0\n' "UTF-16: iconv -f UTF-16 -t UTF-8" -f b
 }

@@ -1,4 +1,4 @@
-/* The state of csvsplit, and what its files call of each other: csvsplit.c calls input.c, which calls records.c. */
+/* The state of csvsplit, and the interfaces of its files: csvsplit.c calls input.c, input.c calls records.c. */
 #ifndef FITTINGS_CSVSPLIT_JOB_H
 #define FITTINGS_CSVSPLIT_JOB_H
 

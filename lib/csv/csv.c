@@ -9,7 +9,7 @@
 enum {
 	MARK_SIZE = 3,
 	PIECE = 1024,
-	ALONE_MAX = 4096, /* at once, while there is one record: what it is watched for takes longer */
+	ALONE_MAX = 4096, /* bytes at once while there is one record: watching is slow */
 };
 
 void
@@ -72,7 +72,7 @@ kernel_of(const struct csv *csv)
 	}
 }
 
-/* How many bytes a byte order mark at the very beginning has; -1: not known yet. */
+/* Return the size of a byte order mark at the very beginning, 0 for none, -1 if not known yet. */
 static int
 mark_size(const unsigned char *in, size_t n, bool last)
 {
@@ -87,7 +87,7 @@ mark_size(const unsigned char *in, size_t n, bool last)
 	return last ? 0 : -1;
 }
 
-/* The byte behind the part that is scanned. */
+/* Return the byte after the part that is scanned. */
 static int
 next_of(const unsigned char *in, size_t size, size_t n, bool last)
 {
@@ -95,9 +95,9 @@ next_of(const unsigned char *in, size_t size, size_t n, bool last)
 }
 
 /*
- * How much of the input can be scanned now. A CR at its end waits for the next
- * byte, unless none will come; but within quotes it is data all the same, so
- * alone it goes through there.
+ * Return how much of the input can be scanned now. A CR at its end waits for the
+ * next byte, unless no byte follows. A single CR within quotes is data and need
+ * not wait.
  */
 static size_t
 certain_size(const struct csv *csv, const unsigned char *in, size_t n, bool last)
@@ -107,7 +107,7 @@ certain_size(const struct csv *csv, const unsigned char *in, size_t n, bool last
 	return n - 1;
 }
 
-/* The byte behind the first record's end, 0 if that is not in these n bytes. */
+/* Return the end of the first record, 0 if it is not in these n bytes. */
 static size_t
 record_end_in(const struct csv_marks *marks, size_t n)
 {
@@ -117,7 +117,7 @@ record_end_in(const struct csv_marks *marks, size_t n)
 	return 0;
 }
 
-/* The same of n bytes that were flattened, by marking them from the state before. */
+/* The same for n bytes that were flattened: mark them again, from the state before. */
 static size_t
 record_end_flattened(struct csv before, const unsigned char *in, size_t n)
 {
@@ -133,7 +133,7 @@ record_end_flattened(struct csv before, const unsigned char *in, size_t n)
 	return 0;
 }
 
-/* Whether the first record is all of the input; its end is the byte before `end`, if that is not 0. */
+/* Update whether the first record is all of the input. It ends at `end`, if that is not 0. */
 static void
 alone_keep(struct csv *csv, size_t n, size_t end)
 {
@@ -142,7 +142,7 @@ alone_keep(struct csv *csv, size_t n, size_t end)
 	csv->watching = csv->dialect.strict || csv->dialect.escapes != CSV_ESCAPES_NONE || (csv->alone && !csv->bare_cr);
 }
 
-/* Where the input stands behind n bytes more, the first of them in that line. */
+/* Update the position after n more bytes, the first of them in `line`. */
 static void
 position_keep(struct csv *csv, const unsigned char *in, size_t n, uint64_t line)
 {
@@ -156,7 +156,7 @@ position_keep(struct csv *csv, const unsigned char *in, size_t n, uint64_t line)
 			rest++;
 	}
 	csv->column += csv->line != line ? rest : n;
-	/* Behind an LF a field begins only where a record does: else the LF is in quotes. */
+	/* A field that begins after an LF begins a record. Any other LF is within quotes. */
 	csv->open = !(csv->starting && in[n - 1] == '\n');
 }
 

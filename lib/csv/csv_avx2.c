@@ -1,4 +1,4 @@
-/* The kernel for x86-64 from 2013 on: 32 bytes in a vector, and a shuffle to close gaps. */
+/* The kernel for x86-64 with AVX2 (2013 and later): 32 bytes in a vector, and a shuffle that closes gaps. */
 #include "csv/csv_blocks.h"
 
 #ifdef __x86_64__
@@ -14,8 +14,8 @@ struct needles {
 	__m256i delimiter;
 	__m256i newline;
 	__m256i cr;
-	__m256i special; /* what else is in no bare block: NUL, or the quote once more */
-	__m256i watched; /* all bits, or none where neither matters */
+	__m256i special; /* the other byte that no bare block has: NUL, or the quote again */
+	__m256i watched; /* all bits, or none if neither matters */
 	__m256i terminator;
 	uint64_t quoting; /* all bits or none */
 };
@@ -107,7 +107,7 @@ block_bare(const struct needles *needles, const unsigned char *p, unsigned char 
 	return _mm256_testz_si256(special, needles->watched) != 0;
 }
 
-/* Each bit to a byte, 0 or 255. */
+/* Return a byte, 0 or 255, for each bit. */
 KERNEL static inline __m256i
 spread(uint32_t bits)
 {
@@ -118,7 +118,7 @@ spread(uint32_t bits)
 	return _mm256_cmpeq_epi8(_mm256_and_si256(all, mine), mine);
 }
 
-/* Sixteen bytes without the dropped ones. Returns where the next ones go. */
+/* Write sixteen bytes without the dropped ones. Returns the end of the output. */
 KERNEL static inline unsigned char *
 squeeze_16(__m128i bytes, unsigned drop, unsigned char *out)
 {

@@ -1,4 +1,4 @@
-/* The kernel for x86-64 with AVX-512 VBMI2 (2019 on): a block in a vector, its bits in masks, a gap closed by one instruction. */
+/* The kernel for x86-64 with AVX-512 VBMI2 (2019 and later): a block is one vector, and one instruction closes gaps. */
 #include "csv/csv_blocks.h"
 
 #ifdef __x86_64__
@@ -43,7 +43,7 @@ block_bits(const struct needles *needles, const unsigned char *p, struct csv_bit
 	bits->nul = needles->nul ? _mm512_testn_epi8_mask(bytes, bytes) : 0;
 }
 
-/* A product without carries by all ones. */
+/* The carry-less product with all ones is the prefix XOR. */
 KERNEL ALWAYS static inline uint64_t
 block_parity(uint64_t bits)
 {
@@ -52,7 +52,7 @@ block_parity(uint64_t bits)
 	return (uint64_t)_mm_cvtsi128_si64(product);
 }
 
-/* Not the instruction that compresses into memory: that is many times slower than this store. */
+/* Compress and store separately: the instruction that compresses into memory is many times slower. */
 KERNEL ALWAYS static inline size_t
 block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
               unsigned char *out)
@@ -63,26 +63,26 @@ block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t en
 	return csv_ones(~drop);
 }
 
-/* Where a run is. */
+/* The state of a run. */
 struct run {
 	struct csv_carry carry;
 	const unsigned char *in;
 	size_t at;
 	uint64_t lines;
-	struct csv_marks *marks; /* the next ones, */
-	unsigned char *to;       /* or where it is flattened to */
-	uint64_t opened; /* of the last chunk: not 0 if a quote was opened in it, */
-	bool odd;        /* and whether it is all for nothing */
+	struct csv_marks *marks; /* end of the marks, if it marks */
+	unsigned char *to;       /* end of the output, if it flattens */
+	uint64_t opened; /* not 0 if a quote was opened in the last chunk */
+	bool odd;        /* the last chunk is invalid */
 };
 
 enum { CHUNK = 16 * 64 };
 
 /*
- * Blocks up to `end`, at most a chunk, a byte behind each of them: what block_bits()
- * and marks_make() do, for what needs no closer look. It ends before a block that
- * needs one. It is all for nothing, and run->odd, if there is a CR without `crs` (most
- * files have none or many), or with `nul` a NUL. As little as can be goes to and fro
- * between masks and other registers.
+ * Scan blocks up to `end`, at most a chunk. A readable byte follows each block.
+ * This does what block_bits() and marks_make() do for simple blocks, and stops
+ * before a block that is not simple. The result is invalid (run->odd) if there is
+ * a CR without `crs` (most files have none or many), or a NUL with `nul`. Moves
+ * between mask and other registers are slow, so there are few.
  */
 KERNEL ALWAYS static inline void
 chunk(struct run *run, const struct needles *needles, size_t end, bool flat, bool crs, bool nul)
@@ -101,10 +101,10 @@ chunk(struct run *run, const struct needles *needles, size_t end, bool flat, boo
 		uint64_t quote = _mm512_cmpeq_epi8_mask(bytes, needles->quote);
 		uint64_t ends = _kor_mask64(_mm512_cmpeq_epi8_mask(bytes, needles->delimiter), newlines);
 		uint64_t inside = block_parity(quote) ^ quoted, closing = quote & ~inside, opening = quote & inside;
-		uint64_t doubled, drop, crlf = 0; /* doubled: quotes that are data, the second half of two */
+		uint64_t doubled, drop, crlf = 0; /* doubled: the second quotes of doubled ones, which are data */
 
 		ends &= ~inside;
-		__asm__("" : "+r"(ends)); /* or its highest bit would be shifted in a mask */
+		__asm__("" : "+r"(ends)); /* otherwise the compiler shifts its highest bit in a mask register */
 		doubled = opening & ~(ends << 1 | starting);
 		if ((doubled & ~(closing << 1 | closed)) != 0)
 			break;
@@ -140,7 +140,7 @@ chunk(struct run *run, const struct needles *needles, size_t end, bool flat, boo
 	run->lines += (uint64_t)_mm512_reduce_add_epi64(lines);
 }
 
-/* Each has the registers for itself. */
+/* A function for each case, so that each has all registers. */
 #define CHUNK_OF(name, flat, crs, nul) \
 	KERNEL __attribute__((noinline)) static void \
 	name(struct run *run, const struct needles *needles, size_t end) \
@@ -155,7 +155,7 @@ CHUNK_OF(chunk_flat_nul_crs, true, true, true)
 CHUNK_OF(chunk_marks, false, false, false)
 CHUNK_OF(chunk_marks_crs, false, true, false)
 
-/* Blocks without a quote, outside quotes; as chunk(), and as many as there are. Without `crs` a CR ends it, with `nul` a NUL. */
+/* Like chunk(), for any number of blocks without a quote. A CR without `crs`, or a NUL with `nul`, ends it. */
 KERNEL ALWAYS static inline void
 bare(struct run *run, const struct needles *needles, size_t end, bool flat, bool crs, bool nul)
 {
@@ -195,7 +195,7 @@ bare(struct run *run, const struct needles *needles, size_t end, bool flat, bool
 	run->lines += lines;
 }
 
-/* The last opening quotes of a chunk in which there are some. */
+/* Find the last opening quotes of a chunk that has some. */
 KERNEL static void
 opened_find(struct run run, const struct needles *needles, size_t end, struct csv_carry *carry)
 {
@@ -213,7 +213,7 @@ opened_find(struct run run, const struct needles *needles, size_t end, struct cs
 	}
 }
 
-/* As far as it goes. Where a quote was opened is asked only if it is not closed again. */
+/* Run up to a block that is not simple. The last opening quote is looked for only if the run ends within quotes. */
 KERNEL ALWAYS static inline void
 run_on(struct run *run, const struct needles *needles, size_t n, bool flat, bool crs, bool nul)
 {
@@ -243,7 +243,7 @@ run_on(struct run *run, const struct needles *needles, size_t n, bool flat, bool
 		opened_find(before_opened, needles, opened_end, &run->carry);
 }
 
-/* Whether there is a run to begin: it watches for nothing, and knows quotes. */
+/* Return whether a run can begin: nothing is watched for, and quotes are not data. */
 KERNEL static inline bool
 run_begins(const struct csv *csv, const struct csv_carry *carry)
 {

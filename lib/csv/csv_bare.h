@@ -1,38 +1,39 @@
 /*
- * The runs of a kernel whose vectors are best where there are no quotes. A file
- * that includes this defines before, beside KERNEL and struct needles:
+ * Loops over blocks without quotes, for csv_kernel.h. A file that includes this
+ * defines first, beside KERNEL and struct needles:
  *
- *     block_bare_bits()      which bytes of a block are what; false where there is a quote
- *     block_bare()           a block with its ends replaced, its newlines and CRs;
- *                            false where there is a quote, or a NUL that matters
+ *     block_bare_bits()      finds the special bytes of a block; false if there is a quote
+ *     block_bare()           writes a block with its ends replaced, and finds its
+ *                            newlines and CRs; false if there is a quote, or a NUL
+ *                            that matters
  */
 #ifndef FITTINGS_CSV_BARE_H
 #define FITTINGS_CSV_BARE_H
 
 #include "csv/csv_blocks.h"
 
-/* Within quotes nothing is bare, and where escapes are each block needs a look. */
+/* Return whether a run can begin: not within quotes, and not in a dialect with escapes. */
 KERNEL static inline bool
 run_may_begin(const struct csv *csv, const struct csv_carry *carry)
 {
 	return (carry->quoted | carry->closed) == 0 && csv->dialect.escapes == CSV_ESCAPES_NONE;
 }
 
-/* After a run only the last byte matters. */
+/* Set the state after a run, which depends on the last byte only. */
 KERNEL static inline void
 run_end(const struct csv *csv, struct csv_carry *carry, unsigned char last)
 {
 	carry->starting = last == '\n' || last == csv->dialect.delimiter;
 }
 
-/* The CRs that an LF follows; *bits are of a block with a byte behind it. */
+/* Return the CRs before an LF in a block that a readable byte follows. */
 KERNEL static inline uint64_t
 crlf_in(const struct csv_bits *bits, const unsigned char *block)
 {
 	return bits->cr & (bits->newline >> 1 | (uint64_t)(block[64] == '\n') << 63);
 }
 
-/* Marks blocks from `at` on. Returns where it stopped, before n, and adds to *lines. */
+/* Mark blocks from `at` on and add to *lines. Returns where it stopped, before n. */
 KERNEL static inline size_t
 run_marks(const struct csv *csv, struct csv_carry *carry, const struct needles *needles, const unsigned char *in,
           size_t at, size_t n, struct csv_marks *marks, uint64_t *lines)
@@ -61,9 +62,8 @@ run_marks(const struct csv *csv, struct csv_carry *carry, const struct needles *
 }
 
 /*
- * Flattens blocks from `at` on. Few bytes are dropped there, so what is behind
- * each of them is written once more, a byte earlier; for that 64 bytes more must
- * be readable.
+ * Flatten blocks from `at` on. Few bytes are dropped in them, so the bytes after
+ * each dropped byte are written again, one byte earlier. This reads 64 bytes more.
  */
 KERNEL static inline size_t
 run_flat(const struct csv *csv, struct csv_carry *carry, const struct needles *needles, const unsigned char *in,

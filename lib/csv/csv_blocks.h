@@ -1,4 +1,4 @@
-/* What csv.c and its kernels (one for each kind of vectors) share; nobody else's. */
+/* Shared by csv.c and its kernels, one for each kind of vectors. Private to lib/csv. */
 #ifndef FITTINGS_CSV_BLOCKS_H
 #define FITTINGS_CSV_BLOCKS_H
 
@@ -9,7 +9,7 @@
 
 #define ALWAYS __attribute__((always_inline))
 
-/* Which bytes of a block are what, the first byte's bit lowest. */
+/* The special bytes of a block, the first byte in the lowest bit. */
 struct csv_bits {
 	uint64_t quote;
 	uint64_t delimiter;
@@ -18,17 +18,17 @@ struct csv_bits {
 	uint64_t nul;
 };
 
-/* The state between two blocks, as bits that blocks are combined with. */
+/* The state between two blocks, as bits to combine with those of a block. */
 struct csv_carry {
 	uint64_t quoted;   /* all bits or none */
 	uint64_t starting; /* 1 or 0 */
 	uint64_t closed;   /* 1 or 0 */
 	uint64_t escaped;  /* 1 or 0 */
-	uint64_t opened;   /* opening quotes in the block at opened_at, the last one with any, or 0 */
+	uint64_t opened;   /* opening quotes of the block at opened_at, the last block with such quotes, or 0 */
 	size_t opened_at;
 };
 
-/* What stands for a byte behind the last one: none will come, or it is not known yet. */
+/* In place of the byte after the last one: there is none, or it is not known yet. */
 enum { CSV_NEXT_NONE = -1, CSV_NEXT_UNKNOWN = -2 };
 
 static inline struct csv_carry
@@ -37,7 +37,7 @@ csv_carry_of(const struct csv *csv)
 	return (struct csv_carry){csv->quoted ? ~(uint64_t)0 : 0, csv->starting, csv->closed, 0, 0, 0};
 }
 
-/* What comes next; escaped and the last opening quotes stay. */
+/* Set the state of the next byte, without escaped and the last opening quotes. */
 static inline void
 csv_carry_set(struct csv_carry *carry, uint64_t quoted, uint64_t starting, uint64_t closed)
 {
@@ -47,17 +47,17 @@ csv_carry_set(struct csv_carry *carry, uint64_t quoted, uint64_t starting, uint6
 }
 
 /*
- * The marks of n bytes (at most 64), found byte by byte; whatever is in them.
- * Returns how many there are: fewer than n where there is a problem.
+ * Mark n bytes (at most 64) one by one; they may be anything. Returns the number
+ * of bytes marked, less than n if there is a problem.
  */
 size_t csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, size_t n, int next,
                    struct csv_marks *m, uint64_t *opened);
 
-/* Whether n bytes have an escape or its byte, which no way of bits sees. csv->watching tells that there may be. */
+/* Return whether n bytes have an escape or an escaped byte, which masks cannot handle. Called if csv->watching. */
 bool csv_has_escape(const struct csv *csv, uint64_t escaped, const unsigned char *p, size_t n)
 	__attribute__((cold));
 
-/* The lowest n bits. */
+/* Return a mask of the lowest n bits. */
 static inline uint64_t
 csv_below(size_t n)
 {
@@ -82,7 +82,7 @@ csv_last_one(uint64_t bits)
 	return 63 - (size_t)__builtin_clzll(bits);
 }
 
-/* Bit i is the parity of bits 0 to i. */
+/* Return bits of which bit i is the parity of the bits 0 to i. */
 static inline uint64_t
 csv_parity(uint64_t bits)
 {
@@ -95,7 +95,7 @@ csv_parity(uint64_t bits)
 	return bits;
 }
 
-/* Where there is no shuffle: a block without its dropped bytes, the ends replaced. Returns its size. */
+/* Write a block without its dropped bytes, its ends replaced. Returns the size. For CPUs without a shuffle. */
 static inline size_t
 csv_squeeze(const unsigned char *p, unsigned char terminator, uint64_t ends, uint64_t drop,
             unsigned char *out)
@@ -121,10 +121,10 @@ csv_squeeze(const unsigned char *p, unsigned char terminator, uint64_t ends, uin
 }
 
 /*
- * A kernel scans n bytes, fewer where there is a problem or the last one is an
- * escape, and keeps quoted, starting, closed, line, problem and, within quotes,
- * quote_line of *csv. `next` is the byte behind them, or an enum above.
- * It copies as csv_copy() does, where the dialect is that of the output.
+ * A kernel scans n bytes, fewer if there is a problem or if the last one is an
+ * escape, and updates quoted, starting, closed, line, problem and, within quotes,
+ * quote_line of *csv. `next` is the byte after them or a constant from above.
+ * copy() does what csv_copy() says, for the dialect of the output only.
  */
 struct csv_kernel {
 	size_t (*index)(struct csv *csv, const unsigned char *in, size_t n, int next,

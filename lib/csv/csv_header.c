@@ -4,7 +4,7 @@
 
 enum { NAME_MAX = 64, HINT_MAX = 64 };
 
-/* The decimal digits at *text's beginning, moved behind them; false if there are none or more than a number has. */
+/* Read decimal digits and advance *text. Returns false if there is no number, or if it is too large. */
 static bool
 digits_take(struct span *text, uint64_t *number)
 {
@@ -16,7 +16,7 @@ digits_take(struct span *text, uint64_t *number)
 	return digits.size > 0 && digits.at[0] != '0' && number_parse(digits, 1, UINT64_MAX, number);
 }
 
-/* `5`, `~5`, `5_2`: what csv_key_put() may write. */
+/* Read a name that csv_key_put() may write: `5`, `~5`, `5_2`. */
 static bool
 number_read(struct span name, struct csv_number *number)
 {
@@ -40,7 +40,7 @@ number_before(const struct csv_number *a, const struct csv_number *b)
 	return a->number != b->number ? a->number < b->number : a->suffix < b->suffix;
 }
 
-/* Moves numbers[i] down the heap of count numbers, whose root is the last one in order. */
+/* Move numbers[i] down in a heap of `count` numbers, whose root is the last one in order. */
 static void
 sift_down(struct csv_number *numbers, size_t i, size_t count)
 {
@@ -55,7 +55,7 @@ sift_down(struct csv_number *numbers, size_t i, size_t count)
 	numbers[i] = moved;
 }
 
-/* Heapsort: no storage, and no header makes it slow. */
+/* Heapsort: it needs no storage, and no header makes it slow. */
 static void
 numbers_sort(struct csv_number *numbers, size_t count)
 {
@@ -70,7 +70,7 @@ numbers_sort(struct csv_number *numbers, size_t count)
 	}
 }
 
-/* One entry for each number, with the first suffix that is free. */
+/* Merge the entries of each number into one, with its first free suffix. */
 static size_t
 numbers_merge(struct csv_number *numbers, size_t count)
 {
@@ -137,7 +137,7 @@ csv_key_put(struct strbuf *key, uint64_t number, bool from_end, const struct csv
 	}
 }
 
-/* Excel's line that names the delimiter. */
+/* Return whether the header is the line `sep=` of Excel, which names the delimiter. */
 static bool
 is_sep_line(const struct csv_record *header)
 {
@@ -158,7 +158,7 @@ bytes_count(const struct csv_record *record, char byte)
 	return count;
 }
 
-/* A delimiter that the header has more often than the one it was split at, or '\0'. */
+/* Return a delimiter that the header has more often than that of the dialect, or '\0'. */
 static char
 likely_delimiter(const struct csv_record *header, const struct csv_dialect *dialect)
 {
@@ -188,7 +188,7 @@ delimiter_put(struct strbuf *text, const char *before, char delimiter)
 	strbuf_put_char(text, '\'');
 }
 
-/* What may have to be done before a name is found, as ` (hint)`; nothing if the header looks right. */
+/* Write ` (hint)` if the header shows why a name may be missing. */
 static void
 hint_put(const struct csv_record *header, const struct csv *csv, struct strbuf *text)
 {
@@ -198,7 +198,7 @@ hint_put(const struct csv_record *header, const struct csv *csv, struct strbuf *
 	if (span_begins_case(all, span_of("\xff\xfe")) || span_begins_case(all, span_of("\xfe\xff"))) {
 		strbuf_put_string(text, " (UTF-16: iconv -f UTF-16 -t UTF-8)");
 	} else if (is_sep_line(header)) {
-		strbuf_put_string(text, " (pass over the line 'sep=': tail -n +2");
+		strbuf_put_string(text, " (skip the line 'sep=': tail -n +2");
 		if (first.size == 5)
 			delimiter_put(text, ", then -d '", first.at[4]);
 		strbuf_put_char(text, ')');
@@ -210,7 +210,7 @@ hint_put(const struct csv_record *header, const struct csv *csv, struct strbuf *
 	}
 }
 
-/* A foreign text of any length. */
+/* Write a name, cut at NAME_MAX bytes. */
 static void
 name_put(struct strbuf *text, struct span name)
 {
@@ -220,7 +220,7 @@ name_put(struct strbuf *text, struct span name)
 	strbuf_put_string(text, fits ? "" : "...");
 }
 
-/* The number of fields and the first names: `2 fields: 'a', 'b'`. */
+/* Write the number of fields and the first names: `2 fields: 'a', 'b'`. */
 static void
 header_describe(const struct csv_record *header, struct strbuf *text)
 {

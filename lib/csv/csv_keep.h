@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* For the bits d of the bytes to drop of eight: the numbers of the other bytes, packed. */
+/* A row has the indexes of the bytes to keep of eight; the bits of d are those to drop. */
 #define KEEPS(d, i) (~(unsigned)(d) >> (i) & 1)
 #define PLACE_2(d) (KEEPS(d, 0) + KEEPS(d, 1))
 #define PLACE_4(d) (PLACE_2(d) + KEEPS(d, 2) + KEEPS(d, 3))

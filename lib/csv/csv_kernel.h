@@ -1,19 +1,19 @@
 /*
- * The scan by blocks of 64 bytes, once for each kind of vectors. A file that
- * includes this defines before:
+ * The scan by blocks of 64 bytes: a template for each kind of vectors. A file
+ * that includes it defines first:
  *
- *     KERNEL                 the attribute of every function here (its target)
- *     struct needles         the bytes to look for, as needles_make() spreads them
- *     block_bits()           which bytes of a block are what
- *     block_parity()         bit i is the parity of bits 0 to i
- *     block_squeeze()        a block with replaced and dropped bytes
- *     run_marks(), run_flat()  loops over the blocks that need no closer look:
- *                            those of csv_bare.h, or its own
+ *     KERNEL                 the attribute of every function (its target)
+ *     struct needles         the bytes to look for; needles_make() makes them
+ *     block_bits()           finds the special bytes of a block
+ *     block_parity()         bit i is the parity of the bits 0 to i
+ *     block_squeeze()        writes a block with replaced and dropped bytes
+ *     run_marks(), run_flat()  loops over simple blocks: those of csv_bare.h, or
+ *                            its own
  *
- * A block's quotes become "within quotes" by a prefix XOR: each quote turns it
- * over. That is right for a quote that opens, closes or is doubled; a quote in
- * an unquoted field breaks it. Such a block (and one that strictness objects
- * to) goes through the machine of csv_machine() byte by byte instead.
+ * A prefix XOR of the quotes gives the bytes within quotes: each quote toggles
+ * the state. This is correct for a quote that opens, closes or is doubled, but
+ * not for a quote in an unquoted field. A block with such a quote, or with a
+ * possible problem, is scanned by csv_machine() byte by byte.
  */
 #ifndef FITTINGS_CSV_KERNEL_H
 #define FITTINGS_CSV_KERNEL_H
@@ -22,7 +22,7 @@
 
 #include "csv/csv_blocks.h"
 
-/* What objects to the way of bits: a quote in an unquoted field, and what is watched for. */
+/* Return the bytes that masks cannot handle: a quote in an unquoted field, and, if watching, possible problems. */
 KERNEL static inline uint64_t
 objections(const struct csv *csv, const struct csv_bits *b, uint64_t inside, uint64_t misplaced,
            uint64_t after_close, uint64_t crlf)
@@ -35,7 +35,7 @@ objections(const struct csv *csv, const struct csv_bits *b, uint64_t inside, uin
 	return misplaced;
 }
 
-/* The marks of n bits, or false where the machine must look. *opened: the opening quotes. */
+/* Make the marks of n bytes, and in *opened the opening quotes. Returns false if csv_machine() must do it. */
 KERNEL ALWAYS static inline bool
 marks_make(struct csv_carry *carry, const struct csv *csv, const struct csv_bits *b, size_t n,
            int next, struct csv_marks *m, uint64_t *opened)
@@ -61,7 +61,7 @@ marks_make(struct csv_carry *carry, const struct csv *csv, const struct csv_bits
 	return true;
 }
 
-/* The same by the machine. Copies, so that in the loops all of this can stay in registers. */
+/* The same by csv_machine(). It works on copies, so that the loops can keep all of this in registers. */
 KERNEL static inline size_t
 machine_mark(struct csv *csv, struct csv_carry *carry, const unsigned char *p, size_t n, int next,
              struct csv_marks *m, uint64_t *opened)
@@ -78,8 +78,8 @@ machine_mark(struct csv *csv, struct csv_carry *carry, const unsigned char *p, s
 }
 
 /*
- * The marks of the first n bytes of a block (1 to 64), which is at `at`. Returns
- * how many it has: fewer than n only where there is a problem.
+ * Mark the first n bytes (1 to 64) of the block at `at`. Returns the number of
+ * bytes marked, less than n only if there is a problem.
  */
 KERNEL ALWAYS static inline size_t
 block_mark(struct csv *csv, struct csv_carry *carry, const struct needles *needles, const unsigned char *p,
@@ -102,7 +102,7 @@ block_mark(struct csv *csv, struct csv_carry *carry, const struct needles *needl
 	return n;
 }
 
-/* Keeps the state behind n bytes, after so many LFs. */
+/* Store the state after n bytes with so many LFs. */
 KERNEL static inline void
 state_keep(struct csv *csv, const struct csv_carry *carry, const unsigned char *in, size_t n, uint64_t lines)
 {
@@ -117,7 +117,7 @@ state_keep(struct csv *csv, const struct csv_carry *carry, const unsigned char *
 		csv->quote_line -= in[at] == '\n';
 }
 
-/* A window never ends between an escape and its byte: that escape waits for the next one. */
+/* A window never ends between an escape and its byte: such an escape is left for the next window. */
 KERNEL static inline size_t
 escape_left(const struct csv *csv, const struct csv_carry *carry)
 {
@@ -152,7 +152,7 @@ kernel_index(struct csv *csv, const unsigned char *in, size_t n, int next, struc
 	return at;
 }
 
-/* Flattens the first n bytes of a block and moves *out behind them. Returns how many it has, as block_mark(). */
+/* Flatten the first n bytes of a block and advance *out. Returns the number of bytes, as block_mark(). */
 KERNEL ALWAYS static inline size_t
 block_flatten(struct csv *csv, struct csv_carry *carry, const struct needles *needles, const unsigned char *p,
               size_t at, size_t n, int next, unsigned char terminator, unsigned char **out, uint64_t *lines)
@@ -195,7 +195,7 @@ kernel_flatten(struct csv *csv, const unsigned char *in, size_t n, int next, uns
 	return at - escape_left(csv, &carry);
 }
 
-/* Down from each of the bits, as far as `through` goes. */
+/* Extend each bit downwards through adjacent bits of `through`. */
 KERNEL static inline uint64_t
 fill_down(uint64_t bits, uint64_t through)
 {
@@ -207,9 +207,9 @@ fill_down(uint64_t bits, uint64_t through)
 }
 
 /*
- * All bits of the fields that need no quotes: where a field starts a bit is
- * added, which is carried through its bytes up to the first that needs them,
- * or to its end.
+ * Return all bits of the fields that need no quotes. The addition of a bit at the
+ * start of a field carries through its bytes, up to the first byte that needs
+ * quotes or to the end.
  */
 KERNEL static inline uint64_t
 quoteless_fields(const struct csv_cursor *cursor, const struct csv_bits *b, uint64_t starts, uint64_t ends)
@@ -220,9 +220,9 @@ quoteless_fields(const struct csv_cursor *cursor, const struct csv_bits *b, uint
 }
 
 /*
- * Which bytes are not copied of the fields with these ends, all that are in
- * sight. False where one of them cannot be copied: one that needs quotes and is
- * not quoted just so, or an empty one alone in its record.
+ * Find the bytes that are not copied of the fields with these ends. Returns false
+ * if one of the fields cannot be copied: it needs quotes and is not quoted as the
+ * output quotes it, or it is empty and alone in its record.
  */
 KERNEL static inline bool
 copy_drop(const struct csv_cursor *cursor, const struct csv_bits *b, uint64_t ends, bool record_starts,
@@ -230,7 +230,7 @@ copy_drop(const struct csv_cursor *cursor, const struct csv_bits *b, uint64_t en
 {
 	uint64_t all = csv_below(csv_last_one(ends) + 1), starts = ends << 1 | 1;
 	uint64_t quoteless = quoteless_fields(cursor, b, starts, ends), quotes = b->quote & cursor->drop;
-	/* Behind a closing quote the field ends, behind half of a doubled one is the other half. */
+	/* After a closing quote the field ends; after the first half of a doubled quote comes the other half. */
 	uint64_t closing_or_half = (b->quote ^ cursor->stop) >> 1;
 	uint64_t odd = ~quoteless & all & ((starts & ~quotes) | (quotes & ~starts & ~closing_or_half));
 
@@ -239,7 +239,7 @@ copy_drop(const struct csv_cursor *cursor, const struct csv_bits *b, uint64_t en
 	return odd == 0;
 }
 
-/* Each step sees 64 bytes from a field's start on. */
+/* Each step handles 64 bytes from the start of a field. */
 KERNEL static size_t
 kernel_copy(const struct csv_index *index, const unsigned char *in, size_t at, unsigned char *out,
             size_t room, size_t *written)

@@ -9,7 +9,7 @@ is_letter_or_digit(int byte)
 	return (byte >= '0' && byte <= '9') || (lower >= 'a' && lower <= 'z');
 }
 
-/* Whether an escape before that byte is one. */
+/* Return whether the escape character escapes this byte. */
 static bool
 escapes(const struct csv_dialect *dialect, int next)
 {
@@ -36,7 +36,7 @@ csv_has_escape(const struct csv *csv, uint64_t escaped, const unsigned char *p, 
 	return escaped != 0 || memchr(p, csv->dialect.escape, n) != NULL;
 }
 
-/* A byte outside quotes that is neither delimiter nor newline. */
+/* Take a byte outside quotes that is neither delimiter nor newline. *opens: it is a quote that opens a field. */
 static enum csv_problem
 take_bare(struct csv *csv, struct csv_carry *carry, unsigned char byte, bool *opens)
 {
@@ -56,7 +56,7 @@ take_bare(struct csv *csv, struct csv_carry *carry, unsigned char byte, bool *op
 }
 
 size_t
-/* The states are one loop, so that they stay in registers. NOLINTNEXTLINE(readability-function-cognitive-complexity) */
+/* One loop, so that the state stays in registers. NOLINTNEXTLINE(readability-function-cognitive-complexity) */
 csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, size_t n, int next,
             struct csv_marks *m, uint64_t *opened)
 {

@@ -2,21 +2,21 @@
 
 enum {
 	PIECE_SHORT = 64,
-	/* For a short piece and what ends a record. */
+	/* For a short piece and the end of a record. */
 	PICK_ROOM = CSV_WRITE_GROWTH * PIECE_SHORT + 4 * CSV_WRITE_ROOM,
 	EARLY_MAX = 16,
 	EARLY_ROOM = EARLY_MAX * PICK_ROOM,
-	SIGHT = 64, /* of a cursor */
-	COPY_PAUSE = 256, /* bytes: where a field cannot be copied, many cannot */
+	SIGHT = 64, /* bytes that a cursor sees */
+	COPY_PAUSE = 256, /* bytes; a field that cannot be copied is rarely the only one */
 };
 
 /*
- * The walk is made twice, for any format and for lines alone. There all of its
- * state is in variables that no pointer reaches, so that it can stay in registers.
+ * The walk is compiled twice: for any format, and for lines. For lines all of its
+ * state is in variables without a pointer to them, so that it stays in registers.
  */
 #define ALWAYS __attribute__((always_inline))
 
-/* What to do with the field at pick->position. */
+/* Decide about the field at pick->position. */
 ALWAYS static inline void
 choose(struct csv_pick *pick)
 {
@@ -50,9 +50,9 @@ csv_pick_start(struct csv_pick *pick, const struct csv_range *ranges, size_t cou
 }
 
 /*
- * What ends the first `count` fields, where all of them are in sight, have
- * bytes to drop only at their beginnings and ends, and none but the last one
- * ends the record; else 0. *last is the last one.
+ * Return the ends of the first `count` fields, and the last of them in *last. All
+ * must be in sight and have bytes to drop only at their beginnings and ends, and
+ * only the last one may end the record; otherwise return 0.
  */
 ALWAYS static inline uint64_t
 early_ends(const struct csv_cursor *cursor, unsigned count, uint64_t *last)
@@ -67,7 +67,7 @@ early_ends(const struct csv_cursor *cursor, unsigned count, uint64_t *last)
 	return *last == 0 || ((inner | (cursor->record & ends)) & (*last - 1)) != 0 ? 0 : ends;
 }
 
-/* The byte behind the record's end, where that is in the cursor's sight or the next one; else 0. */
+/* Return the byte after the end of the record, if the cursor or the next one sees it; otherwise 0. */
 ALWAYS static inline size_t
 record_end_near(struct csv_cursor *cursor, uint64_t last)
 {
@@ -82,9 +82,9 @@ record_end_near(struct csv_cursor *cursor, uint64_t last)
 }
 
 /*
- * Records of which little is wanted and that are simple there, with as few
- * branches that depend on the data as can be. Returns where it stopped: before
- * a record, and before the window's end.
+ * Write fields of simple records of which only some of the first fields are
+ * wanted, with few branches that depend on the data. Returns where it stopped:
+ * before a record, and before the end of the window.
  */
 ALWAYS static inline size_t
 run_early(const struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
@@ -115,7 +115,7 @@ run_early(const struct csv_pick *pick, const struct csv_index *index, const unsi
 	return at;
 }
 
-/* As many fields as only have to be copied. Returns where it stopped, before the window's end. */
+/* Copy fields that need no change. Returns where it stopped, before the end of the window. */
 ALWAYS static inline size_t
 run_copied(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
            struct csv_writer *writer, struct buffer *out)
@@ -126,7 +126,7 @@ run_copied(struct csv_pick *pick, const struct csv_index *index, const unsigned 
 	buffer_grow(out, written);
 	pick->again = end + COPY_PAUSE;
 	if (end != at && in[end - 1] != '\n') {
-		/* The record goes on; the next field brings its delimiter itself. */
+		/* The record continues; the next field writes its own delimiter. */
 		out->end--;
 		writer->fields = 1;
 		record_start(pick);
@@ -134,7 +134,7 @@ run_copied(struct csv_pick *pick, const struct csv_index *index, const unsigned 
 	return end;
 }
 
-/* Simple records in a shorter way, where there is one. Returns where it stopped. */
+/* Write simple records by a short way, if there is one. Returns where it stopped. */
 ALWAYS static inline size_t
 run(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
     struct csv_writer *writer, struct buffer *out, bool *refused)
@@ -144,13 +144,13 @@ run(struct csv_pick *pick, const struct csv_index *index, const unsigned char *i
 	pick->again = copies || pick->early_count != 0 ? at : index->end;
 	if (pick->want != CSV_WANT_RECORD)
 		return at;
-	/* Not the very first field: a byte order mark there needs quotes. */
+	/* Not for the very first field: a byte order mark in it needs quotes. */
 	if (copies && writer->begun)
 		return run_copied(pick, index, in, at, writer, out);
 	return pick->early_count == 0 ? at : run_early(pick, index, in, at, writer, out, refused);
 }
 
-/* The fields that the record lacks, as many as there is room for. True when all are there. */
+/* Write the fields that the record lacks. Returns false if there is too little room. */
 ALWAYS static inline bool
 fill_missing(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
 {
@@ -180,7 +180,7 @@ record_end(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
 	pick->want = CSV_WANT_RECORD;
 }
 
-/* A field is behind us, and written where it was wanted. */
+/* A field has ended, and is written if it was wanted. */
 ALWAYS static inline void
 field_pass(struct csv_pick *pick, bool ends_record, struct csv_writer *writer, struct buffer *out)
 {
@@ -193,7 +193,7 @@ field_pass(struct csv_pick *pick, bool ends_record, struct csv_writer *writer, s
 	}
 }
 
-/* As much of a field's data as there is room for. Returns how much. */
+/* Write as much of the data of a field as there is room for. Returns the size. */
 ALWAYS static inline size_t
 put_part(struct csv_pick *pick, const unsigned char *data, size_t n, size_t readable,
          struct csv_writer *writer, struct buffer *out, bool *refused)
@@ -208,10 +208,7 @@ put_part(struct csv_pick *pick, const unsigned char *data, size_t n, size_t read
 	return taken;
 }
 
-/*
- * A wanted field, or what is there of it up to a byte to drop; it passes the
- * field at its end. Returns where it stopped.
- */
+/* Write a wanted field, or the part of it up to a byte to drop. Returns where it stopped. */
 ALWAYS static inline size_t
 put_field(struct csv_pick *pick, struct csv_cursor *cursor, const unsigned char *in, size_t at,
           struct csv_writer *writer, struct buffer *out, bool *refused)
@@ -244,7 +241,7 @@ put_field(struct csv_pick *pick, struct csv_cursor *cursor, const unsigned char 
 	return stop + 1;
 }
 
-/* Past an unwanted field, or the rest of the record. */
+/* Skip an unwanted field, or the rest of the record. Returns where it stopped. */
 ALWAYS static inline size_t
 skip(struct csv_pick *pick, struct csv_cursor *cursor, struct csv_writer *writer, struct buffer *out)
 {
@@ -258,7 +255,7 @@ skip(struct csv_pick *pick, struct csv_cursor *cursor, struct csv_writer *writer
 	return stop + 1;
 }
 
-/* Up to where a shorter way is worth another try, the window ends, or room does. */
+/* Write fields one by one, until a short way is worth another try, or the window or the room ends. */
 ALWAYS static inline size_t
 walk(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
      struct csv_writer *writer, struct buffer *out, bool *refused)
@@ -290,7 +287,7 @@ pick_window(struct csv_pick *pick, const struct csv_index *index, const unsigned
 		if (!*refused)
 			at = walk(pick, index, in, at, writer, out, refused);
 	}
-	/* A record that still lacks fields keeps its last byte, or the window would seem used up. */
+	/* Do not use the last byte of a record that still lacks fields: the caller would take the window for used. */
 	return at - (pick->want == CSV_WANT_MISSING);
 }
 

@@ -8,8 +8,8 @@ static const uint64_t low_bits = 0x0101010101010101;
 struct needles {
 	uint64_t quote;
 	uint64_t delimiter;
-	uint64_t special; /* what else is in no bare block: NUL, or the quote once more */
-	uint64_t watched; /* all bits, or none where neither matters */
+	uint64_t special; /* the other byte that no bare block has: NUL, or the quote again */
+	uint64_t watched; /* all bits, or none if neither matters */
 	uint64_t quoting; /* all bits or none */
 	unsigned char terminator;
 };
@@ -29,7 +29,7 @@ needles_make(const struct csv *csv, unsigned char terminator)
 	};
 }
 
-/* The first byte is the lowest one. */
+/* Load a word whose first byte is the lowest. */
 static inline uint64_t
 word_load(const unsigned char *p)
 {
@@ -42,7 +42,7 @@ word_load(const unsigned char *p)
 	return word;
 }
 
-/* The high bit of each byte that equals the needle's. */
+/* Return the high bits of the bytes that equal those of the needle. */
 static inline uint64_t
 word_equal(uint64_t word, uint64_t needle)
 {
@@ -52,7 +52,7 @@ word_equal(uint64_t word, uint64_t needle)
 	return ~(((differs & low_seven) + low_seven) | differs | low_seven);
 }
 
-/* Eight high bits, gathered. */
+/* Gather eight high bits into a byte. */
 static inline uint64_t
 word_gather(uint64_t high_bits)
 {

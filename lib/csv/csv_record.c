@@ -18,7 +18,7 @@ csv_record_line(const struct csv_record *record, const struct csv_index *index)
 	return record->line != 0 ? record->line : csv_index_line(index, record->begin);
 }
 
-/* Data of the field that is open; false where it does not fit. `readable` bytes are there. */
+/* Add data to the field that is open; `readable` bytes can be read. Returns false if it does not fit. */
 static inline bool
 put(struct csv_record *record, const unsigned char *from, size_t n, size_t readable)
 {
@@ -68,7 +68,7 @@ take(struct csv_record *record, const struct csv_index *index, const unsigned ch
 			}
 		}
 		*at = stop + 1;
-		if (in[stop] == '\n') { /* of an empty line that is passed over: the record begins behind it */
+		if (in[stop] == '\n') { /* a skipped empty line: the record begins after it */
 			record->line = 0;
 			record->begin = *at;
 		}
@@ -107,7 +107,7 @@ csv_record_field(const struct csv_record *record, int64_t position)
 	return (struct span){(const char *)record->bytes + from, record->ends[i] - from};
 }
 
-/* All of them at once: then a field is whole where the next one does not begin within a character. */
+/* Check all fields at once; then a field ends in a whole character if the next one begins with one. */
 bool
 csv_record_is_utf8(const struct csv_record *record)
 {

@@ -1,6 +1,6 @@
 /*
- * A record held whole: its fields' data one after the other, and where each
- * ends. The storage is handed in; who owns it makes more when it is full.
+ * A record held whole: the data of its fields one after the other, and the end of
+ * each. The caller owns the storage and enlarges it when it is full.
  */
 #ifndef FITTINGS_CSV_RECORD_H
 #define FITTINGS_CSV_RECORD_H
@@ -13,37 +13,37 @@ struct csv_record {
 	size_t size;
 	size_t used;
 	size_t *ends; /* of the first `count` fields, in bytes */
-	size_t room;  /* how many ends there is room for */
+	size_t room;  /* of ends, in elements */
 	size_t count;
-	uint64_t limit; /* fields past so many are skipped; 0: all are held */
+	uint64_t limit; /* later fields are skipped; 0: all are held */
 	bool begun;
-	size_t begin;  /* in the window where it began; */
-	uint64_t line; /* its line, once that window is used up (else 0) */
+	size_t begin;  /* byte of the window in which it began */
+	uint64_t line; /* its line, after the end of that window; before: 0 */
 };
 
 enum csv_taken {
-	CSV_TAKEN_WINDOW, /* the window is used up, the record goes on */
+	CSV_TAKEN_WINDOW, /* the window is used, the record continues */
 	CSV_TAKEN_RECORD, /* the record is whole */
-	CSV_TAKEN_FULL,   /* no room for the next piece: double either storage, call again */
+	CSV_TAKEN_FULL,   /* no room for the next piece: enlarge the storage that is full, call again */
 };
 
-/* Empties it for the next record. */
+/* Empty it for the next record. */
 void csv_record_clear(struct csv_record *record);
 
-/* Takes what the window has from *at on, up to the record's end, and moves *at behind it. */
+/* Take bytes of the window from *at on, up to the end of the record, and advance *at. */
 enum csv_taken csv_record_take(struct csv_record *record, const struct csv_index *index,
                                const unsigned char *in, size_t *at);
 
-/* The line that the record begins in; index is the window that csv_record_take() saw last. */
+/* Return the line in which the record begins. index is the window that csv_record_take() read last. */
 uint64_t csv_record_line(const struct csv_record *record, const struct csv_index *index);
 
-/* The input ended: so does the record. False where there is no room for that. */
+/* The input ended: end the record. Returns false if there is no room for an end. */
 bool csv_record_end(struct csv_record *record);
 
-/* A field, from 1; one that the record lacks is empty. */
+/* Return a field, from 1. A field that the record lacks is empty. */
 struct span csv_record_field(const struct csv_record *record, int64_t position);
 
-/* How many bytes can be read from a text's beginning: more than its own where it is in the record. */
+/* Return how many bytes are readable from the beginning of a text: in the record more than its own size. */
 static inline size_t
 csv_record_readable(const struct csv_record *record, struct span text)
 {
@@ -52,7 +52,7 @@ csv_record_readable(const struct csv_record *record, struct span text)
 	return at >= record->bytes && at < end ? (size_t)(end - at) : text.size;
 }
 
-/* Whether all of its fields are UTF-8. */
+/* Return whether all of its fields are UTF-8. */
 bool csv_record_is_utf8(const struct csv_record *record);
 
 #endif

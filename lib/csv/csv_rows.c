@@ -21,7 +21,7 @@ csv_rows_skip_blank(struct csv *csv, struct csv_index *index)
 		struct csv_marks *m = &index->marks[at / 64];
 		size_t top = (index->end - at < 64 ? index->end - at : 64) - 1;
 		uint64_t starts = m->record << 1 | csv->fresh;
-		/* The byte dropped between the end of a record and the next one is a CR. */
+		/* At the start of an empty line the dropped byte is the CR of a CRLF. */
 		uint64_t crs = m->drop & starts, blank = m->record & (starts | crs << 1 | csv->fresh_cr);
 
 		csv->fresh = m->record >> top & 1;
@@ -31,7 +31,7 @@ csv_rows_skip_blank(struct csv *csv, struct csv_index *index)
 	}
 }
 
-/* The byte behind the last of these marks before `end`, 0 if there is none. */
+/* Return the byte after the last of these marks before `end`, 0 if there is none. */
 static size_t
 behind_last(const struct csv_index *index, size_t end, uint64_t (*marks_of)(const struct csv_marks *marks))
 {
@@ -50,7 +50,7 @@ field_ends(const struct csv_marks *marks)
 	return marks->stop & ~marks->drop;
 }
 
-/* The LFs of empty lines that are passed over: no record begins before them. */
+/* The LFs of skipped empty lines. */
 static uint64_t
 blank_ends(const struct csv_marks *marks)
 {
@@ -69,7 +69,7 @@ newlines(const struct csv_marks *marks)
 	return marks->newline;
 }
 
-/* Where the window's last field begins, if it does in the window. */
+/* Store where the last field begins, if it begins in this window. */
 static void
 field_keep(struct csv *csv, const struct csv_index *index)
 {
@@ -81,7 +81,7 @@ field_keep(struct csv *csv, const struct csv_index *index)
 	csv->field_column = line == 0 ? csv->column + begin : begin - line + 1;
 }
 
-/* The window and the scan end before the end of a record, which is outside quotes. */
+/* End the window and the scan before the end of a record. */
 static void
 window_cut(struct csv *csv, struct csv_index *index, size_t end)
 {
@@ -98,7 +98,7 @@ window_cut(struct csv *csv, struct csv_index *index, size_t end)
 	csv->problem = CSV_UNEVEN;
 }
 
-/* A record ends. False if it has not as many fields as the first one. */
+/* A record ends. Returns false if it has more or fewer fields than the first one. */
 static bool
 record_check(struct csv *csv)
 {
@@ -107,11 +107,11 @@ record_check(struct csv *csv)
 	return csv->fields == csv->width;
 }
 
-/* Counts fields up to the window's end, or to that of a record that is not even. */
+/* Count fields up to the end of the window, or of an uneven record. */
 static void
 records_check(struct csv *csv, struct csv_index *index)
 {
-	bool begins = csv->record_line == 0; /* in this window */
+	bool begins = csv->record_line == 0; /* the record begins in this window */
 	size_t begin = 0;
 
 	for (size_t at = 0; at < index->end; at += 64) {

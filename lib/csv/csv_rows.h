@@ -1,16 +1,16 @@
-/* What csv_index_make() does with a window whose bytes are marked: rules about whole records and fields. */
+/* The rules of csv_index_make() about whole records, applied to a marked window. */
 #ifndef FITTINGS_CSV_ROWS_H
 #define FITTINGS_CSV_ROWS_H
 
 #include "csv/csv.h"
 
-/* Turns the ends of records that are an empty line into bytes to drop. */
+/* Turn the ends of empty lines into bytes to drop. */
 void csv_rows_skip_blank(struct csv *csv, struct csv_index *index);
 
 /*
- * Counts the fields of each record, and keeps where the field and the record
- * begin that the window ends in. A record that is not even is a problem, and the
- * window is cut before its end. csv->column is that of the window's first byte.
+ * Count the fields of each record, and store where the last field and the last
+ * record of the window begin. An uneven record is a problem: the window is cut
+ * before its end. csv->column is that of the first byte of the window.
  */
 void csv_rows_check(struct csv *csv, struct csv_index *index);
 

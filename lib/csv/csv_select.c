@@ -12,7 +12,7 @@ is_position(struct span text)
 	return text.size != 0;
 }
 
-/* `3` or `~3`; where there is nothing, the point that it stands for. */
+/* Parse `3` or `~3`. An empty text is the point `absent`. */
 static enum csv_item_kind
 point_parse(struct span text, struct csv_point absent, struct csv_point *point)
 {
@@ -61,7 +61,7 @@ csv_item_parse(struct span text, bool quoted, struct csv_item *item)
 	return point_parse((struct span){dash + 1, (size_t)(text.at + text.size - dash - 1)}, end, &item->last);
 }
 
-/* The text up to a quote that closes it; false if none does. It moves *at behind that quote. */
+/* Read a quoted text and move *at after its closing quote. Returns false if there is none. */
 static bool
 quoted_read(const char **at, const char *end, char **bytes)
 {
@@ -98,7 +98,7 @@ csv_list_parse(struct span list, char *bytes, struct csv_item *items, size_t *co
 	return kind;
 }
 
-/* The position of the first field of that name, 0 if there is none. */
+/* Return the position of the first field of a name, 0 if there is none. */
 static uint32_t
 position_of(struct span name, const struct csv_record *header)
 {
@@ -135,14 +135,14 @@ csv_select_mistaken(const struct csv_item *items, size_t count, const struct csv
 	return NULL;
 }
 
-/* May be 0 or below. */
+/* Return the position of a point, which may be 0 or negative. */
 static int64_t
 place_of(struct csv_point point, uint64_t n)
 {
 	return point.from_end ? (int64_t)n + 1 - point.number : point.number;
 }
 
-/* The step-th position of an item; false behind the last. */
+/* Find the position of an item at a step. Returns false after the last one. */
 static bool
 item_step(const struct csv_item *item, uint64_t step, uint64_t n, int64_t *position)
 {
@@ -230,7 +230,7 @@ csv_select_is_utf8(const struct csv_select *select, const struct csv_record *rec
 	return true;
 }
 
-/* An item as positions that go up, whatever its direction; false where they depend on the record. */
+/* Convert an item of any direction to a range. Returns false if the range depends on the record. */
 static bool
 range_of(const struct csv_item *item, struct csv_range *range)
 {
@@ -246,7 +246,7 @@ range_of(const struct csv_item *item, struct csv_range *range)
 	return true;
 }
 
-/* Sorted in place by where they begin. */
+/* Sort ranges by their beginnings. */
 static void
 ranges_sort(struct csv_range *ranges, size_t count)
 {
@@ -260,7 +260,7 @@ ranges_sort(struct csv_range *ranges, size_t count)
 	}
 }
 
-/* The gaps between sorted ranges, and what is behind them. */
+/* Replace sorted ranges by the gaps between them and the rest after them. */
 static size_t
 ranges_invert(struct csv_range *ranges, size_t count)
 {

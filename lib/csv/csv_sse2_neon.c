@@ -1,4 +1,4 @@
-/* The kernel of 16-byte vectors, which every x86-64 (SSE2) and every arm64 (NEON) has. */
+/* The kernel for 16-byte vectors, which every x86-64 (SSE2) and every arm64 (NEON) has. */
 #include "csv/csv_blocks.h"
 
 #if defined(__x86_64__) || defined(__AARCH64EL__)
@@ -49,7 +49,7 @@ load(const unsigned char *p)
 
 #ifdef __x86_64__
 
-/* Whether bytes that are 0 or 255 are all 0. */
+/* Return whether bytes that are 0 or 255 are all 0. */
 static inline bool
 is_zero(csv_vector v)
 {
@@ -71,7 +71,7 @@ is_zero(csv_vector v)
 	return vmaxvq_u8(v) == 0;
 }
 
-/* Eight bytes a step; the counts of the bytes that stay come from one instruction. */
+/* Eight bytes in each step. One instruction counts the bytes to keep of all steps. */
 static inline size_t
 block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
               unsigned char *out)

@@ -1,4 +1,4 @@
-/* Vectors of 16 bytes, on the architectures whose every CPU has them: SSE2 or NEON. */
+/* Vectors of 16 bytes, for architectures that have them in every CPU: SSE2 or NEON. */
 #ifndef FITTINGS_CSV_VECTOR_H
 #define FITTINGS_CSV_VECTOR_H
 
@@ -32,7 +32,7 @@ csv_load(const unsigned char *p)
 	return v;
 }
 
-/* Which bytes equal the needle: 255, the others 0. */
+/* Return 255 for each byte that equals that of the needle, 0 for the others. */
 static inline csv_vector
 csv_equal(csv_vector v, csv_vector needle)
 {
@@ -41,7 +41,7 @@ csv_equal(csv_vector v, csv_vector needle)
 
 #ifdef __SSE2__
 
-/* The bits of two vectors whose bytes are 0 or 255. */
+/* Return one bit for each byte, 0 or 255, of two vectors. */
 static inline uint32_t
 csv_gather_2(csv_vector a, csv_vector b)
 {
@@ -56,7 +56,7 @@ csv_gather_4(csv_vector a, csv_vector b, csv_vector c, csv_vector d)
 
 #else
 
-/* Each sum of adjacent bytes joins their bits, until eight bytes have become one. */
+/* Sums of adjacent bytes combine their bits, until eight bytes are one. */
 static inline csv_vector
 csv_gather_half(csv_vector a, csv_vector b)
 {

@@ -4,7 +4,7 @@
 #include "base/copy.h"
 #include "csv/csv_vector.h"
 
-/* The bytes that each format cannot have as they are; in CSV the delimiter too. */
+/* The bytes that each format escapes or quotes. CSV quotes its delimiter, too. */
 enum { IN_TSV = 1 << 0, IN_CSV = 1 << 1, IN_QUOTES = 1 << 2, IN_JSON = 1 << 3 };
 
 static const unsigned char special[256] = {
@@ -19,7 +19,7 @@ static const unsigned char special[256] = {
 	['\\'] = IN_TSV | IN_JSON,
 };
 
-/* Else the set of bytes to look for is no constant where it is used. */
+/* So that the set of bytes to look for is a constant in each use. */
 #define ALWAYS __attribute__((always_inline))
 
 ALWAYS static inline bool
@@ -48,7 +48,7 @@ special_16(csv_vector v, unsigned in, unsigned char delimiter)
 	}
 }
 
-/* Which of 32 bytes are special. */
+/* Return which of 32 bytes are special. */
 ALWAYS static inline uint32_t
 special_32(const unsigned char *p, unsigned in, unsigned char delimiter)
 {
@@ -69,7 +69,7 @@ special_32(const unsigned char *p, unsigned in, unsigned char delimiter)
 
 #endif
 
-/* How many of n bytes come before the first special one. */
+/* Return how many of n bytes precede the first special one. */
 ALWAYS static inline size_t
 plain_run(const unsigned char *data, size_t n, size_t readable, unsigned in, unsigned char delimiter)
 {
@@ -153,7 +153,7 @@ put_tsv(struct buffer *out, const unsigned char *data, size_t n, size_t readable
 	}
 }
 
-/* The opening quote goes before what the field has so far. */
+/* Insert the opening quote before the part of the field that is in the buffer. */
 static void
 open_quote(struct csv_writer *w, struct buffer *out)
 {
@@ -220,7 +220,7 @@ put_json(struct buffer *out, const unsigned char *data, size_t n, size_t readabl
 	}
 }
 
-/* How many of the bytes before data[n] are the beginning of a character. */
+/* Return how many bytes before data[n] are the beginning of a character. */
 static size_t
 half_character(const unsigned char *data, size_t n)
 {
@@ -231,7 +231,7 @@ half_character(const unsigned char *data, size_t n)
 	return size;
 }
 
-/* One U+FFFD for each byte that begins no character and each character that breaks off. */
+/* Write U+FFFD for each byte that cannot begin a character and for each incomplete character. */
 static void
 put_json_replaced(struct buffer *out, const unsigned char *data, size_t n)
 {
@@ -293,7 +293,7 @@ csv_write_hold_tail(struct csv_writer *w, const struct buffer *out, size_t n)
 	csv_write_hold(w, tail < n ? tail : w->held + tail);
 }
 
-/* A byte order mark at the output's beginning would be skipped by whoever reads it. */
+/* A reader skips a byte order mark at the beginning of the output. In quotes it is data. */
 static bool
 begins_with_mark(const struct csv_writer *w, const struct buffer *out)
 {
@@ -324,7 +324,7 @@ csv_write_field_end_formatted(struct csv_writer *w, struct buffer *out)
 	}
 }
 
-/* A short field of TSV or CSV that needs nothing but its separator. False where it needs more. */
+/* Write a short field of TSV or CSV. Returns false if it needs escapes or quotes. */
 ALWAYS static inline bool
 put_simple(struct csv_writer *w, struct buffer *out, const unsigned char *data, size_t n,
            unsigned char separator, unsigned in)
@@ -369,7 +369,7 @@ csv_write_whole_formatted(struct csv_writer *w, struct buffer *out, const unsign
 	if (n <= 32 && readable >= 32) {
 		if (w->format == CSV_TSV && put_simple(w, out, data, n, '\t', IN_TSV))
 			return n;
-		/* A delimiter that the compiler knows is in a register already. */
+		/* A constant delimiter is faster. */
 		if (w->format == CSV_CSV && w->begun
 		    && (w->delimiter == ',' ? put_simple(w, out, data, n, ',', IN_CSV)
 		                            : put_simple(w, out, data, n, w->delimiter, IN_CSV)))
@@ -427,7 +427,7 @@ csv_write_cut(const unsigned char *data, size_t size, size_t n)
 
 	if (n >= size)
 		return size;
-	/* Four tails in a row are in no character, so any cut will do there. */
+	/* Four continuation bytes in a row are not UTF-8: cut anywhere. */
 	while (cut > 0 && n - cut < 3 && (data[cut] & 0xc0) == 0x80)
 		cut--;
 	return (data[cut] & 0xc0) == 0x80 || cut == 0 ? n : cut;

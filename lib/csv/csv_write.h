@@ -1,8 +1,8 @@
 /*
- * Records written in one of the output formats, piece by piece: for each field
+ * Write records in one of the output formats, piece by piece: for each field
  * csv_write_field(), its data, csv_write_field_end(); then csv_write_record_end().
- * Nothing here grows or flushes the buffer: before each call it must have
- * CSV_WRITE_ROOM bytes of room, and for n bytes of data csv_write_fit() of n.
+ * The caller flushes the buffer. Before each call it must have CSV_WRITE_ROOM
+ * bytes of room, and for n bytes of data csv_write_fit() must be at least n.
  */
 #ifndef FITTINGS_CSV_WRITE_H
 #define FITTINGS_CSV_WRITE_H
@@ -18,42 +18,42 @@
 enum csv_format {
 	CSV_LINES, /* each field and a newline */
 	CSV_NUL,   /* each field and a NUL */
-	CSV_TSV,   /* a record a line, tabs between; tab, newline, CR, backslash as \t \n \r \\ */
-	CSV_CSV,   /* RFC 4180 with LF and any delimiter, quoted where needed */
-	CSV_JSON,  /* a record a line, an array of strings, or an object where it has keys */
+	CSV_TSV,   /* one record per line, tabs between fields; tab, newline, CR, backslash as \t \n \r \\ */
+	CSV_CSV,   /* RFC 4180 with LF and any delimiter, quoted if needed */
+	CSV_JSON,  /* one record per line: an array of strings, or an object if it has keys */
 };
 
 enum {
 	CSV_WRITE_ROOM = 64,
-	CSV_WRITE_GROWTH = 6, /* bytes that one byte of data becomes at most */
-	/* A field is held back in CSV until it is known whether it needs quotes (one
-	 * longer than this gets them in any case), in NUL until it is whole. */
+	CSV_WRITE_GROWTH = 6, /* most bytes of output for one byte of data */
+	/* In CSV a field is held back until it is known whether it needs quotes (a longer
+	 * one is always quoted), in NUL until it is complete. */
 	CSV_HOLD_MAX = 32 * 1024,
 };
 
 struct csv_writer {
 	enum csv_format format;
 	unsigned char delimiter; /* CSV */
-	bool replace;    /* JSON: U+FFFD for what is no UTF-8; else all data must be valid */
-	bool keyed;      /* JSON: objects; each field has csv_write_key() first */
-	bool quoted;     /* CSV: this field has its opening quote */
-	bool begun;      /* CSV: a field was written, ever */
+	bool replace;    /* JSON: write U+FFFD for invalid UTF-8; otherwise all data must be valid */
+	bool keyed;      /* JSON: objects; csv_write_key() comes before each field */
+	bool quoted;     /* CSV: the opening quote of this field is written */
+	bool begun;      /* CSV: the first field of the output is written */
 	uint64_t fields; /* begun in this record */
 	uint64_t length; /* CSV: data bytes of this field */
-	size_t held;     /* CSV, NUL: bytes of this field at the buffer's end, better not flushed yet */
+	size_t held;     /* CSV, NUL: bytes of this field at the end of the buffer, not to be flushed yet */
 };
 
-/* CSV_NUL: so many bytes of a field are at the buffer's end; too many are let go. */
+/* CSV_NUL: the last n bytes of the buffer are of an incomplete field. Hold them, unless they are too many. */
 static inline void
 csv_write_hold(struct csv_writer *writer, size_t n)
 {
 	writer->held = n > CSV_HOLD_MAX ? 0 : n;
 }
 
-/* CSV_NUL: n bytes of fields were written at the buffer's end. What is behind the last terminator is held. */
+/* CSV_NUL: n bytes of fields were added to the buffer. Hold the bytes after the last terminator. */
 void csv_write_hold_tail(struct csv_writer *writer, const struct buffer *out, size_t n);
 
-/* How many bytes of data fit for sure. */
+/* Return how many bytes of data fit in any case. */
 static inline size_t
 csv_write_fit(const struct buffer *out)
 {
@@ -62,7 +62,7 @@ csv_write_fit(const struct buffer *out)
 	return room < CSV_WRITE_ROOM ? 0 : (room - CSV_WRITE_ROOM) / CSV_WRITE_GROWTH;
 }
 
-/* The formats that do more than put bytes down. */
+/* For the formats other than CSV_LINES. */
 void csv_write_field_formatted(struct csv_writer *writer, struct buffer *out);
 size_t csv_write_data_formatted(struct csv_writer *writer, struct buffer *out,
                                 const unsigned char *data, size_t n, size_t readable);
@@ -77,9 +77,9 @@ csv_write_field(struct csv_writer *writer, struct buffer *out)
 }
 
 /*
- * n bytes of data. Where `readable` bytes are there (n or more), that is used
- * to be faster. Returns n; less where the format cannot have the byte there (a
- * NUL in CSV_NUL). With `replace` a piece must not end within a character.
+ * Write n bytes of data. `readable` bytes (at least n) can be read, which makes it
+ * faster. Returns n, or the index of the first byte that the format cannot write
+ * (a NUL in CSV_NUL). With `replace` a piece must not end within a character.
  */
 static inline size_t
 csv_write_data(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n,
@@ -107,7 +107,7 @@ csv_write_field_end(struct csv_writer *writer, struct buffer *out)
 size_t csv_write_whole_formatted(struct csv_writer *writer, struct buffer *out,
                                  const unsigned char *data, size_t n, size_t readable);
 
-/* A field, its data and its end in one: csv_write_field(), csv_write_data(), csv_write_field_end(). */
+/* Write a whole field: csv_write_field(), csv_write_data() and csv_write_field_end() in one. */
 static inline size_t
 csv_write_whole(struct csv_writer *writer, struct buffer *out, const unsigned char *data, size_t n,
                 size_t readable)
@@ -126,11 +126,11 @@ csv_write_record_end(struct csv_writer *writer, struct buffer *out)
 		csv_write_record_end_formatted(writer, out);
 }
 
-/* JSON objects: the next field's key. Its text follows as data, then csv_write_key_end(). */
+/* JSON objects: begin the key of the next field. Its text follows as data, then csv_write_key_end(). */
 void csv_write_key(struct csv_writer *writer, struct buffer *out);
 void csv_write_key_end(struct csv_writer *writer, struct buffer *out);
 
-/* At most n bytes, and no more than that do not end within a UTF-8 character. */
+/* Return the largest size up to n that does not end within a UTF-8 character. */
 size_t csv_write_cut(const unsigned char *data, size_t size, size_t n);
 
 #endif
