@@ -5,12 +5,10 @@
 #include "ws/frame.h"
 #include "base/utf8.h"
 #include "base/copy.h"
+#include "base/find.h"
 #include "base/number.h"
 
 enum { ID_DIGITS = 19 }; /* of any number of so many the value fits */
-
-/* Sixteen bytes, in whatever vectors the CPU has. */
-typedef unsigned char vector __attribute__((vector_size(16)));
 
 /* Takes what stands before the next blank off text. False where nothing does. */
 static bool
@@ -183,25 +181,21 @@ is_special(unsigned char byte, bool written)
 	return byte == '\\' || (!written && (byte == '\n' || byte == '\r' || byte == '\0'));
 }
 
+static inline vector16
+specials(vector16 v, unsigned written)
+{
+	vector16 hits = (vector16)(v == '\\');
+
+	return written ? hits : hits | (vector16)((v == '\n') | (v == '\r') | (v == '\0'));
+}
+
 /* How many bytes stand for themselves, up to the first that does not: in what is written
- * only the backslash. Most have no such byte, so they are looked at in blocks. */
+ * only the backslash. */
 static inline size_t
 plain_size(const char *p, size_t n, bool written)
 {
-	size_t i = 0;
+	size_t i = find_block(p, n, specials, written);
 
-	for (; n - i >= sizeof(vector); i += sizeof(vector)) {
-		vector word, hits;
-		uint64_t halves[2];
-
-		memcpy(&word, p + i, sizeof word);
-		hits = (vector)(word == '\\');
-		if (!written)
-			hits |= (vector)((word == '\n') | (word == '\r') | (word == '\0'));
-		memcpy(halves, &hits, sizeof halves);
-		if ((halves[0] | halves[1]) != 0)
-			break;
-	}
 	while (i < n && !is_special((unsigned char)p[i], written))
 		i++;
 	return i;

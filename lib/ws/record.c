@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/find.h"
+
 enum { DIGITS_MAX = 19 };
 
 static bool
@@ -192,15 +194,14 @@ static void
 terminated_look(struct record_decoder *s, unsigned char *bytes, size_t n, enum record_decoder_want want,
     struct record_decoder_find *find)
 {
-	unsigned char *end = NULL;
+	bool ended;
 
-	if (n > s->scanned)
-		end = memchr(bytes + s->scanned, terminator(s->mode), n - s->scanned);
-	s->scanned = end == NULL ? n : (size_t)(end - bytes);
+	s->scanned += find_byte(bytes + s->scanned, n - s->scanned, terminator(s->mode));
+	ended = s->scanned < n;
 	find->chunk = (struct chunk){.at = bytes, .size = s->scanned, .first = !s->inside};
-	find->chunk.last = end != NULL || want == RECORD_END;
-	find->after = end != NULL;
-	if (end != NULL || (want == RECORD_ALL && n > 0) || (want == RECORD_END && (n > 0 || s->inside)))
+	find->chunk.last = ended || want == RECORD_END;
+	find->after = ended;
+	if (ended || (want == RECORD_ALL && n > 0) || (want == RECORD_END && (n > 0 || s->inside)))
 		find->kind = RECORD_CHUNK;
 }
 
