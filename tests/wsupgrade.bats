@@ -103,49 +103,49 @@ served() {
 	[[ $output == *$'\r\nAllow: GET, HEAD, OPTIONS\r\n'* ]]
 }
 
-@test "-o lets in other origins" {
-	local from="${good}Origin: https://good.example\r\n"
-	accepted "$(request "$from")" -o https://good.example
-	accepted "$(request "$from")" --origin http://x -o HTTPS://Good.example:443
-	accepted "$(request "$from")" -o '*'
-	accepted "$(request "${good}Origin: null\r\n")" -o null
-	refused 403 "$(request "$from")" -o http://good.example
-	refused 403 "$(request "$from")" -o https://good.example:444
-	refused 403 "$(request "${good}Origin: https://good.example.evil\r\n")" -o https://good.example
-	refused 403 "$(request "${good}Origin: null\r\n")" -o https://good.example
-	for origin in file:// capacitor://localhost app://- chrome-extension://abcdefghijklmnopabcdefghijklmnop; do
-		accepted "$(request "${good}Origin: $origin\r\n")" -o "$origin"
-		refused 403 "$(request "${good}Origin: $origin\r\n")" -o null -o http://localhost
-	done
+@test "-o, --host and -P: origins, hosts and paths that are let in" {
+	local code options host target origin
+	while IFS='|' read -r code options host target origin; do
+		eval "options=($options)"
+		run --separate-stderr peer send:"$(request "Host: ${host:-localhost:9000}\r\n${origin:+Origin: $origin\r\n}$upgrade$rfc_key$version" \
+			"GET ${target:-/} HTTP/1.1")" run wsupgrade "${options[@]}" echo started
+		[[ $output == "HTTP/1.1 $code "* ]] || { echo "$options, $host, $target, $origin: $output"; return 1; }
+		[[ $output != *started || $code = 101 ]]
+	done <<-'END'
+		101|-o https://good.example|||https://good.example
+		101|--origin http://x -o HTTPS://Good.example:443|||https://good.example
+		101|-o '*'|||https://good.example
+		101|-o null|||null
+		403|-o http://good.example|||https://good.example
+		403|-o https://good.example:444|||https://good.example
+		403|-o https://good.example|||https://good.example.evil
+		403|-o https://good.example|||null
+		101|-o capacitor://localhost -o file://|||file://
+		403|-o null -o http://localhost|||file://
+		101|-o 'https://*.example.org'|||https://a.b.example.org
+		403|-o 'https://*.example.org'|||https://example.org
+		101|--host localhost --host 127.0.0.1|||
+		101|--host localhost|LOCALHOST||
+		101|--host ::1|[::1]:9||
+		403|--host localhost|evil:9000||http://evil:9000
+		403|--host localhost||http://evil/|
+		403|--host localhost --console|evil||
+		101|-P /chat||/chat?x=/y|
+		101|-P /chat --path '/b c'||/b%20c|
+		404|-P /chat||/|
+		404|-P /chat||/chat/|
+		404|-P /chat||/chat/../chat|
+		404|-P /chat||//chat|
+		404|-P /chat||/chat%2f|
+	END
 }
 
-@test "-o: an asterisk stands for one label or more in front of a suffix, in wsupgrade and wshub" {
-	accepted "$(request "${good}Origin: https://a.b.example.org\r\n")" -o 'https://*.example.org'
-	refused 403 "$(request "${good}Origin: https://example.org\r\n")" -o 'https://*.example.org'
-	refused 403 "$(request "${good}Origin: https://a.example.org.\r\n")" -o 'https://*.example.org'
+@test "-o of wshub is the same" {
 	serve wshub -o 'https://*.example.org' -o file:// cat
 	for origin in https://a.example.org file://; do
 		ask_for localhost / "Origin: $origin\r\n" | grep -aq '^HTTP/1.1 101'
 	done
 	ask_for localhost / 'Origin: https://example.org\r\n' | grep -aq '^HTTP/1.1 403'
-}
-
-@test "--host serves no other Host: what a rebound name asks is 403" {
-	accepted "$(request "$good")" --host localhost --host 127.0.0.1
-	accepted "$(request "Host: LOCALHOST\r\n$upgrade$rfc_key$version")" --host localhost
-	accepted "$(request "Host: [::1]:9\r\n$upgrade$rfc_key$version")" --host ::1
-	refused 403 "$(request "Host: evil:9000\r\nOrigin: http://evil:9000\r\n$upgrade$rfc_key$version")" --host localhost
-	refused 403 "$(request "$good" 'GET http://evil/ HTTP/1.1')" --host localhost
-	refused 403 "$(request 'Host: evil\r\n')" --host localhost --console
-}
-
-@test "-P serves no other path" {
-	accepted "$(request "$good" 'GET /chat?x=/y HTTP/1.1')" -P /chat
-	accepted "$(request "$good" 'GET /b%20c HTTP/1.1')" -P /chat --path '/b c'
-	local path
-	for path in / /chat/ /Chat /chat/../chat //chat /chat%2f; do
-		refused 404 "$(request "$good" "GET $path HTTP/1.1")" -P /chat
-	done
 }
 
 @test "-s: the client's first choice on offer wins, else none" {

@@ -1,8 +1,7 @@
 /*
  * usage: sandbox_probe DEED [unasked | often]
- * Enters the sandbox and does one thing. What the sandbox forbids ends it with
- * SIGSYS, what it keeps with 0; 99 where none was built in. What it keeps only
- * where asked is asked for, but with `unasked'; `often' is SANDBOX_OFTEN besides.
+ * Enters the sandbox and does one thing: SIGSYS if the sandbox forbids it, exit 0 if it is allowed, 99 if the build has
+ * no sandbox. What must be asked for is asked for, except with `unasked'; `often' adds SANDBOX_OFTEN.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,137 +29,48 @@ enum { NO_SANDBOX = 99, X32_GETPID = 0x40000000 + 39 };
 static int listener, loop, child_in, a_file;
 static pid_t child;
 
-static bool
-do_nothing(void)
-{
-	return true;
-}
+enum deed { NOTHING, OPEN, REOPEN, REOPEN_FILE, REOPEN_TO_WRITE, IOCTL, TERMINAL, SOCKET, CONNECT, FORK, EXEC, PTRACE, UNLINK, CODE,
+	MAKE_CODE, X32, MEMORY, SERVE, CHILD, ALARM, ABORT, DEEDS };
 
-static bool
-do_open(void)
-{
-	return open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0;
-}
+static const struct {
+	const char *name;
+	unsigned keeps;
+} deeds[DEEDS] = {
+	[NOTHING] = {"nothing", 0}, [OPEN] = {"open", 0}, [REOPEN] = {"reopen", SANDBOX_REOPENS},
+	[REOPEN_FILE] = {"reopen-file", SANDBOX_REOPENS}, [REOPEN_TO_WRITE] = {"reopen-to-write", SANDBOX_REOPENS},
+	[IOCTL] = {"ioctl", SANDBOX_PARENT}, [TERMINAL] = {"terminal", SANDBOX_PARENT}, [SOCKET] = {"socket", SANDBOX_SERVES},
+	[CONNECT] = {"connect", SANDBOX_SERVES}, [FORK] = {"fork", 0}, [EXEC] = {"exec", 0}, [PTRACE] = {"ptrace", 0},
+	[UNLINK] = {"unlink", 0}, [CODE] = {"code", 0}, [MAKE_CODE] = {"make-code", 0}, [X32] = {"x32", 0}, [MEMORY] = {"memory", 0},
+	[SERVE] = {"serve", SANDBOX_SERVES}, [CHILD] = {"child", SANDBOX_PARENT}, [ALARM] = {"alarm", SANDBOX_ALARM},
+	[ABORT] = {"abort", 0},
+};
 
-/* As wsframe does it with the pipe to its program. */
-static bool
-do_reopen(void)
-{
-	char name[64];
-	int fd;
-
-	(void)snprintf(name, sizeof name, "/proc/self/fd/%d", child_in);
-	fd = openat(AT_FDCWD, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	return fd >= 0 && close(fd) == 0;
-}
-
-/* By name, and by a descriptor that is only a name. */
-static bool
-do_reopen_file(void)
+/* As wsframe opens the pipe to its program again. */
+static int
+reopen(int fd)
 {
 	char name[64];
 
-	(void)snprintf(name, sizeof name, "/proc/self/fd/%d", a_file);
-	return openat(AT_FDCWD, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC) < 0 && errno == EACCES
-	    && openat(AT_FDCWD, "/etc/passwd", O_RDONLY) < 0 && errno == EACCES;
+	(void)snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+	return openat(AT_FDCWD, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
 static bool
-do_reopen_to_write(void)
-{
-	return openat(AT_FDCWD, "/tmp", O_RDWR | O_TMPFILE, 0600) >= 0;
-}
-
-static bool
-do_ioctl(void)
-{
-	int n;
-
-	return ioctl(child_in, FIONREAD, &n) == 0;
-}
-
-static bool
-do_terminal(void)
-{
-	return ioctl(STDIN_FILENO, TIOCSTI, "x") == 0;
-}
-
-static bool
-do_socket(void)
-{
-	return socket(AF_INET, SOCK_STREAM, 0) >= 0;
-}
-
-static bool
-do_connect(void)
-{
-	return connect(listener, NULL, 0) == 0;
-}
-
-static bool
-do_fork(void)
-{
-	return fork() >= 0;
-}
-
-static bool
-do_exec(void)
-{
-	return execl("/bin/true", "true", (char *)NULL) == 0;
-}
-
-static bool
-do_ptrace(void)
-{
-	return syscall(SYS_ptrace, 0, 0, NULL, NULL) == 0;
-}
-
-static bool
-do_unlink(void)
-{
-	return unlink("/tmp/there-is-no-such-file") == 0;
-}
-
-static bool
-do_code(void)
-{
-	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
-}
-
-static bool
-do_make_code(void)
-{
-	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0;
-}
-
-static bool
-do_x32(void)
-{
-	return syscall(X32_GETPID) > 0;
-}
-
-static bool
-do_memory(void)
+allocate(void)
 {
 	for (size_t size = 16; size < (1U << 24); size *= 2) {
-		char *p = malloc(size), *q;
+		char *p = realloc(malloc(size), size * 2);
 
 		if (p == NULL)
 			return false;
-		memset(p, 1, size);
-		q = realloc(p, size * 2);
-		if (q == NULL)
-			return false;
-		memset(q, 1, size * 2);
-		free(q);
+		memset(p, 1, size * 2);
+		free(p);
 	}
 	return true;
 }
 
 static bool
-do_serve(void)
+serve(void)
 {
 	struct epoll_event e = {.events = EPOLLIN};
 	unsigned char key[4];
@@ -172,59 +82,51 @@ do_serve(void)
 	    && write(STDOUT_FILENO, "", 0) == 0;
 }
 
-/* It ran before, and is as free as it was: opens a file when we say so. */
+/* The child ran before, without a sandbox: it opens a file when it is told to. */
 static bool
-do_child(void)
+child_ends(void)
 {
 	int status;
 
-	return write(child_in, "\n", 1) == 1 && waitpid(child, &status, 0) == child && status == 0
-	    && kill(child, 0) != 0;
+	return write(child_in, "\n", 1) == 1 && waitpid(child, &status, 0) == child && status == 0 && kill(child, 0) != 0;
+}
+
+static void *
+map(int protection)
+{
+	return mmap(NULL, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 static bool
-do_alarm(void)
+does(enum deed deed)
 {
-	struct itimerval never = {0};
+	int n;
 
-	return setitimer(ITIMER_REAL, &never, NULL) == 0;
+	switch (deed) {
+	case OPEN: return open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0;
+	case REOPEN: return close(reopen(child_in)) == 0;
+	/* By name, and by a descriptor that is only a name. */
+	case REOPEN_FILE: return reopen(a_file) < 0 && errno == EACCES && openat(AT_FDCWD, "/etc/passwd", O_RDONLY) < 0 && errno == EACCES;
+	case REOPEN_TO_WRITE: return openat(AT_FDCWD, "/tmp", O_RDWR | O_TMPFILE, 0600) >= 0;
+	case IOCTL: return ioctl(child_in, FIONREAD, &n) == 0;
+	case TERMINAL: return ioctl(STDIN_FILENO, TIOCSTI, "x") == 0;
+	case SOCKET: return socket(AF_INET, SOCK_STREAM, 0) >= 0;
+	case CONNECT: return connect(listener, NULL, 0) == 0;
+	case FORK: return fork() >= 0;
+	case EXEC: return execl("/bin/true", "true", (char *)NULL) == 0;
+	case PTRACE: return syscall(SYS_ptrace, 0, 0, NULL, NULL) == 0;
+	case UNLINK: return unlink("/tmp/there-is-no-such-file") == 0;
+	case CODE: return map(PROT_READ | PROT_EXEC) != MAP_FAILED;
+	case MAKE_CODE: return mprotect(map(PROT_READ | PROT_WRITE), 4096, PROT_READ | PROT_EXEC) == 0;
+	case X32: return syscall(X32_GETPID) > 0;
+	case MEMORY: return allocate();
+	case SERVE: return serve();
+	case CHILD: return child_ends();
+	case ALARM: return setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_sec = 0}, NULL) == 0;
+	case ABORT: abort();
+	default: return true;
+	}
 }
-
-static bool
-do_abort(void)
-{
-	abort();
-}
-
-static const struct {
-	const char *name;
-	bool (*deed)(void);
-	unsigned keeps;
-} deeds[] = {
-	{"nothing", do_nothing, 0},
-	{"open", do_open, 0},
-	{"reopen", do_reopen, SANDBOX_REOPENS},
-	{"reopen-file", do_reopen_file, SANDBOX_REOPENS},
-	{"reopen-to-write", do_reopen_to_write, SANDBOX_REOPENS},
-	{"ioctl", do_ioctl, SANDBOX_PARENT},
-	{"terminal", do_terminal, SANDBOX_PARENT},
-	{"socket", do_socket, SANDBOX_SERVES},
-	{"connect", do_connect, SANDBOX_SERVES},
-	{"fork", do_fork, 0},
-	{"exec", do_exec, 0},
-	{"ptrace", do_ptrace, 0},
-	{"unlink", do_unlink, 0},
-	{"code", do_code, 0},
-	{"make-code", do_make_code, 0},
-	{"x32", do_x32, 0},
-	{"memory", do_memory, 0},
-	{"serve", do_serve, SANDBOX_SERVES},
-	{"child", do_child, SANDBOX_PARENT},
-	{"alarm", do_alarm, SANDBOX_ALARM},
-	{"abort", do_abort, 0},
-};
-
-enum { DEEDS = sizeof deeds / sizeof *deeds };
 
 static pid_t
 child_start(void)
@@ -277,5 +179,5 @@ main(int argc, char **argv)
 		fprintf(stderr, "sandbox_probe: %s\n", partial);
 		return 3;
 	}
-	return deeds[i].deed() ? 0 : 1;
+	return does((enum deed)i) ? 0 : 1;
 }
