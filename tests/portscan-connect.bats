@@ -43,13 +43,6 @@ closed=2-4
 	[ "$(grep -cv ': sandbox: ' <<<"$stderr")" = 4 ]
 }
 
-@test "-q says nothing" {
-	scripted server accept send:hello
-	run -0 --separate-stderr portscan-connect -q -p "$port" </dev/null
-	[ "$stderr" = "" ]
-	[ "$output" = hello ]
-}
-
 @test "a port that does not answer is given up after -t, and the next is tried" {
 	scripted full fill hold
 	await full.out '^holding'
@@ -232,13 +225,6 @@ closed=2-4
 }
 
 # the relay
-
-@test "every byte passes as it is, both ways" {
-	for i in {0..255}; do printf "\\x$(printf %x "$i")"; done >all
-	scripted server accept echo
-	portscan-connect -q -p "$port" <all >out
-	cmp all out
-}
 
 @test "the end of stdin is passed on, and the answer to it comes back" {
 	scripted server accept into:got rest send:answer
@@ -575,13 +561,6 @@ stalled() {
 	scripted server accept rest
 	run -0 --separate-stderr portscan-connect -l -q -p "$port" </dev/null
 	[ "$output" = "" ]
-}
-
-@test "-l stops at an empty line and sends nothing after it" {
-	scripted server accept recv send:yes into:got rest
-	run -0 --separate-stderr portscan-connect -l -q -p "$port" < <(printf 'first\n\nlast\n')
-	[ "$output" = "Received yes from server" ]
-	await server.out '^rest 0$'
 }
 
 @test "-l tells a server that goes, in order or not" {

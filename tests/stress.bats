@@ -59,7 +59,7 @@ campaign() {
 @test "faults: out of descriptors, processes and memory while serving: said, waited out, and served again" {
 	not_sanitized
 	[ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || skip "no setpriv to be another user by"
-	campaign limits "$BUILD" tcpecho_descriptors tcpecho_memory wshub_descriptors wshub_processes wsframe_descriptors wsframe_processes
+	campaign limits "$BUILD" tcpaccept_descriptors tcpaccept_processes tcpecho_descriptors tcpecho_memory wshub_descriptors wshub_processes wsframe_descriptors wsframe_processes
 }
 
 @test "faults: the first system call of each name failing is said, or changes nothing" {

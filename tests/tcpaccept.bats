@@ -359,66 +359,10 @@ refused() {
 	((after - before <= 128))
 }
 
-@test "clients that reset at once do no harm" {
-	serve tcpaccept echo hello
-	for _ in {1..10}; do
-		peer to:"$port" churn:100
-		run -0 call
-		[ "$output" = hello ]
-	done
-	await_that childless "$pid"
-}
-
 @test "a grandchild that keeps the connection takes no place" {
 	serve tcpaccept -c 1 sh -c 'echo $$; cat <&0 & exit'
 	run -0 peer to:"$port" open last line open last line
 	[ "${#lines[@]}" = 4 ]
-}
-
-@test "without descriptors it says so, waits without spinning, and serves when they are back" {
-	serve tcpaccept -v echo hello
-	prlimit --pid "$pid" --nofile=4:1024
-	peer to:"$port" open:3 rest >"$BATS_TEST_TMPDIR/callers.out" 3>&- &
-	client=$!
-	pids+=("$client")
-	await "$err" '^tcpaccept: accept: .* \(connection waits\)'
-	spinless "$pid"
-	(($(grep -c 'accept:' "$err") <= 3))
-	prlimit --pid "$pid" --nofile=1024:1024
-	ended "$client" 0
-	same "$BATS_TEST_TMPDIR/callers.out" "open 3" hello hello hello
-}
-
-as_other() {
-	setpriv --reuid=64999 --regid=64999 --clear-groups "$@"
-}
-
-# As another user, for root may always start processes.
-@test "without processes it says so, keeps the connection, and serves when they are back" {
-	[ "$(id -u)" = 0 ] || skip "needs root to become another user"
-	chmod 711 "$BATS_TEST_TMPDIR"
-	cp "$BIN/tcpaccept" "$BATS_TEST_TMPDIR/accept"
-	start server handover tcp -- setpriv --reuid=64999 --regid=64999 --clear-groups "$BATS_TEST_TMPDIR/accept" /bin/echo hello
-	await "$out" ^port
-	port=$(sed -n 's/^port //p' "$out")
-	await_that caught "$pid"
-	as_other prlimit --pid "$pid" --nproc=1:1024
-	peer to:"$port" open:3 rest >"$BATS_TEST_TMPDIR/callers.out" 3>&- &
-	client=$!
-	pids+=("$client")
-	await "$err" '/bin/echo: Resource temporarily unavailable \(connection waits\)$'
-	spinless "$pid"
-	(($(grep -c 'Resource' "$err") <= 3))
-	as_other prlimit --pid "$pid" --nproc=1024:1024
-	ended "$client" 0
-	same "$BATS_TEST_TMPDIR/callers.out" "open 3" hello hello hello
-}
-
-# caught PID: it catches SIGTERM by now.
-caught() {
-	local mask
-	mask=$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status")
-	((0x$mask >> 14 & 1))
 }
 
 @test "SIGTERM refuses new connections at once, lets those there are finish, and ends with 0" {

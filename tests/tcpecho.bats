@@ -25,10 +25,6 @@ client() {
 	start "$1" peer -v to:"$port" open "${@:2}"
 }
 
-descriptors() {
-	find "/proc/$server/fd" -type l | wc -l
-}
-
 memory() {
 	awk "/^$1:/ {print \$2}" "/proc/$server/status"
 }
@@ -76,16 +72,6 @@ echo_server() {
 	await stuck.out '^rest 0$'
 }
 
-@test "resets at any moment end that connection only, and leave nothing behind" {
-	echo_server
-	echoes before
-	fds=$(descriptors)
-	peer to:"$port" churn:3000
-	echoes after
-	await_that eval '[ "$(descriptors)" = "$fds" ]'
-	rests
-}
-
 @test "a reset while an answer waits ends the connection, without a spin" {
 	echo_server -v
 	client gone push reset hold
@@ -112,16 +98,6 @@ echo_server() {
 	await second.out '^holding'
 	after=$(memory VmRSS)
 	(((after - before) * 1024 <= 1000 * 256))
-}
-
-@test "a thousand clients that dribble byte by byte each get their own back" {
-	[ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -gt 2200 ] || skip "this needs 2200 descriptors"
-	echo_server
-	for _ in {1..10}; do greetings+=(send:x take:1); done
-	client crowd open:999 "${greetings[@]}" hold
-	await crowd.out '^holding'
-	[ "$(grep -c '^took 1000$' crowd.out)" = 10 ]
-	rests
 }
 
 @test "a client that floods keeps nobody waiting" {
@@ -155,18 +131,6 @@ echo_server() {
 # It has worked for some hundredths of a second.
 busy() {
 	(($(ticks) >= 5))
-}
-
-@test "out of descriptors: it says so, waits without a spin, and serves who waited" {
-	serve sh -c 'ulimit -n 12; LISTEN_PID=$$ exec tcpecho'
-	client crowd open:20 hold
-	await server.err '^tcpecho: accept: '
-	rests
-	# Once a second at most, however long it lasts.
-	(($(grep -c 'tcpecho: accept' server.err) <= 4))
-	kill "$pid"
-	wait "$pid" || true
-	echoes 'room again'
 }
 
 @test "-c: one more than the most waits, and is served when another leaves" {
@@ -283,19 +247,6 @@ busy() {
 	touch go
 	await slow.out '^rest '
 	grep -qx "rest $((999 * 100000))" slow.out
-}
-
-@test "a log that nobody reads does not stop the service" {
-	mkfifo log
-	exec 9<>log
-	start server portscan-bind -1 -p 0 tcpecho -v 2>&9
-	await_that test -s server.out
-	port=$(cat server.out)
-	for _ in 1 2 3; do
-		peer to:"$port" churn:2000
-	done
-	echoes 'still here'
-	exec 9>&-
 }
 
 @test "SIGTERM: no new connections, who is served is served to the end, exit 0" {
@@ -553,18 +504,4 @@ refused() {
 	echoes x
 	kill "$pid"
 	ended "$pid" 0
-}
-
-@test "a log or an output that may not grow any more is no death" {
-	start server bash -c 'ulimit -f 1; exec portscan-bind -1 -p 0 tcpecho -v 2>log'
-	await_that test -s server.out
-	port=$(cat server.out)
-	for _ in {1..30}; do
-		echoes hello
-	done
-	[ "$(wc -c <log)" = 1024 ]
-	head -c 5000 /dev/zero >in
-	run -1 --separate-stderr bash -c 'ulimit -f 1; tcpecho <in >out'
-	[ "$stderr" = 'tcpecho: stdout: File too large' ]
-	[ "$(wc -c <out)" = 1024 ]
 }

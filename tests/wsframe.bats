@@ -13,34 +13,10 @@ misused() {
 
 # ---- the filters ----
 
-@test "-d reads the text frames of RFC 6455 section 5.7" {
-	printf '\x81\x05Hello\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x01\x03Hel\x80\x02lo' | wsframe -d >out
-	holds out 'Hello\nHello\nHello\n'
-}
-
-@test "-d drops pings and pongs, also between fragments" {
-	printf '\x89\x05Hello\x01\x03Hel\x89\x00\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x80\x02lo' | wsframe -d >out
-	holds out 'Hello\n'
-}
-
 @test "-d reads the binary frames of section 5.7 with -b" {
 	{ printf '\x82\x7e\x01\x00'; head -c 256 /dev/zero; printf '\x82\x7f\0\0\0\0\0\1\0\0'; head -c 65536 /dev/zero; } |
 		wsframe -d -b >out
 	cmp out <(head -c 65792 /dev/zero)
-}
-
-@test "-d ends at a Close, whatever comes behind it" {
-	printf '\x81\x01x\x88\x02\x03\xe8\x81\x01y\xff\xff' | wsframe -d >out
-	holds out 'x\n'
-}
-
-@test "-d -0 ends records with NUL, -n writes netstrings, -n -T with their type" {
-	printf '\x81\x03a\nb\x81\x00' | wsframe -d -0 >out
-	holds out 'a\nb\0\0'
-	printf '\x81\x03a\nb\x81\x00' | wsframe -d -n >out
-	holds out '3:a\nb,0:,'
-	printf '\x81\x03a\nb\x82\x02\xff\0\x01\x01x\x80\x01y' | wsframe -d -n -T >out
-	holds out '4:ta\nb,3:b\xff\0,3:txy,'
 }
 
 @test "-d tells the byte of a protocol error, after all messages before it" {
@@ -81,18 +57,6 @@ misused() {
 	holds out '\x81\x7f\0\0\0\0\0\1\0\0x'
 }
 
-@test "-e -0, -n, -n -T and -b: the records of each mode" {
-	printf 'a\nb\0c' | wsframe -e -0 >out
-	holds out '\x81\x03a\nb\x81\x01c'
-	printf '5:Hello,0:,' | wsframe -e -n >out
-	holds out '\x81\x05Hello\x81\x00'
-	printf '6:tHello,3:b\xff\0,' | wsframe -e -n -T >out
-	holds out '\x81\x05Hello\x82\x02\xff\0'
-	printf 'a\n\xff' >in # in one piece
-	wsframe -e -b <in >out
-	holds out '\x82\x03a\n\xff'
-}
-
 @test "-e -c masks each frame with a key of its own" {
 	printf 'Hello\nHello\n' | wsframe -e -c >out
 	[ "$(stat -c %s out)" = 22 ]
@@ -112,23 +76,12 @@ misused() {
 	said 'wsframe: stdin: line 2: not UTF-8'
 }
 
-@test "-e --replace puts U+FFFD for what is not UTF-8" {
-	printf 'a\xffb\n\xe2\x82\nok\xc3\xa9\n\xf0\x9f\x98' | wsframe -e --replace >out
-	holds out '\x81\x05a\xef\xbf\xbdb\x81\x03\xef\xbf\xbd\x81\x04ok\xc3\xa9\x81\x03\xef\xbf\xbd'
-}
-
 @test "--replace gives what Python's decoder gives, for any bytes and a line of any size" {
 	[ -x /usr/bin/python3 ] || skip "needs /usr/bin/python3"
 	head -c 400000 /dev/urandom | tr -d '\n' >junk
 	wsframe -e --replace <junk | wsframe -d | head -c -1 >out
 	/usr/bin/python3 -c 'import sys; sys.stdout.buffer.write(open("junk", "rb").read().decode("utf-8", "replace").encode())' >want
 	cmp out want
-}
-
-@test "-e -M limits records where it is given" {
-	run -1 --separate-stderr bash -c 'printf "abc\nabcd\n" | wsframe -e -M 3 >out'
-	said 'wsframe: stdin: line 2: longer than --max'
-	holds out '\x81\x03abc'
 }
 
 @test "a line longer than any buffer leaves as fragments and comes back as one line" {
@@ -222,11 +175,6 @@ misused() {
 	told 'text a\x0ab' 'close 1000' end 'exit 0'
 	peer 'text:a\nb' get close:1000 rest wait -- wsframe -n cat
 	told 'text a\x0ab' 'close 1000' end 'exit 0'
-}
-
-@test "-n -T cat is a perfect echo" {
-	peer 'binary:\xff\x00' text:hi 'binary:' 'text:' get:4 close:1000 rest wait -- wsframe -n -T cat
-	told 'binary \xff\x00' 'text hi' 'binary' 'text' 'close 1000' end 'exit 0'
 }
 
 @test "-b passes the bytes of either type; what the program writes is binary" {

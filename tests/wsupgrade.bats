@@ -370,26 +370,6 @@ served() {
 	lacks_variable WEBSOCKET_EXTENSIONS
 }
 
-@test "a field sets no variable but its own HTTP_ one, and never HTTP_PROXY" {
-	# shellcheck disable=SC2016 # as it is
-	environment "$(request "$good"'Proxy: http://evil\r\nX_A: 1\r\nX.B: 2\r\nLD_PRELOAD: evil\r\nPATH: /evil\r\nX-Q: $(id) `id` "\r\n')"
-	lacks_variable HTTP_PROXY
-	lacks_variable HTTP_X_A
-	lacks_variable HTTP_X.B
-	lacks_variable LD_PRELOAD
-	has_variable "PATH=$PATH"
-	has_variable HTTP_PATH=/evil
-	# shellcheck disable=SC2016
-	has_variable 'HTTP_X_Q=$(id) `id` "'
-}
-
-@test "a value of many KiB reaches the program as it is" {
-	local value
-	value=$(head -c 6000 /dev/urandom | base64 -w 0)
-	environment "$(request "${good}X-Long: $value\r\n")"
-	has_variable "HTTP_X_LONG=$value"
-}
-
 @test "what a client proves itself with reaches the program, and no log" {
 	local secrets='Authorization: Basic c2VzYW1l\r\nCookie: session=c2VzYW1l\r\n'
 	environment "$(request "$good$secrets")" -v

@@ -34,31 +34,6 @@ tutorial() {
 	grep -q "^Received hello from ('127.0.0.1', " tutorial.out
 }
 
-@test "the tutorial's server answers a,b,c three times, and a comma and a, twice" {
-	tutorial
-	for case in "a,b,c 3" "a, 2" ", 2" "a 1"; do
-		printf %s "${case% *}" | portscan-connect -q -p "$port" >out
-		cmp out <(for ((i = 0; i < ${case##* }; i++)); do printf 'Echo from server'; done)
-	done
-}
-
-@test "a tutorial's server that is killed is told in lockstep" {
-	tutorial
-	mkfifo in
-	portscan-connect -l -q -p "$port" <in >out 3>&- &
-	client=$!
-	pids+=("$client")
-	exec 8>in
-	echo one >&8
-	await out '^Received '
-	kill "$pid"
-	await_that gone "$pid"
-	echo two >&8
-	exec 8>&-
-	ended "$client" 1
-	same out 'Received Echo from server from server' 'server disconnected'
-}
-
 @test "nc: both ways, each with its own end" {
 	need nc
 	head -c 4M /dev/urandom >up
