@@ -131,7 +131,7 @@ closed=2-4
 }
 
 @test "a name or an address that is none is 1, whatever bytes are in it" {
-	for host in no.such.host.invalid '[::1]' 1.2.3.4.5 $'\e[31m\n' $'\xff' "$(head -c 100000 /dev/zero | tr '\0' a)"; do
+	for host in no.such.host.invalid 1.2.3.4.5 $'\e[31m\n' $'\xff' "$(head -c 100000 /dev/zero | tr '\0' a)"; do
 		run -1 --separate-stderr portscan-connect -a "$host" </dev/null
 		[ "${#stderr_lines[@]}" = 1 ]
 		[[ "$stderr" == "portscan-connect: "*": "* ]]
