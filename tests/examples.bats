@@ -40,7 +40,7 @@ bare() {
 		done < <(if [ "$page" = fittings.7 ]; then lines_of "$page" | sed '1,/^ws ws:/d'; else lines_of "$page"; fi)
 	done
 	[ "$missing" = 0 ]
-	grep -q 'examples >expected' "$BATS_TEST_DIRNAME/csvsplit.bats"
+	grep -q 'bash example' "$BATS_TEST_DIRNAME/csvsplit.bats"
 	for n in $(seq "$(sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$man/portscan-connect.1" | grep -c '^\.Bd')"); do
 		grep -qE "example(_run)? $n( |\$)" "$BATS_TEST_DIRNAME/portscan-connect.bats"
 	done

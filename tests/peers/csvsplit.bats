@@ -51,7 +51,7 @@ for line in open(sys.argv[1], newline="\n", encoding="utf-8"):
     print(json.dumps([re.sub(r"\\(.)", lambda m: unescape[m[1]], f) for f in fields]))' "$1"
 }
 
-@test "every exact format, read back, is what Python's csv module reads" {
+@test "every exact format, read back, has the fields that Python's csv module reads" {
 	for seed in $(seq 40); do
 		random_csv "$seed" in.csv
 		read_csv in.csv >expected
@@ -70,7 +70,7 @@ print("".join("".join(field + "\0" for field in json.loads(line)) for line in op
 	done
 }
 
-@test "selected fields are Python's slices of them" {
+@test "selected fields are the same as Python's slices" {
 	for seed in $(seq 41 60); do
 		random_csv "$seed" in.csv
 		csvsplit -f 3,1,~1,2- -O json in.csv >got
@@ -87,7 +87,7 @@ for line in sys.stdin:
 	done
 }
 
-@test "every dialect that Python's csv module writes is read as what was written" {
+@test "every dialect that Python's csv module writes is read back" {
 	for seed in $(seq 60); do
 		"$python" - "$seed" >in.csv 3>expected 4>options <<'END'
 import csv, json, random, sys
@@ -122,7 +122,7 @@ for row in csv.reader(open("out.csv", newline="", encoding="utf-8"), delimiter="
 	done
 }
 
-@test "TSV with any escapes is what Python makes of it" {
+@test "TSV with any escapes is read as Python reads it" {
 	for seed in $(seq 20); do
 		"$python" -c '
 import json, random, re, sys
@@ -138,7 +138,7 @@ for line in re.split("\r?\n", text):
 	done
 }
 
-@test "objects are what Python's DictReader reads" {
+@test "objects are the same as those of Python's DictReader" {
 	printf 'id,name,"a ""b"""\r\n1,"x\ny",z\r\n2,,"€"\r\n' >in.csv
 	csvsplit -H -O json in.csv | "$python" -c '
 import csv, json, sys
@@ -147,7 +147,7 @@ want = list(csv.DictReader(open("in.csv", newline="", encoding="utf-8")))
 assert got == want, (got, want)'
 }
 
-@test "U+FFFD stands where Python's decoder puts it" {
+@test "U+FFFD is written where Python's decoder writes it" {
 	for seed in 1 2 3 4 5 6; do
 		"$python" -c '
 import random, sys
@@ -162,7 +162,7 @@ assert got == want'
 	done
 }
 
-@test "miller reads what csvsplit writes" {
+@test "miller reads the output of csvsplit" {
 	command -v mlr >/dev/null || skip "no mlr (miller)"
 	printf 'a,b,c\n1,"x, y","d""e"\n2,,"l\nm"\n' >in.csv
 	csvsplit -H -O csv in.csv | mlr --icsv --ojsonl cat >got

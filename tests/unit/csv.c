@@ -238,7 +238,7 @@ gives(const char *text, const char *fields)
 	return strcmp(all, fields) == 0 && agrees(text, strlen(text));
 }
 
-TEST(the_rules_are_as_written_down)
+TEST(the_rules_are_as_documented)
 {
 	CHECK(gives("", ""));
 	CHECK(gives("a", "a/"));
@@ -287,7 +287,7 @@ text_of(unsigned number, size_t n, unsigned char *out)
 	return n;
 }
 
-TEST(every_short_text_gives_what_the_machine_gives)
+TEST(every_short_text_agrees_with_a_naive_scan)
 {
 	unsigned char text[8];
 	unsigned count = 1;
@@ -377,7 +377,7 @@ random_text(unsigned char *out, size_t n, unsigned noise, unsigned quotes)
 	return i;
 }
 
-TEST(random_text_in_bulk_gives_what_the_machine_gives)
+TEST(random_text_in_bulk_agrees_with_a_naive_scan)
 {
 	static unsigned char text[40000];
 	static const unsigned noises[] = {0, 3, 20, 1000}, quotes[] = {0, 5, 50, 100};
@@ -473,7 +473,7 @@ TEST(a_NUL_in_a_field_stops_NUL_terminated_output)
 			}
 }
 
-TEST(a_NUL_that_delimits_is_no_data)
+TEST(a_NUL_that_is_the_delimiter_is_not_data)
 {
 	static const struct csv_dialect nul = {.delimiter = '\0', .quote = '"', .quoting = true};
 	unsigned char out[16 + CSV_SLACK];
@@ -488,7 +488,7 @@ TEST(a_NUL_that_delimits_is_no_data)
 	}
 }
 
-TEST(a_copy_goes_on_over_all_that_is_simple)
+TEST(a_copy_includes_all_simple_fields)
 {
 	static const char given[] = "a,\"b\",\"c,\",\"\",\"d\"\"\ne\"\r\n", copied[] = "a,b,\"c,\",,\"d\"\"\ne\"\n";
 	enum { RECORDS = 20, GIVEN = sizeof given - 1, COPIED = sizeof copied - 1 };
@@ -516,7 +516,7 @@ TEST(every_path_was_tested)
 		unit_skip("this processor lacks AVX-512 VBMI2 or AVX2");
 }
 
-TEST(a_byte_of_a_window_knows_its_line)
+TEST(the_line_of_each_byte_of_a_window_is_known)
 {
 	static struct csv_index index;
 	struct csv csv;

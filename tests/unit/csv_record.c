@@ -52,7 +52,7 @@ field_is(const struct csv_record *record, int64_t position, const char *text)
 	return field.size == strlen(text) && memcmp(field.at, text, field.size) == 0;
 }
 
-TEST(its_fields_are_the_data_without_the_quotes_at_any_cut_and_from_any_storage)
+TEST(fields_are_the_data_without_quotes_at_any_cut_and_in_any_storage)
 {
 	static const char text[] = "one,\"two \"\"2\"\"\",,\"th\nree\"\nnext";
 
@@ -68,7 +68,7 @@ TEST(its_fields_are_the_data_without_the_quotes_at_any_cut_and_from_any_storage)
 		}
 }
 
-TEST(a_field_that_it_lacks_is_empty)
+TEST(a_missing_field_is_empty)
 {
 	struct csv_record record = record_of(SIZE, ENDS, 0);
 	size_t at;
@@ -90,7 +90,7 @@ TEST(fields_past_the_limit_are_skipped)
 	}
 }
 
-TEST(an_input_that_ends_within_it_ends_it)
+TEST(the_end_of_the_input_ends_the_record)
 {
 	struct csv_record record = record_of(SIZE, 1, 0);
 	size_t at;
@@ -105,7 +105,7 @@ TEST(an_input_that_ends_within_it_ends_it)
 	CHECK(csv_record_end(&record) && record.count == 1 && field_is(&record, 1, "ab"));
 }
 
-TEST(a_window_that_is_used_up_gives_nothing_more)
+TEST(a_used_window_gives_nothing_more)
 {
 	struct csv_record record = record_of(SIZE, ENDS, 0);
 	size_t at;
@@ -116,7 +116,7 @@ TEST(a_window_that_is_used_up_gives_nothing_more)
 	CHECK(!record.begun && record.count == 0);
 }
 
-TEST(its_line_is_where_it_began_even_windows_ago)
+TEST(its_line_is_that_of_its_beginning_also_windows_ago)
 {
 	struct csv_record record = record_of(SIZE, ENDS, 0);
 	size_t at;
@@ -125,7 +125,7 @@ TEST(its_line_is_where_it_began_even_windows_ago)
 	CHECK(csv_record_line(&record, &csv_index) == 1 && field_is(&record, 1, "a\n\nb"));
 }
 
-TEST(it_is_UTF8_where_each_of_its_fields_is)
+TEST(it_is_UTF8_if_each_field_is)
 {
 	static const struct {
 		const char *text;
@@ -151,7 +151,7 @@ TEST(it_is_UTF8_where_each_of_its_fields_is)
 	}
 }
 
-TEST(what_can_be_read_from_a_text_in_it_goes_on_to_the_end_of_its_storage)
+TEST(a_text_in_it_is_readable_up_to_the_end_of_its_storage)
 {
 	struct csv_record record = record_of(SIZE, ENDS, 0);
 	size_t at;

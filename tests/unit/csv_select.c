@@ -74,7 +74,7 @@ TEST(a_tilde_counts_from_the_end)
 	CHECK(gives("-~2", false, 3, " 1 2"));
 }
 
-TEST(what_a_record_lacks_is_missing_or_nothing)
+TEST(missing_fields_are_empty_or_not_there)
 {
 	CHECK(gives("5", false, 3, " -"));
 	CHECK(gives("2-5", false, 3, " 2 3 - -"));
@@ -87,7 +87,7 @@ TEST(what_a_record_lacks_is_missing_or_nothing)
 	CHECK(gives("1-", false, 0, ""));
 }
 
-TEST(the_complement_is_all_the_others)
+TEST(the_complement_is_all_other_fields)
 {
 	CHECK(gives("2", true, 3, " 1 3"));
 	CHECK(gives("3-2 5", true, 6, " 1 4 6"));
@@ -125,7 +125,7 @@ TEST(an_item_is_a_position_or_a_name)
 	}
 }
 
-TEST(a_quoted_item_is_a_name_whatever_it_looks_like)
+TEST(a_quoted_item_is_always_a_name)
 {
 	static const char *const texts[] = {"1", "2000", "2-3", "-", "~", "0", "1-2-3", "", "name", "4294967296"};
 
@@ -185,7 +185,7 @@ ranges_text(const struct csv_range *ranges, size_t count, bool fill, uint64_t n,
 			used += put_number(all, used, (int64_t)p, n);
 }
 
-TEST(ranges_give_what_the_walk_gives)
+TEST(ranges_agree_with_the_walk)
 {
 	static const char *const lists[] = {
 		"1", "2 4", "1-3", "1 3-", "2-2 4-6 9", "-3 5", "7-", "1-5 6-7 8-", "1 2 3 4 5 6 7 8",
@@ -206,7 +206,7 @@ TEST(ranges_give_what_the_walk_gives)
 			}
 }
 
-TEST(what_goes_back_or_counts_from_the_end_has_no_ranges)
+TEST(lists_that_go_back_or_count_from_the_end_have_no_ranges)
 {
 	static const char *const lists[] = {"2 1", "1 1", "3-1", "~1", "2-~2", "1-3 2", "1- 2", "~2-"};
 	struct csv_range ranges[ITEMS_MAX + 1];
@@ -218,7 +218,7 @@ TEST(what_goes_back_or_counts_from_the_end_has_no_ranges)
 	}
 }
 
-TEST(a_complement_has_ranges_whatever_the_order)
+TEST(a_complement_has_ranges_in_any_order)
 {
 	struct csv_range ranges[ITEMS_MAX + 1];
 	struct csv_select select = {items, items_parse("9 3-1 2 5"), true};

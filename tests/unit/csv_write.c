@@ -187,14 +187,14 @@ TEST(lines_and_nul_are_fields_as_they_are)
 	CHECK(gives("", CSV_LINES, ""));
 }
 
-TEST(tsv_escapes_what_would_break_it)
+TEST(tsv_has_escapes)
 {
 	CHECK(gives("a,b\n,\n", CSV_TSV, "a\tb\n\t\n"));
 	CHECK(gives("\"a\tb\",\"c\nd\r\",\\", CSV_TSV, "a\\tb\tc\\nd\\r\t\\\\\n"));
 	CHECK(gives("\n", CSV_TSV, "\n"));
 }
 
-TEST(csv_is_quoted_where_needed)
+TEST(csv_is_quoted_if_needed)
 {
 	CHECK(gives("\"a\",b\r\n", CSV_CSV, "a,b\n"));
 	CHECK(gives("\"a,b\",\"c\"\"d\",\"e\nf\"", CSV_CSV, "\"a,b\",\"c\"\"d\",\"e\nf\"\n"));
@@ -241,7 +241,7 @@ TEST(json_is_arrays_or_objects_of_strings)
 	CHECK(gives_json("\"\b\f\n\r\t\x01\x1f\\/\x7f\"", false, false, "[\"\\b\\f\\n\\r\\t\\u0001\\u001f\\\\/\x7f\"]\n"));
 }
 
-TEST(json_replaces_what_is_no_utf8)
+TEST(json_replaces_invalid_utf8)
 {
 	CHECK(gives_json("a\xff" "b", false, true, "[\"a\xef\xbf\xbd" "b\"]\n"));
 	CHECK(gives_json("\xe2\x82", false, true, "[\"\xef\xbf\xbd\"]\n"));
@@ -268,7 +268,7 @@ TEST(nul_refuses_a_NUL)
 }
 
 /* Where many records are taken at once, each of them simple. */
-TEST(nul_refuses_a_NUL_among_simple_records_where_it_is_wanted)
+TEST(nul_refuses_a_NUL_of_a_selected_field_among_simple_records)
 {
 	static unsigned char text[600];
 
@@ -398,7 +398,7 @@ static const struct csv_dialect dialects[] = {
 enum { DIALECTS = sizeof dialects / sizeof *dialects };
 
 /* What has most of its bytes copied, but for one place. */
-TEST(csv_of_csv_is_copied_only_where_that_is_right)
+TEST(csv_of_csv_is_copied_only_if_that_is_correct)
 {
 	static const char *const places[] = {
 		"\"\"", "\"a\"", "\"a,b\"", "\"a\"\"b\"", "\"a\nb\"", "\"a\r\nb\"", "\"\"\"\"", "\"\"\",\"\"\"", "\",\"",
@@ -458,7 +458,7 @@ TEST(csv_written_again_is_the_same)
 	}
 }
 
-TEST(a_long_field_is_quoted_whatever_is_in_it)
+TEST(a_long_field_is_always_quoted)
 {
 	static unsigned char text[3 * CSV_HOLD_MAX];
 
@@ -474,7 +474,7 @@ TEST(a_long_field_is_quoted_whatever_is_in_it)
 	}
 }
 
-TEST(a_record_knows_its_line_and_says_when_it_is_full)
+TEST(a_record_has_its_line_and_reports_when_it_is_full)
 {
 	static const unsigned char text[] = "a\n\"b\n\n\",c\nd";
 	static const uint64_t lines[] = {1, 2, 5};
@@ -515,7 +515,7 @@ two_fields(struct csv_writer writer, bool at_once, const unsigned char *data, si
 	return buffer_held(&out);
 }
 
-TEST(a_field_at_once_is_the_same_as_in_its_parts)
+TEST(a_whole_field_is_the_same_as_its_parts)
 {
 	static const char specials[] = "x,\"\\\n\r\t\x1f\x20\x7f\xff";
 	unsigned char data[64], whole[1024], parts[1024];
