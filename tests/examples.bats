@@ -139,8 +139,10 @@ hears() {
 
 @test "fittings(7): what to type in place of tcpserver, tcpclient, socat and systemd-socket-activate" {
 	app 'exec cat'
-	run_line fittings.7 'portscan-bind -p 8080 tcpaccept ./app'
-	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+	for line in 'portscan-bind -p 8080 tcpaccept ./app' 'portscan-bind -a 0.0.0.0 -p 8080 tcpaccept -v -c 100 -C 4 ./app'; do
+		run_line fittings.7 "$line"
+		[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+	done
 	mkdir client
 	(cd client && app 'echo hello >&7; read -r answer <&6; echo "$answer"')
 	for line in 'portscan-connect -p 8080' 'portscan-connect -p 8080 ./app'; do
