@@ -12,7 +12,10 @@ enum {
 	MATCH_MIN = 3,
 	MATCH_MAX = 258,
 	HASHED = 4,         /* bytes in the hash of a chain */
-	CHAIN_MAX = 8,      /* candidates tried */
+	TRIES_SMALL = 8,    /* candidates tried: in steps of less than LARGE bytes, */
+	TRIES_LARGE = 20,   /* and in larger ones */
+	LARGE = 4096,
+	GOOD = 8,           /* to improve on a match of this length fewer candidates are tried */
 	LAZY_MAX = 32,      /* after a match of this length the next position is not tried */
 	NEAR_MAX = 4096,    /* a match of three bytes from further away costs more than three literals */
 	MISSES_SKIP = 6,    /* 1 << 6 positions without a match make the stride longer by one */
@@ -29,6 +32,7 @@ enum {
 };
 
 /* A token: a literal, or the distance and length of a match. */
+#define HASH UINT32_C(0x9e3779b1)
 #define TOKEN_MATCH UINT32_C(0x80000000)
 #define TOKEN_LENGTH_BITS 9
 
@@ -290,7 +294,7 @@ block_put(struct writer *w, struct deflate_scratch *s, size_t tokens, const unsi
 	if (tokens > FIXED_MAX) {
 		dynamic = extra + huffman_lengths(s->litlen_count, LITLENS, HUFFMAN_LENGTH_MAX, c->litlen_lengths);
 		dynamic += huffman_lengths(s->dist_count, DISTS, HUFFMAN_LENGTH_MAX, c->dist_lengths);
-		if (dynamic < fixed)
+		if (dynamic < fixed && dynamic < stored)
 			dynamic += head_make(&h, c);
 	}
 	if (stored <= fixed && stored <= dynamic) {
@@ -349,12 +353,6 @@ match_length(const unsigned char *a, const unsigned char *b, unsigned most)
 	return n;
 }
 
-static inline uint32_t
-hash(uint32_t bytes, unsigned bits)
-{
-	return bytes * UINT32_C(0x9e3779b1) >> (32 - bits);
-}
-
 /* The first three bytes of four. */
 static inline uint32_t
 three(uint32_t bytes)
@@ -366,11 +364,25 @@ three(uint32_t bytes)
 #endif
 }
 
+/* A copy of what the search needs, so that it stays in registers: stores to the tables do not change it. */
+struct finder {
+	const unsigned char *buffer;
+	uint16_t *head, *prev, *near;
+	uint32_t *tokens;
+	struct deflate_scratch *scratch;
+	uint32_t window, floor, end, hashed;
+	unsigned head_shift, near_shift, tries;
+};
+
+struct match {
+	unsigned length, distance;
+};
+
 /* Returns the next older position in a chain, 0 at its end. */
 static inline uint32_t
-older(const struct deflate *z, uint32_t position)
+older(const struct finder *f, uint32_t position)
 {
-	uint32_t next = z->prev[position & (z->window - 1)];
+	uint32_t next = f->prev[position & (f->window - 1)];
 
 	return next < position ? next : 0;
 }
@@ -378,124 +390,127 @@ older(const struct deflate *z, uint32_t position)
 /* Enters a position into the tables. *candidate is the last position with the same hash, *near that of three bytes.
  * Positions from `at` on belong to a message that deflate_undo() took back. */
 static inline void
-enter(struct deflate *z, uint32_t at, uint32_t *candidate, uint32_t *near)
+enter(struct finder *f, uint32_t at, uint32_t *candidate, uint32_t *near)
 {
-	uint32_t bytes = load_32(z->buffer + at);
-	uint16_t *head = &z->head[hash(bytes, z->hash_bits)], *close = &z->near[hash(three(bytes), z->near_bits)];
+	uint32_t bytes = load_32(f->buffer + at);
+	uint16_t *head = &f->head[bytes * HASH >> f->head_shift], *close = &f->near[three(bytes) * HASH >> f->near_shift];
 
 	*candidate = *head;
 	while (*candidate >= at)
-		*candidate = older(z, *candidate);
+		*candidate = older(f, *candidate);
 	*near = *close;
-	z->prev[at & (z->window - 1)] = (uint16_t)*candidate;
+	f->prev[at & (f->window - 1)] = (uint16_t)*candidate;
 	*head = *close = (uint16_t)at;
 }
 
-struct match {
-	unsigned length, distance;
-};
-
-/* Returns the longest match among the candidates if it is longer than `best`. */
-static struct match
-match_find(const struct deflate *z, uint32_t at, uint32_t candidate, uint32_t near, struct match best)
+/*
+ * Returns the longest match among the candidates if it is longer than `best`. The
+ * last four bytes that make a candidate longer than the best one are compared
+ * first, because they differ most often.
+ */
+static inline __attribute__((always_inline)) struct match
+match_find(const struct finder *f, uint32_t at, uint32_t candidate, uint32_t near, struct match best, unsigned tries)
 {
-	const unsigned char *here = z->buffer + at;
-	uint32_t low = at > z->window + z->floor ? at - z->window : z->floor;
-	unsigned most = z->end - at < MATCH_MAX ? z->end - at : MATCH_MAX;
+	const unsigned char *here = f->buffer + at;
+	uint32_t low = at > f->window + f->floor ? at - f->window : f->floor, first = load_32(here);
+	unsigned most = f->end - at < MATCH_MAX ? f->end - at : MATCH_MAX;
 
 	if (best.length < MATCH_MIN && near >= low && near < at && at - near <= NEAR_MAX
-	    && three(load_32(z->buffer + near)) == three(load_32(here)))
-		best = (struct match){match_length(z->buffer + near, here, most), at - near};
-	for (unsigned tries = CHAIN_MAX; tries > 0 && candidate >= low; tries--) {
-		const unsigned char *there = z->buffer + candidate;
-		uint32_t next = older(z, candidate);
+	    && three(load_32(f->buffer + near)) == three(first))
+		best = (struct match){match_length(f->buffer + near, here, most), at - near};
+	for (; tries > 0 && candidate >= low && best.length < most; tries--) {
+		const unsigned char *there = f->buffer + candidate;
+		unsigned skip = best.length < HASHED ? 0 : best.length + 1 - HASHED;
 
-		if (best.length < most && there[best.length] == here[best.length] && load_32(there) == load_32(here)) {
+		if (load_32(there + skip) == load_32(here + skip) && load_32(there) == first) {
 			unsigned length = match_length(there, here, most);
 
 			if (length > best.length)
 				best = (struct match){length, at - candidate};
 		}
-		if (best.length >= most)
-			break;
-		candidate = next;
+		candidate = older(f, candidate);
 	}
 	return best;
 }
 
-static struct match
-match_at(struct deflate *z, uint32_t at, struct match best)
+static inline __attribute__((always_inline)) struct match
+match_at(struct finder *f, uint32_t at, struct match best)
 {
 	uint32_t candidate, near;
 
-	enter(z, at, &candidate, &near);
-	z->hashed = at + 1;
-	return match_find(z, at, candidate, near, best);
+	enter(f, at, &candidate, &near);
+	f->hashed = at + 1;
+	return match_find(f, at, candidate, near, best, best.length < GOOD ? f->tries : f->tries / 4);
 }
 
 /* Enters the positions before `to`. The last three positions wait for more input. */
-static void
-enter_up_to(struct deflate *z, uint32_t to)
+static inline void
+enter_up_to(struct finder *f, uint32_t to)
 {
 	uint32_t candidate, near;
 
-	while (z->hashed < to && z->hashed + HASHED <= z->end)
-		enter(z, z->hashed++, &candidate, &near);
+	while (f->hashed < to && f->hashed + HASHED <= f->end)
+		enter(f, f->hashed++, &candidate, &near);
 }
 
-static size_t
-literal_add(struct deflate_scratch *s, size_t tokens, unsigned char byte)
+static inline void
+literal_add(struct finder *f, size_t token, uint32_t at)
 {
-	s->litlen_count[byte]++;
-	s->tokens[tokens] = byte;
-	return tokens + 1;
+	f->scratch->litlen_count[f->buffer[at]]++;
+	f->tokens[token] = f->buffer[at];
 }
 
-static size_t
-match_add(struct deflate_scratch *s, size_t tokens, struct match m)
+static inline void
+match_add(struct finder *f, size_t token, struct match m)
 {
-	s->litlen_count[257 + length_symbol(m.length)]++;
-	s->dist_count[dist_symbol(m.distance)]++;
-	s->tokens[tokens] = TOKEN_MATCH | m.distance << TOKEN_LENGTH_BITS | m.length;
-	return tokens + 1;
+	f->scratch->litlen_count[257 + length_symbol(m.length)]++;
+	f->scratch->dist_count[dist_symbol(m.distance)]++;
+	f->tokens[token] = TOKEN_MATCH | m.distance << TOKEN_LENGTH_BITS | m.length;
 }
 
-/* Makes tokens from position *at on, until the input ends or a block is full. Returns the number of tokens. */
+/* Makes tokens from position *from on, until the input ends or a block is full. Returns the number of tokens. */
 static size_t
-tokens_find(struct deflate *z, size_t tokens, uint32_t *at)
+tokens_find(struct deflate *z, size_t tokens, uint32_t *from, unsigned tries)
 {
-	struct deflate_scratch *s = z->scratch;
-	uint32_t misses = 0;
+	struct finder f = {
+		.buffer = z->buffer, .head = z->head, .prev = z->prev, .near = z->near, .scratch = z->scratch,
+		.tokens = z->scratch->tokens, .window = z->window, .floor = z->floor, .end = z->end, .hashed = z->hashed,
+		.head_shift = 32U - z->hash_bits, .near_shift = 32U - z->near_bits, .tries = tries,
+	};
+	uint32_t misses = 0, at = *from;
 
-	while (*at < z->end && tokens < DEFLATE_TOKENS - 1) {
+	enter_up_to(&f, at);
+	while (at < f.end && tokens < DEFLATE_TOKENS - 1) {
 		struct match m = {0};
 
-		if (*at + HASHED > z->end) {
-			tokens = literal_add(s, tokens, z->buffer[(*at)++]);
+		if (at + HASHED > f.end) {
+			literal_add(&f, tokens++, at++);
 			continue;
 		}
-		m = match_at(z, *at, m);
+		m = match_at(&f, at, m);
 		if (m.length < MATCH_MIN) {
 			uint32_t stride = 1 + (misses++ >> MISSES_SKIP);
 
-			for (; stride > 0 && *at < z->end && tokens < DEFLATE_TOKENS - 1; stride--)
-				tokens = literal_add(s, tokens, z->buffer[(*at)++]);
-			z->hashed = *at;
+			for (; stride > 0 && at < f.end && tokens < DEFLATE_TOKENS - 1; stride--)
+				literal_add(&f, tokens++, at++);
+			f.hashed = at;
 			continue;
 		}
 		misses = 0;
-		while (m.length < LAZY_MAX && *at + 1 + HASHED <= z->end && tokens < DEFLATE_TOKENS - 2) {
-			struct match better = match_at(z, *at + 1, m);
+		while (m.length < LAZY_MAX && at + 1 + HASHED <= f.end && tokens < DEFLATE_TOKENS - 2) {
+			struct match better = match_at(&f, at + 1, m);
 
 			if (better.length <= m.length)
 				break;
-			tokens = literal_add(s, tokens, z->buffer[(*at)++]);
+			literal_add(&f, tokens++, at++);
 			m = better;
 		}
-		tokens = match_add(s, tokens, m);
-		*at += m.length;
-		enter_up_to(z, *at);
+		match_add(&f, tokens++, m);
+		at += m.length;
+		enter_up_to(&f, at);
 	}
+	z->hashed = f.hashed;
+	*from = at;
 	return tokens;
 }
 
@@ -531,6 +546,7 @@ part_compress(struct deflate *z, const unsigned char *in, size_t n, bool last, u
 	struct writer w = {.at = out, .bits = z->bits, .count = z->bit_count};
 	const unsigned char *block = in;
 	size_t tokens = 0;
+	unsigned tries = n < LARGE ? TRIES_SMALL : TRIES_LARGE;
 
 	while (n > 0) {
 		size_t part = 2 * (size_t)z->window - z->end;
@@ -543,11 +559,10 @@ part_compress(struct deflate *z, const unsigned char *in, size_t n, bool last, u
 		part = n < part ? n : part;
 		memcpy(z->buffer + at, in, part);
 		z->end += (uint32_t)part;
-		enter_up_to(z, at);
 		in += part;
 		n -= part;
 		while (at < z->end) {
-			tokens = tokens_find(z, tokens, &at);
+			tokens = tokens_find(z, tokens, &at, tries);
 			if (tokens >= DEFLATE_TOKENS - 2) {
 				const unsigned char *done = in - (z->end - at);
 
