@@ -315,7 +315,7 @@ served() {
 	tail -c 300000 out | cmp - mine
 	run -1 --separate-stderr peer send:"$(request "$host")" run wsupgrade --page missing false
 	whole_answer 500
-	[ "${stderr_lines[0]}" = 'wsupgrade: missing: not found in PATH' ]
+	[ "${stderr_lines[0]}" = 'wsupgrade: missing: No such file or directory' ]
 }
 
 @test "--page: a FIFO that nobody writes to is waited for as long as --timeout says, a device is read as far as a page may go" {
