@@ -1,4 +1,7 @@
-/* DEFLATE (RFC 1951) in messages (RFC 7692 section 7.2.2). The streams are built bit by bit. */
+/*
+ * DEFLATE (RFC 1951) in messages (RFC 7692 section 7.2.2): examples, windows and what is kept between messages. Valid and
+ * invalid blocks of each kind are seeds of the fuzz target inflate.
+ */
 #include "ws/inflate.h"
 
 #include "unit.h"
@@ -98,24 +101,6 @@ put_fixed(bool final)
 	put(1, 2);
 }
 
-/* Each length has a code of 4 bits; nothing is repeated. */
-static void
-put_dynamic(struct code *c)
-{
-	static const unsigned char order[] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
-
-	codes_make(c);
-	put(0, 1);
-	put(2, 2);
-	put(c->litlens - 257, 5);
-	put(c->dists - 1, 5);
-	put(19 - 4, 4);
-	for (int i = 0; i < 19; i++)
-		put(order[i] < 16 ? 4 : 0, 3);
-	for (unsigned i = 0; i < c->litlens + c->dists; i++)
-		put_code(c->lengths[i], 4);
-}
-
 static void
 put_symbol(const struct code *c, unsigned symbol)
 {
@@ -165,7 +150,7 @@ struct run {
 	size_t size;
 	bool bad, ended;
 };
-static struct run one, another;
+static struct run one;
 
 static void
 run_begin(struct run *r, unsigned bits)
@@ -362,46 +347,6 @@ TEST(fixed_codes)
 	good(stream, message_end(), want, n);
 }
 
-TEST(matches_that_overlap_themselves)
-{
-	for (unsigned distance = 1; distance <= 20; distance++) {
-		unsigned char want[OUT_MAX / 64];
-		size_t n = 0;
-
-		stream_begin();
-		put_fixed(false);
-		for (; n < distance; n++)
-			put_symbol(&fixed, want[n] = (unsigned char)('a' + n));
-		for (unsigned length = 3; length < 40; length++) {
-			put_match(&fixed, length, distance);
-			for (unsigned i = 0; i < length; i++, n++)
-				want[n] = want[n - distance];
-		}
-		put_symbol(&fixed, END);
-		good(stream, message_end(), want, n);
-	}
-}
-
-TEST(invalid_symbols)
-{
-	static const char before[] = "a text that is longer than any output that the bits of an invalid code could produce";
-
-	for (unsigned symbol = 286; symbol < 288 + 32; symbol += symbol == 287 ? 31 : 1) {
-		stream_begin();
-		put_fixed(false);
-		for (const char *c = before; *c != '\0'; c++)
-			put_symbol(&fixed, (unsigned char)*c);
-		if (symbol >= 288)
-			put_symbol(&fixed, 257);
-		put_symbol(&fixed, symbol);
-		BAD(before);
-	}
-	stream_begin();
-	put(3, 1);
-	put(3, 2);
-	BAD("");
-}
-
 TEST(stored_blocks)
 {
 	static unsigned char want[65535];
@@ -431,248 +376,6 @@ TEST(stored_blocks)
 		put((0xffff ^ 3) ^ 1U << bit, 16);
 		BAD("");
 	}
-}
-
-/* After a block with BFINAL inside a message the next block begins at a byte (7.2.3.4); it may refer back. */
-TEST(a_final_block_inside_a_message)
-{
-	stream_begin();
-	put_fixed(true);
-	put_symbol(&fixed, 'a');
-	put_symbol(&fixed, 'b');
-	put_symbol(&fixed, END);
-	put_bytes("", 0);
-	put_stored("c", 1, true);
-	put_fixed(true);
-	put_match(&fixed, 4, 3);
-	put_symbol(&fixed, END);
-	put_bytes("", 0);
-	put_fixed(true);
-	put_symbol(&fixed, END);
-	put_bytes("", 0);
-	GOOD("abcabca");
-}
-
-/* A code for 'a', 'b' and the end of the block, with lengths 1, 2 and 2. */
-static struct code
-small_code(unsigned litlens, unsigned dists)
-{
-	struct code c = {.litlens = litlens, .dists = dists};
-
-	c.lengths['a'] = 1;
-	c.lengths['b'] = c.lengths[END] = 2;
-	return c;
-}
-
-TEST(dynamic_codes)
-{
-	struct code c = small_code(257, 1);
-
-	/* No distance code, and no match. */
-	stream_begin();
-	put_dynamic(&c);
-	put_symbol(&c, 'a');
-	put_symbol(&c, 'b');
-	put_symbol(&c, END);
-	GOOD("ab");
-
-	/* A single distance code: its bit is 0. */
-	c = small_code(286, 1);
-	c.lengths['b'] = 3;
-	c.lengths[257] = 3;
-	c.lengths[286] = 1;
-	stream_begin();
-	put_dynamic(&c);
-	put_symbol(&c, 'a');
-	put_match(&c, 3, 1);
-	put_symbol(&c, 'b');
-	put_match(&c, 3, 1);
-	put_symbol(&c, END);
-	GOOD("aaaabbbb");
-	/* 1 is invalid. */
-	stream_begin();
-	put_dynamic(&c);
-	put_symbol(&c, 'a');
-	put_symbol(&c, 257);
-	put(1, 1);
-	BAD("a");
-	/* Any symbol may be the single one. */
-	c = small_code(258, 30);
-	c.lengths['b'] = c.lengths[257] = 3;
-	c.lengths[258 + 29] = 1;
-	stream_begin();
-	put_dynamic(&c);
-	put_symbol(&c, 'a');
-	put_symbol(&c, END);
-	GOOD("a");
-
-	/* No distance code, and a match. */
-	c = small_code(258, 1);
-	c.lengths['b'] = c.lengths[257] = 3;
-	stream_begin();
-	put_dynamic(&c);
-	put_symbol(&c, 'a');
-	put_symbol(&c, 257);
-	BAD("a");
-}
-
-/* Literal, length and distance codes of up to 15 bits. */
-TEST(long_codes)
-{
-	struct code c = {.litlens = 286, .dists = 16};
-	unsigned char want[1000];
-	size_t n = 0;
-
-	for (unsigned i = 0; i < 14; i++)
-		c.lengths['a' + i] = (unsigned char)(i + 1);
-	c.lengths[END] = c.lengths[285] = 15;
-	for (unsigned i = 0; i < 16; i++)
-		c.lengths[286 + i] = (unsigned char)(i < 15 ? i + 1 : 15);
-	stream_begin();
-	put_dynamic(&c);
-	for (unsigned i = 0; i < 14; i++)
-		put_symbol(&c, want[n++] = (unsigned char)('a' + i));
-	for (unsigned d = 0; d < 16; d++) {
-		put_match(&c, 258, dist_base[d] <= n ? dist_base[d] : 1);
-		for (unsigned i = 0; i < 258 && n < sizeof want; i++, n++)
-			want[n] = want[n - (dist_base[d] <= n - i ? dist_base[d] : 1)];
-		if (n == sizeof want)
-			break;
-		put_symbol(&c, want[n++] = (unsigned char)('a' + d % 14));
-	}
-	put_symbol(&c, END);
-	run_begin(&one, 15);
-	feed(&one, stream, message_end(), 1);
-	finish(&one);
-	CHECK(!one.bad && one.ended && one.size >= n && memcmp(one.out, want, n) == 0);
-	memcpy(another.out, one.out, one.size);
-	good(stream, stream_bits / 8, another.out, one.size);
-}
-
-/* Over-subscribed and incomplete codes (3.2.7). */
-TEST(invalid_codes)
-{
-	static const struct {
-		unsigned char lengths[4];
-		bool distances;
-	} wrong[] = {
-		{{1, 1, 2}, false},       /* over-subscribed */
-		{{1, 2, 2, 15}, false},
-		{{2, 2, 2}, false},       /* incomplete */
-		{{1, 2, 3}, false},
-		{{1, 0, 0}, false},
-		{{0, 0, 1, 0}, false},    /* a single code is valid only for distances */
-		{{1, 1, 1}, true},
-		{{1, 2, 2, 15}, true},
-		{{2, 2, 2}, true},
-		{{1, 2, 0}, true},
-		{{2, 0, 0}, true},        /* a single code must have one bit */
-		{{15, 0, 0}, true},
-	};
-
-	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-		struct code c = small_code(257, 4);
-
-		if (wrong[i].distances) {
-			memcpy(c.lengths + 257, wrong[i].lengths, 4);
-		} else {
-			c.lengths['a'] = wrong[i].lengths[0];
-			c.lengths['b'] = wrong[i].lengths[1];
-			c.lengths[END] = wrong[i].lengths[2];
-			c.lengths['c'] = wrong[i].lengths[3];
-		}
-		stream_begin();
-		put_dynamic(&c);
-		BAD("");
-	}
-}
-
-TEST(invalid_heads_of_dynamic_blocks)
-{
-	struct code c = small_code(257, 1);
-
-	/* No code for the end of the block. */
-	c.lengths[END] = 0;
-	c.lengths['c'] = 2;
-	stream_begin();
-	put_dynamic(&c);
-	BAD("");
-	/* 287 and 288 codes, 31 and 32 distances. */
-	for (unsigned i = 0; i < 4; i++) {
-		stream_begin();
-		put(4, 3);
-		put(i < 2 ? 30 + i : 0, 5);
-		put(i < 2 ? 0 : 28 + i, 5);
-		put(0, 4);
-		put(1 | 1 << 3, 12);
-		BAD("");
-	}
-}
-
-/* Begins a dynamic block. lengths: the code lengths of the symbols 16, 17, 18, 0, 8, 7, ... */
-static void
-put_precode(const char *lengths, unsigned litlens, unsigned dists)
-{
-	unsigned count = (unsigned)strlen(lengths);
-
-	stream_begin();
-	put(4, 3);
-	put(litlens - 257, 5);
-	put(dists - 1, 5);
-	put(count - 4, 4);
-	for (unsigned i = 0; i < count; i++)
-		put((unsigned)(lengths[i] - '0'), 3);
-}
-
-TEST(codes_of_lengths)
-{
-	/* 18: 1 bit (0), 1: 2 bits (10), 16: 3 (110), 17: 3 (111). A block of two codes, END and 'a', and no distance. */
-	static const char precode[] = "331000000000000002";
-
-	put_precode(precode, 257, 1);
-	put_code(0, 1), put(97 - 11, 7);            /* 97 zeros */
-	put_code(2, 2);                             /* 'a' */
-	put_code(0, 1), put(138 - 11, 7);
-	put_code(7, 3), put(10 - 3, 3);             /* 10 zeros */
-	put_code(7, 3), put(10 - 3, 3);
-	put_code(2, 2);                             /* 256 */
-	put_code(2, 2);                             /* a distance, of 1 */
-	put_code(0, 1), put_code(0, 1), put_code(1, 1);
-	GOOD("aa");
-
-	/* A repetition may continue from one code into the other. */
-	put_precode(precode, 257, 3);
-	put_code(0, 1), put(138 - 11, 7);
-	put_code(0, 1), put(117 - 11, 7);
-	put_code(2, 2);                             /* 255 */
-	put_code(6, 3), put(3 - 3, 2);              /* 256, and two distances; the third is zero */
-	put_code(7, 3), put(0, 0);
-	put(0, 3);
-	BAD("");
-	put_precode(precode, 257, 2);
-	put_code(0, 1), put(138 - 11, 7);
-	put_code(0, 1), put(117 - 11, 7);
-	put_code(2, 2);
-	put_code(6, 3), put(3 - 3, 2);
-	put_code(0, 1), put_code(1, 1);
-	GOOD("\xff");
-
-	/* A repetition beyond the last length, without a length before it; incomplete codes, no code. */
-	put_precode(precode, 257, 1);
-	put_code(0, 1), put(138 - 11, 7);
-	put_code(0, 1), put(121 - 11, 7);
-	BAD("");
-	put_precode(precode, 257, 1);
-	put_code(6, 3), put(0, 2);
-	BAD("");
-	put_precode("1000", 257, 1);
-	BAD("");
-	put_precode("2222222", 257, 1);
-	BAD("");
-	put_precode("0000", 257, 1);
-	BAD("");
-	put_precode("11700", 257, 1);
-	BAD("");
 }
 
 /* A match at this distance after more bytes than the window holds, in the same message or in another one. */
@@ -757,72 +460,6 @@ TEST(a_window_of_any_size_wraps)
 			CHECK(one.ended && one.size == n && memcmp(one.out + begin, want + begin, n - begin) == 0);
 		}
 	}
-}
-
-/* A message fails at every cut, except between two blocks and at a byte. */
-TEST(a_message_that_ends_too_early)
-{
-	struct code c = small_code(257, 1);
-	size_t n, whole;
-
-	stream_begin();
-	put_stored("abc", 3, false);
-	whole = stream_bits / 8;
-	put_fixed(false);
-	put_symbol(&fixed, 'd');
-	put_symbol(&fixed, END);
-	put_dynamic(&c);
-	put_symbol(&c, 'a');
-	put_symbol(&c, 'b');
-	put_symbol(&c, END);
-	n = message_end();
-	for (size_t cut = 0; cut <= n; cut++) {
-		run_begin(&one, 15);
-		feed(&one, stream, cut, 100);
-		CHECK(!one.bad);
-		finish(&one);
-		/* The first byte alone is an empty message. */
-		CHECK(one.ended == (cut == 0 || cut == 1 || cut == whole || cut == n));
-	}
-	/* The four bytes that are not sent cannot be data of a stored block. */
-	run_begin(&one, 15);
-	feed(&one, (const unsigned char *)"\0\x04\0\xfb\xff", 5, 100);
-	CHECK(!inflate_finish(&one.z) && one.size == 0);
-}
-
-/* Two states share tables and take turns at each byte. */
-TEST(shared_tables)
-{
-	static unsigned char in[2][400];
-	struct code c = small_code(258, 1), d = small_code(257, 2);
-	size_t n[2];
-
-	c.lengths['b'] = c.lengths[257] = 3;
-	c.lengths[258] = 1;
-	for (int which = 0; which < 2; which++) {
-		stream_begin();
-		put_dynamic(which == 0 ? &c : &d);
-		for (int i = 0; i < 10; i++)
-			put_symbol(which == 0 ? &c : &d, i % 3 == which ? 'b' : 'a');
-		if (which == 0)
-			put_match(&c, 3, 1);
-		put_symbol(which == 0 ? &c : &d, END);
-		n[which] = message_end();
-		memcpy(in[which], stream, n[which]);
-	}
-	run_begin(&one, 15);
-	run_begin(&another, 15);
-	another.z.tables = &one.tables;
-	for (size_t i = 0; i < n[0] || i < n[1]; i++) {
-		if (i < n[0])
-			feed(&one, in[0] + i, 1, 3);
-		if (i < n[1])
-			feed(&another, in[1] + i, 1, 3);
-	}
-	finish(&one);
-	finish(&another);
-	CHECK(gave(&one, "baabaabaabbbb", 13));
-	CHECK(gave(&another, "abaabaabaa", 10));
 }
 
 /* A message that is decompressed by one step needs no window. */
