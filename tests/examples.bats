@@ -239,6 +239,13 @@ readme() {
 	sed -n "/^## $1/,/^## /s/^    //p" "$BATS_TEST_DIRNAME/../README.md" | sed 's/  *# .*//'
 }
 
+@test "fittings(7): the table of defaults is that of --help" {
+	for program in "$BIN"/*; do
+		"$program" --help | sed -nE "s/^ +(-(.),)? +--([a-z-]+).* \\(([0-9][^()]*)\\)$/${program##*/} \\2--\\3 \\4/p"
+	done | sed -E 's/ --/ -/; s/ (.)--[^ ]+/ \1/' | sort >wanted
+	sed -n '/^[.]Ss Defaults/,/^[.]El/s/^[.]It \([a-z-]*\) Ta Fl \([^ ]*\) Ta \([^ ]*\) Ta .*/\1 \2 \3/p' "$man/fittings.7" | sort | diff wanted -
+}
+
 @test "README: the first session prints what it shows" {
 	local typed n i
 	n=$(portscan-bind -q -p 0)
