@@ -1,16 +1,17 @@
-# What every bats file loads: `load helper`.
+# Functions for every bats file: `load helper`.
 bats_require_minimum_version 1.5.0
 source "${BASH_SOURCE[0]%/*}/proc.bash"
 
 PATH=$BIN:$TOOLS:$PATH
 pids=()
 
-# Starts a program in the background and ends it with the test: start NAME CMD...
-# Its pid is in $pid, its output in $BATS_TEST_TMPDIR/NAME.out and NAME.err.
+# start NAME CMD...: starts a program in the background, which ends with the test. Sets $pid; the
+# output is in $BATS_TEST_TMPDIR/NAME.out and NAME.err.
 start() {
 	local name=$1
 	shift
-	# Emptied here and not only by the child: a name used twice must not show its old lines.
+	# Emptied here as well as by the child: if a name is used twice, old lines must not be
+	# visible.
 	: >"$BATS_TEST_TMPDIR/$name.out"
 	: >"$BATS_TEST_TMPDIR/$name.err"
 	"$@" >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" 3>&- &
@@ -18,8 +19,8 @@ start() {
 	pids+=("$pid")
 }
 
-# Starts a chain behind portscan-bind and waits until it listens; $port is where, $server its pid.
-# serve CMD...
+# serve CMD...: starts a chain after portscan-bind and waits until it listens. Sets $port and
+# $server, its pid.
 serve() {
 	start server portscan-bind -p 0 "$@"
 	server=$pid
@@ -27,12 +28,13 @@ serve() {
 	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/server.err" | head -n 1)
 }
 
-# Steps of the processor clock that $server has run.
+# Prints the processor time of $server in clock ticks.
 ticks() {
 	awk '{print $14 + $15}' "/proc/$server/stat"
 }
 
-# It waits, and does not turn in circles: at most 5 hundredths of a second of work in one.
+# $server waits without spinning: it uses at most 5 hundredths of a second of processor time in a
+# second.
 rests() {
 	local before
 	before=$(ticks)
@@ -40,7 +42,7 @@ rests() {
 	(($(ticks) - before <= 5))
 }
 
-# await FILE REGEX: until a line of it matches, at most 20 s.
+# await FILE REGEX: waits until a line of the file matches, at most 20 s.
 await() {
 	local end=$((SECONDS + 20))
 	until grep -qsE -- "$2" "$1"; do
@@ -52,7 +54,7 @@ await() {
 	done
 }
 
-# await_that CMD...: until it succeeds, at most 20 s.
+# await_that CMD...: waits until the command succeeds, at most 20 s.
 await_that() {
 	local end=$((SECONDS + 20))
 	until "$@" >/dev/null 2>&1; do
@@ -64,22 +66,23 @@ await_that() {
 	done
 }
 
-# ended PID [STATUS]: waits for a background program's end, its status in $status, which must be STATUS.
+# ended PID [STATUS]: waits for the end of a background program and sets $status, which must be
+# STATUS.
 ended() {
 	status=0
 	wait "$1" || status=$?
 	[ "$status" = "${2:-$status}" ] || { echo "exit status $status, not $2"; return 1; }
 }
 
-# shell_script FILE FORMAT [ARG...]: an executable shell script of one line, as printf writes it.
+# shell_script FILE FORMAT [ARG...]: writes an executable shell script of one line with printf.
 shell_script() {
 	# shellcheck disable=SC2059
 	printf "#!/bin/sh\n$2\n" "${@:3}" >"$1"
 	chmod +x "$1"
 }
 
-# Ends what start began, the last one first, for a server waits for its clients:
-# TERM, and KILL where that is not enough.
+# Ends the programs of start in reverse order, because a server waits for its clients. Sends TERM,
+# then KILL if that is not enough.
 stop_all() {
 	local i p
 	for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
@@ -92,21 +95,22 @@ stop_all() {
 	return 0
 }
 
-# gone PID: it has ended (a zombie has).
+# gone PID: the process has ended; a zombie counts.
 gone() {
 	! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"
 }
 
-# A program PATH that leaves the process group that it was started in, writes its pid to PATH.pid, and stays.
+# deserter PATH: writes a program that leaves its process group, writes its pid to PATH.pid, and
+# sleeps.
 deserter() {
-	command -v perl >/dev/null || skip 'perl is what leaves its process group here'
+	command -v perl >/dev/null || skip 'needs perl to leave its process group'
 	printf '#!%s\n$SIG{TERM} = "IGNORE"; setpgrp(0, getpgrp(getppid));
 		open F, ">", "%s.new"; print F "$$\n"; close F; rename "%s.new", "%s.pid"; sleep 300\n' \
 		"$(command -v perl)" "$1" "$1" "$1" >"$1"
 	chmod +x "$1"
 }
 
-# same FILE LINE...: the file has just these lines.
+# same FILE LINE...: the file consists of exactly these lines.
 same() {
 	if ! diff <(printf '%s\n' "${@:2}") "$1"; then
 		echo "in $1"
@@ -114,14 +118,14 @@ same() {
 	fi
 }
 
-# Commands that are continued on the next line, as one line.
+# Joins commands that are continued on the next line.
 joined() {
 	sed ':a; /\\$/ { N; s/ *\\\n[[:blank:]]*/ /; ba; }'
 }
 
-# For what a sanitizer spoils: its memory is not ours to bound, and it cannot be traced.
+# Skips a test that a sanitizer would break: its memory cannot be limited, and it cannot be traced.
 not_sanitized() {
-	! grep -q __asan "$BIN/portscan-bind" || skip "a sanitizer's build"
+	! grep -q __asan "$BIN/portscan-bind" || skip "sanitizer build"
 }
 
 teardown() {

@@ -256,7 +256,7 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 	proxied 'PROXY TCP4 192.0.2.2 198.51.100.2 2 443\r\n' -q 0 </dev/null
 	server_says '^got 2 open 192\.0\.2\.2 2 /$'
 	run -1 proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 3 443\r\n' -q 0 </dev/null
-	server_says '^wshub: 192\.0\.2\.1 3: connection closed: too many connections of its address (--max-per-address)$'
+	server_says '^wshub: 192\.0\.2\.1 3: connection closed: its address has 1 connections \(--max-per-address\)$'
 	order '1 close 1000 '
 	server_says '^got 1 close '
 	await_that proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 4 443\r\n' -q 0 </dev/null

@@ -19,7 +19,7 @@ load wshub
 		for name in b c d e f; do hears $name "^heard $n\$"; done
 	done
 	for name in b c d e f; do [ "$(grep -c '^xxx' "$BATS_TEST_TMPDIR/$name.out")" = 30 ]; done
-	server_says 'more than the queue holds'
+	server_says 'send queue is full'
 	server_says '^got 1 close 1006 '
 	kill -CONT "$stopped"
 }
@@ -35,7 +35,7 @@ load wshub
 	serve wshub -v sh -c 'read -r open; exec yes "1 text "'
 	server=$pid
 	slow client recv hold
-	server_says 'more than the queue holds'
+	server_says 'send queue is full'
 	within VmHWM 12000
 }
 
@@ -70,7 +70,7 @@ load wshub
 		start "feed${#proxy}" wspeer "raw:$proxy$request" push await:go -- portscan-connect -q -p "$port"
 		await "feed${#proxy}.out" '^pushed'
 		run -0 peer to:"$port" open "send:$proxy$request" rest
-		[[ $output == *'HTTP/1.1 503 '*'the program does not read'* ]]
+		[[ $output == *'HTTP/1.1 503 '*'program does not read'* ]]
 		server_says '^wshub: 127.0.0.1:[0-9]*: 503 program does not read$'
 	done
 }
