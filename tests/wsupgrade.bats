@@ -555,7 +555,7 @@ ask_for() {
 	same out hello
 	echo wrong >known
 	run -1 --separate-stderr portscan-connect -q -p "$port" sh -c "exec ${line/secret/known}"
-	[[ $stderr == *'HTTP/1.1 403 Forbidden (Forbidden: refused by --authorize)' ]]
+	[[ $stderr == *'HTTP/1.1 403 Forbidden (Forbidden: not authorized)' ]]
 }
 
 @test "example: a user and a password, by a browser's own dialog" {

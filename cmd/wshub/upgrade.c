@@ -282,7 +282,8 @@ network_full(struct hub *hub, const struct address *remote, const char *peer, st
 	    || address_limit_count(&hub->networks, *network) < hub->options.max_per_address)
 		return false;
 	if (hub->options.verbose)
-		warn("%s: connection closed: too many connections of its address (--max-per-address)", peer);
+		warn("%s: connection closed: its address has %u connections (--max-per-address)", peer,
+		    (unsigned)hub->options.max_per_address);
 	return true;
 }
 

@@ -44,7 +44,7 @@ enum { ADMISSION_HOST = OPTION_LONG, ADMISSION_CONSOLE, ADMISSION_PAGE, ADMISSIO
 /* And those of permessage-deflate, if the program has it. */
 #define ADMISSION_DEFLATE_ROWS \
 	{'z', "deflate", NULL, "compressed messages (permessage-deflate)"}, \
-	{ADMISSION_WINDOW, "window", "BITS", "limit of both windows in bits, 9-15, with -z (15)"}
+	{ADMISSION_WINDOW, "window", "BITS", "limit of both windows in bits, 9-15 (15)"}
 
 #define ADMISSION_TAKEOVER_ROW \
 	{ADMISSION_NO_TAKEOVER, "no-takeover", NULL, "no context between messages, with -z"}
