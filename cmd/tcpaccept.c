@@ -249,28 +249,11 @@ sessions_signal(const struct service *s, int number)
 		(void)kill(s->sessions[i].pid, number);
 }
 
-/* Return whether the error is temporary; the connection is then held. */
-static bool
-is_shortage(int error)
-{
-	switch (error) {
-	case EAGAIN:
-	case ENOMEM:
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ETXTBSY:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* Report that prog could not be started. Return whether a later attempt may succeed. */
 static bool
 start_failed(struct service *s, int error, bool exec_failed)
 {
-	bool passes = !exec_failed || is_shortage(error);
+	bool passes = !exec_failed || shortage_passes(error);
 
 	if (shortage_begin(passes ? &s->shortage : &s->failure, clock_ms()))
 		warn("%s: %s%s", quoted(s->start.argv[0]), strerror(error),

@@ -204,7 +204,7 @@ _fittings_next() {
 	case $2:${words[$1]##*/} in
 	csvsplit:*) _fittings_files "${words[cword]}" ;;
 	tcpecho:*) ;;
-	*:portscan-bind | *:portscan-connect | *:tcpaccept | *:proxyhead | *:tcpecho | *:csvsplit | *:wsupgrade | *:wsframe | *:wshub)
+	*:portscan-bind | *:portscan-connect | *:tcpaccept | *:proxyhead | *:tcpecho | *:csvsplit | *:wsupgrade | *:wsframe | *:wsserve | *:wshub)
 		_fittings_program "$1"
 		;;
 	*) _fittings_others "${starts[$1]}" ;;
@@ -224,4 +224,4 @@ _fittings() {
 	[[ ${#COMPREPLY[@]} != 1 || ${COMPREPLY[0]} != */ ]] || compopt -o nospace 2>/dev/null
 }
 
-complete -F _fittings portscan-bind portscan-connect tcpaccept proxyhead tcpecho csvsplit wsupgrade wsframe wshub
+complete -F _fittings portscan-bind portscan-connect tcpaccept proxyhead tcpecho csvsplit wsupgrade wsframe wsserve wshub

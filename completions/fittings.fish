@@ -2,7 +2,7 @@
 # are those of the program that is installed. After a program's options the next
 # program is completed, and then its options, however long the chain is.
 
-set -g __fittings_programs portscan-bind portscan-connect tcpaccept proxyhead tcpecho csvsplit wsupgrade wsframe wshub
+set -g __fittings_programs portscan-bind portscan-connect tcpaccept proxyhead tcpecho csvsplit wsupgrade wsframe wsserve wshub
 
 # The options of a program, one a line: short, long, value, help, with tabs between.
 function __fittings_rows --argument-names program

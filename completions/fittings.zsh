@@ -1,4 +1,4 @@
-#compdef portscan-bind portscan-connect tcpaccept proxyhead tcpecho csvsplit wsupgrade wsframe wshub
+#compdef portscan-bind portscan-connect tcpaccept proxyhead tcpecho csvsplit wsupgrade wsframe wsserve wshub
 
 # zsh completion for fittings. Options come from each program's --help, so they
 # are those of the program that is installed; what follows a program's options is

@@ -2,7 +2,7 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2046,SC2154
 load helper
 
-programs=(csvsplit portscan-bind portscan-connect proxyhead tcpaccept tcpecho wsframe wshub wsupgrade)
+programs=(csvsplit portscan-bind portscan-connect proxyhead tcpaccept tcpecho wsframe wshub wsserve wsupgrade)
 completions=$BATS_TEST_DIRNAME/../completions
 
 setup() {

@@ -53,6 +53,6 @@ play() {
 
 @test "each line names the program and is one line of at most 400 bytes" {
 	grep -vE '^([0-9]+\$ |#|$)' "$table" >lines
-	! grep -vE '^(csvsplit|portscan-bind|portscan-connect|proxyhead|tcpaccept|tcpecho|wsframe|wshub|wsupgrade): ' lines || false
+	! grep -vE '^(csvsplit|portscan-bind|portscan-connect|proxyhead|tcpaccept|tcpecho|wsframe|wshub|wsserve|wsupgrade): ' lines || false
 	! grep -E '.{400}' lines || false
 }

@@ -87,6 +87,11 @@ hears() {
 	exec {fd}>"$1.in"
 }
 
+@test "wsserve(1): its example" {
+	run_line wsserve.1 'portscan-bind wsserve --console --host localhost grep --line-buffered -i b'
+	[ "$(printf 'a\nB\n' | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1)" = B ]
+}
+
 @test "wshub(1): its examples" {
 	run_line wshub.1 'portscan-bind wshub --console --host localhost --fan-out'
 	hears a /x

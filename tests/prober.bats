@@ -72,6 +72,14 @@ client='exec portscan-connect -q -p "$PORT" wsupgrade -c ws://localhost/ wsframe
 		wsframe -c -n -T -q never </dev/null >/dev/null'
 }
 
+@test "wsserve answers every case as the RFCs ask" {
+	serve wsserve -n -T cat
+	probe "127.0.0.1:$port"
+	probe --chunk 1 --groups "$small" "127.0.0.1:$port"
+	serve wsserve -t 1 --host localhost -n -T cat
+	probe --groups slow,hosts "127.0.0.1:$port"
+}
+
 # One program stands behind all clients of wshub, so a client's end does not wait
 # for what the program might still say.
 @test "wshub answers every case as the RFCs ask" {

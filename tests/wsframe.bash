@@ -9,7 +9,24 @@ setup() {
 
 # peer STEP... -- CMD...: runs both; what the peer saw is in $output.
 peer() {
-	run -0 --separate-stderr timeout 30 wspeer "$@"
+	if [ -n "${SERVED-}" ]; then
+		served_peer "$@"
+	else
+		run -0 --separate-stderr timeout 30 wspeer "$@"
+	fi
+}
+
+# The same cases with wsserve, but those that are tagged as wsframe's alone: what it says is made wsframe's.
+served_peer() {
+	local steps=(-l) drop='^Connected by| disconnected \(|: 101 /'
+	while [ "$1" != -- ]; do
+		steps+=("$1")
+		shift
+	done
+	[[ " $* " == *" -v "* ]] || drop+='|: peer: closed with|: [^ ]+: exit [0-9]+$'
+	run -0 --separate-stderr timeout 30 wspeer "${steps[@]}" -- wsserve -v "${@:3}"
+	stderr=$(sed -E "\\#$drop#d; s/^wsserve: [0-9.]+:[0-9]+: /wsframe: /" <<<"$stderr")
+	mapfile -t stderr_lines <<<"$stderr"
 }
 
 # told LINE...: the peer saw just this.

@@ -13,6 +13,7 @@ misused() {
 
 # ---- the filters ----
 
+# bats file_tags=alone
 @test "-d reads the binary frames of section 5.7 with -b" {
 	{ printf '\x82\x7e\x01\x00'; head -c 256 /dev/zero; printf '\x82\x7f\0\0\0\0\0\1\0\0'; head -c 65536 /dev/zero; } |
 		wsframe -d -b >out
@@ -142,6 +143,7 @@ misused() {
 	done
 }
 
+# bats file_tags=
 @test "options end at the program, whose own are left to it" {
 	peer get close:1000 rest wait -- wsframe -w 1s echo -n -c --help
 	told 'text -c --help' 'close 1000' end 'exit 0'
@@ -149,6 +151,7 @@ misused() {
 
 # ---- messages and records, as a server ----
 
+# bats test_tags=alone
 @test "each text message is a line for the program, each line of its a message" {
 	for how in '' -t -p; do
 		# shellcheck disable=SC2086
@@ -218,6 +221,7 @@ misused() {
 	[[ "$output" == more*$'\nclose 1000\nend\nexit 0' ]]
 }
 
+# bats test_tags=alone
 @test "a message of up to 64 KiB reaches the program only when it is whole and valid" {
 	{ printf '\x01\x7f\0\0\0\0\0\0\xff\xff'; head -c 65535 /dev/zero | tr '\0' x; printf '\x80\x01\xff'; } >bad
 	run --separate-stderr wsframe -d <bad
@@ -250,6 +254,7 @@ misused() {
 	[ "$(cat size)" = 50000001 ]
 }
 
+# bats test_tags=alone
 @test "a million fragments, empty or of a byte: one message, in memory that does not grow with them" {
 	not_sanitized
 	{
@@ -305,6 +310,7 @@ misused() {
 
 # ---- the system gets in the way ----
 
+# bats file_tags=alone
 @test "a start that the system refuses: 1011, 1" {
 	not_sanitized
 	command -v strace >/dev/null || skip "needs strace"

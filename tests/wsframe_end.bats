@@ -73,6 +73,7 @@ load wsframe
 	done
 }
 
+# bats test_tags=alone
 @test "a program that cannot be started: 1011 and 127 or 126" {
 	peer get close:1011 rest wait -- wsframe nosuchprogram
 	told 'close 1011' end 'exit 127'
@@ -98,6 +99,7 @@ load wsframe
 	holds said 'termed\n'
 }
 
+# bats file_tags=alone
 @test "a program that has left its process group is killed as well" {
 	deserter ./prog
 	peer await:prog.pid close:1000 until:close rest wait -- timeout -k 1 20 wsframe -w 100ms ./prog
@@ -115,6 +117,7 @@ load wsframe
 	awk 'NR == 2 { exit !(/ kill/ && $1 > 0.1) }' calls
 }
 
+# bats file_tags=
 @test "-w counts only once the program has read its pipe empty" {
 	peer many:2000,x close:1000 until:close rest wait -- \
 		wsframe -w 50ms sh -c 'i=0; while read -r x; do i=$((i + 1)); [ $((i % 200)) = 0 ] && sleep 0.03; done; echo $i >count'
@@ -128,6 +131,7 @@ unread() {
 	told 'close 1000' end "exit $2"
 }
 
+# bats file_tags=alone
 @test "a program that leaves its stdin unread: the peer's Close or end is answered after -k, then come TERM and KILL" {
 	long=$(printf %040000d 0)
 	for mode in '' -0 -n; do
@@ -160,6 +164,7 @@ unread() {
 	done
 }
 
+# bats file_tags=
 @test "end of input inside a message: what was held of it does not reach the program" {
 	peer text:a +text:b fin rest wait -- wsframe cat
 	told 'text a' 'close 1000' end 'exit 1'
@@ -198,6 +203,7 @@ unread() {
 
 # ---- signals ----
 
+# bats test_tags=alone
 @test "SIGTERM, SIGINT, SIGHUP: what was written is sent, Close 1001, TERM to the group, exit 0" {
 	for s in TERM INT HUP; do
 		rm -f termed up
@@ -206,6 +212,13 @@ unread() {
 		told 'text a' 'text b' 'close 1001' end 'exit 0'
 		[ -e termed ]
 	done
+}
+
+@test "SIGTERM: -w counts from the signal, however long nothing happened before" {
+	peer text:a get silent:800 kill:TERM get close:1001 rest wait -- \
+		wsframe -w 400ms sh -c 'trap "sleep 0.1; touch termed; exit" TERM; read x; echo "$x"; while :; do sleep 0.02; done'
+	told 'text a' 'close 1001' end 'exit 0'
+	[ -e termed ]
 }
 
 @test "SIGTERM: a program that ignores it is killed after -w" {
@@ -218,6 +231,7 @@ unread() {
 	told 'text a' 'close 1001' end 'exit 0'
 }
 
+# bats test_tags=alone
 @test "a signal is noticed by a session that never sleeps" {
 	not_sanitized
 	peer -t get kill:TERM swallow wait -- wsframe -w 500ms yes
@@ -235,6 +249,7 @@ unread() {
 	told 'text a' 'close 1001' 'exit 0'
 }
 
+# bats file_tags=alone
 @test "SIGTERM while the pipe holds a line of a program that goes on: it is sent, Close 1001 at once" {
 	peer get kill:STOP await:wrote kill:TERM kill:CONT get:2 kill:TERM wait -- wsframe -w 1h sh -c 'trap "" TERM; echo up
 		until grep -q "^State:.T" /proc/$PPID/status; do sleep 0.05; done
@@ -255,6 +270,7 @@ unread() {
 	told ping 'signal 14'
 }
 
+# bats file_tags=
 @test "SIGTERM in the same turn as the program's death wins: Close 1001, exit 0" {
 	# The watcher holds the program's stdout (its death is seen first), or not (the end of file is).
 	for out in '&1' /dev/null; do
@@ -268,6 +284,7 @@ unread() {
 	done
 }
 
+# bats test_tags=alone
 @test "when we are killed the program gets SIGTERM" {
 	peer text:a get kill:KILL wait -- wsframe sh -c 'trap "touch termed; exit" TERM; read x; echo "$x"; while :; do sleep 0.1; done'
 	told 'text a' 'signal 9'

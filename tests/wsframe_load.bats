@@ -82,6 +82,7 @@ load wsframe
 	told 'close 1000' end 'exit 0'
 }
 
+# bats file_tags=alone
 @test "memory is bounded with every buffer full: at most 640 KiB" {
 	not_sanitized
 	for mode in '' -0 -b; do
@@ -116,11 +117,13 @@ load wsframe
 	ended "$pid" 0
 }
 
+# bats file_tags=
 @test "a slow reader stops the program, and pongs still come between its messages" {
 	peer -t await:up ping:now until:pong -- wsframe sh -c 'touch up; yes 0123456789'
 	told 'pong now'
 }
 
+# bats file_tags=alone
 @test "borrowed descriptors stay as they were: no O_NONBLOCK is left on a pipe or a socket" {
 	peer -p text:a get close:1000 rest wait -- sh -c 'wsframe cat; grep flags: /proc/self/fdinfo/0 /proc/self/fdinfo/1 >flags'
 	! grep -E '[4-7][0-7]{3}$' flags || false
@@ -136,6 +139,7 @@ load wsframe
 	[[ "$stderr" == 'wsframe: peer: '* ]]
 }
 
+# bats file_tags=
 @test "-v says how it ends" {
 	peer close:4000,bye rest wait -- wsframe -v cat
 	told 'close 4000' end 'exit 0'
@@ -143,6 +147,7 @@ load wsframe
 	[[ "$stderr" == *'wsframe: cat: exit 0'* ]]
 }
 
+# bats test_tags=alone
 @test "where it is told whose connection it is, its lines say so" {
 	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=4711 peer 'text:\xff' rest wait -- wsframe cat
 	said 'wsframe: 192.0.2.1:4711: peer: text message is not UTF-8 (1007)'

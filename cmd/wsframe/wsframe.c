@@ -191,14 +191,14 @@ signals_begin(void)
 
 /* A service manager may stop the program together with us: our own signal is the cause then. */
 static void
-signals_look(struct session *s)
+signals_look(struct session *s, int64_t now)
 {
 	bool stop = signals_take(SIGTERM);
 
 	stop = signals_take(SIGINT) || stop;
 	stop = signals_take(SIGHUP) || stop;
 	if (stop)
-		session_stop(s);
+		session_stop(s, now);
 	if (signals_take(SIGCHLD))
 		session_reap(s);
 }
@@ -214,7 +214,7 @@ session_run(struct session *s)
 		int64_t now = clock_ms();
 		int moved;
 
-		signals_look(s);
+		signals_look(s, now);
 		if (!session_step(s, now))
 			return;
 		moved = endpoints_wait(endpoints, SESSION_ENDPOINTS, alarm_until(session_deadline(s), now),

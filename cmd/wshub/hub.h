@@ -21,6 +21,7 @@
 #include "serve/admission.h"
 #include "serve/backend.h"
 #include "serve/outbox.h"
+#include "serve/page.h"
 #include "serve/rooms.h"
 #include "sys/acceptor.h"
 #include "sys/address.h"
@@ -122,8 +123,7 @@ struct hub {
 	struct auth_requests asked; /* the authorization programs that run */
 	bool waiting;       /* clients wait for one to be run for them */
 	int null;           /* /dev/null, their stdin: opened while there are descriptors */
-	struct message *page; /* for browsers, shared by all clients that it is sent to; NULL for none */
-	bool page_fixed;      /* it is not read again */
+	struct page page;
 	struct address_limit networks;
 	struct rooms rooms;
 	struct client *dirty; /* what is queued for them is sent at the turn's end */
@@ -206,7 +206,6 @@ void eof_take(struct hub *hub, struct client *c);
 void deferred_closes_begin(struct hub *hub);
 
 /* upgrade.c */
-void page_begin(struct hub *hub);
 void peer_text(const struct address *remote, char peer[PEER_SIZE]);
 bool network_full(struct hub *hub, const struct address *remote, const char *peer, struct address_key *network);
 size_t upgrade_take(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n, bool asked);

@@ -9,11 +9,8 @@
 #include "base/strbuf.h"
 #include "hub.h"
 #include "sys/child.h"
-#include "sys/file.h"
 #include "sys/progress.h"
-#include "sys/timed_io.h"
 #include "ws/cgi.h"
-#include "ws/console.h"
 
 /*
  * The handshake.
@@ -88,52 +85,6 @@ client_open(struct hub *hub, struct client *c, const struct handshake *d)
 		client_close_once(hub, c, message_close(CLOSE_GOING_AWAY, "")); /* its request was under way at SIGTERM */
 }
 
-/* Keeps the page as it is in its file now. Without descriptors or memory to read it, and if the file
- * is not a regular one any more, the page stays as it was. False with errno if it cannot be read. */
-static bool
-page_renew(struct hub *hub)
-{
-	struct message *renewed;
-	struct file file;
-
-	if (hub->page_fixed)
-		return true;
-	if (file_read(hub->options.admission.page, ADMISSION_PAGE_MAX, NULL, &file) != 0)
-		return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOTSUP;
-	if ((hub->page->size != file.size || memcmp(hub->page->bytes, file.bytes, file.size) != 0)
-	    && (renewed = message_of(file.bytes, file.size)) != NULL) {
-		message_release(hub->page);
-		hub->page = renewed;
-	}
-	free(file.bytes);
-	return true;
-}
-
-/* A file that cannot be read again is read now. */
-void
-page_begin(struct hub *hub)
-{
-	struct time_limit limit = {.limit_ms = hub->options.admission.limit_ms};
-	struct span bytes = console_page();
-	struct file file = {0};
-
-	if (hub->options.admission.policy.page == POLICY_NO_PAGE)
-		return;
-	if (hub->options.admission.page != NULL) {
-		if (file_read(hub->options.admission.page, ADMISSION_PAGE_MAX, &limit, &file) != 0)
-			die(STATUS_FAILED, "%s: %s", quoted(hub->options.admission.page),
-			    errno == ETIMEDOUT ? "no end of file within --timeout" : strerror(errno));
-		bytes = (struct span){file.bytes, file.size};
-		if (!file.regular)
-			warn("%s: not a regular file: read once, %zu bytes", quoted(hub->options.admission.page), file.size);
-	}
-	hub->page_fixed = !file.regular;
-	hub->page = message_of(bytes.at, bytes.size);
-	if (hub->page == NULL)
-		die(STATUS_FAILED, "no memory for the page");
-	free(file.bytes);
-}
-
 /* Refuses the server's request, serves it the page, or opens. */
 static void
 client_answer(struct hub *hub, struct client *c, struct handshake *d)
@@ -142,7 +93,7 @@ client_answer(struct hub *hub, struct client *c, struct handshake *d)
 	size_t size;
 	bool queued;
 
-	if (d->status == HTTP_OK && !page_renew(hub)) {
+	if (d->status == HTTP_OK && !page_renew(&hub->page)) {
 		warn("%s: %s", quoted(hub->options.admission.page), strerror(errno));
 		handshake_refuse(d, HTTP_INTERNAL_ERROR, "page cannot be read");
 	}
@@ -150,10 +101,10 @@ client_answer(struct hub *hub, struct client *c, struct handshake *d)
 	admission_log(client_name(c).text, d, &hub->request, hub->options.verbose && (d->status != HTTP_SWITCHING_PROTOCOLS
 	    || admission_protocols_missed(d, &hub->request).size != 0));
 	size = handshake_answer(&hub->options.admission.policy, &hub->request, d,
-	    d->status == HTTP_OK ? hub->page->size : 0, head);
+	    d->status == HTTP_OK ? hub->page.message->size : 0, head);
 	queued = client_queue_bytes(hub, c, head, size);
 	if (queued && d->status == HTTP_OK && span_equal(hub->request.method, span_of("GET")))
-		(void)client_queue(hub, c, hub->page);
+		(void)client_queue(hub, c, hub->page.message);
 	if (queued && d->status == HTTP_SWITCHING_PROTOCOLS)
 		client_open(hub, c, d);
 	else
@@ -183,11 +134,11 @@ static void
 kept_refuse(struct hub *hub, struct client *c, enum http_status status, const char *why)
 {
 	struct http_scan scan = {0};
-	int size = http_scan(&scan, (const char *)c->kept, c->kept_size);
+	struct handshake d;
 
-	if (size <= 0 || http_request_parse((const char *)c->kept, (size_t)size, &hub->request) != NULL)
-		hub->request = (struct http_request){0};
-	request_refuse(hub, c, status, why);
+	(void)admission_request(&hub->options.admission, &scan, (const char *)c->kept, c->kept_size, &hub->request, &d);
+	handshake_refuse(&d, status, why);
+	client_answer(hub, c, &d);
 }
 
 /* Starts its authorization program, or refuses it where there is none. */
@@ -227,22 +178,11 @@ client_authorize(struct hub *hub, struct client *c, const struct handshake *d)
 static size_t
 head_take(struct hub *hub, struct client *c, const char *bytes, size_t n, bool asked)
 {
-	struct handshake d = {0};
-	int size = http_scan(&c->scan, bytes, n);
-	const char *why;
+	struct handshake d;
+	size_t size = admission_request(&hub->options.admission, &c->scan, bytes, n, &hub->request, &d);
 
 	if (size == 0)
 		return 0;
-	if (size < 0) {
-		client_refuse(hub, c, (enum http_status)-size, c->scan.why);
-		return n;
-	}
-	why = http_request_parse(bytes, (size_t)size, &hub->request);
-	if (why != NULL) {
-		client_refuse(hub, c, HTTP_BAD_REQUEST, why);
-		return n;
-	}
-	handshake_check(&hub->options.admission.policy, &hub->request, &d);
 	if (hub->options.admission.authorize != NULL && !asked
 	    && (d.status == HTTP_SWITCHING_PROTOCOLS || d.status == HTTP_OK)) {
 		c->scan = (struct http_scan){0};
@@ -257,7 +197,7 @@ head_take(struct hub *hub, struct client *c, const char *bytes, size_t n, bool a
 		return 0;
 	}
 	client_answer(hub, c, &d);
-	return (size_t)size;
+	return size;
 }
 
 /* `127.0.0.1 52344`, as prog and the log have it. */

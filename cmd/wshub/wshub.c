@@ -377,7 +377,9 @@ serve(struct hub *hub)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD};
 
-	page_begin(hub); /* may take until -t: a signal still ends us */
+	/* May take until -t: a signal still ends this process. */
+	if (!page_begin(&hub->page, &hub->options.admission))
+		exit(STATUS_FAILED);
 	(void)signal(SIGPIPE, SIG_IGN);
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
 	descriptors_begin(hub);

@@ -157,6 +157,31 @@ admission_authorize(const struct admission *admission, char *const *environment,
 	return pid;
 }
 
+size_t
+admission_request(const struct admission *admission, struct http_scan *scan, const char *bytes, size_t n,
+    struct http_request *request, struct handshake *decision)
+{
+	int size = http_scan(scan, bytes, n);
+	const char *why;
+
+	*decision = (struct handshake){0};
+	if (size == 0)
+		return 0;
+	if (size < 0) {
+		*request = (struct http_request){0};
+		handshake_refuse(decision, (enum http_status)-size, scan->why);
+		return n;
+	}
+	why = http_request_parse(bytes, (size_t)size, request);
+	if (why != NULL) {
+		*request = (struct http_request){0};
+		handshake_refuse(decision, HTTP_BAD_REQUEST, why);
+		return n;
+	}
+	handshake_check(&admission->policy, request, decision);
+	return (size_t)size;
+}
+
 enum http_status
 admission_denial(const struct admission *admission)
 {

@@ -81,6 +81,13 @@ char **admission_environment(const struct http_request *request, const struct ha
  * pid, or -1, having said why. */
 pid_t admission_authorize(const struct admission *admission, char *const *environment, int null);
 
+/*
+ * Decides about a request whose head stands in bytes. Returns the size of the head, 0 if it is not complete. A head
+ * that cannot be taken uses all n bytes: *request is all zero then, and the decision the refusal.
+ */
+size_t admission_request(const struct admission *admission, struct http_scan *scan, const char *bytes, size_t n,
+    struct http_request *request, struct handshake *decision);
+
 /* What the authorization program's refusal is answered with. */
 enum http_status admission_denial(const struct admission *admission);
 

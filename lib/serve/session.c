@@ -15,7 +15,6 @@
 #include "sys/clock.h"
 #include "sys/exec.h"
 #include "sys/fds.h"
-#include "sys/mmap_buffer.h"
 #include "sys/progress.h"
 
 enum {
@@ -188,6 +187,9 @@ bad_output(struct session *s, enum records_to_frames_kind kind, const char *why)
 		why = "not UTF-8";
 	warn("%s: %s %" PRIu64 ": %s", quoted(what), unit, s->flows.out.records.number + 1, why);
 	s->output_over = true;
+	/* The program's end may be known before its output is read. */
+	if (s->end_reason == END_PROGRAM && !close_put(s))
+		s->end_reason = END_NONE;
 	end_reason_set(s, END_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
 }
 
@@ -673,11 +675,11 @@ session_program_failed(struct session *s, int error)
 }
 
 void
-session_stop(struct session *s)
+session_stop(struct session *s, int64_t now)
 {
 	bool again = s->signal_at != 0;
 
-	s->signal_at = s->now;
+	s->signal_at = s->now = now;
 	end_reason_overrule(s, END_SIGNAL, CLOSE_GOING_AWAY);
 	if (has_program(s)) {
 		program_cut_output(&s->prog);
@@ -842,16 +844,12 @@ session_begin_apart(struct session *s, const struct session_options *options, in
 	program_begin_apart(&s->prog, ends, &s->flows.to_child, &s->flows.from_child, send_signal);
 }
 
-bool
-session_feed(struct session *s, const unsigned char *bytes, size_t n)
+void
+session_handshake(struct session *s, struct span answer, struct span behind)
 {
-	struct flows *f = &s->flows;
-
-	if (buffer_room(&f->rx) < n && !mmap_buffer_grow(&f->rx, f->storage->rx, FLOWS_SIZE))
-		return false;
-	buffer_put(&f->rx, bytes, n);
-	s->peer_in.moved += n;
-	return true;
+	buffer_put(&s->flows.tx, answer.at, answer.size);
+	buffer_put(&s->flows.rx, behind.at, behind.size);
+	s->peer_in.moved += behind.size;
 }
 
 void

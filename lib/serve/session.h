@@ -7,7 +7,7 @@
  *     while (session_step(&s, clock_ms())) {
  *         wait for session_endpoints() until session_deadline(), move their bytes
  *         session_moved(&s, how many moved);
- *         session_stop(&s) after SIGTERM, session_reap(&s) after SIGCHLD
+ *         session_stop(&s, clock_ms()) after SIGTERM, session_reap(&s) after SIGCHLD
  *     }
  *     status = session_result(&s);
  */
@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/span.h"
 #include "serve/flows.h"
 #include "sys/endpoint.h"
 #include "sys/program.h"
@@ -108,8 +109,9 @@ void session_begin_apart(struct session *s, const struct session_options *option
 void session_program_ended(struct session *s, int wait_status);
 void session_program_failed(struct session *s, int error);
 
-/* Takes n bytes, at most FLOWS_SIZE, that the peer sent after its request. Returns false without memory. */
-bool session_feed(struct session *s, const unsigned char *bytes, size_t n);
+/* Before the first step: answer is sent before all frames, behind is what the peer sent after its request. There must be
+ * room for both. */
+void session_handshake(struct session *s, struct span answer, struct span behind);
 
 /* Releases the pipes and the memory of a session that is over. */
 void session_end(struct session *s);
@@ -125,7 +127,7 @@ int64_t session_deadline(const struct session *s);
 bool session_moved(struct session *s, int moved);
 
 /* The first call ends the session in order, the second one at once. */
-void session_stop(struct session *s);
+void session_stop(struct session *s, int64_t now);
 
 /* A child has ended: perhaps the program. */
 void session_reap(struct session *s);

@@ -89,3 +89,19 @@ shortage_end(struct shortage *s)
 {
 	s->until = 0;
 }
+
+bool
+shortage_passes(int error)
+{
+	switch (error) {
+	case EAGAIN:
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ETXTBSY:
+		return true;
+	default:
+		return false;
+	}
+}

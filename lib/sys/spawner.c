@@ -1,6 +1,7 @@
 #include "sys/spawner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #include "sys/fds.h"
 #include "sys/signals.h"
 
-enum { SOCKET_SIZE = 1 << 20 };
+enum { HELPER_FD = 3, SOCKET_SIZE = 1 << 20 };
 
 enum request_kind { REQUEST_START, REQUEST_SIGNAL, REQUEST_ABANDON };
 
@@ -198,7 +199,6 @@ helper_run(struct helper *h)
 	struct pollfd p = {.fd = h->fd};
 
 	signals_catch(caught, sizeof caught / sizeof *caught);
-	fds_keep_from(STDERR_FILENO + 1);
 	for (;;) {
 		if (signals_take(SIGCHLD))
 			reap(h);
@@ -244,10 +244,10 @@ spawner_begin(struct spawner *s, const struct spawner_programs *programs)
 	s->fd = ends[0];
 	s->pid = fork();
 	if (s->pid == 0) {
-		(void)close(ends[0]);
-		h = helper_make(ends[1], programs);
-		if (h == NULL)
+		h = helper_make(HELPER_FD, programs);
+		if (h == NULL || (ends[1] != HELPER_FD && dup3(ends[1], HELPER_FD, O_CLOEXEC) < 0))
 			_exit(STATUS_FAILED);
+		fds_close_from(HELPER_FD + 1); /* among them the listening sockets, which would stay open */
 		helper_run(h);
 	}
 	(void)close(ends[1]);

@@ -49,7 +49,7 @@ struct spawner_report {
 	int32_t value;
 };
 
-/* Starts the helper, which uses *programs as long as it runs. Returns 0, or -1 with errno. */
+/* Starts the helper, which has its socket and fds 0, 1 and 2 alone. *programs stays as it is. Returns 0, or -1 with errno. */
 int spawner_begin(struct spawner *s, const struct spawner_programs *programs);
 
 /*

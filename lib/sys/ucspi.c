@@ -1,6 +1,5 @@
 #include "sys/ucspi.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,8 +13,8 @@ static const char *const ours[] = {
 	"WEBSOCKET_EXTENSIONS", "SSL_TLS_SNI_SERVERNAME",
 };
 
-static bool
-is_ours(const char *entry)
+bool
+ucspi_owns(const char *entry)
 {
 	size_t size = strcspn(entry, "=");
 
@@ -46,7 +45,7 @@ ucspi_begin(struct ucspi *u, char **environ, char **slots)
 	u->slots = slots;
 	memcpy(u->slots, strings, sizeof strings);
 	for (char **at = environ; *at != NULL; at++)
-		if (!is_ours(*at))
+		if (!ucspi_owns(*at))
 			*used++ = *at;
 	*used = NULL;
 }
@@ -91,4 +90,10 @@ ucspi_local(struct ucspi *u)
 
 	u->slots[SLOT_PROTO] = proto;
 	return u->slots + SLOT_PROTO;
+}
+
+char *const *
+ucspi_inherited(const struct ucspi *u)
+{
+	return u->slots + SLOTS;
 }

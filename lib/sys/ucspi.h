@@ -12,6 +12,7 @@
 #ifndef FITTINGS_UCSPI_H
 #define FITTINGS_UCSPI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "sys/address.h"
@@ -46,5 +47,11 @@ void ucspi_begin(struct ucspi *ucspi, char **environ, char **slots);
 char *const *ucspi_tcp(struct ucspi *ucspi, const struct address *local, const struct address *remote,
     unsigned number);
 char *const *ucspi_local(struct ucspi *ucspi);
+
+/* Return what both of these end with: the inherited part. */
+char *const *ucspi_inherited(const struct ucspi *ucspi);
+
+/* Return whether `NAME=value` is set here, or names a host of another connection. */
+bool ucspi_owns(const char *entry);
 
 #endif

@@ -6,7 +6,10 @@
  *
  * It runs the command with its connection on fds 0 and 1 and is its client; with
  * -c on 6 and 7, as its server. The connection is a UNIX socket; with -t TCP,
- * with -s TCP with little room on our side, with -p two pipes. It says a line on stdout for each frame that it reads
+ * with -s TCP with little room on our side, with -p two pipes. With -l the command is
+ * a server that gets a listening socket on fd 0: the handshake is done before the steps,
+ * `wait` tells the session's exit status from its log (wsserve -v), and the server is
+ * ended at the end. It says a line on stdout for each frame that it reads
  * (`text hello`, `binary \x00`, `+text hel` for one without FIN, `more lo` for a
  * continuation, `ping`, `pong`, `close 1000 reason`, `close`), for the end of
  * the connection (`end`, `reset`) and for `wait`.
@@ -57,7 +60,8 @@ enum { PUSH_MS = 300, SLOW_PIECE = 4096, SMALL_ROOM = 4096, TEXT_MAX = 1 << 16, 
 
 static int from = -1, to = -1;
 static pid_t child;
-static bool as_server, small;
+static bool as_server, small, listens;
+static int child_log = -1; /* stderr of a command that listens */
 static long rest_ms; /* before each piece that is read, of any size where this is 0 */
 static unsigned char text[TEXT_MAX];
 
@@ -530,12 +534,37 @@ step_beat(const char *arg)
 		printf("no end\n");
 }
 
+/* Passes the server's log on, until a session has ended, or all of it. */
+static void
+log_pass(bool all)
+{
+	char line[4096];
+	size_t n = 0;
+	int status;
+
+	while (n < sizeof line - 1 && read(child_log, line + n, 1) == 1) {
+		if (line[n++] != '\n')
+			continue;
+		line[n] = '\0';
+		n = 0;
+		(void)fputs(line, stderr);
+		if (!all && strstr(line, " disconnected (") != NULL && sscanf(strchr(line, '('), "(exit %d", &status) == 1) {
+			printf("exit %d\n", status);
+			return;
+		}
+	}
+}
+
 static void
 step_wait(const char *arg)
 {
 	int status;
 
 	(void)arg;
+	if (listens) {
+		log_pass(false);
+		return;
+	}
 	if (waitpid(child, &status, 0) != child)
 		fail("wait");
 	if (WIFSIGNALED(status))
@@ -618,22 +647,42 @@ connect_tcp(int theirs[2])
 	    || getsockname(listener, (struct sockaddr *)&at, &size) != 0
 	    || connect(to, (struct sockaddr *)&at, size) != 0)
 		fail("connect");
-	theirs[0] = theirs[1] = accept(listener, NULL, NULL);
+	theirs[0] = theirs[1] = listens ? listener : accept(listener, NULL, NULL);
 	(void)setsockopt(to, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (listens)
+		return;
 	(void)setsockopt(theirs[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	(void)close(listener);
+}
+
+static void
+handshake(void)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+	                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+	size_t end = 0;
+	char c;
+
+	(void)send_all(request, sizeof request - 1);
+	while (end < 4 && read(from, &c, 1) == 1)
+		end = c == "\r\n\r\n"[end] ? end + 1 : c == '\r';
 }
 
 static void
 run(char **command, const int theirs[2])
 {
 	int in = as_server ? 6 : 0, out = as_server ? 7 : 1;
-	int copies[2] = {fcntl(theirs[0], F_DUPFD, 10), fcntl(theirs[1], F_DUPFD, 10)};
+	int log[2] = {-1, -1}, copies[2] = {fcntl(theirs[0], F_DUPFD, 10), fcntl(theirs[1], F_DUPFD, 10)};
 
 	(void)fcntl(from, F_SETFD, FD_CLOEXEC);
 	(void)fcntl(to, F_SETFD, FD_CLOEXEC);
+	if (listens && pipe2(log, O_CLOEXEC) != 0)
+		fail("pipe");
+	child_log = log[0];
 	child = fork();
 	if (child == 0) {
+		if (listens)
+			(void)dup2(log[1], 2);
 		(void)close(theirs[0]);
 		(void)close(theirs[1]);
 		(void)close(from);
@@ -645,6 +694,7 @@ run(char **command, const int theirs[2])
 		(void)execvp(command[0], command);
 		_exit(127);
 	}
+	(void)close(log[1]);
 	(void)close(theirs[0]);
 	if (theirs[1] != theirs[0])
 		(void)close(theirs[1]);
@@ -662,7 +712,8 @@ main(int argc, char **argv)
 	for (; first < argc && argv[first][0] == '-' && argv[first][1] != '-'; first++) {
 		as_server = as_server || argv[first][1] == 'c';
 		small = small || argv[first][1] == 's';
-		if (strchr("tsp", argv[first][1]) != NULL)
+		listens = listens || argv[first][1] == 'l';
+		if (strchr("tspl", argv[first][1]) != NULL)
 			connect_by = argv[first][1] == 'p' ? connect_pipes : connect_tcp;
 	}
 	for (end = first; end < argc && strcmp(argv[end], "--") != 0; end++)
@@ -671,7 +722,13 @@ main(int argc, char **argv)
 		fail("usage");
 	connect_by(theirs);
 	run(argv + end + 1, theirs);
+	if (listens)
+		handshake();
 	for (; first < end; first++)
 		step_do(argv[first]);
+	if (listens) {
+		(void)kill(child, SIGTERM);
+		log_pass(true);
+	}
 	return 0;
 }

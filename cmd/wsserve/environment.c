@@ -1,0 +1,110 @@
+/* What a client's request and connection add to the environment of a program. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/strbuf.h"
+#include "server.h"
+#include "ws/cgi.h"
+
+/* The two ends of the connection, of the client's own if a proxy tells them. Returns false if they have no TCP address. */
+static bool
+ends_find(const struct client *c, struct address *local, struct address *remote)
+{
+	const struct proxy *p = c->proxy;
+
+	if (p == NULL || p->family == PROXY_NONE)
+		return address_remote(c->socket.fd, remote) == 0 && remote->any.sa_family != AF_UNIX
+		    && address_local(c->socket.fd, local) == 0;
+	if (p->family == PROXY_IPV4) {
+		*local = address_v4(p->server.ip, p->server.port);
+		*remote = address_v4(p->client.ip, p->client.port);
+	} else if (p->family == PROXY_IPV6) {
+		*local = address_v6(p->server.ip, p->server.port);
+		*remote = address_v6(p->client.ip, p->client.port);
+	}
+	return p->family != PROXY_UNIX;
+}
+
+static void
+put_entry(struct strbuf *t, const char *name, const char *value)
+{
+	strbuf_put_string(t, name);
+	strbuf_put_string(t, value);
+	strbuf_put_char(t, '\0');
+}
+
+/* The variables of UCSPI, but for those that CGI has as well. */
+static void
+put_ucspi(struct client *c, const struct address *local, const struct address *remote, struct strbuf *t)
+{
+	struct ucspi *u = &c->server->ucspi;
+	char *const *entry = local == NULL ? ucspi_local(u) : ucspi_tcp(u, local, remote, c->proxy == NULL ? c->number : 0);
+
+	for (; entry < ucspi_inherited(u); entry++)
+		if (!cgi_owns(*entry))
+			put_entry(t, "", *entry);
+	if (c->proxy != NULL && c->proxy->authority[0] != '\0')
+		put_entry(t, "SSL_TLS_SNI_SERVERNAME=", c->proxy->authority);
+}
+
+static void
+put_cgi(const struct server *s, const struct handshake *d, const struct address *local, const struct address *remote,
+    struct strbuf *t)
+{
+	struct cgi_connection ends = {{"", 0}, {"", 0}, {"", 0}};
+	char ip[ADDRESS_IP_SIZE], remote_port[8], local_port[8];
+
+	if (local != NULL) {
+		address_ip(remote, ip);
+		(void)snprintf(remote_port, sizeof remote_port, "%u", address_port(remote));
+		(void)snprintf(local_port, sizeof local_port, "%u", address_port(local));
+		ends = (struct cgi_connection){span_of(ip), span_of(remote_port), span_of(local_port)};
+	}
+	(void)cgi_environment(&s->request, d, &ends, t);
+}
+
+/* With a realm the program gets the user's name; the password is for the program of -a alone. */
+static void
+identify(struct server *s, struct strbuf *t, size_t begin)
+{
+	static const char secret[] = "HTTP_AUTHORIZATION=";
+	char user[CGI_USER_SIZE];
+
+	for (size_t at = begin; at < t->size;) {
+		size_t n = strlen(t->at + at) + 1;
+
+		if (strncmp(t->at + at, secret, sizeof secret - 1) == 0) {
+			memmove(t->at + at, t->at + at + n, t->size - at - n);
+			t->size -= n;
+		} else {
+			at += n;
+		}
+	}
+	if (!cgi_user(&s->request, user))
+		return;
+	put_entry(t, "AUTH_TYPE=", "Basic");
+	put_entry(t, "REMOTE_USER=", user);
+}
+
+/* Writes them into server->scratch, each with its NUL, and returns their size; 0 if they are too long. */
+size_t
+environment_make(struct client *c, const struct handshake *d, unsigned program)
+{
+	struct server *s = c->server;
+	struct strbuf t = {.at = s->scratch, .room = sizeof s->scratch};
+	struct address local, remote;
+	bool tcp = ends_find(c, &local, &remote);
+
+	put_ucspi(c, tcp ? &local : NULL, &remote, &t);
+	put_cgi(s, d, tcp ? &local : NULL, &remote, &t);
+	if (program == PROGRAM && s->options.admission.policy.realm != NULL)
+		identify(s, &t, 0);
+	return t.cut ? 0 : t.size;
+}
+
+/* What a request may set: the helper refuses all else. */
+bool
+environment_allowed(const char *entry)
+{
+	return cgi_owns(entry) || ucspi_owns(entry);
+}

@@ -1,0 +1,357 @@
+/* An open connection: its session and its program in the loop. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "server.h"
+#include "sys/clock.h"
+
+_Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP
+    && EPOLLRDHUP == POLLRDHUP, "the loop's events are those of poll(2)");
+
+/* Memory or descriptors for a session that runs are exhausted. */
+static void
+open_abort(struct client *c, const char *what)
+{
+	warn("%s: %s", what, strerror(errno));
+	client_end(c);
+}
+
+static int
+watch_follow(struct loop *loop, struct watch *watch, int fd, int interest)
+{
+	if (interest < 0) {
+		watch_drop(loop, watch);
+		return 0;
+	}
+	if (watch->fd >= 0) {
+		watch_want(loop, watch, (uint32_t)interest);
+		return 0;
+	}
+	if (watch_begin(loop, watch, fd, (uint32_t)interest) == 0)
+		return 0;
+	watch->fd = -1;
+	return -1;
+}
+
+/* The events that the session waits for. Returns -1 with errno if they cannot be watched. */
+static int
+watches_follow(struct client *c)
+{
+	struct open *o = c->open;
+	struct session *session = &o->session;
+	struct loop *loop = &c->server->loop;
+	int in = endpoint_interest(&session->peer_in), out = endpoint_interest(&session->peer_out);
+	int both = in < 0 ? out : out < 0 ? in : in | out;
+
+	if (watch_follow(loop, &c->socket, session->peer_in.fd, both) != 0)
+		return -1;
+	if (watch_follow(loop, &o->to_program, session->prog.in.fd, endpoint_interest(&session->prog.in)) != 0)
+		return -1;
+	return watch_follow(loop, &o->from_program, session->prog.out.fd, endpoint_interest(&session->prog.out));
+}
+
+/* A deadline that passes too early costs a step of the session, so one that moves away stays where it is. */
+static void
+deadline_follow(struct client *c)
+{
+	static const int64_t lengths[DEADLINE_QUEUES - 1] = {1000, 10000};
+	struct server *s = c->server;
+	int64_t at = session_deadline(&c->open->session), left = at - s->loop.now;
+	size_t queue = 0;
+
+	if (at == CLOCK_NEVER || (c->deadline.next != NULL && c->deadline.at <= at))
+		return;
+	while (queue < DEADLINE_QUEUES - 1 && left >= lengths[queue])
+		queue++;
+	deadline_set_at(&s->sessions[queue], &c->deadline, at);
+}
+
+static void
+log_disconnected(const struct client *c, int status)
+{
+	int64_t ms = c->server->loop.now - c->open->began;
+
+	log_info("%s disconnected (exit %d, %lld.%03d s)", client_name(c), status, (long long)ms / 1000, (int)(ms % 1000));
+}
+
+/* The session's own work is done for this turn; alive: as session_step() returned. */
+static void
+open_leave(struct client *c, bool alive)
+{
+	struct open *o = c->open;
+
+	/* A signal to a program that could not be started yet. */
+	if (alive && o->cancelled && c->start == START_WAITING) {
+		c->start = START_NONE;
+		session_program_ended(&o->session, SIGTERM);
+		alive = session_step(&o->session, c->server->loop.now);
+	}
+	if (!alive) {
+		int status = session_result(&o->session);
+
+		if (c->server->options.verbose)
+			log_disconnected(c, status);
+		client_end(c);
+	} else if (!flows_return(&o->session.flows)) {
+		open_abort(c, "the connection's buffers");
+	} else if (watches_follow(c) != 0) {
+		open_abort(c, "epoll_ctl");
+	} else {
+		deadline_follow(c);
+	}
+	log_name("wsserve");
+}
+
+static struct session *
+open_enter(struct client *c)
+{
+	log_name(c->name);
+	flows_lend(&c->open->session.flows);
+	return &c->open->session;
+}
+
+static void
+open_step(struct client *c)
+{
+	open_leave(c, session_step(&c->open->session, c->server->loop.now));
+}
+
+static void
+open_moved(struct client *c, bool moved)
+{
+	if (session_moved(&c->open->session, moved)) {
+		open_step(c);
+	} else {
+		open_abort(c, "the connection's buffers");
+		log_name("wsserve");
+	}
+}
+
+static void
+socket_ready(struct loop *loop, struct watch *watch, uint32_t events)
+{
+	struct client *c = (struct client *)watch;
+	struct session *session = open_enter(c);
+	bool moved = endpoint_turn(&session->peer_in, (int)events);
+
+	(void)loop;
+	moved = endpoint_turn(&session->peer_out, (int)events) || moved;
+	open_moved(c, moved);
+}
+
+static void
+to_program_ready(struct loop *loop, struct watch *watch, uint32_t events)
+{
+	struct open *o = (struct open *)((char *)watch - offsetof(struct open, to_program));
+
+	(void)loop;
+	(void)open_enter(o->client);
+	open_moved(o->client, endpoint_turn(&o->session.prog.in, (int)events));
+}
+
+static void
+from_program_ready(struct loop *loop, struct watch *watch, uint32_t events)
+{
+	struct open *o = (struct open *)((char *)watch - offsetof(struct open, from_program));
+
+	(void)loop;
+	(void)open_enter(o->client);
+	open_moved(o->client, endpoint_turn(&o->session.prog.out, (int)events));
+}
+
+/* All that came until loop->before has been read, which the session is told first: its deadlines count from there. */
+void
+open_deadline(struct loop *loop, struct deadline *deadline)
+{
+	struct client *c = client_of(deadline);
+	struct session *session = open_enter(c);
+	bool alive = loop->before <= session->now || session_step(session, loop->before);
+
+	open_leave(c, alive && session_step(session, loop->now));
+}
+
+static void
+program_signal_send(struct program *program, int number)
+{
+	struct open *o = (struct open *)((char *)program - offsetof(struct open, session.prog));
+	struct client *c = o->client;
+
+	if (c->start == START_WAITING)
+		o->cancelled = true;
+	else if (c->start != START_NONE)
+		spawner_signal(&c->server->spawner, c->id, number);
+}
+
+/* Of processes, or of room in the helper's socket. The client waits for its program meanwhile, and no one else comes in. */
+static void
+start_wait(struct client *c, int error)
+{
+	struct server *s = c->server;
+
+	c->start = START_WAITING;
+	s->starts_wait = true;
+	errno = error;
+	acceptor_pause(&s->loop, &s->acceptor, quoted(s->options.session.program[0]));
+	deadline_set(&s->loop, &s->retries, &s->retry);
+}
+
+static void
+start_request(struct client *c)
+{
+	const struct open *o = c->open;
+
+	if (spawner_start(&c->server->spawner, c->id, PROGRAM, o->entries, o->entries_size, o->child_in, o->child_out) == 0)
+		c->start = START_REQUESTED;
+	else
+		start_wait(c, errno);
+}
+
+void
+open_start_again(struct server *s)
+{
+	if (!s->starts_wait)
+		return;
+	s->starts_wait = false;
+	for (uint32_t i = 0; i < s->options.max && !s->starts_wait; i++)
+		if (s->clients[i] != NULL && s->clients[i]->start == START_WAITING && s->clients[i]->stage == STAGE_OPEN)
+			start_request(s->clients[i]);
+}
+
+static void
+started(struct client *c, pid_t pid)
+{
+	const struct server *s = c->server;
+
+	c->start = START_RUNNING;
+	c->open->session.prog.pid = pid;
+	open_child_ends_close(c->open);
+	if (s->options.verbose)
+		log_info("Connected by %s (pid %ld, %u of %u)", client_name(c), (long)pid, s->open, s->options.max);
+}
+
+/* The helper's report of its program. */
+void
+open_report(struct client *c, enum spawner_event event, int value)
+{
+	bool failed = event == SPAWNER_NO_PROCESS || event == SPAWNER_NO_EXEC;
+
+	if (c->stage != STAGE_OPEN) {
+		if (event != SPAWNER_STARTED)
+			client_program_ended(c);
+	} else if (event == SPAWNER_STARTED) {
+		started(c, value);
+	} else if (failed && (event == SPAWNER_NO_PROCESS || shortage_passes(value))) {
+		start_wait(c, value);
+		if (c->open->cancelled)
+			open_leave(c, true);
+	} else {
+		struct session *session = open_enter(c);
+
+		c->start = START_NONE;
+		open_child_ends_close(c->open);
+		if (failed)
+			session_program_failed(session, value);
+		else
+			session_program_ended(session, value);
+		open_step(c);
+	}
+}
+
+/* The pipes of a program that is to be started. Returns false with errno. */
+static bool
+open_pipes(struct open *o, struct program_ends *ends)
+{
+	int to[2], from[2];
+
+	if (pipe2(to, O_CLOEXEC) != 0)
+		return false;
+	if (pipe2(from, O_CLOEXEC) != 0) {
+		int error = errno;
+
+		(void)close(to[0]);
+		(void)close(to[1]);
+		errno = error;
+		return false;
+	}
+	*ends = (struct program_ends){.pid = -1, .to = to[1], .from = from[0]};
+	o->child_in = to[0];
+	o->child_out = from[1];
+	return true;
+}
+
+static struct open *
+open_new(struct client *c, const struct handshake *d, struct program_ends *ends)
+{
+	size_t size = environment_make(c, d, PROGRAM);
+	struct open *o = calloc(1, sizeof *o);
+	char *entries = malloc(size);
+
+	if (o == NULL || entries == NULL || !open_pipes(o, ends)) {
+		free(o);
+		free(entries);
+		return NULL;
+	}
+	memcpy(entries, c->server->scratch, size);
+	o->client = c;
+	o->entries = entries;
+	o->entries_size = size;
+	o->began = c->server->loop.now;
+	o->to_program = (struct watch){.ready = to_program_ready, .fd = -1};
+	o->from_program = (struct watch){.ready = from_program_ready, .fd = -1};
+	return o;
+}
+
+/* The program is asked for first: it starts while the answer, a 101, is sent. behind: what the client sent after its
+ * request. Returns false with errno, and nothing has changed, if there is no room for one more. */
+bool
+open_begin(struct client *c, const struct handshake *d, struct span answer, struct span behind)
+{
+	struct server *s = c->server;
+	struct program_ends ends;
+	struct open *o = open_new(c, d, &ends);
+
+	if (o == NULL)
+		return false;
+	c->open = o;
+	c->stage = STAGE_OPEN;
+	c->socket.ready = socket_ready;
+	deadline_drop(&c->deadline);
+	free(c->proxy);
+	free(c->kept);
+	c->proxy = NULL;
+	c->kept = NULL;
+	s->open++;
+	log_name(c->name);
+	session_begin_apart(&o->session, &s->options.session, c->socket.fd, &s->storage, s->loop.now, &ends,
+	    program_signal_send);
+	start_request(c);
+	session_handshake(&o->session, answer, behind);
+	open_step(c);
+	return true;
+}
+
+void
+open_stop(struct client *c)
+{
+	session_stop(open_enter(c), c->server->loop.now);
+	open_step(c);
+}
+
+/* The helper has ended, and so its programs. */
+void
+open_lost(struct client *c)
+{
+	struct session *session = open_enter(c);
+
+	c->start = START_NONE;
+	open_child_ends_close(c->open);
+	session_program_ended(session, SIGTERM);
+	open_step(c);
+}

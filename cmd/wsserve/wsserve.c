@@ -1,0 +1,398 @@
+/* wsserve: options, the helper's reports, shutdown, and main. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/option.h"
+#include "base/status.h"
+#include "server.h"
+#include "sys/exec.h"
+#include "sys/fds.h"
+#include "sys/notify.h"
+#include "sys/sandbox.h"
+#include "sys/signals.h"
+#include "ws/cgi.h"
+
+enum {
+	MAX_DEFAULT = 1000,
+	MAX_LIMIT = 1000000,
+	TIME_LIMIT_MS = 24 * 60 * 60 * 1000,
+	PER_CLIENT = 4,        /* descriptors: the connection, the program's pipes, one more at their end */
+	DESCRIPTORS = 16,      /* besides those of clients */
+	REPORTS_AT_ONCE = 64,
+	GIVE_UP_MS = 1000,     /* on programs that SIGKILL does not end */
+};
+
+enum { KEY_REPLACE = ADMISSION_OWN, KEY_PROXY, KEY_DRAIN };
+
+static const struct option_row rows[] = {
+	{'v', "verbose", NULL, "log of connections and their ends"},
+	{'c', "max", "N", "connections at once; later ones wait (1000)"},
+	{'C', "max-per-address", "N", "limit per address; excess is closed (none)"},
+	{'b', "binary", NULL, "byte stream instead of records"},
+	{'0', "nul", NULL, "records that end with NUL instead of newline"},
+	{'n', "netstring", NULL, "records as netstrings"},
+	{'T', "types", NULL, "with -n: type t or b before each payload"},
+	{'M', "max-message", "SIZE", "largest message from a client, 0: any (16M)"},
+	{'k', "ping", "TIME", "silence before a Ping, 0: never (30s)"},
+	{'w', "close-wait", "TIME", "limit for the Close and each shutdown step (2s)"},
+	{KEY_REPLACE, "replace", NULL, "U+FFFD for invalid UTF-8 in the program's text"},
+	{KEY_DRAIN, "drain", "TIME", "grace period for sessions on SIGTERM (0s)"},
+	{KEY_PROXY, "proxy", NULL, "a PROXY header at the start of each connection"},
+	ADMISSION_ROWS,
+};
+
+static const struct usage usage = {
+	.program = "wsserve",
+	.synopsis = "[option...] prog [arg...]",
+	.summary = "Serves WebSocket clients on the inherited listening sockets: a prog for each.",
+	.rows = rows,
+	.count = sizeof rows / sizeof *rows,
+};
+
+static void
+option_take(struct options *o, int key)
+{
+	switch (key) {
+	case 'v': o->verbose = o->session.verbose = true; break;
+	case 'c': o->max = (uint32_t)option_number(1, MAX_LIMIT); break;
+	case 'C': o->max_per_address = (uint32_t)option_number(1, MAX_LIMIT); break;
+	case 'b': o->binary = true; break;
+	case '0': o->nul = true; break;
+	case 'n': o->netstring = true; break;
+	case 'T': o->types = true; break;
+	case 'M': o->session.max = option_size(0, INT64_MAX); break;
+	case 'k': o->session.ping_ms = (int64_t)option_duration(0, TIME_LIMIT_MS); break;
+	case 'w': o->session.wait_ms = (int64_t)option_duration(1, TIME_LIMIT_MS); break;
+	case KEY_REPLACE: o->session.replace = true; break;
+	case KEY_DRAIN: o->drain_ms = (int64_t)option_duration(0, TIME_LIMIT_MS); break;
+	case KEY_PROXY: o->proxy = true; break;
+	default: admission_option(&o->admission, key); break;
+	}
+}
+
+static void
+options_check(const struct options *o)
+{
+	if (o->binary + o->nul + o->netstring > 1)
+		usage_refuse("--binary, --nul and --netstring exclude each other");
+	if (o->types && !o->netstring)
+		usage_refuse("--types requires --netstring");
+	if (o->netstring && o->session.max == 0)
+		usage_refuse("--max-message: 0: netstrings need a limit, because each message is held in memory");
+	if (o->session.replace && o->binary)
+		usage_refuse("--replace applies to text only");
+	if (o->session.program[0] == NULL)
+		usage_refuse("no program to run");
+}
+
+static void
+options_read(struct options *o, int argc, char **argv)
+{
+	static struct policy_rule rules[POLICY_RULES_MAX];
+
+	*o = (struct options){
+		.admission = {.limit_ms = ADMISSION_HEAD_MS, .policy.rules = rules}, .max = MAX_DEFAULT,
+		.session = {.upgraded = true, .max = 16 << 20, .ping_ms = 30000, .wait_ms = 2000},
+	};
+	for (int key; (key = option_next(&usage, argc, argv)) != -1;)
+		option_take(o, key);
+	admission_options_end(&o->admission, false);
+	o->session.program = argv + optind;
+	o->session.mode = o->binary ? RECORD_BYTES : o->nul ? RECORD_NUL : !o->netstring ? RECORD_LINE
+	    : o->types ? RECORD_TYPED : RECORD_NETSTRING;
+	options_check(o);
+}
+
+static void
+program_find(const char *name, char path[PATH_MAX])
+{
+	int error = exec_find(name, path, PATH_MAX);
+
+	if (error != 0)
+		die(exec_status(error), "%s: %s", quoted(name), exec_find_error(name, error));
+}
+
+/* What the helper may start. It is forked while this process has the limits, signals and environment that programs get. */
+static void
+programs_begin(struct server *s)
+{
+	static char program[PATH_MAX], authorize[PATH_MAX];
+	static char *authorize_argv[2];
+	extern char **environ;
+	char **slots;
+
+	program_find(s->options.session.program[0], program);
+	notify_remember();
+	listeners_forget();
+	cgi_environment_clear(environ);
+	slots = calloc(ucspi_slots(environ), sizeof *slots);
+	if (slots == NULL)
+		die(STATUS_FAILED, "no memory for the environment");
+	ucspi_begin(&s->ucspi, environ, slots);
+	s->programs = (struct spawner_programs){
+		.each[PROGRAM] = {program, s->options.session.program, SIGTERM},
+		.environment = ucspi_inherited(&s->ucspi), .entry_allowed = environment_allowed,
+		.ids = s->options.max + AUTHORIZATIONS_MAX,
+	};
+	if (s->options.admission.authorize != NULL) {
+		program_find(s->options.admission.authorize, authorize);
+		authorize_argv[0] = (char *)(uintptr_t)s->options.admission.authorize;
+		s->programs.each[AUTHORIZATION_PROGRAM].path = authorize;
+		s->programs.each[AUTHORIZATION_PROGRAM].argv = authorize_argv;
+		s->programs.each[AUTHORIZATION_PROGRAM].death_signal = SIGKILL;
+	}
+	if (spawner_begin(&s->spawner, &s->programs) != 0)
+		die(STATUS_FAILED, "no process to start programs: %s", strerror(errno));
+}
+
+/* The limit of descriptors limits clients first: a client that is let in must not lack what its session takes. */
+static void
+descriptors_begin(struct server *s)
+{
+	size_t left, most;
+
+	if (s->options.admission.authorize != NULL && (s->null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
+		die(STATUS_FAILED, "/dev/null: %s", strerror(errno));
+	fds_raise_limit();
+	left = fds_left();
+	most = left < DESCRIPTORS + PER_CLIENT ? 0 : (left - DESCRIPTORS) / PER_CLIENT;
+	if (most == 0)
+		die(STATUS_FAILED, "hard limit of descriptors is too low for clients (ulimit -Hn)");
+	if (s->options.max <= most)
+		return;
+	warn("--max: %u: lowered to %zu by the hard limit of descriptors (ulimit -Hn)", s->options.max, most);
+	s->options.max = (uint32_t)most;
+}
+
+static void
+queue_begin(struct server *s, struct deadlines *queue, int64_t ms, void (*passed)(struct loop *, struct deadline *))
+{
+	queue->passed = passed;
+	deadlines_begin(&s->loop, queue, ms == 0 ? 1 : ms);
+}
+
+/* The first step closes every session; what is left after their time limits is given up. */
+static void
+sessions_close(struct server *s)
+{
+	s->shutdown = s->shutdown < SHUTDOWN_CLOSING ? SHUTDOWN_CLOSING : SHUTDOWN_KILLING;
+	deadline_drop(&s->end);
+	deadline_set(&s->loop, &s->ends, &s->end);
+	for (uint32_t i = 0; i < s->options.max; i++) {
+		struct client *c = s->clients[i];
+
+		if (c == NULL || c->stage == STAGE_DEAD)
+			continue;
+		if (c->stage == STAGE_OPEN)
+			open_stop(c);
+		else if (s->shutdown == SHUTDOWN_KILLING)
+			client_end(c);
+		else if (c->stage == STAGE_HEAD || c->stage == STAGE_PROXY)
+			client_deadline(c, &s->lingers); /* its request may be on its way: it is refused */
+	}
+}
+
+/* SIGTERM or SIGINT; clients in the backlog have connected already and are served. */
+static void
+stop(struct server *s)
+{
+	if (s->shutdown == SHUTDOWN_NONE) {
+		notify_send("STOPPING=1");
+		acceptor_drain(&s->loop, &s->acceptor);
+		s->shutdown = SHUTDOWN_DRAINING;
+		listeners_close(&s->listeners);
+		if (s->options.drain_ms != 0) {
+			deadline_set(&s->loop, &s->drains, &s->end);
+			return;
+		}
+	}
+	sessions_close(s);
+}
+
+/* The time for sessions to end by themselves, or for the shutdown, has passed. */
+static void
+end_due(struct loop *loop, struct deadline *deadline)
+{
+	struct server *s = server_of(loop);
+
+	(void)deadline;
+	if (s->shutdown == SHUTDOWN_DRAINING)
+		sessions_close(s);
+	else
+		s->exited = true;
+}
+
+static void
+retry_due(struct loop *loop, struct deadline *deadline)
+{
+	struct server *s = server_of(loop);
+
+	(void)deadline;
+	open_start_again(s);
+	upgrade_authorize_next(s);
+}
+
+static void
+signals_look(struct server *s)
+{
+	bool stopped = signals_take(SIGTERM);
+
+	if (signals_take(SIGINT) || stopped)
+		stop(s);
+}
+
+/* Its programs end with the helper: no session can go on. */
+static void
+helper_lost(struct server *s)
+{
+	warn("the process that starts programs has ended");
+	watch_drop(&s->loop, &s->reports);
+	s->status = STATUS_FAILED;
+	for (uint32_t i = 0; i < s->options.max; i++) {
+		struct client *c = s->clients[i];
+
+		if (c == NULL)
+			continue;
+		if (c->stage == STAGE_OPEN)
+			open_lost(c);
+		else if (c->stage == STAGE_DEAD && c->start != START_NONE)
+			client_program_ended(c);
+	}
+	if (s->shutdown < SHUTDOWN_CLOSING)
+		stop(s);
+}
+
+static void
+report_take(struct server *s, const struct spawner_report *r)
+{
+	/* A service manager may stop the programs together with this process: its own signal is the cause then. */
+	if (r->event == SPAWNER_ENDED && WIFSIGNALED(r->value)) {
+		signals_let_in();
+		signals_look(s);
+	}
+	if (r->id >= s->options.max)
+		upgrade_report(s, r->id - s->options.max, (enum spawner_event)r->event, r->value);
+	else
+		open_report(s->clients[r->id], (enum spawner_event)r->event, r->value);
+	if (r->event == SPAWNER_ENDED)
+		retry_due(&s->loop, &s->retry);
+}
+
+static void
+reports_ready(struct loop *loop, struct watch *watch, uint32_t events)
+{
+	struct server *s = server_of(loop);
+	struct spawner_report r;
+	int got = 1;
+
+	(void)watch;
+	(void)events;
+	for (int i = 0; i < REPORTS_AT_ONCE && got > 0; i++) {
+		got = spawner_receive(&s->spawner, &r);
+		if (got > 0)
+			report_take(s, &r);
+		else if (got < 0)
+			helper_lost(s);
+	}
+}
+
+static void
+server_begin(struct server *s)
+{
+	static unsigned char shared[FLOWS_BUFFERS * FLOWS_SIZE];
+	uint32_t max = s->options.max;
+	int64_t wait_ms = s->options.session.wait_ms;
+
+	s->storage = flows_storage_over(shared, FLOWS_SIZE);
+	s->clients = calloc(max, sizeof(struct client *));
+	s->free_ids = calloc(max, sizeof *s->free_ids);
+	if (s->clients == NULL || s->free_ids == NULL || !address_limit_begin(&s->addresses, max)
+	    || !address_limit_begin(&s->networks, max))
+		die(STATUS_FAILED, "no memory for %u clients", max);
+	while (s->free < max) {
+		s->free_ids[s->free] = max - 1 - s->free;
+		s->free++;
+	}
+	if (loop_open(&s->loop) != 0)
+		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
+	queue_begin(s, &s->heads, s->options.admission.limit_ms, upgrade_late);
+	queue_begin(s, &s->lingers, ADMISSION_LINGER_MS, upgrade_late);
+	queue_begin(s, &s->drains, s->options.drain_ms, end_due);
+	queue_begin(s, &s->ends, 3 * wait_ms + GIVE_UP_MS, end_due);
+	queue_begin(s, &s->retries, SHORTAGE_PAUSE_MS, retry_due);
+	for (size_t i = 0; i < DEADLINE_QUEUES; i++)
+		queue_begin(s, &s->sessions[i], 1, open_deadline);
+	s->acceptor.on_connection = upgrade_accept;
+	s->acceptor.listeners = &s->listeners;
+	acceptor_begin(&s->loop, &s->acceptor);
+	s->reports.ready = reports_ready;
+	if (watch_begin(&s->loop, &s->reports, s->spawner.fd, EPOLLIN) != 0)
+		die(STATUS_FAILED, "epoll_ctl: %s", strerror(errno));
+}
+
+/* --page reads its file for as long as this process runs. */
+static void
+sandbox_begin(const struct server *s)
+{
+	const char *partial;
+
+	if (s->page.path != NULL)
+		return;
+	partial = sandbox_enter(SANDBOX_SERVES | SANDBOX_PIPES | SANDBOX_REOPENS);
+	if (partial != NULL && s->options.verbose)
+		warn("sandbox: %s", partial);
+}
+
+static void
+serve(struct server *s)
+{
+	static const int numbers[] = {SIGTERM, SIGINT};
+
+	if (!page_begin(&s->page, &s->options.admission))
+		exit(STATUS_FAILED);
+	programs_begin(s);
+	(void)signal(SIGPIPE, SIG_IGN);
+	signals_catch(numbers, sizeof numbers / sizeof *numbers);
+	listeners_open(&s->listeners);
+	fds_leave_stdout();
+	descriptors_begin(s);
+	server_begin(s);
+	acceptor_start(&s->loop, &s->acceptor);
+	notify_send("READY=1");
+	sandbox_begin(s);
+	while (!s->exited && !(s->shutdown != SHUTDOWN_NONE && s->count == 0)) {
+		if (loop_turn(&s->loop) != 0)
+			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
+		signals_look(s);
+		clients_end_turn(s);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct server server; /* not on the stack: its pages are taken as they are used */
+	const char *why;
+	int taken;
+
+	fds_open_standard();
+	options_read(&server.options, argc, argv);
+	taken = listeners_take(&server.listeners, &why);
+	if (taken < 0)
+		die(STATUS_USAGE, "%s", why);
+	if (taken == 0 && why != NULL)
+		die(STATUS_USAGE, "no listening socket: %s", why);
+	if (taken == 0)
+		die(STATUS_USAGE, "no listening socket: LISTEN_FDS is not set, and fd 0 %s (portscan-bind opens one)",
+		    listener_fault(STDIN_FILENO));
+	serve(&server);
+	return server.status;
+}

@@ -1,0 +1,274 @@
+# wsserve: what it does besides the sessions, which the cases of wsframe test (tests/run served:tests/wsframe.bats).
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154
+load helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit 1
+	request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+}
+
+# visit [-OPTION of wsupgrade]... PATH [ARG of wsframe]...: a client with our stdin and stdout.
+visit() {
+	local options=()
+	while [[ $1 == -* ]]; do
+		options+=("$1" "$2")
+		shift 2
+	done
+	portscan-connect -q -p "$port" wsupgrade "${options[@]}" -c "ws://localhost:$port$1" wsframe -c "${@:2}"
+}
+
+# stay NAME [PATH]: a client that stays; it hears into NAME.out.
+stay() {
+	start "$1" portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port${2-/}" wsframe -c -v -q never
+}
+
+server_says() {
+	await server.err "$1"
+}
+
+# The process that starts the programs.
+helper() {
+	xargs <"/proc/$server/task/$server/children"
+}
+
+@test "each client has a program of its own" {
+	serve wsserve sh -c 'echo $$; cat'
+	for client in a b; do visit / -m 2 <<<hello >$client & done
+	wait $!
+	await_that cmp <(sed -n 2p a) <(echo hello)
+	await_that cmp <(sed -n 2p b) <(echo hello)
+	! cmp -s a b || false
+}
+
+@test "the program's environment is that of tcpaccept and wsupgrade, its descriptors are 0, 1 and 2, its group its own" {
+	local script='env; set -- $(cat /proc/$$/stat); [ "$5" != $$ ] || echo OWN_GROUP=yes; exec ls -l /proc/self/fd'
+	local inherited=(env NOTIFY_SOCKET=/nowhere HTTP_COOKIE=a REMOTE_USER=root TCPREMOTEHOST=x WEBSOCKET_PROTOCOL=x KEPT=yes)
+	for by in 'tcpaccept wsupgrade -s chat wsframe' 'wsserve -s chat'; do
+		serve "${inherited[@]}" $by sh -c "$script" 9<.
+		visit -s chat '/a%20b?c=d' </dev/null | grep -E '^[A-Z_]+=' | grep -vE '^(PWD|OLDPWD|_|SHLVL|[A-Z_]*KEY)=' |
+			sed -E 's/^([A-Z_]*(PORT|HOST)=)[^ ]*[0-9]+$/\1N/' | sort >"${by%% *}"
+		visit / </dev/null | sed -n 's/.* \([0-9]*\) -> /\1 /p' | grep -v /proc/ >"${by%% *}.fds"
+		stop_all
+	done
+	diff tcpaccept wsserve
+	grep -qx 'PATH_INFO=/a b' wsserve
+	grep -qx 'TCPCONNNUM=1' wsserve
+	grep -qx 'OWN_GROUP=yes' wsserve
+	[ "$(cut -d' ' -f1 wsserve.fds | xargs)" = '0 1 2' ]
+	[ "$(grep -c '^[01] pipe:' wsserve.fds)" = 2 ]
+}
+
+@test "a program starts with no signal blocked, SIGPIPE and SIGCHLD at default, others as inherited" {
+	serve env --ignore-signal=HUP --ignore-signal=CHLD --block-signal=USR1 wsserve grep -E '^Sig(Blk|Ign)' /proc/self/status
+	visit / </dev/null >signals
+	grep -q '^SigBlk:.0*$' signals
+	(((0x$(sed -n 's/^SigIgn:.//p' signals) & 0x11001) == 1))
+}
+
+@test "-c: one over waits and is served in its turn; -C: one over is closed, and that is said" {
+	serve wsserve -v -c 1 cat
+	stay a
+	server_says '^Connected by .* \(pid [0-9]+, 1 of 1\)$'
+	stay b
+	kill "${pids[1]}"
+	await_that eval '[ "$(grep -c "^Connected" server.err)" = 2 ]'
+	stop_all
+	serve wsserve -v -C 1 cat
+	stay a
+	server_says '^Connected by '
+	run -1 --separate-stderr visit / </dev/null
+	server_says '^wsserve: 127\.0\.0\.1:[0-9]+: connection closed: its address has 1 connections \(--max-per-address\)$'
+}
+
+@test "-v: the request, the program and how the session ended, with the client's name" {
+	serve wsserve -v sh -c 'read -r x; exit 3'
+	visit / <<<bye || :
+	server_says ' disconnected '
+	sed -E '1d; s/:[0-9]{4,5}/:PORT/; s/pid [0-9]+/pid PID/; s/[0-9.]+ s\)/TIME)/' server.err >log
+	same log 'wsserve: 127.0.0.1:PORT: 101 /' 'Connected by 127.0.0.1:PORT (pid PID, 1 of 1000)' \
+		'wsserve: 127.0.0.1:PORT: sh: exit 3' 'wsserve: 127.0.0.1:PORT: peer: closed with 1011' \
+		'127.0.0.1:PORT disconnected (exit 3, TIME)'
+}
+
+@test "-a: who is let in; with --realm a refusal is 401, and the program gets the name, not the password" {
+	shell_script may '[ "$HTTP_AUTHORIZATION" = "Basic YVxuOnNlY3JldA==" ] && [ "$REMOTE_ADDR" = 127.0.0.1 ]'
+	serve wsserve --console --realm Chat -a ./may sh -c 'printf "%s\n" "$AUTH_TYPE $REMOTE_USER $HTTP_AUTHORIZATION"'
+	run -1 --separate-stderr visit / </dev/null
+	[[ $stderr == *401* ]]
+	run -0 --separate-stderr visit -H 'Authorization: Basic YVxuOnNlY3JldA==' / </dev/null
+	[ "$output" = 'Basic a\n ' ]
+	run -0 peer to:"$port" open 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' rest
+	[[ $output == *'HTTP/1.1 401 '* ]]
+	! grep -q 'YVxuO' server.err || false
+}
+
+@test "-a: more clients than programs that may run at a time are all asked for, in time or not at all" {
+	serve wsserve -v -a true cat
+	printf '%b' "$request\r\n" >request
+	peer -v to:"$port" open:100 file:request recv
+	await_that eval '[ "$(grep -c "^Connected by" server.err)" = 100 ]'
+	stop_all
+	deserter ./may
+	serve wsserve -t 500ms -a ./may cat
+	run -1 --separate-stderr visit / </dev/null
+	[[ $stderr == *500* ]]
+	await_that gone "$(cat may.pid)"
+	server_says 'authorization program timed out$'
+}
+
+@test "--proxy: the address of the PROXY header is the client's, in the environment, in the log and for -C" {
+	proxied() {
+		portscan-connect -q -p "$port" bash -c 'printf "$0" >&7; exec "$@"' "$1" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	}
+	serve wsserve -v --proxy -C 1 sh -c 'echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALPORT $REMOTE_ADDR $SERVER_PORT $PROTO"; read x'
+	start first proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n'
+	await first.out '^192\.0\.2\.1 56324 443 192\.0\.2\.1 443 TCP$'
+	run -1 proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 56325 443\r\n'
+	server_says '^wsserve: 192\.0\.2\.1:56325: connection closed: its address has 1 connections'
+	start second proxied 'PROXY UNKNOWN\r\n'
+	await second.out "^127\.0\.0\.1 [0-9]+ $port 127\.0\.0\.1 $port TCP$"
+	run -0 peer to:"$port" open send:GET fin rest
+	server_says 'PROXY header: not a PROXY header$'
+}
+
+@test "--page: as it is now; the console; OPTIONS; a refusal" {
+	seq 30000 >mine
+	serve wsserve --page mine cat
+	for n in 1 2; do
+		printf 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' | portscan-connect -q -p "$port" | tail -n 30000 | cmp - mine
+		seq 30001 60000 >mine
+	done
+	run -0 peer to:"$port" open 'send:OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n' rest
+	[[ $output == *'HTTP/1.1 204 '* ]]
+	run -0 peer to:"$port" open 'send:POST / HTTP/1.1\r\nHost: localhost\r\n\r\n' rest
+	[[ $output == *'HTTP/1.1 405 '* ]]
+}
+
+@test "a head in time or 408; a request that is cut off; a connection that asks nothing" {
+	serve wsserve -v -t 300ms cat
+	run -0 peer to:"$port" open "send:$request" rest close open "send:GET /" fin rest close open rest
+	[[ $output == *'HTTP/1.1 408 '* && $output == *'HTTP/1.1 400 '* ]]
+	server_says '408 request timed out$'
+	server_says '400 incomplete request$'
+	server_says 'no request: (Operation|Connection) timed out$'
+}
+
+@test "what a client sends right behind its request reaches the program, also 100 KiB of it" {
+	serve wsserve -b sh -c 'head -c 100005 | wc -c'
+	{ printf '%b' "$request\r\n"; printf '\x82\x85\0\0\0\0hello'; printf '\x82\xff\0\0\0\0\0\x01\x86\xa0\0\0\0\0'; head -c 100000 /dev/zero; } >all
+	run -0 peer to:"$port" open file:all rest
+	[[ $output == *100005* ]]
+}
+
+@test "SIGTERM: no new connection, Close 1001, stdin and the group's SIGTERM; then it exits with 0, and so does its helper" {
+	serve wsserve sh -c 'trap "" TERM; echo up; while read -r x; do :; done; echo eof >&2; exec sleep 1000'
+	helper=$(helper)
+	stay a
+	await a.out '^up$'
+	kill "$server"
+	await a.err 'closed with 1001'
+	server_says '^eof$'
+	run -1 --separate-stderr visit / </dev/null
+	ended "$server" 0
+	await_that gone "$helper"
+	pids=("${pids[@]:1}")
+}
+
+@test "--drain: sessions go on for a time after SIGTERM; a second signal ends that, a third one kills" {
+	serve wsserve --drain 60s -w 60s sh -c 'trap "" TERM; echo up; cat; exec sleep 1000'
+	stay a
+	await a.out '^up$'
+	kill "$server"
+	run -1 --separate-stderr visit / </dev/null
+	kill -0 "$server"
+	! grep -q 1001 a.err || false
+	kill "$server"
+	await a.err 'closed with 1001'
+	kill "$server"
+	ended "$server" 0
+}
+
+@test "programs get SIGTERM when it is killed; when the helper is, sessions end with 1011, and it exits with 1" {
+	serve wsserve sh -c 'trap "echo termed >&2; exit" TERM; echo up; while :; do sleep 0.05; done'
+	stay a
+	await a.out '^up$'
+	kill -KILL "$server"
+	server_says '^termed$'
+	wait "$server" || :
+	serve wsserve sh -c 'trap "echo termed >&2; exit" TERM; echo up; while :; do sleep 0.05; done'
+	stay b
+	await b.out '^up$'
+	kill -KILL "$(helper)"
+	await b.err 'closed with 1011'
+	server_says '^termed$'
+	server_says '^wsserve: the process that starts programs has ended$'
+	ended "$server" 1
+}
+
+@test "without processes it says so, keeps the connection, and serves when they are back" {
+	[ "$(id -u)" = 0 ] || skip "needs root to become another user"
+	chmod 711 .
+	cp "$BIN/wsserve" ./serve
+	start server handover tcp -- setpriv --reuid=64998 --regid=64998 --clear-groups ./serve cat
+	server=$pid
+	await server.out ^port
+	port=$(sed -n 's/^port //p' server.out)
+	await_that test -n "$(helper)"
+	for p in "$server" $(helper); do
+		setpriv --reuid=64998 --regid=64998 --clear-groups prlimit --pid "$p" --nproc=1:1024
+	done
+	visit / -m 1 <<<hello >a 3>&- &
+	client=$!
+	server_says '^wsserve: cat: Resource temporarily unavailable'
+	rests
+	for p in "$server" $(helper); do
+		setpriv --reuid=64998 --regid=64998 --clear-groups prlimit --pid "$p" --nproc=1024:1024
+	done
+	ended "$client" 0
+	same a hello
+}
+
+@test "a program that has gone is 1011 for its client, is said, and is served again when it is back" {
+	shell_script app 'echo hello'
+	serve wsserve ./app
+	[ "$(visit / </dev/null)" = hello ]
+	mv app gone
+	run -1 --separate-stderr visit / </dev/null
+	[[ $stderr == *1011* ]]
+	server_says '^wsserve: 127\.0\.0\.1:[0-9]+: \./app: No such file or directory$'
+	mv gone app
+	[ "$(visit / </dev/null)" = hello ]
+}
+
+@test "1000 sessions leave no zombie, no descriptor and no memory of their own" {
+	serve wsserve cat
+	fds=$(ls "/proc/$server/fd" | wc -l)
+	for n in 1 2; do
+		for ((i = 0; i < 4; i++)); do
+			for ((j = 0; j < 50; j++)); do visit / -m 1 <<<x >/dev/null; done &
+			clients[i]=$!
+		done
+		wait "${clients[@]}"
+		kib[n]=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$server/status")
+	done
+	await_that eval '[ "$(ls /proc/$server/fd | wc -l)" = "$fds" ]'
+	await_that eval '[ -z "$(cat /proc/$(helper)/task/*/children)" ]'
+	((kib[2] - kib[1] <= 16)) || { echo "${kib[@]}"; return 1; }
+}
+
+@test "it is in the sandbox, and its helper, which starts programs, is not" {
+	serve wsserve -a true cat
+	visit / -m 1 <<<x
+	grep -q '^Seccomp:.2' "/proc/$server/status"
+	grep -q '^Seccomp:.0' "/proc/$(helper)/status"
+}
+
+@test "wrong usage is 2, a program that is missing is 127 or 126" {
+	for wrong in '-T cat' '-b -0 cat' '-n -M 0 cat' '-b --replace cat' '' '-c 0 cat' '-o nonsense cat' '--realm x cat'; do
+		run -2 --separate-stderr portscan-bind -q wsserve $wrong
+		[ "${#stderr_lines[@]}" = 1 ]
+	done
+	run -127 portscan-bind -q wsserve no-such-program
+	run -127 portscan-bind -q wsserve -a no-such-program cat
+	run -126 portscan-bind -q wsserve /dev/null
+}
