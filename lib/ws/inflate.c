@@ -438,7 +438,7 @@ tail_load(const struct io *io, const unsigned char *in)
 static inline void
 fast_fill(struct fast *f, const struct io *io, bool tail)
 {
-	ptrdiff_t n = (63 - f->count) >> 3;
+	ptrdiff_t n = (ptrdiff_t)((63 - f->count) >> 3);
 
 	f->bits |= (tail ? tail_load(io, f->in) : load_64(f->in)) << f->count;
 	if (tail && n > io->in_end - f->in)
@@ -509,7 +509,7 @@ fast_match(const struct inflate *z, const struct io *io, unsigned char *out, uin
 static void
 fast_end(struct inflate *z, struct io *io, const struct fast *f)
 {
-	ptrdiff_t back = f->count >> 3;
+	ptrdiff_t back = (ptrdiff_t)(f->count >> 3);
 	unsigned count;
 
 	if (back > f->in - io->in)
