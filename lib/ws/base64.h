@@ -1,4 +1,4 @@
-/* Base64 with padding (RFC 4648 section 4). */
+/* Base64 with padding (RFC 4648, section 4). */
 #ifndef FITTINGS_BASE64_H
 #define FITTINGS_BASE64_H
 
@@ -6,7 +6,7 @@
 
 #include "base/span.h"
 
-/* Writes base64_size(n) characters, no NUL. */
+/* Write base64_size(n) characters, without a NUL. */
 void base64_encode(const void *bytes, size_t n, char *out);
 
 static inline size_t
@@ -16,11 +16,10 @@ base64_size(size_t n)
 }
 
 /*
- * The bytes that the text stands for, into out, which has room for
- * text.size / 4 * 3. Returns how many they are, or -1: a character of no
- * alphabet (blank and newline too), a length that is no multiple of four,
- * padding elsewhere than at the end. Pad bits that are not zero pass, as
- * nearly every decoder lets them (section 3.5 leaves it open).
+ * Decode a text into out, which has space for text.size / 4 * 3 bytes. Return the number of bytes,
+ * or -1 for a character outside of the alphabet (including blanks and newlines), a length that is
+ * not a multiple of four, or padding before the end. Nonzero pad bits are accepted, as by nearly
+ * every decoder (section 3.5 leaves this open).
  */
 ptrdiff_t base64_decode(struct span text, void *out);
 

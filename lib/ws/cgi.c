@@ -44,8 +44,8 @@ came_before(const struct http_fields *fields, size_t index)
 	return false;
 }
 
-/* The field at index and the following fields of its name, as one value. Cookie is no list: a comma
- * would be part of a cookie's value (RFC 9113 section 8.2.3). */
+/* Join the field at index and the later fields of the same name. Cookie is not a comma-separated
+ * list, because a comma would be part of a cookie's value (RFC 9113, section 8.2.3). */
 static void
 put_field(struct strbuf *t, const struct http_fields *fields, size_t index)
 {
@@ -69,7 +69,7 @@ put_field(struct strbuf *t, const struct http_fields *fields, size_t index)
 	strbuf_put_char(t, '\0');
 }
 
-/* The port that the connection came in on, else the one that the client thinks it is. */
+/* Use the local port of the connection, or else the port of the Host field. */
 static size_t
 put_server_port(struct strbuf *t, const struct handshake *d, const struct cgi_connection *c)
 {

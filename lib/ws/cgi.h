@@ -1,6 +1,6 @@
 /*
- * The environment that a request makes for a program: CGI/1.1 (RFC 3875) as
- * far as a WebSocket has a use for it, and an HTTP_NAME for each field.
+ * The environment of a program for a request: the part of CGI/1.1 (RFC 3875) that applies to a
+ * WebSocket, and an HTTP_NAME variable for each field.
  */
 #ifndef FITTINGS_CGI_H
 #define FITTINGS_CGI_H
@@ -13,11 +13,11 @@
 #include "base/span.h"
 #include "base/strbuf.h"
 
-/* Enough for any request: a byte of the head comes at most three times, and
- * there is a variable for each field besides our own. */
+/* Enough for any request: each byte of the head is used at most three times, and there is one
+ * variable for each field in addition to CGI_OWN_MAX. */
 enum { CGI_SIZE = 4 * HTTP_HEAD_MAX, CGI_OWN_MAX = 14, CGI_USER_SIZE = HTTP_HEAD_MAX / 4 * 3 };
 
-/* What only the connection knows; empty where it does not. */
+/* Properties of the connection; empty if unknown. */
 struct cgi_connection {
 	struct span remote_address;
 	struct span remote_port;
@@ -25,25 +25,26 @@ struct cgi_connection {
 };
 
 /*
- * Appends `NAME=value` strings, each with its NUL, and returns how many. The
- * request has passed handshake_check() (the page's too). A field's name of
- * other than letters, digits and `-` is left out, so that none can pose as
- * another, and so is Proxy: HTTP_PROXY means something else to many programs.
+ * Append `NAME=value` strings, each with its NUL. Return their number. The request has passed
+ * handshake_check() (or is for the page). A field name with other characters than letters, digits
+ * and `-` is left out, so that it cannot imitate another one. Proxy is left out too, because
+ * HTTP_PROXY has another meaning for many programs.
  */
 size_t cgi_environment(const struct http_request *request, const struct handshake *decision,
     const struct cgi_connection *connection, struct strbuf *out);
 
 /*
- * The user's name in the request's Basic credentials (RFC 7617), in room, with a
- * NUL behind it. False without them: no or several Authorization, another scheme,
- * not base64, no colon, or a control byte in the name. They are not verified here.
+ * Decode the user name of the request's Basic credentials (RFC 7617) into room, with a NUL. Return
+ * false without valid credentials: no or several Authorization fields, another scheme, invalid
+ * base64, no colon, or a control byte in the name. The password is not verified.
  */
 bool cgi_user(const struct http_request *request, char room[CGI_USER_SIZE]);
 
-/* Whether an inherited `NAME=value` describes a request, whether or not this one sets it: it is removed first. */
+/* Return whether an inherited `NAME=value` describes a request. It is removed even if this request
+ * does not set it. */
 bool cgi_owns(const char *entry);
 
-/* Removes these from environment, a vector that ends with NULL. */
+/* Remove these variables from environment, a vector that ends with NULL. */
 void cgi_environment_clear(char **environment);
 
 #endif

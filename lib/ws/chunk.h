@@ -1,4 +1,4 @@
-/* A piece of a message's payload, on its way in or out: in place, not owned. */
+/* A chunk of a message payload: a slice of a buffer, not owned. */
 #ifndef FITTINGS_CHUNK_H
 #define FITTINGS_CHUNK_H
 
@@ -8,9 +8,9 @@
 struct chunk {
 	unsigned char *at;
 	size_t size;
-	bool binary; /* of a binary message, else of a text */
-	bool first;  /* the message begins with it */
-	bool last;   /* and ends with it */
+	bool binary; /* a binary message, else text */
+	bool first;  /* first chunk of the message */
+	bool last;   /* last chunk */
 };
 
 #endif

@@ -8,9 +8,9 @@
 #include "base/find.h"
 #include "base/number.h"
 
-enum { ID_DIGITS = 19 }; /* of any number of so many the value fits */
+enum { ID_DIGITS = 19 }; /* decimal digits that always fit into 64 bits */
 
-/* Takes what stands before the next blank off text. False where nothing does. */
+/* Remove the text before the next blank, and the blank. Return false if that text is empty. */
 static bool
 word_next(struct span *text, struct span *word)
 {
@@ -53,7 +53,7 @@ ids_valid(struct span ids)
 	return false;
 }
 
-/* Splits `NAME-ID` at its last dash where digits alone are behind it. */
+/* Split `NAME-ID` at the last dash if only digits follow it. */
 static bool
 except_split(struct span text, struct span *name, uint64_t *except)
 {
@@ -120,7 +120,7 @@ room_parse(struct command *order)
 	return command_room_valid(order->room) ? NULL : "invalid room name";
 }
 
-/* The most frequent record, `ID text PAYLOAD`. Returns false for any other. */
+/* Parse the most frequent record, `ID text PAYLOAD`. Return false for any other. */
 static bool
 parse_text(struct span record, struct command *order)
 {
@@ -189,8 +189,8 @@ specials(vector16 v, unsigned written)
 	return written ? hits : hits | (vector16)((v == '\n') | (v == '\r') | (v == '\0'));
 }
 
-/* How many bytes stand for themselves, up to the first that does not: in what is written
- * only the backslash. */
+/* Return the number of bytes before the next one that needs an escape, or (written) before the next
+ * backslash. */
 static inline size_t
 plain_size(const char *p, size_t n, bool written)
 {

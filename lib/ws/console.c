@@ -1,6 +1,6 @@
 #include "ws/console.h"
 
-/* The assembler takes the file in as it is; the Makefile knows that we depend on it. */
+/* The assembler includes the file; its dependency is in the Makefile. */
 __asm__(
     ".pushsection .rodata.console, \"a\"\n"
     "console_begin: .incbin \"lib/ws/console.html\"\n"

@@ -1,4 +1,4 @@
-/* The WebSocket console: console.html, a page for a browser, as it stands in the tree. */
+/* The WebSocket console: console.html, a page for browsers. */
 #ifndef FITTINGS_CONSOLE_H
 #define FITTINGS_CONSOLE_H
 

@@ -31,7 +31,7 @@ put_big_endian(unsigned char *out, uint64_t value, size_t n)
 		out[--n] = (unsigned char)value;
 }
 
-/* The first two bytes, as far as they are there. */
+/* Check the first two bytes, as far as present. */
 static int
 start_wrong(const unsigned char *bytes, size_t n)
 {

@@ -1,4 +1,4 @@
-/* One WebSocket frame's header (RFC 6455 section 5.2), and whole control frames. */
+/* The header of a WebSocket frame (RFC 6455, section 5.2), and complete control frames. */
 #ifndef FITTINGS_FRAME_H
 #define FITTINGS_FRAME_H
 
@@ -10,7 +10,7 @@ enum opcode {
 	OPCODE_CONTINUATION = 0x0,
 	OPCODE_TEXT = 0x1,
 	OPCODE_BINARY = 0x2,
-	OPCODE_CLOSE = 0x8, /* from here up they are control frames */
+	OPCODE_CLOSE = 0x8, /* this and larger opcodes are control frames */
 	OPCODE_PING = 0x9,
 	OPCODE_PONG = 0xa,
 };
@@ -30,7 +30,7 @@ struct frame {
 	unsigned char key[FRAME_KEY_SIZE];
 };
 
-/* What frame_decode() finds wrong: each is a protocol error (1002). */
+/* Errors of frame_decode(). Each one is a protocol error (1002). */
 enum frame_error {
 	FRAME_RESERVED_BITS = -1,
 	FRAME_RESERVED_OPCODE = -2,
@@ -41,21 +41,21 @@ enum frame_error {
 };
 
 /*
- * Reads the header at the beginning of n bytes. Returns its size; 0 while it is
- * incomplete; a frame_error as soon as the bytes that are there can begin no
- * valid header. Only a returned size fills the frame.
+ * Parse the header at the beginning of n bytes. Return its size; 0 if it is incomplete; or a
+ * frame_error as soon as these bytes cannot begin a valid header. The frame is set only if a size
+ * is returned.
  */
 int frame_decode(struct frame *frame, const unsigned char *bytes, size_t n);
 const char *frame_error_text(int error);
 
-/* Writes the header, its length in the fewest bytes; out has room for
- * FRAME_HEAD_MAX. Returns its size. */
+/* Write a header with the shortest form of the length. out has space for FRAME_HEAD_MAX bytes.
+ * Return the size. */
 size_t frame_encode(const struct frame *frame, unsigned char *out);
 
 /*
- * Writes a whole control frame of at most FRAME_CONTROL_PAYLOAD_MAX bytes, out
- * with room for FRAME_CONTROL_MAX; masked where a key is given (a client's).
- * Returns its size.
+ * Write a complete control frame with a payload of at most FRAME_CONTROL_PAYLOAD_MAX bytes. out has
+ * space for FRAME_CONTROL_MAX bytes. The frame is masked if a key is given (a client's frame).
+ * Return the size.
  */
 size_t frame_control(enum opcode opcode, const void *payload, size_t n, const unsigned char *key,
     unsigned char *out);
@@ -66,20 +66,20 @@ enum close_code {
 	CLOSE_GOING_AWAY = 1001,
 	CLOSE_PROTOCOL_ERROR = 1002,
 	CLOSE_UNSUPPORTED = 1003,
-	CLOSE_NO_CODE = 1005, /* never on the wire: the Close has no payload */
-	CLOSE_ABNORMAL = 1006, /* never on the wire: there was no Close */
+	CLOSE_NO_CODE = 1005, /* never sent: the Close has no payload */
+	CLOSE_ABNORMAL = 1006, /* never sent: there was no Close */
 	CLOSE_BAD_TEXT = 1007,
 	CLOSE_TOO_BIG = 1009,
 	CLOSE_INTERNAL_ERROR = 1011,
 	CLOSE_TRY_AGAIN = 1013,
 };
 
-/* Whether the code may be on the wire. */
+/* Return whether the code may be sent. */
 bool close_code_valid(unsigned code);
 
 /*
- * Writes a whole Close: the code, unless it is CLOSE_NO_CODE, and as much of
- * the reason as fits (cut at a whole character). As frame_control() else.
+ * Write a complete Close: the code, unless it is CLOSE_NO_CODE, and as much of the reason as fits,
+ * cut at a character boundary. Otherwise like frame_control().
  */
 size_t frame_close(unsigned code, const char *reason, const unsigned char *key, unsigned char *out);
 

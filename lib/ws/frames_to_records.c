@@ -1,7 +1,7 @@
 #include "ws/frames_to_records.h"
 
-/* Moving what is held to the beginning pays when it is little beside the room
- * that it wins; what waits for the rest of its message cannot shrink. */
+/* Moving the held bytes to the beginning pays off if they are few compared with the space gained.
+ * The bytes of an incomplete message cannot be consumed meanwhile. */
 static void
 make_room(const struct frames_to_records *in, const struct buffer *from, struct buffer *to)
 {

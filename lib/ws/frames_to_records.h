@@ -1,6 +1,6 @@
 /*
- * What comes in: the peer's frames, in one buffer, to the program's records, in
- * another (the reader and the joiner at work together).
+ * Converts the peer's frames in one buffer to the program's records in another, with the reader and
+ * the record encoder.
  */
 #ifndef FITTINGS_FRAMES_TO_RECORDS_H
 #define FITTINGS_FRAMES_TO_RECORDS_H
@@ -15,25 +15,26 @@
 struct frames_to_records {
 	struct reader reader;
 	struct record_encoder records;
-	bool discard;      /* payload goes nowhere (it is checked all the same) */
-	uint64_t messages; /* received whole */
-	uint64_t taken;    /* bytes of `from` used up */
+	bool discard;      /* drop the payload after validating it */
+	uint64_t messages; /* complete messages received */
+	uint64_t taken;    /* bytes of `from` consumed */
 };
 
 /*
- * Moves payload from one buffer to the other until something is to be told:
- * READER_MORE  `from` is used up but for less than it takes to get on;
- * READER_FULL  `to` lacks room;
- * READER_PING, READER_PONG, READER_CLOSE, READER_FAIL  as reader_step() gave it
- * (what was held of a message that a Close or a failure cuts off is dropped).
+ * Move payload from one buffer to the other until there is an event:
+ * READER_MORE  `from` contains too little for further progress
+ * READER_FULL  `to` has too little space
+ * READER_PING, READER_PONG, READER_CLOSE, READER_FAIL  as in reader_step();
+ *              the held part of a message that a Close or a failure interrupts is dropped
  */
 enum reader_kind frames_to_records_step(struct frames_to_records *flow, struct buffer *from, struct buffer *to,
     struct reader_event *event);
 
-/* Whether the peer is inside a message or a frame. */
+/* Return whether the peer is inside a message or a frame. */
 bool frames_to_records_inside(const struct frames_to_records *flow, const struct buffer *from);
 
-/* Whether one message that must be whole first takes all of `to`: only a larger buffer helps. */
+/* Return whether one message that must be complete fills all of `to`, so that only a larger buffer
+ * helps. */
 bool frames_to_records_needs_more(const struct frames_to_records *flow, const struct buffer *to);
 
 #endif

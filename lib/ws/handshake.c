@@ -38,7 +38,8 @@ handshake_refuse(struct handshake *decision, enum http_status status, const char
 	(void)refuse(decision, status, why, nothing);
 }
 
-/* Each check looks at one thing, and refuses and returns false where that is not right. */
+/* Each check examines one property. It refuses the request and returns false if that property is
+ * invalid. */
 
 static bool
 check_version(const struct http_request *r, struct handshake *d)
@@ -68,7 +69,8 @@ check_host(struct http_request *r, struct handshake *d)
 	return true;
 }
 
-/* The health check of a proxy: it asks for no page and no service, so no rule applies. */
+/* OPTIONS is the health check of a proxy. It requests neither a page nor the service, so no rule
+ * applies. */
 static bool
 check_options(const struct http_request *r, struct handshake *d)
 {
@@ -88,7 +90,7 @@ check_method(const struct policy *p, const struct http_request *r, struct handsh
 	return refuse(d, HTTP_METHOD_NOT_ALLOWED, "method is not GET", r->method);
 }
 
-/* A body behind an upgrade is the bait of request smuggling. */
+/* A body before an upgrade is used for request smuggling. */
 static bool
 check_no_body(const struct http_request *r, struct handshake *d)
 {
@@ -152,7 +154,7 @@ check_host_listed(const struct policy *p, struct handshake *d)
 	return refuse(d, HTTP_FORBIDDEN, "Host is not served", d->host.host);
 }
 
-/* Without `Upgrade: websocket` there is the page, or nothing. True where it goes on. */
+/* Without `Upgrade: websocket` the response is the page or a refusal. Return true for an upgrade. */
 static bool
 check_upgrade(const struct policy *p, const struct http_request *r, struct handshake *d)
 {
@@ -235,7 +237,7 @@ origin_is_listed(const struct policy *p, struct span text, const struct origin *
 	return false;
 }
 
-/* Who sends none is not a browser, and nobody's login is at stake. */
+/* A client without Origin is not a browser, so no user's cookies or credentials are at risk. */
 static bool
 check_origin(const struct policy *p, const struct http_request *r, struct handshake *d)
 {
@@ -256,7 +258,7 @@ check_origin(const struct policy *p, const struct http_request *r, struct handsh
 	return refuse(d, HTTP_FORBIDDEN, "Origin is not allowed", d->origin);
 }
 
-/* The client's first choice that is on offer. */
+/* Choose the client's first subprotocol that the policy offers. */
 static bool
 choose_protocol(const struct policy *p, const struct http_request *r, struct handshake *d)
 {
@@ -355,8 +357,8 @@ put_acceptance(struct strbuf *t, const struct policy *p, const struct http_reque
 	strbuf_put_string(t, "\r\n");
 }
 
-/* The console's script and style are in the page itself, and nothing of a
- * request ever gets into it. It may connect anywhere: that is its job. */
+/* The script and style of the console are inline, and no data of a request is ever inserted. The
+ * console may connect to any server, because that is its purpose. */
 static void
 put_page_head(struct strbuf *t, const struct policy *p, size_t size)
 {
@@ -379,7 +381,7 @@ put_allow(struct strbuf *t, const struct policy *p)
 	strbuf_put_string(t, p->page == POLICY_NO_PAGE ? "Allow: GET, OPTIONS\r\n" : "Allow: GET, HEAD, OPTIONS\r\n");
 }
 
-/* It has no body, and so no length (RFC 9110 section 8.6). */
+/* A 204 has no body and therefore no length (RFC 9110, section 8.6). */
 static void
 put_options(struct strbuf *t, const struct policy *p)
 {
@@ -387,7 +389,7 @@ put_options(struct strbuf *t, const struct policy *p)
 	strbuf_put_string(t, "Connection: close\r\n\r\n");
 }
 
-/* RFC 7617 section 2, the realm as a quoted-string. */
+/* RFC 7617, section 2, with the realm as a quoted-string. */
 static void
 put_challenge(struct strbuf *t, const char *realm)
 {

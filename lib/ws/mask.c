@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Eight bytes at any alignment; the compiler makes one load or store of it. */
+/* Read eight bytes at any alignment; compilers generate a single load or store. */
 static inline uint64_t
 word_at(const unsigned char *p)
 {
@@ -21,10 +21,10 @@ word_flip(unsigned char *p, uint64_t with)
 	return word;
 }
 
-/* The compiler makes SSE2, NEON or words of it. */
+/* Compiled to SSE2, NEON or plain words. */
 typedef uint64_t vector __attribute__((vector_size(16)));
 
-/* By pointers: without SSE, vectors have no calling convention on i386. */
+/* Pointers, because without SSE there is no calling convention for vectors on i386. */
 static inline void
 vector_flip(unsigned char *p, const vector *with, vector *all)
 {

@@ -47,7 +47,7 @@ path_fault(struct span text)
 	return text.size != 0 && *text.at == '/' ? NULL : "does not begin with a slash";
 }
 
-/* Name and value of a POLICY_FIELD rule's text; false where it is none. */
+/* Parse name and value of a POLICY_FIELD rule. Return false if it is invalid. */
 static bool
 policy_field(struct span text, struct http_field *field)
 {
@@ -116,7 +116,8 @@ policy_set_realm(struct policy *policy, const char *realm)
 	return NULL;
 }
 
-/* Names that stand in what we write, or would change how it is read. */
+/* Return whether the handshake writes this field itself, or the field would change how the message
+ * is parsed. */
 static bool
 field_reserved(struct span name, bool client)
 {

@@ -24,7 +24,7 @@ masking_wrong(const struct reader *r, unsigned char second)
 	return NULL;
 }
 
-/* What the first bytes of a header, as far as they are there, break of the rules between frames. */
+/* Check the first bytes of a header, as far as present, against the rules for sequences of frames. */
 static const char *
 order_wrong(const struct reader *r, const unsigned char *bytes, size_t n)
 {
@@ -40,7 +40,7 @@ order_wrong(const struct reader *r, const unsigned char *bytes, size_t n)
 	return n < 2 ? NULL : masking_wrong(r, bytes[1]);
 }
 
-/* piece is the whole payload. */
+/* chunk is the whole payload. */
 static size_t
 close_event(struct reader *r, struct reader_event *e, size_t used)
 {
@@ -64,7 +64,7 @@ close_event(struct reader *r, struct reader_event *e, size_t used)
 	return used;
 }
 
-/* A control frame is taken only when all of it is there. */
+/* A control frame is used only when it is complete. */
 static size_t
 control_event(struct reader *r, struct frame *f, size_t head, unsigned char *bytes, size_t n,
     struct reader_event *e)
@@ -84,7 +84,7 @@ control_event(struct reader *r, struct frame *f, size_t head, unsigned char *byt
 	return head + size;
 }
 
-/* Returns false where the frame fails the connection. */
+/* Return false if the frame fails the connection. */
 static bool
 data_begin(struct reader *r, const struct frame *f, struct reader_event *e)
 {
@@ -110,7 +110,7 @@ data_begin(struct reader *r, const struct frame *f, struct reader_event *e)
 	return true;
 }
 
-/* Turns the key by as many bytes as were masked with it. */
+/* Rotate the key by the number of bytes that were masked with it. */
 static void
 key_turn(struct reader *r, size_t by)
 {
@@ -121,7 +121,7 @@ key_turn(struct reader *r, size_t by)
 	memcpy(r->key, turned, sizeof turned);
 }
 
-/* Whether this message must be UTF-8. */
+/* Return whether this message must be UTF-8. */
 static bool
 is_text(const struct reader *r)
 {
@@ -136,7 +136,7 @@ fail_text(struct reader *r, struct reader_event *e)
 	return fail(r, e, CLOSE_BAD_TEXT, "text message is not UTF-8");
 }
 
-/* Unmasks and checks n bytes; returns how many of them are good. */
+/* Unmask and validate n bytes. Return the number of valid bytes. */
 static size_t
 payload_check(struct reader *r, unsigned char *bytes, size_t n)
 {

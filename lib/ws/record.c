@@ -34,7 +34,7 @@ record_encoder_room(const struct record_encoder *j, const struct buffer *to)
 	return room > overhead ? room - overhead : 0;
 }
 
-/* `5:` or `6:t`; out has room for RECORD_HEAD_MAX. */
+/* Write `5:` or `6:t`. out has space for RECORD_HEAD_MAX bytes. */
 static size_t
 head_put(unsigned char *out, enum record_mode mode, bool binary, uint64_t size)
 {
@@ -117,8 +117,8 @@ bad(struct record_decoder_find *find, const char *why)
 }
 
 /*
- * Reads a netstring's head. Returns its size, 0 while it is incomplete, -1
- * where it is malformed (find says why).
+ * Parse the head of a netstring. Return its size, 0 if it is incomplete, or -1 if it is invalid;
+ * find describes the error.
  */
 static int
 head_read(const struct record_decoder *s, const unsigned char *bytes, size_t n, uint64_t *length, bool *binary,

@@ -1,7 +1,6 @@
 /*
- * Records, as programs read and write them, and messages: a line, a text that
- * ends with NUL, a netstring, a netstring whose payload begins with its type,
- * or plain bytes.
+ * Conversion between messages and the records of programs: lines, NUL-terminated texts, netstrings,
+ * netstrings whose payload begins with the type, or plain bytes.
  */
 #ifndef FITTINGS_RECORD_H
 #define FITTINGS_RECORD_H
@@ -18,79 +17,78 @@ enum record_mode {
 	RECORD_NUL,
 	RECORD_NETSTRING,
 	RECORD_TYPED, /* netstrings whose payload begins with t (text) or b (binary) */
-	RECORD_BYTES, /* none: pieces pass as they are */
+	RECORD_BYTES, /* no records: chunks pass unchanged */
 };
 
 enum {
-	RECORD_HELD_MAX = 64 << 10, /* a message up to this size is held until it is whole */
+	RECORD_HELD_MAX = 64 << 10, /* messages up to this size are held until they are complete */
 	RECORD_HEAD_MAX = 19 + 1 + 1, /* digits of a length below 2^63, colon, type */
 	RECORD_OVERHEAD_MAX = RECORD_HEAD_MAX + 1,
 };
 
 /*
- * Messages to records, into the buffer `to`. The last `held` bytes of what the
- * buffer holds belong to a message that may still turn out broken, so nobody
- * takes them yet: a netstring until it is whole, other records until they are
- * whole or over RECORD_HELD_MAX, plain bytes never.
+ * Converts messages to records in the buffer `to`. The last `held` bytes of the buffer belong to a
+ * message that may still turn out invalid, so they must not be consumed yet: a netstring until it
+ * is complete, other records until they are complete or exceed RECORD_HELD_MAX, plain bytes never.
  */
 struct record_encoder {
 	enum record_mode mode;
-	bool open; /* nothing of this message is held (any more) */
-	bool gap;  /* its netstring's head is to be written when its size is known */
+	bool open; /* no bytes of this message are held (any more) */
+	bool gap;  /* space for the head of a netstring whose size is not known yet */
 	size_t held;
 };
 
-/* How many bytes of payload record_encoder_put() has room for; 0 where not even an empty piece. */
+/* Return how many bytes of payload record_encoder_put() can append, or 0 if not even an empty
+ * chunk. */
 size_t record_encoder_room(const struct record_encoder *encoder, const struct buffer *to);
 
-/* Appends a piece within that room. sized: the message will be size bytes in all. */
+/* Append a chunk of at most that size. sized: the message has size bytes in total. */
 void record_encoder_put(struct record_encoder *encoder, struct buffer *to, const struct chunk *chunk, bool sized,
     uint64_t size);
 
-/* The message under way broke: takes back what was held of it. */
+/* The current message is invalid: remove its held bytes. */
 void record_encoder_drop(struct record_encoder *encoder, struct buffer *to);
 
 /*
- * Records to messages. record_decoder_look() finds the next piece in the n bytes that
- * are there and changes nothing that matters; record_decoder_take() says how much of
- * that piece was taken.
+ * Converts records to messages. record_decoder_look() finds the next chunk in n bytes without
+ * consuming it; record_decoder_take() reports how much of that chunk was consumed.
  */
 struct record_decoder {
 	enum record_mode mode;
-	bool inside;      /* a piece of this record was taken and not its last */
-	bool headed;      /* its netstring's head was taken */
-	bool binary;      /* by its type */
-	uint64_t left;    /* netstring: payload not taken yet */
-	uint64_t number;  /* records taken whole */
-	size_t scanned;   /* bytes known to hold no terminator */
+	bool inside;      /* a chunk of this record was consumed, but not the last */
+	bool headed;      /* the head of the netstring was consumed */
+	bool binary;      /* type of the netstring */
+	uint64_t left;    /* netstring: payload not consumed yet */
+	uint64_t number;  /* complete records consumed */
+	size_t scanned;   /* bytes known to contain no terminator */
 };
 
 enum record_decoder_want {
-	RECORD_WHOLE, /* whole records, or as much of the rest as makes a record whole */
-	RECORD_ALL,   /* whatever is there: no more fits */
-	RECORD_END,   /* whatever is there: no more will come */
+	RECORD_WHOLE, /* complete records, or data that completes one */
+	RECORD_ALL,   /* all bytes, because the buffer is full */
+	RECORD_END,   /* all bytes, because the input has ended */
 };
 
 enum record_decoder_kind {
 	RECORD_MORE,
 	RECORD_CHUNK,
-	RECORD_BAD, /* a malformed netstring, an unknown type; why, in words */
+	RECORD_BAD, /* invalid netstring or type; why describes it */
 };
 
 struct record_decoder_find {
 	enum record_decoder_kind kind;
 	struct chunk chunk;
-	size_t before; /* bytes to drop before the piece */
-	size_t after;  /* and behind it */
-	uint64_t left; /* netstring: its payload from here on */
+	size_t before; /* bytes to drop before the chunk */
+	size_t after;  /* and after it */
+	uint64_t left; /* netstring: payload that is left */
 	const char *why;
 };
 
 void record_decoder_look(struct record_decoder *decoder, unsigned char *bytes, size_t n, enum record_decoder_want want,
     struct record_decoder_find *find);
 
-/* The piece was taken, or its first bytes (then it has been made smaller and is not the last):
- * before + size + after bytes are gone or will be (after only where it is the last). */
+/* The chunk was consumed, or its first bytes; then the caller has reduced its size and cleared
+ * last. The caller drops before + size + after bytes (after only for a last chunk). */
 void record_decoder_take(struct record_decoder *decoder, const struct record_decoder_find *find);
 
 #endif

@@ -47,7 +47,7 @@ frame_put(struct records_to_frames *o, struct buffer *from, const struct record_
 	taken(o, find);
 }
 
-/* As frame_put(), through utf8_replace(), with as much of the piece as surely fits. */
+/* Like frame_put(), with utf8_replace(), for as much of the chunk as certainly fits. */
 static enum records_to_frames_kind
 replaced_put(struct records_to_frames *o, struct buffer *from, struct record_decoder_find *find, struct buffer *to,
     const unsigned char *key)
@@ -78,8 +78,8 @@ replaced_put(struct records_to_frames *o, struct buffer *from, struct record_dec
 
 enum text { TEXT_GOOD, TEXT_BAD, TEXT_SHORT };
 
-/* Checks the piece and moves the state on. Where text is replaced, a piece ends
- * with a whole character, so that the next begins with one. */
+/* Validate the chunk and advance the state. With replacement, a chunk ends at a character boundary,
+ * so that the next one begins with a character. */
 static enum text
 text_check(struct records_to_frames *o, struct chunk *p)
 {
@@ -115,7 +115,8 @@ records_to_frames_step(struct records_to_frames *o, struct buffer *from, enum re
 		return find.kind == RECORD_MORE ? ENCODE_MORE : ENCODE_BAD_RECORD;
 	if (o->limit != 0 && p->size > o->limit - o->size)
 		return ENCODE_TOO_BIG;
-	/* A short one is copied; checking it again and again while it waits for room is for nothing. */
+	/* A short record is copied. Return before validating it, because it would be validated
+	 * again each time until `to` has space. */
 	if (p->size <= ENCODE_COPY_MAX && p->size + ENCODE_RESERVE + FRAME_HEAD_MAX > buffer_room(to))
 		return ENCODE_FULL;
 	if (!p->binary)

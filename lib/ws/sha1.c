@@ -17,7 +17,7 @@ load_big(const unsigned char *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* The schedule is kept as a ring of 16 words (FIPS 180-4 section 6.1.3). */
+/* The message schedule is a ring of 16 words (FIPS 180-4, section 6.1.3). */
 static void
 block_add(uint32_t hash[5], const unsigned char *block)
 {

@@ -1,4 +1,4 @@
-/* SHA-1 (FIPS 180-4): what the opening handshake proves itself with, no more. */
+/* SHA-1 (FIPS 180-4), only for the opening handshake. */
 #ifndef FITTINGS_SHA1_H
 #define FITTINGS_SHA1_H
 

@@ -69,7 +69,7 @@ client_request(const struct policy *policy, const struct client_url *url,
 		strbuf_put_string(&t, "/");
 	strbuf_put(&t, url->path_query);
 	strbuf_put_string(&t, " HTTP/1.1\r\n");
-	/* The scheme's own port is not written (RFC 6455 section 4.1). */
+	/* The default port of the scheme is omitted (RFC 6455, section 4.1). */
 	strbuf_put_string(&t, "Host: ");
 	strbuf_put(&t, url->host.host);
 	if (url->host.port >= 0 && url->host.port != 80) {
@@ -141,7 +141,7 @@ client_response_fault(const struct policy *policy, const struct http_response *r
 		return "response without Upgrade: websocket";
 	*culprit = nothing;
 	if (!http_list_has(&response->fields, "Connection", "upgrade"))
-		return "the answer's no Connection: upgrade";
+		return "response without Connection: upgrade";
 	why = response_accept_fault(response, nonce, culprit);
 	if (why != NULL)
 		return why;
@@ -180,7 +180,8 @@ client_refusal_line(const struct client_refusal *refusal, const char *body, size
 
 	*line = (struct span){body, n < refusal->most ? n : refusal->most};
 	if (refusal->chunked) {
-		/* After the size of the first chunk; the line ends with the chunk at the latest. */
+		/* After the size of the first chunk. The line ends at the end of that chunk at the
+		 * latest. */
 		end = line->size == 0 ? NULL : memchr(body, '\n', line->size);
 		*line = span_behind(*line, end == NULL ? line->size : (size_t)(end - body) + 1);
 	}

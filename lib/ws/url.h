@@ -1,6 +1,6 @@
 /*
- * The WebSocket opening handshake (RFC 6455 section 4.1), the client's side:
- * what is asked, and which answer is one.
+ * The client side of the WebSocket opening handshake (RFC 6455, section 4.1): the request, and the
+ * check of the response.
  */
 #ifndef FITTINGS_URL_H
 #define FITTINGS_URL_H
@@ -20,32 +20,33 @@ enum {
 /* ws://host[:port][/path][?query] */
 struct client_url {
 	struct span authority;
-	struct span path_query; /* may be empty or begin with `?`: the path is `/` then */
+	struct span path_query; /* if it is empty or begins with `?`, the path is `/` */
 	struct http_authority host;
 };
 
-/* Returns NULL, or why it is none that a client can ask for. */
+/* Parse a URL. Return NULL or the error. */
 const char *client_url_parse(const char *text, struct client_url *url);
 
-/* Writes the request. Returns its size, or 0 where it does not fit: no server takes such a head. */
+/* Write the request. Return its size, or 0 if it does not fit: no server accepts such a head. */
 size_t client_request(const struct policy *policy, const struct client_url *url,
     const unsigned char nonce[CLIENT_NONCE_SIZE], char out[CLIENT_REQUEST_SIZE]);
 
-/* What a server has accepted of what the request offers. */
+/* What the server has accepted of the offers in the request. */
 struct client_agreement {
-	struct span protocol;       /* the subprotocol, of our own rules; empty = none */
+	struct span protocol;       /* the subprotocol, from the policy's rules, or empty */
 	bool deflate;               /* permessage-deflate, */
 	struct extension extension; /* with both windows */
 };
 
-/* Checks the answer to that request. Returns NULL, or what is wrong, and *culprit is the bytes that are. */
+/* Check the response to that request. Return NULL or the error, and set *culprit to the invalid
+ * bytes. */
 const char *client_response_fault(const struct policy *policy, const struct http_response *response,
     const unsigned char nonce[CLIENT_NONCE_SIZE], struct client_agreement *agreed, struct span *culprit);
 
-/* What a server's refusal tells besides its status line. */
+/* Details of a server's refusal in addition to its status line. */
 struct client_refusal {
-	struct span location; /* empty = none */
-	size_t most;          /* how much of the body is worth reading; 0 if it is not plain text */
+	struct span location; /* or empty */
+	size_t most;          /* how much of the body to read; 0 if it is not plain text */
 	bool chunked;
 };
 
@@ -54,12 +55,12 @@ enum { CLIENT_BODY_MAX = 512 };
 void client_refusal(const struct http_response *response, struct client_refusal *refusal);
 
 /*
- * Looks at the first n bytes of the body. *line is what has come of its first
- * line, without the line's end. Returns whether that is all of it.
+ * Examine the first n bytes of the body. *line is the part of its first line that has arrived,
+ * without the line end. Return whether the line is complete.
  */
 bool client_refusal_line(const struct client_refusal *refusal, const char *body, size_t n, struct span *line);
 
-/* Whether it names this machine itself: localhost, a name below it, 127.*, [::1]. */
+/* Return whether the host is this machine: localhost, a name below it, 127.* or [::1]. */
 bool client_host_loopback(struct span host);
 
 #endif
