@@ -1,12 +1,12 @@
 # bash completion for fittings. Options come from each program's --help, so they
 # are those of the program that is installed. After a program's options the next
-# program is completed, and then its options, however long the chain is.
+# program is completed, and then its options, for chains of any length.
 # shellcheck shell=bash
 
-declare -gA _fittings_known=() # what --help said, by program as typed
+declare -gA _fittings_known=() # the options of --help, by program as typed
 
-# Learns the options of a program, one a line: short, long, value, help, with
-# \x1f between.
+# Reads the options of a program, one per line: short, long, value, help,
+# separated by \x1f.
 _fittings_learn() {
 	local line row='^ +((-.), )?--([a-z0-9-]+)( ([A-Z]+))?  +(.*)$' rows=
 	[[ ! ${_fittings_known[$1]-} ]] || return 0
@@ -14,13 +14,13 @@ _fittings_learn() {
 		[[ $line =~ $row ]] || continue
 		rows+=${BASH_REMATCH[2]}$'\x1f'--${BASH_REMATCH[3]}$'\x1f'${BASH_REMATCH[5]}$'\x1f'${BASH_REMATCH[6]}$'\n'
 	done < <("$1" --help 2>/dev/null)
-	# Where that said nothing, it may the next time.
+	# An empty result is not kept: try again the next time.
 	_fittings_known[$1]=$rows
 }
 
-# The words up to the cursor into words, where each begins into starts (in
-# COMP_WORDS) and the last one's index into cword. Readline splits at = and :
-# too; what stands together is put together again.
+# Sets words to the words up to the cursor, starts to the index of each in COMP_WORDS,
+# and cword to the index of the last one. Readline also splits at = and : and these
+# parts are joined again.
 _fittings_words() {
 	local i word blank line=${COMP_LINE:0:COMP_POINT}
 	words=() starts=()
@@ -39,8 +39,8 @@ _fittings_words() {
 	cword=$((${#words[@]} - 1))
 }
 
-# Whether the option (-x or --long) of a program takes a value; then its long
-# name is in long, and what --help calls the value in value.
+# Returns 0 if the option (-x or --long) of a program takes a value. Sets long to its
+# long name and value to the name of the value in --help.
 _fittings_takes() {
 	local short help
 	while IFS=$'\x1f' read -r short long value help; do
@@ -52,8 +52,8 @@ _fittings_takes() {
 	return 1
 }
 
-# How many words an option takes: itself, and its value where that stands apart.
-# The option whose value is in the same word or the next is left in long and value.
+# Sets reach to the number of words of an option: 1, or 2 if its value is the next word.
+# long and value are those of the option that has the value.
 _fittings_reach() {
 	local i
 	case $2 in
@@ -72,8 +72,8 @@ _fittings_reach() {
 	esac
 }
 
-# Completes the value of --long, which PROGRAM's help calls so; what stands
-# before it in the same word is put back in front.
+# Completes the value of --long, by its name in the help of PROGRAM. The text before
+# the value in the same word is added in front of each candidate.
 _fittings_value() {
 	local cur=$4 before=${5-}
 	case "$1 $2 $3" in
@@ -102,7 +102,7 @@ _fittings_files() {
 	mapfile -t COMPREPLY < <(compgen -f -- "$1")
 }
 
-# Programs that exec can run: no functions, aliases or keywords of the shell.
+# Programs for exec, without functions, aliases and keywords of the shell.
 _fittings_commands() {
 	if [[ $1 == */* ]]; then
 		compopt -o filenames 2>/dev/null
@@ -114,7 +114,7 @@ _fittings_commands() {
 	fi
 }
 
-# Options that begin with the current word; where bash lists them, with their help.
+# Options that begin with the current word, with their help if bash lists them.
 _fittings_options() {
 	local short long value help name names=() notes=() width=0 i
 	while IFS=$'\x1f' read -r short long value help; do
@@ -126,7 +126,7 @@ _fittings_options() {
 		done
 	done <<<"${_fittings_known[$1]}"
 	for ((i = 0; i < ${#names[@]}; i++)); do
-		# 63, 33, 64: the candidates are being shown (`?', `!', `@'), not put in.
+		# 63, 33, 64: the candidates are listed (`?', `!', `@'), not inserted.
 		if [[ ${#names[@]} -gt 1 && ${COMP_TYPE-} =~ ^(63|33|64)$ ]]; then
 			printf -v names[i] '%-*s  (%s)' "$width" "${names[i]}" "${notes[i]}"
 			names[i]=${names[i]:0:${COLUMNS:-80}}
@@ -135,7 +135,7 @@ _fittings_options() {
 	COMPREPLY=("${names[@]}")
 }
 
-# The completion that another program has of its own, as if the line began there.
+# Calls the completion of another program, as if the line began there.
 _fittings_others() {
 	local at=$1 spec function i
 	for function in _comp_command_offset _command_offset; do
@@ -162,7 +162,7 @@ _fittings_others() {
 	_fittings_files "${words[cword]}"
 }
 
-# Completes PROGRAM, which is word number I: its options, their values, and what follows.
+# Completes the options of PROGRAM, which is word number I, their values, and the words that follow.
 _fittings_program() {
 	local i=$1 program=${words[$1]} cur=${words[cword]} long value reach inside='' plain=''
 	local name=${program##*/}
@@ -199,7 +199,7 @@ _fittings_program() {
 	fi
 }
 
-# What follows the options of a program: files, or the next program, word number I.
+# Completes the words after the options of a program: files, or the next program, word number I.
 _fittings_next() {
 	case $2:${words[$1]##*/} in
 	csvsplit:*) _fittings_files "${words[cword]}" ;;
@@ -217,7 +217,7 @@ _fittings() {
 	_fittings_words
 	typed=${words[cword]}
 	_fittings_program 0
-	# Readline replaces only what stands behind the last = or :.
+	# Readline replaces only the text after the last = or :.
 	if [[ $typed == *[=:]* && $COMP_WORDBREAKS == *[=:]* ]]; then
 		COMPREPLY=("${COMPREPLY[@]#"${typed%"${typed##*[=:]}"}"}")
 	fi

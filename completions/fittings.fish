@@ -1,16 +1,16 @@
 # fish completion for fittings. Options come from each program's --help, so they
 # are those of the program that is installed. After a program's options the next
-# program is completed, and then its options, however long the chain is.
+# program is completed, and then its options, for chains of any length.
 
 set -g __fittings_programs portscan-bind portscan-connect tcpaccept proxyhead tcpecho csvsplit wsupgrade wsframe wsserve wshub
 
-# The options of a program, one a line: short, long, value, help, with tabs between.
+# The options of a program, one per line: short, long, value, help, separated by tabs.
 function __fittings_rows --argument-names program
     command $program --help 2>/dev/null \
         | string replace -rf '^ +(?:(-.), )?--([a-z0-9-]+)(?: ([A-Z]+))?  +(.*)$' '$1'\t'--$2'\t'$3'\t'$4'
 end
 
-# The long name and the value's name of an option (-x or --long) that takes a value.
+# Prints the long name and the name of the value of an option (-x or --long) that takes a value.
 function __fittings_takes --argument-names option
     for row in $argv[2..]
         set -l field (string split \t -- $row)
@@ -24,8 +24,8 @@ function __fittings_takes --argument-names option
 end
 
 # The option within a word that takes a value, and whether that is the next word:
-# `-qp` is -p and next, `-qp90` -p and here. Prints what stands before the value
-# (empty for the next word), then as __fittings_takes.
+# `-qp` is -p and next, `-qp90` -p and here. Prints the text before the value
+# (empty for the next word), then the output of __fittings_takes.
 function __fittings_within --argument-names word
     set -l rows $argv[2..]
     switch $word
@@ -53,7 +53,7 @@ function __fittings_within --argument-names word
     end
 end
 
-# What a value may be, with what stands before it in the same word.
+# The candidates for a value, with the text before it in the same word.
 function __fittings_value --argument-names name long value before current
     set -l cur (string sub -s (math 1 + (string length -- "$before")) -- "$current")
     switch "$name $long $value"
@@ -94,12 +94,12 @@ function __fittings_options
     end
 end
 
-# Completes a command line, given as its words; the last one is the current one.
+# Completes a command line, given as words; the last word is the current one.
 function __fittings_line
     set -l name (string replace -r '.*/' '' -- $argv[1])
     set -l current $argv[-1]
     set -l rows (__fittings_rows $argv[1])
-    set -l plain # set after --, where no options are left
+    set -l plain # set after --, which ends the options
     set -l i 2
     while test $i -lt (count $argv)
         set -l within
@@ -114,7 +114,7 @@ function __fittings_line
                 break
         end
         set i (math $i + 1)
-        # A value in a word of its own.
+        # A value that is a separate word.
         if set -q within[1]; and test -z "$within[1]"
             if test $i = (count $argv)
                 __fittings_value $name $within[2] $within[3] '' $current

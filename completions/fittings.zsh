@@ -1,10 +1,10 @@
 #compdef portscan-bind portscan-connect tcpaccept proxyhead tcpecho csvsplit wsupgrade wsframe wsserve wshub
 
 # zsh completion for fittings. Options come from each program's --help, so they
-# are those of the program that is installed; what follows a program's options is
-# completed as a command line of its own, however long the chain is.
+# are those of the installed program. The words after a program's options are
+# completed as another command line, for chains of any length.
 
-# What a value may be: the end of an _arguments specification.
+# The candidates for a value: the end of an _arguments specification.
 _fittings_value() {
 	case "$1 $2 $3" in
 	(*' FILE') REPLY='file:_files' ;;
@@ -23,7 +23,7 @@ _fittings_value() {
 	esac
 }
 
-# The next program's name, then its words as a command line of its own.
+# The name of the next program, then its words as another command line.
 _fittings_next() {
 	if (( CURRENT == 1 )); then
 		_command_names -e
@@ -41,7 +41,7 @@ _fittings() {
 		[[ $line =~ $row ]] || continue
 		short=$match[2] long=--$match[3] value=$match[5] help=${match[6]//(#m)[]\\:]/\\$MATCH}
 		also="(${short:+$short }$long)"
-		# Those that may be given several times.
+		# Options that may be repeated.
 		case "$name $long" in
 		(portscan-bind\ --address|ws*\ --(origin|host|protocol|path|header)) also='*' ;;
 		esac

@@ -27,7 +27,7 @@ just() {
 	diff <(printf '%s\n' "$@" | sort -u) <(sort -u | grep . || echo)
 }
 
-@test "every program has a table that the tests can read" {
+@test "the tests can read the option table of every program" {
 	for program in "${programs[@]}"; do
 		rows "$program" | grep -q '^@ --help @ this summary'
 		[ "$(rows "$program" | wc -l)" = "$("$program" --help | grep -cE '^ +(-., )?--[a-z]')" ]
@@ -69,7 +69,7 @@ gives() {
 	done
 }
 
-@test "bash: where it lists the options, it says what they do" {
+@test "bash: listed options have their help" {
 	for program in "${programs[@]}"; do
 		COLUMNS=1000 TYPE=63 in_bash "$program --" | sed -E 's/ +\(/ (/' | sort >listed
 		rows "$program" | sed -E 's/^[^ ]+ ([^ ]+) @ (.*)/\1 (\2)/; t; s/^[^ ]+ ([^ ]+) ([^ ]+) (.*)/\1 (\2: \3)/' | sort >wanted
@@ -80,7 +80,7 @@ gives() {
 	[ "$(awk '{ if (length() > n) n = length() } END { print n }' listed)" = 40 ]
 }
 
-@test "bash: the next program is completed with its options, however long the chain is" {
+@test "bash: the next program is completed with its options, in a chain of any length" {
 	gives 'portscan-bind -p 9000 tcpaccept --m' --max --max-per-address
 	gives 'portscan-bind -qp 9000 tcpaccept -C 3 --max=7 wsupgrade --console --host localhost wsframe --enc' --encode
 	gives 'portscan-connect --ports=9000 wsupgrade -c ws://localhost/ wsframe -c --mess' --messages
@@ -96,7 +96,7 @@ gives() {
 	gives 'portscan-bind -- --rep' ''
 }
 
-@test "bash: a program that is not ours completes as it does by itself" {
+@test "bash: another program completes as it does by itself" {
 	gives 'portscan-bind -p 9000 cat peop' people.csv
 	[ "$(in_bash 'portscan-bind -p 9000 tcpaccept theirs --x=1 y')" = '4:theirs --x = 1 y:y:1' ]
 	[ "$(in_bash 'portscan-bind theirs ')" = '1:theirs ::theirs' ]
@@ -161,7 +161,7 @@ offers() {
 	in_fish "$1" | cut -f 1 | just "${@:2}" || { echo "for $1" && return 1; }
 }
 
-@test "fish: each option of each program, long and short, with what it does" {
+@test "fish: each option of each program, long and short, with its help" {
 	need fish
 	for program in "${programs[@]}"; do
 		in_fish "$program -" "$program --" | sort -u >listed
@@ -174,7 +174,7 @@ offers() {
 	done
 }
 
-@test "fish: the next program is completed with its options, however long the chain is" {
+@test "fish: the next program is completed with its options, in a chain of any length" {
 	need fish
 	offers 'portscan-bind -p 9000 tcpaccept --m' --max --max-per-address
 	offers 'portscan-bind -qp 9000 tcpaccept -C 3 --max=7 wsupgrade --console --host localhost wsframe --enc' --encode
@@ -188,7 +188,7 @@ offers() {
 	offers 'portscan-bind tcpecho --rep' --reply
 }
 
-@test "fish: a program that is not ours completes as it does by itself, and the other way round" {
+@test "fish: another program completes as it does by itself, and the other way round" {
 	need fish
 	offers 'portscan-bind -p 9000 cat peop' people.csv
 	[ "$(in_fish 'portscan-bind -p 9000 tcpaccept cat --')" = "$(in_fish 'cat --')" ]
@@ -233,7 +233,7 @@ lists() {
 	listed "$1" | tr -s ' ' '\n' | just "${@:2}" || { cat zsh.out && echo "for $1" && return 1; }
 }
 
-@test "zsh: each option of each program, long and short, with what it does" {
+@test "zsh: each option of each program, long and short, with its help" {
 	need zsh
 	in_zsh "${programs[@]/%/ -}"
 	for program in "${programs[@]}"; do
@@ -246,7 +246,7 @@ lists() {
 	done
 }
 
-@test "zsh: the next program is completed with its options, however long the chain is" {
+@test "zsh: the next program is completed with its options, in a chain of any length" {
 	need zsh
 	lines=(
 		'portscan-bind -p 9000 tcpaccept --dr'

@@ -218,7 +218,7 @@ hears() {
 	await_that sh -c "! portscan-connect -q -p $port true"
 }
 
-@test "portscan-bind(1): two ports, of which one is for this machine alone" {
+@test "portscan-bind(1): two ports, one of them only for this machine" {
 	line='portscan-bind -a 0.0.0.0 -p 8080 portscan-bind -p 9000 tcpaccept ./app'
 	grep -qxF "$line" <(lines_of portscan-bind.1 | joined)
 	app 'exec echo hello'
@@ -273,7 +273,7 @@ readme() {
 	done < <(readme Recipes | sed '/^#/d; s| man/examples/| |; s| chat$| ./chat|')
 }
 
-@test "what man/examples/run tells to type works where the programs are not in PATH" {
+@test "the command that man/examples/run prints works if the programs are not in PATH" {
 	local line
 	start run "$BATS_TEST_DIRNAME/../man/examples/run" sed -u 's/.*/<&>/'
 	await run.out '^Ctrl-C'
@@ -281,7 +281,7 @@ readme() {
 	[ "$(echo hello | env -i PATH=/usr/bin:/bin sh -c "$line -m 1" 2>/dev/null)" = '<hello>' ]
 }
 
-@test "wsframe(1): a service that answers with the length, blanks and all" {
+@test "wsframe(1): a service that answers with the length of each line, with blanks" {
 	serve tcpaccept wsupgrade wsframe \
     sh -c 'while IFS= read -r line; do echo "${#line}"; done'
 	[ "$(printf ' two \n\n' | portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c)" = $'5\n0' ]
@@ -340,7 +340,7 @@ readme() {
 	END
 }
 
-@test "fittings(7): to try a chain before it listens" {
+@test "fittings(7): a chain is tried before it listens" {
 	local upgrade='wsupgrade --console wsframe ./app </dev/null' frame='wsframe ./app </dev/null >/dev/null'
 	grep -qxF "$upgrade" <(lines_of fittings.7)
 	grep -qxF "$frame" <(lines_of fittings.7)

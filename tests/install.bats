@@ -9,7 +9,7 @@ make_here() {
 	make -s -C "$BATS_TEST_DIRNAME/.." B="$BUILD" DESTDIR="$root" PREFIX=/opt/it "$@"
 }
 
-@test "install puts programs, pages, units, completions and examples in their places, uninstall takes all away" {
+@test "install puts programs, pages, units, completions and examples in their places, uninstall removes all of them" {
 	mkdir -p "$root/opt/it/bin" "$root/opt/it/share/zsh"
 	(umask 077 && make_here install >/dev/null && make_here install >/dev/null)
 	cd "$root/opt/it"
@@ -42,7 +42,7 @@ make_here() {
 	done
 }
 
-@test "an installed program runs, and says the one version there is" {
+@test "an installed program runs, and prints the version of the Makefile" {
 	make_here install >/dev/null
 	version=$(sed -n 's/^VERSION := //p' "$BATS_TEST_DIRNAME/../Makefile")
 	for program in "$root"/opt/it/bin/*; do
@@ -51,7 +51,7 @@ make_here() {
 	done
 }
 
-@test "dist: a tarball of what is committed" {
+@test "dist: a tarball of the committed files" {
 	git -C "$BATS_TEST_DIRNAME/.." rev-parse HEAD >/dev/null 2>&1 || skip "not a git checkout"
 	tarball=$(make -s -C "$BATS_TEST_DIRNAME/.." dist | tail -n 1)
 	tar -tzf "$BATS_TEST_DIRNAME/../$tarball" >"$BATS_TEST_TMPDIR/list"
@@ -60,7 +60,7 @@ make_here() {
 	done
 }
 
-@test "dist: in an unpacked tarball it says what it lacks" {
+@test "dist: in an unpacked tarball it names the missing checkout" {
 	cp "$BATS_TEST_DIRNAME/../Makefile" "$BATS_TEST_TMPDIR"
 	mkdir "$BATS_TEST_TMPDIR/lib"
 	cp "$BATS_TEST_DIRNAME/../lib/toolchain" "$BATS_TEST_TMPDIR/lib"

@@ -1,31 +1,30 @@
-# The frame of the benchmarks: `source "$(dirname "$0")/frame.bash"` in a script
-# that is one claim.
+# The frame of the benchmarks: a script for one claim begins with
+# `source "$(dirname "$0")/frame.bash"`, and continues with, for example:
 #
-#     claim echo 'tcpecho is as fast as what libev gives'
+#     claim echo 'tcpecho is as fast as a server that only uses libev'
 #     contest 'messages/s, 64 connections' more 0.95 tcpecho=rr_ours libev=rr_libev
 #     also 'us, 99 of 100 messages are faster' less 1 p99
 #
-# contest WHAT more|less GOAL NAME[@GOAL]=COMMAND...: the commands run in turn, RUNS
-# times; more is better, or less. Each prints one line,
+# contest WHAT more|less GOAL NAME[@GOAL]=COMMAND...
+#     Runs the commands in turn, RUNS times; more is better, or less. Each command
+#     prints one line, FIGURE [CPU P50 P99 P999 FAULTS], with CPU in microseconds of
+#     processor time per unit and P50 and so on in microseconds. The first command is
+#     the program of fittings. A command that fails, because a wrong answer or none
+#     came back, is reported as failed: a figure that is not verified does not count.
+#     Printed are the median, the smallest and the largest figure, and the ratio to
+#     each other command, above 1 if fittings is better. The ratio is the median of
+#     the ratios of neighboring runs, because other load changes from run to run. The
+#     same is printed for the processor time.
+#     GOAL is the smallest ratio that makes the claim true, - for none; a command may
+#     have its own. The goal of the first command is a figure.
+# also WHAT more|less GOAL FIELD [GOAL-OF-FIRST]
+#     The same runs, compared by another field: cpu, p50, p99, p999, faults. GOAL is
+#     for the commands that had their own goal.
+# point
+#     A contest of fewer and shorter runs, for a curve. With curve=NAME and x=NUMBER
+#     set, a figure is a point of that curve.
 #
-#     FIGURE [CPU P50 P99 P999 FAULTS]
-#
-# where CPU is microseconds of processor for one, P50 and so on microseconds. The
-# first is ours. One that fails (what came back was wrong, or nothing did) is
-# reported as failed: a figure that is not verified does not count. Printed:
-# median, smallest, largest, and the ratio of ours to each, above 1 where ours is
-# better: the median of the ratios of neighbouring runs, for what else the machine
-# does changes from run to run; the same for the processor's time.
-#
-# GOAL is the smallest ratio that makes the claim true, - for none; a contestant may
-# have one of its own. That of ours is a figure, to be reached without any peer.
-#
-# also WHAT more|less GOAL FIELD [GOAL-OF-OURS]: the same runs once more, by another
-# of the fields: cpu, p50, p99, p999, faults. GOAL is for who had one of its own.
-# point: a contest of fewer and shorter runs, for a curve. What is measured with
-# curve=NAME and x=NUMBER set is a point of that curve.
-#
-# All of it as TSV, the names at its top, goes to $BENCH_TSV.
+# The figures also go to $BENCH_TSV, as TSV with a header.
 set -u
 source "${BASH_SOURCE[0]%/*}/../proc.bash"
 
@@ -45,7 +44,7 @@ bench_claim='' bench_header=1
 bench_status=0
 declare -A at pid_of # of the servers: port and process
 
-# Ends the one that was started last.
+# Ends the server that was started last.
 background_end() {
 	local last=${bench_pids[-1]}
 	unset 'bench_pids[-1]'
@@ -53,7 +52,7 @@ background_end() {
 	wait "$last" 2>/dev/null
 }
 
-# Ends all, and what they started.
+# Ends all servers and the processes that they started.
 bench_end() {
 	local pid
 	for pid in "${bench_pids[@]}"; do
@@ -93,33 +92,33 @@ note() {
 	printf '   %s\n' "$*"
 }
 
-# background CMD...: it ends with the script; its pid is in $pid. Its environment is
-# as small as a service manager's: who starts programs pays for each variable.
+# background CMD...: a process that ends with the script; its pid is in $pid. Its environment
+# is as small as that of a service manager, because each variable costs time at each start.
 background() {
 	env -i PATH="$PATH" LC_ALL=C "$@" >/dev/null 2>"$bench_tmp/err" </dev/null &
 	pid=$!
 	bench_pids+=("$pid")
 }
 
-# free_port: one that nobody has now, in $port.
+# free_port: a port that is free now, in $port.
 free_port() {
 	port=$(portscan-bind -q -p 9000-9998)
 }
 
-# listening PORT: waits until somebody does, at most 10 s.
+# listening PORT: waits until a server listens there, at most 10 s.
 listening() {
 	local end=$((SECONDS + 10))
 	until (exec 8<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
 		if ((SECONDS > end)); then
-			echo "nobody listens at $1: $(cat "$bench_tmp/err")" >&2
+			echo "no server listens at port $1: $(cat "$bench_tmp/err")" >&2
 			return 1
 		fi
 		sleep 0.02
 	done
 }
 
-# server NAME CMD...: runs it, at the $port of free_port; the report tells how. It
-# is passed over where CMD is not there.
+# server NAME CMD...: runs a server at the $port of free_port, and reports the command.
+# Without CMD on this machine it does nothing.
 server() {
 	local name=$1
 	shift
@@ -130,8 +129,8 @@ server() {
 	listening "$port" || unset "at[$name]" "pid_of[$name]"
 }
 
-# entries COMMAND NAME...: in the list, `NAME=COMMAND NAME` for each server that is
-# there; NAME@GOAL where it has a goal of its own.
+# entries COMMAND NAME...: appends `NAME=COMMAND NAME` to the list for each server that runs;
+# NAME@GOAL gives it a goal.
 entries() {
 	local command=$1 name
 	shift
@@ -174,7 +173,7 @@ point() {
 	contest "$@"
 }
 
-# bench_report WHAT more|less GOAL FIELD NAMES: of what contest left.
+# bench_report WHAT more|less GOAL FIELD NAMES: reports the results of a contest.
 bench_report() {
 	local failed
 	for failed in "$bench_tmp"/run*.failed; do
@@ -186,7 +185,7 @@ bench_report() {
 	bench_header=0
 }
 
-# machine: what all figures hang on.
+# machine: prints the hardware and software on which all figures depend.
 machine() {
 	printf 'machine   %s, %s cores, %s\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
 		"$(nproc)" "$(awk '/^MemTotal/ {printf "%.1f GiB", $2 / 1048576}' /proc/meminfo)"

@@ -1,7 +1,7 @@
 # One contest as a table and as lines of TSV. On stdin `I RUN FIGURE CPU P50 P99 P999
 # FAULTS` for each run of contestant I, `I failed WHY`; their names, NAME[@GOAL] in
-# order, in the file `names`. Exit 1 if ours failed.
-# Variables: claim what better goal field curve x names tsv, header for the table's.
+# order, in the file `names`. Exits with 1 if the program of fittings failed.
+# Variables: claim what better goal field curve x names tsv, header (print the header of the table).
 
 function figure(n) {
 	return n == "" ? "" : sprintf(n >= 100 ? "%.0f" : n >= 10 ? "%.1f" : "%.2f", n)
@@ -23,7 +23,7 @@ function spread(v, n,   i, j, t) {
 	high = v[n]
 }
 
-# The median of field f of contestant i; "" where nobody told.
+# The median of field f of contestant i; "" without a value.
 function middle(i, f,   r, n, v) {
 	for (r in runs)
 		if ((i, r, f) in got && (got[i, r, f] > 0 || f == field))
@@ -32,7 +32,7 @@ function middle(i, f,   r, n, v) {
 	return median
 }
 
-# The median of ours to contestant i's, run by run, above 1 where ours is better.
+# The median ratio of the first contestant to contestant i, run by run, above 1 if the first is better.
 function ratio(i, f, more,   r, n, v) {
 	for (r in runs)
 		if (got[1, r, f] > 0 && got[i, r, f] > 0)
@@ -45,7 +45,7 @@ function columns(a, b, c, d, e, f, g, h) {
 	return sprintf("   %-44s %9s %20s %8s %9s %8s  %-20s %s", a, b, c, d, e, f, g, h)
 }
 
-# What was wanted of contestant i, as text, and whether it is met.
+# The goal for contestant i, as text, and whether it is met.
 function judge(i, value, wanted,   reached) {
 	shown = verdict = ""
 	if (wanted == "-" || wanted == "")
@@ -80,7 +80,7 @@ function put(i,   name, own, r, cpu, lean, times, p50, p99, p999, m) {
 	judge(i, i == 1 ? m : r, own)
 	times = p50 == "" ? "" : figure(p50) "/" figure(p99) "/" figure(p999)
 	if (field > 1)
-		cpu = lean = times = "" # they have been told
+		cpu = lean = times = "" # printed only once
 	printf "%s\n", columns(name, figure(m), figure(low) " .. " figure(high), r == "" ? "" : r "x", figure(cpu), \
 		lean == "" ? "" : lean "x", times, shown == "" ? "" : shown " " verdict)
 	print claim, what, curve, x, name, better, m, low, high, cpu, p50, p99, p999, r, lean, shown, verdict >> tsv

@@ -114,7 +114,7 @@ tls_server() {
 	[ "$(ask "$plain" hello)" = hello ]
 }
 
-@test "stunnel starts a script that tells the program the client's address" {
+@test "stunnel starts a script that passes the address of the client" {
 	certificate
 	block 'REMOTE_ADDR=.*REMOTE_HOST' >"$BATS_TEST_TMPDIR/wss"
 	printf '#!/bin/sh\necho "you are $REMOTE_ADDR"\n' >"$BATS_TEST_TMPDIR/app"
@@ -170,7 +170,7 @@ pose() {
 	echo hello | portscan-connect -q -p "$1" wsupgrade -H 'X-Forwarded-For: 6.6.6.6' -c "ws://localhost:$1${2-/}" wsframe -c -m 1
 }
 
-@test "wss by HAProxy in front, which tells the program the client's address, whatever the client says" {
+@test "wss by HAProxy in front, which passes the address of the client, whatever the client sends" {
 	certificate
 	serve tcpaccept wsupgrade --host localhost wsframe sh -c "$who_says"
 	haproxy_for "$port"
@@ -179,7 +179,7 @@ pose() {
 	[ "$(pose "$plain")" = '127.0.0.1 says hello' ]
 }
 
-@test "HAProxy's health check takes a server that shakes no hands out of its turn" {
+@test "the health check of HAProxy skips a server that cannot perform the handshake" {
 	serve tcpaccept wsupgrade --host localhost wsframe cat
 	start other portscan-bind -p 0 tcpecho
 	await "$BATS_TEST_TMPDIR/other.err" '^Bound to '
@@ -190,7 +190,7 @@ pose() {
 	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port"
 }
 
-@test "nginx in front, which tells the program the client's address, whatever the client says" {
+@test "nginx in front, which passes the address of the client, whatever the client sends" {
 	need nginx
 	need curl
 	serve tcpaccept wsupgrade --console -P /app wsframe sh -c "$who_says"
@@ -283,7 +283,7 @@ three_meet() {
 	three_meet
 }
 
-@test "a log in a browser, whatever is in its lines" {
+@test "a log in a browser, with any bytes in its lines" {
 	: >"$BATS_TEST_TMPDIR/log"
 	recipe 'tail -n 0 -F' "s|/var/log/syslog|$BATS_TEST_TMPDIR/log|"
 	client a "$port"
@@ -343,7 +343,7 @@ three_meet() {
 	[ "$(sqlite3 db 'select count(*) from people')" = 150004 ]
 }
 
-@test "only those who know a word, by -a" {
+@test "only clients that know a word, by -a" {
 	cd "$BATS_TEST_TMPDIR"
 	printf 'sesame\n\nmellon\n' >words
 	block 'grep -qxF' >may
@@ -357,7 +357,7 @@ three_meet() {
 	done
 }
 
-@test "one vmstat for all who look, whose lines may hold backslashes" {
+@test "one vmstat for all clients, with backslashes in its lines" {
 	need vmstat
 	recipe vmstat
 	server=$pid
