@@ -673,7 +673,9 @@ cuts_short() {
 	for option in '-d ;' "-q '" -Q '-e ^'; do
 		refuses '--input tsv: has no other delimiter, quote or escape (see csvsplit --help)' -I tsv $option
 	done
-	refuses '--output-delimiter: needs --format csv (see csvsplit --help)' -D ';'
+	for char in ';' ,; do
+		refuses '--output-delimiter: needs --format csv (see csvsplit --help)' -D $char
+	done
 	refuses 'output delimiter and quote are the same (see csvsplit --help)' -O csv -D '"'
 	refuses '--output-delimiter: \x0a: CR and LF end records' -O csv -D $'\n'
 	for options in '-O csv' '-H' '-f a -O json'; do

@@ -114,7 +114,7 @@ dialect_check(struct csv_dialect *d, bool given, bool tsv)
 }
 
 static void
-options_check(struct job *job, bool complement)
+options_check(struct job *job, bool complement, bool delimited)
 {
 	enum csv_format format = job->writer.format;
 
@@ -122,7 +122,7 @@ options_check(struct job *job, bool complement)
 		usage_refuse("--complement: needs --fields");
 	if (job->writer.replace && format != CSV_JSON)
 		usage_refuse("--replace: needs --format json");
-	if (job->writer.delimiter != ',' && format != CSV_CSV)
+	if (delimited && format != CSV_CSV)
 		usage_refuse("--output-delimiter: needs --format csv");
 	if (job->writer.delimiter == '"')
 		usage_refuse("output delimiter and quote are the same");
@@ -139,14 +139,14 @@ options_read(struct job *job, int argc, char **argv)
 	static const char *const inputs[] = {"csv", "tsv", NULL};
 	static const char *const formats[] = {"lines", "nul", "tsv", "csv", "json", NULL};
 	struct csv_dialect *dialect = &job->dialect;
-	bool complement = false, given = false, tsv = false;
+	bool complement = false, given = false, delimited = false, tsv = false;
 	int key;
 
 	while ((key = option_next(&usage, argc, argv)) != -1) {
 		given |= key == 'Q' || key == 'd' || key == 'e' || key == 'q';
 		switch (key) {
 		case 'B': dialect->skip_blank = true; break;
-		case 'D': job->writer.delimiter = char_option(optarg); break;
+		case 'D': job->writer.delimiter = char_option(optarg), delimited = true; break;
 		case 'H': job->header = true; break;
 		case 'I': tsv = name_option(optarg, inputs, "not csv or tsv") == 1; break;
 		case 'Q': dialect->quoting = false; break;
@@ -164,7 +164,7 @@ options_read(struct job *job, int argc, char **argv)
 		}
 	}
 	dialect_check(dialect, given, tsv);
-	options_check(job, complement);
+	options_check(job, complement, delimited);
 }
 
 /* A closed stdout is an error also if there is nothing to write. */
