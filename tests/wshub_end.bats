@@ -135,20 +135,20 @@ leaver() {
 
 @test "a client that is not read, because prog does not read, has its time to answer our Close afterwards" {
 	cd "$BATS_TEST_TMPDIR" || return
-	mkfifo go
 	printf '%b' "$request" >request
-	serve wshub -w 200ms sh -c 'read -r open; read -r go <"$0"; echo "1 close 4000"; read -r go <"$0"; cat >&2' go
+	serve wshub -w 200ms sh -c 'until_is() { until [ -e "$1" ]; do sleep 0.02; done; }
+		read -r open; until_is full; echo "1 close 4000"; until_is answered; exec cat >&2'
 	start a peer -v to:"$port" open file:request recv recv await:late 'send:\x88\x82\0\0\0\0\x0f\xa0' rest
 	a=$pid
 	await a.out '^recv HTTP/1.1 101 '
 	start feed wspeer "raw:$request" push await:late -- portscan-connect -q -p "$port"
 	await feed.out '^pushed'
-	echo go >go
+	touch full
 	await_that grep -aq $'^recv \x88' a.out
 	sleep 0.5
 	touch late
 	await a.out '^sent 8$'
-	echo go >go
+	touch answered
 	ended "$a"
 	server_says '^1 close 4000 ?$'
 }
