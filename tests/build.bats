@@ -14,7 +14,7 @@ make_own() {
 	run env -i PATH="$PATH" make --no-print-directory -C "$BATS_TEST_DIRNAME/.." B="$own" CFLAGS=-O0 "$@"
 }
 
-@test "build: CC and CFLAGS are honored with every libc, without a warning, beside musl-tools" {
+@test "build: CC and CFLAGS are used with every libc, without warnings, next to musl-tools" {
 	for compiler in gcc clang; do
 		command -v $compiler >/dev/null || skip "$compiler is not installed"
 		for libc in $(command -v musl-gcc >/dev/null && echo musl) static shared; do
@@ -30,7 +30,7 @@ make_own() {
 	done
 }
 
-@test "build: another compiler, other flags or another libc rebuild, also a musl that is installed later" {
+@test "build: another compiler, other flags, another libc or a newly installed musl cause a rebuild" {
 	command -v musl-gcc >/dev/null || skip "musl-gcc is not installed"
 	make_own MUSL_CC=none "$own/bin/portscan-bind"
 	make_own -q MUSL_CC=none "$own/bin/portscan-bind"
@@ -47,13 +47,13 @@ make_own() {
 	! nm "$own/bin/portscan-bind" | grep -q _dl_relocate_static_pie || false
 }
 
-@test "build: the user's _FORTIFY_SOURCE in CPPFLAGS stays" {
+@test "build: the user's _FORTIFY_SOURCE in CPPFLAGS is kept" {
 	make_own V=1 LIBC=shared CFLAGS=-O2 CPPFLAGS=-D_FORTIFY_SOURCE=2 "$own/shared/lib/base/number.o"
 	[ "$status" = 0 ]
 	[[ $output == *' -D_FORTIFY_SOURCE=2 '* && $output != *_FORTIFY_SOURCE=3* && $output != *-U_FORTIFY* ]]
 }
 
-@test "build: an unknown libc, and a musl that is missing or of another architecture, are told" {
+@test "build: an unknown libc, a missing musl and one for another architecture are reported" {
 	make_own LIBC=nosuch
 	[ "$status" = 2 ]
 	[[ $output == *'one of musl static shared, not nosuch'* ]]

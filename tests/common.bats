@@ -22,7 +22,7 @@ options_of() {
 	"$1" --help | sed -n "s/^ .* --\([a-z0-9-]*\) $2 .*/\1/p"
 }
 
-@test "--help prints the usage on stdout, with every option, in 80 columns, and exits with 0" {
+@test "--help prints the usage with every option on stdout, in 80 columns, and exits with 0" {
 	local p
 	for p in "${programs[@]}"; do
 		run -0 --separate-stderr "$p" --help
@@ -34,7 +34,7 @@ options_of() {
 	done
 }
 
-@test "--version tells the program and the version on stdout" {
+@test "--version prints the program and the version on stdout" {
 	local p
 	for p in "${programs[@]}"; do
 		run -0 --separate-stderr "$p" --version
@@ -43,7 +43,7 @@ options_of() {
 	done
 }
 
-@test "an unknown option is wrong usage, and named" {
+@test "an unknown option is a usage error that names it" {
 	local p
 	for p in "${programs[@]}"; do
 		run -2 --separate-stderr "$p" --no-such-option
@@ -57,7 +57,7 @@ options_of() {
 	done
 }
 
-@test "an option without its value is wrong usage, by its long and its short name" {
+@test "an option without its value is a usage error that names the option, long or short" {
 	local p row
 	for p in "${programs[@]}"; do
 		while read -r row; do
@@ -71,7 +71,7 @@ options_of() {
 	done
 }
 
-@test "what is printed of an odd argument is one line of printable ASCII, cut at 256 bytes" {
+@test "an odd argument is printed as one line of printable ASCII, cut after 256 bytes" {
 	local p odd
 	for p in "${programs[@]}"; do
 		for odd in $'--\e]0;x\a\r\nFAKE' $'--\xff\xfe\x9b' $'--a\xe2\x80\xaeb'; do
@@ -94,7 +94,7 @@ ends() {
 	[[ $status == [0-9] || $status == 12[67] ]]
 }
 
-@test "an empty argument, - and -- are no options" {
+@test "an empty argument, - and -- are not options" {
 	local p
 	for p in "${programs[@]}"; do
 		ends "$p" ''
@@ -105,7 +105,7 @@ ends() {
 	done
 }
 
-@test "numbers, sizes and times are strict: anything else is refused by name with its range" {
+@test "numbers, sizes and durations are strict: others are refused with the option and its range" {
 	local p kind option value count=0
 	for p in "${programs[@]}"; do
 		for kind in N COUNT SIZE TIME; do
@@ -125,7 +125,7 @@ ends() {
 	((count >= 15))
 }
 
-@test "a number may have zeros in front, for it is only ever decimal" {
+@test "a number with leading zeros is decimal" {
 	run -0 --separate-stderr portscan-bind -b 08 -q -p 0 true
 	[ -z "$stderr" ]
 }
@@ -140,7 +140,7 @@ job_of() {
 	esac
 }
 
-@test "a full disk behind stdout is a failure that is said" {
+@test "a full disk behind stdout is reported and the exit status is 1" {
 	local p
 	for p in "${programs[@]}"; do
 		job_of "$p"
@@ -155,7 +155,7 @@ full() {
 	echo a,b | "$@" >/dev/full
 }
 
-@test "a stdout whose reader has gone ends every program" {
+@test "a closed pipe on stdout ends every program" {
 	local p
 	mkfifo gone
 	for p in "${programs[@]}"; do
@@ -180,7 +180,7 @@ readerless() {
 	return "$status"
 }
 
-@test "closed stdin, stdout and stderr are survived, in all combinations" {
+@test "every combination of closed stdin, stdout and stderr works" {
 	local p closed n
 	for p in "${programs[@]}"; do
 		for n in {1..7}; do
@@ -239,7 +239,7 @@ catches() {
 	((0x$mask >> ($2 - 1) & 1))
 }
 
-@test "inherited descriptors are left alone, and our own do not get through" {
+@test "inherited descriptors are kept, and own descriptors are not inherited" {
 	exec 50</etc/passwd
 	run -0 --separate-stderr portscan-bind -p 0 ls -l /proc/self/fd 3>&- 4>&-
 	open=$(grep -oE ' [0-9]+ -> [^ ]*' <<<"$output")
@@ -253,7 +253,7 @@ catches() {
 	exec 50<&-
 }
 
-@test "a server does not keep the shell that waits for its stdout: port=\$(... &)" {
+@test "a server does not block the shell that reads its stdout: port=\$(... &)" {
 	local server
 	for server in tcpecho 'tcpecho -j 2' 'tcpaccept cat' 'wshub cat'; do
 		run -0 --separate-stderr timeout 20 bash -c "port=\$(portscan-bind -1 -q -p 0 $server & echo \$! >pid); echo \$port"
@@ -264,7 +264,7 @@ catches() {
 	done
 }
 
-@test "a stderr that is the listening socket (inetd wait) becomes /dev/null, for what a server runs too" {
+@test "a stderr that is the listening socket (inetd wait) becomes /dev/null, also for the next program" {
 	local server
 	for server in tcpecho 'tcpecho -j 2' 'tcpaccept cat' 'wshub cat'; do
 		read -ra words <<<"$server"
@@ -284,7 +284,7 @@ chains() {
 	END
 }
 
-@test "a program is started with no signal blocked, SIGPIPE and SIGCHLD at default, others as inherited" {
+@test "a program starts with no signal blocked, SIGPIPE and SIGCHLD at default, others as inherited" {
 	chains >list
 	while read -r -a chain; do
 		run -0 --separate-stderr env --block-signal=HUP,USR1 --ignore-signal=PIPE,CHLD,USR2 \
@@ -295,7 +295,7 @@ chains() {
 	done <list
 }
 
-@test "a program that is missing is 127, one that cannot be run 126, and it is named" {
+@test "a missing program is 127, one that cannot be executed 126, and both are named" {
 	chains >list
 	echo "handover tcp -- tcpaccept" >>list
 	while read -r -a chain; do
@@ -316,7 +316,7 @@ chains() {
 }
 
 # Where SIGCHLD is ignored the kernel reaps children itself, and nobody learns how they ended.
-@test "SIGCHLD ignored and signals blocked at the start hide nothing of how a program ends" {
+@test "SIGCHLD ignored and signals blocked at the start do not hide the exit status of a program" {
 	local hidden=(env --ignore-signal=CHLD "--block-signal=CHLD,TERM,INT")
 	run -0 --separate-stderr timeout 20 wspeer get close:1011 rest wait -- "${hidden[@]}" wsframe sh -c 'exit 7'
 	[ "$output" = $'close 1011\nend\nexit 7' ]
@@ -334,7 +334,7 @@ too_large() {
 	grep -q 'execve(.*INJECTED' calls
 }
 
-@test "a program that cannot be executed for the size of its environment is named" {
+@test "a program that cannot be executed because of a large environment is named" {
 	not_sanitized
 	command -v strace >/dev/null || skip "no strace"
 	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
@@ -358,7 +358,7 @@ too_large() {
 	[[ $output == "HTTP/1.1 101 "*$'\x88\x02\x03\xf3' ]]
 }
 
-@test "a stderr that nobody empties does not hold a program up" {
+@test "a stderr that nobody reads does not block a program" {
 	local p
 	mkfifo full
 	exec 8<>full
@@ -372,7 +372,7 @@ too_large() {
 	exec 8>&-
 }
 
-@test "small limits for memory, stack and files end in a message and 1, or do no harm" {
+@test "small limits of memory, stack and files cause a message and status 1, or no change" {
 	[[ $BUILD != */asan ]] || skip "the sanitizer needs its memory"
 	local p limit
 	for p in "${programs[@]}"; do

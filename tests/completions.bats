@@ -62,7 +62,7 @@ gives() {
 	in_bash "$1" | just "${@:2}" || { echo "for $1" && return 1; }
 }
 
-@test "bash: each option of each program, long and short, is offered" {
+@test "bash: every option of every program, long and short, is offered" {
 	for program in "${programs[@]}"; do
 		gives "$program -" $(rows "$program" | awk '{ if ($1 != "@") print $1; print $2 }')
 		gives "$program --" $(rows "$program" | awk '{ print $2 }')
@@ -102,7 +102,7 @@ gives() {
 	[ "$(in_bash 'portscan-bind theirs ')" = '1:theirs ::theirs' ]
 }
 
-@test "bash: values" {
+@test "bash: completion of values" {
 	gives 'csvsplit -O ' lines nul tsv csv json
 	gives 'csvsplit -HO j' json
 	gives 'csvsplit -Ot' -Otsv
@@ -126,7 +126,7 @@ gives() {
 	gives 'wsupgrade -c w' ws://localhost/
 }
 
-@test "bash: the completion changes nothing in a shell with strict options" {
+@test "bash: the completion works in a shell with strict options and does not change them" {
 	run --separate-stderr bash --norc -c '
 		set -u
 		. "$0/fittings.bash"
@@ -196,7 +196,7 @@ offers() {
 	offers 'portscan-bind env tcpaccept --m' --max --max-per-address
 }
 
-@test "fish: values" {
+@test "fish: completion of values" {
 	need fish
 	offers 'csvsplit -O ' lines nul tsv csv json
 	offers 'csvsplit -HO j' json
@@ -276,7 +276,7 @@ lists() {
 	[[ "$(listed "${lines[11]}")" == *"--squeeze-blank"* ]]
 }
 
-@test "zsh: values" {
+@test "zsh: completion of values" {
 	need zsh
 	in_zsh 'csvsplit -O ' 'csvsplit -HO j' 'csvsplit -Ot' 'csvsplit --format ts' 'csvsplit --format=ts' 'csvsplit -I ' 'csvsplit peo' \
 		'portscan-bind tcpaccept wsupgrade --page pag' 'wshub --page=pag' 'wsupgrade -a tcpech' \

@@ -23,7 +23,7 @@ bare() {
 		s/^(tail|printf|echo) .*[|] //; s/ (>|[|]|&).*$//; s/ [.]\/app( &)?$//; s/ \\$//' | sed '/^$/d'
 }
 
-@test "each line of each example is in a test" {
+@test "each line of each example is run by a test" {
 	local missing=0 page line
 	for page in "$man"/*.[17]; do
 		page=${page##*/}
@@ -124,7 +124,7 @@ hears() {
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 }
 
-@test "fittings(7): what to type in place of websocketd and websocat" {
+@test "fittings(7): the replacements for websocketd and websocat" {
 	app 'while read -r line; do echo "<$line>"; done'
 	run_line fittings.7 'portscan-bind -p 8080 tcpaccept wsupgrade wsframe ./app'
 	[ "$(ask hello)" = '<hello>' ]
@@ -142,7 +142,7 @@ hears() {
 	[ "$(ask hello)" = hello ]
 }
 
-@test "fittings(7): what to type in place of tcpserver, tcpclient, socat and systemd-socket-activate" {
+@test "fittings(7): the replacements for tcpserver, tcpclient, socat and systemd-socket-activate" {
 	app 'exec cat'
 	for line in 'portscan-bind -p 8080 tcpaccept ./app' 'portscan-bind -a 0.0.0.0 -p 8080 tcpaccept -v -c 100 -C 4 ./app'; do
 		run_line fittings.7 "$line"
@@ -160,7 +160,7 @@ hears() {
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 }
 
-@test "fittings(7): what to type in place of xsv, cut and csvquote" {
+@test "fittings(7): the replacements for xsv, cut and csvquote" {
 	printf 'name,age,city\n"Doe, Ann",7,Rome\n' >people.csv
 	for line in 'csvsplit -O csv -f 1,3 people.csv' 'csvsplit -f 2 people.csv' \
 		'csvsplit -O tsv people.csv | sort | csvsplit -I tsv -O csv'; do
@@ -170,7 +170,7 @@ hears() {
 	same got name,city '"Doe, Ann",Rome' age 7 '"Doe, Ann",7,Rome' name,age,city
 }
 
-@test "fittings(7): the lines of inetd.conf, as inetd runs them" {
+@test "fittings(7): the lines of inetd.conf, run as by inetd" {
 	grep -qxF '9001 stream tcp nowait nobody /usr/local/bin/wsupgrade wsupgrade /usr/local/bin/wsframe /usr/local/bin/app' <(lines_of fittings.7)
 	request='GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n'
 	peer on:tcp send:"$request" send:'\x81\x82\0\0\0\0hi\x88\x80\0\0\0\0' run wsupgrade wsframe cat >out
@@ -183,7 +183,7 @@ hears() {
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 }
 
-@test "fittings(7): the run file of s6 and its like" {
+@test "fittings(7): the run file for s6 and similar supervisors" {
 	command -v setpriv >/dev/null || skip "setpriv is not installed"
 	app 'while read -r line; do echo "<$line>"; done'
 	lines_of fittings.7 | sed -n '/^exec 2>&1$/,/app$/p' | sed '1i #!/bin/sh' >run
@@ -230,7 +230,7 @@ hears() {
 	for port in $(ports); do [ "$(portscan-connect -q -p "$port" </dev/null)" = hello ]; done
 }
 
-@test "wsupgrade(1): a client through a program that speaks TLS" {
+@test "wsupgrade(1): a client through a program for TLS" {
 	grep -qxF 'export CAFILE=/etc/ssl/certs/ca-certificates.crt' <(lines_of wsupgrade.1)
 	line='s6-tlsclient www.example.org 443 wsupgrade -c ws://www.example.org/ wsframe -c'
 	grep -qxF "$line" <(lines_of wsupgrade.1 | joined)
@@ -244,14 +244,14 @@ readme() {
 	sed -n "/^## $1/,/^## /s/^    //p" "$BATS_TEST_DIRNAME/../README.md" | sed 's/  *# .*//'
 }
 
-@test "fittings(7): the table of defaults is that of --help" {
+@test "fittings(7): the table of defaults agrees with --help" {
 	for program in "$BIN"/*; do
 		"$program" --help | sed -nE "s/^ +(-(.),)? +--([a-z-]+).* \\(([0-9][^()]*)\\)$/${program##*/} \\2--\\3 \\4/p"
 	done | sed -E 's/ --/ -/; s/ (.)--[^ ]+/ \1/' | sort >wanted
 	sed -n '/^[.]Ss Defaults/,/^[.]El/s/^[.]It \([a-z-]*\) Ta Fl \([^ ]*\) Ta \([^ ]*\) Ta .*/\1 \2 \3/p' "$man/fittings.7" | sort | diff wanted -
 }
 
-@test "README: the first session prints what it shows" {
+@test "README: the first session prints the output shown" {
 	local typed n i
 	n=$(portscan-bind -q -p 0)
 	readme 'First session' | sed "s/9010/$n/" >session
@@ -265,7 +265,7 @@ readme() {
 	diff <(grep -v '^[$]' session) got
 }
 
-@test "README: its recipes are those of fittings(7)" {
+@test "README: the recipes are those of fittings(7)" {
 	local line
 	[ "$(readme Recipes | grep -vc '^#')" = 6 ]
 	while IFS= read -r line; do

@@ -1,7 +1,7 @@
 # The fuzz targets over their seeds: each codec against its naive reading, at many cuts.
 load helper
 
-@test "fuzz: every target has seeds, and what it does with them is what its naive reading says" {
+@test "fuzz: every target has seeds, and its results agree with its naive implementation" {
 	local target seeds
 	for target in "$BATS_TEST_DIRNAME"/fuzz/*.c; do
 		target=$(basename "$target" .c)

@@ -23,7 +23,7 @@ told() {
 	[[ $status == 1 && $output == *"$1"* ]] || { echo "not told: $1"; return 1; }
 }
 
-@test "hardening: the user's CFLAGS and LDFLAGS are added to ours, and -O0 makes no warning" {
+@test "hardening: CFLAGS and LDFLAGS are added to the built-in flags, and -O0 causes no warning" {
 	run make_own LDFLAGS=-Wl,-O1
 	echo "$output"
 	[ "$status" = 0 ]
@@ -39,7 +39,7 @@ without() {
 	told "$1"
 }
 
-@test "hardening: a program linked without is told" {
+@test "hardening: a program linked without it is reported" {
 	without 'is no PIE' LDFLAGS_shared=-no-pie
 	without 'has no RELRO' LDFLAGS=-Wl,-z,norelro
 	without 'not bound at its start' LDFLAGS=-Wl,-z,lazy
@@ -51,7 +51,7 @@ without() {
 	told 'linked dynamically'
 }
 
-@test "hardening: objects compiled without are told" {
+@test "hardening: objects compiled without it are reported" {
 	own=$BATS_TEST_TMPDIR/build
 	make_own CFLAGS='-O0 -fno-stack-protector -fcf-protection=none -fno-stack-clash-protection'
 	mkdir "$own/dynamic"

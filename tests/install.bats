@@ -31,7 +31,7 @@ make_here() {
 	[ "$(find . | sort | tr '\n' ' ')" = '. ./bin ./share ./share/zsh ' ]
 }
 
-@test "fish finds the completions that install puts under /usr/local and /usr" {
+@test "fish finds the installed completions under /usr/local and /usr" {
 	command -v fish >/dev/null || skip "fish is not installed"
 	for prefix in /usr/local /usr; do
 		make_here install PREFIX=$prefix >/dev/null

@@ -19,7 +19,7 @@ scan() {
 	run --separate-stderr portscan-bind -a "$ip" "$@"
 }
 
-@test "the first free port is taken, said, and handed on" {
+@test "the first free port is bound, reported and passed on" {
 	scan -p 22000-22998 env
 	[ "$status" = 0 ]
 	[ "$stderr" = "Bound to 22000" ]
@@ -29,14 +29,14 @@ scan() {
 	[[ $'\n'$output$'\n' == *$'\n'TCPLOCALPORT=22003$'\n'* ]]
 }
 
-@test "the ports are 9000-9998 of 127.0.0.1 where nothing else is said" {
+@test "the default is ports 9000-9998 of 127.0.0.1" {
 	run -0 --separate-stderr portscan-bind sh -c 'echo "$TCPLOCALIP $TCPLOCALPORT"'
 	[[ $output =~ ^127.0.0.1\ 9[0-9]{3}$ ]]
 	run --separate-stderr portscan-bind --help
 	[[ $output == *"(9000-9998)"* ]]
 }
 
-@test "a list is tried in the order that it has" {
+@test "a list is tried in its order" {
 	occupied "$ip" 20001 20002
 	scan -p 20002,20005,20000 true
 	[ "$stderr" = "Bound to 20005" ]
@@ -44,7 +44,7 @@ scan() {
 	[ "$stderr" = "Bound to 20003" ]
 }
 
-@test "65535 is the last port: the scan ends there" {
+@test "the scan ends at port 65535" {
 	occupied "$ip" 65534 65535
 	run -1 --separate-stderr timeout 10 portscan-bind -a "$ip" -p 65534-65535
 	[ "$stderr" = "portscan-bind: $ip: no free port in 65534-65535" ]
@@ -52,28 +52,28 @@ scan() {
 	[ "$stderr" = "portscan-bind: $ip: no free port in 65535" ]
 }
 
-@test "999 busy ports are passed within a second" {
+@test "999 busy ports are skipped within a second" {
 	occupied "$ip" 22000 22997
 	# Not the time on the clock, which belongs to all who run here: its own.
 	run -0 --separate-stderr bash -c 'TIMEFORMAT="%U %S"; { time portscan-bind -q -a "$1" -p 22000-22998 true; } 2>&1' _ "$ip"
 	awk '{ exit !($1 + $2 < 1) }' <<<"$output"
 }
 
-@test "tens of thousands of busy ports are scanned with one descriptor, to the end" {
+@test "tens of thousands of busy ports are all scanned with one descriptor" {
 	(($(ulimit -Hn) > 15000)) || skip "needs more descriptors than this user may have"
 	occupied "$ip" 10000 24999
 	run -1 --separate-stderr bash -c 'exec 3>&-; ulimit -n 4; exec portscan-bind -a "$1" -p 10000-24999' _ "$ip"
 	[ "$stderr" = "portscan-bind: $ip: no free port in 10000-24999" ]
 }
 
-@test "a port that another has bound but does not listen on is free: only one can listen, and that is us" {
+@test "a port that another process has bound without listening is free: only one can listen" {
 	occupied -b "$ip" 20000 20000
 	scan -p 20000-20001 sockstate 3
 	[ "$stderr" = "Bound to 20000" ]
 	[[ $output == *backlog* ]]
 }
 
-@test "two scanners that race never end up on one port" {
+@test "two concurrent scanners never get the same port" {
 	mkfifo "$BATS_TEST_TMPDIR/hold"
 	for i in 1 2 3 4 5 6 7 8; do
 		portscan-bind -a "$ip" -p 20000-20099 sh -c 'echo "$PORT"; exec cat <"$0/hold"' "$BATS_TEST_TMPDIR" \
@@ -86,7 +86,7 @@ scan() {
 	[ "$(cat "$BATS_TEST_TMPDIR"/port.* | sort -u | wc -l)" = 8 ]
 }
 
-@test "port 0 is a port of the kernel's choice, and the real one is told" {
+@test "port 0 is a port of the kernel's choice, and its number is reported" {
 	scan -1 -p 0 sh -c 'echo "$PORT $TCPLOCALPORT"'
 	[ "$status" = 0 ]
 	port=${stderr#Bound to }
@@ -94,12 +94,12 @@ scan() {
 	[ "$output" = "$port"$'\n'"$port $port" ]
 }
 
-@test "port 0 is one port for several addresses" {
+@test "port 0 is the same port at several addresses" {
 	run -0 --separate-stderr portscan-bind -p 0 -a "$ip" -a 127.1.1.1 -a ::1 sh -c 'echo "$PORT $LISTEN_FDS"'
 	[ "$output" = "${stderr#Bound to } 3" ]
 }
 
-@test "a port above the privileged ones is found without privilege" {
+@test "the scan skips privileged ports" {
 	[ "$(id -u)" = 0 ] || skip "needs root to become another user"
 	(($(cat /proc/sys/net/ipv4/ip_unprivileged_port_start) > 90)) || skip "no port is privileged here"
 	cp "$BIN/portscan-bind" "$BATS_TEST_TMPDIR/bind"
@@ -112,7 +112,7 @@ scan() {
 	[ "$stderr" = "portscan-bind: $ip: no free port in 80-90: Permission denied" ]
 }
 
-@test "a port that may not be bound is told, whichever was last" {
+@test "a port that may not be bound is reported, wherever it is in the list" {
 	not_sanitized
 	command -v strace >/dev/null || skip "no strace"
 	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
@@ -121,7 +121,7 @@ scan() {
 	[ "$stderr" = "portscan-bind: $ip: no free port in 20000-20001: Permission denied" ]
 }
 
-@test "a family that this kernel lacks is told, and the other addresses go on, if there is one" {
+@test "an unsupported address family is reported, and the other addresses are used if there are any" {
 	not_sanitized
 	command -v strace >/dev/null || skip "no strace"
 	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
@@ -134,7 +134,7 @@ scan() {
 	[ "$stderr" = "portscan-bind: ::1 port 20000: Address family not supported by protocol" ]
 }
 
-@test "an address with a scope is bound, and the peers' addresses have it too" {
+@test "an address with a scope is bound, and the peers' addresses have the scope" {
 	command -v ip >/dev/null || skip "no iproute2"
 	cat >"$BATS_TEST_TMPDIR/script" <<-'END'
 		ip addr add fe80::1/64 dev lo scope link || exit 77
@@ -152,7 +152,7 @@ scan() {
 	[ "${lines[*]}" = "fe80::1%lo fe80::1 fe80::1%lo fe80::1%lo fe80::1%lo Bound to 9000 fe80::1%lo" ]
 }
 
-@test "a port that only old connections hold is free" {
+@test "a port used only by old connections is free" {
 	start server portscan-bind -a "$ip" -p 20000 tcpaccept true
 	await "$BATS_TEST_TMPDIR/server.err" Bound
 	peer to:20000 to:"$ip" open:3 rest
@@ -162,7 +162,7 @@ scan() {
 	[ "$stderr" = "Bound to 20000" ]
 }
 
-@test "a port of 0.0.0.0 is busy for each address, and the other way round" {
+@test "a port of 0.0.0.0 is busy at each address, and in reverse" {
 	occupied 0.0.0.0 21987 21987
 	scan -p 21987,21988 true
 	[ "$stderr" = "Bound to 21988" ]
@@ -171,12 +171,12 @@ scan() {
 	[ "$stderr" = "Bound to 21990" ]
 }
 
-@test ":: is IPv6 only, so that it goes beside 0.0.0.0" {
+@test ":: is IPv6 only, so that it can be bound beside 0.0.0.0" {
 	run -0 --separate-stderr portscan-bind -a :: -a 0.0.0.0 -p 21970-21980 sh -c 'echo "$LISTEN_FDS $TCPLOCALIP"'
 	[ "$output" = "2 ::" ]
 }
 
-@test "several addresses get one port, free at all of them" {
+@test "several addresses get the same port, free at all of them" {
 	occupied "$ip" 20001 20001
 	run -0 --separate-stderr portscan-bind -a ::1 -a 127.1.1.1 -a "$ip" -p 20001-20010 \
 		sh -c 'echo "$LISTEN_FDS $TCPLOCALIP"; sockstate 3; sockstate 4; sockstate 5; sockstate 6'
@@ -186,7 +186,7 @@ scan() {
 	[[ ${lines[4]} != *backlog* ]]
 }
 
-@test "a chain of portscan-bind hands on the sockets of each, in order" {
+@test "a chain of portscan-bind passes on the sockets of each, in order" {
 	start server portscan-bind -p 0 portscan-bind -p 0 -a 127.0.0.1 -a ::1 sh -c 'echo $LISTEN_FDS ${LISTEN_FDNAMES-no} $PORT
 		exec tcpaccept sh -c "echo \$TCPLOCALIP \$TCPLOCALPORT"' 4>&- 5>&-
 	await "$BATS_TEST_TMPDIR/server.out" .
@@ -198,7 +198,7 @@ scan() {
 	done
 }
 
-@test "LISTEN_FDNAMES is extended in a chain, and goes where the sockets are another's" {
+@test "LISTEN_FDNAMES is extended in a chain, and removed if the sockets belong to another process" {
 	run -0 handover tcp -- sh -c 'LISTEN_FDNAMES=web exec portscan-bind -q -p 0 -a 127.1.1.1 -a 127.1.1.2 sh -c "
 		echo \$LISTEN_FDS \$LISTEN_FDNAMES \$PORT \${LISTEN_PIDFDID-none}"' 4>&- 5>&-
 	[[ ${lines[1]} =~ ^3\ web:port-([0-9]+):port-([0-9]+)\ ([0-9]+)\ none$ ]]
@@ -207,39 +207,39 @@ scan() {
 	[ "$output" = "none none" ]
 }
 
-@test "a descriptor in use where the next socket of a chain belongs is named, exit 1, and stays" {
+@test "a descriptor that is open where the next socket of a chain belongs is reported with status 1" {
 	run -1 --separate-stderr bash -c 'exec 4>&- 5</etc/passwd
 		exec portscan-bind -q -p 0 portscan-bind -p 0 -a 127.1.1.1 -a 127.1.1.2 echo no'
 	[ "$stderr$output" = "portscan-bind: fd 5: already open, but needed for the listening socket" ]
 }
 
-@test "where one of several addresses is busy at all ports it is the one that is named" {
+@test "if one of several addresses is busy at all ports, it is named" {
 	occupied "$ip" 20001 20003
 	run -1 --separate-stderr portscan-bind -a 127.1.1.2 -a "$ip" -p 20001-20003
 	[ "$stderr" = "portscan-bind: $ip: no free port in 20001-20003" ]
 }
 
-@test "a port that is busy at one address leaves nothing open at the others" {
+@test "a port that is busy at one address leaves no socket at the others" {
 	occupied "$ip" 20001 20100
 	run -1 --separate-stderr bash -c 'exec 3>&-; ulimit -n 20; exec portscan-bind -a 127.1.1.3 -a "$1" -p 20001-20100' _ "$ip"
 	[ "$stderr" = "portscan-bind: $ip: no free port in 20001-20100" ]
 }
 
-@test "descriptor 3 is the socket, whether it was open before or not" {
+@test "descriptor 3 is the socket, whether or not it was open before" {
 	run -0 bash -c 'exec 3</etc/passwd 4>&- 9</etc/group; portscan-bind -a "$1" -p 20000-20009 sh -c "sockstate 3; sockstate 4; readlink /proc/\$\$/fd/9"' _ "$ip"
 	[[ $output == *"backlog"*$'\n'*"-1"*$'\n'"/etc/group" ]]
 	run -0 --separate-stderr bash -c 'exec 3>&-; portscan-bind -a "$1" -p 20000-20009 sockstate 3' _ "$ip"
 	[[ $output == *"backlog"* ]]
 }
 
-@test "the socket blocks, and its backlog is as told" {
+@test "the socket is blocking, and its backlog is that of -b" {
 	scan -p 20000 -b 7 sockstate 3
 	[ "$output" = "nodelay 0 keepalive 0 nonblock 0 backlog 7" ]
 	scan -p 20000 sockstate 3
 	[ "$output" = "nodelay 0 keepalive 0 nonblock 0 backlog $(cat /proc/sys/net/core/somaxconn)" ]
 }
 
-@test "the environment has one of each variable, whatever was inherited" {
+@test "the environment contains each variable once, whatever was inherited" {
 	export LISTEN_PID=1 LISTEN_FDS=9 LISTEN_FDNAMES=old PROTO=old TCPLOCALIP=old TCPLOCALPORT=old PORT=old
 	scan -p 20000 sh -c 'echo $$; env'
 	[ "$(grep -cE '^LISTEN_' <<<"$output")" = 2 ]
@@ -248,12 +248,12 @@ scan() {
 		"$(printf '%s\n' LISTEN_FDS=1 PORT=20000 PROTO=TCP TCPLOCALIP="$ip" TCPLOCALPORT=20000)" ]
 }
 
-@test "NOTIFY_SOCKET is handed on, for it is prog that is ready" {
+@test "NOTIFY_SOCKET is passed on, because prog reports readiness" {
 	NOTIFY_SOCKET=/nowhere scan -p 20000 sh -c 'echo "$NOTIFY_SOCKET"'
 	[ "$output" = /nowhere ]
 }
 
-@test "-q says nothing, -1 prints the port alone on stdout before prog runs" {
+@test "-q prints no message, -1 prints only the port on stdout before prog runs" {
 	scan -q -p 20000 true
 	[ -z "$stderr$output" ]
 	scan -1 -p 20000 echo next
@@ -264,13 +264,13 @@ scan() {
 	[ "$output" = 20000 ]
 }
 
-@test "without prog it is a finder: the port on stdout, and exit 0" {
+@test "without prog it prints the port on stdout and exits with 0" {
 	scan -q -p 20000-20010
 	[ "$status" = 0 ]
 	[ "$output" = 20000 ]
 }
 
-@test "-r shares a port among those that want to share it" {
+@test "-r shares a port with other processes that use -r" {
 	start one portscan-bind -r -a "$ip" -p 20000 tcpecho
 	await "$BATS_TEST_TMPDIR/one.err" "Bound to 20000"
 	scan -r -p 20000 true
@@ -279,14 +279,14 @@ scan() {
 	[ "$stderr" = "Bound to 20001" ]
 }
 
-@test "prog keeps its options, and the process" {
+@test "prog keeps its options and runs in the same process" {
 	start server portscan-bind -a "$ip" -p 20000 sh -c 'echo "$$ $0 $*"' -q -p 1
 	mine=$pid
 	ended "$pid"
 	[ "$(cat "$BATS_TEST_TMPDIR/server.out")" = "$mine -q -p 1" ]
 }
 
-@test "the examples of the manual do what they say" {
+@test "the examples of the manual work" {
 	cd "$BATS_TEST_TMPDIR"
 	start one portscan-bind -1 tcpecho
 	await one.out '^[0-9]+$'

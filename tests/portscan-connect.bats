@@ -26,14 +26,14 @@ closed=2-4
 
 # the scan
 
-@test "it connects to the first port that accepts and says which" {
+@test "it connects to the first port that accepts, and reports it" {
 	scripted server accept rest
 	run -0 --separate-stderr portscan-connect -p "$closed,$port" </dev/null
 	[ "$stderr" = "Bound to $port" ]
 	[ "$output" = "" ]
 }
 
-@test "the list's order is the order of the attempts, and each refusal is told with -v" {
+@test "ports are tried in the order of the list, and -v reports each refusal" {
 	scripted server accept rest
 	run -0 --separate-stderr portscan-connect -v -p "4,2-3,$port" </dev/null
 	[ "${stderr_lines[0]}" = "portscan-connect: 127.0.0.1:4: Connection refused" ]
@@ -43,7 +43,7 @@ closed=2-4
 	[ "$(grep -cv ': sandbox: ' <<<"$stderr")" = 4 ]
 }
 
-@test "a port that does not answer is given up after -t, and the next is tried" {
+@test "a port that does not answer is abandoned after -t, and the next one is tried" {
 	scripted full fill hold
 	await full.out '^holding'
 	full=$port
@@ -53,7 +53,7 @@ closed=2-4
 	[[ "${stderr_lines[0]}" == "portscan-connect: 127.0.0.1:$full: "*" timed out" ]]
 }
 
-@test "-T ends the whole scan" {
+@test "-T limits the whole scan" {
 	scripted full fill hold
 	await full.out '^holding'
 	SECONDS=0
@@ -62,7 +62,7 @@ closed=2-4
 	[ "$SECONDS" -lt 30 ]
 }
 
-@test "--wait tries again until somebody accepts, and says nothing meanwhile" {
+@test "--wait retries until a port accepts, without messages" {
 	port=$(portscan-bind -q -p 0)
 	start client portscan-connect -v --wait 20 -p "$closed,$port"
 	client=$pid
@@ -99,7 +99,7 @@ closed=2-4
 	[ "$output" = "hello 0" ]
 }
 
-@test "--wait ends at once if no wait can help" {
+@test "--wait fails at once if waiting cannot help" {
 	SECONDS=0
 	run -1 --separate-stderr portscan-connect --wait 1h -a fe80::1 -p 9000 </dev/null
 	[[ "$stderr" == "portscan-connect: fe80::1: no open port in 9000: Invalid argument" ]]
@@ -107,7 +107,7 @@ closed=2-4
 	((SECONDS < 10))
 }
 
-@test "every address of a name is tried, and -4 and -6 choose among them" {
+@test "every address of a name is tried, and -4 and -6 select" {
 	netns_run $'127.0.0.1 here.test\n::1 here.test' '
 		portscan-bind -a ::1 -p 9000 peer -v accept send:six accept send:six >/dev/null 2>err &
 		until grep -qs Bound err; do sleep 0.01; done
@@ -121,7 +121,7 @@ closed=2-4
 	[ "${stderr_lines[1]}" = "portscan-connect: here.test: no open port in 9000: Connection refused" ]
 }
 
-@test "both addresses of a port come before the next port" {
+@test "both addresses of a port are tried before the next port" {
 	netns_run $'127.0.0.1 here.test\n::1 here.test' '
 		portscan-connect -v -a here.test -p 9000-9001 </dev/null; echo "$?"'
 	[ "$output" = 1 ]
@@ -130,7 +130,7 @@ closed=2-4
 	[[ "${stderr_lines[2]}" == *":9001: "* && "${stderr_lines[3]}" == *":9001: "* ]]
 }
 
-@test "a name or an address that is none is 1, whatever bytes are in it" {
+@test "an invalid name or address is status 1, whatever bytes it contains" {
 	for host in no.such.host.invalid 1.2.3.4.5 $'\e[31m\n' $'\xff' "$(head -c 100000 /dev/zero | tr '\0' a)"; do
 		run -1 --separate-stderr portscan-connect -a "$host" </dev/null
 		[ "${#stderr_lines[@]}" = 1 ]
@@ -148,7 +148,7 @@ closed=2-4
 	[ "${stderr_lines[0]}" = "portscan-connect: 127.0.0.1: no open port in 40000: Connection refused" ]
 }
 
-@test "a range of closed ports up to 65535 ends" {
+@test "the scan of a range of closed ports ends at 65535" {
 	netns_run '127.0.0.1 localhost' 'portscan-connect -v -p 65534-65535 </dev/null; echo "$?"'
 	[ "$output" = 1 ]
 	[ "${#stderr_lines[@]}" = 3 ]
@@ -156,7 +156,7 @@ closed=2-4
 
 # a program
 
-@test "a program finds the connection on 6 and 7 and who is at its ends in the environment" {
+@test "a program gets the connection on 6 and 7, and the addresses in the environment" {
 	scripted server accept send:hello recv
 	cat >prog <<-'END'
 		IFS= read -r -n 5 -u 6 word
@@ -177,7 +177,7 @@ closed=2-4
 	[ "${#lines[@]}" = 6 ]
 }
 
-@test "a name is in TCPREMOTEHOST, and IPv6 is written as IPv6" {
+@test "a name is in TCPREMOTEHOST, and IPv6 addresses are written as IPv6" {
 	netns_run '::1 here.test' '
 		portscan-bind -a ::1 -p 9000 peer -v accept rest accept rest >/dev/null 2>err &
 		until grep -qs Bound err; do sleep 0.01; done
@@ -187,7 +187,7 @@ closed=2-4
 	[ "${lines[1]}" = none ]
 }
 
-@test "6 and 7 are the connection whatever stood there, and other descriptors stay" {
+@test "6 and 7 are the connection, whatever was open there, and other descriptors are kept" {
 	cat >list <<-'END'
 		for fd in {0..260}; do [ ! -e /proc/self/fd/$fd ] || echo "$fd"; done
 	END
@@ -208,7 +208,7 @@ closed=2-4
 	done
 }
 
-@test "too few descriptors for 6 and 7 are told as that" {
+@test "too few descriptors for 6 and 7 are reported as such" {
 	scripted server accept rest
 	for limit in 6 7 8; do
 		run -1 --separate-stderr bash -c "exec 3>&- 4>&- 5>&-; ulimit -n $limit; exec portscan-connect -q -p $port true"
@@ -226,7 +226,7 @@ closed=2-4
 
 # the relay
 
-@test "the end of stdin is passed on, and the answer to it comes back" {
+@test "EOF of stdin is passed on, and the answer to it is relayed" {
 	scripted server accept into:got rest send:answer
 	printf question >in
 	run -0 --separate-stderr portscan-connect -q -p "$port" <in
@@ -235,7 +235,7 @@ closed=2-4
 	cmp in got
 }
 
-@test "the end of the server's side ends stdout, and stdin still flows" {
+@test "EOF from the server ends stdout, and stdin is still sent" {
 	scripted server accept send:bye fin into:got take:5 rest
 	mkfifo in out
 	portscan-connect -q -p "$port" <in >out 2>err 3>&- &
@@ -266,7 +266,7 @@ late() {
 	[ "$(cat out)" = bye ]
 }
 
-@test "a reset after the end of the server's side is 1 and told, however small what it did not take" {
+@test "a reset after EOF from the server is reported with status 1, however few bytes are lost" {
 	for _ in {1..5}; do
 		late close
 		printf x >&8
@@ -276,7 +276,7 @@ late() {
 	done
 }
 
-@test "bytes that the server's kernel does not take after the end of its side are 1 and told, after a second" {
+@test "bytes unacknowledged a second after EOF from the server are reported with status 1" {
 	late fin hold
 	head -c 150000 /dev/zero >&8
 	exec 8>&-
@@ -287,7 +287,7 @@ late() {
 	same err "portscan-connect: server: connection closed before all input was received"
 }
 
-@test "what takes longer than a second to reach the server after the end of its side is waited for" {
+@test "bytes that take longer than a second to reach the server after its EOF are awaited" {
 	netns_run '127.0.0.1 localhost' '
 		ip link set lo mtu 1500 && tc qdisc add dev lo root tbf rate 400kbit burst 5kb latency 9s || exit 77
 		portscan-bind -p 9000 peer -v accept fin into:got rest >/dev/null 2>bound &
@@ -297,7 +297,7 @@ late() {
 	await_that eval '[ "$(wc -c <got)" = 120000 ]'
 }
 
-@test "a server that takes nothing for 10 s after the end of its side is left, however much stdin brings" {
+@test "after its EOF a server that acknowledges nothing for 10 s is left, whatever stdin brings" {
 	late fin hold
 	(yes >&8 || :) 2>/dev/null 3>&- &
 	pids+=($!)
@@ -306,7 +306,7 @@ late() {
 	same err "portscan-connect: server: connection closed before all input was received"
 }
 
-@test "it ends by itself when the server has ended and stdin is silent" {
+@test "the relay ends after EOF from the server and silence on stdin" {
 	scripted server accept send:bye close
 	mkfifo in
 	exec 8<>in
@@ -317,7 +317,7 @@ late() {
 	[ "$stderr" = "" ]
 }
 
-@test "--idle ends it with 0 when stdin has ended and nothing comes, and not before" {
+@test "--idle ends the relay with 0 after EOF on stdin and silence, and not before" {
 	scripted server accept recv send:answer hold
 	mkfifo in
 	start client sh -c 'exec "$@" <in' _ portscan-connect -q --idle 50ms -p "$port"
@@ -344,7 +344,7 @@ late() {
 	await server.out '^rest 16777216$'
 }
 
-@test "a reset is 1 and told, and what came before it is delivered" {
+@test "a reset is reported with status 1, and the data before it is delivered" {
 	scripted server accept send:before await:go reset
 	mkfifo in
 	exec 8<>in
@@ -360,7 +360,7 @@ late() {
 	same err "portscan-connect: server: Connection reset by peer"
 }
 
-@test "a reset in the midst of what we send is 1 and told once" {
+@test "a reset while sending is reported once, with status 1" {
 	head -c 8M /dev/zero >in
 	for steps in "take:1000 reset" "send:x take:1000 close"; do
 		# shellcheck disable=SC2086
@@ -371,7 +371,7 @@ late() {
 	done
 }
 
-@test "64 MiB go through an echo and back though the reader starts late" {
+@test "64 MiB pass through an echo server, although the reader starts late" {
 	head -c 64M /dev/urandom >in
 	scripted server accept echo
 	mkfifo out
@@ -401,7 +401,7 @@ stalled() {
 	[ "$at" -gt 65536 ] && [ $((looks++)) -ge 10 ]
 }
 
-@test "a server that sends 64 MiB before it reads a byte stalls nothing" {
+@test "a server that sends 64 MiB before it reads does not block the relay" {
 	head -c 64M /dev/urandom >flood
 	head -c 16M /dev/urandom >in
 	scripted server accept file:flood into:got rest
@@ -411,7 +411,7 @@ stalled() {
 	cmp in got
 }
 
-@test "a server that never reads does not stop what it sends" {
+@test "a server that never reads does not block the data that it sends" {
 	head -c 16M /dev/urandom >flood
 	scripted server accept file:flood await:go close
 	mkfifo in
@@ -425,7 +425,7 @@ stalled() {
 	ended "$relay" 1
 }
 
-@test "a reader of stdout that has gone ends it with 1 and no word, though the server is silent" {
+@test "a stdout closed before the first byte ends the relay with 1 and no message" {
 	scripted server accept hold
 	mkfifo in
 	exec 8<>in
@@ -435,7 +435,7 @@ stalled() {
 	[ ! -s err ]
 }
 
-@test "a reader of stdout that goes in the midst ends it with 1 and no word" {
+@test "a stdout closed during the relay ends it with 1 and no message" {
 	head -c 8M /dev/zero >flood
 	scripted server accept file:flood hold
 	run bash -c "portscan-connect -q -p $port </dev/null 2>err | head -c 10 >/dev/null; echo \${PIPESTATUS[0]}"
@@ -443,7 +443,7 @@ stalled() {
 	[ ! -s err ]
 }
 
-@test "a file that may not grow is 1 and told, and holds what it could" {
+@test "a file at its size limit is reported with status 1, and holds the data up to the limit" {
 	for mode in -q -l; do
 		scripted server accept recv send:"$(printf 'x%.0s' {1..3000})" rest
 		run -1 --separate-stderr bash -c "ulimit -f 1; echo hi | portscan-connect $mode -q -p $port >out"
@@ -453,7 +453,7 @@ stalled() {
 	done
 }
 
-@test "a stdin that cannot be read is 1 and told, and the answer still comes" {
+@test "an unreadable stdin is reported with status 1, and the answer is still relayed" {
 	for in in '</' '<&-'; do
 		scripted server accept rest send:answer
 		run -1 --separate-stderr bash -c "portscan-connect -q -p $port $in"
@@ -494,7 +494,7 @@ stalled() {
 	exec 8>&- 9>&-
 }
 
-@test "two relays' worth of ends: a connection on stdin and stdout is half-closed too" {
+@test "a connection on both stdin and stdout is half-closed too" {
 	scripted near accept send:question fin into:near.got rest
 	near=$port
 	scripted far accept into:far.got rest send:answer
@@ -512,7 +512,7 @@ stalled() {
 	[ "$(cat far.got)" = late ]
 }
 
-@test "the relay is confined, what the program runs is not" {
+@test "the relay runs in the sandbox, the program does not" {
 	run "$TOOLS/sandbox_probe" nothing
 	[ "$status" != 99 ] || skip "built without the sandbox"
 	[ -e /proc/sys/kernel/seccomp ] || skip "this kernel has no seccomp filters"
@@ -552,7 +552,7 @@ stalled() {
 	[ "$(cat got)" = "onetwo, three" ]
 }
 
-@test "-l ends at the end of stdin, and a last line without newline is sent" {
+@test "-l ends at EOF of stdin, and sends a last line without newline" {
 	scripted server accept recv send:yes recv send:'no\n' rest
 	run -0 --separate-stderr portscan-connect --lockstep -q -p "$port" < <(printf 'first\nlast')
 	[ "$output" = $'Received yes from server\nReceived no\n from server' ]
@@ -563,7 +563,7 @@ stalled() {
 	[ "$output" = "" ]
 }
 
-@test "-l tells a server that goes, in order or not" {
+@test "-l reports a server that closes or resets the connection" {
 	for steps in "accept close" "accept recv close" "accept recv reset"; do
 		# shellcheck disable=SC2086
 		scripted server $steps
@@ -574,7 +574,7 @@ stalled() {
 	done
 }
 
-@test "-l passes any byte but newline" {
+@test "-l sends any byte except newline" {
 	printf 'a\0b\xff\r\e[31m\n' >in
 	scripted server accept into:got recv send:'\0\xff\x1b' rest
 	portscan-connect -l -q -p "$port" <in >out
@@ -616,7 +616,7 @@ example_run() {
 	netns_run $'127.0.0.1 localhost\n::1 localhost' '. ./script'
 }
 
-@test "examples: an echo service, at once, by turns and as a check" {
+@test "examples: an echo service, streaming, in lockstep and as a check" {
 	example_run 1 9000 tcpecho
 	[ "$status" = 0 ]
 	[ "$output" = hello ]
@@ -639,20 +639,20 @@ example_run() {
 	[ "$stderr" = "" ]
 }
 
-@test "examples: fetch a page" {
+@test "examples: get a page" {
 	printf 'HTTP/1.0 200 OK\r\n\r\nhello' >page
 	example_run 5 8080 "tcpaccept sh -c 'head -c 18 >/dev/null; cat page'"
 	[ "$status" = 0 ]
 	[ "$output" = $'HTTP/1.0 200 OK\r\n\r\nhello' ]
 }
 
-@test "examples: a conversation in a shell" {
+@test "examples: a dialogue in a shell" {
 	example_run 6 9000 tcpecho
 	[ "$status" = 0 ]
 	[ "$output" = ping ]
 }
 
-@test "examples: hand a port on" {
+@test "examples: pass a port on" {
 	example 8 >forward
 	[ -s forward ]
 	cat >script <<-'END'

@@ -16,23 +16,23 @@ probe() {
 # Everything but what moves much.
 small=handshake,origin,framing,pings,reserved,fragments,utf8,close
 
-@test "the server answers every case as the RFCs ask" {
+@test "the server handles every case as the RFCs require" {
 	serve tcpaccept wsupgrade wsframe -n -T cat
 	probe "127.0.0.1:$port"
 }
 
-@test "the same for what comes byte by byte" {
+@test "the server handles every case byte by byte" {
 	serve tcpaccept wsupgrade wsframe -n -T cat
 	probe --chunk 1 --groups "$small" "127.0.0.1:$port"
 }
 
-@test "the same for what comes in pieces of 1000 bytes" {
+@test "the server handles every case in pieces of 1000 bytes" {
 	not_sanitized
 	serve tcpaccept wsupgrade wsframe -n -T cat
 	probe --chunk 1000 --groups "$small,limits" "127.0.0.1:$port"
 }
 
-@test "where records have no type, binary messages that are UTF-8 are text" {
+@test "if records have no type, binary messages that are UTF-8 are text" {
 	serve tcpaccept wsupgrade wsframe -n cat
 	probe --groups text-only "127.0.0.1:$port"
 }
@@ -42,37 +42,37 @@ small=handshake,origin,framing,pings,reserved,fragments,utf8,close
 	probe --groups hosts "127.0.0.1:$port"
 }
 
-@test "a client that takes its time over the head is refused in time" {
+@test "a client that sends its head slowly is refused in time" {
 	serve tcpaccept wsupgrade -t 1 wsframe -n -T cat
 	probe --groups slow "127.0.0.1:$port"
 }
 
-@test "the server answers each offer of compression as RFC 7692 asks" {
+@test "the server answers each offer of compression as RFC 7692 requires" {
 	serve tcpaccept wsupgrade -z wsframe -n -T cat
 	probe --groups offers "127.0.0.1:$port"
 }
 
 client='exec portscan-connect -q -p "$PORT" wsupgrade -c ws://localhost/ wsframe -c -n -T cat'
 
-@test "the client answers every case as the RFCs ask, and says so in its exit status" {
+@test "the client handles every case as the RFCs require, and its exit status tells the result" {
 	probe --fake sh -c "$client"
 }
 
-@test "the client takes or refuses each answer to its offer of compression" {
+@test "the client accepts or refuses each answer to its offer of compression" {
 	probe --groups deflate-answers --fake sh -c "${client/wsupgrade/wsupgrade -z}"
 }
 
-@test "the same for what a server sends byte by byte" {
+@test "the client handles every case byte by byte" {
 	not_sanitized
 	probe --chunk 1 --groups "answers,${small#handshake,origin,}" --fake sh -c "$client"
 }
 
-@test "a client whose stdin has ended answers every case as the RFCs ask" {
+@test "a client after EOF of stdin handles every case as the RFCs require" {
 	probe --mute --fake sh -c 'exec portscan-connect -q -p "$PORT" wsupgrade -c ws://localhost/ \
 		wsframe -c -n -T -q never </dev/null >/dev/null'
 }
 
-@test "wsserve answers every case as the RFCs ask" {
+@test "wsserve handles every case as the RFCs require" {
 	serve wsserve -n -T cat
 	probe "127.0.0.1:$port"
 	probe --chunk 1 --groups "$small" "127.0.0.1:$port"
@@ -82,7 +82,7 @@ client='exec portscan-connect -q -p "$PORT" wsupgrade -c ws://localhost/ wsframe
 
 # One program stands behind all clients of wshub, so a client's end does not wait
 # for what the program might still say.
-@test "wshub answers every case as the RFCs ask" {
+@test "wshub handles every case as the RFCs require" {
 	serve wshub -n -M 16M -q 64M cat
 	probe --early-close "127.0.0.1:$port"
 	probe --early-close --chunk 1 --groups "$small" "127.0.0.1:$port"

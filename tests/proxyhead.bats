@@ -24,7 +24,7 @@ client_is() {
 		"TCPLOCALIP=$3" "TCPLOCALPORT=$4" "TCPREMOTEIP=$1" "TCPREMOTEPORT=$2"
 }
 
-@test "the client's address is in the environment, version 1 and 2, IPv4 and IPv6" {
+@test "the client's address is in the environment, for versions 1 and 2, IPv4 and IPv6" {
 	reads "$line"
 	client_is 192.0.2.1 56324 198.51.100.2 443
 	reads 'PROXY TCP6 2001:db8::1 2001:db8::2 56324 443\r\n'
@@ -42,7 +42,7 @@ client_is() {
 	client_is 192.0.2.1 56324 198.51.100.2 443 SSL_TLS_SNI_SERVERNAME=a.ex.org
 }
 
-@test "nothing that is inherited of another connection stays, but of UNKNOWN, LOCAL and AF_UNSPEC its own addresses" {
+@test "inherited variables of the proxy's connection are removed; UNKNOWN, LOCAL and AF_UNSPEC keep its addresses" {
 	export PROTO=TCP TCPLOCALIP=9.9.9.9 TCPLOCALPORT=9 TCPREMOTEIP=8.8.8.8 TCPREMOTEPORT=8 REMOTE_ADDR=8.8.8.8 REMOTE_PORT=8
 	export TCPCONNNUM=3 TCPREMOTEHOST=old REMOTE_HOST=old SSL_TLS_SNI_SERVERNAME=old
 	local own
@@ -57,13 +57,13 @@ client_is() {
 	[ "$output" = PROTO=IPC ]
 }
 
-@test "a large environment is kept whole" {
+@test "a large environment is preserved" {
 	run -0 bash -c 'for i in {1..500}; do export "VARIABLE_$i=$i"; done; printf "$1" | proxyhead env | grep -c ^VARIABLE_' _ "$line"
 	[ "$output" = 500 ]
 }
 
 # The program gets what is behind the header, whatever it is in: at once, cut anywhere, byte by byte.
-@test "nothing behind the header is read: TCP, UNIX sockets and pipes, at every cut" {
+@test "nothing after the header is read: TCP, UNIX sockets and pipes, divided at every byte" {
 	local how cut whole header
 	for header in "$line" "$fixed\\x21\\x11\\0\\x17$v4\\x02\\0\\x08a.ex.org" 'PROXY UNKNOWN\r\n'; do
 		whole=${header}behind
@@ -80,7 +80,7 @@ client_is() {
 	done
 }
 
-@test "a header of 64 KiB is read to its end" {
+@test "a header of 64 KiB is read completely" {
 	{ printf "$fixed\\x21\\x11\\xff\\xff$v4\\xe0\\xff\\xf0" && zeros 65520; printf behind; } >long
 	for how in tcp unix pipes; do
 		run -0 peer on:$how file:long fin run proxyhead cat
@@ -92,7 +92,7 @@ zeros() {
 	head -c "$1" /dev/zero
 }
 
-@test "a connection that ends before its first byte is 1, and told only with -v; within the header it is told" {
+@test "a connection closed before its first byte is 1, reported only with -v; inside the header always" {
 	serve tcpaccept proxyhead cat
 	peer to:"$port" open fin rest close churn:1 open 'send:PROXY' fin rest
 	await server.err 'proxyhead'
@@ -103,18 +103,18 @@ zeros() {
 	[ -z "$stderr" ]
 }
 
-@test "-t is for the whole header, however it dribbles" {
+@test "-t limits the whole header, however slowly it arrives" {
 	run -1 --separate-stderr peer on:tcp dribble:'PROXY UNKNOWN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' run proxyhead -t 200ms cat
 	[[ ${stderr_lines[0]} =~ ^"proxyhead: 127.0.0.1:"[0-9]+": no PROXY header: "(Operation|Connection)" timed out"$ ]]
 }
 
-@test "-v logs for whom the proxy connects" {
+@test "-v logs the client of the proxy" {
 	serve tcpaccept proxyhead -v cat
 	peer to:"$port" open "send:$line" fin rest
 	await server.err '^127.0.0.1:[0-9]+ connects for 192.0.2.1:56324$'
 }
 
-@test "behind it wsupgrade and its program see the client, and none where the client came by a UNIX socket" {
+@test "wsupgrade and its program see the client's address, or none for a UNIX socket" {
 	request='GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
 	run -0 peer on:tcp send:"$line$request" fin run proxyhead wsupgrade sh -c 'echo "you are $REMOTE_ADDR $REMOTE_PORT"'
 	[ "${lines[-1]}" = "you are 192.0.2.1 56324" ]

@@ -31,29 +31,29 @@ keeps() {
 	done
 }
 
-@test "sandbox: a file, a socket, a process, a program, foreign memory: SIGSYS" {
+@test "sandbox: opening a file, a socket, a process, a program or foreign memory is SIGSYS" {
 	dies_of_it open terminal unlink socket connect fork exec ptrace
 }
 
-@test "sandbox: no memory to execute, neither mapped nor made so" {
+@test "sandbox: no executable memory, neither mapped nor changed to it" {
 	dies_of_it code make-code
 }
 
-@test "sandbox: x32's numbers of allowed calls are refused" {
+@test "sandbox: x32 numbers of allowed calls are refused" {
 	[ "$(uname -m)" = x86_64 ] || skip "x32 is of x86_64"
 	dies_of_it x32
 }
 
-@test "sandbox: serving, allocating, reaping a child that opens files, the timer, all go on" {
+@test "sandbox: serving, allocating, reaping a child that opens files and the timer still work" {
 	keeps nothing serve memory child ioctl alarm
 }
 
-@test "sandbox: where asked for, a pipe of its own is opened again, no file, and nothing to write" {
+@test "sandbox: with the flag a pipe of its own can be opened again, but no file, and not for writing" {
 	keeps reopen reopen-file
 	dies_of_it reopen-to-write
 }
 
-@test "sandbox: what was not asked for is not kept: serving, a child, the timer, a pipe opened again" {
+@test "sandbox: without their flags serving, a child, the timer and reopening a pipe are refused" {
 	for deed in serve child ioctl alarm reopen; do
 		status=0
 		("$TOOLS/sandbox_probe" "$deed" unasked) 2>/dev/null || status=$?
@@ -72,7 +72,7 @@ in_it() {
 	grep -q '^Seccomp:.2$' "/proc/$1/status" && grep -q '^NoNewPrivs:.1$' "/proc/$1/status"
 }
 
-@test "sandbox: tcpecho serves in it, and still tells its service manager that it stops" {
+@test "sandbox: tcpecho serves in it, and still reports the stop to the service manager" {
 	command -v python3 >/dev/null || skip "no python3 to be the service manager"
 	/usr/bin/python3 -c 'import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -93,7 +93,7 @@ while True:
 	! grep sandbox "$BATS_TEST_TMPDIR/server.err" || false
 }
 
-@test "sandbox: tcpecho -j: every process that serves is in it" {
+@test "sandbox: tcpecho -j: every worker is in it" {
 	serve tcpecho -j 2
 	workers=$(children "$pid")
 	[ "$(wc -w <<<"$workers")" = 2 ]
@@ -125,7 +125,7 @@ child_of() {
 	grep -q '^NoNewPrivs:.0$' "/proc/$child/status"
 }
 
-@test "sandbox: wsframe looks into the pipe to its program after the Close, in the sandbox" {
+@test "sandbox: wsframe queries the pipe to its program after the Close" {
 	# 20 KB that the program has not read when the Close comes: it still gets them all.
 	printf '\x81\xfe\x4e\x20\0\0\0\0' >in
 	head -c 20000 /dev/zero | tr '\0' x >>in
@@ -150,7 +150,7 @@ stopped() {
 	ended "$pid" 0
 }
 
-@test "sandbox: under a service manager's filter each program works, and makes only calls that @system-service has" {
+@test "sandbox: under the filter of a service manager all programs work, and use only calls of @system-service" {
 	command -v strace >/dev/null || skip "strace is not installed"
 	command -v systemd-analyze >/dev/null || skip "systemd-analyze is not installed"
 	# A group names others.
@@ -187,14 +187,14 @@ stopped() {
 	diff <(comm -23 made allowed) /dev/null
 }
 
-@test "sandbox: under another filter Landlock is not used, and -v says so" {
+@test "sandbox: under another filter Landlock is not used, and -v reports that" {
 	run --separate-stderr filtered wsframe -v true </dev/null
 	[ "${stderr_lines[0]}" = "wsframe: sandbox: another seccomp filter is active (Landlock is not used)" ]
 	run --separate-stderr filtered wsframe true </dev/null
 	[[ $stderr != *sandbox* ]]
 }
 
-@test "sandbox: wshub is in it, but where it goes on to run programs or to read files" {
+@test "sandbox: wshub is in it, unless it runs programs or reads files later" {
 	serve wshub --fan-out
 	await_that in_it "$pid"
 	stop_all

@@ -19,56 +19,56 @@ campaign() {
 	! grep '^not ok' <<<"$output"
 }
 
-@test "faults: short_io.so is in force: reads are cut and interrupted" {
+@test "faults: short_io.so works: reads are shortened and interrupted" {
 	sane
 	run -0 --separate-stderr env SHORT_IO='1 100 0 0' LD_PRELOAD="$BUILD/stress/short_io.so" dd if=/dev/zero of=/dev/null bs=4096 count=3
 	[[ $stderr == *"0+3 records in"* ]]
 }
 
-@test "faults: short reads and writes, EINTR and EAGAIN change no byte of csvsplit's output" {
+@test "faults: short reads and writes, EINTR and EAGAIN do not change the output of csvsplit" {
 	sane
 	campaign short_io "$BUILD" 4 csv_lines csv_tsv csv_json
 }
 
-@test "faults: nor of what is echoed, relayed and served by tcpaccept" {
+@test "faults: nor the data of tcpecho, portscan-connect and tcpaccept" {
 	sane
 	campaign short_io "$BUILD" 3 echo_pipe echo_socket accept_echo
 }
 
-@test "faults: nor of what wsframe and wsupgrade make of frames and handshakes" {
+@test "faults: nor the frames and handshakes of wsframe and wsupgrade" {
 	sane
 	campaign short_io "$BUILD" 3 frame_encode frame_decode frame_session frame_bytes upgrade_session
 }
 
-@test "faults: nor of the whole chain and of wshub" {
+@test "faults: nor the data of the whole chain and of wshub" {
 	sane
 	campaign short_io "$BUILD" 2 chain hub
 }
 
-@test "faults: the first allocation that fails, and all from it on, are said, or change nothing" {
+@test "faults: each first failing allocation is reported or has no effect" {
 	command -v strace >/dev/null || skip "no strace"
 	sane
 	CALLS=malloc MOST=2 campaign failing_syscalls "$BUILD" csv_json bind_chain connect_chain echo_server accept_server hub_server
 }
 
-@test "faults: no room for what is written, on a device, in a file and on a small disk, ends in one line and 1" {
+@test "faults: a full device, file or disk causes one line and status 1" {
 	not_sanitized
 	campaign disk "$BUILD" csv_json encode echo_pipe client port_found log
 }
 
-@test "faults: out of descriptors, processes and memory while serving: said, waited out, and served again" {
+@test "faults: a shortage of descriptors, processes or memory is reported, and service continues afterwards" {
 	not_sanitized
 	[ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || skip "no setpriv to be another user by"
 	campaign limits "$BUILD" tcpaccept_descriptors tcpaccept_processes tcpecho_descriptors tcpecho_memory wshub_descriptors wshub_processes wsframe_descriptors wsframe_processes
 }
 
-@test "faults: the first system call of each name failing is said, or changes nothing" {
+@test "faults: the first failing call of each system call is reported or has no effect" {
 	command -v strace >/dev/null || skip "no strace"
 	sane
 	MOST=1 campaign failing_syscalls "$BUILD" csv_json bind_chain connect_relay echo_pipe upgrade frame
 }
 
-@test "soak: good and bad clients at random leave nothing behind, and each good one gets its bytes" {
+@test "soak: random good and bad clients leave nothing behind, and each good client gets its bytes" {
 	not_sanitized
 	run -0 env PATIENCE=6 ROUNDS=2 "$STRESS/soak" "$BUILD" 4
 	[[ ${lines[-1]} == "soak: no findings" ]]

@@ -44,19 +44,19 @@ refused() {
 	! peer to:"$1" open
 }
 
-@test "a connection is on fds 0 and 1 of the program" {
+@test "the connection is on fds 0 and 1 of the program" {
 	serve tcpaccept cat
 	run -0 call "send:a line\n" line fin
 	[ "$output" = "a line" ]
 }
 
-@test "the program runs with its arguments as they are, options too" {
+@test "the program gets its arguments unchanged, including options" {
 	serve tcpaccept printf '%s|' -v --max 'two words' ''
 	run -0 call
 	[ "$output" = '-v|--max|two words||' ]
 }
 
-@test "the examples of the manual do what they say" {
+@test "the examples of the manual work" {
 	serve tcpaccept sh -c 'echo "you are $TCPREMOTEIP"'
 	run -0 call
 	[ "$output" = "you are 127.0.0.1" ]
@@ -65,7 +65,7 @@ refused() {
 	[ "$output" = hello ]
 }
 
-@test "a foreign LISTEN_PID is nothing to say where fd 0 listens" {
+@test "a LISTEN_PID of another process is not reported if fd 0 listens" {
 	LISTEN_PID=1 LISTEN_FDS=1 listen -0 tcp -- tcpaccept echo hello
 	run -0 call
 	[ "$output" = hello ]
@@ -85,13 +85,13 @@ refused() {
 	[ "${lines[1]}" = "TCP 127.0.0.1" ]
 }
 
-@test "one listening socket on fd 0 is served, as inetd hands it over with wait" {
+@test "one listening socket on fd 0 is served (inetd wait)" {
 	listen -0 tcp -- tcpaccept echo hello
 	run -0 call
 	[ "$output" = hello ]
 }
 
-@test "the environment tells of the connection" {
+@test "the environment describes the connection" {
 	serve tcpaccept env
 	run -0 peer to:"$port" from:127.0.0.5 open rest
 	[[ $output == *$'\n'PROTO=TCP$'\n'* ]]
@@ -106,7 +106,7 @@ refused() {
 	[[ $output == *$'\n'PORT=$port* ]]
 }
 
-@test "what was inherited of another connection is replaced or gone, never doubled" {
+@test "variables of another connection are replaced or removed, never duplicated" {
 	export PROTO=SSL TCPLOCALIP=9.9.9.9 TCPLOCALPORT=9 TCPLOCALHOST=evil TCPREMOTEIP=9.9.9.9 TCPREMOTEPORT=9 \
 		TCPREMOTEHOST=evil TCPREMOTEINFO=evil TCPCONNNUM=99 REMOTE_ADDR=9.9.9.9 REMOTE_PORT=9 \
 		REMOTE_HOST=evil WEBSOCKET_PROTOCOL=evil WEBSOCKET_EXTENSIONS=evil TCPLOCALIPX=kept PROT=kept
@@ -127,7 +127,7 @@ refused() {
 	! grep -E '^(LISTEN_|NOTIFY_|WATCHDOG_)' <<<"$output" || false
 }
 
-@test "TCPLOCALIP is the connection's own, not the listener's" {
+@test "TCPLOCALIP is the address of the connection, not of the listener" {
 	listen any -- tcpaccept sh -c 'echo "$TCPLOCALIP"'
 	run -0 call to:127.0.0.1
 	[ "$output" = 127.0.0.1 ]
@@ -135,14 +135,14 @@ refused() {
 	[ "${lines[1]}" = 127.0.0.7 ]
 }
 
-@test "an IPv4 address mapped into IPv6 is written as IPv4" {
+@test "an IPv4-mapped address is written as IPv4" {
 	listen dual -- tcpaccept -v sh -c 'echo "$TCPLOCALIP $TCPREMOTEIP $REMOTE_ADDR"'
 	run -0 call
 	[ "$output" = "127.0.0.1 127.0.0.1 127.0.0.1" ]
 	await "$err" '^Connected by 127.0.0.1:'
 }
 
-@test "TCPCONNNUM counts the connections that an address has" {
+@test "TCPCONNNUM counts the connections of the address" {
 	serve tcpaccept sh -c 'echo $TCPCONNNUM; cat'
 	run -0 peer to:"$port" open last line open last line open last line \
 		from:127.0.0.2 open last line open last line
@@ -152,7 +152,7 @@ refused() {
 	[ "$output" = 1 ]
 }
 
-@test "a program gets fds 0, 1 and 2 only, whatever else is open" {
+@test "a program gets only fds 0, 1 and 2, whatever else is open" {
 	exec 50</etc/passwd 51>/dev/null
 	serve tcpaccept ls /proc/self/fd
 	exec 50<&- 51>&-
@@ -174,7 +174,7 @@ refused() {
 	(((ignored >> 12 & 1) == 0 && (ignored >> 16 & 1) == 0 && (ignored >> 9 & 1) == 1 && (ignored >> 1 & 1) == 0))
 }
 
-@test "signals blocked or SIGCHLD ignored at the start do no harm" {
+@test "signals blocked or SIGCHLD ignored at the start have no effect" {
 	start server env --block-signal --ignore-signal=CHLD portscan-bind tcpaccept -c 1 echo hello
 	await "$err" '^Bound to'
 	port=$(sed -n 's/^Bound to //p' "$err")
@@ -186,13 +186,13 @@ refused() {
 	ended "$pid" 0
 }
 
-@test "a program stays in our process group" {
+@test "a program stays in the process group of tcpaccept" {
 	serve tcpaccept sh -c 'cut -d" " -f5 /proc/$$/stat'
 	run -0 call
 	[ "$output" = "$(cut -d' ' -f5 "/proc/$pid/stat")" ]
 }
 
-@test "TCP_NODELAY and SO_KEEPALIVE are on" {
+@test "TCP_NODELAY and SO_KEEPALIVE are set" {
 	listen tcp tcp6 unix:"$BATS_TEST_TMPDIR/sock" -- tcpaccept "$TOOLS/sockstate"
 	await "$out" ^path
 	run -0 call
@@ -203,7 +203,7 @@ refused() {
 	[ "${lines[1]}" = "nodelay -1 keepalive 0 nonblock 0" ]
 }
 
-@test "the listening socket is left as it was" {
+@test "the flags of the listening socket are restored" {
 	listen -0 tcp -- sh -c '"$0" 0 >&2; exec 5<&0; tcpaccept -v cat <&5 5<&- & echo $! >"$1"; wait; "$0" 0 >&2' \
 		"$TOOLS/sockstate" "$BATS_TEST_TMPDIR/pid"
 	run -0 call close
@@ -213,7 +213,7 @@ refused() {
 	[ "$(grep -c '^nodelay 0 keepalive 0 nonblock 0 ' "$err")" = 2 ]
 }
 
-@test "a program that has gone closes the connection, is said, and is served again when it is back" {
+@test "if the program is removed, connections are closed and logged until it is back" {
 	shell_script "$BATS_TEST_TMPDIR/prog" 'echo hello'
 	serve tcpaccept "$BATS_TEST_TMPDIR/prog"
 	run -0 call
@@ -230,7 +230,7 @@ refused() {
 	await_that childless "$pid"
 }
 
-@test "-v says who connects and disconnects, with pid, count, status and time" {
+@test "-v logs connections and their ends, with pid, count, status and time" {
 	serve tcpaccept -v -c 7 sh -c 'read -r n; case $n in k*) kill -9 $$ ;; esac; exit "$n"'
 	peer to:"$port" open:2 hold >/dev/null 3>&- &
 	pids+=("$!")
@@ -256,7 +256,7 @@ refused() {
 	await "$err" '^unix disconnected'
 }
 
-@test "without -v nothing is said" {
+@test "without -v nothing is logged" {
 	serve tcpaccept true
 	run -0 call
 	[ "$(cat "$err")" = "Bound to $port" ]
@@ -270,7 +270,7 @@ refused() {
 	[ "$(grep -c ' of 2)$' "$err")" = 5 ]
 }
 
-@test "-c that holds somebody up is said without -v, at most once a second" {
+@test "a wait because of -c is logged without -v, at most once a second" {
 	serve tcpaccept -c 1 sh -c 'read -r line'
 	SECONDS=0
 	peer to:"$port" open 'send:\n' rest
@@ -286,7 +286,7 @@ refused() {
 	await_that eval '(($(grep -c "the next one waits" "$err") > said))'
 }
 
-@test "a connection that waits for a place does not make it spin" {
+@test "a connection that waits for another to end causes no spinning" {
 	serve tcpaccept -v -c 1 sh -c 'echo welcome; read -r line'
 	start callers peer to:"$port" open:2 hold
 	await "$err" ', 1 of 1\)'
@@ -294,7 +294,7 @@ refused() {
 	[ "$(grep -c ^Connected "$err")" = 1 ]
 }
 
-@test "over -C a connection is closed, other addresses are served" {
+@test "a connection over -C is closed, other addresses are served" {
 	serve tcpaccept -v -C 2 sh -c 'echo welcome; read -r line'
 	run -0 peer to:"$port" open:2 line open last rest close from:127.0.0.2 open last line
 	[ "${lines[*]}" = "open 2 welcome welcome open 3 open 3 welcome" ]
@@ -304,7 +304,7 @@ refused() {
 	[ "$output" = welcome ]
 }
 
-@test "-C that closes somebody is said without -v, at most once a second" {
+@test "a close because of -C is logged without -v, at most once a second" {
 	serve tcpaccept -C 1 sh -c 'echo welcome; read -r line'
 	SECONDS=0
 	run -0 peer to:"$port" open:50 line
@@ -320,7 +320,7 @@ refused() {
 	[ "${lines[*]}" = "open 3 welcome welcome welcome" ]
 }
 
-@test "2000 short connections leave no zombie, no descriptor and the right count" {
+@test "2000 short connections leave no zombie and no descriptor, and the count is right" {
 	# On a port that no scan of a neighbour's comes by.
 	listen tcp -- tcpaccept -v -c 50 true
 	fds=$(ls "/proc/$pid/fd" | wc -l)
@@ -338,7 +338,7 @@ refused() {
 }
 
 # A child's end that were missed would hold up the next connection for ever.
-@test "one after the other, a thousand times: no child's end is missed between the look and the wait" {
+@test "in a thousand sequential connections no end of a child is missed" {
 	listen tcp -- tcpaccept -c 1 true
 	for _ in {1..10}; do
 		timeout 60 peer to:"$port" open:100 rest
@@ -346,7 +346,7 @@ refused() {
 	await_that childless "$pid"
 }
 
-@test "hundreds of silent connections cost it next to nothing" {
+@test "hundreds of silent connections use almost no processor time" {
 	not_sanitized
 	listen tcp -- tcpaccept -t 0 sleep 1000
 	start first peer to:"$port" open hold
@@ -359,13 +359,13 @@ refused() {
 	((after - before <= 128))
 }
 
-@test "a grandchild that keeps the connection takes no place" {
+@test "a grandchild that keeps the connection does not count for -c" {
 	serve tcpaccept -c 1 sh -c 'echo $$; cat <&0 & exit'
 	run -0 peer to:"$port" open last line open last line
 	[ "${#lines[@]}" = 4 ]
 }
 
-@test "SIGTERM refuses new connections at once, lets those there are finish, and ends with 0" {
+@test "SIGTERM refuses new connections at once, lets current ones finish, and ends with 0" {
 	serve tcpaccept sh -c 'read -r line; echo "$line"'
 	start client peer to:"$port" open "await:$BATS_TEST_TMPDIR/go" 'send:bye\n' rest
 	client=$pid
@@ -389,7 +389,7 @@ backlogged() {
 	await_that with_child "$server"
 }
 
-@test "SIGTERM: clients that wait in the backlog are served, over TCP and UNIX" {
+@test "SIGTERM: clients in the backlog are served, over TCP and UNIX" {
 	local kind
 	for kind in '' "unix:$BATS_TEST_TMPDIR/sock"; do
 		rm -f "$BATS_TEST_TMPDIR/go"
@@ -404,7 +404,7 @@ backlogged() {
 	done
 }
 
-@test "SIGTERM: how many of the backlog were not served in time is said" {
+@test "SIGTERM: the number of connections in the backlog that were not served is logged" {
 	backlogged -t 1ms sh -c 'read -r line; echo "$line"'
 	kill "$server"
 	ended "$server" 0
@@ -412,7 +412,7 @@ backlogged() {
 }
 
 # Two more descriptors for the three that wait.
-@test "SIGTERM: descriptors that do not suffice for the backlog leave the rest of it, and that is said" {
+@test "SIGTERM: if descriptors do not suffice for the backlog, the rest is not served, and that is logged" {
 	backlogged sh -c 'read -r line; echo "$line"'
 	local limit free=0
 	for ((limit = 0; free < 2; limit++)); do [ -L "/proc/$server/fd/$limit" ] || free=$((free + 1)); done
@@ -425,7 +425,7 @@ backlogged() {
 	ended "$server" 0
 }
 
-@test "SIGTERM: -C holds for the backlog too" {
+@test "SIGTERM: -C applies to the backlog too" {
 	listen tcp -- tcpaccept -C 1 sh -c 'read -r line; echo "$line"'
 	server=$pid
 	kill -STOP "$server"
@@ -439,7 +439,7 @@ backlogged() {
 	ended "$server" 0
 }
 
-@test "-n 1: one connection is served, however long, and the program's status is ours" {
+@test "-n 1: one connection is served without a time limit, and its exit status is passed on" {
 	local status_of
 	for status_of in 'exit 7=7' 'kill -9 $$=137' 'exit 0=0'; do
 		serve tcpaccept -n 1 -t 1ms sh -c "echo begun; read -r line; ${status_of%=*}"
@@ -460,7 +460,7 @@ backlogged() {
 	ended "$pid" 127
 }
 
-@test "-n: so many are served, those that -C closes are not counted, and SIGTERM ends it as ever" {
+@test "-n: N connections are served, not counting those closed by -C, and SIGTERM works as usual" {
 	listen tcp tcp -- tcpaccept -n 3 -C 2 sh -c 'echo begun; read -r line; exit 5'
 	server=$pid
 	mapfile -t ports < <(sed -n 's/^port //p' "$out")
@@ -478,7 +478,7 @@ backlogged() {
 	ended "${pids[-2]}" 0
 }
 
-@test "-n: at SIGTERM no more than so many are taken from the backlog" {
+@test "-n: at SIGTERM at most the rest of N is accepted from the backlog" {
 	listen tcp -- tcpaccept -n 2 echo hello
 	server=$pid
 	kill -STOP "$server"
@@ -492,7 +492,7 @@ backlogged() {
 	ended "$server" 0
 }
 
-@test "--exit-idle-time: it exits with 0 when there was no connection for so long, never while there is one" {
+@test "--exit-idle-time: it exits with 0 after that time without connections, never during one" {
 	serve tcpaccept --exit-idle-time 300ms sh -c 'echo begun; read -r line'
 	server=$pid
 	start client peer to:"$port" open line "await:$BATS_TEST_TMPDIR/go" 'send:\n' rest
@@ -506,7 +506,7 @@ backlogged() {
 	ended "$pid" 0
 }
 
-@test "SIGINT ends it as SIGTERM does" {
+@test "SIGINT ends it like SIGTERM" {
 	serve tcpaccept cat
 	# Until it serves it ignores SIGINT, as all that bash starts in the background.
 	peer to:"$port" open fin rest
@@ -514,7 +514,7 @@ backlogged() {
 	ended "$pid" 0
 }
 
-@test "after -t what is left gets SIGTERM" {
+@test "after -t the remaining programs get SIGTERM" {
 	serve tcpaccept -v -t 1ms sh -c 'trap "echo told; exit 5" TERM; echo here; while :; do read -r line; done'
 	start client peer to:"$port" open line rest
 	await "$BATS_TEST_TMPDIR/client.out" here
@@ -523,7 +523,7 @@ backlogged() {
 	await "$err" 'disconnected \((exit 5|signal 15),'
 }
 
-@test "what ignores SIGTERM gets SIGKILL 3 s later, 8 s after the signal to stop in all" {
+@test "a program that ignores SIGTERM gets SIGKILL 3 s later, 8 s after the first signal" {
 	serve tcpaccept -v sh -c 'trap "" TERM; echo here; while read -r line; do :; done'
 	start client peer to:"$port" open line hold
 	await "$BATS_TEST_TMPDIR/client.out" here
@@ -548,7 +548,7 @@ backlogged() {
 	grep -q 'disconnected (signal 9,' "$err"
 }
 
-@test "children that end are noticed while more connections wait all the time" {
+@test "ended children are reaped while connections arrive all the time" {
 	serve tcpaccept -v true
 	kill -STOP "$pid"
 	start flood peer to:"$port" open:100 rest
@@ -560,7 +560,7 @@ backlogged() {
 	! grep -q ', 100 of 1024)' "$err" || false
 }
 
-@test "READY=1 is sent once it serves, STOPPING=1 when it stops" {
+@test "READY=1 is sent when it serves, STOPPING=1 when it stops" {
 	local path
 	for path in "$BATS_TEST_TMPDIR/manager" "@fittings-test-$$"; do
 		start manager notified "$path"
@@ -577,7 +577,7 @@ two_acceptors() {
 	[ "$(children "$1" tcpaccept | wc -l)" = 2 ]
 }
 
-@test "several that share one listening socket serve it together" {
+@test "several processes serve a shared listening socket" {
 	start server portscan-bind sh -c 'LISTEN_PID=; for i in 1 2; do
 		sh -c '\''LISTEN_PID=$$ exec tcpaccept sh -c "echo hello"'\'' & done; wait'
 	await "$err" '^Bound to'
@@ -590,7 +590,7 @@ two_acceptors() {
 	ended "$pid"
 }
 
-@test "log lines that nobody reads do not stop the service" {
+@test "log lines that nobody reads do not block the service" {
 	mkfifo "$BATS_TEST_TMPDIR/log"
 	exec 9<>"$BATS_TEST_TMPDIR/log"
 	start server sh -c 'exec "$@" 2>&9' _ handover tcp -- tcpaccept -v true
@@ -604,7 +604,7 @@ two_acceptors() {
 	exec 9>&-
 }
 
-@test "a log that may not grow any more does not end the service, and is no concern of the program's" {
+@test "a log file at its size limit does not end the service and does not affect the program" {
 	listen tcp -- prlimit --fsize=1000 tcpaccept -v sh -c 'grep ^SigIgn /proc/self/status'
 	for _ in {1..30}; do
 		run -0 call

@@ -34,14 +34,14 @@ echo_server() {
 	serve tcpecho "$@"
 }
 
-@test "every byte comes back, then the end of file" {
+@test "every byte is echoed, then EOF" {
 	head -c 20000003 /dev/urandom >in
 	echo_server
 	portscan-connect -q -p "$port" <in >out
 	cmp in out
 }
 
-@test "after the client's end of file all that it sent still comes back" {
+@test "after EOF from the client all that it sent is still echoed" {
 	echo_server
 	run -0 --separate-stderr peer -v to:"$port" open push fin rest
 	pushed=$(sed -n 's/^pushed //p' <<<"$output")
@@ -49,7 +49,7 @@ echo_server() {
 	grep -qx "rest $pushed" <<<"$output"
 }
 
-@test "a client that does not read is not read, costs a buffer, and hinders nobody" {
+@test "a client that does not read is not read, uses one buffer, and delays no other client" {
 	echo_server
 	echoes warm
 	before=$(memory VmHWM)
@@ -63,7 +63,7 @@ echo_server() {
 	[ "$(sed -n 's/^pushed //p' stuck.out)" = "$(sed -n 's/^rest //p' stuck.out)" ]
 }
 
-@test "a client that reads again is read again, and both come to rest" {
+@test "a client that continues to read is read again, and both become idle" {
 	echo_server
 	client stuck push back send:more take:4 await:go fin rest
 	await stuck.out '^took 4'
@@ -72,7 +72,7 @@ echo_server() {
 	await stuck.out '^rest 0$'
 }
 
-@test "a reset while an answer waits ends the connection, without a spin" {
+@test "a reset while an answer waits ends the connection without spinning" {
 	echo_server -v
 	client gone push reset hold
 	await gone.out '^holding'
@@ -80,14 +80,14 @@ echo_server() {
 	rests
 }
 
-@test "a client that ended and does not read its answers makes no spin" {
+@test "a client that has sent EOF and does not read its answers causes no spinning" {
 	echo_server
 	client half push fin hold
 	await half.out '^holding'
 	rests
 }
 
-@test "a thousand idle connections cost at most 256 bytes each" {
+@test "a thousand idle connections use at most 256 bytes each" {
 	[ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -gt 2200 ] || skip "this needs 2200 descriptors"
 	ulimit -Sn 64
 	echo_server
@@ -100,7 +100,7 @@ echo_server() {
 	(((after - before) * 1024 <= 1000 * 256))
 }
 
-@test "a client that floods keeps nobody waiting" {
+@test "a client that floods does not delay other clients" {
 	echo_server
 	start flood sh -c "yes | portscan-connect -q -p $port >/dev/null"
 	flood=$pid
@@ -111,7 +111,7 @@ echo_server() {
 	run ! gone "$flood"
 }
 
-@test "a turn takes four messages of a client that floods, then comes the next one" {
+@test "a turn takes four messages of a client that floods, then serves the next client" {
 	head -c 19980 /dev/zero | tr '\0' a >twenty
 	echo_server -v -r ok
 	client one await:first file:twenty hold
@@ -133,7 +133,7 @@ busy() {
 	(($(ticks) >= 5))
 }
 
-@test "-c: one more than the most waits, and is served when another leaves" {
+@test "-c: one connection over the limit waits, and is served when another ends" {
 	echo_server -c 2
 	client one send:1 recv await:leave close hold
 	client two send:2 recv hold
@@ -147,7 +147,7 @@ busy() {
 	await three.out '^recv 3$'
 }
 
-@test "-i: a connection on which nothing moves is closed, also one that does not read" {
+@test "-i: a connection without traffic is closed, also one that does not read" {
 	echo_server -i 300ms -v
 	client silent rest
 	await silent.out '^rest 0$'
@@ -160,7 +160,7 @@ busy() {
 	echoes 'and the next one'
 }
 
-@test "-i after a pause of the process: what came meanwhile is read first" {
+@test "-i after a pause of the process: data that arrived meanwhile is read first" {
 	echo_server -i 1s
 	client one send:1 recv await:go send:2 recv hold
 	await one.out '^recv 1$'
@@ -168,7 +168,7 @@ busy() {
 	await one.out '^recv 2$'
 }
 
-@test "-v logs who comes and goes" {
+@test "-v logs connections and their ends" {
 	echo_server -v
 	echoes hello
 	await server.err ' disconnected$'
@@ -178,7 +178,7 @@ busy() {
 	[ "$(grep -o '127.0.0.1:[0-9]*' server.err | uniq | wc -l)" = 1 ]
 }
 
-@test "without -v nothing is said" {
+@test "without -v nothing is logged" {
 	echo_server -F , -r text
 	[ "$(printf 'a,b' | portscan-connect -q -p "$port")" = texttext ]
 	same server.err "Bound to $port"
@@ -199,7 +199,7 @@ busy() {
 		'Received a from' 'Received  from' 'Received  from' 'Received  from' 'Received hello from'
 }
 
-@test "-F alone answers with the fields, -r alone takes a message as one field" {
+@test "-F alone echoes the fields, -r alone treats a message as one field" {
 	echo_server -F ';'
 	[ "$(printf 'a;bc;;d' | portscan-connect -q -p "$port")" = abcd ]
 	stop_all
@@ -211,19 +211,19 @@ busy() {
 	[ -z "$(echo discarded | portscan-connect -q -p "$port")" ]
 }
 
-@test "-F takes \\t, \\0, \\\\ and \\xHH for a byte" {
+@test "-F accepts \\t, \\0, \\\\ and \\xHH for a byte" {
 	[ "$(printf 'a\tb' | tcpecho -F '\t' -r 1)" = 11 ]
 	[ "$(printf 'a\0b\0' | tcpecho -F '\0' -r 1)" = 111 ]
 	[ "$(printf 'a\\b' | tcpecho -F '\\' -r 1)" = 11 ]
 	[ "$(printf 'a\x1fb' | tcpecho -F '\x1f' -r 1)" = 11 ]
 }
 
-@test "a message is at most 999 bytes" {
+@test "a message has at most 999 bytes" {
 	head -c 2000 /dev/zero | tr '\0' a >long
 	[ "$(tcpecho -r x <long)" = xxx ]
 }
 
-@test "control bytes from outside do not reach the log" {
+@test "control bytes of clients do not reach the log" {
 	echo_server -v -F ,
 	client evil send:'\x1b]0;x\x07\r\nFAKE,\xc2\x9b' fin rest
 	await server.err ' disconnected$'
@@ -232,7 +232,7 @@ busy() {
 	grep -qE '^Received \\xc2\\x9b from 127' server.err
 }
 
-@test "answers larger than their message are made as the client reads" {
+@test "answers larger than their message are generated as the client reads" {
 	text=$(head -c 100000 /dev/zero | tr '\0' t)
 	echo_server -F , -r "$text"
 	echoes '' # warm
@@ -249,7 +249,7 @@ busy() {
 	grep -qx "rest $((999 * 100000))" slow.out
 }
 
-@test "SIGTERM: no new connections, who is served is served to the end, exit 0" {
+@test "SIGTERM: no new connections, current ones are served to the end, exit 0" {
 	echo_server
 	client busy push await:go fin rest
 	await busy.out '^pushed '
@@ -270,7 +270,7 @@ busy() {
 	ended "$server" 0
 }
 
-@test "SIGTERM: clients that wait in the backlog are served, but for those over -c, and that is said" {
+@test "SIGTERM: clients in the backlog are served, except those over -c, which are logged" {
 	local most
 	for most in 9 2; do
 		echo_server -c "$most"
@@ -291,7 +291,7 @@ refused() {
 	! (exec 8<>"/dev/tcp/127.0.0.1/$port")
 }
 
-@test "SIGTERM: who is silent does not hold up the end; SIGINT is the same" {
+@test "SIGTERM: a silent client does not delay the end; SIGINT is the same" {
 	for signal in TERM INT; do
 		echo_server
 		client silent send:x recv rest
@@ -313,7 +313,7 @@ refused() {
 	ended "$server" 0
 }
 
-@test "SIGTERM works while a flood never lets it rest" {
+@test "SIGTERM works during a flood" {
 	echo_server
 	start flood sh -c "yes | portscan-connect -q -p $port >/dev/null"
 	flood=$pid
@@ -325,7 +325,7 @@ refused() {
 	ended "$flood"
 }
 
-@test "it tells the service manager READY=1 and STOPPING=1" {
+@test "it sends READY=1 and STOPPING=1 to the service manager" {
 	for jobs in 1 2; do
 		rm -f socket
 		start manager notified socket
@@ -338,7 +338,7 @@ refused() {
 	done
 }
 
-@test "-j: a child of who became us is none of the processes that serve" {
+@test "-j: an inherited child is not a worker" {
 	serve sh -c ': & exec tcpecho -j 2'
 	both() {
 		[ "$(children "$server" | wc -l)" -ge 2 ]
@@ -349,7 +349,7 @@ refused() {
 	! grep -q 'ended (exit 0)' server.err || false
 }
 
-@test "-j: several processes serve, one that dies is replaced, all end together" {
+@test "-j: several workers serve, one that ends is replaced, all end together" {
 	echo_server -j 3 -v
 	three() {
 		[ "$(children "$server" | wc -l)" = 3 ]
@@ -371,7 +371,7 @@ refused() {
 	done
 }
 
-@test "-j: when the parent is killed its processes end too" {
+@test "-j: when the parent is killed its workers end too" {
 	echo_server -j 2
 	echoes x
 	all=$(children "$server")
@@ -396,7 +396,7 @@ refused() {
 	done
 }
 
-@test "the listening socket is left as it was found" {
+@test "the flags of the listening socket are restored" {
 	for jobs in 1 2; do
 		: >server.out
 		start server portscan-bind -p 0 sh -c '
@@ -415,7 +415,7 @@ refused() {
 	done
 }
 
-@test "two that share a listening socket: the end of one leaves the other serving, and to be ended" {
+@test "one of two processes that share a listening socket can end, the other serves on and can be ended" {
 	serving() {
 		readlink "/proc/$1/fd/"* | grep -q eventpoll
 	}
@@ -460,7 +460,7 @@ refused() {
 		'Received b from 127.0.0.1:PORT' '127.0.0.1:PORT disconnected'
 }
 
-@test "it passes on what has come before it waits for more" {
+@test "it writes the data that has arrived before it waits for more" {
 	mkfifo in out
 	start pipe sh -c 'tcpecho <in >out'
 	exec 8>in 9<out
@@ -470,11 +470,11 @@ refused() {
 	exec 8>&- 9<&-
 }
 
-@test "where stderr is the connection nothing of the log gets there" {
+@test "if stderr is the connection no log line is written" {
 	[ "$(peer stderr send:abc fin run tcpecho -v)" = abc ]
 }
 
-@test "a connection that is reset is no failure, an output that fails is" {
+@test "a reset connection is no failure, a failing output is" {
 	run -0 --separate-stderr peer on:tcp send:abc reset run tcpecho
 	[ -z "$stderr" ]
 	# Here it is writing when the reset comes.
@@ -491,14 +491,14 @@ refused() {
 	[ "$stderr" = 'tcpecho: stdout: Bad file descriptor' ]
 }
 
-@test "-i ends a silent fd 0 in order" {
+@test "-i ends a silent fd 0 with 0" {
 	mkfifo in
 	exec 8<>in
 	run -0 --separate-stderr tcpecho -i 50ms <in
 	exec 8>&-
 }
 
-@test "signals that were ignored or blocked when it began work all the same" {
+@test "signals that were ignored or blocked at the start still work" {
 	command -v env >/dev/null && env --help | grep -q block-signal || skip "this env(1) has no --block-signal"
 	serve env --ignore-signal=PIPE --ignore-signal=CHLD --block-signal=TERM --block-signal=CHLD tcpecho -j 2
 	echoes x

@@ -14,19 +14,19 @@ misused() {
 # ---- the filters ----
 
 # bats file_tags=alone
-@test "-d reads the binary frames of section 5.7 with -b" {
+@test "-d decodes the binary frames of section 5.7 with -b" {
 	{ printf '\x82\x7e\x01\x00'; head -c 256 /dev/zero; printf '\x82\x7f\0\0\0\0\0\1\0\0'; head -c 65536 /dev/zero; } |
 		wsframe -d -b >out
 	cmp out <(head -c 65792 /dev/zero)
 }
 
-@test "-d tells the byte of a protocol error, after all messages before it" {
+@test "-d reports the offset of a protocol error, after all messages before it" {
 	run -1 --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x01y\xc1\x01z')
 	[ "$output" = $'x\ny' ]
 	said 'wsframe: byte 6: reserved bit is set'
 }
 
-@test "-d ends with 1 where its input ends inside a message, and lets through what the mode does" {
+@test "-d exits with 1 if its input ends inside a message, and writes what the mode allows" {
 	run -1 --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x05Hel')
 	[ "$output" = x ]
 	said 'wsframe: byte 8: end of input inside a message'
@@ -36,7 +36,7 @@ misused() {
 	run -1 --separate-stderr wsframe -d < <(printf '\x81')
 }
 
-@test "-d takes a binary message that is UTF-8 as a record, -M counts inclusively over fragments" {
+@test "-d decodes a binary message that is UTF-8 as a record, -M is inclusive and counts fragments together" {
 	run -1 --separate-stderr wsframe -d < <(printf '\x82\x01x\x82\x03ab\xff')
 	[ "$output" = x ]
 	said 'wsframe: byte 7: binary message is not UTF-8 (use -b or -n -T)'
@@ -47,7 +47,7 @@ misused() {
 	said 'wsframe: byte 0: message exceeds the size limit'
 }
 
-@test "-e writes unmasked text frames, the length in the fewest bytes" {
+@test "-e writes unmasked text frames with the shortest form of the length" {
 	printf 'Hello\n\nlast' | wsframe -e >out
 	holds out '\x81\x05Hello\x81\x00\x81\x04last'
 	head -c 125 /dev/zero | tr '\0' x | wsframe -e | head -c 3 >out
@@ -58,7 +58,7 @@ misused() {
 	holds out '\x81\x7f\0\0\0\0\0\1\0\0x'
 }
 
-@test "-e -c masks each frame with a key of its own" {
+@test "-e -c masks each frame with a new key" {
 	printf 'Hello\nHello\n' | wsframe -e -c >out
 	[ "$(stat -c %s out)" = 22 ]
 	cmp <(head -c 2 out) <(printf '\x81\x85')
@@ -69,7 +69,7 @@ misused() {
 	[ ! -s twice ]
 }
 
-@test "-e says which line is not UTF-8, after the frames before it" {
+@test "-e reports which line is not UTF-8, after the frames before it" {
 	run -1 --separate-stderr bash -c 'printf "one\n\xfftwo\n" | wsframe -e >out'
 	said 'wsframe: stdin: line 2: not UTF-8'
 	holds out '\x81\x03one'
@@ -77,7 +77,7 @@ misused() {
 	said 'wsframe: stdin: line 2: not UTF-8'
 }
 
-@test "--replace gives what Python's decoder gives, for any bytes and a line of any size" {
+@test "--replace agrees with Python's decoder for any bytes and lines of any size" {
 	[ -x /usr/bin/python3 ] || skip "needs /usr/bin/python3"
 	head -c 400000 /dev/urandom | tr -d '\n' >junk
 	wsframe -e --replace <junk | wsframe -d | head -c -1 >out
@@ -85,7 +85,7 @@ misused() {
 	cmp out want
 }
 
-@test "a line longer than any buffer leaves as fragments and comes back as one line" {
+@test "a line longer than any buffer is sent as fragments and decoded as one line" {
 	head -c 3000000 /dev/zero | tr '\0' x >line
 	wsframe -e <line | head -c 1 >first
 	holds first '\x01'
@@ -112,7 +112,7 @@ misused() {
 	wsframe -e -n -T <string | wsframe -d -n -T | cmp - string
 }
 
-@test "a filter writes what it has before it waits for more" {
+@test "a filter writes the data that it has before it waits for more" {
 	mkfifo in out
 	wsframe -d <in >out 3>&- &
 	pids+=("$!")
@@ -123,7 +123,7 @@ misused() {
 	exec 5>&- 6<&-
 }
 
-@test "filters die of SIGPIPE, and tell a stdout that is full" {
+@test "filters end with SIGPIPE, and report a full stdout" {
 	run bash -c 'yes | wsframe -e | head -c 10 >/dev/null; echo "${PIPESTATUS[1]}"'
 	[ "$output" = 141 ]
 	run -1 --separate-stderr bash -c 'echo x | wsframe -e >/dev/full'
@@ -134,7 +134,7 @@ misused() {
 
 # ---- wrong usage ----
 
-@test "options that do not go together" {
+@test "incompatible options are usage errors" {
 	local words
 	for words in '-b -0 cat' '-0 -n cat' '-b -T cat' '-e cat' '-e -w 1' '-d -c -q 1' '-e -c -m 1' '-m 1 cat' '-c -q 1 cat' \
 		'-c -m 1 cat' '-d --replace'; do
@@ -144,7 +144,7 @@ misused() {
 }
 
 # bats file_tags=
-@test "options end at the program, whose own are left to it" {
+@test "options end at the program, which gets its own" {
 	peer get close:1000 rest wait -- wsframe -w 1s echo -n -c --help
 	told 'text -c --help' 'close 1000' end 'exit 0'
 }
@@ -152,7 +152,7 @@ misused() {
 # ---- messages and records, as a server ----
 
 # bats test_tags=alone
-@test "each text message is a line for the program, each line of its a message" {
+@test "each text message is a line for the program, and each line that it writes a message" {
 	for how in '' -t -p; do
 		# shellcheck disable=SC2086
 		peer $how text:hello 'text:' 'text:caf\xc3\xa9' get:3 close:1000 rest wait -- wsframe cat
@@ -166,12 +166,12 @@ misused() {
 	told 'text 1' 'text 4' 'close 1000' end 'exit 0'
 }
 
-@test "CR is data, a NUL too, and an empty line is an empty message" {
+@test "CR and NUL are data, and an empty line is an empty message" {
 	peer get:3 close:1000 rest wait -- wsframe printf 'a\r\n\nb\0c\n'
 	told 'text a\x0d' 'text' 'text b\x00c' 'close 1000' end 'exit 0'
 }
 
-@test "a newline inside a message passes: two lines; -0 and -n are exact" {
+@test "a newline inside a message makes two lines; -0 and -n are exact" {
 	peer 'text:a\nb' get:2 close:1000 rest wait -- wsframe cat
 	told 'text a' 'text b' 'close 1000' end 'exit 0'
 	peer 'text:a\nb' get close:1000 rest wait -- wsframe -0 cat
@@ -180,19 +180,19 @@ misused() {
 	told 'text a\x0ab' 'close 1000' end 'exit 0'
 }
 
-@test "-b passes the bytes of either type; what the program writes is binary" {
+@test "-b passes the bytes of both types, and sends binary messages" {
 	peer 'text:a' get 'binary:\xff' get close:1000 rest wait -- wsframe -b cat
 	told 'binary a' 'binary \xff' 'close 1000' end 'exit 0'
 	peer '+binary:ab' get more:c get close:1000 rest wait -- wsframe -b cat
 	told 'binary ab' 'binary c' 'close 1000' end 'exit 0'
 }
 
-@test "-b still checks that text is UTF-8" {
+@test "-b still validates text" {
 	peer 'text:a\xff' rest wait -- wsframe -b cat
 	told 'binary a' 'close 1007 text message is not UTF-8' end 'exit 1'
 }
 
-@test "a binary message in lines, -0 and -n is a record if it is UTF-8, else 1003 at its first bad byte" {
+@test "a binary message with lines, -0 and -n is a record if it is UTF-8, else 1003 at its first invalid byte" {
 	for mode in '' -0 -n; do
 		# shellcheck disable=SC2086
 		peer 'binary:caf\xc3\xa9' '+binary:\xc3' 'more:\xa9' binary: get:3 text:b 'raw:\x82\x85\0\0\0\0a\xff' rest wait -- wsframe $mode cat
@@ -207,7 +207,7 @@ misused() {
 	holds count '0\n'
 }
 
-@test "a flood of pings behind a blocked way costs no memory: the newest pong remains" {
+@test "a flood of pings while output is blocked uses no memory: only the newest pong is kept" {
 	not_sanitized
 	peer -t pings:1 get:1 peak pings:200000 peak fin count wait -- wsframe cat
 	[[ "$output" =~ peak\ ([0-9]+)\ k.peak\ ([0-9]+) ]]
@@ -216,13 +216,13 @@ misused() {
 	((BASH_REMATCH[1] > 1))
 }
 
-@test "a line of the program's longer than the buffer leaves as fragments" {
+@test "a line of the program that is longer than the buffer is sent as fragments" {
 	peer until:more close:1000 until:close rest wait -- wsframe sh -c 'head -c 1000000 /dev/zero | tr "\0" x; echo; read x'
 	[[ "$output" == more*$'\nclose 1000\nend\nexit 0' ]]
 }
 
 # bats test_tags=alone
-@test "a message of up to 64 KiB reaches the program only when it is whole and valid" {
+@test "a message of up to 64 KiB reaches the program only when it is complete and valid" {
 	{ printf '\x01\x7f\0\0\0\0\0\0\xff\xff'; head -c 65535 /dev/zero | tr '\0' x; printf '\x80\x01\xff'; } >bad
 	run --separate-stderr wsframe -d <bad
 	[ "$output" = "" ]
@@ -246,7 +246,7 @@ misused() {
 	told 'close 1009 message exceeds the size limit' end 'exit 1'
 }
 
-@test "-M 0 takes a message of any size, in constant memory" {
+@test "-M 0 accepts messages of any size in constant memory" {
 	not_sanitized
 	peer big:50000000 peak close:1000 rest wait -- wsframe -M 0 sh -c 'wc -c >size'
 	[[ "$output" =~ peak\ ([0-9]+) ]]
@@ -255,7 +255,7 @@ misused() {
 }
 
 # bats test_tags=alone
-@test "a million fragments, empty or of a byte: one message, in memory that does not grow with them" {
+@test "a million fragments, empty or of one byte, are one message in constant memory" {
 	not_sanitized
 	{
 		printf '\x01\x80\0\0\0\0'
@@ -271,12 +271,12 @@ misused() {
 	done
 }
 
-@test "a message that dribbles in is waited for, as long as something comes within -k" {
+@test "a message that arrives slowly is awaited, as long as data arrives within -k" {
 	peer +text:a silent:1600 +more:b silent:1600 +more:c silent:1600 more:d get close:1000 rest wait -- wsframe -k 3s cat
 	told 'text abcd' 'close 1000' end 'exit 0'
 }
 
-@test "both sides close at once: one Close each, and that is the end" {
+@test "both sides close at the same time: one Close each, then the end" {
 	for _ in 1 2 3 4 5 6; do
 		peer close:1001 rest wait -- wsframe true
 		[[ "$output" == @('close 1000'|'close 1001')$'\nend\nexit 0' ]]
@@ -285,7 +285,7 @@ misused() {
 
 # ---- what the program does wrong ----
 
-@test "a line that is not UTF-8 ends the session with 1011 and says which" {
+@test "a line that is not UTF-8 ends the session with 1011 and is reported" {
 	peer get:2 close:1011 rest wait -- wsframe -w 50ms sh -c 'echo ok; printf "\377\n"; sleep 30'
 	told 'text ok' 'close 1011' end 'exit 1'
 	said 'wsframe: sh: line 2: not UTF-8'
@@ -300,7 +300,7 @@ misused() {
 	told 'binary a\xffb' 'close 1000' end 'exit 0'
 }
 
-@test "a malformed netstring or an unknown type ends the session with 1011" {
+@test "an invalid netstring or type ends the session with 1011" {
 	peer get:2 close:1011 rest wait -- wsframe -w 100ms -n sh -c 'printf "2:ok,hello\n"; exec cat >&2'
 	told 'text ok' 'close 1011' end 'exit 1'
 	said 'wsframe: sh: record 2: netstring does not begin with a length and a colon'
@@ -311,7 +311,7 @@ misused() {
 # ---- the system gets in the way ----
 
 # bats file_tags=alone
-@test "a start that the system refuses: 1011, 1" {
+@test "a failure to start: Close 1011, status 1" {
 	not_sanitized
 	command -v strace >/dev/null || skip "needs strace"
 	peer get close:1011 rest wait -- strace -qq -o /dev/null -e trace=vfork,clone,fork -e inject=vfork,clone,fork:error=EAGAIN wsframe cat
@@ -321,7 +321,7 @@ misused() {
 	told 'close 1011' end 'exit 1'
 }
 
-@test "when a frame could be sent only in part, nothing is sent behind it" {
+@test "after a partly sent frame nothing else is sent" {
 	not_sanitized
 	command -v strace >/dev/null || skip "needs strace"
 	for error in EIO ENOMEM ECONNRESET; do
@@ -347,7 +347,7 @@ misused() {
 	[ "$output" = hello ]
 }
 
-@test "example: all that a service says" {
+@test "example: all messages of a service" {
 	serve tcpaccept wsupgrade wsframe sh -c 'sleep 2; echo late'
 	portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -q never </dev/null >out
 	same out late

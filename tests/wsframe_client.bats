@@ -4,7 +4,7 @@ load wsframe
 
 # ---- the client ----
 
-@test "a client masks its frames and takes only unmasked ones" {
+@test "a client masks its frames and accepts only unmasked ones" {
 	peer -c get text:hi get close:1000 get drop wait -- wsframe -c sh -c 'echo hello; read x; echo "got $x"; read x'
 	told 'text hello' 'text got hi' 'close 1000' 'exit 0'
 	peer -c 'raw:\x81\x81\x01\x02\x03\x04x' get drop wait -- wsframe -c cat
@@ -12,26 +12,26 @@ load wsframe
 	said "wsframe: peer: frame from the server is masked (1002)"
 }
 
-@test "its program has not its connection" {
+@test "its program does not get the connection" {
 	peer -c get:2 close:1000 get drop wait -- wsframe -c sh -c 'for i in 6 7; do [ -e /proc/$$/fd/$i ] && echo yes || echo no; done; cat'
 	told 'text no' 'text no' 'close 1000' 'exit 0'
 }
 
-@test "without program: stdin goes out, what comes goes to stdout; it closes when nothing came for -q" {
+@test "without program: stdin is sent, messages go to stdout; it closes after -q without messages" {
 	printf 'one\ntwo' >in
 	client get:2 text:reply get close:1000 drop wait -- -q 200ms
 	told 'text one' 'text two' 'close 1000' 'exit 0'
 	holds out 'reply\n'
 }
 
-@test "-q 0 closes at once when stdin has ended; what comes before the peer's Close is delivered" {
+@test "-q 0 closes at once after EOF of stdin; messages before the peer's Close are delivered" {
 	echo one >in
 	client get:2 text:late close:1000 drop wait -- -q 0
 	told 'text one' 'close 1000' 'exit 0'
 	holds out 'late\n'
 }
 
-@test "the default of -q says if no message came after the last record, an explicit one does not" {
+@test "the default of -q reports if no message followed the last record, an explicit one does not" {
 	printf 'one\ntwo\n' >in
 	client get text:reply get close:1000 drop wait --
 	said ''
@@ -52,7 +52,7 @@ load wsframe
 	holds out 'a\nb\nc\n'
 }
 
-@test "-q is not put off by the peer's pings, nor -w" {
+@test "pings of the peer prolong neither -q nor -w" {
 	: >in
 	client beat:50 close:1000 drop wait -- -q 200ms
 	told 'close 1000' 'exit 0'
@@ -63,27 +63,27 @@ load wsframe
 	said 'wsframe: peer: Close was not answered in time'
 }
 
-@test "a client has as much patience again with a server that waits for its program" {
+@test "a client waits as long again for a server that waits for its program" {
 	: >in
 	client get silent:1200 close:1000 drop wait -- -q 0 -w 1s
 	told 'close 1000' 'exit 0'
 }
 
-@test "-m waits for its messages, however late" {
+@test "-m waits for its messages without a limit" {
 	printf 'ask\n' >in
 	client get silent:1300 text:late get close:1000 drop wait -- -m 1
 	told 'text ask' 'close 1000' 'exit 0'
 	holds out 'late\n'
 }
 
-@test "-q never leaves the end to the peer" {
+@test "with -q the client always closes first" {
 	: >in
 	client text:a silent:300 close:1000 get drop wait -- -q never
 	told 'close 1000' 'exit 0'
 	holds out 'a\n'
 }
 
-@test "-m closes after so many messages" {
+@test "-m closes after N messages" {
 	: >in
 	client text:a text:b get close:1000 drop wait -- -q never -m 2
 	told 'close 1000' 'exit 0'
@@ -96,7 +96,7 @@ load wsframe
 	holds out 'a\n'
 }
 
-@test "-m: fewer messages are 1, whatever ended the session" {
+@test "-m: fewer messages are status 1, however the session ended" {
 	: >in
 	client text:a close:1000 get drop wait -- -m 2
 	told 'close 1000' 'exit 1'
@@ -112,7 +112,7 @@ load wsframe
 	said 'wsframe: peer: connection closed without a Close'
 }
 
-@test "the peer's Close before all of stdin was sent is 1, but not on a terminal" {
+@test "the peer's Close before all of stdin was sent is status 1, except for a terminal" {
 	mkfifo in
 	exec {hold}<>in
 	printf 'one\ntwo' >&$hold
@@ -131,7 +131,7 @@ load wsframe
 	told 'text one' 'close 1000' 'exit 0'
 }
 
-@test "the peer's Close as a client: 1000, 1001, none are good, others are said" {
+@test "the peer's Close for a client: 1000, 1001 and none are success, others are reported" {
 	: >in
 	for code in close:1000 close:1001 close; do
 		client "$code" get drop wait -- -q never
@@ -143,7 +143,7 @@ load wsframe
 	said 'wsframe: peer: closed with 1008: policy'
 }
 
-@test "as a client: an end without a Close, and no answer to ours, are 1" {
+@test "for a client an end without a Close, and no answer to its Close, are status 1" {
 	: >in
 	client text:a drop wait -- -q never
 	told 'exit 1'
@@ -153,26 +153,26 @@ load wsframe
 	said 'wsframe: peer: Close was not answered in time'
 }
 
-@test "the server ends the connection first" {
+@test "the server closes the connection first" {
 	: >in
 	client get close:1000 silent:200 fin rest wait -- -q 0 -w 20s
 	told 'close 1000' end 'exit 0'
 }
 
-@test "bad UTF-8 on stdin: 1011 and the line" {
+@test "invalid UTF-8 on stdin: Close 1011 and the line" {
 	printf 'ok\n\377\n' >in
 	client get:2 close:1011 drop wait -- -q never
 	told 'text ok' 'close 1011' 'exit 1'
 	said 'wsframe: stdin: line 2: not UTF-8'
 }
 
-@test "SIGTERM to a client: Close 1001, 0" {
+@test "SIGTERM to a client: Close 1001, status 0" {
 	: >in
 	client ping: get kill:TERM get close:1001 drop wait -- -q never
 	told pong 'close 1001' 'exit 0'
 }
 
-@test "SIGTERM to a client inside a line of stdin: the whole lines were sent, Close 1001 at once" {
+@test "SIGTERM to a client inside a line of stdin: the complete lines are sent, Close 1001 at once" {
 	mkfifo in
 	exec {hold}<>in
 	printf 'one\ntwo' >&$hold
@@ -181,7 +181,7 @@ load wsframe
 	told 'text one' 'close 1001' 'exit 0'
 }
 
-@test "stdout that is full, or gone: said, or not, and 1" {
+@test "a full stdout is reported with status 1, a closed one is status 1 without a message" {
 	peer -c text:a get close:1011 drop wait -- sh -c 'exec wsframe -c -q never </dev/null >/dev/full'
 	told 'close 1011' 'exit 1'
 	said 'wsframe: stdout: No space left on device'
@@ -191,7 +191,7 @@ load wsframe
 	[ "$stderr" = "" ]
 }
 
-@test "what goes to a slow stdout is cut by neither -q nor -w" {
+@test "neither -q nor -w cuts off data for a slow stdout" {
 	mkfifo slow
 	(sleep 0.7; cat <slow >all) 3>&- &
 	reader=$!
@@ -202,7 +202,7 @@ load wsframe
 	[ "$(wc -l <all)" = 100020 ]
 }
 
-@test "two signals end a client whose stdout nobody reads, and that is no failure" {
+@test "two signals end a client whose stdout is not read, with success" {
 	mkfifo stuck
 	exec {hold}<>stuck
 	peer -c ping: get many:10000,0123456789 kill:TERM get kill:TERM wait -- sh -c 'exec wsframe -c -q never </dev/null >stuck'
@@ -211,7 +211,7 @@ load wsframe
 	[ "$stderr" = "" ]
 }
 
-@test "a peer that is lost while nobody reads stdout costs no processor time, and what it said arrives" {
+@test "a lost peer while stdout is not read uses no processor time, and its data arrives" {
 	mkfifo stuck
 	exec {hold}<>stuck
 	peer -c ping: get many:20000,0123456789 drop -- \
@@ -226,7 +226,7 @@ load wsframe
 	[ "$(wc -l <all)" = 20000 ]
 }
 
-@test "a server that keeps sending holds a client no longer than ten times -w after its Close, and -w after a signal" {
+@test "a server that keeps sending delays the end by at most ten times -w after the client's Close, and -w after a signal" {
 	: >in
 	for enough in -m1 -q0; do
 		client chat:20 wait -- $enough -w 50ms
@@ -242,7 +242,7 @@ load wsframe
 	exec {hold}>&-
 }
 
-@test "a ping is answered by a client too, masked" {
+@test "a client answers pings, masked" {
 	: >in
 	client ping:p get close:1000 get drop wait -- -q never
 	told 'pong p' 'close 1000' 'exit 0'

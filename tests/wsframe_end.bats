@@ -4,7 +4,7 @@ load wsframe
 
 # ---- the end, from the program ----
 
-@test "its exit status decides about the Close: 1000 or 1011; it is ours" {
+@test "the exit status of the program selects Close 1000 or 1011, and is passed on" {
 	peer get:2 close:1000 rest wait -- wsframe sh -c 'echo bye'
 	told 'text bye' 'close 1000' end 'exit 0'
 	peer get:2 close:1011 rest wait -- wsframe sh -c 'echo bye; exit 7'
@@ -13,14 +13,14 @@ load wsframe
 	told 'text bye' 'close 1011' end 'exit 137'
 }
 
-@test "a last line without newline is sent; so is a last record of the other modes" {
+@test "a last line without newline is sent, and so is a last record in the other modes" {
 	peer get:2 close:1000 rest wait -- wsframe printf 'a\nb'
 	told 'text a' 'text b' 'close 1000' end 'exit 0'
 	peer get close:1000 rest wait -- wsframe -0 printf 'a\nb'
 	told 'text a\x0ab' 'close 1000' end 'exit 0'
 }
 
-@test "what the pipe holds at its exit is sent, however slowly it is taken" {
+@test "output in the pipe when the program exits is sent, however slowly the peer reads" {
 	peer -t await:done until:close close:1000 rest wait -- \
 		wsframe sh -c 'yes 0123456789 | head -c 60000; touch done'
 	told 'close 1000' end 'exit 0'
@@ -28,33 +28,33 @@ load wsframe
 	told '5001 frames 50002 bytes'
 }
 
-@test "after its exit nobody else's output is waited for, and its group gets SIGTERM" {
+@test "after the program's exit its children's output is not awaited, and its group gets SIGTERM" {
 	peer until:close close:1000 rest wait -- wsframe sh -c '(trap "touch termed; exit" TERM; touch up; while :; do sleep 0.1; done) & while [ ! -e up ]; do sleep 0.02; done; exit 0'
 	told 'close 1000' end 'exit 0'
 	await_that test -e termed
 }
 
-@test "EOF of its stdout: its status is waited for, up to -w; none is 1000" {
+@test "EOF of the program's stdout: its exit is awaited up to -w; without it Close 1000" {
 	peer get close:1011 rest wait -- wsframe -w 20s sh -c 'exec >&-; sleep 0.1; exit 3'
 	told 'close 1011' end 'exit 3'
 	peer get close:1000 rest wait -- wsframe -w 400ms sh -c 'exec >&-; trap "" TERM; sleep 30 & wait; wait'
 	told 'close 1000' end 'exit 0'
 }
 
-@test "a program that closes its stdin is no reason to stop" {
+@test "a program that closes its stdin does not end the session" {
 	peer text:a text:b get close:1000 until:close rest wait -- wsframe sh -c 'read x; exec <&-; echo "got $x"; while [ ! -e gone ]; do sleep 0.02; done' &
 	pid=$!
 	touch gone
 	wait "$pid"
 }
 
-@test "a program that does not read loses nothing of its own, and megabytes for it vanish after its end" {
+@test "output of a program that does not read is not lost, and megabytes for it are dropped after its end" {
 	peer -t big:16000000 -- wsframe -w 200ms sh -c 'exec <&-; sleep 1'
 	peer many:1000,0123456789 get close:1000 rest wait -- wsframe sh -c 'exec <&-; echo hi'
 	told 'text hi' 'close 1000' end 'exit 0'
 }
 
-@test "Close was not answered in time: after -w the connection ends, with 1 where the program's status is 0" {
+@test "a Close that is not answered within -w ends the connection, with status 1 if the program's is 0" {
 	peer rest wait -- wsframe -w 100ms true
 	told 'close 1000' end 'exit 1'
 	said 'wsframe: peer: Close was not answered in time'
@@ -65,7 +65,7 @@ load wsframe
 	told 'close 1011' end 'exit 9'
 }
 
-@test "a peer that floods does not put off the end after our Close" {
+@test "a peer that floods does not delay the end after the own Close" {
 	for prog in true 'exec >&-; while :; do sleep 1; done'; do
 		peer chat:0 wait -- wsframe -k 200ms -w 100ms sh -c "$prog"
 		told 'exit 1'
@@ -74,7 +74,7 @@ load wsframe
 }
 
 # bats test_tags=alone
-@test "a program that cannot be started: 1011 and 127 or 126" {
+@test "a program that cannot be started: Close 1011 and status 127 or 126" {
 	peer get close:1011 rest wait -- wsframe nosuchprogram
 	told 'close 1011' end 'exit 127'
 	said 'wsframe: nosuchprogram: not found in PATH'
@@ -87,27 +87,27 @@ load wsframe
 
 # ---- the end, from the peer ----
 
-@test "its Close: what came before reaches the program, then EOF; what it still says is sent" {
+@test "the peer's Close: earlier data reaches the program, then EOF; its answers are sent" {
 	peer text:a text:b close:1001 rest wait -- wsframe sh -c 'cat >got; echo last'
 	told 'text last' 'close 1001' end 'exit 0'
 	holds got 'a\nb\n'
 }
 
-@test "a program that goes on after the peer's Close is cut off after -w, then TERM, then KILL" {
+@test "a program that continues after the peer's Close is cut off after -w, then TERM, then KILL" {
 	peer close:1000 until:close rest wait -- wsframe -w 100ms sh -c 'trap "echo termed >said" TERM; while :; do echo tick; sleep 0.02; done'
 	told 'close 1000' end 'exit 0'
 	holds said 'termed\n'
 }
 
 # bats file_tags=alone
-@test "a program that has left its process group is killed as well" {
+@test "a program that has left its process group is killed too" {
 	deserter ./prog
 	peer await:prog.pid close:1000 until:close rest wait -- timeout -k 1 20 wsframe -w 100ms ./prog
 	told 'close 1000' end 'exit 0'
 	gone "$(cat prog.pid)"
 }
 
-@test "after -w our Close comes first, and TERM after another, also where the program says nothing" {
+@test "after -w the own Close is sent, and after -w again TERM, also if the program is silent" {
 	not_sanitized
 	command -v strace >/dev/null || skip "needs strace"
 	peer close:1000 until:close rest wait -- \
@@ -118,7 +118,7 @@ load wsframe
 }
 
 # bats file_tags=
-@test "-w counts only once the program has read its pipe empty" {
+@test "-w starts when the program has emptied its pipe" {
 	peer many:2000,x close:1000 until:close rest wait -- \
 		wsframe -w 50ms sh -c 'i=0; while read -r x; do i=$((i + 1)); [ $((i % 200)) = 0 ] && sleep 0.03; done; echo $i >count'
 	told 'close 1000' end 'exit 0'
@@ -132,7 +132,7 @@ unread() {
 }
 
 # bats file_tags=alone
-@test "a program that leaves its stdin unread: the peer's Close or end is answered after -k, then come TERM and KILL" {
+@test "if a program does not read its stdin, the peer's Close or EOF is answered after -k, then TERM and KILL" {
 	long=$(printf %040000d 0)
 	for mode in '' -0 -n; do
 		unread close:1000 0 "$mode" text:a
@@ -146,7 +146,7 @@ unread() {
 	said 'wsframe: peer: connection closed without a Close'
 }
 
-@test "each read of the program starts its -k anew, after the peer's Close and before it is reached" {
+@test "each read of the program restarts -k, after the peer's Close and before it is reached" {
 	(mkdir a && cd a && peer many:6,x close:1000 rest wait -- wsframe -k 2s -w 100ms sh -c 'while sleep 0.5; read -r x; do echo "$x"; done'
 		told 'text x' 'text x' 'text x' 'text x' 'text x' 'text x' 'close 1000' end 'exit 0') &
 	peer push fin rest wait -- wsframe -k 2s -w 5s sh -c 'for i in 1 2 3 4 5 6; do sleep 0.5; head -c 9 >>first; done; wc -c'
@@ -155,7 +155,7 @@ unread() {
 	wait $!
 }
 
-@test "a half-close without Close: the rest is sent, Close 1000, exit 1" {
+@test "a half-close without Close: the rest is sent, Close 1000, status 1" {
 	for how in '' -t -p; do
 		# shellcheck disable=SC2086
 		peer $how text:a fin rest wait -- wsframe sh -c 'cat; echo last'
@@ -165,12 +165,12 @@ unread() {
 }
 
 # bats file_tags=
-@test "end of input inside a message: what was held of it does not reach the program" {
+@test "EOF inside a message: its held part does not reach the program" {
 	peer text:a +text:b fin rest wait -- wsframe cat
 	told 'text a' 'close 1000' end 'exit 1'
 }
 
-@test "a reset: the program gets EOF, then TERM and KILL; 1" {
+@test "a reset: the program gets EOF, then TERM and KILL; status 1" {
 	peer -t text:a get reset wait -- wsframe -w 100ms sh -c 'trap "" TERM; cat; sleep 30; sleep 30'
 	told 'text a' 'exit 1'
 	said 'wsframe: peer: Connection reset by peer'
@@ -185,7 +185,7 @@ unread() {
 	told pushed 'exit 1'
 }
 
-@test "a peer whose end stands behind more than the kernel takes is noticed by a Ping, while the program does not read" {
+@test "a Ping detects a lost peer behind more data than the kernel holds, while the program does not read" {
 	peer -t push drop wait -- wsframe -k 500ms -w 100ms sleep 30
 	told pushed 'exit 1'
 }
@@ -196,7 +196,7 @@ unread() {
 	(($(cat counted) > 100000))
 }
 
-@test "a Close that a reset follows is a Close" {
+@test "a Close followed by a reset counts as a Close" {
 	peer -t text:a get close:1000 reset wait -- wsframe cat
 	[[ "$output" == *'exit 0' ]]
 }
@@ -204,7 +204,7 @@ unread() {
 # ---- signals ----
 
 # bats test_tags=alone
-@test "SIGTERM, SIGINT, SIGHUP: what was written is sent, Close 1001, TERM to the group, exit 0" {
+@test "SIGTERM, SIGINT, SIGHUP: output is sent, Close 1001, TERM to the group, status 0" {
 	for s in TERM INT HUP; do
 		rm -f termed up
 		peer await:up kill:$s get:3 close:1001 rest wait -- \
@@ -214,7 +214,7 @@ unread() {
 	done
 }
 
-@test "SIGTERM: -w counts from the signal, however long nothing happened before" {
+@test "SIGTERM: -w starts at the signal, however long the session was idle before" {
 	peer text:a get silent:800 kill:TERM get close:1001 rest wait -- \
 		wsframe -w 400ms sh -c 'trap "sleep 0.1; touch termed; exit" TERM; read x; echo "$x"; while :; do sleep 0.02; done'
 	told 'text a' 'close 1001' end 'exit 0'
@@ -226,7 +226,7 @@ unread() {
 	told 'text a' 'close 1001' end 'exit 0'
 }
 
-@test "SIGTERM: a peer that does not answer does not hold us for longer than -w" {
+@test "SIGTERM: a peer that does not answer delays the end by at most -w" {
 	peer text:a get kill:TERM rest wait -- wsframe -w 100ms cat
 	told 'text a' 'close 1001' end 'exit 0'
 }
@@ -250,28 +250,28 @@ unread() {
 }
 
 # bats file_tags=alone
-@test "SIGTERM while the pipe holds a line of a program that goes on: it is sent, Close 1001 at once" {
+@test "SIGTERM while the pipe holds a line of a program that continues: it is sent, Close 1001 at once" {
 	peer get kill:STOP await:wrote kill:TERM kill:CONT get:2 kill:TERM wait -- wsframe -w 1h sh -c 'trap "" TERM; echo up
 		until grep -q "^State:.T" /proc/$PPID/status; do sleep 0.05; done
 		echo a; : >wrote; sleep 30; sleep 30'
 	told 'text up' 'text a' 'close 1001' 'exit 0'
 }
 
-@test "the program starts with SIGPIPE at default, SIGALRM as we found it and nothing blocked, whatever we do" {
+@test "the program starts with SIGPIPE at default, SIGALRM as inherited and no signal blocked" {
 	# Of what is ignored only their bits, 0x1000 and 0x2000.
 	peer get:2 close:1000 rest wait -- env --ignore-signal=PIPE --ignore-signal=ALRM wsframe sh -c '
 		grep ^SigBlk /proc/self/status; echo $((0x$(sed -n "s/^SigIgn:.//p" /proc/self/status) & 0x3000))'
 	told 'text SigBlk:\x090000000000000000' 'text 8192' 'close 1000' end 'exit 0'
 }
 
-@test "an alarm(2) that we were started with ends us, and until then deadlines are kept" {
+@test "an inherited alarm(2) ends wsframe, and until then timeouts work" {
 	command -v perl >/dev/null || skip 'perl is what sets the alarm here'
 	peer get wait -- perl -e 'alarm 3; exec @ARGV' wsframe -k 2s cat
 	told ping 'signal 14'
 }
 
 # bats file_tags=
-@test "SIGTERM in the same turn as the program's death wins: Close 1001, exit 0" {
+@test "SIGTERM in the same turn as the program's end has priority: Close 1001, status 0" {
 	# The watcher holds the program's stdout (its death is seen first), or not (the end of file is).
 	for out in '&1' /dev/null; do
 		rm -f dead
@@ -285,7 +285,7 @@ unread() {
 }
 
 # bats test_tags=alone
-@test "when we are killed the program gets SIGTERM" {
+@test "when wsframe is killed the program gets SIGTERM" {
 	peer text:a get kill:KILL wait -- wsframe sh -c 'trap "touch termed; exit" TERM; read x; echo "$x"; while :; do sleep 0.1; done'
 	told 'text a' 'signal 9'
 	await_that test -e termed

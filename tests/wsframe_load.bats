@@ -4,7 +4,7 @@ load wsframe
 
 # ---- keepalive, backpressure, memory ----
 
-@test "-k pings who is silent, and gives up on who does not answer" {
+@test "-k pings a silent peer, and ends the session if it does not answer" {
 	peer get:2 wait -- wsframe -k 100ms cat
 	told ping end 'exit 1'
 	said 'wsframe: peer: Ping was not answered in time'
@@ -13,14 +13,14 @@ load wsframe
 	[[ "$output" == *'exit 0' ]]
 }
 
-@test "what came while the process was stopped is read before -k and -w are judged" {
+@test "data that arrived while the process was stopped is read before -k and -w are checked" {
 	peer until:ping kill:STOP silent:700 pong: text:a kill:CONT until:text close:1000 until:close drop wait -- wsframe -k 400ms cat
 	told ping 'text a' 'close 1000' 'exit 0'
 	peer get kill:STOP silent:700 close:1000 kill:CONT wait -- wsframe -w 300ms true
 	told 'close 1000' 'exit 0'
 }
 
-@test "who reads slowly is not gone: our Ping waits behind what he has not taken yet" {
+@test "a slow reader is not timed out: the Ping follows earlier data that it has not received yet" {
 	peer -s slow:100 get close:1000 until:close drop wait -- \
 		wsframe -k 1s sh -c 'head -c 120000 /dev/zero | tr "\0" x; echo; exec cat'
 	[[ "${lines[0]}" == 'text xxx'*'... (120000)' ]]
@@ -29,7 +29,7 @@ load wsframe
 	[ "$stderr" = "" ]
 }
 
-@test "who reads slowly has -w for his answer from where our Close has come to him" {
+@test "a slow reader has -w for its answer after the Close has reached it" {
 	peer -s slow:100 get until:close close:1000 drop wait -- \
 		wsframe -w 1s sh -c 'head -c 120000 /dev/zero | tr "\0" x'
 	[[ "${lines[0]}" == 'text xxx'*'... (120000)' ]]
@@ -38,13 +38,13 @@ load wsframe
 	[ "$stderr" = "" ]
 }
 
-@test "who takes nothing more has no longer than that" {
+@test "a peer that stops receiving does not get that extension" {
 	peer -s get wait -- wsframe -w 200ms sh -c 'echo a; head -c 100000 /dev/zero | tr "\0" x'
 	told 'text a' 'exit 1'
 	said 'wsframe: peer: Close was not answered in time'
 }
 
-@test "who reads nothing any more is gone, though there was much for him, or his kernel takes what comes" {
+@test "a peer that stops reading times out, with much data queued or little" {
 	peer -s slow:10 get:20 wait -- wsframe -k 300ms sh -c 'yes "$(printf %01000d 0)" | head -n 200; exec cat'
 	[ "${lines[20]}" = 'exit 1' ]
 	said 'wsframe: peer: Ping was not answered in time'
@@ -53,7 +53,7 @@ load wsframe
 	said 'wsframe: peer: Ping was not answered in time'
 }
 
-@test "a peer that floods and reads nothing of the answers is gone after twice -k, a slow one is not" {
+@test "a peer that floods and does not read the answers times out after twice -k, a slow reader does not" {
 	for how in '' -t; do
 		# shellcheck disable=SC2086
 		peer $how push wait -- wsframe -k 200ms cat
@@ -64,7 +64,7 @@ load wsframe
 	[[ "$stderr" != *'reads nothing'* ]]
 }
 
-@test "a peer that the program lets wait is not gone, and all that it said arrives" {
+@test "a peer that the program does not read does not time out, and all its data arrives" {
 	line=$(printf %01000d 0)
 	for how in '' -t; do
 		# shellcheck disable=SC2086
@@ -83,7 +83,7 @@ load wsframe
 }
 
 # bats file_tags=alone
-@test "memory is bounded with every buffer full: at most 640 KiB" {
+@test "memory with every buffer full is at most 640 KiB" {
 	not_sanitized
 	for mode in '' -0 -b; do
 		# shellcheck disable=SC2086
@@ -93,7 +93,7 @@ load wsframe
 	done
 }
 
-@test "an idle connection costs at most 24 KiB of its own (64 with glibc), or a page or two more where the stack begins badly" {
+@test "an idle connection uses at most 24 KiB (64 with glibc), plus a page or two for the stack" {
 	readelf -lW "$BIN/wsframe" 2>/dev/null | grep -q INTERP && skip "dynamic: the libc's own data is on top"
 	peer text:x get memory close:1000 rest -- env -i PATH="$PATH" wsframe cat
 	[[ "$output" =~ private\ ([0-9]+) ]]
@@ -102,7 +102,7 @@ load wsframe
 	((BASH_REMATCH[1] <= most))
 }
 
-@test "16 MiB in both directions at once: neither waits for the other" {
+@test "16 MiB in both directions at once: neither blocks the other" {
 	head -c 16000000 /dev/zero | tr '\0' y | fold -w 1000 >lines
 	echo >>lines
 	wsframe -e -c <lines >frames
@@ -118,29 +118,29 @@ load wsframe
 }
 
 # bats file_tags=
-@test "a slow reader stops the program, and pongs still come between its messages" {
+@test "a slow reader blocks the program, and pongs are still sent between its messages" {
 	peer -t await:up ping:now until:pong -- wsframe sh -c 'touch up; yes 0123456789'
 	told 'pong now'
 }
 
 # bats file_tags=alone
-@test "borrowed descriptors stay as they were: no O_NONBLOCK is left on a pipe or a socket" {
+@test "borrowed descriptors are unchanged: no O_NONBLOCK is left on a pipe or socket" {
 	peer -p text:a get close:1000 rest wait -- sh -c 'wsframe cat; grep flags: /proc/self/fdinfo/0 /proc/self/fdinfo/1 >flags'
 	! grep -E '[4-7][0-7]{3}$' flags || false
 }
 
-@test "diagnostics go nowhere where stderr is the connection" {
+@test "no diagnostics are written if stderr is the connection" {
 	peer rest wait -- sh -c 'exec 2>&0; exec wsframe -w 100ms nosuchprogram'
 	told 'close 1011' end 'exit 127'
 }
 
-@test "a stdin that is closed at the start is said, 1" {
+@test "a stdin that is closed at the start is reported with status 1" {
 	run -1 --separate-stderr bash -c 'wsframe -w 100ms cat <&- >/dev/null'
 	[[ "$stderr" == 'wsframe: peer: '* ]]
 }
 
 # bats file_tags=
-@test "-v says how it ends" {
+@test "-v logs how the session ended" {
 	peer close:4000,bye rest wait -- wsframe -v cat
 	told 'close 4000' end 'exit 0'
 	[[ "$stderr" == *'wsframe: peer: closed with 4000: bye'* ]]
@@ -148,7 +148,7 @@ load wsframe
 }
 
 # bats test_tags=alone
-@test "where it is told whose connection it is, its lines say so" {
+@test "log lines contain the client's name if the environment has it" {
 	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=4711 peer 'text:\xff' rest wait -- wsframe cat
 	said 'wsframe: 192.0.2.1:4711: peer: text message is not UTF-8 (1007)'
 	TCPREMOTEIP=2001:db8::1 TCPREMOTEPORT=1 peer 'text:\xff' rest wait -- wsframe cat
@@ -161,7 +161,7 @@ load wsframe
 	said 'wsframe: peer: closed with 4000: bye'
 }
 
-@test "what the peer says is escaped" {
+@test "the peer's text is escaped in the log" {
 	peer 'close:4000,\x1b]0;x\x07\nFAKE' rest wait -- wsframe -v cat
 	! grep -qP '[^\x20-\x7e\n]' <<<"$stderr" || false
 	[[ "$stderr" == *'\x1b]0;x\x07\x0aFAKE'* ]]

@@ -3,7 +3,7 @@
 # wshub: all WebSocket clients in one process, one program behind them.
 load wshub
 
-@test "a client's coming, words and going are records, and the answers reach it" {
+@test "a client's arrival, messages and end are records, and the answers reach it" {
 	recorder
 	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	client a '/room?x=1'
@@ -17,7 +17,7 @@ load wshub
 	server_says '^got 1 close 1001 $|^got 1 close 1006 $'
 }
 
-@test "numbers go up and are never used again, beside a client that stays" {
+@test "client IDs increase and are never reused, beside a client that stays" {
 	recorder
 	serve wshub -c 2 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	client a /
@@ -31,7 +31,7 @@ load wshub
 	same "$BATS_TEST_TMPDIR/a.out" here
 }
 
-@test "a payload's newline, CR, NUL and backslash stay on one line, and come back as they were" {
+@test "newline, CR, NUL and backslash of a payload stay on one line, and are decoded again" {
 	serve wshub grep -a --line-buffered '^[0-9]* text '
 	printf '9:a\nb\rc\0d\\e,' >"$BATS_TEST_TMPDIR/want"
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -n -m 1 \
@@ -39,7 +39,7 @@ load wshub
 	cmp "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/want"
 }
 
-@test "all, all but one, a list, a room, and a room but one are told apart" {
+@test "all, all but one, a list, a room, and a room but one are distinguished" {
 	recorder
 	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	for name in a b c; do
@@ -55,7 +55,7 @@ load wshub
 	same "$BATS_TEST_TMPDIR/c.out" all not-a a-and-c end
 }
 
-@test "an order to close closes with that code and reason, behind what was said before" {
+@test "the command close closes with that code and reason, after earlier messages" {
 	recorder
 	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	client a /
@@ -67,7 +67,7 @@ load wshub
 	server_says '^got 1 close 4001 '
 }
 
-@test "a malformed record is said with its number and dropped, the next one counts" {
+@test "an invalid record is logged with its number and dropped, the next one is used" {
 	recorder
 	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	client a /
@@ -81,7 +81,7 @@ load wshub
 	same "$BATS_TEST_TMPDIR/a.out" good
 }
 
-@test "a record for a client that is gone is dropped without a word" {
+@test "a record for a client that has left is dropped without a message" {
 	recorder
 	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	client a /
@@ -91,14 +91,14 @@ load wshub
 	! grep -q 'record' "$BATS_TEST_TMPDIR/server.err" || false
 }
 
-@test "a record that is not UTF-8 closes those it is for with 1011" {
+@test "a record that is not UTF-8 closes its destinations with 1011" {
 	serve wshub sh -c 'read -r line; printf "1 text \377\n"; cat >/dev/null'
 	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[[ $stderr == *1011* ]]
 	server_says 'record 1 of .*UTF-8'
 }
 
-@test "--replace: what is not UTF-8 becomes U+FFFD, in a text and in a reason" {
+@test "--replace: invalid UTF-8 becomes U+FFFD, in a text and in a reason" {
 	serve wshub --replace sh -c 'read -r line; printf "1 text a\377b\342\202\n1 close 4001 \377\n"; cat >/dev/null'
 	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[ "$output" = $'a\xef\xbf\xbdb\xef\xbf\xbd' ]
@@ -106,7 +106,7 @@ load wshub
 	run -1 grep record "$BATS_TEST_TMPDIR/server.err"
 }
 
-@test "a record longer than --queue allows costs that record, skipped to its end, and is said once" {
+@test "a record longer than --queue allows is skipped to its end and logged once" {
 	for how in '' -n; do
 		put() { if [ -z "$how" ]; then printf '1 text %s\n' "$1"; else printf '%d:1 text %s,' $((7 + ${#1})) "$1"; fi; }
 		{ put "$(head -c 2000000 /dev/zero | tr '\0' x)"; put "$(head -c 70000 /dev/zero | tr '\0' x)"; put good; } >"$BATS_TEST_TMPDIR/records"
@@ -118,7 +118,7 @@ load wshub
 	done
 }
 
-@test "a message as long as -M and -q, all of it backslashes, comes back" {
+@test "a message as large as -M and -q, all backslashes, is echoed" {
 	serve wshub -M 1M -q 1M grep --line-buffered '^[0-9]* text '
 	head -c 1M /dev/zero | tr '\0' '\134' >"$BATS_TEST_TMPDIR/in"
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out"
@@ -133,7 +133,7 @@ load wshub
 	cmp "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/want"
 }
 
-@test "binary in lines is text if it is UTF-8, and refused with 1003 if not" {
+@test "a binary message with lines is text if it is UTF-8, else it is refused with 1003" {
 	serve wshub -v sh -c 'cat >&2'
 	printf '2:bx,3:bx\377,' >"$BATS_TEST_TMPDIR/in"
 	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -n -T -q never <"$BATS_TEST_TMPDIR/in"
@@ -142,21 +142,21 @@ load wshub
 	server_says ': 1003 binary message is not UTF-8 \(use --netstring\)$'
 }
 
-@test "malformed netstrings from prog end it all with 1011 and status 1" {
+@test "invalid netstrings from prog end the hub with 1011 and status 1" {
 	serve wshub -n sh -c 'head -c 10 >/dev/null; printf "x:1 text no,"; cat >/dev/null'
 	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[[ $stderr == *1011* ]]
 	ended "$server" 1
 }
 
-@test "malformed netstrings without end are said once" {
+@test "an endless invalid netstring is logged once" {
 	serve wshub -n -w 300ms yes
 	ended "$pid" 1
 	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port" \
 		'wshub: record 1 of yes: netstring does not begin with a length and a colon'
 }
 
-@test "headers are told behind open, where asked" {
+@test "headers follow open, with --headers" {
 	recorder
 	serve wshub --headers "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	portscan-connect -q -p "$port" wsupgrade -H 'X-One: two\three' -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
@@ -165,14 +165,14 @@ load wshub
 	server_says '^got 1 close 1000 $'
 }
 
-@test "the subprotocol chosen is told" {
+@test "the chosen subprotocol is reported" {
 	recorder
 	serve wshub -s v1 -s v2 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	portscan-connect -q -p "$port" wsupgrade -s v2 -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
 	server_says '^got 1 open 127\.0\.0\.1 [0-9]+ / v2$'
 }
 
-@test "fan-out: all others in the same path hear it, the sender and other paths do not" {
+@test "fan-out: all others at the same path get it, the sender and other paths do not" {
 	serve wshub --fan-out
 	client a /x
 	client b '/x?q'
@@ -189,7 +189,7 @@ load wshub
 	[ ! -s "$BATS_TEST_TMPDIR/a.out" ]
 }
 
-@test "fan-out: text and binary are forwarded as they came" {
+@test "fan-out: text and binary are forwarded unchanged" {
 	serve wshub -v --fan-out
 	client b / -n -T
 	server_says '^Connected by'
@@ -198,7 +198,7 @@ load wshub
 	await_that cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/b.out"
 }
 
-@test "at most max clients at once, the next one waits and is served in its turn" {
+@test "one client over --max waits and is served in its turn" {
 	recorder
 	serve wshub -c 1 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	client a /
@@ -211,7 +211,7 @@ load wshub
 	server_says '^got 2 open '
 }
 
-@test "the client over max-per-address is closed" {
+@test "a client over --max-per-address is closed" {
 	recorder
 	serve wshub -C 1 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	client a /
@@ -262,7 +262,7 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 	await_that proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 4 443\r\n' -q 0 </dev/null
 }
 
-@test "--proxy: a header in any pieces, with the request right behind it" {
+@test "--proxy: a header in pieces of any size, directly followed by the request" {
 	local line='PROXY TCP4 192.0.2.1 198.51.100.2 56324 443' pieces=() i
 	serve wshub --proxy --console cat
 	for ((i = 0; i < ${#line}; i++)); do pieces+=("send:${line:i:1}"); done
@@ -275,7 +275,7 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 	grep -q 'HTTP/1.1 200 OK' "$BATS_TEST_TMPDIR/page"
 }
 
-@test "--proxy: without a valid header in time a connection is closed without an answer, and that is told" {
+@test "--proxy: without a valid header in time a connection is closed and logged without an answer" {
 	serve wshub --proxy -t 300ms cat
 	run -0 peer to:"$port" open "send:$request" rest close open send:PROXY fin rest close open fin rest close churn:1 open send:PROXY rest
 	! grep HTTP <<<"$output" || false
@@ -286,7 +286,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: end of file
 wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 }
 
-@test "message exceeds the size limit is refused with 1009, one of just its size passes" {
+@test "a message over the size limit is refused with 1009, one of exactly that size is accepted" {
 	serve wshub -M 10 grep --line-buffered '^[0-9]* text '
 	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 <<<0123456789
 	[ "$output" = 0123456789 ]
@@ -294,7 +294,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	[[ $stderr == *1009* ]]
 }
 
-@test "HTTP/1.0, HTTP/2, OPTIONS, Origin is not allowed and a subprotocol that is not on offer: as wsupgrade answers and logs" {
+@test "HTTP/1.0, HTTP/2, OPTIONS, a refused Origin and an unknown subprotocol: answered and logged as by wsupgrade" {
 	ask() {
 		printf '%b' "$@" | portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/answer"
 		head -n 1 "$BATS_TEST_TMPDIR/answer"
@@ -320,7 +320,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	! grep -q 204 "$BATS_TEST_TMPDIR/server.err" || false
 }
 
-@test "authorize: only whom the program lets in comes in" {
+@test "authorize: only clients that the program accepts are served" {
 	recorder
 	cat >"$BATS_TEST_TMPDIR/may" <<-'END'
 		#!/bin/sh
@@ -337,7 +337,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	server_says '^got 1 close 1000 $'
 }
 
-@test "authorize: with a realm a refusal is 401, and prog is told who the client is, not its password" {
+@test "authorize: with --realm a refusal is 401, and prog gets the user's name, not the password" {
 	recorder
 	shell_script "$BATS_TEST_TMPDIR/may" '[ "$HTTP_AUTHORIZATION" = "Basic YVxuOnNlY3JldA==" ]'
 	serve wshub --headers --realm Chat -a "$BATS_TEST_TMPDIR/may" "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
@@ -352,7 +352,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	! grep -q 'YVxuO' "$BATS_TEST_TMPDIR/server.err" || false
 }
 
-@test "authorize: one that does not end in time is killed, 500" {
+@test "authorize: a program that times out is killed, 500" {
 	shell_script "$BATS_TEST_TMPDIR/may" 'echo $$ >"%s/pid"\nexec tail -f /dev/null' "$BATS_TEST_TMPDIR"
 	serve wshub --console -t 300ms -a "$BATS_TEST_TMPDIR/may" cat
 	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
@@ -371,7 +371,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	await_that gone "$(cat "$BATS_TEST_TMPDIR/may.pid")"
 }
 
-@test "--page: a file is read anew, and when a FIFO has taken its place stays as it was, and nobody waits" {
+@test "--page: a file is read anew; if a FIFO replaces it, the old content is kept without waiting" {
 	cd "$BATS_TEST_TMPDIR"
 	echo first >mine
 	serve wshub --page mine --fan-out
@@ -389,7 +389,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	tail -n 30000 got | cmp - before
 }
 
-@test "--page: what a pipe brings is read once, at the start, and everybody gets it" {
+@test "--page: a pipe is read once, at the start, for all clients" {
 	serve bash -c 'exec wshub --page <(seq 30000) --fan-out'
 	server_says '^wshub: /dev/fd/[0-9]+: not a regular file: read once, 168894 bytes$'
 	for n in 1 2; do
@@ -398,7 +398,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	done
 }
 
-@test "authorize: a child of who became us is none of the programs asked" {
+@test "authorize: an inherited child is not an authorization program" {
 	serve sh -c ': & exec wshub -a true sh -c "sed -u \"s/^[0-9]* open.*/* text hello/;t;d\""'
 	client a /
 	hears a '^hello$'
@@ -406,7 +406,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	hears b '^hello$'
 }
 
-@test "prog sees neither LISTEN_, NOTIFY_SOCKET nor the variables of a request, and has only 0, 1 and 2" {
+@test "prog gets neither LISTEN_, NOTIFY_SOCKET nor variables of a request, and only fds 0, 1 and 2" {
 	serve env NOTIFY_SOCKET=/nowhere HTTP_COOKIE=a=b REMOTE_USER=root WEBSOCKET_PROTOCOL=x KEPT=yes sh -c 'exec wshub sh -c "env >&2; ls -l /proc/self/fd >&2; echo ready >&2; cat >/dev/null"'
 	server_says '^ready$'
 	server_says '^KEPT=yes$'
@@ -414,12 +414,12 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	! grep -qE 'socket:' "$BATS_TEST_TMPDIR/server.err" || false
 }
 
-@test "a program that is missing is 127, before anybody is let in" {
+@test "a missing program is 127 before a client is accepted" {
 	run -127 portscan-bind -q wshub no-such-program
 	run -126 portscan-bind -q wshub /dev/null
 }
 
-@test "wrong usage is 2" {
+@test "usage errors are status 2" {
 	run -2 wshub cat
 	run -2 portscan-bind -q wshub
 	run -2 portscan-bind -q wshub --fan-out cat
@@ -431,7 +431,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	done
 }
 
-@test "a log that may not grow any more is no death" {
+@test "a log file at its size limit does not end the hub" {
 	cd "$BATS_TEST_TMPDIR" || return
 	start server bash -c 'ulimit -f 1; exec portscan-bind -1 -p 0 wshub -v --fan-out 2>log'
 	await_that test -s server.out

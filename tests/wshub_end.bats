@@ -28,7 +28,7 @@ leaver() {
 		sh "$port" "$2"
 }
 
-@test "what a client says right before its Close is answered" {
+@test "a message directly before a Close is answered" {
 	serve wshub grep --line-buffered '^[0-9]* text '
 	for n in 1 2 3 4 5; do
 		leaver a "hello $n"
@@ -37,7 +37,7 @@ leaver() {
 	done
 }
 
-@test "a Close waits for all that prog says before it reads of it, and others do not" {
+@test "a Close waits for all answers of prog before it reads the end, and other Closes do not wait" {
 	deliberate
 	serve wshub -w 1h "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
 	leaver a hello
@@ -54,7 +54,7 @@ leaver() {
 	server_says '^got 2 close 1000 ?$'
 }
 
-@test "prog is told of a Close only when it has read what the client said, for it may read much at once" {
+@test "prog gets a close record only after it has read the client's messages, because it may read many at once" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	cat >"$BATS_TEST_TMPDIR/gulper" <<-'END'
 		#!/bin/sh
@@ -81,7 +81,7 @@ leaver() {
 	server_says '^1 close 4001 bye$'
 }
 
-@test "a client that has its answer is closed at once, whether prog reads of it or not" {
+@test "a client that has its answer is closed at once, whether or not prog reads the close record" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text answer"; read -r go <"$0"; cat >&2' "$BATS_TEST_TMPDIR/go"
 	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 <<<question
@@ -90,7 +90,7 @@ leaver() {
 	server_says '^1 close 1000 $'
 }
 
-@test "a client that half-closes without a Close gets the answers to what it said, then ours" {
+@test "a client that half-closes without a Close gets its answers, then a Close" {
 	deliberate
 	serve wshub "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
 	printf '%b' "$request" '\x81\x82\0\0\0\0hi' >"$BATS_TEST_TMPDIR/words"
@@ -103,7 +103,7 @@ leaver() {
 	server_says '^got 1 close 1006 ?$'
 }
 
-@test "while the way to a client is blocked only the newest Pong waits" {
+@test "while the output to a client is blocked only the newest Pong waits" {
 	cd "$BATS_TEST_TMPDIR" || return
 	serve wshub -q 64M sh -c 'read -r open; printf "1 text "; head -c 20000000 /dev/zero | tr "\0" x; echo; read -r text; touch read; cat >/dev/null'
 	pings='\x89\x81\0\0\0\0a\x89\x81\0\0\0\0b\x89\x81\0\0\0\0c'
@@ -112,7 +112,7 @@ leaver() {
 	tail -c 8 heard | cmp - <(printf 'x\x8a\x01c\x88\x02\x03\xe8')
 }
 
-@test "answers that prog has written before a client breaks the protocol are sent" {
+@test "answers that prog has written before a client's protocol error are sent" {
 	cd "$BATS_TEST_TMPDIR" || return
 	serve wshub sh -c 'read -r open; read -r text; touch read; until [ -e go ]; do sleep 0.01; done; echo "1 text late"; touch written; cat >/dev/null'
 	start a peer -v to:"$port" open into:heard "send:$request\x81\x82\0\0\0\0hi" await:stopped 'send:\x83\x80\0\0\0\0' say:sent-all rest
@@ -127,13 +127,13 @@ leaver() {
 	LC_ALL=C grep -aq $'\x81\x04late\x88.\x03\xea' heard
 }
 
-@test "a client that TCP shows to be still receiving has -w once more to answer our Close" {
+@test "a client that is still receiving according to TCP gets -w once more to answer the Close" {
 	serve wshub -w 400ms sh -c 'read -r open; head -c 60000 /dev/zero | tr "\0" x | sed "s/^/1 text /"; echo; echo "1 close 1000"; while read -r line; do echo "got $line" >&2; done'
 	run -0 peer room:4096 to:"$port" open "send:$request" sip:60000 'send:\x88\x82\0\0\0\0\x03\xe8' rest
 	server_says '^got 1 close 1000 ?$'
 }
 
-@test "a client that is not read, because prog does not read, has its time to answer our Close afterwards" {
+@test "a client that is not read because prog does not read gets its time to answer the Close afterwards" {
 	cd "$BATS_TEST_TMPDIR" || return
 	printf '%b' "$request" >request
 	serve wshub -w 200ms sh -c 'until_is() { until [ -e "$1" ]; do sleep 0.02; done; }
@@ -153,7 +153,7 @@ leaver() {
 	server_says '^1 close 4000 ?$'
 }
 
-@test "a client that does not end its connection after both Closes is left after -w, and after 1 s at most" {
+@test "a client that does not close the connection after both Closes is dropped after -w, at most 1 s" {
 	# drained LIMIT: the one place is free within so many ms; a busy machine gets several tries.
 	drained() {
 		local began
@@ -178,7 +178,7 @@ leaver() {
 	[ "$output" = late ]
 }
 
-@test "a program that does not read at all: a client that closes is let go within -k, by Close or by its end" {
+@test "if prog never reads, a client that closes or ends is released within -k" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub -w 1h -k 1s sh -c 'read -r go <"$0"; exec cat >&2' "$BATS_TEST_TMPDIR/go"
 	cd "$BATS_TEST_TMPDIR" || return
@@ -199,7 +199,7 @@ leaver() {
 	server_says '^[12] close 1006 ?$'
 }
 
-@test "a program that speaks and never reads: what clients say is dropped after -k, and it is heard" {
+@test "if prog writes and never reads, messages of clients are dropped after -k, and its own are sent" {
 	serve wshub -k 300ms sh -c 'while sleep 0.1; do echo "* text tick"; done'
 	head -c 2M /dev/zero | tr '\0' x | fold -w 100000 >"$BATS_TEST_TMPDIR/words"
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -w 20s -q 0 <"$BATS_TEST_TMPDIR/words" >/dev/null
@@ -208,7 +208,7 @@ leaver() {
 	[ "$output" = tick ]
 }
 
-@test "a Close waits no longer than -k for a program that does not read" {
+@test "a Close waits at most -k for a program that does not read" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub -w 1h -k 200ms sh -c 'read -r go <"$0"; cat >&2' "$BATS_TEST_TMPDIR/go"
 	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 <<<hello
@@ -218,7 +218,7 @@ leaver() {
 	same <(grep -v ' open ' "$BATS_TEST_TMPDIR/server.err") "Bound to $port" '1 text hello' '1 close 1000 '
 }
 
-@test "what prog says to a client when it has read of its Close is dropped without a word" {
+@test "a message of prog to a client whose close record it has read is dropped without a log line" {
 	recorder
 	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
@@ -235,7 +235,7 @@ leaver() {
 	! grep -q record "$BATS_TEST_TMPDIR/server.err" || false
 }
 
-@test "prog may close a client whose Close waits, and then it waits no longer" {
+@test "prog may close a client whose Close waits, which ends the wait" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text bye"; echo "1 close 4002 enough"; read -r go <"$0"; cat >&2' \
 		"$BATS_TEST_TMPDIR/go"
@@ -247,7 +247,7 @@ leaver() {
 	server_says '^1 close 4001 bye$'
 }
 
-@test "a client that vanishes while its Close waits is told of once, with the code of its Close" {
+@test "a client that vanishes while its Close waits is reported once, with the code of its Close" {
 	deliberate
 	serve wshub -w 1h "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
 	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
@@ -266,7 +266,7 @@ leaver() {
 	[ "$(grep -c '^got 1 close' "$BATS_TEST_TMPDIR/server.err")" = 1 ]
 }
 
-@test "SIGTERM, and prog's exit, end the wait of a Close" {
+@test "SIGTERM, and the exit of prog, end the wait of a Close" {
 	deliberate
 	serve wshub -w 1h "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
 	server=$pid
@@ -285,14 +285,14 @@ leaver() {
 	ended "$server" 3
 }
 
-@test "prog's exit 0 closes all with 1000, what it wrote is sent, its status is ours" {
+@test "exit 0 of prog closes all clients with 1000, its output is sent, its status is passed on" {
 	serve wshub sh -c 'read -r line; echo "1 text bye"'
 	run -0 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[ "$output" = bye ]
 	ended "$server" 0
 }
 
-@test "prog's failure closes all with 1011 and is our status" {
+@test "a failure of prog closes all clients with 1011 and is passed on" {
 	serve wshub sh -c 'read -r line; printf "1 text last words without newline"; exit 7'
 	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[ "$output" = 'last words without newline' ]
@@ -300,13 +300,13 @@ leaver() {
 	ended "$server" 7
 }
 
-@test "prog's end by a signal is 128 and its number" {
+@test "the end of prog by a signal is status 128 plus its number" {
 	serve wshub sh -c 'read -r line; kill -9 $$'
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null 2>/dev/null || true
 	ended "$server" 137
 }
 
-@test "SIGTERM: what prog has said is sent, all get 1001, prog's stdin ends, exit 0" {
+@test "SIGTERM: the output of prog is sent, all clients get 1001, its stdin ends, status 0" {
 	serve wshub sh -c 'read -r line; echo "1 text ready"; cat >/dev/null; echo done >&2'
 	client a /
 	a_pid=$pid
@@ -317,7 +317,7 @@ leaver() {
 	grep -q '^done$' "$BATS_TEST_TMPDIR/server.err"
 }
 
-@test "SIGTERM in the same turn as prog's death wins: all get 1001, exit 0" {
+@test "SIGTERM in the same turn as the end of prog has priority: all clients get 1001, status 0" {
 	# The watcher holds prog's stdout (its death is seen first), or not (the end of file is).
 	local out name server client
 	for out in '&1' /dev/null; do
@@ -339,7 +339,7 @@ leaver() {
 	done
 }
 
-@test "a first SIGTERM after prog's end leaves the clients their time to answer the Close" {
+@test "a first SIGTERM after the end of prog leaves the clients their time to answer the Close" {
 	serve wshub -w 1h sh -c 'read -r line; exit 3'
 	start late peer to:"$port" open "send:$request" "await:$BATS_TEST_TMPDIR/go" 'send:\x88\x82\0\0\0\0\x03\xf3' rest
 	await_that eval '! peer to:"$port" open:1'
@@ -351,7 +351,7 @@ leaver() {
 	ended "${pids[0]}" 3
 }
 
-@test "SIGTERM: a client whose request is under way is let in, and gets 1001 as well" {
+@test "SIGTERM: a client whose request is in progress is accepted, and gets 1001 too" {
 	serve wshub sh -c 'read -r line; echo "1 text up"; cat >/dev/null'
 	start early peer to:"$port" open "send:${request:0:20}" "await:$BATS_TEST_TMPDIR/go" "send:${request:20}" rest
 	early=$pid
@@ -369,7 +369,7 @@ leaver() {
 }
 
 # More than a turn accepts.
-@test "SIGTERM: clients that wait in the backlog are let in, and get 1001" {
+@test "SIGTERM: clients in the backlog are accepted, and get 1001" {
 	serve wshub cat
 	kill -STOP "$server"
 	start late peer to:"$port" open:40 "send:$request" rest
@@ -385,7 +385,7 @@ leaver() {
 # A program that does not hear SIGTERM, and neither does what it runs: it says both pids.
 stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 
-@test "a program that does not hear SIGTERM is killed with all its group, and we are 0" {
+@test "a program that ignores SIGTERM is killed with its group, and the status is 0" {
 	serve wshub -w 100ms sh -c "$stubborn"
 	server_says '^pid '
 	read -r _ leader other < <(grep '^pid ' "$BATS_TEST_TMPDIR/server.err")
@@ -395,7 +395,7 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	await_that gone "$other"
 }
 
-@test "a program that has left its process group is killed as well" {
+@test "a program that has left its process group is killed too" {
 	deserter "$BATS_TEST_TMPDIR/prog"
 	serve wshub -w 100ms "$BATS_TEST_TMPDIR/prog"
 	await_that test -s "$BATS_TEST_TMPDIR/prog.pid"
@@ -404,7 +404,7 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	await_that gone "$(cat "$BATS_TEST_TMPDIR/prog.pid")"
 }
 
-@test "a second signal kills a program that does not hear the first at once" {
+@test "a second signal kills a program that ignores the first one at once" {
 	serve wshub -w 1h sh -c "$stubborn"
 	server_says '^pid '
 	read -r _ leader other < <(grep '^pid ' "$BATS_TEST_TMPDIR/server.err")
@@ -419,7 +419,7 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	await_that gone "$other"
 }
 
-@test "prog's stdin ends first, then it gets SIGTERM, and what it makes of that is not our status" {
+@test "the stdin of prog ends before it gets SIGTERM, and its exit status then is ignored" {
 	serve wshub -w 100ms sh -c 'trap "echo term >&2; exit 5" TERM; echo up >&2; cat >/dev/null; echo end >&2
 		tail -f /dev/null & wait'
 	server=$pid
@@ -429,7 +429,7 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	same <(grep -v '^Bound' "$BATS_TEST_TMPDIR/server.err") up end term
 }
 
-@test "a program that has ended its stdout alone and does not go is ended too, and counts as 0" {
+@test "a program that closes its stdout and does not exit is terminated, with status 0" {
 	serve wshub -w 100ms sh -c 'echo "pid $$" >&2; exec >&-; tail -f /dev/null >/dev/null'
 	server_says '^pid '
 	ended "$server" 0
@@ -437,14 +437,14 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	! kill -0 "$leader" 2>/dev/null || false
 }
 
-@test "a program that ends its stdout alone: all get what it said and 1000, its stdin ends, its status is ours" {
+@test "a program that closes only its stdout: its output is sent, all clients get 1000, its stdin ends, its status is passed on" {
 	serve wshub -w 200ms sh -c 'read -r open; echo "1 text last"; exec >&-; cat >/dev/null; exit 3'
 	run -0 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
 	[ "$output" = last ]
 	ended "$server" 3
 }
 
-@test "a program that is killed while it stalls: clients that could not be read are closed with 1011" {
+@test "a program that is killed while it does not read: clients that were not read are closed with 1011" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub sh -c 'echo $$ >&2; read -r go <"$0"; echo' "$BATS_TEST_TMPDIR/go"
 	server_says '^[0-9]+$'

@@ -3,7 +3,7 @@
 # wshub: slow clients, floods, limits, memory.
 load wshub
 
-@test "one client of many that takes nothing is closed, and nobody waits for it" {
+@test "a client that does not read is closed without delaying the others" {
 	recorder
 	serve wshub -v -q 2M "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	client a /
@@ -24,7 +24,7 @@ load wshub
 	kill -CONT "$stopped"
 }
 
-@test "the smallest messages that wait for a client that does not read stay within -q" {
+@test "the smallest messages queued for a client that does not read stay within -q" {
 	not_sanitized
 	serve wshub -k 1s sed -un 's/^1 close/& /w /dev/stderr'
 	server=$pid
@@ -39,7 +39,7 @@ load wshub
 	within VmHWM 12000
 }
 
-@test "browsers that do not read a page share it: it is in memory once" {
+@test "browsers that do not read a page share one copy in memory" {
 	not_sanitized
 	head -c 6000000 /dev/zero >"$BATS_TEST_TMPDIR/page"
 	serve wshub --page "$BATS_TEST_TMPDIR/page" --fan-out
@@ -50,7 +50,7 @@ load wshub
 	within VmRSS 20000
 }
 
-@test "after a message of 16 MB its memory goes back, though the client stays" {
+@test "the memory of a 16 MB message is released, although the client stays" {
 	not_sanitized
 	serve wshub -M 16M -q 16M grep --line-buffered '^[0-9]* text '
 	client a /
@@ -62,7 +62,7 @@ load wshub
 	within VmRSS 12000
 }
 
-@test "a new client that could not be read for -t, while prog does not read, is answered 503" {
+@test "a new client that was not read for -t because prog does not read gets 503" {
 	cd "$BATS_TEST_TMPDIR" || return
 	mkfifo go
 	for proxy in '' 'PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\n'; do
@@ -75,7 +75,7 @@ load wshub
 	done
 }
 
-@test "when prog does not read, clients wait and nothing is dropped" {
+@test "while prog does not read, clients wait and nothing is dropped" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub sh -c 'read -r go <"$0"; grep -c " text " >&2; echo' "$BATS_TEST_TMPDIR/go"
 	seq 200000 | sed 's/$/ and some more so that pipes and buffers are full/' >"$BATS_TEST_TMPDIR/lines"
@@ -89,7 +89,7 @@ load wshub
 	server_says '^200000$'
 }
 
-@test "a silent client is pinged, and gone when it does not answer" {
+@test "a silent client is pinged, and times out if it does not answer" {
 	recorder
 	serve wshub -k 100ms "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	client a /
@@ -99,7 +99,7 @@ load wshub
 	kill -CONT "$pid"
 }
 
-@test "after a pause of the process a request and a Pong that came meanwhile are read before -t and -k" {
+@test "after a pause of the process a request and a Pong that arrived meanwhile are read before -t and -k are checked" {
 	serve wshub -t 2s -k 1s --fan-out
 	cd "$BATS_TEST_TMPDIR" || return
 	printf '%b' "$request" >request
@@ -118,7 +118,7 @@ slow() {
 	start "$1" peer -v room:4096 to:"$port" open "file:$BATS_TEST_TMPDIR/request" "${@:2}"
 }
 
-@test "who reads slowly is not gone: our ping waits behind what it has not taken yet" {
+@test "a slow reader is not timed out: the Ping follows earlier data that it has not received yet" {
 	serve wshub -k 1s sh -c 'read -r open; printf "1 text %0120000d\n" 0; cat >&2'
 	slow client sip:120000 'send:\x88\x82\0\0\0\0\x03\xe8' rest
 	server_says '^1 close '
@@ -126,26 +126,26 @@ slow() {
 	grep -qx 'took 120000' "$BATS_TEST_TMPDIR/client.out"
 }
 
-@test "who reads nothing any more is gone, though there is much for it" {
+@test "a client that stops reading times out, although much data is queued for it" {
 	serve wshub -k 300ms sh -c 'read -r open; printf "1 text %0120000d\n" 0; cat >&2'
 	slow client take:20000 hold
 	server_says '^1 close 1006 $'
 }
 
-@test "who stops to read with more than half of -q queued is gone by -k, whose clock goes on" {
+@test "a client that stops reading with more than half of -q queued times out after -k, which continues" {
 	serve wshub -k 300ms sh -c "$much"
 	slow client take:20000 hold
 	server_says '^1 close 1006 $'
 }
 
-@test "who goes on to read slowly with more than half of -q queued is not gone" {
+@test "a client that continues to read slowly with more than half of -q queued does not time out" {
 	serve wshub -k 1s -q 8M sh -c "$much"
 	slow client sip:120000 take:6880010 'send:\x88\x82\0\0\0\0\x03\xe8' rest
 	server_says '^1 close '
 	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port" '1 close 1000 '
 }
 
-@test "what is queued for a client that half-closes is sent: a page, and a message behind a Close" {
+@test "data queued for a client that half-closes is sent: a page, and a message before a Close" {
 	head -c 6000000 /dev/zero >"$BATS_TEST_TMPDIR/page"
 	serve wshub --page "$BATS_TEST_TMPDIR/page" sh -c "$much"
 	start get peer -v to:"$port" open into:"$BATS_TEST_TMPDIR/got" 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' fin rest
@@ -157,7 +157,7 @@ slow() {
 	tail -c 5 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf 'x\x88\x02\x03\xe8')
 }
 
-@test "authorize: what a client sends before it is let in waits in the kernel" {
+@test "authorize: data of a client that is not accepted yet waits in the kernel" {
 	shell_script "$BATS_TEST_TMPDIR/may" 'until [ -e "%s/go" ]; do sleep 0.05; done' "$BATS_TEST_TMPDIR"
 	serve wshub -a "$BATS_TEST_TMPDIR/may" cat
 	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
@@ -167,7 +167,7 @@ slow() {
 	await "$BATS_TEST_TMPDIR/flood.out" '^recv HTTP/1.1 101 '
 }
 
-@test "what a client of a UNIX socket said last counts, also where prog reads it later" {
+@test "a last message over a UNIX socket counts, also if prog reads it later" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	start server handover tcp unix:"$BATS_TEST_TMPDIR/sock" -- \
 		wshub sh -c 'read -r go <"$0"; grep -m 1 " last words$" >&2' "$BATS_TEST_TMPDIR/go"
@@ -194,7 +194,7 @@ descriptors() {
 	find "/proc/$server/fd" -type l | wc -l
 }
 
-@test "clients that leave amid a flood for all take no message from the clients that stay" {
+@test "clients that leave during a flood to all clients take no message from the others" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub sh -c 'cat "$0"; echo done >&2; cat >&2' "$BATS_TEST_TMPDIR/go"
 	in=(open:20 send:"$request" head say:in)
@@ -217,7 +217,7 @@ descriptors() {
 	for n in 94 95 96 97 98 120; do [ "$(grep -ao "<$n>" "$BATS_TEST_TMPDIR/stay.out" | wc -l)" = 700 ]; done
 }
 
-@test "a thousand clients that vanish at once are told of one by one, and leave nothing behind" {
+@test "a thousand clients that vanish at once are reported one by one, and leave nothing behind" {
 	ulimit -n 4096 || skip "needs 4096 descriptors"
 	serve wshub -c 2000 tee "$BATS_TEST_TMPDIR/records"
 	start crowd peer -v to:"$port" open:1000 send:"$request" "await:$BATS_TEST_TMPDIR/go"
@@ -233,7 +233,7 @@ descriptors() {
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
 }
 
-@test "the limit of descriptors lowers -c: the last client is still let in by -a, the last browser gets the page" {
+@test "the limit of descriptors lowers -c: -a accepts the last client, and the last browser gets the page" {
 	recorder
 	echo '<p>' >"$BATS_TEST_TMPDIR/mine"
 	serve sh -c 'ulimit -n 20; LISTEN_PID=$$ exec wshub -a true --page "$0" "$@"' "$BATS_TEST_TMPDIR/mine" \
@@ -250,7 +250,7 @@ descriptors() {
 	[ "$(grep -c '^wshub: ' "$BATS_TEST_TMPDIR/server.err")" = 1 ]
 }
 
-@test "out of descriptors: it says so, waits without a spin, and serves who waited" {
+@test "a shortage of descriptors is logged without spinning, and waiting clients are served later" {
 	recorder
 	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	prlimit --pid "$server" --nofile=10:
@@ -269,7 +269,7 @@ descriptors() {
 	(($(grep -c 'wshub: accept' "$BATS_TEST_TMPDIR/server.err") <= 4))
 }
 
-@test "a program that floods: clients come in and hear it, and SIGTERM is heard" {
+@test "a program that floods: clients are accepted and get the messages, and SIGTERM works" {
 	serve wshub yes '* text flood'
 	for n in 1 2; do
 		[ "$(portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never -m 3 </dev/null | uniq)" = flood ]
@@ -279,7 +279,7 @@ descriptors() {
 }
 
 # Each of 37000 records is for 100 clients.
-@test "SIGTERM amid what a program has written for many: what cannot be sent within -w is dropped" {
+@test "SIGTERM during output for many clients: what cannot be sent within -w is dropped" {
 	cd "$BATS_TEST_TMPDIR" || return
 	mkfifo go
 	yes '* text' | head -n 37000 >flood
@@ -295,7 +295,7 @@ descriptors() {
 	(($(wc -c <heard) < 7000000))
 }
 
-@test "a program whose records are for many: a client comes in between them, for a turn is bounded in time" {
+@test "records for many clients: new clients are accepted between them, because a turn is limited in time" {
 	cd "$BATS_TEST_TMPDIR" || return
 	mkfifo go
 	yes '* text x' | head -n 28000 >flood
@@ -311,7 +311,7 @@ descriptors() {
 	tail -c 7 b.heard | head -c 3 | cmp - <(printf '\x81\x01x')
 }
 
-@test "a program that reads nothing any more: clients go on to hear it, what they say is dropped" {
+@test "if prog stops reading, clients still get its messages, and their own are dropped" {
 	: >"$BATS_TEST_TMPDIR/orders"
 	serve wshub sh -c 'exec <&-; echo deaf >&2; tail -n +1 -f "$0"' "$BATS_TEST_TMPDIR/orders"
 	server_says '^deaf$'
@@ -324,7 +324,7 @@ descriptors() {
 	rests
 }
 
-@test "one client that floods does not keep another's words" {
+@test "a client that floods does not delay another client's messages" {
 	serve wshub --fan-out
 	# Empty texts, whose key ends with a newline, as fast as they are taken.
 	start flood sh -c '{ printf "$2"; yes "$3"; } | portscan-connect -q -p "$1"' sh "$port" "$request" $'\x81\x80abc'

@@ -40,7 +40,7 @@ helper() {
 	! cmp -s a b || false
 }
 
-@test "the program's environment is that of tcpaccept and wsupgrade, its descriptors are 0, 1 and 2, its group its own" {
+@test "the environment is that of tcpaccept and wsupgrade, fds are 0, 1 and 2, each program has its group" {
 	local script='env; set -- $(cat /proc/$$/stat); [ "$5" != $$ ] || echo OWN_GROUP=yes; exec ls -l /proc/self/fd'
 	local inherited=(env NOTIFY_SOCKET=/nowhere HTTP_COOKIE=a REMOTE_USER=root TCPREMOTEHOST=x WEBSOCKET_PROTOCOL=x KEPT=yes)
 	for by in 'tcpaccept wsupgrade -s chat wsframe' 'wsserve -s chat'; do
@@ -65,7 +65,7 @@ helper() {
 	(((0x$(sed -n 's/^SigIgn:.//p' signals) & 0x11001) == 1))
 }
 
-@test "-c: one over waits and is served in its turn; -C: one over is closed, and that is said" {
+@test "-c: one client over the limit waits and is served later; -C: one over the limit is closed and logged" {
 	serve wsserve -v -c 1 cat
 	stay a
 	server_says '^Connected by .* \(pid [0-9]+, 1 of 1\)$'
@@ -80,7 +80,7 @@ helper() {
 	server_says '^wsserve: 127\.0\.0\.1:[0-9]+: connection closed: its address has 1 connections \(--max-per-address\)$'
 }
 
-@test "-v: the request, the program and how the session ended, with the client's name" {
+@test "-v logs the request, the program and the end of the session, with the client's name" {
 	serve wsserve -v sh -c 'read -r x; exit 3'
 	visit / <<<bye || :
 	server_says ' disconnected '
@@ -90,7 +90,7 @@ helper() {
 		'127.0.0.1:PORT disconnected (exit 3, TIME)'
 }
 
-@test "-a: who is let in; with --realm a refusal is 401, and the program gets the name, not the password" {
+@test "-a: accepted clients; with --realm a refusal is 401, and the program gets the name, not the password" {
 	shell_script may '[ "$HTTP_AUTHORIZATION" = "Basic YVxuOnNlY3JldA==" ] && [ "$REMOTE_ADDR" = 127.0.0.1 ]'
 	serve wsserve --console --realm Chat -a ./may sh -c 'printf "%s\n" "$AUTH_TYPE $REMOTE_USER $HTTP_AUTHORIZATION"'
 	run -1 --separate-stderr visit / </dev/null
@@ -102,7 +102,7 @@ helper() {
 	! grep -q 'YVxuO' server.err || false
 }
 
-@test "-a: more clients than programs that may run at a time are all asked for, in time or not at all" {
+@test "-a: with more clients than authorization programs at a time, all are checked or time out" {
 	serve wsserve -v -a true cat
 	printf '%b' "$request\r\n" >request
 	peer -v to:"$port" open:100 file:request recv
@@ -131,7 +131,7 @@ helper() {
 	server_says 'PROXY header: not a PROXY header$'
 }
 
-@test "--page: as it is now; the console; OPTIONS; a refusal" {
+@test "--page: the current content; the console; OPTIONS; a refusal" {
 	seq 30000 >mine
 	serve wsserve --page mine cat
 	for n in 1 2; do
@@ -144,7 +144,7 @@ helper() {
 	[[ $output == *'HTTP/1.1 405 '* ]]
 }
 
-@test "a head in time or 408; a request that is cut off; a connection that asks nothing" {
+@test "a complete head in time or 408; a request that is cut off; a connection without a request" {
 	serve wsserve -v -t 300ms cat
 	run -0 peer to:"$port" open "send:$request" rest close open "send:GET /" fin rest close open rest
 	[[ $output == *'HTTP/1.1 408 '* && $output == *'HTTP/1.1 400 '* ]]
@@ -153,14 +153,14 @@ helper() {
 	server_says 'no request: (Operation|Connection) timed out$'
 }
 
-@test "what a client sends right behind its request reaches the program, also 100 KiB of it" {
+@test "data directly after the request reaches the program, also 100 KiB of it" {
 	serve wsserve -b sh -c 'head -c 100005 | wc -c'
 	{ printf '%b' "$request\r\n"; printf '\x82\x85\0\0\0\0hello'; printf '\x82\xff\0\0\0\0\0\x01\x86\xa0\0\0\0\0'; head -c 100000 /dev/zero; } >all
 	run -0 peer to:"$port" open file:all rest
 	[[ $output == *100005* ]]
 }
 
-@test "SIGTERM: no new connection, Close 1001, stdin and the group's SIGTERM; then it exits with 0, and so does its helper" {
+@test "SIGTERM: no new connections, Close 1001, EOF and SIGTERM to the groups; it exits with 0, and its helper ends" {
 	serve wsserve sh -c 'trap "" TERM; echo up; while read -r x; do :; done; echo eof >&2; exec sleep 1000'
 	helper=$(helper)
 	stay a
@@ -174,7 +174,7 @@ helper() {
 	pids=("${pids[@]:1}")
 }
 
-@test "--drain: sessions go on for a time after SIGTERM; a second signal ends that, a third one kills" {
+@test "--drain: sessions continue for that time after SIGTERM; a second signal ends it, a third one kills" {
 	serve wsserve --drain 60s -w 60s sh -c 'trap "" TERM; echo up; cat; exec sleep 1000'
 	stay a
 	await a.out '^up$'
@@ -188,7 +188,7 @@ helper() {
 	ended "$server" 0
 }
 
-@test "programs get SIGTERM when it is killed; when the helper is, sessions end with 1011, and it exits with 1" {
+@test "programs get SIGTERM if it is killed; if the helper is killed, sessions end with 1011 and status 1" {
 	serve wsserve sh -c 'trap "echo termed >&2; exit" TERM; echo up; while :; do sleep 0.05; done'
 	stay a
 	await a.out '^up$'
@@ -205,7 +205,7 @@ helper() {
 	ended "$server" 1
 }
 
-@test "without processes it says so, keeps the connection, and serves when they are back" {
+@test "without processes it logs that, keeps the connection, and serves it later" {
 	[ "$(id -u)" = 0 ] || skip "needs root to become another user"
 	chmod 711 .
 	cp "$BIN/wsserve" ./serve
@@ -228,7 +228,7 @@ helper() {
 	same a hello
 }
 
-@test "a program that has gone is 1011 for its client, is said, and is served again when it is back" {
+@test "a removed program is 1011 for the client and logged, and works again when it is back" {
 	shell_script app 'echo hello'
 	serve wsserve ./app
 	[ "$(visit / </dev/null)" = hello ]
@@ -240,7 +240,7 @@ helper() {
 	[ "$(visit / </dev/null)" = hello ]
 }
 
-@test "1000 sessions leave no zombie, no descriptor and no memory of their own" {
+@test "1000 sessions leave no zombie, no descriptor and no memory" {
 	serve wsserve cat
 	fds=$(ls "/proc/$server/fd" | wc -l)
 	for n in 1 2; do
@@ -256,14 +256,14 @@ helper() {
 	((kib[2] - kib[1] <= 16)) || { echo "${kib[@]}"; return 1; }
 }
 
-@test "it is in the sandbox, and its helper, which starts programs, is not" {
+@test "it runs in the sandbox, its helper, which starts programs, does not" {
 	serve wsserve -a true cat
 	visit / -m 1 <<<x
 	grep -q '^Seccomp:.2' "/proc/$server/status"
 	grep -q '^Seccomp:.0' "/proc/$(helper)/status"
 }
 
-@test "wrong usage is 2, a program that is missing is 127 or 126" {
+@test "usage errors are 2, a program that is missing or not executable is 127 or 126" {
 	for wrong in '-T cat' '-b -0 cat' '-n -M 0 cat' '-b --replace cat' '' '-c 0 cat' '-o nonsense cat' '--realm x cat'; do
 		run -2 --separate-stderr portscan-bind -q wsserve $wrong
 		[ "${#stderr_lines[@]}" = 1 ]

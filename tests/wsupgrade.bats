@@ -23,25 +23,25 @@ lacks_variable() {
 	! grep -qz -- "^$1=" env
 }
 
-@test "the handshake of RFC 6455 section 1.3 is answered with its bytes" {
+@test "the handshake of RFC 6455, section 1.3, gets exactly its response" {
 	peer send:'GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://server.example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n' \
 		run wsupgrade -s chat true >out
 	printf '%bSec-WebSocket-Protocol: chat\r\n\r\n' "$switching" | cmp - out
 }
 
-@test "what comes behind the head in the same piece is the program's" {
+@test "data after the head in the same piece is for the program" {
 	peer send:"$(request "$good")\x81\x05hello" fin run wsupgrade cat >out
 	printf '%b\r\n\x81\x05hello' "$switching" | cmp - out
 }
 
-@test "so it is on a TCP connection, and where the head comes byte by byte" {
+@test "the same on a TCP connection, and with the head byte by byte" {
 	printf '%b\r\n\x81\x05hello' "$switching" >expected
 	peer on:tcp send:"$(request "$good")\x81\x05hello" fin run wsupgrade cat | cmp - expected
 	peer on:tcp bytes:"$(request "$good")\x81\x05hello" fin run wsupgrade cat | cmp - expected
 	peer bytes:"$(request "$good")\x81\x05hello" fin run wsupgrade cat | cmp - expected
 }
 
-@test "so it is on pipes, whole, byte by byte and cut at every place" {
+@test "the same on pipes, whole, byte by byte and divided at every byte" {
 	printf '%b\r\n\x81\x05hello' "$switching" >expected
 	peer on:pipes send:"$(request "$good")\x81\x05hello" fin run wsupgrade cat | cmp - expected
 	peer on:pipes bytes:"$(request "$good")\x81\x05hello" fin run wsupgrade cat | cmp - expected
@@ -53,7 +53,7 @@ lacks_variable() {
 	done
 }
 
-@test "so it is with the smallest buffers: a long head byte by byte, and an answer that takes several writes" {
+@test "the same with the smallest buffers: a long head byte by byte, and a response in several writes" {
 	local long
 	long=$(printf 'x%.0s' {1..3900})
 	printf '%bA: %s\r\nB: %s\r\n\r\n\x81\x05hello' "$switching" "$long" "$long" >expected
@@ -79,7 +79,7 @@ served() {
 	[ "$stderr" = "" ]
 }
 
-@test "HTTP/1.0 gets the page, or 426: it has no Upgrade, and need not name a Host" {
+@test "HTTP/1.0 gets the page or 426: it has no Upgrade, and needs no Host" {
 	refused 426 "$(request "$good" 'GET / HTTP/1.0')"
 	[[ $stderr == *proxy_http_version* ]]
 	refused 426 'GET / HTTP/1.0\r\n\r\n'
@@ -91,7 +91,7 @@ served() {
 	[ "$stderr" = 'HTTP/1.0 .' ]
 }
 
-@test "OPTIONS is 204 with what is allowed, whatever the path, Host, Origin and -a, and told with -v alone" {
+@test "OPTIONS is 204 with the allowed methods, whatever the path, Host, Origin and -a, and logged only with -v" {
 	local target from="${good}Origin: http://evil\r\n"
 	for target in / '*' /other; do
 		served 204 "$(request "$from" "OPTIONS $target HTTP/1.1")" --host other -P /chat -a false
@@ -103,7 +103,7 @@ served() {
 	[[ $output == *$'\r\nAllow: GET, HEAD, OPTIONS\r\n'* ]]
 }
 
-@test "-o, --host and -P: origins, hosts and paths that are let in" {
+@test "-o, --host and -P: accepted origins, hosts and paths" {
 	local code options host target origin
 	while IFS='|' read -r code options host target origin; do
 		eval "options=($options)"
@@ -148,7 +148,7 @@ served() {
 	ask_for localhost / 'Origin: https://example.org\r\n' | grep -aq '^HTTP/1.1 403'
 }
 
-@test "-s: the client's first choice on offer wins, else none" {
+@test "-s: the client's first choice that is offered, else none" {
 	accepted "$(request "${good}Sec-WebSocket-Protocol: x, b\r\nSec-WebSocket-Protocol: a\r\n")" -s a --protocol b
 	[[ $output == *$'\r\nSec-WebSocket-Protocol: b\r\n'* ]]
 	accepted "$(request "${good}Sec-WebSocket-Protocol: x, A\r\n")" -s a
@@ -167,7 +167,7 @@ served() {
 	[[ $output != *X-Y* ]]
 }
 
-@test "a head that is not whole in time is 408, however it dribbles in" {
+@test "a head that is incomplete after -t is 408, however slowly it arrives" {
 	run -1 --separate-stderr peer send:'GET / HTTP/1.1\r\n' run wsupgrade -t 100ms false
 	whole_answer 408
 	[ "$stderr" = 'wsupgrade: client: 408 request timed out' ]
@@ -181,7 +181,7 @@ served() {
 	done
 }
 
-@test "a connection that asks nothing ends without a word, -v says it" {
+@test "a connection without a request ends without a message, except with -v" {
 	run -1 --separate-stderr peer fin run wsupgrade false
 	[ "$output$stderr" = "" ]
 	run -1 --separate-stderr peer run wsupgrade -t 50ms false
@@ -193,7 +193,7 @@ served() {
 		[ "$stderr" = 'wsupgrade: client: no request: Connection timed out' ]
 }
 
-@test "a head cut off by EOF or a reset runs nothing" {
+@test "a head cut off by EOF or a reset starts no program" {
 	run -1 --separate-stderr peer send:'GET / HTTP' fin run wsupgrade echo started
 	[[ $output != *started* ]]
 	[ "$stderr" = 'wsupgrade: client: 400 incomplete request' ]
@@ -201,7 +201,7 @@ served() {
 	[[ $stderr == 'wsupgrade: '*': Connection reset by peer' ]]
 }
 
-@test "a request behind a refused one is never looked at, and the answer survives it" {
+@test "a request after a refused one is never read, and the response arrives" {
 	run --separate-stderr peer on:tcp send:"$(request "$host")$(request "$good")" run wsupgrade echo started
 	whole_answer 426
 	[[ $output != *101* ]]
@@ -210,7 +210,7 @@ served() {
 	whole_answer 426
 }
 
-@test "-a asks a program: exit 0 lets in, anything else is 403" {
+@test "-a runs a program: exit 0 accepts, anything else is 403" {
 	shell_script may 'cat; echo talk; [ "$HTTP_COOKIE" = "user=me" ]'
 	accepted "$(request "${good}Cookie: user=me\r\n")" -a ./may
 	[ "$stderr" = talk ] # its stdout is stderr, its stdin empty
@@ -219,7 +219,7 @@ served() {
 	[ "${stderr_lines[1]}" = 'wsupgrade: client: 403 not authorized' ]
 }
 
-@test "--realm: a refusal of -a is 401 and asks for a password, every other one stays" {
+@test "--realm: a refusal by -a is 401 and asks for a password, other refusals are unchanged" {
 	shell_script may '[ "$HTTP_AUTHORIZATION" = "Basic YW5uOnNlY3JldA==" ] || [ "$HTTP_COOKIE" ]'
 	refused 401 "$(request "$good")" -a ./may --realm 'a "b"'
 	[ "$stderr" = 'wsupgrade: client: 401 not authorized' ]
@@ -239,7 +239,7 @@ served() {
 	for name in AUTH_TYPE REMOTE_USER; do lacks_variable "$name"; done
 }
 
-@test "-a applies to the page, and comes after all other checks" {
+@test "-a applies to the page, and runs after all other checks" {
 	shell_script may ': >asked\nexit 1'
 	refused 403 "$(request "$host")" --console -a ./may
 	[ -e asked ] && rm asked
@@ -247,7 +247,7 @@ served() {
 	[ ! -e asked ]
 }
 
-@test "-a: a program that is missing, killed or too slow is no yes" {
+@test "-a: a program that is missing, killed or too slow refuses" {
 	run -1 --separate-stderr peer send:"$(request "$good")" run wsupgrade -a ./none echo started
 	whole_answer 500
 	[ "${stderr_lines[0]}" = 'wsupgrade: ./none: No such file or directory' ]
@@ -258,14 +258,14 @@ served() {
 	gone "$(cat sleeper)"
 }
 
-@test "-a: a program that has left its process group is killed, and not waited for" {
+@test "-a: a program that has left its process group is killed, and not awaited" {
 	deserter ./may
 	run -1 --separate-stderr timeout 20 peer send:"$(request "$good")" run wsupgrade -a ./may -t 500ms echo started
 	[[ $output == 'HTTP/1.1 500 '* ]]
 	gone "$(cat may.pid)"
 }
 
-@test "-a works where SIGCHLD is ignored and blocked, and the program gets it back" {
+@test "-a works if SIGCHLD is ignored and blocked, and the program inherits that" {
 	run --separate-stderr peer send:"$(request "$good")" run env --ignore-signal=CHLD --block-signal=CHLD \
 		--ignore-signal=PIPE wsupgrade -a true grep -E '^Sig(Blk|Ign)' /proc/self/status
 	[ "$status" = 0 ]
@@ -298,14 +298,14 @@ served() {
 	accepted "$(request "$good" 'GET /chat HTTP/1.1')" --console -P /chat
 }
 
-@test "HEAD gets the page's head alone" {
+@test "HEAD gets only the head of the page" {
 	peer send:"$(request "$host" 'HEAD / HTTP/1.1')" run wsupgrade --console false >out
 	peer send:"$(request "$host")" run wsupgrade --console false | sed '/^\r$/q' | cmp - out
 	run -1 --separate-stderr peer send:"$(request "$host" 'POST / HTTP/1.1')" run wsupgrade --console false
 	[[ $output == *$'\r\nAllow: GET, HEAD, OPTIONS\r\n'* ]]
 }
 
-@test "--page answers with a file, or what a pipe brings" {
+@test "--page answers with a file or the content of a pipe" {
 	head -c 300000 /dev/urandom >mine
 	peer send:"$(request "$host")" run wsupgrade --page mine false >out
 	grep -aq $'^Content-Length: 300000\r$' out
@@ -318,7 +318,7 @@ served() {
 	[ "${stderr_lines[0]}" = 'wsupgrade: missing: No such file or directory' ]
 }
 
-@test "--page: a FIFO that nobody writes to is waited for as long as --timeout says, a device is read as far as a page may go" {
+@test "--page: a FIFO without a writer is awaited for --timeout, a device is read up to the size limit" {
 	mkfifo page
 	run -1 --separate-stderr timeout 20 peer send:"$(request "$host")" run wsupgrade --page page -t 100ms false
 	[[ $output == 'HTTP/1.1 500 '* ]]
@@ -350,7 +350,7 @@ served() {
 	[ "$(grep -cz '^PATH_INFO=' env)" = 1 ]
 }
 
-@test "REMOTE_* are TCPREMOTE*, else inherited, else the socket's" {
+@test "REMOTE_* are TCPREMOTE*, else inherited, else of the socket" {
 	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=4711 TCPLOCALPORT=81 REMOTE_ADDR=old REMOTE_PORT=old \
 		environment "$(request "$good")"
 	has_variable REMOTE_ADDR=192.0.2.1
@@ -370,7 +370,7 @@ served() {
 	lacks_variable WEBSOCKET_EXTENSIONS
 }
 
-@test "what a client proves itself with reaches the program, and no log" {
+@test "credentials reach the program, but not the log" {
 	local secrets='Authorization: Basic c2VzYW1l\r\nCookie: session=c2VzYW1l\r\n'
 	environment "$(request "$good$secrets")" -v
 	has_variable 'HTTP_AUTHORIZATION=Basic c2VzYW1l'
@@ -391,7 +391,7 @@ served() {
 	[[ $stderr != *c2VzYW1l* ]]
 }
 
-@test "what is for the accepting program does not reach the next" {
+@test "variables for the accepting program are removed" {
 	LISTEN_PID=1 LISTEN_FDS=1 LISTEN_FDNAMES=x NOTIFY_SOCKET=/x WATCHDOG_PID=1 WATCHDOG_USEC=1 KEPT=1 \
 		environment "$(request "$good")"
 	has_variable KEPT=1
@@ -400,7 +400,7 @@ served() {
 	done
 }
 
-@test "stderr that is the connection itself is kept off it, for the program too" {
+@test "a stderr that is the connection is replaced, for the program too" {
 	peer stderr send:"$(request "$good")" run wsupgrade -v sh -c 'echo noise >&2; echo quiet' >out
 	printf '%b\r\nquiet\n' "$switching" | cmp - out
 	run peer stderr send:'x\n' run wsupgrade -v false
@@ -408,14 +408,14 @@ served() {
 	[[ $output != *wsupgrade* ]]
 }
 
-@test "descriptors that it does not know are left alone, its own do not leak" {
+@test "inherited descriptors are kept, and own ones are not inherited" {
 	peer send:"$(request "$good")" run bash -c 'exec 9<. 3>&- 4>&-
 		ls /proc/self/fd >before; exec wsupgrade -a true ls /proc/self/fd' >out
 	sed '1,/^\r$/d' out | cmp - before
 	grep -qx 9 before
 }
 
-@test "a program that cannot be executed behind the 101 closes the WebSocket with 1011" {
+@test "a program that cannot be executed after the 101 closes the WebSocket with 1011" {
 	echo 'not a program' >broken
 	chmod +x broken
 	peer send:"$(request "$good")" run wsupgrade ./broken >out && false
@@ -423,7 +423,7 @@ served() {
 	printf '%b\r\n\x88\x02\x03\xf3' "$switching" | cmp - out
 }
 
-@test "log lines hold no control byte, and are cut" {
+@test "log lines contain no control bytes, and are cut" {
 	local long
 	long=$(printf 'x%.0s' {1..5000})
 	peer send:"$(request "${good}Origin: http://\xff\xc2\x9b$long\r\n")" run wsupgrade false 2>err >out || true
@@ -433,7 +433,7 @@ served() {
 	grep -qF 'wsupgrade: client: 403 Origin is not allowed: http://\xff\xc2\x9bxxx' err
 }
 
-@test "a refused Origin is told with the Host that it was compared with" {
+@test "a refused Origin is logged with the Host that it was compared with" {
 	refused 403 "$(request "${good}Origin: http://evil\r\n")"
 	[ "$stderr" = 'wsupgrade: client: 403 Origin is not allowed: http://evil (Host: localhost:9000)' ]
 	refused 403 "$(request "${good}Origin: http://evil\r\n" 'GET http://x:1/ HTTP/1.1')"
@@ -442,7 +442,7 @@ served() {
 	[[ $stderr != *'(Host'* ]]
 }
 
-@test "-z: the first offer of permessage-deflate that can be honored is answered, and prog gets the answer" {
+@test "-z: the first acceptable offer of permessage-deflate is accepted, and prog gets the response" {
 	local d=permessage-deflate options offers answer
 	while IFS='|' read -r options offers answer; do
 		# shellcheck disable=SC2086 # words
@@ -464,7 +464,7 @@ served() {
 	refused 400 "$(request "${good}Sec-WebSocket-Extensions: $d;\r\n")" -z
 }
 
-@test "-v tells who was let in" {
+@test "-v logs accepted clients" {
 	TCPREMOTEIP=::1 TCPREMOTEPORT=5 run --separate-stderr \
 		peer send:"$(request "${good}Sec-WebSocket-Protocol: chat\r\n" 'GET /a?b HTTP/1.1')" run wsupgrade -v -s chat true
 	[ "$stderr" = 'wsupgrade: [::1]:5: 101 /a?b, protocol chat' ]
@@ -476,7 +476,7 @@ served() {
 	[[ $stderr == 'wsupgrade: 192.0.2.1:5: 426 '* ]]
 }
 
-@test "wrong usage is exit 2" {
+@test "usage errors are status 2" {
 	local words
 	while IFS= read -r words; do eval "used $words"; done <<-'END'
 		-o http://good.example/ true
@@ -523,7 +523,7 @@ ask_for() {
 	printf 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' | portscan-connect -q -p "$port" | grep -q '</html>'
 }
 
-@test "example: for the pages of one site alone, of the same host or another" {
+@test "example: only for the pages of one site, on the same host or another" {
 	shell_script chat 'exec cat'
 	serve_example 'tcpaccept wsupgrade --host www.example.org -P /chat wsframe ./chat'
 	ask_for www.example.org /chat 'Origin: https://www.example.org\r\n' | grep -aq '^HTTP/1.1 101'
@@ -539,7 +539,7 @@ ask_for() {
 	ask_for ws.example.org / 'Origin: https://www.example.org\r\n' | grep -aq '^HTTP/1.1 101'
 }
 
-@test "example: only for those who know the word" {
+@test "example: only for clients that know the password" {
 	printf '#!/bin/sh\nexec cat\n' >chat
 	# shellcheck disable=SC2016 # the example's
 	{
@@ -558,7 +558,7 @@ ask_for() {
 	[[ $stderr == *'HTTP/1.1 403 Forbidden (Forbidden: not authorized)' ]]
 }
 
-@test "example: a user and a password, by a browser's own dialog" {
+@test "example: a user and a password, in the browser's dialog" {
 	printf '#!/bin/sh\nexec cat\n' >chat
 	# shellcheck disable=SC2016 # the example's
 	local line='grep -qxF -e "${HTTP_AUTHORIZATION#Basic }" users'

@@ -11,7 +11,7 @@ client_refuses() {
 	[ ! -e started ]
 }
 
-@test "the client asks, and hands over what comes behind the 101" {
+@test "the client sends the request, and passes the data after the 101 on" {
 	peer client head send:"$answer\r\n\x81\x05hello" fin \
 		run wsupgrade -c ws://localhost:9000/chat?x sh -c 'cat <&6 >got; echo back >&7' >out
 	printf '\x81\x05hello' | cmp - got
@@ -19,7 +19,7 @@ client_refuses() {
 	printf '%b' 'GET /chat?x HTTP/1.1\r\nHost: localhost:9000\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nKEY\nSec-WebSocket-Version: 13\r\n\r\nback\n' | cmp - asked
 }
 
-@test "so it does byte by byte, on TCP and on pipes" {
+@test "the same byte by byte, on TCP and on pipes" {
 	for kind in tcp pipes; do
 		peer client on:$kind head bytes:"$answer\r\n\x81\x05hello" fin run wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
 		printf '\x81\x05hello' | cmp - got
@@ -27,7 +27,7 @@ client_refuses() {
 	done
 }
 
-@test "so it does with the smallest buffers, and a server that takes nothing is not waited for" {
+@test "the same with the smallest buffers, and a server that does not read times out" {
 	local long
 	long=$(printf 'x%.0s' {1..3900})
 	peer client on:small head bytes:"${answer}A: b\r\n\r\n\x81\x05hello" fin \
@@ -43,7 +43,7 @@ client_refuses() {
 	[ ! -e started ]
 }
 
-@test "the key is another one each time" {
+@test "the key differs each time" {
 	for i in 1 2; do
 		peer client head run wsupgrade -t 50ms -c ws://h/ true 2>/dev/null | grep Key >"key$i"
 	done
@@ -51,7 +51,7 @@ client_refuses() {
 	run ! cmp -s key1 key2
 }
 
-@test "without randomness there is no key: nothing is asked, 1" {
+@test "without random numbers there is no key: no request, status 1" {
 	not_sanitized
 	command -v strace >/dev/null || skip "no strace"
 	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
@@ -63,7 +63,7 @@ client_refuses() {
 	[ ! -e started ]
 }
 
-@test "-o, -s and -H are sent, the subprotocol chosen is the program's" {
+@test "-o, -s and -H are sent, and the program gets the chosen subprotocol" {
 	peer client head send:"${answer}Sec-WebSocket-Protocol: b\r\n\r\n" fin \
 		run wsupgrade -v -o http://me -s a -s b -H 'Cookie: c=d' -H 'Authorization: x' -c ws://h \
 		sh -c 'echo "$WEBSOCKET_PROTOCOL" >chosen' >out 2>err
@@ -77,7 +77,7 @@ client_refuses() {
 	same chosen nonenone
 }
 
-@test "-z: permessage-deflate is offered, and only an answer that suits the offer is taken" {
+@test "-z: permessage-deflate is offered, and only a matching response is accepted" {
 	local d=permessage-deflate both="client_no_context_takeover; server_max_window_bits=9; client_max_window_bits=15" offer bad
 	offer="$d; client_max_window_bits"
 	peer client head send:"${answer}Sec-WebSocket-Extensions: $d; server_max_window_bits=9; client_no_context_takeover\r\n\r\n" fin \
@@ -101,12 +101,12 @@ client_refuses() {
 	done
 }
 
-@test "the user's stdin and stdout stay the user's" {
+@test "stdin and stdout of the user are kept" {
 	run peer client head send:"$answer\r\n" run wsupgrade -c ws://h cat <<<mine
 	[ "${lines[-1]}" = mine ]
 }
 
-@test "interim answers before the 101 are passed over, if they are few" {
+@test "a few interim responses before the 101 are skipped" {
 	local early='HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n' many
 	many=$(printf "${early//\\/\\\\}%.0s" {1..10})
 	peer client head send:"HTTP/1.1 100 Continue\r\n\r\n$early$answer\r\n\x81\x05hello" fin \
@@ -117,7 +117,7 @@ client_refuses() {
 	[[ $stderr == *'the server did not upgrade: HTTP/1.1 103 Early Hints' ]]
 }
 
-@test "the client tells where a refusal would have it go, or its text's first line" {
+@test "the client reports the redirection of a refusal, or the first line of its text" {
 	local no='HTTP/1.1 403 No\r\n' text='Content-Type: text/plain; charset=utf-8\r\n'
 	client_refuses "${no}Location: http://u:secret@y/\r\n$text\r\nx\n"
 	[ "$stderr" = 'wsupgrade: ws://h/x: the server did not upgrade: HTTP/1.1 403 No (Location: http://***@y/)' ]
@@ -137,13 +137,13 @@ client_refuses() {
 	[[ $stderr == *'HTTP/1.1 403 No (not)' ]]
 }
 
-@test "our client tells what our server says" {
+@test "the client reports the message of wsupgrade" {
 	serve tcpaccept wsupgrade -P /chat wsframe cat
 	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ true
 	[ "$stderr" = 'wsupgrade: ws://localhost/: the server did not upgrade: HTTP/1.1 404 Not Found (Not Found: no such path)' ]
 }
 
-@test "the client warns of a URL with another port than the connection's, if the host is the same or both are this machine" {
+@test "a URL with another port than the connection's causes a warning if the host is the same or both are this host" {
 	local url
 	for url in ws://localhost:9/ ws://127.0.0.1:9/ 'ws://[::1]:9/' ws://a.localhost:9/; do
 		run -0 --separate-stderr peer client on:tcp head send:"$answer\r\n" run wsupgrade -c "$url" true
@@ -164,7 +164,7 @@ client_refuses() {
 	done
 }
 
-@test "a password in a URL is never repeated" {
+@test "a password in a URL is never printed" {
 	local url
 	for url in ws://u:secret@h/ ws://u:sec/ret@h/ http://u:secret@h/ wss://u:secret@h 'ws://u:secret@h/ x' ws://secret@h/; do
 		used -c "$url" true
@@ -180,7 +180,7 @@ client_refuses() {
 	[ -n "$stderr" ]
 }
 
-@test "the client does not read a huge or slow answer for ever" {
+@test "the client limits the size and time of a response" {
 	head -c 20000 /dev/zero | tr '\0' a >line
 	run -1 --separate-stderr peer client head send:'HTTP/1.1 101 x\r\nA: ' file:line run wsupgrade -c ws://h true
 	[ "$stderr" = 'wsupgrade: ws://h: not an HTTP response: head is longer than 16 KiB' ]
@@ -191,7 +191,7 @@ client_refuses() {
 	[[ $stderr == 'wsupgrade: ws://h: incomplete response: '*'timed out' ]]
 }
 
-@test "a server that resets or goes while the client asks is told, and runs nothing" {
+@test "a server that resets or closes during the request is reported, and no program is started" {
 	run -1 --separate-stderr peer client on:tcp head send:'HTTP/1.1 101' reset run wsupgrade -c ws://h touch started
 	[ "$stderr" = 'wsupgrade: ws://h: incomplete response: Connection reset by peer' ]
 	for kind in pipes unix tcp; do
@@ -201,7 +201,7 @@ client_refuses() {
 	[ ! -e started ]
 }
 
-@test "closed standard descriptors are no way in for others" {
+@test "closed standard descriptors do not become others" {
 	run -1 --separate-stderr bash -c 'exec wsupgrade true <&-'
 	[[ $stderr == *'Bad file descriptor' ]]
 	printf '%b' "$(request "$good")" >in
@@ -211,7 +211,7 @@ client_refuses() {
 	tail -n 1 out | grep -qx started
 }
 
-@test "an answer into a pipe that nobody reads fails, it does not kill" {
+@test "a request into a pipe that nobody reads fails without SIGPIPE" {
 	printf '%b' "$(request "$good")" >in
 	mkfifo pipe
 	run -1 --separate-stderr bash -c 'exec 3<>pipe 4>pipe 3<&-; exec wsupgrade true <in >&4'

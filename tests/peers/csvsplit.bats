@@ -51,7 +51,7 @@ for line in open(sys.argv[1], newline="\n", encoding="utf-8"):
     print(json.dumps([re.sub(r"\\(.)", lambda m: unescape[m[1]], f) for f in fields]))' "$1"
 }
 
-@test "every exact format, read back, has the fields that Python's csv module reads" {
+@test "every exact format, decoded again, has the fields that Python's csv module reads" {
 	for seed in $(seq 40); do
 		random_csv "$seed" in.csv
 		read_csv in.csv >expected
@@ -70,7 +70,7 @@ print("".join("".join(field + "\0" for field in json.loads(line)) for line in op
 	done
 }
 
-@test "selected fields are the same as Python's slices" {
+@test "selected fields agree with Python's slices" {
 	for seed in $(seq 41 60); do
 		random_csv "$seed" in.csv
 		csvsplit -f 3,1,~1,2- -O json in.csv >got
@@ -87,7 +87,7 @@ for line in sys.stdin:
 	done
 }
 
-@test "every dialect that Python's csv module writes is read back" {
+@test "every dialect that Python's csv module writes is read" {
 	for seed in $(seq 60); do
 		"$python" - "$seed" >in.csv 3>expected 4>options <<'END'
 import csv, json, random, sys
@@ -138,7 +138,7 @@ for line in re.split("\r?\n", text):
 	done
 }
 
-@test "objects are the same as those of Python's DictReader" {
+@test "objects agree with Python's DictReader" {
 	printf 'id,name,"a ""b"""\r\n1,"x\ny",z\r\n2,,"€"\r\n' >in.csv
 	csvsplit -H -O json in.csv | "$python" -c '
 import csv, json, sys
@@ -179,7 +179,7 @@ for l in open("expected"): print({k: str(v) for k, v in json.loads(l).items()})'
 	read_csv in.csv | wc -l | diff - lines
 }
 
-@test "csvtool and csvsplit split alike" {
+@test "csvtool and csvsplit agree" {
 	command -v csvtool >/dev/null || skip "no csvtool"
 	printf 'a,"b,c",d\n"e ""f""",,g\n' >in.csv
 	csvtool col 3,1 in.csv >expected

@@ -40,7 +40,7 @@ timeouts='timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
 	[ "$(echo hello | sh ./line)" = hello ]
 }
 
-@test "several protocols on one port, by HAProxy" {
+@test "several protocols on one port, with HAProxy" {
 	need haproxy
 	serve tcpaccept wsupgrade wsframe cat
 	web=$port
@@ -92,7 +92,7 @@ timeouts='timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
 }
 
 # In a network of its own, for the setting is one of the network.
-@test "tcp_migrate_req: what waits at a socket that is closed moves to another one" {
+@test "tcp_migrate_req: connections queued at a closed socket move to another one" {
 	cat >script <<-'END'
 		sh -c "$1" >/dev/null || exit 77
 		portscan-bind -r -p 9000 tail -f /dev/null 2>old.err & old=$!

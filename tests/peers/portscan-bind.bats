@@ -12,7 +12,7 @@ traced() {
 	run --separate-stderr strace -qq -o calls "$@"
 }
 
-@test "a port that another began to listen on after our bind is passed over" {
+@test "a port on which another process begins to listen after the bind is skipped" {
 	traced -e trace=listen -e inject=listen:error=EADDRINUSE:when=1 portscan-bind -a "$ip" -p 9000-9010 true
 	[ "$status" = 0 ]
 	[ "$stderr" = "Bound to 9001" ]
@@ -26,7 +26,7 @@ traced() {
 	[ "$(grep -c '^bind' calls)" = 3 ]
 }
 
-@test "a refusal that is neither EADDRINUSE nor EACCES ends the scan, whichever call makes it" {
+@test "an error other than EADDRINUSE and EACCES ends the scan, whichever call returns it" {
 	local call
 	for call in socket:error=ENFILE bind:error=ENOBUFS listen:error=ENOMEM setsockopt:error=ENOPROTOOPT; do
 		traced -e "trace=${call%%:*}" -e "inject=$call:when=1" portscan-bind -a "$ip" -p 9000-9998 true
@@ -35,13 +35,13 @@ traced() {
 	done
 }
 
-@test "a kernel's choice that is taken at the second address is another one" {
+@test "if the kernel's choice is busy at the second address, another port is chosen" {
 	traced -e trace=bind -e inject=bind:error=EADDRINUSE:when=2 portscan-bind -a "$ip" -a 127.1.1.8 -p 0 sh -c 'echo $LISTEN_FDS'
 	[ "$status" = 0 ]
 	[ "$output" = 2 ]
 }
 
-@test "the sockets cannot be handed on: said, exit 1" {
+@test "sockets that cannot be passed on are reported with status 1" {
 	traced -e trace=dup2 -e inject=dup2:error=EMFILE:when=1 portscan-bind -q -a "$ip" -p 9000-9998 true
 	[ "$status" = 1 ]
 	[[ $stderr == "portscan-bind: cannot pass the sockets on: "* ]]

@@ -34,7 +34,7 @@ tutorial() {
 	grep -q "^Received hello from ('127.0.0.1', " tutorial.out
 }
 
-@test "nc: both ways, each with its own end" {
+@test "nc: both directions end separately" {
 	need nc
 	head -c 4M /dev/urandom >up
 	head -c 4M /dev/urandom >down
@@ -65,7 +65,7 @@ listening() {
 	cmp in out
 }
 
-@test "a connect that was interrupted is not called again" {
+@test "an interrupted connect is not called again" {
 	need_strace
 	serve peer -v accept send:hello
 	# The call is done and then said to be interrupted, as a signal does it.
@@ -75,7 +75,7 @@ listening() {
 	[ "$(grep -c '^connect(' trace)" = 1 ]
 }
 
-@test "a want of descriptors or memory is 1 and told, and ends the scan at once" {
+@test "a shortage of descriptors or memory is reported with status 1, and ends the scan at once" {
 	need_strace
 	for error in EMFILE ENFILE ENOMEM ENOBUFS; do
 		run --separate-stderr strace -qq -o trace -e trace=socket -e "inject=socket:error=$error" \
@@ -86,7 +86,7 @@ listening() {
 	done
 }
 
-@test "the way in holds: an idle relay makes no system call" {
+@test "an idle relay makes no system call" {
 	need_strace
 	serve peer -v accept send:hello rest
 	mkfifo in
@@ -101,7 +101,7 @@ listening() {
 	[ "$after" -le 4 ]
 }
 
-@test "it starts without a needless system call" {
+@test "it starts without unnecessary system calls" {
 	need_strace
 	serve peer -v accept echo
 	echo hi | strace -o trace portscan-connect -q -p "$port" | cat >out

@@ -56,7 +56,7 @@ sees_client() {
 
 tells='echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT"'
 
-@test "HAProxy, send-proxy and send-proxy-v2" {
+@test "HAProxy with send-proxy and send-proxy-v2" {
 	local line
 	line='server one 127.0.0.1:9000 send-proxy-v2'
 	service sh -c "$tells"
@@ -76,7 +76,7 @@ tells='echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT"'
 	same server.err "Bound to $port"
 }
 
-@test "HAProxy passes on which host a TLS client asked for" {
+@test "HAProxy passes the host name that a TLS client requested" {
 	certificate
 	service sh -c 'echo "$SSL_TLS_SNI_SERVERNAME"'
 	{
@@ -90,7 +90,7 @@ tells='echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT"'
 	[[ $output == *www.example.org ]]
 }
 
-@test "stunnel, protocol = proxy" {
+@test "stunnel with protocol = proxy" {
 	need stunnel
 	certificate
 	service sh -c "$tells"
@@ -110,7 +110,7 @@ tells='echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT"'
 	[[ ${lines[1]} =~ ^"127.0.0.7 "[0-9]+" 127.0.0.1 $front"$ ]]
 }
 
-@test "nginx as a stream proxy, proxy_protocol on" {
+@test "nginx as a stream proxy with proxy_protocol on" {
 	need nginx
 	local module=/usr/lib/nginx/modules/ngx_stream_module.so
 	[ -e "$module" ] || skip "no stream module of nginx"

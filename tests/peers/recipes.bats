@@ -92,7 +92,7 @@ tls_server() {
 	await_port "$tls"
 }
 
-@test "wss by stunnel in front, and stunnel for a client, which refuses another server's certificate" {
+@test "wss with stunnel in front, and stunnel for a client, which refuses another server's certificate" {
 	certificate
 	serve tcpaccept wsupgrade wsframe cat
 	tls_server "^connect = 127" "s|127.0.0.1:9000|127.0.0.1:$port|"
@@ -106,7 +106,7 @@ tls_server() {
 	run -1 --separate-stderr ask "$plain" 'to somebody who is not certified'
 }
 
-@test "wss by stunnel that starts the chain itself, as an inetd" {
+@test "wss with stunnel that starts the chain, like inetd" {
 	certificate
 	shell_script "$BATS_TEST_TMPDIR/app" 'exec cat'
 	tls_server ^execArgs "s|/usr/local/bin/app|$BATS_TEST_TMPDIR/app|; s|/usr/local/bin|$BIN|g"
@@ -125,7 +125,7 @@ tls_server() {
 	[ "$(ask "$plain" hello)" = 'you are 127.0.0.2' ]
 }
 
-@test "on a UNIX socket, by systemd-socket-activate and by socat" {
+@test "on a UNIX socket, with systemd-socket-activate and socat" {
 	need socat
 	cd "$BATS_TEST_TMPDIR"
 	shell_script app 'exec cat'
@@ -268,14 +268,14 @@ three_meet() {
 	[ ! -e owned ]
 }
 
-@test "a chat over three servers behind HAProxy, in which all clients meet in Redis" {
+@test "a chat on three servers behind HAProxy, connected by Redis" {
 	redis_start
 	three tcpaccept wsupgrade wsframe sh -c "redis-cli -p $redis subscribe chat | sed -u -n '3~3p' & while IFS= read -r l; do printf %s \"\$l\" | redis-cli -p $redis -x publish chat >/dev/null; done"
 	haproxy_for "${ports[@]}"
 	three_meet
 }
 
-@test "three wshubs behind HAProxy whose programs meet in Redis" {
+@test "three wshubs behind HAProxy, whose programs are connected by Redis" {
 	redis_start
 	export REDIS="-p $redis"
 	three wshub "$examples/redischat"
@@ -293,7 +293,7 @@ three_meet() {
 	await_that grep -qx $'\033\\[31mred' "$BATS_TEST_TMPDIR/a.out"
 }
 
-@test "a calculator in a browser of this machine" {
+@test "a calculator in a browser on this host" {
 	need bc
 	recipe 'wsframe bc$'
 	[ "$(ask "$port" '6*7')" = 42 ]
@@ -315,7 +315,7 @@ three_meet() {
 	[ ! -e owned ]
 }
 
-@test "CSV from sockets into SQLite, each with its header, one after the other and at once" {
+@test "CSV from sockets into SQLite, each with its header, sequentially and in parallel" {
 	local i one
 	need sqlite3
 	cd "$BATS_TEST_TMPDIR"
@@ -374,7 +374,7 @@ three_meet() {
 	! grep record server.err || false
 }
 
-@test "two tabs of a browser meet in the chat, on its page" {
+@test "two tabs of a browser in the chat, on its page" {
 	need chromium
 	need node
 	page=$BATS_TEST_DIRNAME/../peers/page.js

@@ -68,7 +68,7 @@ activate() {
 	await "$BATS_TEST_TMPDIR/activate.err" '^Listening on'
 }
 
-@test "systemd finds no fault in the units" {
+@test "systemd finds no error in the units" {
 	cp "$units"/* "$BATS_TEST_TMPDIR"
 	cd "$BATS_TEST_TMPDIR"
 	ln -s websocket@.service websocket@app.service
@@ -138,7 +138,7 @@ is() {
 	is tcpecho.service Result success
 }
 
-@test "booted: websocket@.service serves, and a stop lets the answer under way be finished" {
+@test "booted: websocket@.service serves, and a stop lets answers in progress finish" {
 	booted
 	inside systemctl start websocket@app.socket
 	[ "$(echo hello | client 9000 -m 1)" = hello ]
@@ -153,7 +153,7 @@ is() {
 	is websocket@app.service Result success
 }
 
-@test "booted: a restart of websocket@.service refuses no client: the next instance serves those that came meanwhile" {
+@test "booted: a restart of websocket@.service refuses no client: the next instance serves the waiting ones" {
 	booted
 	inside systemctl start websocket@app.socket
 	start before saying wait 9000 -m 2
@@ -205,7 +205,7 @@ is() {
 	[ "$(echo user | client 9012 -m 1)" = ws-chat ]
 }
 
-@test "booted: a program that is not there is 1011 for the client and a line in the journal" {
+@test "booted: a missing program is 1011 for the client and a line in the journal" {
 	booted
 	inside systemctl start websocket@nosuch.socket
 	run client 9013 -v </dev/null
@@ -228,7 +228,7 @@ is() {
 	grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/client.err"
 }
 
-@test "booted: wshub.service serves, and each restart tells its clients 1001" {
+@test "booted: wshub.service serves, and each restart closes its clients with 1001" {
 	booted
 	inside systemctl start wshub.socket
 	for _ in {1..5}; do

@@ -43,7 +43,7 @@ stop_injected() {
 	pids=()
 }
 
-@test "systemd-socket-activate hands its sockets over, TCP and UNIX" {
+@test "systemd-socket-activate passes TCP and UNIX sockets" {
 	needs systemd-socket-activate
 	free_port
 	start server systemd-socket-activate -l "127.0.0.1:$port" -l "$PWD/sock" tcpaccept sh -c 'echo "$PROTO $TCPREMOTEIP"'
@@ -54,7 +54,7 @@ stop_injected() {
 	[ "${lines[1]}" = "IPC " ]
 }
 
-@test "systemd-socket-activate --inetd hands the listening socket over on fd 0" {
+@test "systemd-socket-activate --inetd passes the listening socket on fd 0" {
 	needs systemd-socket-activate
 	free_port
 	start server systemd-socket-activate --inetd -l "127.0.0.1:$port" tcpaccept echo hello
@@ -63,7 +63,7 @@ stop_injected() {
 	greeted
 }
 
-@test "inetd wait hands the listening socket over on fd 0, and takes it back" {
+@test "inetd wait passes the listening socket on fd 0, and takes it back" {
 	needs inetd
 	free_port
 	echo "127.0.0.1:$port stream tcp wait root $BIN/tcpaccept tcpaccept -t 1s /bin/echo hello" >inetd.conf
@@ -80,7 +80,7 @@ stop_injected() {
 	[ "$successor" != "$acceptor" ]
 }
 
-@test "tcpclient, nc, ncat, socat, curl and bash call it" {
+@test "tcpclient, nc, ncat, socat, curl and bash connect to it" {
 	serve tcpaccept sh -c 'read -r line; echo "hello $line"'
 	exec 8<>"/dev/tcp/127.0.0.1/$port"
 	echo bash >&8
@@ -94,7 +94,7 @@ stop_injected() {
 	[ "$(echo curl | curl -s "telnet://127.0.0.1:$port")" = "hello curl" ]
 }
 
-@test "a program of tcpserver's finds the same variables here" {
+@test "a program of tcpserver finds the same variables" {
 	needs tcpserver
 	program='env | sort | grep -E "^(PROTO|TCP(LOCAL|REMOTE)IP)=" >$0; cat'
 	serve tcpaccept sh -c "$program" "$PWD/ours"
@@ -110,7 +110,7 @@ listening() {
 	ss -Hltnp | grep "pid=$1," | sed 's/.*127.0.0.1:\([0-9]*\) .*/\1/' | grep .
 }
 
-@test "errors of the connection that accept hands over cost that connection at most" {
+@test "errors of the connection that accept returns cost at most that connection" {
 	needs_strace
 	local error
 	for error in ECONNABORTED EPROTO ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH EOPNOTSUPP ENETUNREACH \
@@ -124,7 +124,7 @@ listening() {
 	done
 }
 
-@test "a shortage in accept is said, and the connection served when it is over" {
+@test "a shortage in accept is logged, and the connection is served later" {
 	needs_strace
 	local error
 	for error in EMFILE ENFILE ENOBUFS ENOMEM EPERM; do
@@ -137,7 +137,7 @@ listening() {
 	done
 }
 
-@test "an address that cannot be read costs that connection alone" {
+@test "an address that cannot be read costs only that connection" {
 	needs_strace
 	serve_injected "getsockname:error=ENOTCONN:when=1" echo hello
 	[ -z "$(portscan-connect -q -p "$port" </dev/null)" ]
@@ -158,7 +158,7 @@ listening() {
 	await_that gone "$second"
 }
 
-@test "interrupted waits are begun again" {
+@test "interrupted waits are repeated" {
 	needs_strace
 	serve_injected "ppoll:error=EINTR:when=1..40" echo hello
 	greeted
@@ -166,7 +166,7 @@ listening() {
 	stop_injected
 }
 
-@test "a connection takes no more system calls than it needs" {
+@test "a connection makes no unnecessary system calls" {
 	needs_strace
 	start server strace -f -qq -o calls portscan-bind -p 9000-9998 tcpaccept "$BIN/tcpecho"
 	await "$err" '^Bound to '

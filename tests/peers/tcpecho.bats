@@ -64,7 +64,7 @@ tutorial_client() {
 	PY
 }
 
-@test "a client as the tutorial has it is answered as by the tutorial's server" {
+@test "a client from the tutorial gets the answers of the tutorial's server" {
 	needs /usr/bin/python3
 	tutorial_client
 	start server portscan-bind tcpecho -v -F , -r 'Echo from server'
@@ -79,7 +79,7 @@ tutorial_client() {
 		'Received a' 'Received ' 'Received ' 'Received ' 'Received hello'
 }
 
-@test "urgent data makes no spin" {
+@test "urgent data causes no spinning" {
 	needs /usr/bin/python3
 	serve tcpecho
 	run -0 /usr/bin/python3 - "$port" "$pid" <<-'PY'
@@ -110,7 +110,7 @@ tutorial_client() {
 	exec 8>&-
 }
 
-@test "nc: a file there and back" {
+@test "nc: a file in both directions" {
 	needs nc
 	nc -h 2>&1 | grep -q -- '-N' || skip "this nc has no -N (openbsd-netcat has)"
 	serve tcpecho
@@ -119,7 +119,7 @@ tutorial_client() {
 	cmp in out
 }
 
-@test "systemd-socket-activate: the listening socket, to one tcpecho" {
+@test "systemd-socket-activate: the listening socket for one tcpecho" {
 	needs systemd-socket-activate
 	free_port
 	start server systemd-socket-activate -l "127.0.0.1:$port" "$BIN/tcpecho" -v
@@ -129,7 +129,7 @@ tutorial_client() {
 	await server.err ' disconnected$'
 }
 
-@test "systemd-socket-activate --inetd -a: a connection each" {
+@test "systemd-socket-activate --inetd -a: one connection each" {
 	needs systemd-socket-activate
 	free_port
 	start server systemd-socket-activate --inetd -a -l "127.0.0.1:$port" "$BIN/tcpecho" -v
@@ -174,7 +174,7 @@ tutorial_client() {
 	[ "$output" = 'there and back' ]
 }
 
-@test "errors of accept: the next one is taken, a shortage is waited out" {
+@test "errors of accept: the next connection is served, a shortage is waited out" {
 	needs_strace
 	for error in ECONNABORTED EPROTO ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH EOPNOTSUPP ENETUNREACH \
 		EPERM EMFILE ENFILE ENOBUFS ENOMEM EINTR; do

@@ -50,7 +50,7 @@ client() {
 		>"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
 }
 
-@test "wshub under inetd wait: a program that writes to stderr serves" {
+@test "wshub under inetd wait with a program that writes to stderr" {
 	command -v inetd >/dev/null || skip "inetd is not installed"
 	local port
 	port=$(portscan-bind -q -p 0)
@@ -70,13 +70,13 @@ cases() {
 	for case in "${@:2}"; do "$1" "$case" || { echo "$case" && return 1; }; done
 }
 
-@test "Python websockets talks to an echo of ours: each case of ws_client.py" {
+@test "Python websockets as a client of an echo service: each case of ws_client.py" {
 	need_python
 	echo_server -s v3x -s v2
 	cases python_client echo large fragments pings closing many subprotocol foreign
 }
 
-@test "Python websockets talks to programs of lines: a Close of a failed one is 1011, one for binary data 1003" {
+@test "Python websockets as a client of programs of lines: a failed one closes with 1011, binary data with 1003" {
 	need_python
 	serve tcpaccept wsupgrade wsframe sh -c 'echo ready; exec cat'
 	python_client lines
@@ -86,13 +86,13 @@ cases() {
 	python_client binary
 }
 
-@test "node ws talks to an echo of ours: each case of ws_client.js" {
+@test "node ws as a client of an echo service: each case of ws_client.js" {
 	need_node
 	echo_server
 	cases node_client echo large fragments pings closing both foreign version
 }
 
-@test "our client talks to Python websockets in lines" {
+@test "a client of Python websockets with lines" {
 	python_server
 	printf 'one\ntwo \342\230\203\n\nlast' >"$BATS_TEST_TMPDIR/in"
 	client /echo -q 200ms <"$BATS_TEST_TMPDIR/in"
@@ -100,7 +100,7 @@ cases() {
 	[ ! -s "$BATS_TEST_TMPDIR/err" ]
 }
 
-@test "our client takes what Python websockets says right behind its 101, in fragments, with pings between" {
+@test "a client accepts messages of Python websockets directly after the 101, in fragments, with pings between" {
 	python_server
 	client /talk -q never </dev/null
 	{
@@ -110,7 +110,7 @@ cases() {
 	cmp "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/want"
 }
 
-@test "our client brings 16 MiB through Python websockets and back" {
+@test "a client sends 16 MiB through Python websockets and back" {
 	python_server
 	head -c 16777215 /dev/zero | tr '\0' z >"$BATS_TEST_TMPDIR/in"
 	echo >>"$BATS_TEST_TMPDIR/in"
@@ -118,7 +118,7 @@ cases() {
 	cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
 }
 
-@test "our client takes a message of 16 MiB, and refuses it where the limit is lower" {
+@test "a client accepts a message of 16 MiB, and refuses it with a lower limit" {
 	python_server
 	client /large -q never </dev/null
 	[ "$(wc -c <"$BATS_TEST_TMPDIR/out")" = 16777217 ]
@@ -126,7 +126,7 @@ cases() {
 	grep -q 1009 "$BATS_TEST_TMPDIR/err"
 }
 
-@test "our client refuses a binary message that is not UTF-8 in lines and takes it in bytes" {
+@test "a client refuses a binary message that is not UTF-8 with lines, and accepts it with -b" {
 	python_server
 	run -1 client /binary -q never </dev/null
 	grep -q 1003 "$BATS_TEST_TMPDIR/err"
@@ -136,7 +136,7 @@ cases() {
 	cmp "$BATS_TEST_TMPDIR/out" <(printf '4:b\0\1\377,')
 }
 
-@test "our client tells code and reason of Python websockets' Close, and ends with 1" {
+@test "a client reports code and reason of Python websockets' Close, with status 1" {
 	python_server
 	run -1 client /4000 -q never </dev/null
 	same "$BATS_TEST_TMPDIR/out" x
@@ -145,7 +145,7 @@ cases() {
 	[ ! -s "$BATS_TEST_TMPDIR/err" ]
 }
 
-@test "our client asks Python websockets for a subprotocol, an origin and a header" {
+@test "a client requests a subprotocol, an origin and a header from Python websockets" {
 	python_server
 	portscan-connect -q -p "$port" wsupgrade -c "ws://127.0.0.1:$port/protocol" -s v1 -s v2 \
 		wsframe -c -q never </dev/null >"$BATS_TEST_TMPDIR/out"
@@ -155,7 +155,7 @@ cases() {
 	same "$BATS_TEST_TMPDIR/out" "http://here.example 12 3"
 }
 
-@test "our client answers the pings of Python websockets and node ws" {
+@test "a client answers the pings of Python websockets and node ws" {
 	python_server
 	client /ping -q never </dev/null
 	same "$BATS_TEST_TMPDIR/out" "pong came"
@@ -164,7 +164,7 @@ cases() {
 	same "$BATS_TEST_TMPDIR/out" "pong hello"
 }
 
-@test "our client with a program of its own talks to node ws, 16 MiB both ways" {
+@test "a client with a program and node ws, 16 MiB in both directions" {
 	node_server
 	head -c 12582912 /dev/urandom | base64 -w 1022 >"$BATS_TEST_TMPDIR/in"
 	local count
@@ -177,19 +177,19 @@ cases() {
 	cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out2"
 }
 
-@test "our client puts node ws's 5001 fragments together" {
+@test "a client joins 5001 fragments of node ws" {
 	node_server
 	client /fragments -q never </dev/null
 	[ "$(sha256sum <"$BATS_TEST_TMPDIR/out")" = "$({ for ((i = 0; i < 500; i++)); do printf 0123456789; done; echo .; } | sha256sum)" ]
 }
 
-@test "our client delivers what came before node ws cuts the connection, and ends with 1" {
+@test "a client delivers the data before node ws cuts the connection, with status 1" {
 	node_server
 	run -1 client /terminate -q never </dev/null
 	same "$BATS_TEST_TMPDIR/out" x
 }
 
-@test "our client talks to websocketd" {
+@test "a client of websocketd" {
 	command -v websocketd >/dev/null || skip "websocketd is missing: apt-get install websocketd"
 	start theirs portscan-bind -p 0 true
 	await "$BATS_TEST_TMPDIR/theirs.err" '^Bound to '
@@ -201,7 +201,7 @@ cases() {
 }
 
 # LONG=1: more sizes, and more seeds.
-@test "the prober's cases hold for pieces of every kind of size" {
+@test "the prober's cases with pieces of every size class" {
 	echo_server
 	for chunk in 5 4096 ${LONG:+2 3 64 65536}; do
 		"$TOOLS/wsprobe" --chunk "$chunk" --groups handshake,origin,framing,pings,reserved,fragments,utf8,close,limits \
@@ -210,7 +210,7 @@ cases() {
 }
 
 # Without the pings: where a send takes less than all, only the newest pong is kept.
-@test "the prober's cases hold with short reads and writes, interrupted calls" {
+@test "the prober's cases with short reads and writes and interrupted calls" {
 	! grep -q __asan "$BIN/wsframe" || skip "a sanitizer's build preloads its own"
 	local seed
 	for seed in 1 ${LONG:+2}; do

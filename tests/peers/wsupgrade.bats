@@ -23,7 +23,7 @@ browse() {
 	[ "$status" = 0 ] || { echo "$stderr" && return 1; }
 }
 
-@test "curl gets the page, whole" {
+@test "curl gets the complete page" {
 	need curl
 	serve tcpaccept wsupgrade --console --host localhost wsframe cat
 	curl -sS -D head -o page "http://localhost:$port/"
@@ -37,7 +37,7 @@ browse() {
 	curl -sS --http2 "http://localhost:$port/" | cmp - page
 }
 
-@test "curl gets each refusal as a whole answer, on a connection that ends in order" {
+@test "curl gets each refusal as a complete response, and the connection is closed in order" {
 	need curl
 	serve tcpaccept wsupgrade --host localhost -P /chat wsframe cat
 	refusal() {
@@ -61,7 +61,7 @@ browse() {
 	refusal 405 -H 'Expect:' --data-binary @big "$url/chat"
 }
 
-@test "HAProxy's health check is answered, and nginx that speaks HTTP/1.0 is told which directive it lacks" {
+@test "HAProxy's health check is answered, and nginx with HTTP/1.0 is told which directive is missing" {
 	need haproxy
 	serve tcpaccept wsupgrade -v --host localhost -P /chat wsframe cat
 	cat >haproxy.cfg <<-END
@@ -99,7 +99,7 @@ browse() {
 	await server.err ': 426 HTTP/1.0 cannot upgrade \(nginx: proxy_http_version 1.1\)$'
 }
 
-@test "--realm: curl is let in with the right password alone, a browser's WebSocket with its page's" {
+@test "--realm: only the right password lets curl and the WebSocket of a browser's page in" {
 	need curl
 	shell_script may 'grep -qxF -e "${HTTP_AUTHORIZATION#Basic }" users'
 	printf 'ann:se cret' | base64 >users
@@ -125,7 +125,7 @@ browse() {
 	[[ ${lines[-1]} == *'"TIME closed: code 3001"]' ]]
 }
 
-@test "the console in a browser: a subprotocol, a message with markup as text, and the service's own close" {
+@test "the console in a browser: a subprotocol, a message with markup as text, and a close by the service" {
 	serve tcpaccept wsupgrade --console --host localhost -s chat \
 		wsframe sh -c 'echo "<b>$WEBSOCKET_PROTOCOL</b>"; read line; exit 3'
 	browse "http://localhost:$port/" \
@@ -138,7 +138,7 @@ browse() {
 	[[ ${lines[-1]} == *'"TIME closed: code 1011 (the program failed)"]' ]]
 }
 
-@test "the console in a browser: a Close's code and reason, and what 1003 means" {
+@test "the console in a browser: the code and reason of a Close, and an explanation of 1003" {
 	serve tcpaccept wsupgrade --console --host localhost wsframe cat
 	browse "http://localhost:$port/" \
 		'until(() => document.querySelector("#state.open"))' \
@@ -150,7 +150,7 @@ browse() {
 	[[ ${lines[-1]} == *'"TIME closed: code 4001, reason “not welcome”"]' ]]
 }
 
-@test "the console in a browser: a burst of messages, the last 1000 rows of it, and the newest in sight" {
+@test "the console in a browser: a burst of messages, of which 1000 rows are kept, and the newest is visible" {
 	serve tcpaccept wsupgrade --console --host localhost wsframe sh -c 'read line; seq 5000; read line; seq 3; read line'
 	browse "http://localhost:$port/" \
 		'until(() => document.querySelector("#state.open"))' \
@@ -167,7 +167,7 @@ browse() {
 	[ "$(grep -o '← received' <<<"${lines[-1]}" | wc -l)" = 1000 ]
 }
 
-@test "the console in a browser: up and down recall what was sent, and give the draft back" {
+@test "the console in a browser: up and down recall sent messages and restore the draft" {
 	serve tcpaccept wsupgrade --console --host localhost wsframe cat
 	browse "http://localhost:$port/" \
 		'until(() => document.querySelector("#state.open"))' \
@@ -179,7 +179,7 @@ browse() {
 	[ "${lines[4]}" = '["one","one","two\nlines","a draft","a draft"]' ]
 }
 
-@test "the console in a browser: who is not connected is told so, and a page of a foreign origin is not let in" {
+@test "the console in a browser: a missing connection is reported, and a page of another origin is refused" {
 	serve tcpaccept wsupgrade --host localhost wsframe cat
 	local service=$port
 	serve tcpaccept wsupgrade --console --host localhost wsframe cat
@@ -194,7 +194,7 @@ browse() {
 	[[ ${lines[-1]} == *'"TIME closed: code 1006 (refused or lost'*'"]' ]]
 }
 
-@test "the console and the chat in a browser: the page's query goes to the program" {
+@test "the console and the chat in a browser: the query of the page is passed to the program" {
 	local program='echo "for $QUERY_STRING"; read line'
 	serve tcpaccept wsupgrade --console --host localhost wsframe sh -c "$program"
 	browse "http://localhost:$port/?Ada" 'until(() => document.querySelector("pre")).then(e => e.innerText)'
@@ -204,7 +204,7 @@ browse() {
 	[ "${lines[0]}" = '"for Ada"' ]
 }
 
-@test "the chat in a browser: what is typed after the connection was lost is kept, and sent on the next" {
+@test "the chat in a browser: text typed after the connection was lost is kept, and sent on the next one" {
 	serve tcpaccept wsupgrade --page "$chat" --host localhost wsframe sh -c 'read line; echo "$line again"'
 	local rows='Array.from(document.querySelectorAll("li"), e => e.innerText)' say='document.querySelector("form button")'
 	browse "http://localhost:$port/" \
@@ -218,7 +218,7 @@ browse() {
 	[ "${lines[-1]}" = '["once again","The connection is closed (1000).","twice again","The connection is closed (1000).",""]' ]
 }
 
-@test "the chat in a browser: a burst of lines, the last 1000 of it, and the newest in sight" {
+@test "the chat in a browser: a burst of lines, of which 1000 are kept, and the newest is visible" {
 	serve tcpaccept wsupgrade --page "$chat" --host localhost wsframe sh -c 'read line; seq 5000; read line'
 	browse "http://localhost:$port/" \
 		'until(() => !say.disabled)' \
@@ -229,7 +229,7 @@ browse() {
 	[ "${lines[3]}" = '"4001"' ]
 }
 
-@test "a page of the user's own in a browser" {
+@test "a page of the user in a browser" {
 	echo '<!doctype html><title>mine</title><p id=p>hello' >mine.html
 	serve tcpaccept wsupgrade --host localhost --page mine.html wsframe cat
 	browse "http://localhost:$port/" 'document.title + document.getElementById("p").textContent.trim()' \
