@@ -1,0 +1,213 @@
+/*
+ * How fast messages are compressed and decompressed, and how small they become:
+ *
+ *     compress inflate|deflate|size ours|zlib1|zlib6 SIZE none|takeover [random|worst]
+ *     compress peers          zlib1 and zlib6, if they are built in
+ *
+ * SIZE: bytes of a message, 0 for 100 to 250. The messages are pieces of a log in
+ * JSON, random bytes, or (inflate) empty blocks with codes of their own. Prints
+ * MB/s, the best of several rounds, or (size) bytes for 1000 bytes of input.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "load.h"
+#include "ws/deflate.h"
+#include "ws/inflate.h"
+#ifdef ZLIB
+#include <zlib.h>
+#endif
+
+enum { TOTAL = 1 << 20, MESSAGES = TOTAL / 100, ROUNDS = 5 };
+
+static unsigned char text[TOTAL + 512], packed[2 * TOTAL], back[2 * TOTAL];
+static size_t begins[MESSAGES + 1], packed_begins[MESSAGES + 1];
+static unsigned count;
+static bool takeover;
+static int level; /* 0: ours */
+
+static struct deflate deflater;
+static struct deflate_scratch scratch;
+static struct inflate inflater;
+static struct inflate_tables tables;
+static unsigned char window[1 << 15];
+static uint16_t memory[100000];
+
+static unsigned
+chance(unsigned below)
+{
+	static unsigned seed = 7692;
+
+	seed = seed * 1103515245 + 12345;
+	return (seed >> 8) % below;
+}
+
+static void
+log_make(void)
+{
+	static const char *const levels[] = {"info", "info", "warn", "error"}, *const methods[] = {"GET", "GET", "POST", "PUT"},
+		*const paths[] = {"/api/v1/users", "/api/v1/orders", "/static/app.js", "/login", "/search", "/img/logo.png"};
+	unsigned time = 1700000000;
+
+	for (size_t n = 0; n < TOTAL; n += strlen((char *)text + n)) {
+		time += chance(3);
+		(void)snprintf((char *)text + n, 512, "{\"time\":%u.%03u,\"level\":\"%s\",\"client\":\"%u.%u.%u.%u\",\"method\":\"%s\","
+		    "\"path\":\"%s/%u\",\"status\":%u,\"bytes\":%u,\"ms\":%u.%02u}\n", time, chance(1000), levels[chance(4)],
+		    chance(255), chance(255), chance(255), chance(255), methods[chance(4)], paths[chance(6)], chance(100000),
+		    chance(9) != 0 ? 200 : 404, chance(100000), chance(300), chance(100));
+	}
+}
+
+static void
+messages_make(size_t size, const char *kind)
+{
+	log_make();
+	for (size_t i = 0; *kind == 'r' && i < TOTAL; i++)
+		text[i] = (unsigned char)chance(256);
+	while (begins[count] + (size == 0 ? 250 : size) <= TOTAL) {
+		begins[count + 1] = begins[count] + (size == 0 ? 100 + chance(151) : size);
+		count++;
+	}
+}
+
+static void
+deflate_ours(void)
+{
+	enum deflate_result result;
+	size_t made;
+
+	deflate_begin(&deflater, 15, memory, &scratch);
+	for (unsigned i = 0; i < count; i++) {
+		size_t n = begins[i + 1] - begins[i];
+
+		(void)deflate_step(&deflater, text + begins[i], n, true, packed + packed_begins[i], deflate_bound(n), &made, &result);
+		packed_begins[i + 1] = packed_begins[i] + made;
+		if (!takeover)
+			deflate_forget(&deflater);
+	}
+}
+
+static void
+inflate_ours(void)
+{
+	enum inflate_result result;
+	size_t made;
+
+	inflate_begin(&inflater, 15, window, &tables);
+	for (unsigned i = 0; i < count; i++) {
+		size_t n = packed_begins[i + 1] - packed_begins[i];
+
+		if (inflate_step(&inflater, packed + packed_begins[i], n, back, sizeof back, &made, &result) != n
+		    || !inflate_finish(&inflater))
+			abort();
+		if (!takeover)
+			inflate_forget(&inflater);
+	}
+}
+
+#ifdef ZLIB
+static void
+deflate_zlib(void)
+{
+	static z_stream z;
+
+	(void)deflateEnd(&z);
+	memset(&z, 0, sizeof z);
+	(void)deflateInit2(&z, level, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY);
+	for (unsigned i = 0; i < count; i++) {
+		z.next_in = text + begins[i];
+		z.avail_in = (unsigned)(begins[i + 1] - begins[i]);
+		z.next_out = packed + packed_begins[i];
+		z.avail_out = z.avail_in + 1000;
+		(void)deflate(&z, Z_SYNC_FLUSH);
+		packed_begins[i + 1] = (size_t)(z.next_out - packed) - 4;
+		if (!takeover)
+			(void)deflateReset(&z);
+	}
+}
+
+static void
+inflate_zlib(void)
+{
+	static z_stream z;
+	static unsigned char tail[] = {0x00, 0x00, 0xff, 0xff};
+
+	(void)inflateEnd(&z);
+	memset(&z, 0, sizeof z);
+	(void)inflateInit2(&z, -15);
+	for (unsigned i = 0; i < count; i++) {
+		z.next_in = packed + packed_begins[i];
+		z.avail_in = (unsigned)(packed_begins[i + 1] - packed_begins[i]);
+		z.next_out = back;
+		z.avail_out = sizeof back;
+		(void)inflate(&z, Z_SYNC_FLUSH);
+		z.next_in = tail;
+		z.avail_in = sizeof tail;
+		if (inflate(&z, Z_SYNC_FLUSH) != Z_OK)
+			abort();
+		if (!takeover)
+			(void)inflateReset(&z);
+	}
+}
+#else
+#define deflate_zlib deflate_ours
+#define inflate_zlib inflate_ours
+#endif
+
+/* Empty blocks, each with the smallest codes of its own. */
+static void
+worst_make(void)
+{
+	static const unsigned char block[] = {0x04, 0xc0, 0x81, 0x00, 0x00, 0x00, 0x00, 0x00, 0x90, 0xff, 0x6a, 0x04};
+	enum { BITS = 91, ALL = TOTAL * 8 / BITS * BITS };
+
+	memset(packed, 0, TOTAL);
+	count = 1;
+	for (size_t i = 0; i < ALL; i++)
+		packed[i / 8] |= (unsigned char)((block[i % BITS / 8] >> i % BITS % 8 & 1) << i % 8);
+	packed_begins[1] = (ALL + 3 + 7) / 8; /* with the head of the empty block at the end */
+}
+
+static void
+report(void (*work)(void), size_t size)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		uint64_t start = now_ns(), took;
+
+		work();
+		took = now_ns() - start;
+		best = took < best ? took : best;
+	}
+	printf("%.2f\n", (double)size * 1000 / (double)best);
+}
+
+int
+main(int argc, char **argv)
+{
+	bool inflating;
+
+#ifdef ZLIB
+	if (argc == 2)
+		return puts("zlib1 zlib6") < 0;
+#endif
+	if (argc < 5)
+		return argc != 2;
+	inflating = strcmp(argv[1], "inflate") == 0;
+	level = strcmp(argv[2], "ours") == 0 ? 0 : argv[2][4] - '0';
+	takeover = strcmp(argv[4], "takeover") == 0;
+	messages_make((size_t)atol(argv[3]), argc > 5 ? argv[5] : "");
+	if (argc > 5 && *argv[5] == 'w')
+		worst_make();
+	else
+		(inflating || level == 0 ? deflate_ours : deflate_zlib)();
+	if (strcmp(argv[1], "size") == 0)
+		printf("%.2f\n", (double)packed_begins[count] * 1000 / (double)begins[count]);
+	else if (inflating)
+		report(level == 0 ? inflate_ours : inflate_zlib, argc > 5 && *argv[5] == 'w' ? packed_begins[1] : begins[count]);
+	else
+		report(level == 0 ? deflate_ours : deflate_zlib, begins[count]);
+	return 0;
+}
