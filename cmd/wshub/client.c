@@ -11,7 +11,7 @@
 #include "sys/block_cache.h"
 #include "sys/progress.h"
 
-enum { FLUSH_AFTER = 64 << 10 }; /* deliveries that wait before some are sent */
+enum { FLUSH_AFTER = 64 << 10 }; /* deliveries after which the queues are sent within a turn */
 
 struct hub *
 hub_of(struct loop *loop)
@@ -69,7 +69,7 @@ client_reads(struct hub *hub, const struct client *c)
 	return !hub->backpressure && c->out.held <= hub->options.queue / 2;
 }
 
-/* Another deadline than it had. */
+/* Replaces the client's deadline. */
 void
 client_clock(struct hub *hub, struct client *c, struct deadlines *queue)
 {
@@ -140,7 +140,7 @@ client_tell_end(struct hub *hub, struct client *c, unsigned code, struct span re
 		    reason.size == 0 ? "" : " ", quoted_bytes(reason.at, reason.size));
 }
 
-/* The same, and it hears no more of prog. */
+/* The same, and records of prog no longer reach the client. */
 void
 client_forget(struct hub *hub, struct client *c, unsigned code, struct span reason)
 {
@@ -205,7 +205,7 @@ message_close(unsigned code, const char *reason)
 	return message_of(frame, frame_close(code, reason, NULL, frame));
 }
 
-/* With *payload for n bytes. */
+/* Returns a frame whose n bytes of payload the caller writes to *payload, or NULL without memory. */
 struct message *
 message_begin(enum opcode opcode, size_t n, unsigned char **payload)
 {
@@ -232,7 +232,7 @@ message_frame(enum opcode opcode, const void *payload, size_t n)
 	return m;
 }
 
-/* What is queued leaves at the turn's end. */
+/* Queues a message, which is sent at the end of the turn. Returns false without memory. */
 bool
 client_queue(struct hub *hub, struct client *c, struct message *message)
 {
@@ -255,7 +255,7 @@ client_queue_bytes(struct hub *hub, struct client *c, const void *bytes, size_t 
 	return true;
 }
 
-/* Queues it and lets go of it. */
+/* Queues a message and releases it. */
 bool
 client_queue_once(struct hub *hub, struct client *c, struct message *message)
 {
@@ -358,7 +358,7 @@ client_close(struct hub *hub, struct client *c, struct message *close)
 		client_act(hub, c, actions);
 }
 
-/* The same, and lets go of the message. */
+/* The same, and releases the message. */
 void
 client_close_once(struct hub *hub, struct client *c, struct message *close)
 {
@@ -384,7 +384,7 @@ client_fail(struct hub *hub, struct client *c, unsigned code, const char *why)
 		client_finish(hub, c, actions);
 }
 
-/* It takes too little of what is said to it: the others do not wait for it. */
+/* A slow consumer is closed with 1013 instead of delaying the other clients. */
 static void
 client_overflow(struct hub *hub, struct client *c)
 {
@@ -394,7 +394,7 @@ client_overflow(struct hub *hub, struct client *c)
 	client_close_once(hub, c, message_close(CLOSE_TRY_AGAIN, "too slow"));
 }
 
-/* A message alone is never too much: its payload is at most the queue's size. */
+/* An empty queue takes any message: its payload is at most the size of the queue. */
 static bool
 client_has_room(struct hub *hub, const struct client *c, size_t n)
 {

@@ -1,4 +1,4 @@
-/* What clients send, and the timers of open connections. */
+/* Accepting clients, reading from them, and their frames. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +11,12 @@
 #include "sys/clock.h"
 
 enum {
-	TURN_SIZE = 256 << 10, /* read from all clients in a turn, from each its part: at most TAKEN_SIZE, */
-	TAKEN_LEAST = 1 << 10, /* at least so much, */
-	FAN_LEAST = 64,        /* less if each byte is for very many */
+	TURN_SIZE = 256 << 10, /* read from all clients in a turn; each has a share of at most TAKEN_SIZE, */
+	TAKEN_LEAST = 1 << 10, /* and of at least this, */
+	FAN_LEAST = 64,        /* or less if each message is for very many clients */
 };
 
-/* To all the others in its path. */
+/* Sends a message to all other clients of the same path. */
 static void
 message_fan_out(struct hub *hub, struct client *c, bool binary, const void *payload, size_t n)
 {
@@ -35,7 +35,7 @@ message_fan_out(struct hub *hub, struct client *c, bool binary, const void *payl
 	message_release(m);
 }
 
-/* A whole message of a client. */
+/* Takes a complete message of a client. */
 static void
 message_take(struct hub *hub, struct client *c, bool binary, const void *payload, size_t n)
 {
@@ -67,7 +67,7 @@ chunk_take(struct hub *hub, struct client *c, const struct chunk *p)
 	block_drop(&c->message);
 }
 
-/* While the way out is blocked only the newest Pong waits (RFC 6455 section 5.5.3). */
+/* While the socket takes nothing, only the newest Pong waits (RFC 6455 section 5.5.3). */
 static void
 ping_answer(struct hub *hub, struct client *c, const struct chunk *p)
 {
@@ -120,7 +120,7 @@ frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
 	return used;
 }
 
-/* Keeps what cannot be used yet, in front of what comes next. */
+/* Keeps the bytes that cannot be used yet, for the next read. */
 static void
 client_keep(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n)
 {
@@ -138,7 +138,7 @@ client_keep(struct hub *hub, struct client *c, const unsigned char *bytes, size_
 	c->kept_size = (uint32_t)n;
 }
 
-/* bytes are all that has come in and is not used. */
+/* Takes all bytes that were read and not yet used. */
 static void
 client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, bool asked)
 {
@@ -154,7 +154,7 @@ client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, b
 		client_keep(hub, c, bytes + used, n - used);
 }
 
-/* Nobody waits long for what the others say: each gets a part of the turn. */
+/* How much is read from a client at once: a share of the turn, so that no client waits long for the others. */
 static size_t
 client_share(struct hub *hub)
 {
@@ -164,7 +164,7 @@ client_share(struct hub *hub)
 	return share < hub->fan_share ? share : hub->fan_share;
 }
 
-/* With --fan-out a few bytes may be for many: what one client says takes at most the time of a turn. */
+/* With --fan-out a few bytes may be for many clients: a read may lead to work for the time of a turn at most. */
 static void
 client_share_adapt(struct hub *hub, int64_t took_ms)
 {
@@ -264,7 +264,7 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 		acceptor_stop(loop, acceptor);
 }
 
-/* Its head is taken up again. asked: the authorization program has let it in. */
+/* Takes up the head of a request again. asked: the authorization program has admitted the client. */
 static void
 head_again(struct hub *hub, struct client *c, bool asked)
 {

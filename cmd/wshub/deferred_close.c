@@ -1,10 +1,8 @@
 /*
- * A client may close right after its last message. The program's answers still
- * go out, and our Close after them. That ends by itself: the program is told of the
- * Close only when it has read those messages, and when it reads that it has written
- * its answers, if it does one thing after the other and holds nothing
- * back. No event tells that a pipe was read, so we poll. A client that has had an answer
- * to each message need not wait.
+ * A client may close right after its last message. The program's answers are still sent, then our Close. The end of the
+ * answers shows by itself: the program gets the record of the Close only after it has read these messages, and after it
+ * has read that record it has written its answers, if it handles one record after the other and does not buffer. No
+ * event shows that a pipe was read, so it is polled. A client that got an answer to each message does not wait.
  */
 #include <poll.h>
 #include <string.h>
@@ -15,8 +13,8 @@
 #include "sys/block_cache.h"
 
 enum {
-	UNREAD_MS = 30 * 1000, /* with -k 0: how long the program may read nothing */
-	POLL_MS = 1,           /* how soon to look whether the program has read, and how seldom at last */
+	UNREAD_MS = 30 * 1000, /* with -k 0: the time in which the program must read something */
+	POLL_MS = 1,           /* the first and the longest interval between two looks at the pipe */
 	POLL_MS_MAX = 64,
 };
 
@@ -38,7 +36,7 @@ polls_begin(struct hub *hub)
 	deadline_set(&hub->loop, &hub->polls, &hub->poll_at);
 }
 
-/* Something waits for prog to read: its time runs from its last read on. */
+/* Prog has something to read: its time limit starts anew with each read. */
 void
 unread_begin(struct hub *hub)
 {
@@ -48,7 +46,7 @@ unread_begin(struct hub *hub)
 	deadline_set(&hub->loop, &hub->unreads, &hub->unread);
 }
 
-/* Prog has read up to there. */
+/* Prog has read bytes_consumed bytes in all. */
 void
 unread_look(struct hub *hub, uint64_t bytes_consumed)
 {
@@ -73,7 +71,7 @@ deferred_close_begin(struct hub *hub, struct client *c, struct span reason)
 	unread_begin(hub);
 }
 
-/* The program is told of it, which it reads in its turn. */
+/* Second phase: writes the record of the Close for the program. */
 static void
 deferred_close_tell(struct hub *hub, struct client *c)
 {
@@ -97,7 +95,7 @@ deferred_close_late(struct loop *loop, struct deadline *deadline)
 	close_answer(hub, client_of(deadline));
 }
 
-/* The first of the queue, where prog has read far enough for it. */
+/* The first client of the queue, if prog has come far enough for it, or NULL. */
 static struct client *
 deferred_close_next(const struct deadlines *queue, uint64_t bytes_consumed)
 {
@@ -209,8 +207,8 @@ unread_client_look(struct hub *hub, struct client *c)
 		client_done(hub, c, ws_event(&c->conn, &e), close_reason(&e));
 }
 
-/* Prog has read nothing for -k. The clients that have closed go, with what they said last. A
- * program that speaks and has never read anything does not mean to: what is said to it is dropped. */
+/* Prog has read nothing for -k. Clients that have closed are let go, and their last messages are lost. A program that
+ * writes and has never read anything gets no more input. */
 static void
 unread_due(struct loop *loop, struct deadline *deadline)
 {
@@ -237,7 +235,7 @@ unread_due(struct loop *loop, struct deadline *deadline)
 void
 deferred_closes_begin(struct hub *hub)
 {
-	/* These three only keep an order: the program's reading decides, and hub->unread. */
+	/* These three only keep an order: progress of the program ends each phase, or hub->unread. */
 	queue_begin(hub, &hub->unread_messages, TIME_LIMIT_MS, deferred_close_late);
 	queue_begin(hub, &hub->unread_closes, TIME_LIMIT_MS, deferred_close_late);
 	queue_begin(hub, &hub->lasts, TIME_LIMIT_MS, deferred_close_late);

@@ -1,4 +1,4 @@
-/* The program's commands, carried out. */
+/* Carries out the program's commands. */
 #include <errno.h>
 #include <string.h>
 
@@ -69,7 +69,7 @@ command_deliver(struct hub *hub, const struct command *order, const struct deliv
 		deliver_to(hub, delivery, id);
 }
 
-/* Lets go of the message. Returns NULL, or what is wrong. */
+/* Delivers and releases the message. Returns NULL, or the problem. */
 static const char *
 command_send(struct hub *hub, const struct command *order, struct message *message, bool close)
 {
@@ -137,7 +137,7 @@ command_room(struct hub *hub, const struct command *order)
 	return NULL;
 }
 
-/* Returns NULL, or what is wrong with it. */
+/* Carries out one record. Returns NULL, or the problem. */
 static const char *
 command_do(struct hub *hub, char *record, size_t n)
 {
@@ -160,8 +160,8 @@ command_do(struct hub *hub, char *record, size_t n)
 	}
 }
 
-/* Carries out the whole records of what the program has written, until then (one record may be
- * for all clients); at its end the last line too. */
+/* Carries out the complete records of what was read, until the given time (one record may be for all clients); with
+ * RECORD_END also a last line without newline. */
 static void
 commands_take(struct hub *hub, enum record_decoder_want want, int64_t until)
 {
@@ -183,7 +183,7 @@ commands_take(struct hub *hub, enum record_decoder_want want, int64_t until)
 			warn("record %llu of %s: %s", (unsigned long long)number, quoted(hub->options.next[0]), why);
 		if (record.kind == BACKEND_BAD) {
 			b->malformed = true;
-			pipes_close_out(&hub->loop, &b->pipes); /* the rest is no better, however long it goes on */
+			pipes_close_out(&hub->loop, &b->pipes); /* the rest cannot be split into records either */
 			break;
 		}
 	}
@@ -198,7 +198,7 @@ program_out_close(struct hub *hub)
 	pipes_close_out(&hub->loop, &hub->backend.pipes);
 }
 
-/* One read. False where nothing came, now or ever. */
+/* Reads once, and carries out what was read. Returns false if there was nothing to read or stdout has ended. */
 bool
 program_read(struct hub *hub, int64_t until)
 {
@@ -233,7 +233,7 @@ program_read_all(struct hub *hub, int64_t until)
 		;
 }
 
-/* What a turn had no time for. */
+/* Carries out records for which the turn before had no time. */
 void
 commands_go_on(struct hub *hub)
 {

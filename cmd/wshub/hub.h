@@ -1,11 +1,11 @@
 /*
- * wshub: all WebSocket clients in one process, one program behind them. Its files, the lower ones first:
+ * wshub: all WebSocket clients in one process, one program behind them. Its files, from the lowest layer up:
  *
- *     client.c          a client's queue, interest, closing and end
+ *     client.c          a client's queue, its events, closing and end
  *     deferred_close.c  a Close that waits for the program's answers
- *     upgrade.c         from the accepted connection to the answer of its handshake
+ *     upgrade.c         from the accepted connection to the answer to its handshake
  *     dispatch.c        the program's commands
- *     connection.c      what clients send, and the timers of open connections
+ *     connection.c      accepting, reading, and the frames of clients
  *     wshub.c           options, the program's end, shutdown, main
  */
 #ifndef FITTINGS_HUB_H
@@ -38,10 +38,10 @@
 
 enum {
 	TIME_LIMIT_MS = 24 * 60 * 60 * 1000,
-	/* All that a client may have to wait behind: what a turn takes of the others, what
-	 * waits for the program, what is in the two pipes, and what was read of it. */
-	TAKEN_SIZE = 64 << 10,     /* read from a client in one go, at most */
-	PROGRAM_SIZE = 256 << 10,  /* read from the program in one go */
+	/* These bound the delay of a client's message: the bytes that one turn reads from other clients, the queue for
+	 * the program, the two pipes, and the bytes that were read from the program. */
+	TAKEN_SIZE = 64 << 10,     /* the most that is read from a client at once */
+	PROGRAM_SIZE = 256 << 10,  /* the most that is read from the program at once */
 };
 
 struct options {
@@ -49,7 +49,7 @@ struct options {
 	bool verbose, exact, headers, fan_out, replace, proxy;
 	uint64_t max, max_per_address; /* 0: any number */
 	size_t queue;
-	uint64_t message; /* 0: the default, as far as the queue allows */
+	uint64_t message; /* 0: the default, but at most the queue */
 	int64_t ping_ms, close_ms;
 	char **next;
 };
@@ -104,7 +104,7 @@ struct shutdown {
 	bool stopped;   /* by SIGTERM or SIGINT */
 	bool waits;     /* until the program's stdout is read up to last_word */
 	uint64_t last_word;
-	bool asks_prog; /* the program's stdout ended first: its own exit status counts, if it comes in time */
+	bool asks_prog; /* the program's stdout ended first: its exit status counts if the program ends in time */
 	int status;
 };
 
@@ -126,21 +126,21 @@ struct hub {
 	struct page page;
 	struct address_limit networks;
 	struct rooms rooms;
-	struct client *dirty; /* what is queued for them is sent at the turn's end */
-	struct client *dead;  /* freed at the turn's end */
+	struct client *dirty; /* their queues are sent at the end of the turn */
+	struct client *dead;  /* freed at the end of the turn */
 	size_t undelivered; /* deliveries since the last flush */
-	size_t fan_share;   /* at most so much is read of a client in one go */
-	bool backpressure;       /* prog does not take what there is */
+	size_t fan_share;   /* the most that is read from a client at once */
+	bool backpressure;       /* the queue for prog is long: no client is read */
 	struct deadlines heads, idles, pongs, closes, lingers, drains, ends;
-	/* Clients whose Close waits: for the program to read their messages, then the Close, */
-	struct deadlines unread_messages, unread_closes;
-	struct deadlines lasts;            /* then until all that prog has written is done */
+	/* Clients with a deferred Close, in three phases: until prog has read their messages, until it has read their
+	 * Close, and until all that it had written by then is carried out. */
+	struct deadlines unread_messages, unread_closes, lasts;
 	struct deadlines polls, unreads;
 	struct deadline end, poll_at;
-	struct deadline unread; /* set while something waits for prog to read */
-	uint64_t bytes_consumed;          /* how far prog had read when that was set */
+	struct deadline unread; /* set while prog has something to read */
+	uint64_t bytes_consumed; /* how far prog had read when that was set */
 	unsigned char taken[HTTP_HEAD_MAX + TAKEN_SIZE + TAKEN_SIZE];
-	struct http_request request; /* that is looked at; all zero where none was whole */
+	struct http_request request; /* the request under way; all zero if none was complete */
 	char scratch[2 * HTTP_HEAD_MAX];
 };
 

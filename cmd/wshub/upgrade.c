@@ -1,4 +1,4 @@
-/* From the accepted connection to the answer of its handshake. */
+/* From the accepted connection to the answer to its handshake. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ headers_tell(struct hub *hub, const struct client *c)
 	}
 }
 
-/* With a realm prog gets the user's name; the password is for the program of -a alone. */
+/* With a realm prog gets the user's name; only the program of -a gets the password. */
 static void
 user_tell(struct hub *hub, const struct client *c)
 {
@@ -82,7 +82,7 @@ client_open(struct hub *hub, struct client *c, const struct handshake *d)
 		log_info("Connected by %s (%llu, %zu of %llu)", client_name(c).text, (unsigned long long)c->id, hub->count,
 		    (unsigned long long)hub->options.max);
 	if (shutdown_begun(hub))
-		client_close_once(hub, c, message_close(CLOSE_GOING_AWAY, "")); /* its request was under way at SIGTERM */
+		client_close_once(hub, c, message_close(CLOSE_GOING_AWAY, "")); /* the request was under way at SIGTERM */
 }
 
 /* Refuses the server's request, serves it the page, or opens. */
@@ -129,7 +129,7 @@ client_refuse(struct hub *hub, struct client *c, enum http_status status, const 
 	request_refuse(hub, c, status, why);
 }
 
-/* The request waited for its authorization program. */
+/* Refuses a request that was kept while its authorization program ran. */
 static void
 kept_refuse(struct hub *hub, struct client *c, enum http_status status, const char *why)
 {
@@ -141,7 +141,7 @@ kept_refuse(struct hub *hub, struct client *c, enum http_status status, const ch
 	client_answer(hub, c, &d);
 }
 
-/* Starts its authorization program, or refuses it where there is none. */
+/* Starts the authorization program for the request, or refuses the request if that fails. */
 static void
 client_authorize(struct hub *hub, struct client *c, const struct handshake *d)
 {
@@ -173,8 +173,8 @@ client_authorize(struct hub *hub, struct client *c, const struct handshake *d)
 	c->stage = STAGE_AUTHORIZING;
 }
 
-/* The head stands in bytes. asked: the authorization program has let it in. Returns how
- * much is used: nothing while that program is asked. */
+/* Takes the head of a request. asked: the authorization program has admitted the client. Returns how many bytes are
+ * used, 0 while that program runs. */
 static size_t
 head_take(struct hub *hub, struct client *c, const char *bytes, size_t n, bool asked)
 {
@@ -186,21 +186,21 @@ head_take(struct hub *hub, struct client *c, const char *bytes, size_t n, bool a
 	if (hub->options.admission.authorize != NULL && !asked
 	    && (d.status == HTTP_SWITCHING_PROTOCOLS || d.status == HTTP_OK)) {
 		c->scan = (struct http_scan){0};
-		/* Not too many at once: it is looked at again when one has ended. */
+		/* The number of these programs is limited: the request is taken up again when one has ended. */
 		if (auth_requests_full(&hub->asked)) {
 			c->stage = STAGE_WAITING;
 			hub->waiting = true;
 		} else {
 			client_authorize(hub, c, &d);
 		}
-		client_interest(hub, c); /* what it says meanwhile waits in the kernel */
+		client_interest(hub, c); /* it is not read meanwhile */
 		return 0;
 	}
 	client_answer(hub, c, &d);
 	return size;
 }
 
-/* `127.0.0.1 52344`, as prog and the log have it. */
+/* Writes `127.0.0.1 52344`, for records and the log. */
 void
 peer_text(const struct address *remote, char peer[PEER_SIZE])
 {
@@ -210,7 +210,7 @@ peer_text(const struct address *remote, char peer[PEER_SIZE])
 	(void)snprintf(peer, PEER_SIZE, "%s %u", ip[0] == '\0' ? "unix" : ip, (unsigned)address_port(remote));
 }
 
-/* Whether the address, or its network, has as many clients already as it may have. *network is what it counts for. */
+/* Whether the address, or its network, has reached the limit of -C. *network becomes the key under which it counts. */
 bool
 network_full(struct hub *hub, const struct address *remote, const char *peer, struct address_key *network)
 {
@@ -227,7 +227,7 @@ network_full(struct hub *hub, const struct address *remote, const char *peer, st
 	return true;
 }
 
-/* The client that the proxy connects for: from here on it has its name and counts for its address. */
+/* The PROXY header is complete: its client address is used in records and in the log, and for -C. */
 static void
 client_known(struct hub *hub, struct client *c)
 {
@@ -302,7 +302,7 @@ upgrade_take(struct hub *hub, struct client *c, const unsigned char *bytes, size
 	return used;
 }
 
-/* No more comes from a client that is not open yet. */
+/* A client has ended its side of the connection before the handshake was answered. */
 void
 upgrade_eof(struct hub *hub, struct client *c)
 {
@@ -335,7 +335,7 @@ head_late(struct loop *loop, struct deadline *deadline)
 		client_timeout(loop, deadline);
 }
 
-/* The authorization program has ended. Returns whether it has let the client in, whose head is to be taken up again. */
+/* The authorization program has ended. Returns whether it has admitted the client: then the request is taken up again. */
 bool
 upgrade_authorized(struct hub *hub, struct client *c, int status)
 {

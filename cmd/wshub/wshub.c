@@ -28,9 +28,9 @@ enum {
 	MESSAGE_DEFAULT = 1 << 20,
 	PING_DEFAULT_MS = 30 * 1000,
 	CLOSE_DEFAULT_MS = 2000,
-	STALL_AT = 256 << 10,  /* waiting for the program: no client is read */
-	RESUME_AT = 64 << 10,
-	DESCRIPTORS = 6,       /* besides clients: epoll, prog's pipes, systemd's socket, /dev/null, one to spare */
+	STALL_AT = 256 << 10,  /* queued for the program: no client is read, */
+	RESUME_AT = 64 << 10,  /* until this much is left */
+	DESCRIPTORS = 6,       /* besides clients: epoll, prog's pipes, systemd's socket, /dev/null, one spare */
 };
 
 enum { KEY_HEADERS = ADMISSION_OWN, KEY_FAN_OUT, KEY_REPLACE, KEY_PROXY };
@@ -59,7 +59,7 @@ static const struct usage usage = {
 	.count = sizeof rows / sizeof *rows,
 };
 
-/* EPOLLERR: the program has closed its stdin. Otherwise the turn's end writes. */
+/* EPOLLERR: the program has closed its stdin. Writing is done at the end of the turn. */
 static void
 program_in_ready(struct loop *loop, struct watch *watch, uint32_t events)
 {
@@ -70,7 +70,7 @@ program_in_ready(struct loop *loop, struct watch *watch, uint32_t events)
 		backend_close_in(&hub->backend);
 }
 
-/* At the turn's end. Clients are read again, all of them, after the program has read enough. */
+/* Writes the queue for the program, and begins or ends backpressure. */
 static void
 program_flush(struct hub *hub)
 {
@@ -94,7 +94,7 @@ program_flush(struct hub *hub)
 	}
 }
 
-/* The next step of the end, and its grace period. Returns the signal for the program, or 0. */
+/* Begins a step of the shutdown and its grace period. Returns the signal for the program, or 0. */
 static int
 end_step(struct hub *hub, enum term_step step)
 {
@@ -103,7 +103,7 @@ end_step(struct hub *hub, enum term_step step)
 	return terminate_step(&hub->shutdown.term, step, hub->loop.now, hub->options.close_ms);
 }
 
-/* Everybody is told to go. */
+/* Begins the shutdown: closes all clients. */
 static void
 all_close(struct hub *hub, unsigned code, int status)
 {
@@ -135,7 +135,7 @@ all_close(struct hub *hub, unsigned code, int status)
 		message_release(close);
 }
 
-/* The grace period of the step before is over: clients go, and the program gets a signal. */
+/* The grace period of the step before is over: drops the clients that are left, and signals the program. */
 static void
 all_end(struct hub *hub, enum term_step step)
 {
@@ -149,8 +149,7 @@ all_end(struct hub *hub, enum term_step step)
 		child_signal(hub->backend.pid, number);
 }
 
-/* Either the program's status, or the end of what it has written, did not come in time, or a client or the program has
- * not gone. */
+/* The program has not exited or its output was not sent in time; or the grace period of a shutdown step is over. */
 static void
 end_due(struct loop *loop, struct deadline *deadline)
 {
@@ -172,7 +171,7 @@ program_code(struct hub *hub)
 	return backend_status(&hub->backend) == 0 ? CLOSE_NORMAL : CLOSE_INTERNAL_ERROR;
 }
 
-/* Its stdout has ended: its status decides, if it comes in time. */
+/* The program has written, or its stdout has ended: then its exit status decides, if it exits in time. */
 static void
 program_out_ready(struct loop *loop, struct watch *watch, uint32_t events)
 {
@@ -257,7 +256,7 @@ stop(struct hub *hub)
 	deadline_set(&hub->loop, &hub->ends, &hub->end);
 }
 
-/* A service manager may stop prog together with us: our own signal is the cause then. */
+/* A service manager may stop prog at the same time: then SIGTERM is the cause of the end, not prog's exit. */
 static void
 signals_see(struct hub *hub)
 {
@@ -278,7 +277,7 @@ program_start(struct hub *hub)
 	listeners_forget();
 	cgi_environment_clear(environ);
 	hub->backend.records.mode = hub->options.exact ? RECORD_NETSTRING : RECORD_LINE;
-	/* A payload of the queue's size, with escapes, after words of any sensible length. */
+	/* A payload of the queue's size, with escapes, after the words before it. */
 	hub->backend.record_max = 2 * hub->options.queue + PROGRAM_SIZE;
 	hub->backend.pipes.in.ready = program_in_ready;
 	hub->backend.pipes.out.ready = program_out_ready;
@@ -287,7 +286,7 @@ program_start(struct hub *hub)
 		exit(status);
 }
 
-/* A client that is let in must not lack what answering it takes: the limit of descriptors limits clients first. */
+/* Answering a client may take a descriptor: the limit of descriptors lowers the number of clients first. */
 static void
 descriptors_begin(struct hub *hub)
 {
@@ -330,7 +329,7 @@ server_begin(struct hub *hub)
 	queue_begin(hub, &hub->pongs, hub->options.ping_ms, client_timeout);
 	queue_begin(hub, &hub->closes, close_ms, client_timeout);
 	queue_begin(hub, &hub->lingers, ADMISSION_LINGER_MS, client_timeout);
-	/* At most that for the memory of clients that are gone. */
+	/* Bounded, because clients that are gone still take memory. */
 	queue_begin(hub, &hub->drains, close_ms < ADMISSION_LINGER_MS ? close_ms : ADMISSION_LINGER_MS, client_timeout);
 	deferred_closes_begin(hub);
 	queue_begin(hub, &hub->ends, close_ms, end_due);
@@ -339,7 +338,7 @@ server_begin(struct hub *hub)
 	acceptor_begin(&hub->loop, &hub->acceptor);
 }
 
-/* -a runs programs, and --page reads its file, for as long as we serve. */
+/* Not with -a and --page, which start programs and read a file while clients are served. */
 static void
 sandbox_begin(struct hub *hub)
 {
@@ -358,7 +357,7 @@ finished(const struct hub *hub)
 	return hub->shutdown.term.step == TERM_OVER || (shutdown_begun(hub) && hub->count == 0 && hub->backend.pid == 0);
 }
 
-/* After the events and deadlines of a turn, whatever they changed. */
+/* After the events and deadlines of a turn. */
 static void
 turn_end(struct hub *hub)
 {
@@ -386,7 +385,7 @@ serve(struct hub *hub)
 	listeners_open(&hub->listeners);
 	fds_leave_stdout();
 	server_begin(hub);
-	notify_send("STATUS=starting"); /* while our environment still says where to */
+	notify_send("STATUS=starting"); /* opens the socket before NOTIFY_SOCKET is removed */
 	if (!hub->options.fan_out)
 		program_start(hub);
 	acceptor_start(&hub->loop, &hub->acceptor);
@@ -452,7 +451,7 @@ options_read(struct options *options, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	static struct hub hub; /* not on the stack: its pages are taken as they are used */
+	static struct hub hub; /* static: only the pages that are used take memory */
 	const char *why;
 	int taken;
 

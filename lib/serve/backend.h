@@ -24,7 +24,7 @@ struct backend {
 	struct record_decoder records;
 	size_t record_max; /* longer records are skipped */
 	bool skips;        /* the rest of a record that is too long */
-	bool behind;       /* records that were read wait for the next turn */
+	bool behind;       /* records that were read are left for the next turn */
 	bool malformed;    /* its output cannot be split into records */
 };
 
@@ -43,14 +43,14 @@ struct backend_record {
 /* Starts the program. Returns 0, or an exit status after a message to the log. */
 int backend_begin(struct backend *backend, struct loop *loop, char **argv);
 
-/* Queues a record: with escapes, or as it is in a netstring. A long record is written in slices meanwhile.
+/* Queues a record: with escapes, or as it is in a netstring. A long record is written in slices.
  * Returns false if there is no memory. */
 bool backend_tell(struct backend *backend, uint64_t id, const char *word, const void *rest, size_t n);
 
 /* Writes what is queued, as far as the pipe takes it. */
 void backend_write(struct backend *backend);
 
-/* Ends the program's stdin, and forgets what is queued. */
+/* Ends the program's stdin, and drops the queue. */
 void backend_close_in(struct backend *backend);
 
 /* The next record of what was read. backend_take() takes a BACKEND_RECORD after its use. */

@@ -43,8 +43,7 @@ message_release(struct message *message)
 		block_free(message, message->room);
 }
 
-/* What it takes to hold it, with what the libc needs for two blocks: small messages are
- * mostly that. */
+/* The memory for a queued message, with malloc's overhead of two blocks: most of it, if the message is small. */
 static size_t
 cost(const struct message *message)
 {
@@ -174,7 +173,7 @@ first_drop(struct outbox *outbox)
 	queue_node_drop(outbox, first);
 }
 
-/* n bytes from the first on were sent. */
+/* Removes n bytes that were sent. */
 static void
 take(struct outbox *outbox, size_t n)
 {
@@ -190,7 +189,7 @@ take(struct outbox *outbox, size_t n)
 	}
 }
 
-/* The bytes offered, in pieces. */
+/* Lists the messages for writev(). Returns the sum of their bytes. */
 static size_t
 gather(const struct outbox *outbox, struct iovec *pieces, int *count)
 {

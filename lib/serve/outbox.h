@@ -1,7 +1,6 @@
 /*
- * What waits to be sent to one of many clients: a queue of shared messages, so
- * that one to ten thousand is in memory once. All that waits leaves in one
- * send.
+ * The send queue of one of many clients. Its messages are shared, so that a message to ten thousand
+ * clients is in memory once. The whole queue is sent with one system call, if possible.
  */
 #ifndef FITTINGS_OUTBOX_H
 #define FITTINGS_OUTBOX_H
@@ -16,24 +15,24 @@ struct message {
 	unsigned char bytes[];
 };
 
-/* With one user, the caller; NULL where there is no memory. */
+/* Returns a message with one user, the caller; NULL without memory. */
 struct message *message_new(size_t size);
 
-/* One user less; the last one frees it. */
+/* Removes one user; the last one frees the message. */
 void message_release(struct message *message);
 
 struct queue_node;
 
-/* All zero is an empty one. */
+/* All zero: empty. */
 struct outbox {
 	struct queue_node *first;
 	struct queue_node *last;
 	struct queue_node *newest; /* of outbox_put_newest(), NULL if none is queued */
 	size_t sent; /* of the first message */
-	size_t held; /* bytes that wait, with what it costs to hold them */
+	size_t held; /* memory for the messages */
 };
 
-/* The queue becomes a user too. False where there is no memory. */
+/* Appends a message, which gets one user more. Returns false without memory. */
 bool outbox_put(struct outbox *outbox, struct message *message);
 
 enum { OUTBOX_SHORT = 256 };
@@ -42,21 +41,20 @@ enum { OUTBOX_SHORT = 256 };
  * returned. NULL if there is no room for them: use outbox_put(). */
 unsigned char *outbox_room(struct outbox *outbox, size_t n);
 
-/* The same as outbox_put(), but takes the place of the last message that was put so, if that has not begun to leave. */
+/* The same as outbox_put(), but replaces the last message that was put by this function, unless some of it was sent. */
 bool outbox_put_newest(struct outbox *outbox, struct message *message);
 
 /*
- * Sends as much as the socket takes now. last: our side is shut down when all is
- * sent, and the last bytes may wait for that, to travel with it and not alone. The
- * socket is non-blocking and SIGPIPE ignored. Returns 0 (empty, or the socket is
- * full), or -1 with errno.
+ * Sends as much as the socket takes now. last: the caller shuts the socket down when all is
+ * sent, so the last bytes may be held back for the FIN. The socket is non-blocking and
+ * SIGPIPE ignored. Returns 0 (the queue is empty, or the socket is full), or -1 with errno.
  */
 int outbox_send(struct outbox *outbox, int fd, bool last);
 
-/* Lets go of all that has not begun to leave. */
+/* Drops all messages but one of which some was sent. */
 void outbox_cut(struct outbox *outbox);
 
-/* Lets go of everything. */
+/* Drops all messages. */
 void outbox_clear(struct outbox *outbox);
 
 #endif

@@ -6,7 +6,7 @@
 
 enum { BUCKETS_FIRST = 64 };
 
-/* What stands in a table begins with it. */
+/* The first member of each element of a table. */
 struct link {
 	struct link *next;
 };
@@ -65,7 +65,7 @@ bucket(const struct table *table, uint64_t hash)
 	return &table->buckets[hash & (table->size - 1)];
 }
 
-/* Without memory a table stays as large as it is. False where it has no bucket at all. */
+/* Without memory a table keeps its size. Returns false if it has no bucket at all. */
 static bool
 table_grow(const struct rooms *rooms, struct table *table)
 {

@@ -1,5 +1,5 @@
-/* Named rooms and who is in them. A room is there as long as somebody is in it. Each
- * function takes the same time however many there are, rooms_part_all() for each room. */
+/* Named rooms and their members. A room exists while it has a member. Each function takes constant time,
+ * rooms_part_all() for each room of its owner. */
 #ifndef FITTINGS_ROOMS_H
 #define FITTINGS_ROOMS_H
 
@@ -12,15 +12,15 @@
 struct room;
 struct link;
 
-/* One owner's place in one room. */
+/* The membership of one owner in one room. */
 struct member {
 	struct link *next_found; /* in its bucket by owner and room */
 	void *owner;
 	struct room *room;
 	struct member *next;      /* in the room */
-	struct member **here;     /* what points to us there */
-	struct member *next_room; /* of this owner */
-	struct member **place;    /* and there */
+	struct member **here;     /* the pointer to this member there */
+	struct member *next_room; /* of the same owner */
+	struct member **place;    /* the pointer to this member in that list */
 };
 
 /* A hash table that grows. */
@@ -29,24 +29,24 @@ struct table {
 	size_t size, count;
 };
 
-/* secret is random: names come from clients, who must not aim at one bucket. All else is zero. */
+/* secret is random, so that clients cannot choose names that fall into one bucket. All else is zero. */
 struct rooms {
 	uint64_t secret;
 	struct table by_name, by_place;
 };
 
-/* Puts the owner, whose list of places is *places, into a room; again does
- * nothing. False where there is no memory. */
+/* Makes the owner, whose list of memberships is *places, a member of a room, unless it is one. Returns false without
+ * memory. */
 bool rooms_join(struct rooms *rooms, struct span name, void *owner, struct member **places);
 
-/* Takes the owner out of one room, where it is there, or out of all. */
+/* Ends the membership of the owner in one room, if there is one, or in all rooms. */
 void rooms_part(struct rooms *rooms, struct span name, const void *owner);
 void rooms_part_all(struct rooms *rooms, struct member **places);
 
-/* The first of those in a room, on with member->next; NULL where there is no such room. */
+/* Returns the first member of a room; member->next is the next one. NULL if there is no such room. */
 struct member *rooms_members(const struct rooms *rooms, struct span name);
 
-/* The first of those in the room of this place. */
+/* Returns the first member of the same room. */
 struct member *rooms_first(const struct member *place);
 
 #endif
