@@ -2,6 +2,9 @@
 # shellcheck disable=SC2016,SC2034,SC2154
 load helper
 
+# A compressed "Hello" of RFC 7692.
+hello='\xf2\x48\xcd\xc9\xc9\x07\x00'
+
 setup() {
 	PATH=$TOOLS:$PATH
 	cd "$BATS_TEST_TMPDIR" || exit 1

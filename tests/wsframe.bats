@@ -69,6 +69,26 @@ misused() {
 	[ ! -s twice ]
 }
 
+@test "-d -z reads the compressed messages of RFC 7692 section 7.2.3, -e -z writes what zlib reads" {
+	[ -x /usr/bin/python3 ] || skip "needs /usr/bin/python3"
+	printf '\xc1\x07%b\x41\x03\xf2\x48\xcd\x80\x04\xc9\xc9\x07\x00\x81\x01x' "$hello" | wsframe -d -z >out
+	holds out 'Hello\nHello\nx\n'
+	printf '\xc1\x07%b' "$hello" >in
+	run -1 --separate-stderr wsframe -d <in
+	said 'wsframe: byte 0: reserved bit is set'
+	run -1 --separate-stderr wsframe -d -z -M 4 <in
+	[[ $stderr == 'wsframe: byte '?': message exceeds the size limit' ]]
+	for mask in '' -c; do
+		{ seq 100000; head -c 300000 /dev/zero | tr '\0' z; printf '\nshort\n'; } | tee in | wsframe -e -z $mask -b >frames
+		(($(wc -c <frames) < 300000))
+		wsframe -d -z -b <frames | cmp - in
+	done
+	seq -s ' ' 500 | wsframe -e -z | /usr/bin/python3 -c 'import sys, zlib
+data = sys.stdin.buffer.read()
+assert data[0] == 0xc1 and data[1] == 126
+sys.stdout.buffer.write(zlib.decompressobj(-15).decompress(data[4:] + b"\0\0\xff\xff") + b"\n")' | cmp - <(seq -s ' ' 500)
+}
+
 @test "-e reports which line is not UTF-8, after the frames before it" {
 	run -1 --separate-stderr bash -c 'printf "one\n\xfftwo\n" | wsframe -e >out'
 	said 'wsframe: stdin: line 2: not UTF-8'
@@ -158,6 +178,47 @@ misused() {
 		peer $how text:hello 'text:' 'text:caf\xc3\xa9' get:3 close:1000 rest wait -- wsframe cat
 		told 'text hello' text 'text caf\xc3\xa9' 'close 1000' end 'exit 0'
 	done
+}
+
+@test "with WEBSOCKET_EXTENSIONS messages are compressed, both ways, from 32 bytes on or without takeover from 128" {
+	export WEBSOCKET_EXTENSIONS=permessage-deflate
+	peer raw:"\xc1\x87\0\0\0\0$hello" get raw:'\x41\x83\0\0\0\0\xf2\x48\xcd' ping: get raw:'\x80\x84\0\0\0\0\xc9\xc9\x07\x00' \
+		get raw:'\xc1\x85\0\0\0\0\xf2\x00\x11\x00\x00' get close:1000 rest wait -- wsframe cat
+	told 'text Hello' pong 'text Hello' 'text Hello' 'close 1000' end 'exit 0'
+	WEBSOCKET_EXTENSIONS+='; server_no_context_takeover'
+	for size in 31 32 127 128; do
+		peer get close:1000 rest wait -- wsframe printf "%0${size}d" 0
+		[[ $output == ztext* ]] || ((size < 128))
+		WEBSOCKET_EXTENSIONS=permessage-deflate peer get close:1000 rest wait -- wsframe printf "%0${size}d" 0
+		[[ $output == ztext* ]] || ((size < 32))
+	done
+}
+
+@test "a compressed message fails where it must: RSV1 elsewhere, no DEFLATE, no UTF-8, a reference to an earlier one" {
+	while IFS='|' read -r extension code frames; do
+		WEBSOCKET_EXTENSIONS=$extension peer raw:"$frames" until:close close:"$code" rest wait -- wsframe -b cat
+		[[ "${lines[*]: -3}" == "close $code "*" end exit 1" ]]
+	done <<-END
+		permessage-deflate|1002|\x01\x81\0\0\0\0x\xc0\x81\0\0\0\0x
+		permessage-deflate|1002|\xc9\x80\0\0\0\0
+		permessage-deflate|1007|\xc1\x81\0\0\0\0\x06
+		permessage-deflate|1007|\xc2\x84\0\0\0\0\xf2\x48\xcd\xc9
+		permessage-deflate|1007|\xc1\x87\0\0\0\0\x00\x09\x00\xf6\xffa\xff
+		permessage-deflate; client_no_context_takeover|1007|\xc1\x87\0\0\0\0$hello\xc1\x85\0\0\0\0\xf2\x00\x11\x00\x00
+		permessage-deflate; client_max_window_bits=8|1007|\xc2\xfe\1\x0a\0\0\0\0\x00\x01\x01\xfe\xfe$(printf '\\x%02x' {0..255} 0)\x02\x06\x00\x00
+	END
+}
+
+@test "a decompressed message fails with 1009 at the first byte over -M, and costs no memory" {
+	[ -x /usr/bin/python3 ] || skip "needs /usr/bin/python3"
+	export WEBSOCKET_EXTENSIONS='permessage-deflate'
+	/usr/bin/python3 -c 'import sys, zlib
+c = zlib.compressobj(9, 8, -15)
+sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.flush())[:1062]))' >bomb
+	peer raw:'\xc1\xff\0\0\0\0\0\x0f\0\0\0\0\0\0'"$(cat bomb)" get memory close:1009 rest wait -- wsframe -M 1M -n cat
+	[ "${lines[0]}" = 'close 1009 message exceeds the size limit' ]
+	peer raw:'\xc1\xff\0\0\0\0\0\x10\x44\1\0\0\0\0' get close:1009 rest wait -- wsframe -M 1M cat
+	told 'close 1009 message exceeds the size limit' end 'exit 1'
 }
 
 @test "the program has its records on 0 and 1 and its own process group" {

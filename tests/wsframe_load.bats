@@ -102,6 +102,22 @@ load wsframe
 	((BASH_REMATCH[1] <= most))
 }
 
+@test "compression costs a waiting connection its windows, and nothing without context takeover" {
+	readelf -lW "$BIN/wsframe" 2>/dev/null | grep -q INTERP && skip "dynamic: the libc's own data is on top"
+	! grep -q GLIBC_TUNABLES "$BIN/wsframe" || skip "glibc takes more for itself"
+	while IFS='|' read -r extension most; do
+		peer raw:"$(yes 'some text' | head -n 20000 | tr '\n' ' ' | wsframe -e -c -z | od -An -v -tx1 | tr -d '\n' | sed 's/ /\\x/g')" \
+			until:ping memory close:1000 rest -- env -i PATH="$PATH" WEBSOCKET_EXTENSIONS="$extension" wsframe -k 300ms cat
+		[[ "$output" =~ private\ ([0-9]+) ]]
+		echo "$extension: ${BASH_REMATCH[1]}"
+		((BASH_REMATCH[1] <= most))
+	done <<-END
+		permessage-deflate|212
+		permessage-deflate; server_max_window_bits=12; client_max_window_bits=12|64
+		permessage-deflate; server_no_context_takeover; client_no_context_takeover|32
+	END
+}
+
 @test "16 MiB in both directions at once: neither blocks the other" {
 	head -c 16000000 /dev/zero | tr '\0' y | fold -w 1000 >lines
 	echo >>lines

@@ -60,8 +60,24 @@ decode_end(struct flows *f, struct endpoint *out, const struct reader_event *e)
 	return inside || e->kind == READER_FAIL ? STATUS_FAILED : STATUS_OK;
 }
 
+/* Without context takeover: each message by itself. */
+static void
+compress(struct flows *f)
+{
+	static const struct extension alone = {
+		.server_no_takeover = true, .client_no_takeover = true,
+		.server_bits = EXTENSION_BITS_MAX, .client_bits = EXTENSION_BITS_MAX,
+	};
+
+	struct compression *c = compression_begin(&alone, false, NULL);
+
+	if (c == NULL)
+		die(STATUS_FAILED, "no memory for compression: %s", strerror(errno));
+	flows_compress(f, c);
+}
+
 int
-filter_decode(enum record_mode mode, uint64_t max)
+filter_decode(enum record_mode mode, uint64_t max, bool deflate)
 {
 	unsigned char first[FLOWS_BUFFERS * FLOWS_FIRST_SIZE];
 	struct flows_storage storage = flows_storage_over(first, FLOWS_FIRST_SIZE);
@@ -71,6 +87,8 @@ filter_decode(enum record_mode mode, uint64_t max)
 	struct reader_event e;
 
 	flows_begin(&f, &storage, mode, READER_OF_EITHER, false, max);
+	if (deflate)
+		compress(&f);
 	for (;;) {
 		enum reader_kind kind = frames_to_records_step(&f.in, &f.rx, &f.to_child, &e);
 
@@ -115,7 +133,7 @@ frames_write(struct flows *f, struct endpoint *out)
 }
 
 int
-filter_encode(enum record_mode mode, uint64_t max, bool masked, bool replace)
+filter_encode(enum record_mode mode, uint64_t max, bool masked, bool replace, bool deflate)
 {
 	unsigned char first[FLOWS_BUFFERS * FLOWS_FIRST_SIZE];
 	struct flows_storage storage = flows_storage_over(first, FLOWS_FIRST_SIZE);
@@ -125,6 +143,8 @@ filter_encode(enum record_mode mode, uint64_t max, bool masked, bool replace)
 	const char *why = NULL;
 
 	flows_begin(&f, &storage, mode, READER_OF_EITHER, masked, 0);
+	if (deflate)
+		compress(&f);
 	f.out.limit = max;
 	f.out.replace = replace;
 	for (;;) {

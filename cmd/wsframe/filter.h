@@ -1,4 +1,4 @@
-/* wsframe's filters, between stdin and stdout: the exit status. */
+/* wsframe's filters, between stdin and stdout: the exit status. deflate: with permessage-deflate, without takeover. */
 #ifndef FITTINGS_FILTER_H
 #define FITTINGS_FILTER_H
 
@@ -8,9 +8,9 @@
 #include "ws/record.h"
 
 /* Frames to records, messages of at most max bytes (0: any). */
-int filter_decode(enum record_mode mode, uint64_t max);
+int filter_decode(enum record_mode mode, uint64_t max, bool deflate);
 
 /* Records, of at most max bytes (0: any), to frames. */
-int filter_encode(enum record_mode mode, uint64_t max, bool masked, bool replace);
+int filter_encode(enum record_mode mode, uint64_t max, bool masked, bool replace, bool deflate);
 
 #endif

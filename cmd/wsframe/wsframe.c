@@ -43,6 +43,7 @@ static const struct option_row rows[] = {
 	{'m', "messages", "COUNT", "client: number of messages before Close (none)"},
 	{'d', "decode", NULL, "filter: frames to records"},
 	{'e', "encode", NULL, "filter: records to frames"},
+	{'z', "deflate", NULL, "filter: compressed messages, each by itself"},
 };
 
 USAGE_FIRST static const struct usage usage = {
@@ -56,7 +57,7 @@ USAGE_FIRST static const struct usage usage = {
 
 struct settings {
 	struct session_options session;
-	bool decode, encode;
+	bool decode, encode, deflate;
 	bool binary, nul, netstring, types;
 	bool max_given;
 	const char *live, *prog_less; /* an option given that only a connection, or only a client without prog, has */
@@ -86,6 +87,7 @@ option_take(struct settings *set, int key)
 	case 'c': set->session.client = true; break;
 	case 'd': set->decode = true; break;
 	case 'e': set->encode = true; break;
+	case 'z': set->deflate = true; break;
 	case OPTION_REPLACE: set->session.replace = true; break;
 	case 'k': set->session.ping_ms = (int64_t)option_duration(0, DAY_MS); break;
 	case 'w': set->session.wait_ms = (int64_t)option_duration(1, DAY_MS); break;
@@ -120,6 +122,8 @@ options_check(const struct settings *set)
 		usage_refuse("%s excludes --decode and --encode", set->live);
 	if (filter && set->session.program != NULL)
 		usage_refuse("--decode and --encode take no program");
+	if (set->deflate && !filter)
+		usage_refuse("--deflate requires --decode or --encode (wsupgrade --deflate is for connections)");
 	if (!filter && !set->session.client && set->session.program == NULL)
 		usage_refuse("no program to run");
 	if (set->prog_less != NULL && (!set->session.client || set->session.program != NULL))
@@ -154,6 +158,17 @@ net_guard(const struct settings *set)
 	for (int fd = CLIENT_IN; fd <= CLIENT_OUT; fd++)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
 			usage_refuse("no connection on fds 6 and 7 (portscan-connect opens one)");
+}
+
+/* What wsupgrade has agreed on. Returns false if messages are not compressed. */
+static bool
+extension_read(struct extension *extension)
+{
+	const char *text = getenv("WEBSOCKET_EXTENSIONS");
+
+	if (text != NULL && !extension_parse(span_of(text), extension))
+		usage_refuse("WEBSOCKET_EXTENSIONS: '%s' is not an agreement on permessage-deflate", quoted(text));
+	return text != NULL;
 }
 
 /* Many of us share a log: each line says whose client it is about. */
@@ -238,6 +253,8 @@ main(int argc, char **argv)
 	static unsigned char first[FLOWS_BUFFERS * FLOWS_FIRST_SIZE];
 	static struct session s;
 	struct flows_storage storage = flows_storage_over(first, FLOWS_FIRST_SIZE);
+	struct compression *compression = NULL;
+	struct extension extension;
 	bool client;
 	const char *partial;
 
@@ -247,15 +264,20 @@ main(int argc, char **argv)
 	if (set.session.program == NULL)
 		(void)signal(SIGXFSZ, SIG_IGN); /* stdout may be a file that may not grow: an error to tell */
 	if (set.decode)
-		return filter_decode(set.session.mode, set.session.max);
+		return filter_decode(set.session.mode, set.session.max, set.deflate);
 	if (set.encode)
-		return filter_encode(set.session.mode, set.max_given ? set.session.max : 0, client, set.session.replace);
+		return filter_encode(set.session.mode, set.max_given ? set.session.max : 0, client, set.session.replace,
+		    set.deflate);
 	net_guard(&set);
+	if (extension_read(&extension) && (compression = compression_begin(&extension, client, NULL)) == NULL)
+		die(STATUS_FAILED, "no memory for compression: %s", strerror(errno));
 	if (!client)
 		client_name_lines();
 	signals_begin();
 	session_begin(&s, &set.session, client ? CLIENT_IN : STDIN_FILENO, client ? CLIENT_OUT : STDOUT_FILENO, &storage,
 	    clock_ms());
+	if (compression != NULL)
+		flows_compress(&s.flows, compression);
 	/* The program runs, or never will: from here on we only move bytes. */
 	partial = sandbox_enter(SANDBOX_PARENT | SANDBOX_REOPENS | SANDBOX_ALARM | SANDBOX_OFTEN);
 	if (partial != NULL && set.session.verbose)

@@ -19,6 +19,15 @@ flows_begin(struct flows *f, struct flows_storage *storage, enum record_mode mod
 	f->out.masked = masked;
 }
 
+void
+flows_compress(struct flows *f, struct compression *c)
+{
+	f->compression = c;
+	f->in.inflate = &c->in;
+	f->in.reader.deflate = true;
+	f->out.deflate = &c->out;
+}
+
 const unsigned char *
 flows_key(struct flows *f, int *fault)
 {
@@ -101,6 +110,8 @@ flows_shrink(struct flows *f)
 	all(f, each);
 	for (int i = 0; i < FLOWS_BUFFERS; i++)
 		mmap_buffer_shrink(each[i].buffer, each[i].first, f->storage->size);
+	if (f->compression != NULL)
+		compression_shrink(f->compression, f->in.reader.in_frame || f->in.reader.in_message, f->out.records.inside);
 }
 
 void
@@ -146,4 +157,6 @@ flows_end(struct flows *f)
 		if (each[i].buffer->bytes != NULL)
 			mmap_buffer_shrink(each[i].buffer, each[i].first, f->storage->size);
 	}
+	if (f->compression != NULL)
+		compression_end(f->compression);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/buffer.h"
+#include "serve/compression.h"
 #include "ws/frames_to_records.h"
 #include "ws/records_to_frames.h"
 
@@ -39,6 +40,7 @@ struct flows {
 	struct frames_to_records in;
 	struct records_to_frames out;
 	struct flows_storage *storage;
+	struct compression *compression; /* NULL without permessage-deflate */
 	unsigned char keys[FLOWS_KEYS][FRAME_KEY_SIZE];
 	unsigned keys_left;
 };
@@ -46,6 +48,9 @@ struct flows {
 /* max: of a message from the peer, 0 for any. */
 void flows_begin(struct flows *f, struct flows_storage *storage, enum record_mode mode, enum reader_peer peer,
     bool masked, uint64_t max);
+
+/* After flows_begin(): use permessage-deflate. */
+void flows_compress(struct flows *f, struct compression *compression);
 
 /* A masking key that nobody can foresee, the same one until flows_key_used(); NULL if frames are not masked.
  * If the kernel gives no random bytes *fault becomes its errno, and the key is not to be used. */

@@ -183,9 +183,9 @@ peer_act(struct session *s, unsigned actions)
 	struct buffer *tx = &s->flows.tx;
 
 	if ((actions & WS_PING) != 0) {
+		flows_shrink(&s->flows);
 		s->ping_waits = true;
 		(void)peer_controls_flush(s);
-		flows_shrink(&s->flows);
 	}
 	if ((actions & WS_CLOSE) != 0) {
 		s->pong_waits = s->ping_waits = false;

@@ -6,6 +6,7 @@
 
 enum {
 	BIT_FIN = 0x80,
+	BIT_RSV1 = 0x40,
 	BITS_RESERVED = 0x70,
 	BITS_OPCODE = 0x0f,
 	BIT_MASKED = 0x80,
@@ -33,14 +34,16 @@ put_big_endian(unsigned char *out, uint64_t value, size_t n)
 
 /* Check the first two bytes, as far as present. */
 static int
-start_wrong(const unsigned char *bytes, size_t n)
+start_wrong(const unsigned char *bytes, size_t n, bool deflate)
 {
-	unsigned opcode;
+	unsigned opcode, reserved = BITS_RESERVED;
 
 	if (n == 0)
 		return 0;
 	opcode = bytes[0] & BITS_OPCODE;
-	if ((bytes[0] & BITS_RESERVED) != 0)
+	if (deflate && (opcode == OPCODE_TEXT || opcode == OPCODE_BINARY))
+		reserved &= ~(unsigned)BIT_RSV1;
+	if ((bytes[0] & reserved) != 0)
 		return FRAME_RESERVED_BITS;
 	if ((opcode > OPCODE_BINARY && opcode < OPCODE_CLOSE) || opcode > OPCODE_PONG)
 		return FRAME_RESERVED_OPCODE;
@@ -67,9 +70,9 @@ length_size(unsigned char second)
 }
 
 int
-frame_decode(struct frame *frame, const unsigned char *bytes, size_t n)
+frame_decode(struct frame *frame, const unsigned char *bytes, size_t n, bool deflate)
 {
-	int wrong = start_wrong(bytes, n);
+	int wrong = start_wrong(bytes, n, deflate);
 	size_t extended, size;
 	uint64_t length;
 	bool masked;
@@ -93,6 +96,7 @@ frame_decode(struct frame *frame, const unsigned char *bytes, size_t n)
 		.opcode = bytes[0] & BITS_OPCODE,
 		.fin = (bytes[0] & BIT_FIN) != 0,
 		.masked = masked,
+		.compressed = (bytes[0] & BIT_RSV1) != 0,
 	};
 	if (masked)
 		memcpy(frame->key, bytes + 2 + extended, FRAME_KEY_SIZE);
@@ -124,7 +128,7 @@ frame_encode(const struct frame *frame, unsigned char *out)
 	size_t extended = frame->length < LENGTH_IN_2 ? 0 : frame->length <= UINT16_MAX ? 2 : 8;
 	unsigned length = extended == 0 ? (unsigned)frame->length : extended == 2 ? LENGTH_IN_2 : LENGTH_IN_8;
 
-	out[0] = (unsigned char)((frame->fin ? BIT_FIN : 0) | frame->opcode);
+	out[0] = (unsigned char)((frame->fin ? BIT_FIN : 0) | (frame->compressed ? BIT_RSV1 : 0) | frame->opcode);
 	out[1] = (unsigned char)((frame->masked ? BIT_MASKED : 0) | length);
 	put_big_endian(out + 2, frame->length, extended);
 	if (!frame->masked)

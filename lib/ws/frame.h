@@ -28,6 +28,7 @@ struct frame {
 	bool fin;
 	bool masked;
 	unsigned char key[FRAME_KEY_SIZE];
+	bool compressed; /* RSV1, of permessage-deflate (RFC 7692 section 6) */
 };
 
 /* Errors of frame_decode(). Each one is a protocol error (1002). */
@@ -43,9 +44,10 @@ enum frame_error {
 /*
  * Parse the header at the beginning of n bytes. Return its size; 0 if it is incomplete; or a
  * frame_error as soon as these bytes cannot begin a valid header. The frame is set only if a size
- * is returned.
+ * is returned. deflate: permessage-deflate is negotiated, so RSV1 may be set on the first frame of a
+ * message.
  */
-int frame_decode(struct frame *frame, const unsigned char *bytes, size_t n);
+int frame_decode(struct frame *frame, const unsigned char *bytes, size_t n, bool deflate);
 const char *frame_error_text(int error);
 
 /* Write a header with the shortest form of the length. out has space for FRAME_HEAD_MAX bytes.

@@ -1,11 +1,14 @@
 #include "ws/frames_to_records.h"
 
 /* Moving the held bytes to the beginning pays off if they are few compared with the space gained.
- * The bytes of an incomplete message cannot be consumed meanwhile. */
+ * The bytes of an incomplete message cannot be consumed meanwhile.
+ * No space is known to be enough for a compressed message. */
 static void
 make_room(const struct frames_to_records *in, const struct buffer *from, struct buffer *to)
 {
-	if (record_encoder_room(&in->records, to) < buffer_held(from) && to->begin >= buffer_held(to) - in->records.held)
+	bool little = record_encoder_room(&in->records, to) < buffer_held(from) || in->reader.more;
+
+	if (little && to->begin >= buffer_held(to) - in->records.held)
 		buffer_pack(to);
 }
 
@@ -17,15 +20,27 @@ data_put(struct frames_to_records *in, struct buffer *to, const struct reader_ev
 		record_encoder_put(&in->records, to, &e->chunk, e->sized, e->size);
 }
 
+static size_t
+step(struct frames_to_records *in, struct buffer *from, struct buffer *to, struct reader_event *e)
+{
+	size_t fits = record_encoder_room(&in->records, to), room = in->discard ? SIZE_MAX : fits;
+	struct reader_inflate *z = in->inflate;
+
+	if (z == NULL)
+		return reader_step(&in->reader, buffer_head(from), buffer_held(from), room, e);
+	z->out = record_encoder_tail(&in->records, to);
+	z->room = fits;
+	return reader_step_inflate(&in->reader, z, buffer_head(from), buffer_held(from), room, e);
+}
+
 enum reader_kind
 frames_to_records_step(struct frames_to_records *in, struct buffer *from, struct buffer *to, struct reader_event *e)
 {
 	do {
-		size_t room, used;
+		size_t used;
 
 		make_room(in, from, to);
-		room = in->discard ? SIZE_MAX : record_encoder_room(&in->records, to);
-		used = reader_step(&in->reader, buffer_head(from), buffer_held(from), room, e);
+		used = step(in, from, to, e);
 		buffer_take(from, used);
 		in->taken += used;
 		if (e->kind == READER_DATA)

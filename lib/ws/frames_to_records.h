@@ -14,6 +14,7 @@
 
 struct frames_to_records {
 	struct reader reader;
+	struct reader_inflate *inflate; /* NULL without permessage-deflate */
 	struct record_encoder records;
 	bool discard;      /* drop the payload after validating it */
 	uint64_t messages; /* complete messages received */

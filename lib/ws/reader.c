@@ -4,6 +4,11 @@
 
 #include "ws/mask.h"
 
+/* Compressed messages may be larger than the limit by limit / 64 + 1 KiB. */
+enum { COMPRESSED_SLACK = 64, COMPRESSED_SLACK_MIN = 1 << 10 };
+
+static const char too_big[] = "message exceeds the size limit";
+
 static size_t
 fail(struct reader *r, struct reader_event *e, unsigned code, const char *why)
 {
@@ -84,23 +89,37 @@ control_event(struct reader *r, struct frame *f, size_t head, unsigned char *byt
 	return head + size;
 }
 
+static void
+message_begin(struct reader *r, struct reader_inflate *z, const struct frame *f)
+{
+	r->text = (struct utf8){0};
+	r->begun = false;
+	r->size = 0;
+	r->binary = f->opcode == OPCODE_BINARY;
+	r->compressed = f->compressed;
+	if (!f->compressed)
+		return;
+	z->size = 0;
+	if (!z->takeover)
+		inflate_forget(&z->z);
+}
+
 /* Return false if the frame fails the connection. */
 static bool
-data_begin(struct reader *r, const struct frame *f, struct reader_event *e)
+data_begin(struct reader *r, struct reader_inflate *z, const struct frame *f, struct reader_event *e)
 {
-	bool binary = r->in_message ? r->binary : f->opcode == OPCODE_BINARY;
-	uint64_t before = r->in_message ? r->size : 0;
+	uint64_t limit = r->limit, before;
 
+	if (!r->in_message)
+		message_begin(r, z, f);
+	before = r->size;
+	if (r->compressed)
+		limit += limit / COMPRESSED_SLACK + COMPRESSED_SLACK_MIN;
 	/* before is at most the limit: no overflow. */
-	if (r->limit != 0 && f->length > r->limit - before) {
-		(void)fail(r, e, CLOSE_TOO_BIG, "message exceeds the size limit");
+	if (r->limit != 0 && f->length > limit - before) {
+		(void)fail(r, e, CLOSE_TOO_BIG, too_big);
 		return false;
 	}
-	if (!r->in_message) {
-		r->text = (struct utf8){0};
-		r->begun = false;
-	}
-	r->binary = binary;
 	r->size = f->length > UINT64_MAX - before ? UINT64_MAX : before + f->length;
 	r->left = f->length;
 	r->fin = f->fin;
@@ -129,8 +148,12 @@ is_text(const struct reader *r)
 }
 
 static size_t
-fail_text(struct reader *r, struct reader_event *e)
+fail_broken(struct reader *r, struct reader_event *e)
 {
+	if (r->broken == READER_NOT_DEFLATE)
+		return fail(r, e, CLOSE_BAD_TEXT, "compressed message is invalid");
+	if (r->broken == READER_TOO_BIG)
+		return fail(r, e, CLOSE_TOO_BIG, too_big);
 	if (r->binary)
 		return fail(r, e, CLOSE_UNSUPPORTED, "binary message is not UTF-8");
 	return fail(r, e, CLOSE_BAD_TEXT, "text message is not UTF-8");
@@ -151,6 +174,13 @@ payload_check(struct reader *r, unsigned char *bytes, size_t n)
 	return utf8_check(&r->text, bytes, n);
 }
 
+static void
+frame_end(struct reader *r)
+{
+	r->in_frame = false;
+	r->in_message = !r->fin;
+}
+
 static size_t
 data_event(struct reader *r, unsigned char *bytes, size_t n, size_t room, struct reader_event *e)
 {
@@ -159,31 +189,109 @@ data_event(struct reader *r, unsigned char *bytes, size_t n, size_t room, struct
 
 	if (take > r->left)
 		take = (size_t)r->left;
-	if (r->broken)
-		return fail_text(r, e);
+	if (r->broken != READER_INTACT)
+		return fail_broken(r, e);
 	e->kind = room == 0 && (n > 0 || r->left == 0) ? READER_FULL : READER_MORE;
 	if (room == 0 || (take == 0 && r->left > 0))
 		return 0;
 	good = payload_check(r, bytes, take);
 	r->left -= good;
-	r->broken = good < take || (r->left == 0 && r->fin && is_text(r) && !utf8_whole(&r->text));
-	if (r->broken && good == 0)
-		return fail_text(r, e);
+	if (good < take || (r->left == 0 && r->fin && is_text(r) && !utf8_whole(&r->text)))
+		r->broken = READER_NOT_UTF8;
+	if (r->broken != READER_INTACT && good == 0)
+		return fail_broken(r, e);
 	e->kind = READER_DATA;
 	e->chunk = (struct chunk){.at = bytes, .size = good, .binary = !is_text(r), .first = first};
 	e->chunk.last = r->left == 0 && r->fin && !r->broken;
 	e->sized = sized;
 	e->size = r->size;
 	r->begun = true;
-	if (r->left == 0 && !r->broken) {
-		r->in_frame = false;
-		r->in_message = !r->fin;
-	}
+	if (r->left == 0 && r->broken == READER_INTACT)
+		frame_end(r);
 	return good;
+}
+
+/* Decompress payload within the room and the limit. Return how many of the n bytes were used; the others are unchanged. */
+static size_t
+payload_inflate(struct reader *r, struct reader_inflate *z, unsigned char *bytes, size_t n, size_t *made,
+    enum inflate_result *result)
+{
+	uint64_t left = r->limit == 0 ? UINT64_MAX : r->limit - z->size;
+	size_t room = left < z->room ? (size_t)left : z->room, used;
+
+	if (r->masked)
+		(void)mask_apply(bytes, n, r->key, 0);
+	used = inflate_step(&z->z, bytes, n, z->out, room, made, result);
+	if (r->masked) {
+		(void)mask_apply(bytes + used, n - used, r->key, used);
+		key_turn(r, used);
+	}
+	r->left -= used;
+	z->size += *made;
+	r->more = *result == INFLATE_FULL;
+	return used;
+}
+
+/* Return what is wrong with the message after the first `good` of the `made` bytes that a step has decompressed. */
+static enum reader_broken
+inflated_fault(struct reader *r, struct reader_inflate *z, size_t good, size_t made, enum inflate_result result)
+{
+	bool end = result == INFLATE_MORE && r->left == 0 && r->fin;
+
+	if (good < made)
+		return READER_NOT_UTF8;
+	if (result == INFLATE_BAD || (end && !inflate_finish(&z->z)))
+		return READER_NOT_DEFLATE;
+	if (result == INFLATE_FULL && made == 0)
+		return READER_TOO_BIG;
+	return end && is_text(r) && !utf8_whole(&r->text) ? READER_NOT_UTF8 : READER_INTACT;
+}
+
+/* Like data_event(), for a compressed message. */
+static size_t
+inflated_event(struct reader *r, struct reader_inflate *z, unsigned char *bytes, size_t n, struct reader_event *e)
+{
+	size_t take = n < r->left ? n : (size_t)r->left, used, made, good;
+	enum inflate_result result;
+	bool first = !r->begun, end;
+
+	if (r->broken != READER_INTACT)
+		return fail_broken(r, e);
+	e->kind = z->room == 0 && (n > 0 || r->left == 0 || r->more) ? READER_FULL : READER_MORE;
+	if (z->room == 0 || (take == 0 && r->left > 0 && !r->more))
+		return 0;
+	used = payload_inflate(r, z, bytes, take, &made, &result);
+	good = is_text(r) ? utf8_check(&r->text, z->out, made) : made;
+	r->broken = inflated_fault(r, z, good, made, result);
+	if (r->broken != READER_INTACT && good == 0)
+		return fail_broken(r, e);
+	end = r->broken == READER_INTACT && r->left == 0 && !r->more;
+	if (good == 0 && !end)
+		return used;
+	e->kind = READER_DATA;
+	e->chunk = (struct chunk){.at = z->out, .size = good, .binary = !is_text(r), .first = first, .last = end && r->fin};
+	r->begun = true;
+	if (end)
+		frame_end(r);
+	return used;
 }
 
 size_t
 reader_step(struct reader *r, unsigned char *bytes, size_t n, size_t room, struct reader_event *e)
+{
+	return reader_step_inflate(r, NULL, bytes, n, room, e);
+}
+
+static size_t
+payload_event(struct reader *r, struct reader_inflate *z, unsigned char *bytes, size_t n, size_t room,
+    struct reader_event *e)
+{
+	return r->compressed ? inflated_event(r, z, bytes, n, e) : data_event(r, bytes, n, room, e);
+}
+
+size_t
+reader_step_inflate(struct reader *r, struct reader_inflate *z, unsigned char *bytes, size_t n, size_t room,
+    struct reader_event *e)
 {
 	struct frame frame;
 	const char *why;
@@ -193,8 +301,8 @@ reader_step(struct reader *r, unsigned char *bytes, size_t n, size_t room, struc
 	if (r->over)
 		return n;
 	if (r->in_frame)
-		return data_event(r, bytes, n, room, e);
-	head = frame_decode(&frame, bytes, n);
+		return payload_event(r, z, bytes, n, room, e);
+	head = frame_decode(&frame, bytes, n, r->deflate);
 	why = head < 0 ? frame_error_text(head) : order_wrong(r, bytes, n);
 	if (why != NULL)
 		return fail(r, e, CLOSE_PROTOCOL_ERROR, why);
@@ -202,7 +310,7 @@ reader_step(struct reader *r, unsigned char *bytes, size_t n, size_t room, struc
 		return 0;
 	if (frame.opcode >= OPCODE_CLOSE)
 		return control_event(r, &frame, (size_t)head, bytes, n, e);
-	if (!data_begin(r, &frame, e))
+	if (!data_begin(r, z, &frame, e))
 		return 0;
-	return (size_t)head + data_event(r, bytes + head, n - (size_t)head, room, e);
+	return (size_t)head + payload_event(r, z, bytes + head, n - (size_t)head, room, e);
 }

@@ -16,6 +16,7 @@
 
 #include "ws/frame.h"
 #include "ws/chunk.h"
+#include "ws/inflate.h"
 #include "base/utf8.h"
 
 enum { READER_NEEDS = FRAME_CONTROL_MAX };
@@ -39,8 +40,22 @@ struct reader {
 	bool in_message;     /* after a frame without FIN */
 	bool begun;          /* a chunk of this message was delivered */
 	bool binary;
-	bool broken;         /* the next byte of a text is invalid */
+	unsigned char broken; /* enum reader_broken: of the message from here on */
+	bool deflate : 1;    /* permessage-deflate is negotiated */
+	bool compressed : 1; /* this message */
+	bool more : 1;       /* decompression continues without further input */
 	bool over;           /* a Close or a failure was delivered */
+};
+
+enum reader_broken { READER_INTACT, READER_NOT_UTF8, READER_NOT_DEFLATE, READER_TOO_BIG };
+
+/* State for compressed messages (RFC 7692). */
+struct reader_inflate {
+	struct inflate z;
+	bool takeover;
+	uint64_t size;      /* of this message so far, decompressed */
+	unsigned char *out; /* destination of the next step */
+	size_t room;        /* its size */
 };
 
 enum reader_kind {
@@ -74,5 +89,14 @@ struct reader_event {
  */
 size_t reader_step(struct reader *reader, unsigned char *bytes, size_t n, size_t room,
     struct reader_event *event);
+
+/*
+ * The same with permessage-deflate (reader->deflate). The payload of a compressed message is
+ * written to inflate->out, at most inflate->room bytes. The limit applies to its decompressed size;
+ * the size in the headers of its frames may be larger by a 64th and 1 KiB. The offset of a
+ * READER_FAIL in such a message is not exact.
+ */
+size_t reader_step_inflate(struct reader *reader, struct reader_inflate *inflate, unsigned char *bytes, size_t n,
+    size_t room, struct reader_event *event);
 
 #endif

@@ -34,6 +34,12 @@ record_encoder_room(const struct record_encoder *j, const struct buffer *to)
 	return room > overhead ? room - overhead : 0;
 }
 
+unsigned char *
+record_encoder_tail(const struct record_encoder *j, const struct buffer *to)
+{
+	return buffer_tail(to) + (is_netstring(j->mode) && j->held == 0 ? RECORD_HEAD_MAX : 0);
+}
+
 /* Write `5:` or `6:t`. out has space for RECORD_HEAD_MAX bytes. */
 static size_t
 head_put(unsigned char *out, enum record_mode mode, bool binary, uint64_t size)
@@ -87,8 +93,9 @@ record_encoder_put(struct record_encoder *j, struct buffer *to, const struct chu
 		if (is_netstring(j->mode))
 			netstring_begin(j, to, p, sized, size);
 	}
-	if (p->size != 0)
-		buffer_put(to, p->at, p->size);
+	if (p->size != 0 && p->at != buffer_tail(to))
+		memcpy(buffer_tail(to), p->at, p->size);
+	buffer_grow(to, p->size);
 	if (!j->open)
 		j->held += p->size;
 	if (p->last && is_netstring(j->mode))

@@ -42,6 +42,9 @@ struct record_encoder {
  * chunk. */
 size_t record_encoder_room(const struct record_encoder *encoder, const struct buffer *to);
 
+/* Return where that payload goes. A chunk that is there already is not copied. */
+unsigned char *record_encoder_tail(const struct record_encoder *encoder, const struct buffer *to);
+
 /* Append a chunk of at most that size. sized: the message has size bytes in total. */
 void record_encoder_put(struct record_encoder *encoder, struct buffer *to, const struct chunk *chunk, bool sized,
     uint64_t size);

@@ -4,7 +4,12 @@
 
 #include "ws/mask.h"
 
-enum { REPLACED_MIN = 1 << 10 };
+enum {
+	REPLACED_MIN = 1 << 10,
+	/* Compression of shorter messages gains nothing. */
+	DEFLATE_MIN = 128,
+	DEFLATE_TAKEOVER_MIN = 32,
+};
 
 static struct frame
 frame_of(const struct records_to_frames *o, const struct chunk *p, size_t size, const unsigned char *key)
@@ -47,32 +52,99 @@ frame_put(struct records_to_frames *o, struct buffer *from, const struct record_
 	taken(o, find);
 }
 
+/* Compress n bytes of chunk p. Return the number of bytes in out; 0 if the message is sent uncompressed. */
+static size_t
+deflated(struct frames_deflate *d, const struct chunk *p, const unsigned char *bytes, size_t n, unsigned char *out)
+{
+	enum deflate_result result;
+	size_t made;
+
+	if (p->first)
+		d->in_message = !p->last || n >= (d->takeover ? DEFLATE_TAKEOVER_MIN : DEFLATE_MIN);
+	if (!d->in_message)
+		return 0;
+	(void)deflate_step(&d->z, bytes, n, p->last, out, deflate_bound(n), &made, &result);
+	if (p->first && made >= n) {
+		deflate_undo(&d->z);
+		d->in_message = false;
+		return 0;
+	}
+	if (p->last && !d->takeover)
+		deflate_forget(&d->z);
+	return made;
+}
+
+/* Write a frame with n bytes of payload, which may be in the space of `to` after FRAME_HEAD_MAX bytes. */
+static void
+payload_put(struct records_to_frames *o, const struct chunk *p, const unsigned char *bytes, size_t n, struct buffer *to,
+    const unsigned char *key)
+{
+	unsigned char *out = buffer_tail(to) + FRAME_HEAD_MAX;
+	size_t made = o->deflate == NULL ? 0 : deflated(o->deflate, p, bytes, n, out), head;
+	struct frame frame = frame_of(o, p, made != 0 ? made : n, key);
+
+	frame.compressed = made != 0 && p->first;
+	head = frame_encode(&frame, buffer_tail(to));
+	if (frame.length != 0)
+		memmove(buffer_tail(to) + head, made != 0 ? out : bytes, (size_t)frame.length);
+	if (o->masked)
+		(void)mask_apply(buffer_tail(to) + head, (size_t)frame.length, key, 0);
+	buffer_grow(to, head + (size_t)frame.length);
+}
+
+/* Return the space of `to` for a payload. */
+static size_t
+payload_room(const struct buffer *to)
+{
+	return buffer_room(to) - ENCODE_RESERVE - FRAME_HEAD_MAX;
+}
+
+/* Shorten the chunk to what certainly fits after compression. Return false if that would be too short. */
+static bool
+deflate_fits(struct chunk *p, const struct buffer *to)
+{
+	size_t room = payload_room(to);
+
+	if (deflate_bound(p->size) <= room)
+		return true;
+	if (p->size <= ENCODE_COPY_MAX || room <= ENCODE_COPY_MAX)
+		return false;
+	p->size = room - (deflate_bound(room) - room);
+	p->last = false;
+	return true;
+}
+
+static void
+chunk_consume(struct records_to_frames *o, struct buffer *from, const struct record_decoder_find *find)
+{
+	const struct chunk *p = &find->chunk;
+
+	buffer_take(from, find->before + p->size + (p->last ? find->after : 0));
+	taken(o, find);
+}
+
 /* Like frame_put(), with utf8_replace(), for as much of the chunk as certainly fits. */
 static enum records_to_frames_kind
 replaced_put(struct records_to_frames *o, struct buffer *from, struct record_decoder_find *find, struct buffer *to,
     const unsigned char *key)
 {
 	struct chunk *p = &find->chunk;
-	size_t room = buffer_room(to) - ENCODE_RESERVE - FRAME_HEAD_MAX, fits = room / UTF8_REPLACED_MAX, n;
+	size_t fits = payload_room(to) / UTF8_REPLACED_MAX;
 	unsigned char *out = buffer_tail(to) + FRAME_HEAD_MAX;
-	struct frame frame;
-	size_t head;
 
+	/* Compression reads the text while it writes its output. */
+	if (o->deflate != NULL)
+		fits = fits > deflate_bound(fits) - fits ? (fits - (deflate_bound(fits) - fits)) / 2 : 0;
 	if (fits < p->size && fits < REPLACED_MIN)
 		return ENCODE_FULL;
 	if (fits < p->size) {
 		p->size = fits - utf8_tail(p->at, fits);
 		p->last = false;
 	}
-	n = utf8_replace(p->at, p->size, out);
-	frame = frame_of(o, p, n, key);
-	head = frame_encode(&frame, buffer_tail(to));
-	memmove(buffer_tail(to) + head, out, n);
-	if (o->masked)
-		(void)mask_apply(buffer_tail(to) + head, n, key, 0);
-	buffer_grow(to, head + n);
-	buffer_take(from, find->before + p->size + (p->last ? find->after : 0));
-	taken(o, find);
+	if (o->deflate != NULL)
+		out += deflate_bound(UTF8_REPLACED_MAX * p->size);
+	payload_put(o, p, out, utf8_replace(p->at, p->size, out), to, key);
+	chunk_consume(o, from, find);
 	return ENCODE_FRAMED;
 }
 
@@ -119,6 +191,8 @@ records_to_frames_step(struct records_to_frames *o, struct buffer *from, enum re
 	 * again each time until `to` has space. */
 	if (p->size <= ENCODE_COPY_MAX && p->size + ENCODE_RESERVE + FRAME_HEAD_MAX > buffer_room(to))
 		return ENCODE_FULL;
+	if (o->deflate != NULL && !deflate_fits(p, to))
+		return ENCODE_FULL;
 	if (!p->binary)
 		text = text_check(o, p);
 	if (text == TEXT_BAD && o->replace)
@@ -127,7 +201,12 @@ records_to_frames_step(struct records_to_frames *o, struct buffer *from, enum re
 		return ENCODE_BAD_TEXT;
 	if (text == TEXT_SHORT)
 		return ENCODE_MORE;
-	frame_put(o, from, &find, to, key);
+	if (o->deflate == NULL) {
+		frame_put(o, from, &find, to, key);
+	} else {
+		payload_put(o, p, p->at, p->size, to, key);
+		chunk_consume(o, from, &find);
+	}
 	return ENCODE_FRAMED;
 }
 

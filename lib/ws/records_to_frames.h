@@ -1,7 +1,8 @@
 /*
  * Converts the program's records in one buffer to frames in another. A large payload is not copied:
  * its header is written to `to`, and the payload stays at the head of `from`, to be sent directly
- * after the contents of `to`.
+ * after the contents of `to`. With permessage-deflate each
+ * payload is written to `to`, compressed if that makes it smaller.
  */
 #ifndef FITTINGS_RECORDS_TO_FRAMES_H
 #define FITTINGS_RECORDS_TO_FRAMES_H
@@ -10,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ws/deflate.h"
 #include "ws/frame.h"
 #include "ws/record.h"
 #include "base/utf8.h"
@@ -20,8 +22,16 @@ enum {
 	ENCODE_RESERVE = 2 * FRAME_CONTROL_MAX, /* space in `to` for control frames */
 };
 
+/* State for compressed messages (RFC 7692). */
+struct frames_deflate {
+	struct deflate z;
+	bool takeover;
+	bool in_message; /* the current message is compressed */
+};
+
 struct records_to_frames {
 	struct record_decoder records;
+	struct frames_deflate *deflate; /* NULL without permessage-deflate */
 	struct utf8 text; /* of the current record */
 	bool masked;      /* frames of a client */
 	bool replace;     /* replace invalid UTF-8 by U+FFFD */

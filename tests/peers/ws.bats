@@ -46,7 +46,8 @@ node_server() {
 client() {
 	local path=$1
 	shift
-	portscan-connect -q -p "$port" wsupgrade -c "ws://127.0.0.1:$port$path" wsframe -c "$@" \
+	# shellcheck disable=SC2086 # options
+	portscan-connect -q -p "$port" wsupgrade $upgrade_options -c "ws://127.0.0.1:$port$path" wsframe -c "$@" \
 		>"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
 }
 
@@ -90,6 +91,40 @@ cases() {
 	need_node
 	echo_server
 	cases node_client echo large fragments pings closing both foreign version
+}
+
+# What wsupgrade is given for each parameter of permessage-deflate, and what comes of it.
+deflates=('-z' '-z --window 9' '-z --no-takeover' '-z --window 12 --no-takeover')
+no_takeover='; server_no_context_takeover; client_no_context_takeover'
+agreements=('' '; server_max_window_bits=9; client_max_window_bits=9' "$no_takeover" "$no_takeover; server_max_window_bits=12; client_max_window_bits=12")
+
+@test "compressed, with each parameter, Python websockets and node ws talk to an echo of ours" {
+	local i
+	for i in "${!deflates[@]}"; do
+		# shellcheck disable=SC2086 # options
+		echo_server -v ${deflates[i]}
+		need_python
+		cases python_client echo large fragments closing
+		need_node
+		cases node_client echo large fragments both
+		[ "$(grep -c " 101 /, permessage-deflate${agreements[i]}\$" "$BATS_TEST_TMPDIR/server.err")" = "$(grep -c ' 101 ' "$BATS_TEST_TMPDIR/server.err")" ]
+		stop_all
+	done
+}
+
+@test "compressed, with each parameter, our client talks to Python websockets and node ws" {
+	local upgrade_options server
+	{ seq 100000; yes 'a line' | head -n 100000 | tr '\n' ' '; } >"$BATS_TEST_TMPDIR/in"
+	for server in python_server node_server; do
+		"$server"
+		for upgrade_options in "${deflates[@]}"; do
+			client /echo -m 100001 <"$BATS_TEST_TMPDIR/in"
+			cmp "$BATS_TEST_TMPDIR/in" <(head -c -1 "$BATS_TEST_TMPDIR/out")
+			# shellcheck disable=SC2086,SC2016
+			portscan-connect -q -p "$port" wsupgrade $upgrade_options -c "ws://127.0.0.1:$port/echo" sh -c 'echo "$WEBSOCKET_EXTENSIONS" >&2' 2>"$BATS_TEST_TMPDIR/agreed"
+			grep -q '^permessage-deflate;' "$BATS_TEST_TMPDIR/agreed"
+		done
+	done
 }
 
 @test "a client of Python websockets with lines" {

@@ -125,6 +125,25 @@ browse() {
 	[[ ${lines[-1]} == *'"TIME closed: code 3001"]' ]]
 }
 
+@test "the console in a browser: compressed messages, with each parameter" {
+	local options agreed
+	while IFS='|' read -r options agreed; do
+		# shellcheck disable=SC2086 # options
+		serve tcpaccept wsupgrade $options --console --host localhost wsframe cat
+		browse "http://localhost:$port/" \
+			'until(() => document.querySelector("#state.open"))' \
+			'for (const n of [1, 500, 65536, 300000]) { socket.send("Grüße ".repeat(n)); socket.send(crypto.randomUUID().repeat(9)) } until(() => document.querySelectorAll(".message").length === 8)' \
+			"$rows"
+		[[ ${lines[-1]} == *"\"TIME connected to ws://localhost:$port/, permessage-deflate$agreed\","* ]]
+		[[ ${lines[-1]} == *'text, 2400000 bytes"'* ]]
+		stop_all
+	done <<-END
+		-z|
+		-z --window 10|; server_max_window_bits=10; client_max_window_bits=10
+		-z --no-takeover|; server_no_context_takeover; client_no_context_takeover
+	END
+}
+
 @test "the console in a browser: a subprotocol, a message with markup as text, and a close by the service" {
 	serve tcpaccept wsupgrade --console --host localhost -s chat \
 		wsframe sh -c 'echo "<b>$WEBSOCKET_PROTOCOL</b>"; read line; exit 3'

@@ -11,7 +11,7 @@
  * `wait` tells the session's exit status from its log (wsserve -v), and the server is
  * ended at the end. It says a line on stdout for each frame that it reads
  * (`text hello`, `binary \x00`, `+text hel` for one without FIN, `more lo` for a
- * continuation, `ping`, `pong`, `close 1000 reason`, `close`), for the end of
+ * continuation, `ztext` and `zbinary` compressed, `ping`, `pong`, `close 1000 reason`, `close`), for the end of
  * the connection (`end`, `reset`) and for `wait`.
  *
  *     text:TEXT binary:TEXT ping:TEXT pong:TEXT   send a frame (\n \r \0 \\ \xHH)
@@ -228,7 +228,8 @@ kind_of(unsigned first)
 {
 	static const char *const kinds[] = {
 		[0x00] = "+more", [0x80] = "more", [0x01] = "+text", [0x81] = "text", [0x02] = "+binary", [0x82] = "binary",
-		[0x88] = "close", [0x89] = "ping", [0x8a] = "pong",
+		[0x88] = "close", [0x89] = "ping", [0x8a] = "pong", [0xc1] = "ztext", [0xc2] = "zbinary", [0x41] = "+ztext",
+		[0x42] = "+zbinary",
 	};
 
 	return first < sizeof kinds / sizeof *kinds && kinds[first] != NULL ? kinds[first] : "unknown";

@@ -299,13 +299,92 @@ TEST(a_replaced_text_that_does_not_fit_leaves_in_fragments)
 		int head;
 
 		CHECK(out_step(&out, RECORD_WHOLE) == ENCODE_FRAMED && buffer_room(&out.to) >= ENCODE_RESERVE);
-		head = frame_decode(&frame, buffer_head(&out.to), buffer_held(&out.to));
+		head = frame_decode(&frame, buffer_head(&out.to), buffer_held(&out.to), true);
 		CHECK(head > 0 && (size_t)head + frame.length == buffer_held(&out.to) && frame.length % 3 == 0);
 		CHECK(frame.opcode == (frames++ == 0 ? OPCODE_TEXT : OPCODE_CONTINUATION));
 		CHECK(frame.fin == (buffer_held(&out.from) == 0));
 		text += (size_t)frame.length;
 	}
 	CHECK(text == (size_t)3 * BAD && frames > 1 && out.flow.records.number == 1);
+}
+
+/* Both ends of a connection with permessage-deflate. */
+static struct inflate_tables tables;
+static struct deflate_scratch scratch;
+static unsigned char window[1 << 15];
+static uint16_t memory[128 << 10];
+static struct frames_deflate deflate;
+static struct reader_inflate inflate;
+
+static void
+compression_start(bool takeover)
+{
+	inflate = (struct reader_inflate){.takeover = takeover};
+	deflate = (struct frames_deflate){.takeover = takeover};
+	inflate_begin(&inflate.z, 15, window, &tables);
+	CHECK(deflate_memory(15) <= sizeof memory);
+	deflate_begin(&deflate.z, 15, memory, &scratch);
+}
+
+/* The frames of `out` to one record in `record`. Returns its size, and how many frames it came in; SIZE_MAX: not so. */
+static size_t
+decompressed(unsigned char *record, size_t room, size_t *frames)
+{
+	struct frames_to_records in = {.reader = {.peer = READER_OF_EITHER, .deflate = true}, .inflate = &inflate,
+	    .records.mode = RECORD_NUL};
+	struct buffer to = buffer_over(record, room), frame = {0};
+	struct reader_event e;
+
+	for (*frames = 0; out_step(&out, RECORD_END) == ENCODE_FRAMED; ++*frames) {
+		CHECK(buffer_room(&out.to) >= ENCODE_RESERVE);
+		frame = out.to;
+		if (frames_to_records_step(&in, &frame, &to, &e) != READER_MORE || buffer_held(&frame) != 0)
+			return SIZE_MAX;
+		buffer_take(&out.to, buffer_held(&out.to));
+	}
+	return in.messages == 1 ? buffer_held(&to) : SIZE_MAX;
+}
+
+TEST(compressed_records_come_back)
+{
+	enum { SIZE = 3 * ENCODE_COPY_MAX - 1 };
+	static char record[SIZE], want[3 * SIZE + 1];
+	static unsigned char got[3 * SIZE + 64];
+
+	for (unsigned i = 0; i < 8 * 8; i++) {
+		bool takeover = (i & 1) != 0, replace = (i & 2) != 0, masked = (i & 4) != 0;
+		size_t n = i / 8 * (SIZE / 7), frames, size;
+
+		compression_start(takeover);
+		for (size_t k = 0; k < n; k++)
+			record[k] = replace && k % 50 == 7 ? '\xff' : "some text, and some more "[(k * k >> 10) % 25];
+		size = utf8_replace(record, n, (unsigned char *)want);
+		out_start(&out, (struct records_to_frames){.records.mode = RECORD_NUL, .deflate = &deflate, .masked = masked,
+		    .replace = replace}, record, n);
+		out.from.size = SIZE;
+		buffer_put(&out.from, "", 1);
+		CHECK(decompressed(got, sizeof got, &frames) == size + 1 && memcmp(got, want, size) == 0);
+		CHECK(n < sizeof out.to_bytes || frames > 1);
+	}
+}
+
+TEST(a_message_is_sent_as_it_is_if_it_is_short_or_would_grow)
+{
+	static char text[] = "repeated, repeated, repeated, repeated, repeated, repeated, repeated, repeated, repeated, repeated, "
+	    "repeated, repeated, repeated,\n", *noise = text; /* of 128 letters */
+
+	for (int takeover = 0; takeover < 2; takeover++) {
+		for (size_t n = takeover ? 31 : 127, more = 0; more < 2; more++) {
+			compression_start(takeover);
+			out_start(&out, (struct records_to_frames){.deflate = &deflate}, text, n + more);
+			CHECK(out_step(&out, RECORD_END) == ENCODE_FRAMED && (*buffer_head(&out.to) == 0xc1) == (more == 1));
+		}
+	}
+	for (size_t i = 0; i < 128; i++)
+		noise[i] = (char)(1 + (i * i * 7919 >> 3) % 127);
+	compression_start(true);
+	out_start(&out, (struct records_to_frames){.records.mode = RECORD_BYTES, .deflate = &deflate}, noise, 128);
+	CHECK(out_step(&out, RECORD_END) == ENCODE_FRAMED && *buffer_head(&out.to) == 0x82 && buffer_held(&out.to) == 132);
 }
 
 TEST(a_long_payload_stays_where_it_is_and_follows_its_header)

@@ -4,10 +4,10 @@
 #include "unit.h"
 
 static int
-decode(const char *bytes, size_t n, struct frame *frame)
+decode(const char *bytes, size_t n, struct frame *frame, bool deflate)
 {
 	unsigned char *edge = unit_at_edge(bytes, n);
-	int result = frame_decode(frame, edge, n);
+	int result = frame_decode(frame, edge, n, deflate);
 
 	unit_drop(edge, n);
 	return result;
@@ -19,27 +19,29 @@ static const struct {
 	size_t size;
 	struct frame frame;
 } heads[] = {
-	{"\x81\x05", 2, {5, OPCODE_TEXT, true, false, {0}}},
-	{"\x81\x85\x37\xfa\x21\x3d", 6, {5, OPCODE_TEXT, true, true, {0x37, 0xfa, 0x21, 0x3d}}},
-	{"\x01\x03", 2, {3, OPCODE_TEXT, false, false, {0}}},
-	{"\x80\x02", 2, {2, OPCODE_CONTINUATION, true, false, {0}}},
-	{"\x89\x05", 2, {5, OPCODE_PING, true, false, {0}}},
-	{"\x8a\x85\x37\xfa\x21\x3d", 6, {5, OPCODE_PONG, true, true, {0x37, 0xfa, 0x21, 0x3d}}},
-	{"\x82\x7e\x01\x00", 4, {256, OPCODE_BINARY, true, false, {0}}},
-	{"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00", 10, {65536, OPCODE_BINARY, true, false, {0}}},
-	{"\x82\x00", 2, {0, OPCODE_BINARY, true, false, {0}}},
-	{"\x82\x7d", 2, {125, OPCODE_BINARY, true, false, {0}}},
-	{"\x82\x7e\x00\x7e", 4, {126, OPCODE_BINARY, true, false, {0}}},
-	{"\x82\x7e\xff\xff", 4, {65535, OPCODE_BINARY, true, false, {0}}},
-	{"\x88\xfd\x01\x02\x03\x04", 6, {125, OPCODE_CLOSE, true, true, {1, 2, 3, 4}}},
+	{"\x81\x05", 2, {5, OPCODE_TEXT, true, false, {0}, false}},
+	{"\x81\x85\x37\xfa\x21\x3d", 6, {5, OPCODE_TEXT, true, true, {0x37, 0xfa, 0x21, 0x3d}, false}},
+	{"\x01\x03", 2, {3, OPCODE_TEXT, false, false, {0}, false}},
+	{"\x80\x02", 2, {2, OPCODE_CONTINUATION, true, false, {0}, false}},
+	{"\x89\x05", 2, {5, OPCODE_PING, true, false, {0}, false}},
+	{"\x8a\x85\x37\xfa\x21\x3d", 6, {5, OPCODE_PONG, true, true, {0x37, 0xfa, 0x21, 0x3d}, false}},
+	{"\x82\x7e\x01\x00", 4, {256, OPCODE_BINARY, true, false, {0}, false}},
+	{"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00", 10, {65536, OPCODE_BINARY, true, false, {0}, false}},
+	{"\x82\x00", 2, {0, OPCODE_BINARY, true, false, {0}, false}},
+	{"\x82\x7d", 2, {125, OPCODE_BINARY, true, false, {0}, false}},
+	{"\x82\x7e\x00\x7e", 4, {126, OPCODE_BINARY, true, false, {0}, false}},
+	{"\x82\x7e\xff\xff", 4, {65535, OPCODE_BINARY, true, false, {0}, false}},
+	{"\x88\xfd\x01\x02\x03\x04", 6, {125, OPCODE_CLOSE, true, true, {1, 2, 3, 4}, false}},
 	{"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x01\x02\x03\x04", 14,
-	    {INT64_MAX, OPCODE_BINARY, true, true, {1, 2, 3, 4}}},
+	    {INT64_MAX, OPCODE_BINARY, true, true, {1, 2, 3, 4}, false}},
+	{"\xc1\x85\x37\xfa\x21\x3d", 6, {5, OPCODE_TEXT, true, true, {0x37, 0xfa, 0x21, 0x3d}, true}},
+	{"\x42\x05", 2, {5, OPCODE_BINARY, false, false, {0}, true}},
 };
 
 static bool
 same(const struct frame *a, const struct frame *b)
 {
-	return a->length == b->length && a->opcode == b->opcode && a->fin == b->fin && a->masked == b->masked
+	return a->length == b->length && a->opcode == b->opcode && a->fin == b->fin && a->masked == b->masked && a->compressed == b->compressed
 	    && memcmp(a->key, b->key, sizeof a->key) == 0;
 }
 
@@ -49,7 +51,7 @@ TEST(headers_are_read_and_written)
 		unsigned char out[FRAME_HEAD_MAX];
 		struct frame frame;
 
-		CHECK(decode(heads[i].bytes, heads[i].size, &frame) == (int)heads[i].size);
+		CHECK(decode(heads[i].bytes, heads[i].size, &frame, heads[i].frame.compressed) == (int)heads[i].size);
 		CHECK(same(&frame, &heads[i].frame));
 		CHECK(frame_encode(&heads[i].frame, out) == heads[i].size);
 		CHECK(memcmp(out, heads[i].bytes, heads[i].size) == 0);

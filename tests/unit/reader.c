@@ -9,7 +9,13 @@ struct account {
 	char text[4096];
 	size_t size;
 	size_t offset;
+	bool inexact; /* a failure's offset is not told */
 };
+
+/* Of readers with permessage-deflate. */
+static struct reader_inflate inflate;
+static struct inflate_tables tables;
+static unsigned char window[1 << 15], inflated[64];
 
 static void
 tell(struct account *a, const void *bytes, size_t n)
@@ -45,7 +51,7 @@ tell_event(struct account *a, const struct reader_event *e)
 		tell(a, e->chunk.at, e->chunk.size);
 		break;
 	case READER_FAIL:
-		tell(a, line, (size_t)snprintf(line, sizeof line, "!%u@%zu", e->code, a->offset));
+		tell(a, line, (size_t)snprintf(line, sizeof line, a->inexact ? "!%u" : "!%u@%zu", e->code, a->offset));
 		break;
 	default:
 		break;
@@ -59,8 +65,11 @@ drive(struct reader *r, unsigned char *bytes, size_t n, size_t room, struct acco
 	for (;;) {
 		unsigned char *edge = unit_at_edge(bytes, n);
 		struct reader_event e;
-		size_t used = reader_step(r, edge, n, room, &e);
+		size_t used;
 
+		inflate.out = inflated;
+		inflate.room = room < sizeof inflated ? room : sizeof inflated;
+		used = reader_step_inflate(r, &inflate, edge, n, room, &e);
 		a->offset += used;
 		tell_event(a, &e);
 		memmove(bytes, bytes + used, n - used);
@@ -82,7 +91,8 @@ account_of(struct reader r, const char *in, size_t n, size_t cut, size_t chunk, 
 	unsigned char held[4096];
 	size_t kept = 0, at = 0;
 
-	*a = (struct account){0};
+	*a = (struct account){.inexact = r.deflate};
+	inflate_begin(&inflate.z, 15, window, &tables);
 	while (at < n) {
 		size_t part = chunk != 0 ? chunk : at < cut ? cut - at : n - at;
 
@@ -125,6 +135,50 @@ TEST(the_examples_of_the_rfc)
 	READS(from_server, "\x01\x03Hel\x80\x02lo", "T(Hello)");
 	READS(from_server, "\x89\x05Hello", "[Hello]");
 	READS(from_client, "\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", "{Hello}");
+}
+
+/* RFC 7692 section 7.2.3, and what breaks its rules. */
+TEST(compressed_messages)
+{
+	const struct reader r = {.peer = READER_OF_SERVER, .limit = 1000, .deflate = true};
+	struct reader limited = r, client = r, text_only = r;
+
+	for (int takeover = 0; takeover < 2; takeover++) {
+		inflate.takeover = takeover;
+		READS(r, "\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", "T(Hello)");
+		READS(r, "\x41\x03\xf2\x48\xcd\x89\x01p\x80\x04\xc9\xc9\x07\x00\x81\x01x", "T(He[p]llo)T(x)");
+		READS(r, "\xc2\x0b\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00", "B(Hello)");
+		READS(r, "\xc1\x08\xf3\x48\xcd\xc9\xc9\x07\x00\x00\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", "T(Hello)T(Hello)");
+		READS(r, "\xc1\x0d\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00", "T(Hello)");
+		READS(r, "\xc1\x01\x00\xc2\x00\x41\x00\x80\x00", "T()B()T()");
+		READS(r, "\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00\xc1\x05\xf2\x00\x11\x00\x00",
+		    takeover ? "T(Hello)T(Hello)" : "T(Hello)T(H!1007");
+	}
+	client.peer = READER_OF_CLIENT;
+	READS(client, "\xc1\x87\x37\xfa\x21\x3d\xc5\xb2\xec\xf4\xfe\xfd\x21", "T(Hello)");
+	/* RSV1 on another frame than the first of a message; each message is judged by itself. */
+	READS(r, "\x01\x01x\xc0\x01y", "T(x!1002");
+	READS(r, "\x41\x03\xf2\x48\xcd\xc0\x04\xc9\xc9\x07\x00", "T(He!1002");
+	READS(r, "\xc9\x00", "!1002");
+	READS(r, "\xc8\x00", "!1002");
+	READS(r, "\xa1\x00", "!1002");
+	READS(r, "\x41\x03\xf2\x48\xcd\xc1\x00", "T(He!1002");
+	/* Not DEFLATE; the end inside a block. */
+	READS(r, "\xc1\x01\x06", "!1007");
+	READS(r, "\xc1\x04\xf2\x48\xcd\xc9", "T(Hel!1007");
+	/* Text is checked as it comes: in a stored block of which more would follow, and at the end. */
+	READS(r, "\x41\x07\x00\x09\x00\xf6\xff" "a\xff", "T(a!1007");
+	READS(r, "\xc1\x07\x00\x01\x00\xfe\xff\xc3\x00", "T(\xc3!1007");
+	text_only.text_only = true;
+	READS(text_only, "\xc2\x07\x00\x01\x00\xfe\xff\xff\x00", "!1003");
+	/* The limit is that of the decompressed size. */
+	limited.limit = 5;
+	READS(limited, "\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", "T(Hello)");
+	limited.limit = 4;
+	READS(limited, "\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", "T(Hell!1009");
+	READS(limited, "\xc1\x7e\x04\x04", "");
+	READS(limited, "\xc1\x7e\x04\x05", "!1009");
+	READS(limited, "\x41\x04\x00\x00\x00\xff\x00\x7e\x04\x01", "T(!1009");
 }
 
 TEST(messages_follow_each_other)
