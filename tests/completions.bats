@@ -27,6 +27,35 @@ just() {
 	diff <(printf '%s\n' "$@" | sort -u) <(sort -u | grep . || echo)
 }
 
+# What every shell offers: LINE|WORD...
+chains="portscan-bind -p 9000 tcpaccept --m|--max --max-per-address
+portscan-bind -qp 9000 tcpaccept -C 3 --max=7 wsupgrade --console --host localhost wsframe --enc|--encode
+portscan-connect --ports=9000 wsupgrade -c ws://localhost/ wsframe -c --mess|--messages
+portscan-bind -- tcpaccept --dr|--drain
+portscan-bind $BIN/tcpaccept --dr|--drain
+$BIN/portscan-bind --pr|--print-port
+portscan-bind --nosuch tcpaccept --dr|--drain
+portscan-bind wsupg|wsupgrade
+portscan-bind -- wsupg|wsupgrade
+portscan-bind tcpecho --rep|--reply"
+values='csvsplit -O |lines nul tsv csv json
+csvsplit -HO j|json
+csvsplit --format ts|tsv
+csvsplit -HI |csv tsv
+csvsplit peo|people.csv
+portscan-bind tcpaccept wsupgrade --page pag|page.html
+wsupgrade -a tcpech|tcpecho
+wsframe -c -q n|never
+portscan-bind -a 1|127.0.0.1
+wsupgrade -c w|ws://localhost/
+portscan-connect -t |'
+
+# each COMMAND TABLE: the command for each line of it.
+each() {
+	local line words
+	while IFS='|' read -r line words; do "$1" "$line" ${words:-''} || return; done <<<"$2"
+}
+
 @test "the tests can read the option table of every program" {
 	for program in "${programs[@]}"; do
 		rows "$program" | grep -q '^@ --help @ this summary'
@@ -81,18 +110,8 @@ gives() {
 }
 
 @test "bash: the next program is completed with its options, in a chain of any length" {
-	gives 'portscan-bind -p 9000 tcpaccept --m' --max --max-per-address
-	gives 'portscan-bind -qp 9000 tcpaccept -C 3 --max=7 wsupgrade --console --host localhost wsframe --enc' --encode
-	gives 'portscan-connect --ports=9000 wsupgrade -c ws://localhost/ wsframe -c --mess' --messages
-	gives 'portscan-bind -- tcpaccept --dr' --drain
-	gives "portscan-bind $BIN/tcpaccept --dr" --drain
-	gives "$BIN/portscan-bind --pr" --print-port
-	gives 'portscan-bind --nosuch tcpaccept --dr' --drain
-	gives 'portscan-bind wsupg' wsupgrade
-	gives 'portscan-bind -- wsupg' wsupgrade
-	gives "portscan-bind $BIN/tcpa" "$BIN/tcpaccept"
+	each gives "$chains"
 	# After the next program our options are none of ours.
-	gives 'portscan-bind tcpecho --rep' --reply
 	gives 'portscan-bind -- --rep' ''
 }
 
@@ -103,27 +122,15 @@ gives() {
 }
 
 @test "bash: completion of values" {
-	gives 'csvsplit -O ' lines nul tsv csv json
-	gives 'csvsplit -HO j' json
+	each gives "$values"
 	gives 'csvsplit -Ot' -Otsv
-	gives 'csvsplit --format ts' tsv
 	gives 'csvsplit --format=ts' tsv
 	gives 'csvsplit --format=' lines nul tsv csv json
-	gives 'csvsplit -HI ' csv tsv
 	gives 'csvsplit --input=t' tsv
-	gives 'csvsplit peo' people.csv
-	gives 'csvsplit -H page.html peo' people.csv
-	gives 'tcpecho ' ''
-	gives 'portscan-bind tcpaccept wsupgrade --page pag' page.html
 	gives 'wshub --page=pag' page.html
-	gives 'wsupgrade -a tcpech' tcpecho
-	gives 'wsframe -c -q n' never
-	gives 'portscan-bind -a 1' 127.0.0.1
 	gives 'portscan-bind -p ' 9000-9998 8080 0
-	gives 'portscan-connect -t ' ''
 	# Readline replaces only what stands behind a colon.
 	gives 'wsupgrade -c ws:/' //localhost/
-	gives 'wsupgrade -c w' ws://localhost/
 }
 
 @test "bash: the completion works in a shell with strict options and does not change them" {
@@ -176,16 +183,7 @@ offers() {
 
 @test "fish: the next program is completed with its options, in a chain of any length" {
 	need fish
-	offers 'portscan-bind -p 9000 tcpaccept --m' --max --max-per-address
-	offers 'portscan-bind -qp 9000 tcpaccept -C 3 --max=7 wsupgrade --console --host localhost wsframe --enc' --encode
-	offers 'portscan-connect --ports=9000 wsupgrade -c ws://localhost/ wsframe -c --mess' --messages
-	offers 'portscan-bind -- tcpaccept --dr' --drain
-	offers "portscan-bind $BIN/tcpaccept --dr" --drain
-	offers "$BIN/portscan-bind --pr" --print-port
-	offers 'portscan-bind --nosuch tcpaccept --dr' --drain
-	offers 'portscan-bind wsupg' wsupgrade
-	offers 'portscan-bind -- wsupg' wsupgrade
-	offers 'portscan-bind tcpecho --rep' --reply
+	each offers "$chains"
 }
 
 @test "fish: another program completes as it does by itself, and the other way round" {
@@ -198,21 +196,10 @@ offers() {
 
 @test "fish: completion of values" {
 	need fish
-	offers 'csvsplit -O ' lines nul tsv csv json
-	offers 'csvsplit -HO j' json
+	each offers "$values"
 	offers 'csvsplit -Ot' -Otsv
-	offers 'csvsplit --format ts' tsv
 	offers 'csvsplit --format=ts' --format=tsv
-	offers 'csvsplit -HI ' csv tsv
-	offers 'csvsplit peo' people.csv
-	offers 'tcpecho ' ''
-	offers 'portscan-bind tcpaccept wsupgrade --page pag' page.html
 	offers 'wshub --page=pag' --page=page.html
-	offers 'wsupgrade -a tcpech' tcpecho
-	offers 'wsframe -c -q n' never
-	offers 'portscan-bind -a 1' 127.0.0.1
-	offers 'wsupgrade -c w' ws://localhost/
-	offers 'portscan-connect -t ' ''
 }
 
 # zsh
@@ -278,21 +265,11 @@ lists() {
 
 @test "zsh: completion of values" {
 	need zsh
-	in_zsh 'csvsplit -O ' 'csvsplit -HO j' 'csvsplit -Ot' 'csvsplit --format ts' 'csvsplit --format=ts' 'csvsplit -I ' 'csvsplit peo' \
-		'portscan-bind tcpaccept wsupgrade --page pag' 'wshub --page=pag' 'wsupgrade -a tcpech' \
-		'wsframe -c -q n' 'portscan-bind -a 1' 'wsupgrade -c w' 'portscan-connect -t '
-	lists 'csvsplit -O ' lines nul tsv csv json
-	lists 'csvsplit -HO j' json
+	local lines
+	mapfile -t lines < <(sed 's/|.*//' <<<"$values")
+	in_zsh "${lines[@]}" 'csvsplit -Ot' 'csvsplit --format=ts' 'wshub --page=pag'
+	each lists "$values"
 	lists 'csvsplit -Ot' tsv
-	lists 'csvsplit --format ts' tsv
 	lists 'csvsplit --format=ts' tsv
-	lists 'csvsplit -I ' csv tsv
-	lists 'csvsplit peo' people.csv
-	lists 'portscan-bind tcpaccept wsupgrade --page pag' page.html
 	lists 'wshub --page=pag' page.html
-	lists 'wsupgrade -a tcpech' tcpecho
-	lists 'wsframe -c -q n' never
-	lists 'portscan-bind -a 1' 127.0.0.1
-	lists 'wsupgrade -c w' ws://localhost/
-	lists 'portscan-connect -t ' ''
 }
