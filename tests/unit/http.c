@@ -160,6 +160,7 @@ TEST(a_request_is_taken_apart)
 	CHECK(is(r.fields.all[1].name, "A") && is(r.fields.all[1].value, "b"));
 	CHECK(is(r.fields.all[2].name, "Empty") && is(r.fields.all[2].value, ""));
 	CHECK(is(r.fields.all[3].value, "x y"));
+	CHECK(parse("GET / HTTP/1.1\r\nA: b\x01\r\n\r\n", &r) != NULL);
 	CHECK(parse("\r\nGET / HTTP/2.0\r\n\r\n", &r) == NULL && r.major == 2 && r.minor == 0);
 }
 
