@@ -1,4 +1,4 @@
-/* The input of csvsplit: files are read, scanned and written out by the way of their stage. */
+/* The input of csvsplit: read a file, scan it, and write its fields as its stage requires. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -99,7 +99,7 @@ scan(struct job *job, bool last)
 {
 	size_t used;
 
-	/* Before the last call: a CR at the very end of the input does not count. */
+	/* Before the last call sets it: a CR at the very end of the input does not count. */
 	job->bare_cr = job->csv.bare_cr;
 	do {
 		if (job->stage == STAGE_FLATTEN) {

@@ -52,7 +52,7 @@ struct job {
 	struct csv_record record;
 	/* all files */
 	int status;
-	const char *first_name; /* the first file with a header, its header and what is selected of it */
+	const char *first_name; /* the first file with a header, its header and its selection */
 	struct csv_record first_keys;
 	struct csv_select first_select;
 	struct csv_writer writer;

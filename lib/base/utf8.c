@@ -13,7 +13,11 @@
 #include "base/utf8_vector.h"
 
 enum {
+#ifdef __AARCH64EL__
+	VECTOR_MIN = 64, /* one block */
+#else
 	VECTOR_MIN = 4096, /* a shorter piece does not repay the cost of cpu_vectors() */
+#endif
 	STRIDE = 16,
 };
 

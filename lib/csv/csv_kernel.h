@@ -102,7 +102,7 @@ block_mark(struct csv *csv, struct csv_carry *carry, const struct needles *needl
 	return n;
 }
 
-/* Store the state after n bytes with so many LFs. */
+/* Store the state after n bytes with `lines` LFs. */
 KERNEL static inline void
 state_keep(struct csv *csv, const struct csv_carry *carry, const unsigned char *in, size_t n, uint64_t lines)
 {
