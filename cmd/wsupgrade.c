@@ -1,4 +1,5 @@
-/* wsupgrade: the WebSocket opening handshake, then the program that speaks on. */
+/* wsupgrade: perform the WebSocket opening handshake, then run the program that uses the
+ * connection. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -35,11 +36,11 @@
 #include "serve/admission.h"
 
 enum {
-	CLIENT_IN = 6, /* UCSPI: a client's connection, read and write */
+	CLIENT_IN = 6, /* UCSPI: a client reads from fd 6 and writes to fd 7 */
 	CLIENT_OUT = 7,
-	CLIENT_INTERIM_MAX = 10, /* a server that sends more of them is not waited for */
+	CLIENT_INTERIM_MAX = 10, /* limit of interim responses from a server */
 	PORT_SIZE = sizeof "65535",
-	PAGE_PIECE = 64 * 1024, /* what must be taken within the time limit */
+	PAGE_PIECE = 64 * 1024, /* must be written within the time limit */
 	SLOTS = 2048, /* of an environment that needs no heap */
 	ENVIRONMENT_SIZE = SLOTS * sizeof(char *) + CGI_SIZE,
 	ARENA_SIZE = HTTP_HEAD_MAX + sizeof(struct http_request) + ENVIRONMENT_SIZE + PATH_MAX
@@ -70,10 +71,10 @@ struct job {
 	struct admission admission;
 };
 
-/* The other side's head. */
+/* The head of the peer's message. */
 struct head {
 	struct http_scan scan;
-	char *bytes; /* HTTP_HEAD_MAX */
+	char *bytes; /* HTTP_HEAD_MAX bytes */
 	size_t size;
 };
 
@@ -89,7 +90,7 @@ head_missing(const void *state)
 	return http_scan_missing(state);
 }
 
-/* As timed_read() says. */
+/* Return as timed_read(). */
 static int
 head_read(struct head *head, int fd, struct time_limit *limit)
 {
@@ -98,7 +99,7 @@ head_read(struct head *head, int fd, struct time_limit *limit)
 	return timed_read(fd, &end, head->bytes, HTTP_HEAD_MAX, &head->size, limit);
 }
 
-/* A server's connection. */
+/* The connection of a server. */
 struct connection {
 	struct cgi_connection ends;
 	struct address remote;
@@ -121,7 +122,7 @@ inherited(const char *name)
 	return span_of(value == NULL ? "" : value);
 }
 
-/* RFC 3875 has no scope in an address. */
+/* Addresses in RFC 3875 have no scope. */
 static struct span
 scope_cut(struct span ip)
 {
@@ -130,8 +131,8 @@ scope_cut(struct span ip)
 	return percent == NULL ? ip : (struct span){ip.at, (size_t)(percent - ip.at)};
 }
 
-/* Who is there: as the accepting program says (UCSPI, systemd), else as the socket does, unless that is a
- * proxy's, with a client that came by a UNIX socket. */
+/* Determine the addresses: from the environment (UCSPI, systemd), or else from the socket, unless
+ * that is the connection of a proxy whose client uses a UNIX socket. */
 static void
 connection_learn(struct connection *c)
 {
@@ -159,7 +160,7 @@ connection_learn(struct connection *c)
 	}
 }
 
-/* The client's name for a log line. */
+/* Return the client's name for log lines. */
 static const char *
 client_name(const struct connection *c)
 {
@@ -172,17 +173,16 @@ client_name(const struct connection *c)
 }
 
 /*
- * One request on a server, and what becomes of it. What it needs room for (the
- * head, its fields, the environment, a path, the answer) stands in the arena, one
- * behind the other: a page touched costs more than all that is done here.
+ * A request on a server and its result. Its data (head, fields, environment, path, response) is
+ * stored sequentially in the arena, because a touched page costs more than all other work here.
  */
 struct session {
-	struct time_limit limit; /* for the head, and what is left of it for -a */
+	struct time_limit limit; /* for the head, the rest of it for -a */
 	struct connection connection;
 	struct head head;
 	struct handshake decision;
-	struct http_request *request; /* in the arena, cut behind its last field; NULL where none was whole */
-	int status; /* ours, at the end */
+	struct http_request *request; /* in the arena, cut after its last field; NULL if incomplete */
+	int status; /* exit status */
 	struct job job;
 	size_t used;
 	char arena[ARENA_SIZE];
@@ -192,21 +192,21 @@ struct session {
 _Static_assert(ARENA_SIZE >= PATH_MAX + CLIENT_REQUEST_SIZE + HTTP_HEAD_MAX, "room for a client's needs, too");
 _Static_assert(CGI_USER_SIZE <= PATH_MAX + HANDSHAKE_ANSWER_SIZE, "room for a user's name, where these come later");
 
-/* What is left of the arena. */
+/* Return the free part of the arena. */
 static char *
 session_room(struct session *s)
 {
 	return s->arena + s->used;
 }
 
-/* n bytes of it are taken; what follows is aligned. */
+/* Allocate its first n bytes, rounded up to keep the alignment. */
 static void
 session_take(struct session *s, size_t n)
 {
 	s->used += (n + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *);
 }
 
-/* Our environment becomes prog's. One too large for the arena goes to the heap. */
+/* Set the environment for prog. If it is too large for the arena, it is allocated on the heap. */
 static bool
 session_environment(struct session *s)
 {
@@ -225,7 +225,7 @@ session_environment(struct session *s)
 	return true;
 }
 
-/* Takes the head apart, with room for as many fields as it has. Returns NULL, or what is wrong with it. */
+/* Parse the head and allocate as many fields as it has. Return NULL or the error. */
 static const char *
 session_parse(struct session *s)
 {
@@ -263,8 +263,8 @@ session_decide(struct session *s, int found)
 		handshake_check(&s->job.admission.policy, s->request, &s->decision);
 }
 
-/* The end of a program within the time limit: its wait status, or -1 if it had to be killed. It is not waited for
- * then: a program of another user (setuid) cannot be killed. */
+/* Wait for the end of a program within the time limit. Return its wait status, or -1 if it had to
+ * be killed. It is then not awaited, because a program of another user (setuid) cannot be killed. */
 static int
 child_wait(pid_t pid, struct time_limit *limit)
 {
@@ -285,7 +285,7 @@ child_wait(pid_t pid, struct time_limit *limit)
 	return -1;
 }
 
-/* With a realm prog gets the user's name; the password is for the program of -a alone. */
+/* With a realm prog gets the user's name. Only the program of -a gets the password. */
 static bool
 session_identify(struct session *s)
 {
@@ -297,7 +297,7 @@ session_identify(struct session *s)
 	    || (setenv("AUTH_TYPE", "Basic", 1) == 0 && setenv("REMOTE_USER", user, 1) == 0));
 }
 
-/* Asks the user's own program, and refuses where it does. */
+/* Run the authorization program, and refuse the request if it does. */
 static void
 session_authorize(struct session *s)
 {
@@ -324,7 +324,7 @@ session_authorize(struct session *s)
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "no memory");
 }
 
-/* False where the client did not take it, having said so. */
+/* Return false after an error, which is logged. */
 static bool
 session_send(const struct session *s, struct span bytes)
 {
@@ -352,7 +352,7 @@ session_answer(struct session *s, size_t page_size)
 	return session_send(s, (struct span){answer, n});
 }
 
-/* The answer that ends it: a refusal, the page, or that to OPTIONS. */
+/* Send the last response: a refusal, the page, or the response to OPTIONS. */
 static int
 session_end(struct session *s)
 {
@@ -378,7 +378,7 @@ session_end(struct session *s)
 	return sent ? s->status : STATUS_FAILED;
 }
 
-/* Too late for an HTTP answer: the WebSocket is open, so it is closed as one. */
+/* After the 101 an HTTP response is too late: close the WebSocket instead. */
 static int
 close_unstarted(int fd, int status, const unsigned char *key)
 {
@@ -390,8 +390,8 @@ close_unstarted(int fd, int status, const unsigned char *key)
 	return status;
 }
 
-/* 101, and prog takes over. It is looked up first: behind the 101 a missing one
- * could no longer be told as HTTP. */
+/* Send 101 and execute prog. It is searched before, because after the 101 a missing program could
+ * not be reported by HTTP. */
 static int
 session_hand_over(struct session *s)
 {
@@ -410,7 +410,7 @@ session_hand_over(struct session *s)
 	return close_unstarted(STDOUT_FILENO, exec_found(path, next), NULL);
 }
 
-/* Nothing, or nothing that could still be answered, came in. */
+/* No input arrived, or it cannot be answered any more. */
 static int
 session_without_request(const struct session *s, int error)
 {
@@ -486,7 +486,8 @@ client_read_head(const struct job *job, struct head *head, struct time_limit *li
 	    errno == 0 ? "end of file" : strerror(errno));
 }
 
-/* Read the final answer. Interim answers may come before it (RFC 9110 section 15.2) and are ignored. */
+/* Read the final response. Interim responses may come before it (RFC 9110, section 15.2) and are
+ * ignored. */
 static void
 client_receive(const struct job *job, struct head *head, struct http_response *response, struct time_limit *limit)
 {
@@ -540,7 +541,7 @@ client_refused(const struct job *job, const struct http_response *response, cons
 	    refusal.location.size == 0 ? "" : "Location: ", quoted_bytes(more.at, more.size), more.size == 0 ? "" : ")");
 }
 
-/* A variable of prog, or none. */
+/* Set or unset a variable for prog. */
 static void
 variable_set(const char *name, const char *value)
 {
@@ -548,7 +549,7 @@ variable_set(const char *name, const char *value)
 		die(STATUS_FAILED, "%s: %s", name, strerror(errno));
 }
 
-/* What is agreed on, for prog. */
+/* Check the response and set the variables of the agreement for prog. */
 static void
 client_check(const struct job *job, const struct http_response *response, const unsigned char *nonce)
 {
@@ -563,7 +564,7 @@ client_check(const struct job *job, const struct http_response *response, const 
 	if (why != NULL)
 		die(STATUS_FAILED, "%s: %s%s%s", quoted(job->url), why,
 		    culprit.size == 0 ? "" : ": ", quoted_bytes(culprit.at, culprit.size));
-	/* Of our own arguments, so it ends in a NUL. */
+	/* A slice of an argument, so it ends with a NUL. */
 	protocol = agreed.protocol.size == 0 ? NULL : agreed.protocol.at;
 	if (agreed.deflate)
 		extension_put(&out, &agreed.extension);
@@ -655,7 +656,7 @@ options_read(struct job *job, int argc, char **argv)
 		usage_refuse("no program to run");
 }
 
-/* Common: behind all other variables, which so stand together on one page. */
+/* A common symbol after all other variables, which then share one page. */
 __attribute__((common)) struct session session;
 
 int

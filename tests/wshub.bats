@@ -313,7 +313,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	[[ $(ask "${request/Host/Origin: http://evil\\r\\nHost}") == 'HTTP/1.1 403 '* ]]
 	server_says '^wshub: .*: 403 Origin is not allowed: http://evil \(Host: localhost\)$'
 	[[ $(ask "${request/Host/Sec-WebSocket-Protocol: x, y\\r\\nHost}" '\x88\x80\0\0\0\0') == 'HTTP/1.1 101 '* ]]
-	server_says '^wshub: .*: 101 /, subprotocols not on offer: x, y$'
+	server_says '^wshub: .*: 101 /, subprotocols not offered: x, y$'
 	stop_all
 	serve wshub cat
 	[[ $(ask 'OPTIONS / HTTP/1.0\r\n\r\n') == 'HTTP/1.1 204 '* ]]

@@ -469,7 +469,7 @@ served() {
 		peer send:"$(request "${good}Sec-WebSocket-Protocol: chat\r\n" 'GET /a?b HTTP/1.1')" run wsupgrade -v -s chat true
 	[ "$stderr" = 'wsupgrade: [::1]:5: 101 /a?b, protocol chat' ]
 	run --separate-stderr peer send:"$(request "${good}Sec-WebSocket-Protocol: chat, x\r\n")" run wsupgrade -v -s CHAT true
-	[ "$stderr" = 'wsupgrade: client: 101 /, subprotocols not on offer: chat, x' ]
+	[ "$stderr" = 'wsupgrade: client: 101 /, subprotocols not offered: chat, x' ]
 	run --separate-stderr peer send:"$(request "${good}Sec-WebSocket-Extensions: permessage-deflate\r\n")" run wsupgrade -vz true
 	[ "$stderr" = 'wsupgrade: client: 101 /, permessage-deflate' ]
 	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=5 run --separate-stderr peer send:"$(request "$host")" run wsupgrade false

@@ -11,7 +11,7 @@
 #include "sys/block_cache.h"
 #include "sys/progress.h"
 
-enum { FLUSH_AFTER = 64 << 10 }; /* deliveries after which the queues are sent within a turn */
+enum { FLUSH_AFTER = 64 << 10 }; /* deliveries between two flushes */
 
 struct hub *
 hub_of(struct loop *loop)
@@ -46,7 +46,7 @@ program_tell_text(struct hub *hub, const struct client *c, const char *word, con
 	program_tell(hub, c, word, text->at, text->size);
 }
 
-/* `127.0.0.1:52344`, for the log. */
+/* Return `127.0.0.1:52344` for the log. */
 struct client_name
 client_name(const struct client *c)
 {
@@ -58,7 +58,8 @@ client_name(const struct client *c)
 	return name;
 }
 
-/* A client is read while the program takes what it sends, and while it takes what is sent to it. */
+/* Return whether to read from the client: the program must keep up with its input, and the client
+ * with its output. */
 bool
 client_reads(struct hub *hub, const struct client *c)
 {
@@ -69,7 +70,7 @@ client_reads(struct hub *hub, const struct client *c)
 	return !hub->backpressure && c->out.held <= hub->options.queue / 2;
 }
 
-/* Replaces the client's deadline. */
+/* Replace the client's deadline. */
 void
 client_clock(struct hub *hub, struct client *c, struct deadlines *queue)
 {
@@ -77,8 +78,9 @@ client_clock(struct hub *hub, struct client *c, struct deadlines *queue)
 	deadline_set(&hub->loop, queue, &c->deadline);
 }
 
-/* A client that is not read cannot show that it is alive. While the program takes nothing, keepalive is suspended. If
- * the client's own queue is the cause, taking the queue stands for the answer to a Ping. */
+/* A client that is not read cannot prove that it is alive. While the program does not read,
+ * keepalive is suspended. If the client's own queue is the cause, progress of the queue counts as
+ * the answer to a Ping. */
 static void
 client_pause(struct hub *hub, struct client *c)
 {
@@ -93,8 +95,8 @@ client_pause(struct hub *hub, struct client *c)
 	c->behind = behind;
 }
 
-/* A closed UNIX socket reports EPOLLHUP before its data is read. EPOLLET: it is reported once
- * instead of every turn. */
+/* A closed UNIX socket reports EPOLLHUP before its data is read. EPOLLET: report that once instead
+ * of every turn. */
 void
 client_interest(struct hub *hub, struct client *c)
 {
@@ -122,7 +124,7 @@ client_mark(struct hub *hub, struct client *c)
 	hub->dirty = c;
 }
 
-/* Writes the record of the client's end for the program. */
+/* Queue the record of the client's end for the program. */
 static void
 client_tell_end(struct hub *hub, struct client *c, unsigned code, struct span reason)
 {
@@ -140,7 +142,7 @@ client_tell_end(struct hub *hub, struct client *c, unsigned code, struct span re
 		    reason.size == 0 ? "" : " ", quoted_bytes(reason.at, reason.size));
 }
 
-/* The same, and records of prog no longer reach the client. */
+/* Queue the record of the client's end, and remove the client from all destinations of prog. */
 void
 client_forget(struct hub *hub, struct client *c, unsigned code, struct span reason)
 {
@@ -152,7 +154,7 @@ client_forget(struct hub *hub, struct client *c, unsigned code, struct span reas
 	hub->by_id[c->id & hub->id_mask] = NULL;
 }
 
-/* Writes the record of a deferred Close for the program. */
+/* Queue the record of a deferred Close for the program. */
 void
 client_tell_close(struct hub *hub, struct client *c)
 {
@@ -205,7 +207,7 @@ message_close(unsigned code, const char *reason)
 	return message_of(frame, frame_close(code, reason, NULL, frame));
 }
 
-/* Returns a frame whose n bytes of payload the caller writes to *payload, or NULL without memory. */
+/* Allocate a message whose *payload has n bytes. */
 struct message *
 message_begin(enum opcode opcode, size_t n, unsigned char **payload)
 {
@@ -232,7 +234,7 @@ message_frame(enum opcode opcode, const void *payload, size_t n)
 	return m;
 }
 
-/* Queues a message, which is sent at the end of the turn. Returns false without memory. */
+/* Queue a message. It is sent at the end of the turn. */
 bool
 client_queue(struct hub *hub, struct client *c, struct message *message)
 {
@@ -242,7 +244,7 @@ client_queue(struct hub *hub, struct client *c, struct message *message)
 	return true;
 }
 
-/* Queues bytes for this client alone. */
+/* Queue bytes for this client only. */
 bool
 client_queue_bytes(struct hub *hub, struct client *c, const void *bytes, size_t n)
 {
@@ -255,7 +257,7 @@ client_queue_bytes(struct hub *hub, struct client *c, const void *bytes, size_t 
 	return true;
 }
 
-/* Queues a message and releases it. */
+/* Queue a message and release it. */
 bool
 client_queue_once(struct hub *hub, struct client *c, struct message *message)
 {
@@ -266,7 +268,7 @@ client_queue_once(struct hub *hub, struct client *c, struct message *message)
 	return queued;
 }
 
-/* The time limit of conn.timer. */
+/* Return the time limit for conn.timer. */
 static struct deadlines *
 client_limit(struct hub *hub, const struct client *c)
 {
@@ -297,8 +299,8 @@ client_ping(struct hub *hub, struct client *c)
 	(void)client_queue_bytes(hub, c, frame, frame_control(OPCODE_PING, "", 0, NULL, frame));
 }
 
-/* Performs the actions of the state machine, but for a Pong and a Close. A delivery is no place for WS_DISCONNECT: see
- * client_flush(). */
+/* Perform the actions of the state machine, except a Pong and a Close. WS_DISCONNECT is not allowed
+ * during a delivery: see client_flush(). */
 void
 client_act(struct hub *hub, struct client *c, unsigned actions)
 {
@@ -312,7 +314,7 @@ client_act(struct hub *hub, struct client *c, unsigned actions)
 		client_timer(hub, c);
 }
 
-/* Nothing more is read from the client: its queue is sent, then the connection ends. */
+/* Stop reading from the client: its queue is sent, then the connection ends. */
 void
 client_finish(struct hub *hub, struct client *c, unsigned actions)
 {
@@ -322,7 +324,7 @@ client_finish(struct hub *hub, struct client *c, unsigned actions)
 	client_mark(hub, c);
 }
 
-/* The answer to the handshake is queued, and does not open the connection. */
+/* The response to the handshake is queued and does not open the connection. */
 void
 client_refused(struct hub *hub, struct client *c)
 {
@@ -336,7 +338,8 @@ client_refused(struct hub *hub, struct client *c)
 	client_finish(hub, c, ws_close(&c->conn, 0));
 }
 
-/* Queues a Close, or none for NULL, unless one was sent. The program has read of a client that has closed. */
+/* Queue a Close (NULL for none) unless one was sent. If the client has already closed, the program
+ * is told first. */
 void
 client_close(struct hub *hub, struct client *c, struct message *close)
 {
@@ -358,7 +361,7 @@ client_close(struct hub *hub, struct client *c, struct message *close)
 		client_act(hub, c, actions);
 }
 
-/* The same, and releases the message. */
+/* Like client_close(), and release the message. */
 void
 client_close_once(struct hub *hub, struct client *c, struct message *close)
 {
@@ -367,7 +370,7 @@ client_close_once(struct hub *hub, struct client *c, struct message *close)
 		message_release(close);
 }
 
-/* The client breaks the protocol, or there is no memory for its message: closes it with the code and reads no more. */
+/* Close the client after a protocol error, or without memory for its message, and stop reading. */
 void
 client_fail(struct hub *hub, struct client *c, unsigned code, const char *why)
 {
@@ -384,7 +387,7 @@ client_fail(struct hub *hub, struct client *c, unsigned code, const char *why)
 		client_finish(hub, c, actions);
 }
 
-/* A slow consumer is closed with 1013 instead of delaying the other clients. */
+/* Slow consumer: close it with 1013 instead of delaying the other clients. */
 static void
 client_overflow(struct hub *hub, struct client *c)
 {
@@ -394,14 +397,14 @@ client_overflow(struct hub *hub, struct client *c)
 	client_close_once(hub, c, message_close(CLOSE_TRY_AGAIN, "too slow"));
 }
 
-/* An empty queue takes any message: its payload is at most the size of the queue. */
+/* A single message always fits, because its payload is at most the size of the queue. */
 static bool
 client_has_room(struct hub *hub, const struct client *c, size_t n)
 {
 	return c->out.held == 0 || c->out.held + n <= hub->options.queue;
 }
 
-/* The client has taken some of its queue: its time begins again, if it has to take it. */
+/* The client has received some of its queue: restart the timer if that is required of it. */
 static void
 client_takes(struct hub *hub, struct client *c)
 {
@@ -411,13 +414,14 @@ client_takes(struct hub *hub, struct client *c)
 	client_timer(hub, c);
 }
 
-/* Ends no client: the caller may be on its way through all of them. After WS_DISCONNECT conn.state is WS_CLOSED. */
+/* Does not free clients, because the caller may be iterating over them. After WS_DISCONNECT
+ * conn.state is WS_CLOSED. */
 static void
 client_flush(struct hub *hub, struct client *c)
 {
 	size_t before = c->out.held;
 
-	/* The loop reports an error, too. */
+	/* The loop reports the error, too. */
 	if (outbox_send(&c->out, c->watch.fd, c->conn.state == WS_FINISHING && !c->conn.flushed) != 0)
 		outbox_clear(&c->out);
 	if (c->out.first == NULL && c->conn.state >= WS_CLOSE_SENT)
@@ -427,7 +431,8 @@ client_flush(struct hub *hub, struct client *c)
 	client_interest(hub, c);
 }
 
-/* Sends what is queued for each client, and frees none: the caller may be in the middle of a delivery. */
+/* Flush the queue of each client without freeing any, because the caller may be in the middle of a
+ * delivery. */
 static void
 clients_flush(struct hub *hub)
 {
@@ -448,7 +453,7 @@ clients_flush(struct hub *hub)
 	}
 }
 
-/* The last of a turn: only here clients are freed. */
+/* End a turn. Clients are freed only here. */
 void
 clients_end_turn(struct hub *hub)
 {
@@ -465,7 +470,7 @@ clients_end_turn(struct hub *hub)
 		block_cache_trim();
 }
 
-/* Whether n bytes may be queued. What the client would take now does not count against it. */
+/* Return whether n bytes may be queued. Data that the client can receive at once does not count. */
 static bool
 client_room_make(struct hub *hub, struct client *c, size_t n)
 {
@@ -474,7 +479,7 @@ client_room_make(struct hub *hub, struct client *c, size_t n)
 	return client_has_room(hub, c, n);
 }
 
-/* Counts a delivery: not too many wait for the end of the turn. */
+/* Count a delivery and flush after a limited number, before the end of the turn. */
 static void
 client_sent(struct hub *hub)
 {
@@ -492,7 +497,7 @@ client_send(struct hub *hub, struct client *c, struct message *message)
 	client_sent(hub);
 }
 
-/* The same for a short text, without a message. Returns false if it needs one. */
+/* Like client_send() for a short text, without a message. Return false if a message is needed. */
 bool
 client_send_text(struct hub *hub, struct client *c, const void *text, size_t n)
 {
@@ -511,8 +516,8 @@ client_send_text(struct hub *hub, struct client *c, const void *text, size_t n)
 	return true;
 }
 
-/* A timer of the state machine has passed. If TCP shows that the client goes on to take what was sent, it starts again;
- * the first look after a Close counts if something waits. */
+/* A timer of the state machine has expired. It is restarted if TCP shows that the client is still
+ * receiving. At the first check after a Close, pending data is sufficient. */
 void
 client_timeout(struct loop *loop, struct deadline *deadline)
 {

@@ -1,4 +1,4 @@
-/* Accepting clients, reading from them, and their frames. */
+/* Data from clients, and the timers of open connections. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +11,12 @@
 #include "sys/clock.h"
 
 enum {
-	TURN_SIZE = 256 << 10, /* read from all clients in a turn; each has a share of at most TAKEN_SIZE, */
-	TAKEN_LEAST = 1 << 10, /* and of at least this, */
-	FAN_LEAST = 64,        /* or less if each message is for very many clients */
+	TURN_SIZE = 256 << 10, /* read from all clients in a turn; the share of each is at most TAKEN_SIZE, */
+	TAKEN_LEAST = 1 << 10, /* and at least this, */
+	FAN_LEAST = 64,        /* or less if each byte goes to very many clients */
 };
 
-/* Sends a message to all other clients of the same path. */
+/* Send a message to all other clients at the same path. */
 static void
 message_fan_out(struct hub *hub, struct client *c, bool binary, const void *payload, size_t n)
 {
@@ -35,7 +35,7 @@ message_fan_out(struct hub *hub, struct client *c, bool binary, const void *payl
 	message_release(m);
 }
 
-/* Takes a complete message of a client. */
+/* Handle a complete message of a client. */
 static void
 message_take(struct hub *hub, struct client *c, bool binary, const void *payload, size_t n)
 {
@@ -67,7 +67,7 @@ chunk_take(struct hub *hub, struct client *c, const struct chunk *p)
 	block_drop(&c->message);
 }
 
-/* While the socket takes nothing, only the newest Pong waits (RFC 6455 section 5.5.3). */
+/* While the output is blocked only the newest Pong is queued (RFC 6455, section 5.5.3). */
 static void
 ping_answer(struct hub *hub, struct client *c, const struct chunk *p)
 {
@@ -85,7 +85,7 @@ ping_answer(struct hub *hub, struct client *c, const struct chunk *p)
 	}
 }
 
-/* The client breaks the protocol. Answers that the program has written already are sent. */
+/* A protocol error of the client. Answers that the program has already written are sent. */
 static void
 failure_take(struct hub *hub, struct client *c, const struct reader_event *e)
 {
@@ -94,7 +94,7 @@ failure_take(struct hub *hub, struct client *c, const struct reader_event *e)
 	client_fail(hub, c, e->code, e->why);
 }
 
-/* Whether frames of the client count: it is open, or has not answered our Close. */
+/* Return whether frames of the client are processed: it is open, or has not answered the Close. */
 static bool
 client_talks(const struct client *c)
 {
@@ -120,7 +120,7 @@ frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
 	return used;
 }
 
-/* Keeps the bytes that cannot be used yet, for the next read. */
+/* Keep data that cannot be used yet, before the next read. */
 static void
 client_keep(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n)
 {
@@ -138,7 +138,7 @@ client_keep(struct hub *hub, struct client *c, const unsigned char *bytes, size_
 	c->kept_size = (uint32_t)n;
 }
 
-/* Takes all bytes that were read and not yet used. */
+/* bytes is all unused input. */
 static void
 client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, bool asked)
 {
@@ -154,7 +154,7 @@ client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, b
 		client_keep(hub, c, bytes + used, n - used);
 }
 
-/* How much is read from a client at once: a share of the turn, so that no client waits long for the others. */
+/* Return the client's share of the turn, so that no client waits long for the data of others. */
 static size_t
 client_share(struct hub *hub)
 {
@@ -164,7 +164,8 @@ client_share(struct hub *hub)
 	return share < hub->fan_share ? share : hub->fan_share;
 }
 
-/* With --fan-out a few bytes may be for many clients: a read may lead to work for the time of a turn at most. */
+/* With --fan-out a few bytes may go to many clients: adapt the share so that one client uses at
+ * most the time of a turn. */
 static void
 client_share_adapt(struct hub *hub, int64_t took_ms)
 {
@@ -174,7 +175,7 @@ client_share_adapt(struct hub *hub, int64_t took_ms)
 		hub->fan_share *= 2;
 }
 
-/* Keepalive, once a read. In the idle queue already, the deadline only moves. */
+/* Keepalive, once per read. If the client is in the idle queue, only the deadline moves. */
 static void
 client_heard(struct hub *hub, struct client *c)
 {
@@ -264,7 +265,7 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 		acceptor_stop(loop, acceptor);
 }
 
-/* Takes up the head of a request again. asked: the authorization program has admitted the client. */
+/* Process its head again. asked: the authorization program has accepted it. */
 static void
 head_again(struct hub *hub, struct client *c, bool asked)
 {

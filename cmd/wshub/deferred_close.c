@@ -1,8 +1,9 @@
 /*
- * A client may close right after its last message. The program's answers are still sent, then our Close. The end of the
- * answers shows by itself: the program gets the record of the Close only after it has read these messages, and after it
- * has read that record it has written its answers, if it handles one record after the other and does not buffer. No
- * event shows that a pipe was read, so it is polled. A client that got an answer to each message does not wait.
+ * A client may close directly after its last message. The program's answers are still sent, then
+ * the Close. The end of the answers is determined as follows. The program gets the close record
+ * only after it has read the messages. When it reads that record, it has written its answers, if it
+ * processes its input in order and does not buffer its output. No event reports that a pipe was
+ * read, so the hub polls. A client that has got an answer to each of its messages does not wait.
  */
 #include <poll.h>
 #include <string.h>
@@ -13,8 +14,8 @@
 #include "sys/block_cache.h"
 
 enum {
-	UNREAD_MS = 30 * 1000, /* with -k 0: the time in which the program must read something */
-	POLL_MS = 1,           /* the first and the longest interval between two looks at the pipe */
+	UNREAD_MS = 30 * 1000, /* with -k 0: how long the program may read nothing */
+	POLL_MS = 1,           /* first and longest interval of polling for the program's reading */
 	POLL_MS_MAX = 64,
 };
 
@@ -36,7 +37,7 @@ polls_begin(struct hub *hub)
 	deadline_set(&hub->loop, &hub->polls, &hub->poll_at);
 }
 
-/* Prog has something to read: its time limit starts anew with each read. */
+/* Data waits for prog to read: its time limit starts at its last read. */
 void
 unread_begin(struct hub *hub)
 {
@@ -46,7 +47,7 @@ unread_begin(struct hub *hub)
 	deadline_set(&hub->loop, &hub->unreads, &hub->unread);
 }
 
-/* Prog has read bytes_consumed bytes in all. */
+/* Prog has read up to this position. */
 void
 unread_look(struct hub *hub, uint64_t bytes_consumed)
 {
@@ -71,7 +72,7 @@ deferred_close_begin(struct hub *hub, struct client *c, struct span reason)
 	unread_begin(hub);
 }
 
-/* Second phase: writes the record of the Close for the program. */
+/* Queue the close record for the program. */
 static void
 deferred_close_tell(struct hub *hub, struct client *c)
 {
@@ -80,7 +81,7 @@ deferred_close_tell(struct hub *hub, struct client *c)
 	client_clock(hub, c, &hub->unread_closes);
 }
 
-/* Answers the client's Close, or its end without one. */
+/* Answer the client's Close, or its EOF without one. */
 static void
 close_answer(struct hub *hub, struct client *c)
 {
@@ -95,7 +96,7 @@ deferred_close_late(struct loop *loop, struct deadline *deadline)
 	close_answer(hub, client_of(deadline));
 }
 
-/* The first client of the queue, if prog has come far enough for it, or NULL. */
+/* Return the first client of the queue if prog has read far enough for it, or NULL. */
 static struct client *
 deferred_close_next(const struct deadlines *queue, uint64_t bytes_consumed)
 {
@@ -129,7 +130,7 @@ deferred_closes_poll(struct hub *hub)
 	unread_look(hub, bytes_consumed);
 }
 
-/* The client sends no more data: the program reads of it, and what is queued is sent, then our Close. */
+/* The client sends no more data: tell the program, send the queue, then a Close. */
 static void
 client_done(struct hub *hub, struct client *c, unsigned actions, struct span reason)
 {
@@ -140,7 +141,7 @@ client_done(struct hub *hub, struct client *c, unsigned actions, struct span rea
 		client_finish(hub, c, actions);
 }
 
-/* The same, but answers that it may still get are waited for. */
+/* Like client_done(), but wait for answers that the client may still get. */
 static void
 client_done_later(struct hub *hub, struct client *c, unsigned actions, struct span reason)
 {
@@ -163,7 +164,7 @@ close_take(struct hub *hub, struct client *c, const struct reader_event *e)
 	client_done_later(hub, c, ws_event(&c->conn, e), close_reason(e));
 }
 
-/* The client has ended its side of the connection. */
+/* The client has closed its side of the connection. */
 void
 eof_take(struct hub *hub, struct client *c)
 {
@@ -172,7 +173,8 @@ eof_take(struct hub *hub, struct client *c)
 	client_done_later(hub, c, ws_eof(&c->conn), span_of(""));
 }
 
-/* Whether a client that is not read has closed: a Close among the bytes that wait, or its end. */
+/* Return whether a client that is not read has closed: its unread data contains a Close, or is
+ * followed by EOF. */
 static bool
 client_has_closed(struct hub *hub, struct client *c, struct reader_event *e)
 {
@@ -192,12 +194,12 @@ client_has_closed(struct hub *hub, struct client *c, struct reader_event *e)
 		used += reader_step(&reader, hub->taken + used, held - used, SIZE_MAX, e);
 	if (e->kind == READER_CLOSE)
 		return true;
-	/* The end stands behind bytes that are not read yet: no event of the state machine but this one reads on. */
+	/* EOF follows unread data: only this event of the state machine discards that data. */
 	*e = (struct reader_event){.kind = READER_FAIL, .code = CLOSE_NORMAL};
 	return (p.revents & POLLRDHUP) != 0;
 }
 
-/* Lets a client that has closed go while it is not read. */
+/* Release a client that has closed while it is not read. */
 static void
 unread_client_look(struct hub *hub, struct client *c)
 {
@@ -207,8 +209,8 @@ unread_client_look(struct hub *hub, struct client *c)
 		client_done(hub, c, ws_event(&c->conn, &e), close_reason(&e));
 }
 
-/* Prog has read nothing for -k. Clients that have closed are let go, and their last messages are lost. A program that
- * writes and has never read anything gets no more input. */
+/* Prog has read nothing for -k. Clients that have closed are released, and their last messages
+ * dropped. A program that writes and has never read ignores its input, so further input is dropped. */
 static void
 unread_due(struct loop *loop, struct deadline *deadline)
 {
@@ -235,7 +237,8 @@ unread_due(struct loop *loop, struct deadline *deadline)
 void
 deferred_closes_begin(struct hub *hub)
 {
-	/* These three only keep an order: progress of the program ends each phase, or hub->unread. */
+	/* These three queues only keep the order. The program's reading and hub->unread determine
+	 * the time. */
 	queue_begin(hub, &hub->unread_messages, TIME_LIMIT_MS, deferred_close_late);
 	queue_begin(hub, &hub->unread_closes, TIME_LIMIT_MS, deferred_close_late);
 	queue_begin(hub, &hub->lasts, TIME_LIMIT_MS, deferred_close_late);

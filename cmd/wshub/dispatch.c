@@ -1,4 +1,4 @@
-/* Carries out the program's commands. */
+/* Execution of the program's commands. */
 #include <errno.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ static const char too_long[] = "longer than --queue allows";
 
 struct delivery {
 	struct message *message;
-	bool close; /* it is a Close */
+	bool close; /* the message is a Close */
 };
 
 static void
@@ -69,7 +69,7 @@ command_deliver(struct hub *hub, const struct command *order, const struct deliv
 		deliver_to(hub, delivery, id);
 }
 
-/* Delivers and releases the message. Returns NULL, or the problem. */
+/* Deliver and release the message. Return NULL or the error. */
 static const char *
 command_send(struct hub *hub, const struct command *order, struct message *message, bool close)
 {
@@ -137,7 +137,7 @@ command_room(struct hub *hub, const struct command *order)
 	return NULL;
 }
 
-/* Carries out one record. Returns NULL, or the problem. */
+/* Return NULL or the error. */
 static const char *
 command_do(struct hub *hub, char *record, size_t n)
 {
@@ -160,8 +160,8 @@ command_do(struct hub *hub, char *record, size_t n)
 	}
 }
 
-/* Carries out the complete records of what was read, until the given time (one record may be for all clients); with
- * RECORD_END also a last line without newline. */
+/* Execute the complete records that the program has written, until that time (one record may go to
+ * all clients). At EOF the last line counts as complete. */
 static void
 commands_take(struct hub *hub, enum record_decoder_want want, int64_t until)
 {
@@ -183,7 +183,7 @@ commands_take(struct hub *hub, enum record_decoder_want want, int64_t until)
 			warn("record %llu of %s: %s", (unsigned long long)number, quoted(hub->options.next[0]), why);
 		if (record.kind == BACKEND_BAD) {
 			b->malformed = true;
-			pipes_close_out(&hub->loop, &b->pipes); /* the rest cannot be split into records either */
+			pipes_close_out(&hub->loop, &b->pipes); /* the rest is invalid too, and may be endless */
 			break;
 		}
 	}
@@ -198,7 +198,7 @@ program_out_close(struct hub *hub)
 	pipes_close_out(&hub->loop, &hub->backend.pipes);
 }
 
-/* Reads once, and carries out what was read. Returns false if there was nothing to read or stdout has ended. */
+/* Read once. Return false if no data arrived. */
 bool
 program_read(struct hub *hub, int64_t until)
 {
@@ -221,7 +221,7 @@ program_read(struct hub *hub, int64_t until)
 	return false;
 }
 
-/* Carries out what the program has written by now, as far as it can be done until then. */
+/* Execute everything that the program has written so far, as far as possible until that time. */
 void
 program_read_all(struct hub *hub, int64_t until)
 {
@@ -233,7 +233,7 @@ program_read_all(struct hub *hub, int64_t until)
 		;
 }
 
-/* Carries out records for which the turn before had no time. */
+/* Execute the records that the last turn had no time for. */
 void
 commands_go_on(struct hub *hub)
 {

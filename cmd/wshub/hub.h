@@ -1,12 +1,13 @@
 /*
- * wshub: all WebSocket clients in one process, one program behind them. Its files, from the lowest layer up:
+ * wshub: all WebSocket clients in one process, with one program. Its files; each one uses only
+ * those above it:
  *
  *     client.c          a client's queue, its events, closing and end
  *     deferred_close.c  a Close that waits for the program's answers
- *     upgrade.c         from the accepted connection to the answer to its handshake
- *     dispatch.c        the program's commands
- *     connection.c      accepting, reading, and the frames of clients
- *     wshub.c           options, the program's end, shutdown, main
+ *     upgrade.c         from the accepted connection to the response of the handshake
+ *     dispatch.c        the commands of the program
+ *     connection.c      data from clients, and the timers of open connections
+ *     wshub.c           options, the end of the program, shutdown, main
  */
 #ifndef FITTINGS_HUB_H
 #define FITTINGS_HUB_H
@@ -38,29 +39,30 @@
 
 enum {
 	TIME_LIMIT_MS = 24 * 60 * 60 * 1000,
-	/* These bound the delay of a client's message: the bytes that one turn reads from other clients, the queue for
-	 * the program, the two pipes, and the bytes that were read from the program. */
-	TAKEN_SIZE = 64 << 10,     /* the most that is read from a client at once */
-	PROGRAM_SIZE = 256 << 10,  /* the most that is read from the program at once */
+	/* Limits of the data that can be ahead of a client's message: data of other clients in a
+	 * turn, data queued for the program, the contents of both pipes, and data read from the
+	 * program. */
+	TAKEN_SIZE = 64 << 10,     /* largest read from a client */
+	PROGRAM_SIZE = 256 << 10,  /* largest read from the program */
 };
 
 struct options {
 	struct admission admission;
 	bool verbose, exact, headers, fan_out, replace, proxy;
-	uint64_t max, max_per_address; /* 0: any number */
+	uint64_t max, max_per_address; /* 0: no limit */
 	size_t queue;
-	uint64_t message; /* 0: the default, but at most the queue */
+	uint64_t message; /* 0: the default, limited by the queue */
 	int64_t ping_ms, close_ms;
 	char **next;
 };
 
 enum stage {
-	STAGE_PROXY,   /* with --proxy: its PROXY header is read */
-	STAGE_HEAD,    /* its request is read */
-	STAGE_WAITING, /* for one of the running authorization programs to end */
+	STAGE_PROXY,   /* with --proxy: reading its PROXY header */
+	STAGE_HEAD,    /* reading its request */
+	STAGE_WAITING, /* for a free slot for its authorization program */
 	STAGE_AUTHORIZING,
-	STAGE_ANSWERED, /* conn has the state: it is open, closing, or was refused */
-	STAGE_DEAD,     /* closed, and freed at the end of the turn */
+	STAGE_ANSWERED, /* conn has the state: open, closing or refused */
+	STAGE_DEAD,     /* closed, freed at the end of the turn */
 };
 
 struct client {
@@ -68,28 +70,28 @@ struct client {
 	struct deadline deadline;
 	struct outbox out;
 	union {
-		struct proxy *proxy;   /* STAGE_PROXY */
-		struct http_scan scan; /* STAGE_HEAD */
+		struct proxy *proxy;   /* in STAGE_PROXY */
+		struct http_scan scan; /* in STAGE_HEAD */
 		struct reader reader;  /* conn.state is WS_OPEN or WS_CLOSE_SENT */
-		uint64_t close_at;     /* WS_CLOSE_RECEIVED: how far prog must have read or written for the next step */
+		uint64_t close_at;     /* WS_CLOSE_RECEIVED: how far prog must have read or written */
 	};
 	uint64_t id; /* 0 before it is open */
 	struct member *rooms;
-	unsigned char *kept; /* the part of a head or of a frame that has come in */
+	unsigned char *kept; /* incomplete head or frame */
 	uint32_t kept_size;
 	uint32_t index; /* in hub->clients */
-	struct buffer message; /* the part of a message that has come in, or the reason of its deferred Close */
+	struct buffer message; /* the received part of a message, or the reason of its deferred Close */
 	struct client *next_dirty;
 	struct address_key network;
 	uint64_t progress; /* for progress_made() */
-	uint32_t unanswered; /* messages from it, less the messages to its ID */
-	struct ws_conn conn; /* WS_CLOSED before STAGE_ANSWERED; of a refused client: from WS_FINISHING on */
+	uint32_t unanswered; /* messages from it, minus messages to its ID */
+	struct ws_conn conn; /* WS_CLOSED before STAGE_ANSWERED; for a refused client from WS_FINISHING on */
 	unsigned char stage;
-	bool dirty : 1;       /* it is in hub->dirty or in hub->dead */
-	bool announced : 1;   /* prog has read of it, and not of its end */
-	bool addressable : 1; /* records of prog to its ID and to its rooms reach it */
-	bool behind : 1;      /* it is not read: more than half of --queue waits for it */
-	char peer[];  /* `127.0.0.1 52344`; with --proxy the port that it called follows, 0 if not known */
+	bool dirty : 1;       /* it is in hub->dirty or hub->dead */
+	bool announced : 1;   /* prog has been told of its opening, but not of its end */
+	bool addressable : 1; /* records to its ID and its rooms reach it */
+	bool behind : 1;      /* not read, because more than half of --queue is pending */
+	char peer[];  /* `127.0.0.1 52344`; with --proxy followed by the port it connected to, 0 if unknown */
 };
 
 enum {
@@ -104,7 +106,7 @@ struct shutdown {
 	bool stopped;   /* by SIGTERM or SIGINT */
 	bool waits;     /* until the program's stdout is read up to last_word */
 	uint64_t last_word;
-	bool asks_prog; /* the program's stdout ended first: its exit status counts if the program ends in time */
+	bool asks_prog; /* the program's stdout ended first: its exit status counts if it arrives in time */
 	int status;
 };
 
@@ -117,12 +119,12 @@ struct hub {
 	struct listeners listeners;
 	struct client **clients; /* all connections */
 	size_t count;
-	struct client **by_id; /* at ID & id_mask: at most half of the places are taken */
+	struct client **by_id; /* at ID & id_mask; at most half of the slots are used */
 	size_t id_mask;
 	uint64_t last_id;
-	struct auth_requests asked; /* the authorization programs that run */
-	bool waiting;       /* clients wait for one to be run for them */
-	int null;           /* /dev/null, their stdin: opened while there are descriptors */
+	struct auth_requests asked; /* running authorization programs */
+	bool waiting;       /* clients wait for a free slot in it */
+	int null;           /* /dev/null as their stdin, opened while descriptors are available */
 	struct page page;
 	struct address_limit networks;
 	struct rooms rooms;
@@ -150,7 +152,7 @@ shutdown_begun(const struct hub *hub)
 	return hub->shutdown.term.step != TERM_NONE;
 }
 
-/* The client to which records with this ID go, or NULL. */
+/* Return the client with this ID that can get records, or NULL. */
 static inline struct client *
 client_by_id(const struct hub *hub, uint64_t id)
 {

@@ -1,4 +1,4 @@
-/* From the accepted connection to the answer to its handshake. */
+/* From the accepted connection to the response of its handshake. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ headers_tell(struct hub *hub, const struct client *c)
 	}
 }
 
-/* With a realm prog gets the user's name; only the program of -a gets the password. */
+/* With a realm prog gets the user's name. Only the program of -a gets the password. */
 static void
 user_tell(struct hub *hub, const struct client *c)
 {
@@ -43,7 +43,7 @@ user_tell(struct hub *hub, const struct client *c)
 		program_tell(hub, c, "user", user, strlen(user));
 }
 
-/* A number that was never given before, of a place that is free. */
+/* Assign a number that was never used before and whose slot is free. */
 static void
 client_number(struct hub *hub, struct client *c)
 {
@@ -81,11 +81,12 @@ client_open(struct hub *hub, struct client *c, const struct handshake *d)
 	if (hub->options.verbose)
 		log_info("Connected by %s (%llu, %zu of %llu)", client_name(c).text, (unsigned long long)c->id, hub->count,
 		    (unsigned long long)hub->options.max);
+	/* Its request was in progress at SIGTERM. */
 	if (shutdown_begun(hub))
-		client_close_once(hub, c, message_close(CLOSE_GOING_AWAY, "")); /* the request was under way at SIGTERM */
+		client_close_once(hub, c, message_close(CLOSE_GOING_AWAY, ""));
 }
 
-/* Refuses the server's request, serves it the page, or opens. */
+/* Send the response to hub->request: a refusal, the page, or 101. */
 static void
 client_answer(struct hub *hub, struct client *c, struct handshake *d)
 {
@@ -97,7 +98,7 @@ client_answer(struct hub *hub, struct client *c, struct handshake *d)
 		warn("%s: %s", quoted(hub->options.admission.page), strerror(errno));
 		handshake_refuse(d, HTTP_INTERNAL_ERROR, "page cannot be read");
 	}
-	/* client_open(hub) logs the clients that are let in. */
+	/* client_open() logs accepted clients. */
 	admission_log(client_name(c).text, d, &hub->request, hub->options.verbose && (d->status != HTTP_SWITCHING_PROTOCOLS
 	    || admission_protocols_missed(d, &hub->request).size != 0));
 	size = handshake_answer(&hub->options.admission.policy, &hub->request, d,
@@ -111,7 +112,7 @@ client_answer(struct hub *hub, struct client *c, struct handshake *d)
 		client_refused(hub, c);
 }
 
-/* Refuses hub->request. */
+/* Refuse hub->request. */
 static void
 request_refuse(struct hub *hub, struct client *c, enum http_status status, const char *why)
 {
@@ -121,7 +122,7 @@ request_refuse(struct hub *hub, struct client *c, enum http_status status, const
 	client_answer(hub, c, &d);
 }
 
-/* No request was complete. */
+/* Refuse an incomplete request. */
 static void
 client_refuse(struct hub *hub, struct client *c, enum http_status status, const char *why)
 {
@@ -129,7 +130,7 @@ client_refuse(struct hub *hub, struct client *c, enum http_status status, const 
 	request_refuse(hub, c, status, why);
 }
 
-/* Refuses a request that was kept while its authorization program ran. */
+/* Refuse a request that waited for its authorization program. */
 static void
 kept_refuse(struct hub *hub, struct client *c, enum http_status status, const char *why)
 {
@@ -141,7 +142,7 @@ kept_refuse(struct hub *hub, struct client *c, enum http_status status, const ch
 	client_answer(hub, c, &d);
 }
 
-/* Starts the authorization program for the request, or refuses the request if that fails. */
+/* Start the authorization program, or refuse the request. */
 static void
 client_authorize(struct hub *hub, struct client *c, const struct handshake *d)
 {
@@ -173,8 +174,8 @@ client_authorize(struct hub *hub, struct client *c, const struct handshake *d)
 	c->stage = STAGE_AUTHORIZING;
 }
 
-/* Takes the head of a request. asked: the authorization program has admitted the client. Returns how many bytes are
- * used, 0 while that program runs. */
+/* Process the head at bytes. asked: the authorization program has accepted it. Return the number of
+ * bytes used, 0 while that program runs. */
 static size_t
 head_take(struct hub *hub, struct client *c, const char *bytes, size_t n, bool asked)
 {
@@ -186,21 +187,21 @@ head_take(struct hub *hub, struct client *c, const char *bytes, size_t n, bool a
 	if (hub->options.admission.authorize != NULL && !asked
 	    && (d.status == HTTP_SWITCHING_PROTOCOLS || d.status == HTTP_OK)) {
 		c->scan = (struct http_scan){0};
-		/* The number of these programs is limited: the request is taken up again when one has ended. */
+		/* Their number is limited: the request is processed again when one has ended. */
 		if (auth_requests_full(&hub->asked)) {
 			c->stage = STAGE_WAITING;
 			hub->waiting = true;
 		} else {
 			client_authorize(hub, c, &d);
 		}
-		client_interest(hub, c); /* it is not read meanwhile */
+		client_interest(hub, c); /* data that arrives meanwhile stays in the kernel */
 		return 0;
 	}
 	client_answer(hub, c, &d);
 	return size;
 }
 
-/* Writes `127.0.0.1 52344`, for records and the log. */
+/* Write `127.0.0.1 52344`, the form for prog and the log. */
 void
 peer_text(const struct address *remote, char peer[PEER_SIZE])
 {
@@ -210,11 +211,12 @@ peer_text(const struct address *remote, char peer[PEER_SIZE])
 	(void)snprintf(peer, PEER_SIZE, "%s %u", ip[0] == '\0' ? "unix" : ip, (unsigned)address_port(remote));
 }
 
-/* Whether the address, or its network, has reached the limit of -C. *network becomes the key under which it counts. */
+/* Return whether the address, or its network, has reached --max-per-address. *network is the key to
+ * count. */
 bool
 network_full(struct hub *hub, const struct address *remote, const char *peer, struct address_key *network)
 {
-	*network = (struct address_key){0}; /* over a UNIX socket: of no address */
+	*network = (struct address_key){0}; /* a UNIX socket has no address */
 	if (remote->any.sa_family == AF_UNIX)
 		return false;
 	*network = address_key_of_network(remote);
@@ -227,7 +229,8 @@ network_full(struct hub *hub, const struct address *remote, const char *peer, st
 	return true;
 }
 
-/* The PROXY header is complete: its client address is used in records and in the log, and for -C. */
+/* The client's address is known from the proxy: it becomes its name and counts for
+ * --max-per-address. */
 static void
 client_known(struct hub *hub, struct client *c)
 {
@@ -259,7 +262,7 @@ client_known(struct hub *hub, struct client *c)
 	c->stage = STAGE_HEAD;
 }
 
-/* A connection that ends before its first byte is a health check. */
+/* A connection that is closed before its first byte is a health check. */
 static void
 client_unknown(struct hub *hub, struct client *c, const char *why)
 {
@@ -268,7 +271,7 @@ client_unknown(struct hub *hub, struct client *c, const char *why)
 	client_end(hub, c);
 }
 
-/* Returns how much belongs to the PROXY header. */
+/* Return the number of bytes of the PROXY header. */
 static size_t
 proxy_header_take(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n)
 {
@@ -288,8 +291,8 @@ proxy_header_take(struct hub *hub, struct client *c, const unsigned char *bytes,
 	return used;
 }
 
-/* Bytes of a PROXY header or a request. asked: the authorization program has let the client in. Returns how many
- * are used. */
+/* Process bytes of a PROXY header or a request. asked: the authorization program has accepted the
+ * client. Return the number of bytes used. */
 size_t
 upgrade_take(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n, bool asked)
 {
@@ -302,7 +305,7 @@ upgrade_take(struct hub *hub, struct client *c, const unsigned char *bytes, size
 	return used;
 }
 
-/* A client has ended its side of the connection before the handshake was answered. */
+/* EOF from a client that is not open yet. */
 void
 upgrade_eof(struct hub *hub, struct client *c)
 {
@@ -335,7 +338,8 @@ head_late(struct loop *loop, struct deadline *deadline)
 		client_timeout(loop, deadline);
 }
 
-/* The authorization program has ended. Returns whether it has admitted the client: then the request is taken up again. */
+/* The authorization program has ended. Return whether it has accepted the client, whose head is
+ * then processed again. */
 bool
 upgrade_authorized(struct hub *hub, struct client *c, int status)
 {

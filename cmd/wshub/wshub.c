@@ -1,4 +1,4 @@
-/* wshub: options, the program's end, shutdown, and main. */
+/* wshub: options, the end of the program, shutdown, main. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -28,9 +28,9 @@ enum {
 	MESSAGE_DEFAULT = 1 << 20,
 	PING_DEFAULT_MS = 30 * 1000,
 	CLOSE_DEFAULT_MS = 2000,
-	STALL_AT = 256 << 10,  /* queued for the program: no client is read, */
-	RESUME_AT = 64 << 10,  /* until this much is left */
-	DESCRIPTORS = 6,       /* besides clients: epoll, prog's pipes, systemd's socket, /dev/null, one spare */
+	STALL_AT = 256 << 10,  /* bytes queued for the program: no client is read */
+	RESUME_AT = 64 << 10,
+	DESCRIPTORS = 6,       /* besides clients: epoll, two pipes, the notify socket, /dev/null, one spare */
 };
 
 enum { KEY_HEADERS = ADMISSION_OWN, KEY_FAN_OUT, KEY_REPLACE, KEY_PROXY };
@@ -59,7 +59,7 @@ static const struct usage usage = {
 	.count = sizeof rows / sizeof *rows,
 };
 
-/* EPOLLERR: the program has closed its stdin. Writing is done at the end of the turn. */
+/* EPOLLERR: the program has closed its stdin. Other events are handled at the end of the turn. */
 static void
 program_in_ready(struct loop *loop, struct watch *watch, uint32_t events)
 {
@@ -70,7 +70,7 @@ program_in_ready(struct loop *loop, struct watch *watch, uint32_t events)
 		backend_close_in(&hub->backend);
 }
 
-/* Writes the queue for the program, and begins or ends backpressure. */
+/* At the end of a turn. All clients are read again after the program has read enough. */
 static void
 program_flush(struct hub *hub)
 {
@@ -94,7 +94,8 @@ program_flush(struct hub *hub)
 	}
 }
 
-/* Begins a step of the shutdown and its grace period. Returns the signal for the program, or 0. */
+/* Begin the next step of the shutdown with its grace period. Return the signal for the program, or
+ * 0. */
 static int
 end_step(struct hub *hub, enum term_step step)
 {
@@ -103,7 +104,7 @@ end_step(struct hub *hub, enum term_step step)
 	return terminate_step(&hub->shutdown.term, step, hub->loop.now, hub->options.close_ms);
 }
 
-/* Begins the shutdown: closes all clients. */
+/* Close all clients. */
 static void
 all_close(struct hub *hub, unsigned code, int status)
 {
@@ -135,7 +136,7 @@ all_close(struct hub *hub, unsigned code, int status)
 		message_release(close);
 }
 
-/* The grace period of the step before is over: drops the clients that are left, and signals the program. */
+/* The grace period of a step is over: end the clients, and signal the program. */
 static void
 all_end(struct hub *hub, enum term_step step)
 {
@@ -149,7 +150,8 @@ all_end(struct hub *hub, enum term_step step)
 		child_signal(hub->backend.pid, number);
 }
 
-/* The program has not exited or its output was not sent in time; or the grace period of a shutdown step is over. */
+/* A time limit has passed: for the program's exit status, for its last output, or for the end of a
+ * client or the program. */
 static void
 end_due(struct loop *loop, struct deadline *deadline)
 {
@@ -164,14 +166,14 @@ end_due(struct loop *loop, struct deadline *deadline)
 	all_close(hub, hub->shutdown.stopped ? CLOSE_GOING_AWAY : CLOSE_NORMAL, STATUS_OK);
 }
 
-/* The Close that goes with the program's exit status. */
+/* Return the close code for the program's exit status. */
 static unsigned
 program_code(struct hub *hub)
 {
 	return backend_status(&hub->backend) == 0 ? CLOSE_NORMAL : CLOSE_INTERNAL_ERROR;
 }
 
-/* The program has written, or its stdout has ended: then its exit status decides, if it exits in time. */
+/* EOF of the program's stdout: its exit status determines the close code if it arrives in time. */
 static void
 program_out_ready(struct loop *loop, struct watch *watch, uint32_t events)
 {
@@ -187,7 +189,7 @@ program_out_ready(struct loop *loop, struct watch *watch, uint32_t events)
 		deadline_set(loop, &hub->ends, &hub->end);
 }
 
-/* The end of the program, or SIGTERM: what the program has written by now is carried out first, in ordinary turns. */
+/* The program has ended, or SIGTERM: first process its output so far, in ordinary turns. */
 static void
 last_words_begin(struct hub *hub)
 {
@@ -240,7 +242,7 @@ children_reap(struct hub *hub)
 	}
 }
 
-/* SIGTERM, SIGINT. */
+/* Handle SIGTERM or SIGINT. */
 static void
 stop(struct hub *hub)
 {
@@ -256,7 +258,7 @@ stop(struct hub *hub)
 	deadline_set(&hub->loop, &hub->ends, &hub->end);
 }
 
-/* A service manager may stop prog at the same time: then SIGTERM is the cause of the end, not prog's exit. */
+/* A service manager may stop prog together with the hub: then the hub's signal is the cause. */
 static void
 signals_see(struct hub *hub)
 {
@@ -277,7 +279,7 @@ program_start(struct hub *hub)
 	listeners_forget();
 	cgi_environment_clear(environ);
 	hub->backend.records.mode = hub->options.exact ? RECORD_NETSTRING : RECORD_LINE;
-	/* A payload of the queue's size, with escapes, after the words before it. */
+	/* A payload of the queue's size with escapes, plus the other words of the record. */
 	hub->backend.record_max = 2 * hub->options.queue + PROGRAM_SIZE;
 	hub->backend.pipes.in.ready = program_in_ready;
 	hub->backend.pipes.out.ready = program_out_ready;
@@ -286,7 +288,7 @@ program_start(struct hub *hub)
 		exit(status);
 }
 
-/* Answering a client may take a descriptor: the limit of descriptors lowers the number of clients first. */
+/* An accepted client must not fail because of missing descriptors: their limit reduces --max. */
 static void
 descriptors_begin(struct hub *hub)
 {
@@ -329,7 +331,7 @@ server_begin(struct hub *hub)
 	queue_begin(hub, &hub->pongs, hub->options.ping_ms, client_timeout);
 	queue_begin(hub, &hub->closes, close_ms, client_timeout);
 	queue_begin(hub, &hub->lingers, ADMISSION_LINGER_MS, client_timeout);
-	/* Bounded, because clients that are gone still take memory. */
+	/* Limits the memory used by clients that have left. */
 	queue_begin(hub, &hub->drains, close_ms < ADMISSION_LINGER_MS ? close_ms : ADMISSION_LINGER_MS, client_timeout);
 	deferred_closes_begin(hub);
 	queue_begin(hub, &hub->ends, close_ms, end_due);
@@ -338,7 +340,7 @@ server_begin(struct hub *hub)
 	acceptor_begin(&hub->loop, &hub->acceptor);
 }
 
-/* Not with -a and --page, which start programs and read a file while clients are served. */
+/* No sandbox with -a, which runs programs, and --page, which reads its file, at any time. */
 static void
 sandbox_begin(struct hub *hub)
 {
@@ -376,7 +378,7 @@ serve(struct hub *hub)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD};
 
-	/* May take until -t: a signal still ends this process. */
+	/* May take until -t: signals still have their default action. */
 	if (!page_begin(&hub->page, &hub->options.admission))
 		exit(STATUS_FAILED);
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -385,7 +387,7 @@ serve(struct hub *hub)
 	listeners_open(&hub->listeners);
 	fds_leave_stdout();
 	server_begin(hub);
-	notify_send("STATUS=starting"); /* opens the socket before NOTIFY_SOCKET is removed */
+	notify_send("STATUS=starting"); /* while $NOTIFY_SOCKET is set */
 	if (!hub->options.fan_out)
 		program_start(hub);
 	acceptor_start(&hub->loop, &hub->acceptor);
@@ -451,7 +453,7 @@ options_read(struct options *options, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	static struct hub hub; /* static: only the pages that are used take memory */
+	static struct hub hub; /* not on the stack: its pages are allocated on first use */
 	const char *why;
 	int taken;
 

@@ -19,7 +19,7 @@ admission_rule(struct admission *admission, enum policy_kind kind)
 
 	if (why == NULL)
 		return;
-	/* A field's value may be a password. */
+	/* The value of a field may be a password, so only the name is printed. */
 	if (kind == POLICY_FIELD)
 		optarg[strcspn(optarg, ":")] = '\0';
 	option_refuse(why);
@@ -54,7 +54,7 @@ admission_option(struct admission *admission, int key)
 	}
 }
 
-/* A client that sets no limit leaves that to the server. */
+/* A client without --window leaves the window size to the server. */
 static struct extension
 admission_extension(const struct admission *admission, bool client)
 {
@@ -219,7 +219,7 @@ admission_log(const char *who, const struct handshake *d, const struct http_requ
 		extension_put(&out, &d->extension);
 	}
 	warn("%s: %u %s%s%s%s", who, d->status, quoted_bytes(request->target.at, request->target.size),
-	    protocol.size != 0 ? ", protocol " : missed.size != 0 ? ", subprotocols not on offer: " : "",
+	    protocol.size != 0 ? ", protocol " : missed.size != 0 ? ", subprotocols not offered: " : "",
 	    protocol.size != 0 ? quoted_bytes(protocol.at, protocol.size) : quoted_bytes(missed.at, missed.size),
 	    extensions);
 }

@@ -1,7 +1,6 @@
 /*
- * What wsupgrade and wshub share of a server's opening handshake: its options, and what
- * answering takes besides the codec (the environment, the user's own authorization program,
- * the log).
+ * The parts of a server's opening handshake that wsupgrade, wsserve and wshub share in addition to
+ * the codec: options, environment, authorization program and log.
  */
 #ifndef FITTINGS_ADMISSION_H
 #define FITTINGS_ADMISSION_H
@@ -22,13 +21,13 @@ enum {
 	ADMISSION_HEAD_MS = 10 * 1000,
 	ADMISSION_HEAD_MS_MAX = 24 * 60 * 60 * 1000,
 	ADMISSION_PAGE_MAX = 16 * 1024 * 1024,
-	ADMISSION_LINGER_MS = 1000, /* how long an answer may take to arrive before we go */
+	ADMISSION_LINGER_MS = 1000, /* time limit for the delivery of a response before the connection is closed */
 };
 
 enum { ADMISSION_HOST = OPTION_LONG, ADMISSION_CONSOLE, ADMISSION_PAGE, ADMISSION_REALM,
-	ADMISSION_WINDOW, ADMISSION_NO_TAKEOVER, ADMISSION_OWN /* the first long option of a program's own */ };
+	ADMISSION_WINDOW, ADMISSION_NO_TAKEOVER, ADMISSION_OWN /* the first long option of the program itself */ };
 
-/* The rows of these options, for a program's table. */
+/* Rows of these options for the program's table. */
 #define ADMISSION_ROWS \
 	{'o', "origin", "ORIGIN", "foreign origin to allow, null, or * (same host)"}, \
 	{ADMISSION_HOST, "host", "NAME", "host name to serve, repeatable (any)"}, \
@@ -41,7 +40,7 @@ enum { ADMISSION_HOST = OPTION_LONG, ADMISSION_CONSOLE, ADMISSION_PAGE, ADMISSIO
 	{ADMISSION_CONSOLE, "console", NULL, "a WebSocket console as the page for browsers"}, \
 	{ADMISSION_PAGE, "page", "FILE", "HTML page for browsers"}
 
-/* And those of permessage-deflate, if the program has it. */
+/* Rows for permessage-deflate. */
 #define ADMISSION_DEFLATE_ROWS \
 	{'z', "deflate", NULL, "compressed messages (permessage-deflate)"}, \
 	{ADMISSION_WINDOW, "window", "BITS", "limit of both windows in bits, 9-15 (15)"}
@@ -50,8 +49,8 @@ enum { ADMISSION_HOST = OPTION_LONG, ADMISSION_CONSOLE, ADMISSION_PAGE, ADMISSIO
 	{ADMISSION_NO_TAKEOVER, "no-takeover", NULL, "no context between messages, with -z"}
 
 struct admission {
-	const char *authorize; /* program, NULL for none */
-	const char *page;      /* file, NULL for none */
+	const char *authorize; /* program, or NULL */
+	const char *page;      /* file, or NULL */
 	int64_t limit_ms;
 	bool console;
 	bool no_takeover;
@@ -59,42 +58,43 @@ struct admission {
 	struct policy policy;
 };
 
-/* Takes one of its options; the others are the program's. */
+/* Set one of these options. Other keys belong to the program. */
 void admission_option(struct admission *admission, int key);
 
-/* Once, behind the last option: whether they go together. */
+/* Check the options after the last one. Incompatible options end the program. */
 void admission_options_end(struct admission *admission, bool client);
 
 /*
- * Our environment without what any request sets, with what this one does, put
- * together in a room of *size bytes, aligned as a pointer is; *size then is
- * what it takes up. NULL where it does not fit.
+ * Build the environment in room, which has *size bytes and the alignment of a pointer: the
+ * inherited variables except those of a request, and those of this request. Set *size to the used
+ * size. Return NULL if it does not fit.
  */
 char **admission_environment_in(void *room, size_t *size, const struct http_request *request,
     const struct handshake *decision, const struct cgi_connection *ends);
 
-/* The same in room of its own, to free. NULL where there is no memory. */
+/* Build the environment on the heap; the caller frees it. Return NULL without memory. */
 char **admission_environment(const struct http_request *request, const struct handshake *decision,
     const struct cgi_connection *ends);
 
-/* Starts the authorization program, in a process group of its own, with null as its stdin. Returns its
- * pid, or -1, having said why. */
+/* Start the authorization program in a new process group, with the descriptor null as its stdin.
+ * Return its pid, or -1 after an error, which is logged. */
 pid_t admission_authorize(const struct admission *admission, char *const *environment, int null);
 
 /*
- * Decides about a request whose head stands in bytes. Returns the size of the head, 0 if it is not complete. A head
- * that cannot be taken uses all n bytes: *request is all zero then, and the decision the refusal.
+ * Decide about the request whose head begins at bytes. Return the size of the head, or 0 if it is
+ * incomplete. An invalid head uses all n bytes: *request is then all zero, and the decision is a
+ * refusal.
  */
 size_t admission_request(const struct admission *admission, struct http_scan *scan, const char *bytes, size_t n,
     struct http_request *request, struct handshake *decision);
 
-/* What the authorization program's refusal is answered with. */
+/* Return the status of a refusal by the authorization program. */
 enum http_status admission_denial(const struct admission *admission);
 
-/* The subprotocols that a client was let in without, because none of them is on offer; or empty. */
+/* Return the requested subprotocols if the request was accepted without one, or an empty span. */
 struct span admission_protocols_missed(const struct handshake *d, const struct http_request *request);
 
-/* The log line of an answer: a refusal always, the others where verbose. */
+/* Log a decision: always a refusal, others only if verbose. */
 void admission_log(const char *who, const struct handshake *d, const struct http_request *request, bool verbose);
 
 #endif

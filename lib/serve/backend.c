@@ -12,7 +12,7 @@
 
 enum {
 	PIPE_SIZE = 256 << 10,
-	SLICE = 64 << 10, /* of a long record, written at once */
+	SLICE = 64 << 10, /* of a large record, written at once */
 };
 
 int
@@ -48,7 +48,7 @@ backend_write(struct backend *b)
 	backend_close_in(b);
 }
 
-/* Returns false if there is no memory. */
+/* Return false without memory. */
 static bool
 put(struct backend *b, const char *bytes, size_t n, bool escaped)
 {
@@ -78,7 +78,7 @@ put_long(struct backend *b, const char *bytes, size_t n, bool escaped)
 	return put(b, bytes, n, escaped);
 }
 
-/* Writes a number that ends at end; returns its first digit. */
+/* Write a number before end. Return its first digit. */
 static char *
 number_put(char *end, uint64_t number)
 {
@@ -88,7 +88,7 @@ number_put(char *end, uint64_t number)
 	return end;
 }
 
-/* The record in one piece. Returns false if there is no memory. */
+/* Queue the record at once. Return false without memory. */
 static bool
 put_short(struct backend *b, struct span head, const char *bytes, size_t n, bool exact)
 {
@@ -110,7 +110,7 @@ bool
 backend_tell(struct backend *b, uint64_t id, const char *word, const void *rest, size_t n)
 {
 	const bool exact = b->records.mode == RECORD_NETSTRING;
-	char text[80], *begin = text + 48, *end = begin; /* the head, around the middle */
+	char text[80], *begin = text + 48, *end = begin; /* the head, built from the middle */
 	struct span head;
 
 	if (!b->pipes.in_open)
@@ -141,7 +141,7 @@ backend_take(struct backend *b, const struct backend_record *record)
 	buffer_take(&b->pipes.from, find->before + find->chunk.size + find->after);
 }
 
-/* The kind of what was found in the buffer. */
+/* Return the kind of the data found. */
 static enum backend_record_kind
 kind_of(const struct backend *b, const struct record_decoder_find *find)
 {

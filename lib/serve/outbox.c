@@ -15,12 +15,13 @@ struct queue_node {
 	struct message *message;
 };
 
-/* Nodes that are not in use: they come and go with each message. */
+/* Unused nodes, kept because each message needs one. */
 static struct queue_node *spare;
 static size_t spare_count;
 enum { SPARE_MAX = 4096 };
 
-/* Nodes with a message of fixed room for one queue alone, which has no users: frames for one client gather in it. */
+/* Nodes with a message buffer of fixed size that belongs to one queue and has no users. Short
+ * frames for one client are collected in it. */
 static struct queue_node *spare_private;
 static size_t private_count;
 enum { PRIVATE_MAX = 256, PRIVATE_ROOM = 1280 - sizeof(struct message) };
@@ -43,7 +44,8 @@ message_release(struct message *message)
 		block_free(message, message->room);
 }
 
-/* The memory for a queued message, with malloc's overhead of two blocks: most of it, if the message is small. */
+/* Return the memory for a message, including the overhead of the libc for two blocks, which
+ * dominates for small messages. */
 static size_t
 cost(const struct message *message)
 {
@@ -173,7 +175,7 @@ first_drop(struct outbox *outbox)
 	queue_node_drop(outbox, first);
 }
 
-/* Removes n bytes that were sent. */
+/* n bytes from the first message on were sent. */
 static void
 take(struct outbox *outbox, size_t n)
 {
@@ -189,7 +191,7 @@ take(struct outbox *outbox, size_t n)
 	}
 }
 
-/* Lists the messages for writev(). Returns the sum of their bytes. */
+/* Collect the pending data. Return its size. */
 static size_t
 gather(const struct outbox *outbox, struct iovec *pieces, int *count)
 {
@@ -204,8 +206,8 @@ gather(const struct outbox *outbox, struct iovec *pieces, int *count)
 	return total;
 }
 
-/* Copies what waits, if it is short messages, up to the room in `to`. Returns the bytes, or 0 for writev(): a system
- * call takes longer for each piece than it takes to copy it. */
+/* Copy the pending messages to `to` if they are short, as many as fit. Return the size, or 0 to use
+ * writev(): a system call takes longer for each piece than copying it. */
 static size_t
 join(const struct outbox *outbox, unsigned char *to, size_t room)
 {

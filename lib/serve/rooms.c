@@ -6,7 +6,7 @@
 
 enum { BUCKETS_FIRST = 64 };
 
-/* The first member of each element of a table. */
+/* The first field of all table entries. */
 struct link {
 	struct link *next;
 };
@@ -65,7 +65,7 @@ bucket(const struct table *table, uint64_t hash)
 	return &table->buckets[hash & (table->size - 1)];
 }
 
-/* Without memory a table keeps its size. Returns false if it has no bucket at all. */
+/* Without memory the table keeps its size. Return false if it has no buckets. */
 static bool
 table_grow(const struct rooms *rooms, struct table *table)
 {

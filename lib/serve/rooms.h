@@ -1,5 +1,5 @@
-/* Named rooms and their members. A room exists while it has a member. Each function takes constant time,
- * rooms_part_all() for each room of its owner. */
+/* Named rooms and their members. A room exists while it has members. Each function takes constant
+ * time; rooms_part_all() takes constant time per room. */
 #ifndef FITTINGS_ROOMS_H
 #define FITTINGS_ROOMS_H
 
@@ -18,9 +18,9 @@ struct member {
 	void *owner;
 	struct room *room;
 	struct member *next;      /* in the room */
-	struct member **here;     /* the pointer to this member there */
-	struct member *next_room; /* of the same owner */
-	struct member **place;    /* the pointer to this member in that list */
+	struct member **here;     /* the pointer to this member in the room */
+	struct member *next_room; /* of this owner */
+	struct member **place;    /* the pointer to this member in the owner's list */
 };
 
 /* A hash table that grows. */
@@ -29,24 +29,25 @@ struct table {
 	size_t size, count;
 };
 
-/* secret is random, so that clients cannot choose names that fall into one bucket. All else is zero. */
+/* secret is random, because names come from clients, who must not be able to choose names of one
+ * bucket. All other fields are zero. */
 struct rooms {
 	uint64_t secret;
 	struct table by_name, by_place;
 };
 
-/* Makes the owner, whose list of memberships is *places, a member of a room, unless it is one. Returns false without
- * memory. */
+/* Add the owner, whose list of memberships is *places, to a room. No effect if it is already a
+ * member. Return false without memory. */
 bool rooms_join(struct rooms *rooms, struct span name, void *owner, struct member **places);
 
-/* Ends the membership of the owner in one room, if there is one, or in all rooms. */
+/* Remove the owner from one room, if it is a member, or from all. */
 void rooms_part(struct rooms *rooms, struct span name, const void *owner);
 void rooms_part_all(struct rooms *rooms, struct member **places);
 
-/* Returns the first member of a room; member->next is the next one. NULL if there is no such room. */
+/* Return the first member of a room, or NULL. The next one is member->next. */
 struct member *rooms_members(const struct rooms *rooms, struct span name);
 
-/* Returns the first member of the same room. */
+/* Return the first member of the room of this membership. */
 struct member *rooms_first(const struct member *place);
 
 #endif
