@@ -27,7 +27,7 @@ served_peer() {
 		shift
 	done
 	[[ " $* " == *" -v "* ]] || drop+='|: peer: closed with|: [^ ]+: exit [0-9]+$'
-	run -0 --separate-stderr timeout 30 wspeer "${steps[@]}" -- wsserve -v "${@:3}"
+	run -0 --separate-stderr timeout 30 wspeer "${steps[@]}" -- wsserve ${WEBSOCKET_EXTENSIONS:+-z} -v "${@:3}"
 	stderr=$(sed -E "\\#$drop#d; s/^wsserve: [0-9.]+:[0-9]+: /wsframe: /" <<<"$stderr")
 	mapfile -t stderr_lines <<<"$stderr"
 }

@@ -292,8 +292,11 @@ open_new(struct client *c, const struct handshake *d, struct program_ends *ends)
 	size_t size = environment_make(c, d, PROGRAM);
 	struct open *o = calloc(1, sizeof *o);
 	char *entries = malloc(size);
+	struct compression *z = d->deflate ? compression_begin(&d->extension, false, &c->server->compression) : NULL;
 
-	if (o == NULL || entries == NULL || !open_pipes(o, ends)) {
+	if (o == NULL || entries == NULL || (d->deflate && z == NULL) || !open_pipes(o, ends)) {
+		if (z != NULL)
+			compression_end(z);
 		free(o);
 		free(entries);
 		return NULL;
@@ -303,6 +306,7 @@ open_new(struct client *c, const struct handshake *d, struct program_ends *ends)
 	o->entries = entries;
 	o->entries_size = size;
 	o->began = c->server->loop.now;
+	o->compression = z;
 	o->to_program = (struct watch){.ready = to_program_ready, .fd = -1};
 	o->from_program = (struct watch){.ready = from_program_ready, .fd = -1};
 	return o;
@@ -331,6 +335,8 @@ open_begin(struct client *c, const struct handshake *d, struct span answer, stru
 	log_name(c->name);
 	session_begin_apart(&o->session, &s->options.session, c->socket.fd, &s->storage, s->loop.now, &ends,
 	    program_signal_send);
+	if (o->compression != NULL)
+		flows_compress(&o->session.flows, o->compression);
 	start_request(c);
 	session_handshake(&o->session, answer, behind);
 	open_step(c);

@@ -66,6 +66,7 @@ struct open {
 	size_t entries_size;
 	bool cancelled;          /* it is not to be started any more */
 	int64_t began;
+	struct compression *compression; /* NULL without permessage-deflate */
 	struct session session;
 };
 
@@ -126,6 +127,7 @@ struct server {
 	struct deadlines sessions[DEADLINE_QUEUES]; /* the next deadline of each session, by how far away it is */
 	struct deadline end, retry;
 	struct flows_storage storage;
+	struct compression_scratch compression;
 	struct http_request request; /* that is looked at */
 	char scratch[SPAWNER_TEXT_MAX];
 };

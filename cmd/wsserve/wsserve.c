@@ -47,6 +47,8 @@ static const struct option_row rows[] = {
 	{KEY_DRAIN, "drain", "TIME", "grace period for sessions on SIGTERM (0s)"},
 	{KEY_PROXY, "proxy", NULL, "a PROXY header at the start of each connection"},
 	ADMISSION_ROWS,
+	ADMISSION_DEFLATE_ROWS,
+	ADMISSION_TAKEOVER_ROW,
 };
 
 static const struct usage usage = {

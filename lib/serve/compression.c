@@ -11,11 +11,17 @@ pages(size_t n)
 	return (n + PAGE - 1) / PAGE * PAGE;
 }
 
+static unsigned
+window_bits(unsigned char bits)
+{
+	return bits != 0 ? bits : EXTENSION_BITS_MAX;
+}
+
 struct compression *
 compression_begin(const struct extension *agreed, bool client, struct compression_scratch *scratch)
 {
-	unsigned in_bits = client ? agreed->server_bits : agreed->client_bits;
-	unsigned out_bits = client ? agreed->client_bits : agreed->server_bits;
+	unsigned in_bits = window_bits(client ? agreed->server_bits : agreed->client_bits);
+	unsigned out_bits = window_bits(client ? agreed->client_bits : agreed->server_bits);
 	size_t scratch_size = scratch == NULL ? pages(sizeof *scratch) : 0;
 	size_t in_size = pages((size_t)1 << in_bits), out_size = pages(deflate_memory(out_bits));
 	unsigned char *at = mmap(NULL, PAGE + scratch_size + in_size + out_size, PROT_READ | PROT_WRITE,

@@ -109,6 +109,12 @@ agreements=('' '; server_max_window_bits=9; client_max_window_bits=9' "$no_takeo
 		cases node_client echo large fragments both
 		[ "$(grep -c " 101 /, permessage-deflate${agreements[i]}\$" "$BATS_TEST_TMPDIR/server.err")" = "$(grep -c ' 101 ' "$BATS_TEST_TMPDIR/server.err")" ]
 		stop_all
+		# shellcheck disable=SC2086 # options
+		serve wsserve -v ${deflates[i]} -n -T cat
+		cases python_client echo fragments
+		cases node_client echo both
+		grep -q " 101 /, permessage-deflate${agreements[i]}\$" "$BATS_TEST_TMPDIR/server.err"
+		stop_all
 	done
 }
 

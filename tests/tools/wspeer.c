@@ -660,11 +660,14 @@ static void
 handshake(void)
 {
 	static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-	                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+	                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+	const char *extensions = getenv("WEBSOCKET_EXTENSIONS");
 	size_t end = 0;
-	char c;
+	char c, rest[256];
 
+	(void)snprintf(rest, sizeof rest, "Sec-WebSocket-Extensions: %s\r\n\r\n", extensions == NULL ? "" : extensions);
 	(void)send_all(request, sizeof request - 1);
+	(void)send_all(rest, strlen(rest));
 	while (end < 4 && read(from, &c, 1) == 1)
 		end = c == "\r\n\r\n"[end] ? end + 1 : c == '\r';
 }
