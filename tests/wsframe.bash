@@ -21,7 +21,7 @@ peer() {
 
 # The same cases with wsserve, but those that are tagged as wsframe's alone: what it says is made wsframe's.
 served_peer() {
-	local steps=(-l) drop='^Connected by| disconnected \(|: 101 /'
+	local steps=(-l) drop=': sandbox: |^Connected by| disconnected \(|: 101 /'
 	while [ "$1" != -- ]; do
 		steps+=("$1")
 		shift

@@ -7,7 +7,7 @@ setup_file() {
 	local tree=$BATS_FILE_TMPDIR/tree unit name
 	make -s -C "$BATS_TEST_DIRNAME/../.." B="$BUILD" PREFIX="$BATS_FILE_TMPDIR/usr" install >/dev/null
 	make -s -C "$BATS_TEST_DIRNAME/../.." B="$BUILD" PREFIX=/usr/local DESTDIR="$tree" install >/dev/null
-	for unit in tcpecho websocket@ websocket-app@ wshub; do
+	for unit in tcpecho websocket@ websocket-app@ wshub wsserve; do
 		drop_in "$unit.service" Service PrivateDevices=no
 	done
 	printf '#!/bin/sh\n%s\n' 'while read -r line; do
@@ -74,7 +74,8 @@ activate() {
 	ln -s websocket@.service websocket@app.service
 	ln -s websocket@.socket websocket@app.socket
 	run systemd-analyze verify --man=no ./tcpecho.socket ./tcpecho.service ./websocket@app.socket ./websocket@app.service \
-		./websocket-app.socket ./websocket-app@.service ./wshub.socket ./wshub.service
+		./websocket-app.socket ./websocket-app@.service ./wshub.socket ./wshub.service \
+		./wsserve.socket ./wsserve.service
 	[ "$status" = 0 ]
 	[ -z "$output" ]
 }
@@ -92,6 +93,11 @@ activate() {
 
 @test "websocket-app@.service: systemd accepts" {
 	activate websocket-app@.service --inetd -a
+	[ "$(echo hello | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1)" = hello ]
+}
+
+@test "wsserve.service: a program for each client" {
+	activate wsserve.service
 	[ "$(echo hello | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1)" = hello ]
 }
 
@@ -228,16 +234,19 @@ is() {
 	grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/client.err"
 }
 
-@test "booted: wshub.service serves, and each restart closes its clients with 1001" {
+@test "booted: wshub.service and wsserve.service serve, and each restart closes their clients with 1001" {
 	booted
-	inside systemctl start wshub.socket
-	for _ in {1..5}; do
-		start client saying hello 9002 -v -q never
-		await "$BATS_TEST_TMPDIR/client.out" hello
-		inside systemctl reset-failed wshub.service
-		inside systemctl restart wshub.service
-		ended "$pid"
-		grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/client.err"
+	for service in wshub:9002 wsserve:9003; do
+		unit=${service%:*}
+		inside systemctl start "$unit.socket"
+		for _ in {1..5}; do
+			start client saying hello "${service#*:}" -v -q never
+			await "$BATS_TEST_TMPDIR/client.out" hello
+			inside systemctl reset-failed "$unit.service"
+			inside systemctl restart "$unit.service"
+			ended "$pid"
+			grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/client.err"
+		done
+		is "$unit.service" Result success
 	done
-	is wshub.service Result success
 }
