@@ -40,15 +40,15 @@ campaign() {
 	campaign short_io "$BUILD" 3 frame_encode frame_decode frame_session frame_bytes upgrade_session
 }
 
-@test "faults: nor the data of the whole chain and of wshub" {
+@test "faults: nor the data of the whole chain, of wsserve and of wshub" {
 	sane
-	campaign short_io "$BUILD" 2 chain hub
+	campaign short_io "$BUILD" 2 chain each hub
 }
 
 @test "faults: each first failing allocation is reported or has no effect" {
 	command -v strace >/dev/null || skip "no strace"
 	sane
-	CALLS=malloc MOST=2 campaign failing_syscalls "$BUILD" csv_json bind_chain connect_chain echo_server accept_server hub_server
+	CALLS=malloc MOST=2 campaign failing_syscalls "$BUILD" csv_json bind_chain connect_chain echo_server accept_server each_server hub_server
 }
 
 @test "faults: a full device, file or disk causes one line and status 1" {
@@ -59,7 +59,7 @@ campaign() {
 @test "faults: a shortage of descriptors, processes or memory is reported, and service continues afterwards" {
 	not_sanitized
 	[ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || skip "no setpriv to be another user by"
-	campaign limits "$BUILD" tcpaccept_descriptors tcpaccept_processes tcpecho_descriptors tcpecho_memory wshub_descriptors wshub_processes wsframe_descriptors wsframe_processes
+	campaign limits "$BUILD" tcpaccept_descriptors tcpaccept_processes tcpecho_descriptors tcpecho_memory wsserve_descriptors wsserve_processes wshub_descriptors wshub_processes wsframe_descriptors wsframe_processes
 }
 
 @test "faults: the first failing call of each system call is reported or has no effect" {

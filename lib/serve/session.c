@@ -794,8 +794,7 @@ session_moved(struct session *s, int moved)
 }
 
 static void
-begin(struct session *s, const struct session_options *options, int in, int out,
-    struct flows_storage *storage, int64_t now)
+begin(struct session *s, const struct session_options *options, struct flows_storage *storage, int64_t now)
 {
 	struct flows *f = &s->flows;
 
@@ -804,9 +803,6 @@ begin(struct session *s, const struct session_options *options, int in, int out,
 	flows_begin(f, storage, options->mode, options->client ? READER_OF_SERVER : READER_OF_CLIENT, options->client,
 	    options->max);
 	f->out.replace = options->replace;
-	s->peer_in = endpoint_over(in, false, &f->rx);
-	s->peer_out = endpoint_over(out, true, &f->tx);
-	s->peer_in.watched = true;
 	s->reads = true;
 	ws_open(&s->conn, !options->client, options->ping_ms != 0);
 	peer_timer_start(s);
@@ -820,7 +816,10 @@ session_begin(struct session *s, const struct session_options *options, int in, 
 	struct flows *f = &s->flows;
 	int status;
 
-	begin(s, options, in, out, storage, now);
+	begin(s, options, storage, now);
+	s->peer_in = endpoint_over(in, false, &f->rx);
+	s->peer_out = endpoint_over(out, true, &f->tx);
+	s->peer_in.watched = true;
 	if (fds_same(in, out))
 		s->peer_out.same_socket = &s->peer_in;
 	if (!has_program(s)) {
@@ -839,8 +838,11 @@ session_begin_apart(struct session *s, const struct session_options *options, in
     struct flows_storage *storage, int64_t now, const struct program_ends *ends,
     void (*send_signal)(struct program *, int))
 {
-	begin(s, options, socket, socket, storage, now);
-	s->peer_out.same_socket = &s->peer_in;
+	begin(s, options, storage, now);
+	s->peer_in = (struct endpoint){.fd = socket, .kind = ENDPOINT_SOCKET, .buffer = &s->flows.rx, .watched = true};
+	s->peer_out = (struct endpoint){
+		.fd = socket, .kind = ENDPOINT_SOCKET, .sink = true, .buffer = &s->flows.tx, .same_socket = &s->peer_in,
+	};
 	program_begin_apart(&s->prog, ends, &s->flows.to_child, &s->flows.from_child, send_signal);
 }
 
