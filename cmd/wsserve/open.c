@@ -66,6 +66,9 @@ deadline_follow(struct client *c)
 	int64_t at = session_deadline(&c->open->session), left = at - s->loop.now;
 	size_t queue = 0;
 
+	/* The next turn at the earliest: it reads first what has come. */
+	if (at <= s->loop.before)
+		at = s->loop.before + 1;
 	if (at == CLOCK_NEVER || (c->deadline.next != NULL && c->deadline.at <= at))
 		return;
 	while (queue < DEADLINE_QUEUES - 1 && left >= lengths[queue])
@@ -174,7 +177,10 @@ open_deadline(struct loop *loop, struct deadline *deadline)
 	struct session *session = open_enter(c);
 	bool alive = loop->before <= session->now || session_step(session, loop->before);
 
-	open_leave(c, alive && session_step(session, loop->now));
+	if (alive)
+		open_moved(c, false);
+	else
+		open_leave(c, false);
 }
 
 static void
