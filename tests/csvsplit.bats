@@ -26,16 +26,6 @@ fails() {
 	same err "csvsplit: $message"
 }
 
-# refuses MESSAGE [ARGUMENT...]: wrong usage, nothing on stdout.
-refuses() {
-	local message=$1
-	shift
-	run --separate-stderr csvsplit "$@" </dev/null
-	[ "$status" = 2 ] || { echo "exit $status of csvsplit $*"; return 1; }
-	[ -z "$output" ]
-	[ "$stderr" = "csvsplit: $message" ] || { echo "$stderr"; return 1; }
-}
-
 @test "each field is written as a line" {
 	gives 'a,b,c\nd,e,f\n' 'a\nb\nc\nd\ne\nf\n'
 	gives 'a,"b",c\r\n"d",e,f' 'a\nb\nc\nd\ne\nf\n'
@@ -96,18 +86,6 @@ refuses() {
 	{ cat bare; echo; cat all; echo; } >expected
 	csvsplit in | cmp - expected
 	csvsplit -O csv in | csvsplit | cmp - expected
-}
-
-@test "formulas of spreadsheets are data" {
-	gives '=cmd,@x,-1+2,|y\n' '=cmd\n@x\n-1+2\n|y\n'
-	gives '=cmd,@x\n' '=cmd,@x\n' -O csv
-}
-
-@test "lenient: quotes in bare fields and text after a closing quote are data" {
-	gives 'a"b,c"d"\n' 'a"b\nc"d"\n'
-	gives '"a"b"c,d\n' 'ab"c\nd\n'
-	gives ' "a,b"\n' ' "a\nb"\n'
-	gives '"a" ,b\n' 'a \nb\n'
 }
 
 @test "-S: leniency becomes an error with line, column and field, after all output before it" {
@@ -293,26 +271,6 @@ refuses() {
 	[ "$stderr" = 'csvsplit: 2: header differs from that of 1 (-f NAME,... selects fields by name)' ]
 }
 
-@test "-f: positions, ranges, repeated and reordered" {
-	gives 'a,b,c,d\n' 'a\nc\n' -f 1,3
-	gives 'a,b,c,d\n' 'c\na\na\n' -f 3,1,1
-	gives 'a,b,c,d\n' 'b\nc\nd\n' -f 2-4
-	gives 'a,b,c,d\n' 'd\nc\nb\n' -f 4-2
-	gives 'a,b,c,d\n' 'a\nb\n' --fields=-2
-	gives 'a,b,c,d\n' 'c\nd\n' -f 3-
-	gives 'a,b,c,d\ne,f\n' 'd\na\nf\ne\n' -f '~1,1'
-	gives 'a,b,c,d\n' 'c\nd\nd\nc\nb\na\n' -f '~2-~1,~1-1'
-}
-
-@test "-f: a field that a record lacks is empty" {
-	gives 'a,b,c\nd\n' 'b,c\n,\n' -f 2,3 -O csv
-	gives 'a,b,c\nd\n' 'c,a\n,d\n' -f 3,1 -O csv
-	gives 'a,b,c\nd\n' 'b\tc\n\n' -f 2- -O tsv
-	gives 'a\n' '["","a","a"]\n' -f '2,1,~1' -O json
-	gives 'a\n' 'a\n\n\n\n' -f 1-4
-	gives 'a\n' '\n\na\n' -f '~3-'
-}
-
 @test "-f: header names, and the list is itself a CSV record" {
 	csvsplit -f email,name people.csv >got
 	same got a@x 'A, "B"' d e C
@@ -337,7 +295,6 @@ refuses() {
 	fails "$years" '' "stdin: no field is named '3': $has" -f '"3"'
 	fails "$years" '' "stdin: no field is named '1': $has" -f '1,"1"'
 	fails '1"2,3\n' '' "stdin: no field is named '1\"': the header has 2 fields: '1\"2', '3'" -f '1"'
-	refuses "--fields: 1-2-3: not a position or a range (see csvsplit --help)" -f '"1-2-3",1-2-3'
 	long=$(head -c 16383 /dev/zero | tr '\0' x)
 	printf '2000,%s\n1,2\n' "$long" >in
 	csvsplit -f "$long,\"2000\",2" in >got
@@ -395,20 +352,6 @@ refuses() {
 	not 'SEP=,\na,b\n' "skip the line 'sep=': tail -n +2" -f b
 	not '\xff\xfea\0,\0b\0\n\0' "UTF-16: iconv -f UTF-16 -t UTF-8" -f b
 	not '\xfe\xff\0a\0;\0b\0\n' "UTF-16: iconv -f UTF-16 -t UTF-8" -f b
-}
-
-@test "-f: invalid lists" {
-	range='not a position from 1 to 4294967295 (see csvsplit --help)'
-	refuses "--fields: 0: $range" -f 0
-	refuses "--fields: 18446744073709551616: $range" -f 18446744073709551616
-	refuses "--fields: ~0: $range" -f 1,~0
-	refuses "--fields: 1-2-3: not a position or a range (see csvsplit --help)" -f 1-2-3
-	refuses "--fields: -: not a position or a range (see csvsplit --help)" -f -
-	for list in '' , 1, ,1 'a,,b' '"",'; do
-		refuses "--fields: $list: an item is empty (the empty name is \"\")" -f "$list"
-	done
-	refuses '--fields: "a: not a list of fields' -f '"a'
-	refuses '--fields: a\x0ab: not a list of fields' -f $'a\nb'
 }
 
 @test "-x: all other fields, in the order of the record" {
@@ -492,19 +435,6 @@ refuses() {
 	gives 'a\nbc,d,e\n' '""\ne\n' -O csv -f 3-
 	gives 'a\nb,c\n' '""\nc\n' -O csv -f ~1-2
 	gives '\xef\xbb\xbf\xef\xbb\xbfa\n' '"\xef\xbb\xbfa"\n' -O csv
-}
-
-@test "-O csv: its output is written again without a change" {
-	for i in 1 2 3 4 5 6 7 8; do
-		head -c 3000 /dev/urandom | tr '\0-\377' 'a,"\n\r\na,bcdefgh\n,",,""' >in
-		csvsplit -O csv in >1 2>/dev/null || true
-		csvsplit -O csv 1 >2
-		cmp 1 2
-		csvsplit -O tsv in >3 2>/dev/null || true
-		csvsplit -O tsv 1 | cmp - 3
-		csvsplit -O json in >4 2>/dev/null || true
-		csvsplit -O json 1 | cmp - 4
-	done
 }
 
 @test "-O json: invalid UTF-8 is refused with its line, or replaced" {
@@ -658,68 +588,6 @@ cuts_short() {
 	cuts_short 'a\nb' '["a"]\n["b"]\n["ab","c"]\n["1","2"]\n' -O json
 }
 
-@test "wrong usage is exit 2" {
-	refuses '--format: xml: not lines, nul, tsv, csv or json' -O xml
-	refuses '--delimiter: ab: not one byte, \t, \0, \\ or \xHH' -d ab
-	refuses '--delimiter: : not one byte, \t, \0, \\ or \xHH' -d ''
-	refuses '--delimiter: \x0a: CR and LF end records' -d $'\n'
-	refuses '--delimiter: \x0d: CR and LF end records' -d '\x0d'
-	refuses '--quote: \xg1: not one byte, \t, \0, \\ or \xHH' -q '\xg1'
-	refuses 'delimiter and quote are the same (see csvsplit --help)' -d '"'
-	refuses 'escape and delimiter or quote are the same (see csvsplit --help)' -e ,
-	refuses 'escape and delimiter or quote are the same (see csvsplit --help)' -e '"'
-	refuses '--escape: ab: not one byte, \t, \0, \\ or \xHH' -e ab
-	refuses '--input: json: not csv or tsv' -I json
-	for option in '-d ;' "-q '" -Q '-e ^'; do
-		refuses '--input tsv: has no other delimiter, quote or escape (see csvsplit --help)' -I tsv $option
-	done
-	for char in ';' ,; do
-		refuses '--output-delimiter: needs --format csv (see csvsplit --help)' -D $char
-	done
-	refuses 'output delimiter and quote are the same (see csvsplit --help)' -O csv -D '"'
-	refuses '--output-delimiter: \x0a: CR and LF end records' -O csv -D $'\n'
-	for options in '-O csv' '-H' '-f a -O json'; do
-		refuses '--headerless: needs --format csv or tsv, and --header or a name in --fields (see csvsplit --help)' --headerless $options
-	done
-	refuses '--complement: needs --fields (see csvsplit --help)' -x
-	refuses '--replace: needs --format json (see csvsplit --help)' --replace
-	refuses '--max-record: 0: not a size from 1 to 1024G' --max-record 0
-	refuses '-z: no such option (see csvsplit --help)' -z
-	refuses '-f: no such file (options come before files)' /dev/null -f 1
-	run -0 csvsplit --help
-	[[ $output == 'usage: csvsplit [option...] [file...]'* ]]
-	run csvsplit --version
-	[[ $status = 0 && $output == 'csvsplit (fittings) '* ]]
-}
-
-@test "control bytes of a file's name are escaped" {
-	run --separate-stderr csvsplit "no${esc}file"
-	[ "$stderr" = 'csvsplit: no\x1bfile: No such file or directory' ]
-}
-
-@test "closed descriptors are reported" {
-	for options in "" "-O csv" "-f 1 -O json"; do
-		run -1 --separate-stderr bash -c "csvsplit $options <&-"
-		[ "$stderr" = 'csvsplit: stdin: read: Bad file descriptor' ]
-		run -1 --separate-stderr bash -c "csvsplit $options </dev/null >&-"
-		[ "$stderr" = 'csvsplit: stdout: Bad file descriptor' ]
-	done
-	printf 'a,b' >in
-	bash -c 'csvsplit in <&- 2>&- >got'
-	same got a b
-}
-
-@test "an output that cannot be written is exit 1" {
-	printf 'a,b\n' >in
-	for options in "" "-O csv" "-O json" "-f 2,1"; do
-		run -1 --separate-stderr bash -c "csvsplit $options in >/dev/full"
-		[ "$stderr" = 'csvsplit: stdout: No space left on device' ]
-	done
-	head -c 100000 /dev/zero | tr '\0' , >in
-	run -1 --separate-stderr bash -c 'ulimit -f 8; csvsplit in >out'
-	[ "$stderr" = 'csvsplit: stdout: File too large' ]
-}
-
 @test "it ends when its output is closed" {
 	run bash -c 'yes a,b,c | timeout 20 csvsplit | head -n 1'
 	[ "$output" = a ]
@@ -786,20 +654,6 @@ cuts_short() {
 	done
 }
 
-@test "interrupted calls change nothing, a read error loses nothing" {
-	command -v strace >/dev/null || skip "no strace"
-	export LSAN_OPTIONS=detect_leaks=0
-	yes 'some,fields,"of text"' | head -n 30000 >in
-	csvsplit in >expected
-	strace -o trace -P in -P got -e inject=read,write:error=EINTR:when=1+3 csvsplit in >got 2>err
-	cmp got expected
-	status=0
-	strace -o trace -P in -e inject=read:error=EIO:when=3 csvsplit in >got 2>err || status=$?
-	[ "$status" = 1 ]
-	grep -v '^strace:' err | grep -vE '^csvsplit: in: read: (Input/output|I/O) error$' && false
-	cmp <(head -c 262144 in | csvsplit 2>/dev/null) got
-}
-
 @test "non-blocking descriptors work" {
 	yes 'some,fields,"of text"' | head -n 200000 >in
 	csvsplit in >expected
@@ -843,20 +697,6 @@ cuts_short() {
 	head -c 50000000 /dev/zero | tr '\0' x >long
 	run -1 --separate-stderr prlimit --as=33554432 csvsplit -O json --max-record 1G long
 	[[ $stderr == 'csvsplit: no memory for a record: '* ]]
-}
-
-@test "long: a field of 5 GB under 64 MiB of address space" {
-	[ -n "${LONG:-}" ] || skip "takes a minute: LONG=1"
-	for format in lines nul tsv; do
-		prlimit --as=67108864 csvsplit -O "$format" < <(yes | tr -d '\n' | head -c 5G) | wc -c >count
-		same count 5368709121
-	done
-}
-
-@test "-Q without newlines splits like the splitter of messages" {
-	gives 'a,,b' 'a\n\nb\n' -Q
-	gives ',,' '\n\n\n' -Q
-	gives 'a,' 'a\n\n' -Q
 }
 
 @test "the examples of the manual work" {
