@@ -24,7 +24,11 @@ enum { SPARE_MAX = 4096 };
  * frames for one client are collected in it. */
 static struct queue_node *spare_private;
 static size_t private_count;
-enum { PRIVATE_MAX = 256, PRIVATE_ROOM = 1280 - sizeof(struct message) };
+enum {
+	PRIVATE_MAX = 256,
+	PRIVATE_ROOM = 1280 - sizeof(struct message),
+	PRIVATE_HELD = 4096, /* a queue that is not read gets no more of them */
+};
 
 struct message *
 message_new(size_t size)
@@ -114,7 +118,7 @@ outbox_room(struct outbox *outbox, size_t n)
 	if (n > OUTBOX_SHORT)
 		return NULL;
 	if (node == NULL || node->message->users != 0 || n > PRIVATE_ROOM - node->message->size) {
-		node = private_take();
+		node = outbox->held > PRIVATE_HELD ? NULL : private_take();
 		if (node == NULL)
 			return NULL;
 		append(outbox, node);

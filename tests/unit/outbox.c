@@ -108,7 +108,7 @@ put_short(char byte, size_t n)
 
 TEST(short_ones_gather_in_their_order_between_others_and_count_as_they_leave)
 {
-	size_t held, count = 0;
+	size_t held;
 
 	begin();
 	CHECK(!put_short('x', OUTBOX_SHORT + 1));
@@ -119,9 +119,7 @@ TEST(short_ones_gather_in_their_order_between_others_and_count_as_they_leave)
 	CHECK(put_short('c', 2) && put_short('d', 1));
 	CHECK(sent(0, "abb-ccd") && outbox.held == 0);
 	put(outbox_put, 'x', LARGE);
-	while (put_short('d', OUTBOX_SHORT))
-		count++;
-	CHECK(count > 1000);
+	CHECK(!put_short('d', 1)); /* a queue that long has none of them */
 	end();
 }
 
