@@ -65,7 +65,7 @@ load wsframe
 	told 'close 1011' end 'exit 9'
 }
 
-@test "a peer that floods does not delay the end after the own Close" {
+@test "a peer that floods does not delay the end after wsframe's Close" {
 	for prog in true 'exec >&-; while :; do sleep 1; done'; do
 		peer chat:0 wait -- wsframe -k 200ms -w 100ms sh -c "$prog"
 		told 'exit 1'
@@ -107,7 +107,7 @@ load wsframe
 	gone "$(cat prog.pid)"
 }
 
-@test "after -w the own Close is sent, and after -w again TERM, also if the program is silent" {
+@test "after -w wsframe's Close is sent, and after -w again TERM, also if the program is silent" {
 	not_sanitized
 	command -v strace >/dev/null || skip "needs strace"
 	peer close:1000 until:close rest wait -- \

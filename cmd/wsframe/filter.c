@@ -11,7 +11,8 @@
 #include "serve/flows.h"
 #include "sys/endpoint.h"
 
-/* Each end may wait. A wait that fails persistently would make the caller's loop spin. */
+/* Wait for an endpoint. A persistent poll() error would make the caller's loop spin, so it is
+ * fatal. */
 static void
 wait_for(struct endpoint *endpoint)
 {
@@ -60,7 +61,7 @@ decode_end(struct flows *f, struct endpoint *out, const struct reader_event *e)
 	return inside || e->kind == READER_FAIL ? STATUS_FAILED : STATUS_OK;
 }
 
-/* Without context takeover: each message by itself. */
+/* Set up compression without context takeover, which makes messages independent. */
 static void
 compress(struct flows *f)
 {
@@ -118,7 +119,7 @@ encode_fail(const struct flows *f, enum records_to_frames_kind kind, const char 
 	return STATUS_FAILED;
 }
 
-/* Writes what tx holds and the payload that is not copied behind it. */
+/* Write the contents of tx and the zero-copy payload after it. */
 static void
 frames_write(struct flows *f, struct endpoint *out)
 {

@@ -1,4 +1,5 @@
-/* wsframe's filters, between stdin and stdout: the exit status. deflate: with permessage-deflate, without takeover. */
+/* The filters of wsframe between stdin and stdout. They return the exit status. deflate: use
+ * permessage-deflate without context takeover. */
 #ifndef FITTINGS_FILTER_H
 #define FITTINGS_FILTER_H
 
@@ -7,10 +8,10 @@
 
 #include "ws/record.h"
 
-/* Frames to records, messages of at most max bytes (0: any). */
+/* Decode frames to records. A message has at most max bytes (0: no limit). */
 int filter_decode(enum record_mode mode, uint64_t max, bool deflate);
 
-/* Records, of at most max bytes (0: any), to frames. */
+/* Encode records to frames. A record has at most max bytes (0: no limit). */
 int filter_encode(enum record_mode mode, uint64_t max, bool masked, bool replace, bool deflate);
 
 #endif

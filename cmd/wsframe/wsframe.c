@@ -1,4 +1,4 @@
-/* wsframe: WebSocket messages <-> the lines, netstrings or bytes of a program. */
+/* wsframe: convert WebSocket messages to and from lines, netstrings or bytes of a program. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -21,9 +21,9 @@
 #include "sys/signals.h"
 
 enum {
-	CLIENT_IN = 6, /* UCSPI client */
+	CLIENT_IN = 6, /* UCSPI: a client reads from fd 6 and writes to fd 7 */
 	CLIENT_OUT = 7,
-	SIGNAL_TURNS = 32, /* turns that may pass before a signal is noticed */
+	SIGNAL_TURNS = 32, /* turns until pending signals are delivered */
 	DAY_MS = 24 * 60 * 60 * 1000,
 	OPTION_REPLACE = OPTION_LONG,
 };
@@ -60,7 +60,7 @@ struct settings {
 	bool decode, encode, deflate;
 	bool binary, nul, netstring, types;
 	bool max_given;
-	const char *live, *prog_less; /* an option given that only a connection, or only a client without prog, has */
+	const char *live, *prog_less; /* a given option that requires a connection, or a client without prog */
 };
 
 static int64_t
@@ -138,12 +138,13 @@ options_read(struct settings *set, int argc, char **argv)
 	set->session.program = argv[optind] == NULL ? NULL : argv + optind;
 	options_check(set);
 	if (set->session.count != 0 && !set->session.quiet_given)
-		set->session.quiet_ms = CLOCK_NEVER; /* -m waits for its messages */
+		set->session.quiet_ms = CLOCK_NEVER; /* -m waits for its messages without a limit */
 	set->session.mode = set->binary ? RECORD_BYTES : set->nul ? RECORD_NUL : !set->netstring ? RECORD_LINE
 	    : set->types ? RECORD_TYPED : RECORD_NETSTRING;
 }
 
-/* The client's connection is not the program's; and no diagnostics may get into the server's. */
+/* Close the client's connection for the program, and keep diagnostics out of the server's
+ * connection. */
 static void
 net_guard(const struct settings *set)
 {
@@ -160,7 +161,7 @@ net_guard(const struct settings *set)
 			usage_refuse("no connection on fds 6 and 7 (portscan-connect opens one)");
 }
 
-/* What wsupgrade has agreed on. Returns false if messages are not compressed. */
+/* Read the extension that wsupgrade has agreed on. Return false without compression. */
 static bool
 extension_read(struct extension *extension)
 {
@@ -171,7 +172,7 @@ extension_read(struct extension *extension)
 	return text != NULL;
 }
 
-/* Many of us share a log: each line says whose client it is about. */
+/* Processes of several connections share a log, so each line names the client. */
 static void
 client_name_lines(void)
 {
@@ -204,7 +205,7 @@ signals_begin(void)
 	signals_catch(numbers, count);
 }
 
-/* A service manager may stop the program together with us: our own signal is the cause then. */
+/* A service manager may stop the program together with wsframe: then wsframe's signal is the cause. */
 static void
 signals_look(struct session *s, int64_t now)
 {
@@ -218,7 +219,7 @@ signals_look(struct session *s, int64_t now)
 		session_reap(s);
 }
 
-/* A wait that fails persistently would make this loop spin. */
+/* Run the session. A persistent poll() error would make this loop spin, so it is fatal. */
 static void
 session_run(struct session *s)
 {
@@ -236,7 +237,7 @@ session_run(struct session *s)
 		    signals_wait_mask());
 		if (moved < 0 && errno != EINTR)
 			die(STATUS_FAILED, "poll: %s", strerror(errno));
-		/* A wait that finds a descriptor ready lets no signal in. */
+		/* A wait that finds a ready descriptor delivers no signal. */
 		if (turns % SIGNAL_TURNS == 0)
 			signals_let_in();
 		if (!session_moved(s, moved))
@@ -262,7 +263,7 @@ main(int argc, char **argv)
 	options_read(&set, argc, argv);
 	client = set.session.client;
 	if (set.session.program == NULL)
-		(void)signal(SIGXFSZ, SIG_IGN); /* stdout may be a file that may not grow: an error to tell */
+		(void)signal(SIGXFSZ, SIG_IGN); /* stdout may be a file at its size limit: EFBIG */
 	if (set.decode)
 		return filter_decode(set.session.mode, set.session.max, set.deflate);
 	if (set.encode)
@@ -278,7 +279,7 @@ main(int argc, char **argv)
 	    clock_ms());
 	if (compression != NULL)
 		flows_compress(&s.flows, compression);
-	/* The program runs, or never will: from here on we only move bytes. */
+	/* From here on the process only moves bytes: the program runs, or was not started. */
 	partial = sandbox_enter(SANDBOX_PARENT | SANDBOX_REOPENS | SANDBOX_ALARM | SANDBOX_OFTEN);
 	if (partial != NULL && set.session.verbose)
 		warn("sandbox: %s", partial);

@@ -2,7 +2,7 @@
 
 #include <sys/mman.h>
 
-/* The largest page of any architecture. The rest of a part is never touched. */
+/* The largest page of any architecture. The rest of an area is never touched. */
 enum { PAGE = 64 << 10 };
 
 static size_t

@@ -11,7 +11,7 @@
 #include "ws/reader.h"
 #include "ws/records_to_frames.h"
 
-/* Memory that holds nothing between two steps, so connections can share it. Initially zero. */
+/* Memory without contents between two steps, so that connections can share it. Initially zero. */
 struct compression_scratch {
 	struct inflate_tables tables;
 	struct deflate_scratch deflate;
@@ -20,14 +20,14 @@ struct compression_scratch {
 struct compression {
 	struct reader_inflate in;
 	struct frames_deflate out;
-	size_t scratch_size, in_size, out_size; /* of the memory after this struct, multiples of a page */
+	size_t scratch_size, in_size, out_size; /* of the areas after this struct, multiples of PAGE */
 };
 
-/* Map the memory of a connection; pages are allocated when they are used. client: this side is the client. scratch: shared, or
- * NULL for its own. Return NULL if there is no memory. */
+/* Map the memory of a connection; its pages are allocated on first use. client: this side is the
+ * client. scratch: shared, or NULL for its own. Return NULL without memory. */
 struct compression *compression_begin(const struct extension *agreed, bool client, struct compression_scratch *scratch);
 
-/* Return memory that is not needed to the kernel: without context takeover, unless a message is in progress. */
+/* Release memory that is not needed: without context takeover, unless a message is in progress. */
 void compression_shrink(struct compression *c, bool in_message, bool out_message);
 
 void compression_end(struct compression *c);

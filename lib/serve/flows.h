@@ -1,6 +1,6 @@
 /*
- * What passes between a WebSocket connection and a program: four buffers, the
- * two codecs between them, and the masking keys of a client.
+ * The data flow between a WebSocket connection and a program: four buffers, the two codecs between
+ * them, and a client's masking keys.
  */
 #ifndef FITTINGS_FLOWS_H
 #define FITTINGS_FLOWS_H
@@ -13,13 +13,14 @@
 #include "ws/records_to_frames.h"
 
 enum {
-	FLOWS_FIRST_SIZE = 512, /* of a buffer; most that wait have had nothing larger */
+	FLOWS_FIRST_SIZE = 512, /* of a buffer; most idle connections never need more */
 	FLOWS_SIZE = 128 << 10,
 	FLOWS_KEYS = 64,
 };
 
-/* The first storage of each buffer: of FLOWS_FIRST_SIZE for the only connection of a process, which needs no more while
- * it is idle; or of FLOWS_SIZE for many connections that use it in turn (flows_lend). */
+/* The first storage of each buffer. A process with one connection uses FLOWS_FIRST_SIZE, which
+ * suffices while it is idle. Connections that take turns share a storage of FLOWS_SIZE
+ * (flows_lend()). */
 struct flows_storage {
 	unsigned char *rx, *tx, *to_child, *from_child;
 	size_t size;
@@ -27,7 +28,7 @@ struct flows_storage {
 
 enum { FLOWS_BUFFERS = 4 };
 
-/* bytes: FLOWS_BUFFERS times size. */
+/* Divide bytes, FLOWS_BUFFERS times size, into the storage of the buffers. */
 static inline struct flows_storage
 flows_storage_over(unsigned char *bytes, size_t size)
 {
@@ -45,45 +46,47 @@ struct flows {
 	unsigned keys_left;
 };
 
-/* max: of a message from the peer, 0 for any. */
+/* Set up the flows. max is the largest message from the peer, 0: no limit. */
 void flows_begin(struct flows *f, struct flows_storage *storage, enum record_mode mode, enum reader_peer peer,
     bool masked, uint64_t max);
 
-/* After flows_begin(): use permessage-deflate. */
+/* Use permessage-deflate. Called after flows_begin(). */
 void flows_compress(struct flows *f, struct compression *compression);
 
-/* A masking key that nobody can foresee, the same one until flows_key_used(); NULL if frames are not masked.
- * If the kernel gives no random bytes *fault becomes its errno, and the key is not to be used. */
+/* Return an unpredictable masking key, the same one until flows_key_used(), or NULL if frames are
+ * not masked. If the kernel returns no random bytes, *fault is the errno and the key must not be
+ * used. */
 const unsigned char *flows_key(struct flows *f, int *fault);
 void flows_key_used(struct flows *f);
 
 enum flows_growth { FLOWS_GROWN, FLOWS_ENOUGH, FLOWS_NO_MEMORY };
 
-/* A buffer at its first size gets the full one. */
+/* Enlarge a buffer from its first size to FLOWS_SIZE. */
 enum flows_growth flows_tx_grow(struct flows *f);
 
-/* No room for what came. A netstring is held whole, so its message may need more than a full buffer: memory that
- * grows with what has come. */
+/* Enlarge to_child if it has too little space. A netstring must be complete, so a message may need
+ * more than FLOWS_SIZE; the memory then grows with the data received. */
 enum flows_growth flows_to_child_grow(struct flows *f);
 
-/* A full small buffer of what is read means that more data is pending: it gets the full size. False without memory. */
+/* Enlarge an input buffer that is full at its first size, because more data is pending. Return
+ * false without memory. */
 bool flows_sources_grow(struct flows *f);
 
-/* The options that help against what the peer sent, in brackets, or nothing: for a code of our Close. */
+/* Return a hint, in parentheses, at the options that avoid this close code, or "". */
 const char *flows_hint(unsigned code);
 
-/* Gives back what a burst needed. */
+/* Release the memory that a burst of data needed. */
 void flows_shrink(struct flows *f);
 
 /*
- * For connections that share a storage of FLOWS_SIZE: between flows_return() and the next flows_lend() an empty buffer
- * has no storage, and one that holds bytes has its own. flows_return() returns false without memory for those: the
- * storage stays lent then.
+ * For connections that share a storage of FLOWS_SIZE. Between flows_return() and the next
+ * flows_lend() an empty buffer has no storage, and a buffer with data has memory of its own.
+ * flows_return() returns false without memory for the latter; the storage then stays lent.
  */
 void flows_lend(struct flows *f);
 bool flows_return(struct flows *f);
 
-/* Releases all memory, for good. */
+/* Release all memory. */
 void flows_end(struct flows *f);
 
 #endif

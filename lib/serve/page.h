@@ -1,4 +1,4 @@
-/* The page that a server gives to browsers: the console, or a file as it is now. */
+/* The page of a server for browsers: the console, or the current content of a file. */
 #ifndef FITTINGS_PAGE_H
 #define FITTINGS_PAGE_H
 
@@ -7,17 +7,18 @@
 #include "serve/admission.h"
 #include "serve/outbox.h"
 
-/* All zero is no page. */
+/* All zero: no page. */
 struct page {
-	struct message *message; /* shared by all clients that it is sent to */
+	struct message *message; /* shared by all clients */
 	const char *path;        /* of a file that can be read again, else NULL */
 };
 
-/* Reads it for the first time: all that is read of a file that cannot be read again. Returns false after a complaint. */
+/* Read the page for the first time; a file that is not regular is read only here. Return false
+ * after an error, which is logged. */
 bool page_begin(struct page *page, const struct admission *admission);
 
-/* Reads the file again. Without descriptors or memory to do so, and if it is no regular file any more, the page stays
- * as it was. Returns false with errno if it cannot be read. */
+/* Read the file again. Without descriptors or memory, or if the file is no longer regular, keep the
+ * page. Return false with errno if the file cannot be read. */
 bool page_renew(struct page *page);
 
 #endif

@@ -18,12 +18,12 @@
 #include "sys/progress.h"
 
 enum {
-	FULL_READ = 64 << 10, /* a pipe's first size: a program that fills it gets a larger one */
-	POLL_MS = 50,         /* how often to look whether the program has emptied its pipe */
-	ANSWER_STEPS = 10,    /* of -w: the most that messages may put off the end after our Close */
+	FULL_READ = 64 << 10, /* initial size of a pipe: if a program fills it, it is enlarged */
+	POLL_MS = 50,         /* interval of polling whether the program has emptied its pipe */
+	ANSWER_STEPS = 10,    /* times -w: how long messages may delay the end after the session's Close */
 };
 
-/* The peer sends nothing more: what the event was, and what the state machine wants. */
+/* The peer sends no more data. Perform the actions for that event. */
 static void
 peer_end(struct session *s, enum end_reason end_reason, unsigned actions)
 {
@@ -52,7 +52,8 @@ messages_are_enough(const struct session *s)
 	return s->options->count != 0 && s->flows.in.messages >= s->options->count;
 }
 
-/* Records of stdin that the peer's Close leaves unsent: lost, unless a user types them. */
+/* Return whether the peer's Close prevents records of stdin from being sent. Records typed by a
+ * user do not count. */
 static bool
 stdin_is_left(const struct session *s)
 {
@@ -81,7 +82,7 @@ peer_closes(struct session *s, const struct reader_event *e)
 	peer_end(s, open ? END_CLOSED : END_NONE, ws_event(&s->conn, e));
 }
 
-/* What the peer sent is an HTTP request that no wsupgrade has answered. */
+/* Return whether the peer has sent an HTTP request, because wsupgrade is missing. */
 static bool
 peer_speaks_http(const struct session *s)
 {
@@ -110,7 +111,7 @@ peer_fails(struct session *s, const struct reader_event *e)
 	peer_end(s, open ? END_PROTOCOL : END_NONE, ws_event(&s->conn, e));
 }
 
-/* Returns whether there is room for more of what came. */
+/* Return whether the buffer has been enlarged. */
 static bool
 to_child_grow(struct session *s)
 {
@@ -156,7 +157,7 @@ frames_to_prog(struct session *s)
 	}
 }
 
-/* The program's output has ended, or what can be sent of it. */
+/* The program's output, or the part that can be sent, has ended. */
 static void
 output_end(struct session *s)
 {
@@ -170,7 +171,8 @@ output_end(struct session *s)
 	end_reason_set(s, END_PROGRAM, CLOSE_NORMAL);
 }
 
-/* After a signal a user's stdin is not read on, nor can a program's record that fills the buffer. */
+/* Return whether no more output is read after a signal: never from stdin, and not from a program
+ * whose record fills the buffer. */
 static bool
 no_more_read(const struct session *s)
 {
@@ -187,7 +189,7 @@ bad_output(struct session *s, enum records_to_frames_kind kind, const char *why)
 		why = "not UTF-8";
 	warn("%s: %s %" PRIu64 ": %s", quoted(what), unit, s->flows.out.records.number + 1, why);
 	s->output_over = true;
-	/* The program's end may be known before its output is read. */
+	/* The end of the program may be known before its output is read. */
 	if (s->end_reason == END_PROGRAM && !close_put(s))
 		s->end_reason = END_NONE;
 	end_reason_set(s, END_BAD_OUTPUT, CLOSE_INTERNAL_ERROR);
@@ -233,7 +235,7 @@ prog_to_frames(struct session *s)
 		kind = frame_next(s, &why);
 	if (s->output_over)
 		return;
-	/* A record that is not whole wants the room in front of it. */
+	/* An incomplete record needs the space before it. */
 	if (kind == ENCODE_MORE && buffer_room(from) == 0)
 		buffer_pack(from);
 	if (kind == ENCODE_MORE && (s->prog.out.ended || (s->end_reason == END_SIGNAL && no_more_read(s))))
@@ -256,7 +258,7 @@ stdout_failed(struct session *s)
 	}
 }
 
-/* EPIPE is no error of a program's stdin: it may ignore its input. */
+/* EPIPE on a program's stdin is not an error: the program may ignore its input. */
 static void
 to_child_failed(struct session *s)
 {
@@ -273,7 +275,7 @@ to_child_failed(struct session *s)
 	}
 }
 
-/* Discards output for a closed destination, so that it cannot block the other direction. */
+/* Discard output for a closed destination so that it cannot block the other direction. */
 static void
 drop_undeliverable(struct session *s)
 {
@@ -295,7 +297,8 @@ drop_undeliverable(struct session *s)
 		buffer_take(&f->rx, buffer_held(&f->rx));
 }
 
-/* When a client without a program has waited long enough after its last record and the last message. */
+/* Return when a client without a program has waited for -q after its last record and the last
+ * message. */
 static int64_t
 quiet_at(const struct session *s)
 {
@@ -306,7 +309,7 @@ quiet_at(const struct session *s)
 	return later(s->message_at, s->output_at) + s->options->quiet_ms;
 }
 
-/* When it is time for our Close; 0: at once. */
+/* Return when to send the session's Close; 0: at once. */
 static int64_t
 close_at(const struct session *s)
 {
@@ -330,7 +333,7 @@ close_at(const struct session *s)
 	}
 }
 
-/* A user who did not ask for -q may have waited for an answer. */
+/* Warn if no message has arrived and -q is the default: the user may have waited for an answer. */
 static void
 quiet_tell(const struct session *s)
 {
@@ -339,7 +342,8 @@ quiet_tell(const struct session *s)
 		warn("no message within 1 s after the end of stdin (use -q or -m to wait longer)");
 }
 
-/* Our Close, unless the rest of a frame still blocks the way: the peer must take some of that from time to time. */
+/* Send a Close, unless the rest of a frame blocks the output: then the peer must receive some of it
+ * within the time limit. */
 static void
 close_begin(struct session *s)
 {
@@ -361,7 +365,7 @@ close_begin(struct session *s)
 	peer_act(s, ws_close(&s->conn, s->code));
 }
 
-/* Nothing more is sent, received, or written to a stdout of our own. */
+/* Stop sending, receiving, and writing to stdout. */
 static void
 session_cut(struct session *s)
 {
@@ -372,7 +376,7 @@ session_cut(struct session *s)
 		s->prog.in.ended = true;
 }
 
-/* The closing handshake goes on. */
+/* Continue the closing handshake. */
 static void
 hang_up(struct session *s)
 {
@@ -398,7 +402,7 @@ hang_up(struct session *s)
 	}
 }
 
-/* The peer does not answer, or takes nothing. */
+/* The peer does not answer or does not receive. */
 static void
 peer_gone(struct session *s, const char *why)
 {
@@ -411,8 +415,8 @@ peer_gone(struct session *s, const char *why)
 		s->end_reason = END_LOST;
 }
 
-/* Whether the timer of our Close starts again: the peer takes what was sent before it, or a client without a program
- * still takes messages: until answer_by. */
+/* Return whether the timer of the session's Close restarts: the peer still receives earlier data, or a
+ * client without a program still receives messages, until answer_by. */
 static bool
 close_progresses(struct session *s)
 {
@@ -441,7 +445,8 @@ timer_passed(struct session *s)
 	turn_again(s);
 }
 
-/* Data from the peer, or a program that does not read, puts off the end after our Close, but not for ever. */
+/* Return whether the limit has passed up to which messages, or a program that does not read, may
+ * delay the end after the session's Close. */
 static bool
 answer_is_late(struct session *s)
 {
@@ -466,15 +471,16 @@ timers_look(struct session *s)
 	}
 }
 
-/* Nothing moves until the peer reads: the program's output waits for that, and the program is not
- * waited for, since its next read may follow its next write. */
+/* Return whether nothing can move until the peer reads: the program's output is blocked. The
+ * program's input does not count, because the program may read again only after its next write. */
 static bool
 peer_is_stuck(const struct session *s)
 {
 	return has_program(s) && endpoint_pending(&s->peer_out) && !endpoint_readable(&s->prog.out);
 }
 
-/* Whether the peer has read since the last look. poll(2) reports room only if there is much of it. */
+/* Return whether the peer has read since the last check. poll(2) reports space only if there is
+ * much. */
 static bool
 peer_has_read(struct session *s)
 {
@@ -482,8 +488,9 @@ peer_has_read(struct session *s)
 	return endpoint_flush(&s->peer_out) > 0 || progress_made(s->peer_out.fd, &s->progress);
 }
 
-/* A peer that is not read cannot answer. Each -k it gets a Ping all the same, because a host whose process has ended
- * resets the connection then; its end may be behind data that is not read. It is gone if it is stuck at two looks. */
+/* A peer that is not read cannot answer. It still gets a Ping after each -k: if its process has
+ * ended, its host answers with a reset, even if its FIN follows unread data. The peer is lost if it
+ * is stuck at two checks. */
 static void
 unread_peer_look(struct session *s)
 {
@@ -512,11 +519,11 @@ unread_peer_look(struct session *s)
 	}
 }
 
-/* What was sent and heard since the last turn. */
+/* Register what was sent and received since the last turn. */
 static void
 observe(struct session *s)
 {
-	bool reading = s->reads; /* the buffer of a peer that floods is full after each wait */
+	bool reading = s->reads; /* with a peer that floods the buffer is full after each wait */
 	bool heard = s->peer_in.moved != s->heard, sent = s->peer_out.moved != s->sent;
 
 	if (heard && s->peer_in.moved - s->heard >= FULL_READ && !s->enlarged && has_program(s)) {
@@ -540,17 +547,17 @@ observe(struct session *s)
 	if (s->messages != s->flows.in.messages || (heard && s->flows.in.reader.in_frame) || !reading)
 		s->message_at = s->now;
 	s->messages = s->flows.in.messages;
-	/* The time in which a slow stdout keeps the answer unread does not count. */
+	/* Time during which a slow stdout prevents reading the answer does not count. */
 	if (!s->reads && !has_program(s))
 		s->answer_by += s->now - s->before;
-	/* The answer cannot come before our Ping or Close has left, and that goes on. */
+	/* While the Ping or Close is still being sent, the answer cannot arrive: restart its timer. */
 	if (sent && ((s->conn.timer == WS_TIMER_PONG && (s->ping_waits || endpoint_pending(&s->peer_out)))
 	    || (s->conn.timer == WS_TIMER_CLOSE && !s->conn.flushed)))
 		s->timer_at = s->now + peer_timer_ms(s);
 }
 
-/* Returns how many bytes of what is for the program it has not read, and updates the time of its last
- * read. The kernel does not report a read from a pipe, so poll for it. */
+/* Return how many bytes for the program are unread, and update the time of its last read. The
+ * kernel does not report a read from a pipe, so poll for it. */
 static size_t
 unread_look(struct session *s)
 {
@@ -564,7 +571,8 @@ unread_look(struct session *s)
 	return unread;
 }
 
-/* When the program has had its time after the peer's end: -w once it has read everything, or -k without a read. */
+/* Return when the program's time after the end of the peer is over: -w after it has read
+ * everything, or -k without a read. */
 static int64_t
 first_step_at(const struct session *s, size_t unread)
 {
@@ -573,8 +581,8 @@ first_step_at(const struct session *s, size_t unread)
 	return s->read_at + (unread == 0 || s->lost ? s->options->wait_ms : stall_ms(s));
 }
 
-/* Behind data that the program does not read, the peer has ended its side. After -k without a read that
- * data is dropped, so that a Close in it is found and answered. */
+/* The peer has closed its side after data that the program does not read. After -k without a read
+ * that data is dropped, so that a Close in it is found and answered. */
 static void
 program_give_up(struct session *s)
 {
@@ -603,7 +611,7 @@ term_step_take(struct session *s, enum term_step step)
 	turn_again(s);
 }
 
-/* Ends a program that does not end by itself after the end of its peer. */
+/* Terminate a program that does not end after the end of its peer. */
 static void
 program_push(struct session *s)
 {
@@ -618,7 +626,7 @@ program_push(struct session *s)
 		program_close_stdin(&s->prog);
 	if (!program_end_stdin(&s->prog))
 		schedule(s, s->now + POLL_MS);
-	/* A lost peer gets nothing more of the program's output: the program is not asked first. */
+	/* With a lost peer the program's output cannot be sent: skip the step that waits for it. */
 	if (s->term.step == TERM_NONE) {
 		int64_t when = first_step_at(s, unread_look(s));
 
@@ -691,7 +699,7 @@ session_stop(struct session *s, int64_t now)
 		session_cut(s);
 }
 
-/* What waits in from_child goes behind what tx holds; tx keeps room at its end. */
+/* Offer the zero-copy bytes in from_child after tx, and keep space at the end of tx. */
 static void
 zero_copy_offer(struct session *s)
 {
@@ -711,7 +719,7 @@ zero_copy_settle(struct session *s)
 	s->peer_out.second_iov_sent = 0;
 }
 
-/* Moves all that can be moved without waiting. */
+/* Move everything that can be moved without blocking. */
 static void
 flows_run(struct session *s)
 {
@@ -729,7 +737,7 @@ flows_run(struct session *s)
 	} while (moved);
 }
 
-/* What the next wait is for. Each read is a message of its own in plain bytes. */
+/* Set what to wait for. In plain bytes each read becomes a message. */
 static void
 interest_set(struct session *s)
 {
@@ -739,7 +747,7 @@ interest_set(struct session *s)
 	s->reads = endpoint_readable(&s->peer_in);
 	s->written = s->prog.out.moved;
 	if (s->lost && s->reads)
-		turn_again(s); /* what is there by now is all that comes */
+		turn_again(s); /* only data that has already arrived can be read */
 }
 
 static bool

@@ -1,7 +1,7 @@
 /*
- * One WebSocket connection and its own program: records both ways, the
- * program's end and exit status to a Close, the peer's Close to the program's
- * end, keepalive, bounded memory. It never waits: the owner does.
+ * One WebSocket connection with its own program: it converts records in both directions, the
+ * program's exit status to a Close, and the peer's Close to the end of the program. It handles
+ * keepalive and bounds the memory. It never blocks: the owner waits.
  *
  *     session_begin(&s, &options, in, out, &storage, now);
  *     while (session_step(&s, clock_ms())) {
@@ -25,30 +25,30 @@
 #include "sys/terminate.h"
 #include "ws/conn.h"
 
-/* Of many sessions. */
+/* Shared by sessions. */
 struct session_options {
 	bool client, verbose, replace;
 	bool upgraded;     /* the owner has answered the handshake */
-	bool quiet_given;  /* quiet_ms is the user's own choice */
+	bool quiet_given;  /* quiet_ms was set by the user */
 	enum record_mode mode;
-	uint64_t max;      /* of a message from the peer, 0 for any */
-	uint64_t count;    /* messages after which a client without a program closes, 0 for any */
+	uint64_t max;      /* largest message from the peer, 0: no limit */
+	uint64_t count;    /* messages before a client without a program closes, 0: no limit */
 	int64_t ping_ms;   /* 0: no keepalive */
-	int64_t wait_ms;   /* each step of the end */
-	int64_t quiet_ms;  /* a client without a program: CLOCK_NEVER to leave the end to the peer */
-	char **program;    /* NULL: the records go to stdout and come from stdin */
+	int64_t wait_ms;   /* time limit of each shutdown step */
+	int64_t quiet_ms;  /* -q of a client without a program; CLOCK_NEVER: the peer ends the session */
+	char **program;    /* NULL: records go to stdout and come from stdin */
 };
 
-/* Why a session ends: what happened first. */
+/* The event that ends a session: the first one. */
 enum end_reason {
 	END_NONE,
-	END_PROGRAM,     /* it or its stdout ended; without one: stdin ended, or enough messages received */
+	END_PROGRAM,     /* end of the program or its stdout; without one: EOF of stdin, or enough messages */
 	END_NOT_STARTED,
-	END_BAD_OUTPUT,  /* its output cannot be sent */
-	END_NO_STDOUT,   /* without a program: stdout takes nothing more */
+	END_BAD_OUTPUT,  /* the program's output is invalid */
+	END_NO_STDOUT,   /* without a program: stdout failed */
 	END_CLOSED,      /* the peer's Close */
-	END_PROTOCOL,    /* the peer broke the protocol */
-	END_EOF,         /* the peer's end without a Close */
+	END_PROTOCOL,    /* protocol error of the peer */
+	END_EOF,         /* EOF without a Close */
 	END_LOST,        /* the connection failed, or the peer does not answer */
 	END_SIGNAL,
 };
@@ -59,49 +59,51 @@ struct session {
 	const struct session_options *options;
 	struct ws_conn conn;
 	struct endpoint peer_in, peer_out;
-	struct program prog;      /* without one: its in and out are stdout and stdin */
-	struct terminate term;    /* of the program */
+	struct program prog;      /* without a program its in and out are stdout and stdin */
+	struct terminate term;    /* termination of the program */
 	struct flows flows;
 
 	enum end_reason end_reason;
-	unsigned code;            /* for our Close, unless the peer's event decides */
-	const char *wrong;        /* what the peer did wrong, for our Close */
+	unsigned code;            /* of the session's Close, unless the peer's event determines it */
+	const char *wrong;        /* error of the peer, the reason in the session's Close */
 	const char *lost_why;
 	int failure;              /* exit status of END_NOT_STARTED */
-	bool lost;                /* nothing more can be sent to the peer */
-	bool output_over;         /* nothing more of the program's output is sent */
-	bool failed;              /* exit status 1 whatever the reason */
-	bool given_up;            /* the program read nothing for too long: nothing more is written to it */
-	bool pong_waits, ping_waits; /* the way out is blocked */
-	bool reads;               /* the last wait was for the peer, too */
+	bool lost;                /* nothing can be sent to the peer */
+	bool output_over;         /* no more output of the program is sent */
+	bool failed;              /* exit status 1 for any reason of the end */
+	bool given_up;            /* the program did not read for too long: its stdin is closed */
+	bool pong_waits, ping_waits; /* pending while the output is blocked */
+	bool reads;               /* the last wait included the peer's input */
 	bool enlarged;
-	bool on_terminal;         /* stdin is one */
+	bool on_terminal;         /* stdin is a terminal */
 	unsigned char pong_size;
 	unsigned char pong[FRAME_CONTROL_PAYLOAD_MAX];
 
-	/* This turn's time, and the next deadline. Deadlines are judged by the time of the turn before: what came
-	 * until then has been read, also if the process was stopped since. */
+	/* The time of this turn, and the next deadline. Deadlines are compared with the time of the
+	 * turn before: data that arrived until then has been read, even if the process was stopped
+	 * meanwhile. */
 	int64_t now, before, next;
-	int64_t timer_at;         /* of conn.timer */
-	int64_t answer_by;        /* the latest end of the wait for the answer to our Close */
+	int64_t timer_at;         /* deadline of conn.timer */
+	int64_t answer_by;        /* end of the wait for the answer to the session's Close */
 	int64_t message_at, sent_at, output_at, due_at, signal_at;
-	int64_t unread_at;        /* the peer is not read and gets nothing since then; 0: not so */
-	unsigned stuck_looks;     /* in which the peer had read nothing */
-	int64_t read_at;          /* the program's last read, or the peer's end if that is later */
-	uint64_t heard, sent, read, written, messages; /* how far each was at the last look */
-	uint64_t records_until;   /* bytes sent once the last record has left */
-	uint64_t asked;           /* messages that had come when that record was read */
-	uint64_t progress;        /* what TCP showed of the peer: progress_made() */
+	int64_t unread_at;        /* since when the peer is neither read nor sent to; 0: it is */
+	unsigned stuck_looks;     /* checks without progress of the peer */
+	int64_t read_at;          /* the program's last read, or the end of the peer if that is later */
+	uint64_t heard, sent, read, written, messages; /* positions at the last check */
+	uint64_t records_until;   /* position after the last record */
+	uint64_t asked;           /* messages received before that record was read */
+	uint64_t progress;        /* state of progress_made() */
 };
 
-/* s is all zero. The connection's descriptors are the session's from now on. Starts the program. */
+/* Start a session and its program. s is all zero. The session owns the descriptors of the
+ * connection. */
 void session_begin(struct session *s, const struct session_options *options, int in, int out,
     struct flows_storage *storage, int64_t now);
 
 /*
- * As session_begin(), over a socket, for a program that another process starts: ends are this process's ends of its
- * pipes, send_signal() reaches its process group. The owner reports once how it ended, or with which errno it could
- * not be executed.
+ * Start a session on a socket whose program another process starts. ends are this process's ends of
+ * the program's pipes; send_signal() signals its process group. The owner reports once how the
+ * program ended, or the errno with which it could not be executed.
  */
 void session_begin_apart(struct session *s, const struct session_options *options, int socket,
     struct flows_storage *storage, int64_t now, const struct program_ends *ends,
@@ -109,30 +111,31 @@ void session_begin_apart(struct session *s, const struct session_options *option
 void session_program_ended(struct session *s, int wait_status);
 void session_program_failed(struct session *s, int error);
 
-/* Before the first step: answer is sent before all frames, behind is what the peer sent after its request. There must be
- * room for both. */
+/* Before the first step: answer is sent before all frames, behind is the data after the peer's
+ * request. There must be space for both. */
 void session_handshake(struct session *s, struct span answer, struct span behind);
 
-/* Releases the pipes and the memory of a session that is over. */
+/* Release the pipes and memory of a finished session. */
 void session_end(struct session *s);
 
-/* Moves all that can be moved without waiting. Returns false when the session is over. */
+/* Move everything that can be moved without blocking. Return false when the session is finished. */
 bool session_step(struct session *s, int64_t now);
 
-/* What to wait for: the endpoints, and at the latest a time of clock_ms(). */
+/* Return what to wait for: the endpoints, and until when on the clock of clock_ms(). */
 void session_endpoints(struct session *s, struct endpoint *endpoints[SESSION_ENDPOINTS]);
 int64_t session_deadline(const struct session *s);
 
-/* After the wait: how many endpoints moved bytes or ended. False without memory for what comes. */
+/* After the wait: moved is the number of endpoints that moved bytes or ended. Return false without
+ * memory for the input. */
 bool session_moved(struct session *s, int moved);
 
-/* The first call ends the session in order, the second one at once. */
+/* End the session: in order with the first call, at once with the second. */
 void session_stop(struct session *s, int64_t now);
 
-/* A child has ended: perhaps the program. */
+/* Check after SIGCHLD whether the program has ended. */
 void session_reap(struct session *s);
 
-/* The exit status, of a session that is over. */
+/* Return the exit status of a finished session. */
 int session_result(const struct session *s);
 
 #endif

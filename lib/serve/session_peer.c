@@ -75,8 +75,8 @@ peer_key(struct session *s)
 	return key;
 }
 
-/* A control frame stands between two others; behind what blocks the way only
- * the newest pong waits. There is always room left for a Close. */
+/* Return whether a control frame can be queued between two others. If the output is blocked, only
+ * the newest Pong is kept. Space for a Close is always reserved. */
 static bool
 control_fits(const struct session *s)
 {
@@ -136,8 +136,9 @@ net_half_close(struct session *s)
 	}
 }
 
-/* The time limit of conn.timer. Until our Close has left, the peer must take some of what we send from time to
- * time; a client's server may have to wait for its program as long as we would. */
+/* Return the time limit for conn.timer. Until the session's Close is sent, the peer must receive some of
+ * the data within that time. A client allows twice -w, because the server may wait for its program
+ * as long as a client would. */
 int64_t
 peer_timer_ms(const struct session *s)
 {

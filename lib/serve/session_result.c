@@ -1,4 +1,4 @@
-/* What a session that is over comes to. */
+/* The result of a finished session. */
 #include <inttypes.h>
 
 #include "base/log.h"
@@ -36,7 +36,7 @@ reason_result(const struct session *s)
 	}
 }
 
-/* Fewer messages than -m asked for are a failure, whatever ended the session. */
+/* Fewer messages than with -m are a failure, whatever ended the session. */
 int
 session_result(const struct session *s)
 {
