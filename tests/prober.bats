@@ -52,14 +52,31 @@ small=handshake,origin,framing,pings,reserved,fragments,utf8,close
 	probe --groups offers "127.0.0.1:$port"
 }
 
+# All data messages are compressed, in both directions.
+@test "the server handles every case of compressed messages" {
+	pmd=permessage-deflate
+	for chain in "tcpaccept wsupgrade -z % wsframe" "wsserve -z %"; do
+		serve ${chain/'%'/} -n -T cat
+		probe --offer "$pmd" --agreed "$pmd" --groups deflate,takeover,framing,pings,fragments,utf8,close "127.0.0.1:$port"
+		probe --offer "$pmd" --agreed "$pmd" --chunk 1 --groups takeover,fragments,utf8 "127.0.0.1:$port"
+		serve ${chain/'%'/--window 9} -n -T cat
+		probe --offer "$pmd; client_max_window_bits" --agreed "$pmd; server_max_window_bits=9; client_max_window_bits=9" \
+			--groups takeover,bulk "127.0.0.1:$port"
+		serve ${chain/'%'/--no-takeover} -n -T cat
+		probe --offer "$pmd; server_max_window_bits=8" --agreed "$pmd; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=8" \
+			--groups deflate,no-takeover,bulk "127.0.0.1:$port"
+	done
+}
+
 client='exec portscan-connect -q -p "$PORT" wsupgrade -c ws://localhost/ wsframe -c -n -T cat'
 
 @test "the client handles every case as the RFCs require, and its exit status tells the result" {
 	probe --fake sh -c "$client"
 }
 
-@test "the client accepts or refuses each answer to its offer of compression" {
+@test "the client accepts or refuses each answer to its offer of compression, and handles compressed messages" {
 	probe --groups deflate-answers --fake sh -c "${client/wsupgrade/wsupgrade -z}"
+	probe --agreed permessage-deflate --groups deflate,takeover,fragments --fake sh -c "${client/wsupgrade/wsupgrade -z}"
 }
 
 @test "the client handles every case byte by byte" {
