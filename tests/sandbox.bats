@@ -110,7 +110,7 @@ child_of() {
 }
 
 @test "sandbox: wsframe is in it, its program is not" {
-	# On a port that no scan of a neighbour's comes by: the child is our client's.
+	# On a port that no scan of a neighbor's comes by: the child is our client's.
 	start server portscan-bind -1 -p 0 tcpaccept wsframe sh -c ': </etc/passwd && exec sleep 100'
 	server=$pid
 	await_that test -s "$BATS_TEST_TMPDIR/server.out"

@@ -321,7 +321,7 @@ refused() {
 }
 
 @test "2000 short connections leave no zombie and no descriptor, and the count is right" {
-	# On a port that no scan of a neighbour's comes by.
+	# On a port that no scan of a neighbor's comes by.
 	listen tcp -- tcpaccept -v -c 50 true
 	fds=$(ls "/proc/$pid/fd" | wc -l)
 	# No more at once than a backlog of 128 takes.

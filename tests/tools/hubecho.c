@@ -56,7 +56,7 @@ write_all(const char *from, size_t n)
 			exit(1);
 }
 
-/* Writes what goes back of n bytes, neighbours at once; returns how many bytes are done with. */
+/* Writes what goes back of n bytes, neighbors at once; returns how many bytes are done with. */
 static size_t
 echo(size_t n)
 {
