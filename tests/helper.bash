@@ -1,4 +1,9 @@
-# Functions for every bats file: `load helper`.
+# Loaded by every bats file. Where a new test goes:
+#   a rule of a codec: a seed of its fuzz target (tests/fuzz/seeds), an example in tests/unit
+#   a message, an exit status, wrong usage: a row of tests/diagnostics; of every program: common.bats
+#   bytes on the wire between WebSocket peers: a case of tests/tools/wsprobe
+#   options, programs, signals and time limits: the bats file of the program; with foreign programs: tests/peers
+#   failing and short system calls, full disks, reached limits: tests/stress
 bats_require_minimum_version 1.5.0
 source "${BASH_SOURCE[0]%/*}/proc.bash"
 
@@ -28,18 +33,17 @@ serve() {
 	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/server.err" | head -n 1)
 }
 
-# Prints the processor time of $server in clock ticks.
+# ticks [PID]: the hundredths of a second that the process (the server) has run.
 ticks() {
-	awk '{print $14 + $15}' "/proc/$server/stat"
+	awk '{print $14 + $15}' "/proc/${1:-$server}/stat"
 }
 
-# $server waits without spinning: it uses at most 5 hundredths of a second of processor time in a
-# second.
+# rests [PID]: the process (the server) waits and does not spin: at most 3 hundredths of a second of work in 40.
 rests() {
 	local before
-	before=$(ticks)
-	sleep 1
-	(($(ticks) - before <= 5))
+	before=$(ticks "$@")
+	sleep 0.4
+	(($(ticks "$@") - before <= 3))
 }
 
 # await FILE REGEX: waits until a line of the file matches, at most 20 s.

@@ -19,18 +19,6 @@ call() {
 	peer to:"$port" open "$@" rest | sed 1d
 }
 
-# spinless PID: it takes less than a tenth of the processor for a second.
-spinless() {
-	local before after
-	before=$(awk '{ print $14 + $15 }' "/proc/$1/stat")
-	read -rt 1 <> <(:) || true
-	after=$(awk '{ print $14 + $15 }' "/proc/$1/stat")
-	((after - before <= 10)) || {
-		echo "$((after - before)) ticks in a second"
-		return 1
-	}
-}
-
 # with_child PID: it has a child, be it a dead one.
 with_child() {
 	children "$1" >/dev/null
@@ -290,7 +278,7 @@ refused() {
 	serve tcpaccept -v -c 1 sh -c 'echo welcome; read -r line'
 	start callers peer to:"$port" open:2 hold
 	await "$err" ', 1 of 1\)'
-	spinless "${pids[0]}"
+	rests "${pids[0]}"
 	[ "$(grep -c ^Connected "$err")" = 1 ]
 }
 
@@ -498,7 +486,7 @@ backlogged() {
 	start client peer to:"$port" open line "await:$BATS_TEST_TMPDIR/go" 'send:\n' rest
 	await "$BATS_TEST_TMPDIR/client.out" begun
 	# Longer than that.
-	spinless "$server"
+	rests "$server"
 	! gone "$server" || false
 	touch "$BATS_TEST_TMPDIR/go"
 	ended "$server" 0
