@@ -4,7 +4,7 @@
 
 #include "server.h"
 
-/* The client is in server->clients, and watched. Returns NULL with errno. */
+/* Allocate a watched client in server->clients. Return NULL with errno. */
 struct client *
 client_new(struct server *s, int fd, const struct address *remote,
     void (*ready)(struct loop *, struct watch *, uint32_t))
@@ -39,7 +39,7 @@ client_name(const struct client *c)
 	return c->name + NAME_FRONT;
 }
 
-/* Counts it for the address that it comes from. */
+/* Count the client for its address. */
 void
 client_count(struct client *c, const struct address *remote)
 {
@@ -80,7 +80,7 @@ client_of(struct deadline *deadline)
 	return (struct client *)((char *)deadline - offsetof(struct client, deadline));
 }
 
-/* The client and its program have ended: it is freed at the turn's end. */
+/* The client and its program have ended: free it at the end of the turn. */
 static void
 client_retire(struct client *c)
 {
@@ -139,7 +139,7 @@ open_release(struct client *c)
 	c->open = NULL;
 }
 
-/* Closes its connection. A program that still runs is killed. */
+/* Close the connection, and kill a running program. */
 void
 client_end(struct client *c)
 {
@@ -165,7 +165,7 @@ client_end(struct client *c)
 		client_retire(c);
 }
 
-/* The program of a client that is closed already has ended. */
+/* The program of a client that is already closed has ended. */
 void
 client_program_ended(struct client *c)
 {
@@ -173,7 +173,7 @@ client_program_ended(struct client *c)
 	client_retire(c);
 }
 
-/* Frees what has ended in this turn: until then nobody has to ask whether it still exists. */
+/* Free the clients that ended in this turn. Until then they remain valid. */
 void
 clients_end_turn(struct server *s)
 {

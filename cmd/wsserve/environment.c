@@ -1,4 +1,4 @@
-/* What a client's request and connection add to the environment of a program. */
+/* The environment of a program for the client's request and connection. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +6,8 @@
 #include "server.h"
 #include "ws/cgi.h"
 
-/* The two ends of the connection, of the client's own if a proxy tells them. Returns false if they have no TCP address. */
+/* Find both addresses of the connection, or those in the PROXY header. Return false without TCP
+ * addresses. */
 static bool
 ends_find(const struct client *c, struct address *local, struct address *remote)
 {
@@ -33,7 +34,7 @@ put_entry(struct strbuf *t, const char *name, const char *value)
 	strbuf_put_char(t, '\0');
 }
 
-/* The variables of UCSPI, but for those that CGI has as well. */
+/* Write the UCSPI variables that are not CGI variables too. */
 static void
 put_ucspi(struct client *c, const struct address *local, const struct address *remote, struct strbuf *t)
 {
@@ -63,7 +64,7 @@ put_cgi(const struct server *s, const struct handshake *d, const struct address 
 	(void)cgi_environment(&s->request, d, &ends, t);
 }
 
-/* With a realm the program gets the user's name; the password is for the program of -a alone. */
+/* With a realm the program gets the user's name. Only the program of -a gets the password. */
 static void
 identify(struct server *s, struct strbuf *t, size_t begin)
 {
@@ -86,7 +87,8 @@ identify(struct server *s, struct strbuf *t, size_t begin)
 	put_entry(t, "REMOTE_USER=", user);
 }
 
-/* Writes them into server->scratch, each with its NUL, and returns their size; 0 if they are too long. */
+/* Write the variables to server->scratch, each with its NUL. Return their size, or 0 if they do not
+ * fit. */
 size_t
 environment_make(struct client *c, const struct handshake *d, unsigned program)
 {
@@ -102,7 +104,7 @@ environment_make(struct client *c, const struct handshake *d, unsigned program)
 	return t.cut ? 0 : t.size;
 }
 
-/* What a request may set: the helper refuses all else. */
+/* Return whether a request may set this variable. The helper refuses all others. */
 bool
 environment_allowed(const char *entry)
 {

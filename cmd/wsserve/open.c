@@ -15,7 +15,7 @@
 _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP
     && EPOLLRDHUP == POLLRDHUP, "the loop's events are those of poll(2)");
 
-/* Memory or descriptors for a session that runs are exhausted. */
+/* A session ran out of memory or descriptors. */
 static void
 open_abort(struct client *c, const char *what)
 {
@@ -40,7 +40,7 @@ watch_follow(struct loop *loop, struct watch *watch, int fd, int interest)
 	return -1;
 }
 
-/* The events that the session waits for. Returns -1 with errno if they cannot be watched. */
+/* Watch for the events that the session waits for. Return -1 with errno. */
 static int
 watches_follow(struct client *c)
 {
@@ -57,7 +57,8 @@ watches_follow(struct client *c)
 	return watch_follow(loop, &o->from_program, session->prog.out.fd, endpoint_interest(&session->prog.out));
 }
 
-/* A deadline that passes too early costs a step of the session, so one that moves away stays where it is. */
+/* A deadline that expires early costs one step of the session, so a deadline that moves to a later
+ * time is not moved. */
 static void
 deadline_follow(struct client *c)
 {
@@ -66,7 +67,7 @@ deadline_follow(struct client *c)
 	int64_t at = session_deadline(&c->open->session), left = at - s->loop.now;
 	size_t queue = 0;
 
-	/* The next turn at the earliest: it reads first what has come. */
+	/* At the earliest in the next turn, which first reads the data that has arrived. */
 	if (at <= s->loop.before)
 		at = s->loop.before + 1;
 	if (at == CLOCK_NEVER || (c->deadline.next != NULL && c->deadline.at <= at))
@@ -84,13 +85,13 @@ log_disconnected(const struct client *c, int status)
 	log_info("%s disconnected (exit %d, %lld.%03d s)", client_name(c), status, (long long)ms / 1000, (int)(ms % 1000));
 }
 
-/* The session's own work is done for this turn; alive: as session_step() returned. */
+/* Finish the session's turn. alive: result of session_step(). */
 static void
 open_leave(struct client *c, bool alive)
 {
 	struct open *o = c->open;
 
-	/* A signal to a program that could not be started yet. */
+	/* A signal for a program that could not be started yet. */
 	if (alive && o->cancelled && c->start == START_WAITING) {
 		c->start = START_NONE;
 		session_program_ended(&o->session, SIGTERM);
@@ -169,7 +170,8 @@ from_program_ready(struct loop *loop, struct watch *watch, uint32_t events)
 	open_moved(o->client, endpoint_turn(&o->session.prog.out, (int)events));
 }
 
-/* All that came until loop->before has been read, which the session is told first: its deadlines count from there. */
+/* Everything that arrived until loop->before has been read. Run a step with that time first,
+ * because the session's deadlines are relative to it. */
 void
 open_deadline(struct loop *loop, struct deadline *deadline)
 {
@@ -195,7 +197,8 @@ program_signal_send(struct program *program, int number)
 		spawner_signal(&c->server->spawner, c->id, number);
 }
 
-/* Of processes, or of room in the helper's socket. The client waits for its program meanwhile, and no one else comes in. */
+/* Processes, or space in the helper's socket, are exhausted. The client waits for its program, and
+ * accepting is paused. */
 static void
 start_wait(struct client *c, int error)
 {
@@ -242,7 +245,7 @@ started(struct client *c, pid_t pid)
 		log_info("Connected by %s (pid %ld, %u of %u)", client_name(c), (long)pid, s->open, s->options.max);
 }
 
-/* The helper's report of its program. */
+/* Handle the helper's report about the program. */
 void
 open_report(struct client *c, enum spawner_event event, int value)
 {
@@ -270,7 +273,7 @@ open_report(struct client *c, enum spawner_event event, int value)
 	}
 }
 
-/* The pipes of a program that is to be started. Returns false with errno. */
+/* Create the pipes of a program. Return false with errno. */
 static bool
 open_pipes(struct open *o, struct program_ends *ends)
 {
@@ -318,8 +321,9 @@ open_new(struct client *c, const struct handshake *d, struct program_ends *ends)
 	return o;
 }
 
-/* The program is asked for first: it starts while the answer, a 101, is sent. behind: what the client sent after its
- * request. Returns false with errno, and nothing has changed, if there is no room for one more. */
+/* Open the connection. The program is requested first, so that it starts while the response, a 101,
+ * is sent. behind: data after the request. Return false with errno and no changes if resources are
+ * missing. */
 bool
 open_begin(struct client *c, const struct handshake *d, struct span answer, struct span behind)
 {
@@ -356,7 +360,7 @@ open_stop(struct client *c)
 	open_step(c);
 }
 
-/* The helper has ended, and so its programs. */
+/* The helper and its programs have ended. */
 void
 open_lost(struct client *c)
 {

@@ -1,11 +1,12 @@
 /*
- * wsserve: one process for all WebSocket clients, one program for each of them. Its files, the lower ones first:
+ * wsserve: all WebSocket clients in one process, with one program for each. Its files; each one
+ * uses only those above it:
  *
- *     client.c       a connection, its place among the others and its end
+ *     client.c       a connection, its place in the server and its end
  *     environment.c  the environment of its program
- *     open.c         an open connection: its session and its program in the loop
- *     upgrade.c      from the accepted connection to the answer of its handshake
- *     wsserve.c      options, the helper's reports, shutdown, main
+ *     open.c         an open connection: its session and program in the loop
+ *     upgrade.c      from the accepted connection to the response of its handshake
+ *     wsserve.c      options, reports of the helper, shutdown, main
  */
 #ifndef FITTINGS_WSSERVE_H
 #define FITTINGS_WSSERVE_H
@@ -34,22 +35,22 @@ struct options {
 	struct admission admission;
 	struct session_options session;
 	bool verbose, binary, nul, netstring, types, proxy;
-	uint32_t max, max_per_address; /* clients; of one address 0: any number */
+	uint32_t max, max_per_address; /* clients; max_per_address 0: no limit */
 	int64_t drain_ms;
 };
 
 enum stage {
-	STAGE_PROXY,       /* with --proxy: its PROXY header is read */
-	STAGE_HEAD,        /* its request is read */
-	STAGE_WAITING,     /* for an authorization program to be started for it */
+	STAGE_PROXY,       /* with --proxy: reading its PROXY header */
+	STAGE_HEAD,        /* reading its request */
+	STAGE_WAITING,     /* for a free slot for its authorization program */
 	STAGE_AUTHORIZING,
-	STAGE_OPEN,        /* the stages above are of the handshake */
-	STAGE_LINGERING,   /* it was refused or got the page: that is sent, and what it sends is discarded */
+	STAGE_OPEN,        /* the stages above belong to the handshake */
+	STAGE_LINGERING,   /* refused or served the page: the response is sent, and input is discarded */
 	STAGE_DEAD,        /* closed; its program has not ended yet */
 };
 
 enum start {
-	START_NONE,        /* no program, or no longer */
+	START_NONE,        /* no program, or it has ended */
 	START_WAITING,     /* for a process */
 	START_REQUESTED,
 	START_RUNNING,
@@ -57,45 +58,45 @@ enum start {
 
 struct server;
 
-/* What only an open connection needs. */
+/* Data of an open connection. */
 struct open {
 	struct client *client;
-	struct watch to_program, from_program; /* fd is -1 while it is not watched */
-	int child_in, child_out; /* the program's ends of its pipes, until it is started */
-	char *entries;           /* its environment, likewise */
+	struct watch to_program, from_program; /* fd is -1 if not watched */
+	int child_in, child_out; /* the program's pipe ends, until it has started */
+	char *entries;           /* its environment, until it has started */
 	size_t entries_size;
-	bool cancelled;          /* it is not to be started any more */
+	bool cancelled;          /* it must not be started any more */
 	int64_t began;
 	struct compression *compression; /* NULL without permessage-deflate */
 	struct session session;
 };
 
 struct client {
-	struct watch socket; /* fd is -1 while it is not watched */
+	struct watch socket; /* fd is -1 if not watched */
 	struct deadline deadline;
 	struct server *server;
-	struct open *open;        /* STAGE_OPEN */
+	struct open *open;        /* in STAGE_OPEN */
 	struct http_scan scan;
-	struct proxy *proxy;      /* with --proxy, before it is open */
-	unsigned char *kept;      /* the part of a head that has come in */
+	struct proxy *proxy;      /* with --proxy, until the connection is open */
+	unsigned char *kept;      /* incomplete head */
 	uint32_t kept_size;
-	uint32_t id;              /* in server->clients, and of its program for the helper */
-	struct outbox out;        /* STAGE_LINGERING */
+	uint32_t id;              /* index in server->clients, and of its program for the helper */
+	struct outbox out;        /* in STAGE_LINGERING */
 	uint64_t progress;        /* for progress_made() */
 	struct address_key address;
-	uint64_t network_low;     /* of its network, which begins as its address does */
-	unsigned number;          /* of the connections of its address, from 1; 0: it has none */
+	uint64_t network_low;     /* of its network; the high half is that of the address */
+	unsigned number;          /* its number among the connections of its address, from 1; 0: not counted */
 	unsigned char stage, start;
-	bool shut, ended;         /* STAGE_LINGERING: this side of the connection has ended, the client's has */
+	bool shut, ended;         /* STAGE_LINGERING: output was shut down; EOF from the client */
 	struct client *next_dead;
-	char name[];              /* `wsserve: 127.0.0.1:52344`, before each of its diagnostics */
+	char name[];              /* `wsserve: 127.0.0.1:52344`, the prefix of its diagnostics */
 };
 
 enum { NAME_FRONT = sizeof "wsserve: " - 1, NAME_SIZE = NAME_FRONT + ADDRESS_TEXT_SIZE };
 
-/* An authorization program that runs; its id for the helper is options.max and its index. */
+/* A running authorization program. Its id for the helper is options.max plus its index. */
 struct authorization {
-	struct client *client; /* NULL if nobody waits for it any more */
+	struct client *client; /* NULL if the client has ended */
 	bool runs;
 };
 
@@ -109,26 +110,26 @@ struct server {
 	struct spawner_programs programs;
 	struct spawner spawner;
 	struct watch reports;
-	struct client **clients; /* by id, NULL for none */
+	struct client **clients; /* by id, or NULL */
 	uint32_t *free_ids;
-	uint32_t free, count, open; /* free ids; clients, and the open ones among them */
-	struct client *dead;     /* freed at the turn's end */
+	uint32_t free, count, open; /* number of free ids, of clients, and of open clients */
+	struct client *dead;     /* freed at the end of the turn */
 	struct ucspi ucspi;
 	struct address_limit addresses, networks;
 	struct authorization authorizations[AUTHORIZATIONS_MAX];
 	bool authorizations_wait, starts_wait; /* clients wait for one */
 	int null; /* /dev/null, stdin of authorization programs */
 	struct page page;
-	int64_t over_log_after;  /* of --max-per-address */
+	int64_t over_log_after;  /* when the next message about --max-per-address may be logged */
 	enum shutdown shutdown;
-	bool exited;             /* the shutdown has lasted long enough */
+	bool exited;             /* the time limit of the shutdown has passed */
 	int status;
 	struct deadlines heads, lingers, drains, ends, retries;
-	struct deadlines sessions[DEADLINE_QUEUES]; /* the next deadline of each session, by how far away it is */
+	struct deadlines sessions[DEADLINE_QUEUES]; /* next deadline of each session, by its distance */
 	struct deadline end, retry;
 	struct flows_storage storage;
 	struct compression_scratch compression;
-	struct http_request request; /* that is looked at */
+	struct http_request request; /* current request */
 	char scratch[SPAWNER_TEXT_MAX];
 };
 

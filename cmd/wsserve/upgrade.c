@@ -1,4 +1,4 @@
-/* From the accepted connection to the answer of its handshake. */
+/* From the accepted connection to the response of its handshake. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ is_read(const struct client *c)
 	return c->stage == STAGE_PROXY || c->stage == STAGE_HEAD || (c->stage == STAGE_LINGERING && !c->ended);
 }
 
-/* EPOLLET: a hangup of a connection that is not read is reported once instead of every turn. */
+/* EPOLLET: report a hangup of a connection that is not read once, instead of every turn. */
 static void
 interest_set(struct client *c)
 {
@@ -31,7 +31,7 @@ interest_set(struct client *c)
 	watch_want(&c->server->loop, &c->socket, (is_read(c) ? EPOLLIN : sends ? 0 : EPOLLET) | (sends ? EPOLLOUT : 0));
 }
 
-/* Sends what is queued, then half-closes. */
+/* Send the queue, then half-close. */
 static void
 linger_flush(struct client *c)
 {
@@ -76,7 +76,7 @@ queue(struct client *c, struct message *message)
 	return message != NULL && outbox_put(&c->out, message);
 }
 
-/* A refusal, the page, or the answer to OPTIONS: then the connection ends. */
+/* Send a refusal, the page, or the response to OPTIONS; then end the connection. */
 static void
 linger_begin(struct client *c, const struct handshake *d, struct span answer)
 {
@@ -99,7 +99,7 @@ linger_begin(struct client *c, const struct handshake *d, struct span answer)
 	linger_flush(c);
 }
 
-/* behind: what the client sent after its request. */
+/* behind: data after the request. */
 static void
 answer(struct client *c, struct handshake *d, struct span behind)
 {
@@ -135,7 +135,7 @@ refuse(struct client *c, enum http_status status, const char *why)
 	answer(c, &d, (struct span){"", 0});
 }
 
-/* The request waited for its authorization program. */
+/* Refuse a request that waited for its authorization program. */
 static void
 kept_refuse(struct client *c, enum http_status status, const char *why)
 {
@@ -148,7 +148,7 @@ kept_refuse(struct client *c, enum http_status status, const char *why)
 	answer(c, &d, (struct span){"", 0});
 }
 
-/* Starts its authorization program, if there are not too many of them already. */
+/* Start the authorization program, if a slot is free. */
 static void
 authorize(struct client *c, const struct handshake *d)
 {
@@ -175,7 +175,7 @@ authorize(struct client *c, const struct handshake *d)
 	interest_set(c);
 }
 
-/* Returns how many bytes are used: none while its authorization program runs. */
+/* Return the number of bytes used, 0 while the authorization program runs. */
 static size_t
 head_take(struct client *c, const char *bytes, size_t n, bool authorized)
 {
@@ -194,7 +194,7 @@ head_take(struct client *c, const char *bytes, size_t n, bool authorized)
 	return n;
 }
 
-/* Whether its network has as many clients already as it may have. */
+/* Return whether the network has reached --max-per-address. */
 static bool
 address_full(struct server *s, const struct address *remote)
 {
@@ -211,7 +211,7 @@ address_full(struct server *s, const struct address *remote)
 	return true;
 }
 
-/* The client that the proxy connects for: from here on it has that client's name and address. */
+/* The client's address is known from the proxy: it becomes the client's name and address. */
 static void
 proxied(struct client *c)
 {
@@ -232,7 +232,7 @@ proxied(struct client *c)
 		client_count(c, &remote);
 }
 
-/* A connection that ends before its first byte is a health check. */
+/* A connection that is closed before its first byte is a health check. */
 static void
 proxy_missed(struct client *c, const char *why)
 {
@@ -260,7 +260,7 @@ proxy_header_take(struct client *c, const unsigned char *bytes, size_t n)
 	return used;
 }
 
-/* Keeps the bytes that cannot be used yet, in front of those that follow. */
+/* Keep data that cannot be used yet, before the next read. */
 static void
 keep(struct client *c, const unsigned char *bytes, size_t n)
 {
@@ -278,7 +278,7 @@ keep(struct client *c, const unsigned char *bytes, size_t n)
 	c->kept_size = (uint32_t)n;
 }
 
-/* bytes are all that has come in and is not used. */
+/* bytes is all unused input. */
 static void
 feed(struct client *c, const unsigned char *bytes, size_t n, bool authorized)
 {
@@ -292,7 +292,7 @@ feed(struct client *c, const unsigned char *bytes, size_t n, bool authorized)
 		keep(c, bytes + used, n - used);
 }
 
-/* No more comes from it. */
+/* EOF from the client. */
 static void
 eof(struct client *c)
 {
@@ -304,7 +304,7 @@ eof(struct client *c)
 		client_end(c);
 }
 
-/* Into the buffer that a session reads its program's output into: its other one takes what is over. */
+/* Read into the shared buffer for program output, because data after the request is put into rx. */
 static void
 receive(struct client *c)
 {
@@ -411,7 +411,7 @@ upgrade_late(struct loop *loop, struct deadline *deadline)
 	}
 }
 
-/* The head is taken up again. */
+/* Process the head again. */
 static void
 head_again(struct client *c, bool authorized)
 {
@@ -425,7 +425,7 @@ head_again(struct client *c, bool authorized)
 		interest_set(c);
 }
 
-/* The helper's report of an authorization program. */
+/* Handle the helper's report about an authorization program. */
 void
 upgrade_report(struct server *s, unsigned index, enum spawner_event event, int value)
 {

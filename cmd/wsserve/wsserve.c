@@ -1,4 +1,4 @@
-/* wsserve: options, the helper's reports, shutdown, and main. */
+/* wsserve: options, reports of the helper, shutdown, main. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -24,10 +24,10 @@ enum {
 	MAX_DEFAULT = 1000,
 	MAX_LIMIT = 1000000,
 	TIME_LIMIT_MS = 24 * 60 * 60 * 1000,
-	PER_CLIENT = 4,        /* descriptors: the connection, the program's pipes, one more at their end */
-	DESCRIPTORS = 16,      /* besides those of clients */
+	PER_CLIENT = 4,        /* descriptors: the connection, two pipes, one more during the end */
+	DESCRIPTORS = 16,      /* in addition to those of clients */
 	REPORTS_AT_ONCE = 64,
-	GIVE_UP_MS = 1000,     /* on programs that SIGKILL does not end */
+	GIVE_UP_MS = 1000,     /* on programs that do not end after SIGKILL */
 };
 
 enum { KEY_REPLACE = ADMISSION_OWN, KEY_PROXY, KEY_DRAIN };
@@ -122,7 +122,8 @@ program_find(const char *name, char path[PATH_MAX])
 		die(exec_status(error), "%s: %s", quoted(name), exec_find_error(name, error));
 }
 
-/* What the helper may start. It is forked while this process has the limits, signals and environment that programs get. */
+/* Set the programs that the helper may start. It is forked while this process still has the limits,
+ * signals and environment for programs. */
 static void
 programs_begin(struct server *s)
 {
@@ -155,7 +156,7 @@ programs_begin(struct server *s)
 		die(STATUS_FAILED, "no process to start programs: %s", strerror(errno));
 }
 
-/* The limit of descriptors limits clients first: a client that is let in must not lack what its session takes. */
+/* An accepted client must not fail because of missing descriptors: their limit reduces --max. */
 static void
 descriptors_begin(struct server *s)
 {
@@ -181,7 +182,7 @@ queue_begin(struct server *s, struct deadlines *queue, int64_t ms, void (*passed
 	deadlines_begin(&s->loop, queue, ms == 0 ? 1 : ms);
 }
 
-/* The first step closes every session; what is left after their time limits is given up. */
+/* The first call closes all sessions, the second ends what remains after their time limits. */
 static void
 sessions_close(struct server *s)
 {
@@ -198,11 +199,12 @@ sessions_close(struct server *s)
 		else if (s->shutdown == SHUTDOWN_KILLING)
 			client_end(c);
 		else if (c->stage == STAGE_HEAD || c->stage == STAGE_PROXY)
-			client_deadline(c, &s->lingers); /* its request may be on its way: it is refused */
+			client_deadline(c, &s->lingers); /* its request may be in flight: it is refused */
 	}
 }
 
-/* SIGTERM or SIGINT; clients in the backlog have connected already and are served. */
+/* Handle SIGTERM or SIGINT. Connections in the backlog are established for their clients and are
+ * served. */
 static void
 stop(struct server *s)
 {
@@ -219,7 +221,7 @@ stop(struct server *s)
 	sessions_close(s);
 }
 
-/* The time for sessions to end by themselves, or for the shutdown, has passed. */
+/* The grace period of the sessions, or the time limit of the shutdown, has passed. */
 static void
 end_due(struct loop *loop, struct deadline *deadline)
 {
@@ -251,7 +253,7 @@ signals_look(struct server *s)
 		stop(s);
 }
 
-/* Its programs end with the helper: no session can go on. */
+/* The programs end with the helper, so no session can continue. */
 static void
 helper_lost(struct server *s)
 {
@@ -275,7 +277,8 @@ helper_lost(struct server *s)
 static void
 report_take(struct server *s, const struct spawner_report *r)
 {
-	/* A service manager may stop the programs together with this process: its own signal is the cause then. */
+	/* A service manager may stop the programs together with this process: then its signal is
+	 * the cause. */
 	if (r->event == SPAWNER_ENDED && WIFSIGNALED(r->value)) {
 		signals_let_in();
 		signals_look(s);
@@ -340,7 +343,7 @@ server_begin(struct server *s)
 		die(STATUS_FAILED, "epoll_ctl: %s", strerror(errno));
 }
 
-/* --page reads its file for as long as this process runs. */
+/* No sandbox with --page, which reads its file at any time. */
 static void
 sandbox_begin(const struct server *s)
 {
@@ -381,7 +384,7 @@ serve(struct server *s)
 int
 main(int argc, char **argv)
 {
-	static struct server server; /* not on the stack: its pages are taken as they are used */
+	static struct server server; /* not on the stack: its pages are allocated on first use */
 	const char *why;
 	int taken;
 

@@ -20,7 +20,7 @@ enum { HELPER_FD = 3, SOCKET_SIZE = 1 << 20 };
 
 enum request_kind { REQUEST_START, REQUEST_SIGNAL, REQUEST_ABANDON };
 
-/* The entries of the environment follow, and the two descriptors of a start. */
+/* Followed by the environment entries and, for a start, two descriptors. */
 struct request {
 	uint32_t id;
 	uint32_t kind;
@@ -35,11 +35,11 @@ union control {
 struct helper {
 	int fd;
 	const struct spawner_programs *programs;
-	pid_t *pids;        /* by id, 0 for none */
-	uint32_t used;      /* ids from here up were never used */
-	size_t inherited;   /* entries of programs->environment, in front of */
-	char **environment; /* the additions of a request */
-	struct spawner_report *reports; /* those that wait for the socket, a ring: at most two for each id */
+	pid_t *pids;        /* by id, 0 if not running */
+	uint32_t used;      /* all ids from here on are unused */
+	size_t inherited;   /* number of entries of programs->environment, which come first */
+	char **environment; /* inherited entries, then those of a request */
+	struct spawner_report *reports; /* reports that wait for the socket, a ring with space for two per id */
 	size_t first, waiting;
 	char bytes[sizeof(struct request) + SPAWNER_TEXT_MAX + 1];
 };
@@ -50,7 +50,8 @@ report_send(const struct helper *h, const struct spawner_report *r)
 	return send(h->fd, r, sizeof *r, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 || errno == EPIPE;
 }
 
-/* Does not wait: the other process may be waiting until its request is taken. */
+/* Report an event without blocking, because the other process may wait until its request is
+ * received. */
 static void
 report(struct helper *h, uint32_t id, enum spawner_event event, int value)
 {
@@ -68,7 +69,7 @@ reports_flush(struct helper *h)
 		h->first = (h->first + 1) % (2 * (size_t)h->programs->ids);
 }
 
-/* Puts the additions behind what is inherited. Returns false if one is not allowed. */
+/* Append the entries of a request to the inherited ones. Return false if one is not allowed. */
 static bool
 environment_take(struct helper *h, size_t size)
 {
@@ -84,7 +85,7 @@ environment_take(struct helper *h, size_t size)
 	return true;
 }
 
-/* The descriptors from 3 up are close-on-exec. */
+/* Start a program. All descriptors from 3 up are close-on-exec. */
 static void
 start(struct helper *h, const struct request *request, size_t size, const int fds[2])
 {
@@ -141,7 +142,7 @@ signal_send(struct helper *h, const struct request *request)
 	report(h, request->id, SPAWNER_ENDED, SIGKILL);
 }
 
-/* Returns false at the end of the process that asks. */
+/* Receive a request. Return false at the end of the requesting process. */
 static bool
 request_take(struct helper *h)
 {
@@ -168,8 +169,8 @@ request_take(struct helper *h)
 	return true;
 }
 
-/* While a program is not reaped, no other process can have its number as a process group: the rest of
- * its group is asked to end before. */
+/* Reap ended programs. Until a program is reaped, no other process group can get its number: signal
+ * the rest of its group before. */
 static void
 reap(struct helper *h)
 {
@@ -191,7 +192,8 @@ reap(struct helper *h)
 	}
 }
 
-/* A signal for the whole group or the whole service is for the process that asks: the helper ends after it. */
+/* Run the helper. Signals to the whole group or service are handled by the requesting process; the
+ * helper ends after it. */
 static void __attribute__((noreturn))
 helper_run(struct helper *h)
 {
@@ -247,7 +249,7 @@ spawner_begin(struct spawner *s, const struct spawner_programs *programs)
 		h = helper_make(HELPER_FD, programs);
 		if (h == NULL || (ends[1] != HELPER_FD && dup3(ends[1], HELPER_FD, O_CLOEXEC) < 0))
 			_exit(STATUS_FAILED);
-		fds_close_from(HELPER_FD + 1); /* among them the listening sockets, which would stay open */
+		fds_close_from(HELPER_FD + 1); /* otherwise the listening sockets would stay open */
 		helper_run(h);
 	}
 	(void)close(ends[1]);
