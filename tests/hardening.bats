@@ -40,11 +40,11 @@ without() {
 }
 
 @test "hardening: a program linked without it is reported" {
-	without 'is no PIE' LDFLAGS_shared=-no-pie
+	without 'is not a PIE' LDFLAGS_shared=-no-pie
 	without 'has no RELRO' LDFLAGS=-Wl,-z,norelro
 	without 'not bound at its start' LDFLAGS=-Wl,-z,lazy
 	without 'executable stack' LDFLAGS=-Wl,-z,execstack
-	without 'where to look for libraries' LDFLAGS=-Wl,-rpath,/tmp
+	without 'library search path' LDFLAGS=-Wl,-rpath,/tmp
 	without 'more than a libc' 'LDFLAGS_shared=-pie -Wl,--no-as-needed -lm'
 	echo 'static shared' >"$own/libc"
 	own_check
