@@ -307,6 +307,7 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 	told 'close 1009 message exceeds the size limit' end 'exit 1'
 }
 
+# bats test_tags=alone
 @test "-M 0 accepts messages of any size in constant memory" {
 	not_sanitized
 	peer big:50000000 peak close:1000 rest wait -- wsframe -M 0 sh -c 'wc -c >size'
