@@ -16,15 +16,15 @@ disconnect(struct ws_conn *conn)
 	return WS_DISCONNECT | timer_start(conn, WS_TIMER_NONE);
 }
 
-/* The peer must send something, which it can prove only while it is read. */
+/* Wait for data of the peer, which it can prove to send only while it is read. */
 static unsigned
 peer_await(struct ws_conn *conn, enum ws_timer timer)
 {
 	return timer_start(conn, conn->paused ? WS_TIMER_NONE : timer);
 }
 
-/* Both sides are done. Closing with input unread would reset the connection, and
- * could destroy our Close on its way: a peer that has not ended yet is waited for. */
+/* Both sides have finished. Closing with unread input would reset the connection and could destroy
+ * the Close in flight, so wait for EOF from the peer. */
 static unsigned
 finish(struct ws_conn *conn)
 {
@@ -36,7 +36,7 @@ finish(struct ws_conn *conn)
 	return (conn->server ? WS_SHUTDOWN : 0U) | timer_start(conn, WS_TIMER_DRAIN);
 }
 
-/* The peer sends no more data. code: of our Close, if none was sent before. */
+/* The peer sends no more data. code is for the answering Close. */
 static unsigned
 peer_done(struct ws_conn *conn, unsigned peer_code, unsigned code)
 {

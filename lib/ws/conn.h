@@ -1,26 +1,23 @@
 /*
- * The keepalive and the closing handshake of one open WebSocket connection
- * (RFC 6455 sections 5.5 and 7), for either role: no I/O, no clock, no heap.
+ * The keepalive and the closing handshake of an open WebSocket connection (RFC 6455, sections 5.5
+ * and 7), for both roles: no I/O, no clock, no heap.
  *
- * Each function takes one event, changes the state and returns the actions that
- * the owner is to perform, in the order of their bits. The machine names a timer
- * and the owner arms it: after WS_TIMER the timer in conn->timer starts anew, and
- * an earlier one is dropped. The owner chooses the lengths.
+ * Each function handles one event, changes the state and returns the actions for the owner, in the
+ * order of their bits. The machine selects a timer and the owner arms it: WS_TIMER restarts the
+ * timer in conn->timer and cancels the previous one. The owner chooses the durations.
  *
- *     OPEN            Data goes both ways. An IDLE timeout sends a Ping.
+ *     OPEN            Data is sent and received. An IDLE timeout sends a Ping.
  *     CLOSE_RECEIVED  The peer sends no more data: its Close, its failure or its
- *                     end was read. The owner may still send; no timer runs:
- *                     the owner calls ws_close() when its data or its patience
- *                     has ended.
- *     CLOSE_SENT      Our Close is queued, and nothing may be queued after it.
- *                     Data from the peer is still delivered until its Close,
- *                     its failure or its end.
- *     FINISHING       Both sides are done: the queue is sent, then a server
- *                     half-closes. What still arrives is discarded until the
- *                     peer ends the connection.
- *     CLOSED          The transport is to be closed.
+ *                     EOF was read. The owner may still send, without a timer. It
+ *                     calls ws_close() after its data, or after a time limit.
+ *     CLOSE_SENT      A Close is queued, and nothing may be queued after it. Data
+ *                     from the peer is delivered until its Close, failure or EOF.
+ *     FINISHING       Both sides have finished: the queue is sent, then a server
+ *                     half-closes. Input is discarded until the peer closes the
+ *                     connection.
+ *     CLOSED          The owner closes the transport.
  *
- * The owner reads in every state but CLOSE_RECEIVED and CLOSED, until ws_eof().
+ * The owner reads in every state except CLOSE_RECEIVED and CLOSED, until ws_eof().
  */
 #ifndef FITTINGS_CONN_H
 #define FITTINGS_CONN_H
@@ -35,60 +32,61 @@ enum ws_state { WS_OPEN, WS_CLOSE_RECEIVED, WS_CLOSE_SENT, WS_FINISHING, WS_CLOS
 
 enum ws_timer {
 	WS_TIMER_NONE,
-	WS_TIMER_IDLE,  /* nothing arrived for so long: a Ping is due */
+	WS_TIMER_IDLE,  /* the peer is silent: send a Ping */
 	WS_TIMER_PONG,  /* the Ping is not answered */
-	WS_TIMER_CLOSE, /* our Close does not leave, or is not answered: first the one, then the other */
-	WS_TIMER_DRAIN, /* the peer does not end the connection */
+	WS_TIMER_CLOSE, /* the Close is not sent, and after that not answered */
+	WS_TIMER_DRAIN, /* the peer does not close the connection */
 };
 
 enum ws_action {
-	WS_PING = 1, /* queue this control frame; the Close has conn->code */
+	WS_PING = 1, /* queue this control frame; a Close has conn->code */
 	WS_PONG = 2,
 	WS_CLOSE = 4,
 	WS_SHUTDOWN = 8,    /* half-close the transport */
 	WS_DISCONNECT = 16, /* close the transport */
-	WS_TIMER = 32,      /* start the timer of conn->timer, or stop it for WS_TIMER_NONE */
+	WS_TIMER = 32,      /* restart the timer conn->timer, or stop it for WS_TIMER_NONE */
 };
 
 struct ws_conn {
-	uint16_t code;      /* of our Close: from the first event that made it necessary; may be CLOSE_NO_CODE */
-	uint16_t peer_code; /* of the peer's Close; CLOSE_ABNORMAL if none will be read (RFC 6455 section 7.1.5); 0 before */
+	uint16_t code;      /* of the Close to send, from the first event that requires it; may be CLOSE_NO_CODE */
+	uint16_t peer_code; /* of the peer's Close; CLOSE_ABNORMAL without one (RFC 6455, section 7.1.5); 0 initially */
 	uint16_t state : 3; /* enum ws_state */
 	uint16_t timer : 3; /* enum ws_timer */
 	uint16_t server : 1;
 	uint16_t keepalive : 1;
 	uint16_t paused : 1;
-	uint16_t flushed : 1; /* our Close has left */
-	uint16_t ended : 1;   /* the peer's side of the connection has ended */
+	uint16_t flushed : 1; /* the Close has been sent */
+	uint16_t ended : 1;   /* EOF from the peer */
 };
 
-/* The opening handshake is done. The owner starts the timer of conn->timer. */
+/* Begin after the opening handshake. The owner starts the timer conn->timer. */
 void ws_open(struct ws_conn *conn, bool server, bool keepalive);
 
-/* Bytes were read. */
+/* Data was read. */
 unsigned ws_received(struct ws_conn *conn);
 
 /* A Ping, a Pong, a Close or a failure was read. */
 unsigned ws_event(struct ws_conn *conn, const struct reader_event *event);
 
-/* The owner ends its side: with this code, or with that of the peer's Close or failure if one was read. */
+/* The owner closes: with this code, or with that of the peer's Close or failure if there was one. */
 unsigned ws_close(struct ws_conn *conn, unsigned code);
 
-/* The queue is empty: the transport has taken it all. Before our Close is queued this means nothing. */
+/* The queue was sent completely. No effect before a Close is queued. */
 unsigned ws_flushed(struct ws_conn *conn);
 
-/* conn->timer ran out. progress: the peer took bytes since it was started. */
+/* conn->timer has expired. progress: the peer has received data since it was started. */
 unsigned ws_timeout(struct ws_conn *conn, bool progress);
 
-/* The owner stops reading because its program takes nothing, or goes on. Meanwhile no timer waits for what the peer
- * sends: IDLE, PONG and, once our Close has left, CLOSE stop, and start anew afterwards. */
+/* The owner pauses or resumes reading, because its program does not read. While paused, no timer
+ * waits for data of the peer: IDLE, PONG and, after the Close is sent, CLOSE stop, and are
+ * restarted at the end. */
 unsigned ws_pause(struct ws_conn *conn, bool paused);
 
-/* The peer ended its side of the connection. Without a Close before, that counts as one with CLOSE_NORMAL: what is
- * queued is sent, and the answers to what the peer sent. */
+/* EOF from the peer. Without a Close it counts as a Close with CLOSE_NORMAL: the queue and the
+ * answers to earlier data are still sent. */
 unsigned ws_eof(struct ws_conn *conn);
 
-/* The transport failed: nothing can be sent any more. */
+/* The transport failed: nothing can be sent. */
 unsigned ws_reset(struct ws_conn *conn);
 
 #endif

@@ -1,10 +1,10 @@
 #include "ws/extension.h"
 
-/* NAME or NAME=VALUE. No value that is known is longer than two characters. */
+/* NAME or NAME=VALUE. Known values have at most two characters. */
 struct param {
 	struct span name;
 	char value[3];
-	size_t value_size; /* 0: there is none */
+	size_t value_size; /* 0: no value */
 };
 
 static void
@@ -14,7 +14,7 @@ skip_blanks(struct span *s)
 		*s = span_behind(*s, 1);
 }
 
-/* Takes the character off, and the blanks around it. */
+/* Remove the character and the blanks around it. */
 static bool
 take_char(struct span *s, char c)
 {
@@ -43,7 +43,7 @@ take_token(struct span *s, struct span *token)
 	return token->size > 0;
 }
 
-/* A token, which may be quoted, with or without escapes (RFC 6455 section 9.1). */
+/* Remove a token, possibly quoted, with or without escapes (RFC 6455, section 9.1). */
 static bool
 take_value(struct span *s, struct param *p)
 {
@@ -67,7 +67,8 @@ take_value(struct span *s, struct param *p)
 	return p->value_size > 0;
 }
 
-/* The next `; NAME[=VALUE]`. Returns false at the end of the extension; *bad if it is malformed. */
+/* Remove the next `; NAME[=VALUE]`. Return false at the end of the extension; *bad if it is
+ * invalid. */
 static bool
 param_next(struct span *s, struct param *p, bool *bad)
 {
@@ -81,7 +82,7 @@ param_next(struct span *s, struct param *p, bool *bad)
 	return !*bad;
 }
 
-/* Digits without a leading zero, 8 to 15; 0 for anything else. */
+/* Return the value if it is a number from 8 to 15 without leading zeros, else 0. */
 static unsigned char
 bits_of(const struct param *p)
 {
@@ -94,7 +95,7 @@ bits_of(const struct param *p)
 	return 0;
 }
 
-/* Returns whether the parameter is known, well-formed and not there already. */
+/* Return whether the parameter is known, valid and not repeated. */
 static bool
 param_apply(const struct param *p, struct extension *e)
 {
@@ -118,7 +119,7 @@ param_apply(const struct param *p, struct extension *e)
 
 enum item { ITEM_END, ITEM_OTHER, ITEM_DEFLATE, ITEM_INVALID, ITEM_MALFORMED };
 
-/* The next extension of a list. ITEM_INVALID: permessage-deflate with parameters that are not valid. */
+/* Remove the next extension of a list. ITEM_INVALID: permessage-deflate with invalid parameters. */
 static enum item
 item_next(struct span *list, struct extension *e)
 {
@@ -148,7 +149,7 @@ lesser(unsigned char a, unsigned char b)
 	return a < b ? a : b;
 }
 
-/* The answer to an offer. False if it allows a larger window than is wanted. */
+/* Make the response to an offer. Return false if the offer requires a larger window than want. */
 static bool
 answer_to(const struct extension *offer, const struct extension *want, struct extension *answer)
 {
@@ -162,7 +163,7 @@ answer_to(const struct extension *offer, const struct extension *want, struct ex
 	};
 	if (offer->server_bits != 0 || server < EXTENSION_BITS_MAX)
 		answer->server_bits = server;
-	/* A client that did not offer client_max_window_bits must not get it (section 7.1.2.2). */
+	/* A client that did not offer client_max_window_bits must not receive it (section 7.1.2.2). */
 	if (offer->client_bits != 0 || (limits && client < EXTENSION_BITS_MAX))
 		answer->client_bits = client;
 	return limits || client == EXTENSION_BITS_MAX;
@@ -200,9 +201,9 @@ or_default(unsigned char bits)
 }
 
 /*
- * What the answer allows. The server must honor what the offer asks of it; what
- * the offer says of the client holds whatever the answer is (sections 7.1.1.2
- * and 7.1.2.2). Returns NULL, or what is wrong.
+ * Check what the response allows. The server must follow the server parameters of the offer. The
+ * client parameters of the offer apply regardless of the response (sections 7.1.1.2 and 7.1.2.2).
+ * Return NULL or the error.
  */
 static const char *
 answer_check(const struct extension *answer, const struct extension *offer, struct extension *agreed)
