@@ -321,8 +321,10 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 	not_sanitized
 	{
 		printf '\x01\x80\0\0\0\0'
-		yes "$(printf '\\0\\x80\\0\\0\\0\\0%.0s' {1..1000})" | head -n 1000 | while read -r some; do printf '%b' "$some"; done
-		yes "$(printf '\\0\\x81\\0\\0\\0\\0x%.0s' {1..1000})" | head -n 100 | while read -r some; do printf '%b' "$some"; done
+		printf '\0\x80\0\0\0\0%.0s' {1..10000} >empty
+		printf '\0\x81\0\0\0\0x%.0s' {1..10000} >byte
+		for _ in {1..100}; do cat empty; done
+		for _ in {1..10}; do cat byte; done
 		printf '\x80\x80\0\0\0\0\x88\x80\0\0\0\0'
 	} >frames
 	[ "$(wc -c <frames)" = 6700018 ]
@@ -334,7 +336,7 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 }
 
 @test "a message that arrives slowly is awaited, as long as data arrives within -k" {
-	peer +text:a silent:1600 +more:b silent:1600 +more:c silent:1600 more:d get close:1000 rest wait -- wsframe -k 3s cat
+	peer +text:a silent:550 +more:b silent:550 +more:c silent:550 more:d get close:1000 rest wait -- wsframe -k 1s cat
 	told 'text abcd' 'close 1000' end 'exit 0'
 }
 

@@ -134,12 +134,10 @@ unread() {
 # bats file_tags=alone
 @test "if a program does not read its stdin, the peer's Close or EOF is answered after -k, then TERM and KILL" {
 	long=$(printf %040000d 0)
-	for mode in '' -0 -n; do
-		unread close:1000 0 "$mode" text:a
-		unread fin 1 "$mode" text:a
-		unread close:1000 0 "$mode" text:a text:b +text:c
-		unread close:1000 0 "$mode" "+text:$long" "+more:$long"
-	done
+	unread fin 1 '' text:a
+	unread close:1000 0 '' text:a
+	for mode in '' -0 -n; do unread close:1000 0 "$mode" text:a text:b +text:c; done
+	unread close:1000 0 '' "+text:$long" "+more:$long"
 	unread fin 0 '' many:100000,x close:1000
 	said ''
 	unread fin 1 '' many:100000,x
@@ -147,9 +145,9 @@ unread() {
 }
 
 @test "each read of the program restarts -k, after the peer's Close and before it is reached" {
-	(mkdir a && cd a && peer many:6,x close:1000 rest wait -- wsframe -k 2s -w 100ms sh -c 'while sleep 0.5; read -r x; do echo "$x"; done'
+	(mkdir a && cd a && peer many:6,x close:1000 rest wait -- wsframe -k 1s -w 100ms sh -c 'while sleep 0.3; read -r x; do echo "$x"; done'
 		told 'text x' 'text x' 'text x' 'text x' 'text x' 'text x' 'close 1000' end 'exit 0') &
-	peer push fin rest wait -- wsframe -k 2s -w 5s sh -c 'for i in 1 2 3 4 5 6; do sleep 0.5; head -c 9 >>first; done; wc -c'
+	peer push fin rest wait -- wsframe -k 1s -w 5s sh -c 'for i in 1 2 3 4 5 6; do sleep 0.3; head -c 9 >>first; done; wc -c'
 	[[ "$output" == $'pushed\ntext '[0-9]*$'\nclose 1000\nend\nexit 1' ]]
 	(($(sed -n 's/^text //p' <<<"$output") > 100000))
 	wait $!
@@ -266,7 +264,7 @@ unread() {
 
 @test "an inherited alarm(2) ends wsframe, and until then timeouts work" {
 	command -v perl >/dev/null || skip 'perl is what sets the alarm here'
-	peer get wait -- perl -e 'alarm 3; exec @ARGV' wsframe -k 2s cat
+	peer get wait -- perl -e 'alarm 2; exec @ARGV' wsframe -k 1500ms cat
 	told ping 'signal 14'
 }
 
