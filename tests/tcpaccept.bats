@@ -308,43 +308,43 @@ refused() {
 	[ "${lines[*]}" = "open 3 welcome welcome welcome" ]
 }
 
-@test "2000 short connections leave no zombie and no descriptor, and the count is right" {
+@test "600 short connections leave no zombie and no descriptor, and the count is right" {
 	# On a port that no scan of a neighbor's comes by.
 	listen tcp -- tcpaccept -v -c 50 true
 	fds=$(ls "/proc/$pid/fd" | wc -l)
 	# No more at once than a backlog of 128 takes.
-	for _ in {1..20}; do
+	for _ in {1..6}; do
 		peer to:"$port" open:100 rest
 	done
 	await_that childless "$pid"
 	[ "$(ls "/proc/$pid/fd" | wc -l)" = "$fds" ]
 	# A child has gone a moment before that is said.
-	await_that eval '[ "$(grep -c disconnected "$err")" = 2000 ]'
+	await_that eval '[ "$(grep -c disconnected "$err")" = 600 ]'
 	: >"$err"
 	run -0 call
 	await "$err" '1 of 50\)'
 }
 
 # A child's end that were missed would hold up the next connection for ever.
-@test "in a thousand sequential connections no end of a child is missed" {
+@test "in 300 sequential connections no end of a child is missed" {
 	listen tcp -- tcpaccept -c 1 true
-	for _ in {1..10}; do
+	for _ in {1..3}; do
 		timeout 60 peer to:"$port" open:100 rest
 	done
 	await_that childless "$pid"
 }
 
-@test "hundreds of silent connections use almost no processor time" {
+@test "a hundred silent connections use almost no memory of its own" {
 	not_sanitized
 	listen tcp -- tcpaccept -t 0 sleep 1000
 	start first peer to:"$port" open hold
 	await_that with_child "${pids[0]}"
 	before=$(awk '/^VmRSS:/ { print $2 }' "/proc/${pids[0]}/status")
-	start crowd peer to:"$port" open:300 hold
-	await_that eval '[ "$(children "${pids[0]}" | wc -l)" = 301 ]'
+	start crowd peer to:"$port" open:100 hold
+	await_that eval '[ "$(children "${pids[0]}" | wc -l)" = 101 ]'
 	after=$(awk '/^VmRSS:/ { print $2 }' "/proc/${pids[0]}/status")
-	echo "$before kB, with 300 more $after kB"
-	((after - before <= 128))
+	echo "$before kB, with 100 more $after kB"
+	((after - before <= 64))
 }
 
 @test "a grandchild that keeps the connection does not count for -c" {
@@ -511,15 +511,15 @@ backlogged() {
 	await "$err" 'disconnected \((exit 5|signal 15),'
 }
 
-@test "a program that ignores SIGTERM gets SIGKILL 3 s later, 8 s after the first signal" {
-	serve tcpaccept -v sh -c 'trap "" TERM; echo here; while read -r line; do :; done'
+@test "a program that ignores SIGTERM gets SIGKILL 3 s later" {
+	serve tcpaccept -v -t 500ms sh -c 'trap "" TERM; echo here; while read -r line; do :; done'
 	start client peer to:"$port" open line hold
 	await "$BATS_TEST_TMPDIR/client.out" here
 	from=${EPOCHREALTIME/./}
 	kill "${pids[0]}"
 	ended "${pids[0]}" 0
 	ms=$(((${EPOCHREALTIME/./} - from) / 1000))
-	((ms >= 7990 && ms < 10000))
+	((ms >= 3490 && ms < 6000))
 	grep -q 'disconnected (signal 9,' "$err"
 }
 
