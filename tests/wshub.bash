@@ -14,7 +14,7 @@ client() {
 	shift 2
 	mkfifo "$BATS_TEST_TMPDIR/$name.in"
 	start "$name" sh -c 'exec "$@" <"$0"' "$BATS_TEST_TMPDIR/$name.in" \
-		portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port$path" wsframe -c -q never "$@"
+		portscan-connect -q -p "$port" wsupgrade ${deflate-} -c "ws://localhost:$port$path" wsframe -c -q never "$@"
 	exec {fd}>"$BATS_TEST_TMPDIR/$name.in"
 	eval "$name=$fd"
 }

@@ -55,6 +55,53 @@ load wshub
 	same "$BATS_TEST_TMPDIR/c.out" all not-a a-and-c end
 }
 
+@test "-z: a message to all is compressed for the clients that take it, within the window of each" {
+	local n deflate
+	recorder
+	serve wshub -z "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	client a /
+	deflate=-z client b /
+	deflate='-z --window 9' client c /
+	start raw portscan-connect -q -p "$port" wsupgrade -vz -c "ws://localhost:$port/" sh -c 'cat <&6'
+	server_says '^got 4 open '
+	for n in 127 128 512 3000; do
+		printf "%0${n}d\n" 0 >>"$BATS_TEST_TMPDIR/want"
+		order "* text $(tail -n 1 "$BATS_TEST_TMPDIR/want")"
+	done
+	order '* text end'
+	await_that grep -qa end "$BATS_TEST_TMPDIR/raw.out"
+	(($(wc -c <"$BATS_TEST_TMPDIR/raw.out") < 250))
+	for n in a b c; do
+		hears $n '^end$'
+		head -n -1 "$BATS_TEST_TMPDIR/$n.out" | cmp - "$BATS_TEST_TMPDIR/want"
+	done
+	grep -q 'connected, permessage-deflate; server_no_context_takeover; client_no_context_takeover' "$BATS_TEST_TMPDIR/raw.err"
+}
+
+@test "-z: compressed messages from clients, each by itself, in fragments beside others, and invalid ones" {
+	local hello='\xf2\x48\xcd\xc9\xc9\x07\x00' name fd x y z
+	recorder
+	serve wshub -z -M 5 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	for name in x y z; do
+		mkfifo "$BATS_TEST_TMPDIR/$name.in"
+		start "$name" sh -c 'exec "$@" <"$0"' "$BATS_TEST_TMPDIR/$name.in" portscan-connect -q -p "$port" \
+			wsupgrade -z -c "ws://localhost:$port/" sh -c 'cat >&7'
+		exec {fd}>"$BATS_TEST_TMPDIR/$name.in"
+		eval "$name=$fd"
+		server_says "^got [0-9]+ open "
+	done
+	server_says '^got 3 open '
+	printf '\x41\x83\0\0\0\0\xf2\x48\xcd\x89\x80\0\0\0\0' >&"$x"
+	printf '\xc1\x87\0\0\0\0%b' "$hello" >&"$y"
+	server_says '^got [0-9]+ text Hello$'
+	printf '\x80\x84\0\0\0\0\xc9\xc9\x07\x00\x41\x83\0\0\0\0\xf2\x48\xcd' >&"$x"
+	printf '\xc1\x85\0\0\0\0\xf2\x00\x11\x00\x00' >&"$y"
+	server_says '^got [0-9]+ close 1007 '
+	printf '\xc1\x8d\0\0\0\0\x00\x06\x00\xf9\xffabcdef\x00\x00' >&"$z"
+	server_says '^got [0-9]+ close 1009 '
+	[ "$(grep -c ' text Hello$' "$BATS_TEST_TMPDIR/server.err")" = 2 ]
+}
+
 @test "the command close closes with that code and reason, after earlier messages" {
 	recorder
 	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"

@@ -172,7 +172,7 @@ client_end(struct hub *hub, struct client *c)
 	auth_requests_drop(&hub->asked, c);
 	deadline_drop(&c->deadline);
 	outbox_clear(&c->out);
-	block_drop(&c->message);
+	client_message_drop(hub, c);
 	free(c->kept);
 	if (c->stage == STAGE_PROXY)
 		free(c->proxy);
@@ -319,7 +319,7 @@ void
 client_finish(struct hub *hub, struct client *c, unsigned actions)
 {
 	c->progress = 0;
-	block_drop(&c->message);
+	client_message_drop(hub, c);
 	client_act(hub, c, actions);
 	client_mark(hub, c);
 }
@@ -466,6 +466,7 @@ clients_end_turn(struct hub *hub)
 			client_end(hub, c);
 		free(c);
 	}
+	inflate_trim(hub);
 	if (any && hub->count == 0)
 		block_cache_trim();
 }

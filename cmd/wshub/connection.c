@@ -20,19 +20,19 @@ enum {
 static void
 message_fan_out(struct hub *hub, struct client *c, bool binary, const void *payload, size_t n)
 {
-	struct message *m = message_frame(binary ? OPCODE_BINARY : OPCODE_TEXT, payload, n);
+	struct outgoing o = {.plain = message_frame(binary ? OPCODE_BINARY : OPCODE_TEXT, payload, n)};
 	struct member *next;
 
-	if (m == NULL) {
+	if (o.plain == NULL) {
 		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
 		return;
 	}
 	for (struct member *in = rooms_first(c->rooms); in != NULL; in = next) {
 		next = in->next;
 		if (in->owner != c)
-			client_send(hub, in->owner, m);
+			client_send(hub, in->owner, outgoing_for(hub, &o, in->owner));
 	}
-	message_release(m);
+	outgoing_release(&o);
 }
 
 /* Handle a complete message of a client. */
@@ -48,14 +48,16 @@ message_take(struct hub *hub, struct client *c, bool binary, const void *payload
 }
 
 static void
-chunk_take(struct hub *hub, struct client *c, const struct chunk *p)
+chunk_take(struct hub *hub, struct client *c, struct reader_inflate *z, const struct chunk *p)
 {
+	struct span message;
+
 	if (p->first && p->last) {
 		message_take(hub, c, p->binary, p->at, p->size);
 		return;
 	}
 	/* Also for an empty chunk. */
-	if (!block_reserve(&c->message, p->size == 0 ? 1 : p->size, (size_t)(2 * hub->options.message))) {
+	if ((c->reader.compressed && !inflate_keep(hub, c, z)) || !block_reserve(&c->message, p->size == 0 ? 1 : p->size, (size_t)(2 * hub->options.message))) {
 		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
 		return;
 	}
@@ -63,8 +65,9 @@ chunk_take(struct hub *hub, struct client *c, const struct chunk *p)
 		buffer_put(&c->message, p->at, p->size);
 	if (!p->last)
 		return;
-	message_take(hub, c, p->binary, buffer_head(&c->message), buffer_held(&c->message));
-	block_drop(&c->message);
+	message = client_message(c);
+	message_take(hub, c, p->binary, message.at, message.size);
+	client_message_drop(hub, c);
 }
 
 /* While the output is blocked only the newest Pong is queued (RFC 6455, section 5.5.3). */
@@ -104,19 +107,25 @@ client_talks(const struct client *c)
 static size_t
 frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
 {
+	struct reader_inflate *z = c->reader.deflate ? inflate_take(hub, c) : NULL;
 	struct reader_event e = {.kind = READER_DATA};
 	size_t used = 0;
 
+	if (c->reader.deflate && z == NULL)
+		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
 	while (e.kind != READER_MORE && client_talks(c)) {
-		used += reader_step(&c->reader, bytes + used, n - used, SIZE_MAX, &e);
+		used += reader_step_inflate(&c->reader, z, bytes + used, n - used, SIZE_MAX, &e);
 		switch (e.kind) {
-		case READER_DATA: chunk_take(hub, c, &e.chunk); break;
+		case READER_DATA: chunk_take(hub, c, z, &e.chunk); break;
 		case READER_PING: ping_answer(hub, c, &e.chunk); break;
 		case READER_CLOSE: close_take(hub, c, &e); break;
 		case READER_FAIL: failure_take(hub, c, &e); break;
 		default: break;
 		}
 	}
+	if (client_talks(c) && c->reader.compressed && (c->reader.in_frame || c->reader.in_message)
+	    && !inflate_keep(hub, c, z))
+		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
 	return used;
 }
 

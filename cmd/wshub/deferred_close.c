@@ -62,7 +62,7 @@ unread_look(struct hub *hub, uint64_t bytes_consumed)
 static void
 deferred_close_begin(struct hub *hub, struct client *c, struct span reason)
 {
-	block_drop(&c->message);
+	client_message_drop(hub, c);
 	if (reason.size != 0 && block_reserve(&c->message, reason.size, (size_t)(2 * hub->options.message)))
 		buffer_put(&c->message, reason.at, reason.size);
 	c->close_at = hub->backend.pipes.bytes_queued;
@@ -183,6 +183,10 @@ client_has_closed(struct hub *hub, struct client *c, struct reader_event *e)
 	size_t used = 0, held = c->kept_size;
 	ssize_t n;
 
+	/* Compressed data passes as it is. */
+	reader.text_only = reader.compressed = false;
+	reader.limit = 0;
+	reader.binary |= c->inflates;
 	*e = (struct reader_event){.kind = READER_DATA};
 	if (poll(&p, 1, 0) <= 0 || (p.revents & POLLIN) == 0)
 		return false;

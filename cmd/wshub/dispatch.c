@@ -12,17 +12,17 @@
 static const char too_long[] = "longer than --queue allows";
 
 struct delivery {
-	struct message *message;
+	struct outgoing message;
 	bool close; /* the message is a Close */
 };
 
 static void
-deliver(struct hub *hub, const struct delivery *delivery, struct client *c)
+deliver(struct hub *hub, struct delivery *delivery, struct client *c)
 {
 	if (delivery->close)
-		client_close(hub, c, delivery->message);
+		client_close(hub, c, delivery->message.plain);
 	else
-		client_send(hub, c, delivery->message);
+		client_send(hub, c, outgoing_for(hub, &delivery->message, c));
 }
 
 static void
@@ -33,7 +33,7 @@ answer_count(struct client *c)
 }
 
 static void
-deliver_to(struct hub *hub, const struct delivery *delivery, uint64_t id)
+deliver_to(struct hub *hub, struct delivery *delivery, uint64_t id)
 {
 	struct client *c = client_by_id(hub, id);
 
@@ -44,7 +44,7 @@ deliver_to(struct hub *hub, const struct delivery *delivery, uint64_t id)
 }
 
 static void
-command_deliver(struct hub *hub, const struct command *order, const struct delivery *delivery)
+command_deliver(struct hub *hub, const struct command *order, struct delivery *delivery)
 {
 	struct span ids = order->ids;
 	struct member *next;
@@ -73,12 +73,12 @@ command_deliver(struct hub *hub, const struct command *order, const struct deliv
 static const char *
 command_send(struct hub *hub, const struct command *order, struct message *message, bool close)
 {
-	struct delivery delivery = {message, close};
+	struct delivery delivery = {{.plain = message}, close};
 
 	if (message == NULL)
 		return "no memory";
 	command_deliver(hub, order, &delivery);
-	message_release(message);
+	outgoing_release(&delivery.message);
 	return NULL;
 }
 
@@ -108,7 +108,7 @@ command_message(struct hub *hub, const struct command *order)
 
 	if (n > hub->options.queue)
 		return too_long;
-	if (c != NULL && client_send_text(hub, c, order->payload.at, n)) {
+	if (c != NULL && !deflate_wanted(c, n) && client_send_text(hub, c, order->payload.at, n)) {
 		answer_count(c);
 		return NULL;
 	}

@@ -2,6 +2,7 @@
  * wshub: all WebSocket clients in one process, with one program. Its files; each one uses only
  * those above it:
  *
+ *     deflate.c         compression of messages
  *     client.c          a client's queue, its events, closing and end
  *     deferred_close.c  a Close that waits for the program's answers
  *     upgrade.c         from the accepted connection to the response of the handshake
@@ -32,6 +33,7 @@
 #include "sys/loop.h"
 #include "sys/terminate.h"
 #include "ws/conn.h"
+#include "ws/deflate.h"
 #include "ws/frame.h"
 #include "ws/handshake.h"
 #include "http/proxy.h"
@@ -91,6 +93,8 @@ struct client {
 	bool announced : 1;   /* prog has been told of its opening, but not of its end */
 	bool addressable : 1; /* records to its ID and its rooms reach it */
 	bool behind : 1;      /* not read, because more than half of --queue is pending */
+	bool inflates : 1;    /* the message is compressed, and begins with the address of its state */
+	unsigned char deflate : 3; /* it takes compressed messages, window DEFLATE_BITS_LEAST + deflate; 0: it does not */
 	char peer[];  /* `127.0.0.1 52344`; with --proxy followed by the port it connected to, 0 if unknown */
 };
 
@@ -108,6 +112,30 @@ struct shutdown {
 	uint64_t last_word;
 	bool asks_prog; /* the program's stdout ended first: its exit status counts if it arrives in time */
 	int status;
+};
+
+enum {
+	DEFLATE_BITS_LEAST = 8,
+	DEFLATE_MEMORY = 146 << 10, /* for 15 bits */
+	SPARES_MAX = 4,
+};
+
+/* Compression for all clients. */
+struct compressor {
+	unsigned char window_bits;
+	struct deflate deflate;
+	struct deflate_scratch scratch;
+	uint16_t memory[DEFLATE_MEMORY / 2];
+	struct inflate_tables tables;
+	struct inflater *spare; /* states that no message uses */
+	size_t spare_count;
+	unsigned char inflated[TAKEN_SIZE];
+};
+
+/* A message for clients with and without compression. */
+struct outgoing {
+	struct message *plain, *deflated;
+	bool tried; /* to compress it */
 };
 
 struct hub {
@@ -144,6 +172,7 @@ struct hub {
 	unsigned char taken[HTTP_HEAD_MAX + TAKEN_SIZE + TAKEN_SIZE];
 	struct http_request request; /* the request under way; all zero if none was complete */
 	char scratch[2 * HTTP_HEAD_MAX];
+	struct compressor compressor; /* used with --deflate */
 };
 
 static inline bool
@@ -164,6 +193,20 @@ client_by_id(const struct hub *hub, uint64_t id)
 struct client_name {
 	char text[ADDRESS_TEXT_SIZE];
 };
+
+/* deflate.c */
+void deflate_start(struct hub *hub, unsigned char window_bits);
+bool deflate_wanted(const struct client *c, size_t n);
+/* Return the form in which a client gets the message. It is compressed once, for the first client that takes that. */
+struct message *outgoing_for(struct hub *hub, struct outgoing *o, const struct client *c);
+void outgoing_release(struct outgoing *o);
+/* Return the state for the client's compressed messages while they are read, or NULL without memory. It stays the client's only
+ * after inflate_keep(), which returns false without memory. */
+struct reader_inflate *inflate_take(struct hub *hub, struct client *c);
+bool inflate_keep(struct hub *hub, struct client *c, struct reader_inflate *in);
+void inflate_trim(struct hub *hub);
+struct span client_message(const struct client *c);
+void client_message_drop(struct hub *hub, struct client *c);
 
 /* client.c */
 struct hub *hub_of(struct loop *loop);

@@ -57,6 +57,7 @@ static void
 client_open(struct hub *hub, struct client *c, const struct handshake *d)
 {
 	struct strbuf text = scratch_text(hub);
+	unsigned bits = d->extension.server_bits != 0 ? d->extension.server_bits : EXTENSION_BITS_MAX;
 
 	c->stage = STAGE_ANSWERED;
 	ws_open(&c->conn, true, hub->options.ping_ms != 0);
@@ -65,7 +66,10 @@ client_open(struct hub *hub, struct client *c, const struct handshake *d)
 	c->reader = (struct reader){
 		.peer = READER_OF_CLIENT, .limit = hub->options.message,
 		.text_only = !hub->options.exact && !hub->options.fan_out,
+		.deflate = d->deflate,
 	};
+	if (d->deflate)
+		c->deflate = (bits - DEFLATE_BITS_LEAST) & 7;
 	client_act(hub, c, WS_TIMER);
 	if (hub->options.fan_out && !rooms_join(&hub->rooms, hub->request.path, c, &c->rooms))
 		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");

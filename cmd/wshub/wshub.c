@@ -49,6 +49,7 @@ static const struct option_row rows[] = {
 	{KEY_REPLACE, "replace", NULL, "U+FFFD for invalid UTF-8 from the program"},
 	{KEY_PROXY, "proxy", NULL, "PROXY header before each request"},
 	ADMISSION_ROWS,
+	ADMISSION_DEFLATE_ROWS,
 };
 
 static const struct usage usage = {
@@ -326,6 +327,8 @@ server_begin(struct hub *hub)
 	if (loop_open(&hub->loop) != 0)
 		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
 	hub->fan_share = TAKEN_SIZE;
+	if (hub->options.admission.policy.deflate)
+		deflate_start(hub, hub->options.admission.window_bits);
 	queue_begin(hub, &hub->heads, hub->options.admission.limit_ms, head_late);
 	queue_begin(hub, &hub->idles, hub->options.ping_ms, client_timeout);
 	queue_begin(hub, &hub->pongs, hub->options.ping_ms, client_timeout);
@@ -437,6 +440,7 @@ options_read(struct options *options, int argc, char **argv)
 	for (int key; (key = option_next(&usage, argc, argv)) != -1;)
 		option_take(options, key);
 	admission_options_end(&options->admission, false);
+	options->admission.policy.extension.server_no_takeover = options->admission.policy.extension.client_no_takeover = true;
 	options->next = argv + optind;
 	if (options->fan_out && options->next[0] != NULL)
 		usage_refuse("--fan-out takes no program");

@@ -95,9 +95,9 @@ message_begin(struct reader *r, struct reader_inflate *z, const struct frame *f)
 	r->text = (struct utf8){0};
 	r->begun = false;
 	r->size = 0;
-	r->binary = f->opcode == OPCODE_BINARY;
-	r->compressed = f->compressed;
-	if (!f->compressed)
+	r->compressed = f->compressed && z != NULL;
+	r->binary = f->opcode == OPCODE_BINARY || (f->compressed && z == NULL);
+	if (!r->compressed)
 		return;
 	z->size = 0;
 	if (!z->takeover)

@@ -94,7 +94,8 @@ size_t reader_step(struct reader *reader, unsigned char *bytes, size_t n, size_t
  * The same with permessage-deflate (reader->deflate). The payload of a compressed message is
  * written to inflate->out, at most inflate->room bytes. The limit applies to its decompressed size;
  * the size in the headers of its frames may be larger by a 64th and 1 KiB. The offset of a
- * READER_FAIL in such a message is not exact.
+ * READER_FAIL in such a message is not exact. Without inflate (NULL) it passes as it is, as a binary
+ * message.
  */
 size_t reader_step_inflate(struct reader *reader, struct reader_inflate *inflate, unsigned char *bytes, size_t n,
     size_t room, struct reader_event *event);

@@ -1,0 +1,176 @@
+/* Compression (RFC 7692), always without context takeover: a compressed message decodes for every client that has it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub.h"
+#include "sys/block_cache.h"
+
+enum { DEFLATE_MIN = 128 /* compression of shorter messages gains nothing */ };
+
+/* The state of a compressed message that has come in part. */
+struct inflater {
+	struct inflater *next;
+	struct reader_inflate in;
+	unsigned char window[];
+};
+
+void
+deflate_start(struct hub *hub, unsigned char window_bits)
+{
+	struct compressor *z = &hub->compressor;
+
+	z->window_bits = window_bits != 0 ? window_bits : EXTENSION_BITS_MAX;
+	deflate_begin(&z->deflate, z->window_bits, z->memory, &z->scratch);
+}
+
+bool
+deflate_wanted(const struct client *c, size_t n)
+{
+	return c->deflate != 0 && n >= DEFLATE_MIN;
+}
+
+/* Return the frame compressed, or NULL if that is not smaller or there is no memory. */
+static struct message *
+message_deflate(struct compressor *z, const struct message *plain)
+{
+	enum deflate_result result;
+	struct message *large, *m = NULL;
+	struct frame frame;
+	size_t head = (size_t)frame_decode(&frame, plain->bytes, plain->size, false), n = plain->size - head, made;
+
+	large = n < DEFLATE_MIN ? NULL : message_new(deflate_bound(n));
+	if (large == NULL)
+		return NULL;
+	(void)deflate_step(&z->deflate, plain->bytes + head, n, true, large->bytes, deflate_bound(n), &made, &result);
+	deflate_forget(&z->deflate);
+	if (made < n && (m = message_new(FRAME_HEAD_MAX + made)) != NULL) {
+		frame.length = made;
+		frame.compressed = true;
+		head = frame_encode(&frame, m->bytes);
+		memcpy(m->bytes + head, large->bytes, made);
+		m->size = head + made;
+	}
+	message_release(large);
+	return m;
+}
+
+/* No match in a message of n bytes is further away than n. */
+struct message *
+outgoing_for(struct hub *hub, struct outgoing *o, const struct client *c)
+{
+	struct compressor *z = &hub->compressor;
+	unsigned bits = DEFLATE_BITS_LEAST + c->deflate;
+
+	if (!deflate_wanted(c, o->plain->size) || (bits < z->window_bits && o->plain->size > (size_t)1 << bits))
+		return o->plain;
+	if (!o->tried)
+		o->deflated = message_deflate(z, o->plain);
+	o->tried = true;
+	return o->deflated != NULL ? o->deflated : o->plain;
+}
+
+void
+outgoing_release(struct outgoing *o)
+{
+	message_release(o->plain);
+	if (o->deflated != NULL)
+		message_release(o->deflated);
+}
+
+/* While c->inflates the message begins with the address of its state. */
+static struct inflater *
+inflater_own(const struct client *c)
+{
+	struct inflater *z;
+
+	memcpy(&z, buffer_head(&c->message), sizeof z);
+	return z;
+}
+
+static struct inflater *
+inflater_new(struct compressor *z)
+{
+	struct inflater *new = malloc(sizeof *new + ((size_t)1 << z->window_bits));
+
+	if (new == NULL)
+		return NULL;
+	new->next = z->spare;
+	z->spare = new;
+	z->spare_count++;
+	return new;
+}
+
+struct reader_inflate *
+inflate_take(struct hub *hub, struct client *c)
+{
+	struct compressor *z = &hub->compressor;
+	struct inflater *inflater = c->inflates ? inflater_own(c) : z->spare != NULL ? z->spare : inflater_new(z);
+
+	if (inflater == NULL)
+		return NULL;
+	if (!c->inflates) {
+		inflater->in = (struct reader_inflate){0};
+		inflate_begin(&inflater->in.z, z->window_bits, inflater->window, &z->tables);
+	}
+	inflater->in.out = z->inflated;
+	inflater->in.room = sizeof z->inflated;
+	return &inflater->in;
+}
+
+bool
+inflate_keep(struct hub *hub, struct client *c, struct reader_inflate *in)
+{
+	struct compressor *z = &hub->compressor;
+	struct inflater *inflater = (struct inflater *)((char *)in - offsetof(struct inflater, in)), **at = &z->spare;
+
+	if (c->inflates)
+		return true;
+	if (!block_reserve(&c->message, sizeof inflater, (size_t)(2 * hub->options.message)))
+		return false;
+	buffer_put(&c->message, &inflater, sizeof inflater);
+	c->inflates = true;
+	while (*at != inflater)
+		at = &(*at)->next;
+	*at = inflater->next;
+	z->spare_count--;
+	return true;
+}
+
+struct span
+client_message(const struct client *c)
+{
+	struct span all = {(const char *)buffer_head(&c->message), buffer_held(&c->message)};
+
+	return c->inflates ? span_behind(all, sizeof(struct inflater *)) : all;
+}
+
+void
+client_message_drop(struct hub *hub, struct client *c)
+{
+	struct compressor *z = &hub->compressor;
+
+	if (c->inflates) {
+		struct inflater *inflater = inflater_own(c);
+
+		c->inflates = false;
+		inflater->next = z->spare;
+		z->spare = inflater;
+		z->spare_count++;
+	}
+	block_drop(&c->message);
+}
+
+/* A burst of incomplete messages leaves few states. */
+void
+inflate_trim(struct hub *hub)
+{
+	struct compressor *z = &hub->compressor;
+
+	while (z->spare_count > SPARES_MAX) {
+		struct inflater *first = z->spare;
+
+		z->spare = first->next;
+		z->spare_count--;
+		free(first);
+	}
+}
