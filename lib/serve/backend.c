@@ -48,36 +48,6 @@ backend_write(struct backend *b)
 	backend_close_in(b);
 }
 
-/* Return false without memory. */
-static bool
-put(struct backend *b, const char *bytes, size_t n, bool escaped)
-{
-	unsigned char *room;
-
-	if (n == 0 || !b->pipes.in_open)
-		return true;
-	room = pipes_room(&b->pipes, escaped ? 2 * n : n);
-	if (room == NULL)
-		return false;
-	if (escaped)
-		n = command_escape((char *)room, bytes, n);
-	else
-		memcpy(room, bytes, n);
-	pipes_queue(&b->pipes, n);
-	return true;
-}
-
-static bool
-put_long(struct backend *b, const char *bytes, size_t n, bool escaped)
-{
-	for (; n > SLICE; bytes += SLICE, n -= SLICE) {
-		if (!put(b, bytes, SLICE, escaped))
-			return false;
-		backend_write(b);
-	}
-	return put(b, bytes, n, escaped);
-}
-
 /* Write a number before end. Return its first digit. */
 static char *
 number_put(char *end, uint64_t number)
@@ -88,12 +58,16 @@ number_put(char *end, uint64_t number)
 	return end;
 }
 
-/* Queue the record at once. Return false without memory. */
+/* Queue the head of a record, some of its payload, and its end. Return false without memory. */
 static bool
-put_short(struct backend *b, struct span head, const char *bytes, size_t n, bool exact)
+put(struct backend *b, struct span head, const char *bytes, size_t n, const char *end)
 {
-	unsigned char *room = pipes_room(&b->pipes, head.size + (exact ? n : 2 * n) + 1);
+	const bool exact = b->records.mode == RECORD_NETSTRING;
+	unsigned char *room;
 
+	if (!b->pipes.in_open)
+		return true;
+	room = pipes_room(&b->pipes, head.size + (exact ? n : 2 * n) + 1);
 	if (room == NULL)
 		return false;
 	copy_bytes(room, (const unsigned char *)head.at, head.size);
@@ -101,8 +75,10 @@ put_short(struct backend *b, struct span head, const char *bytes, size_t n, bool
 		copy_bytes(room + head.size, (const unsigned char *)bytes, n);
 	else
 		n = command_escape((char *)room + head.size, bytes, n);
-	room[head.size + n] = exact ? ',' : '\n';
-	pipes_queue(&b->pipes, head.size + n + 1);
+	n += head.size;
+	if (*end != '\0')
+		room[n++] = (unsigned char)*end;
+	pipes_queue(&b->pipes, n);
 	return true;
 }
 
@@ -111,10 +87,9 @@ backend_tell(struct backend *b, uint64_t id, const char *word, const void *rest,
 {
 	const bool exact = b->records.mode == RECORD_NETSTRING;
 	char text[80], *begin = text + 48, *end = begin; /* the head, built from the middle */
+	const char *payload = rest;
 	struct span head;
 
-	if (!b->pipes.in_open)
-		return true;
 	*end++ = ' ';
 	while (*word != '\0')
 		*end++ = *word++;
@@ -127,9 +102,13 @@ backend_tell(struct backend *b, uint64_t id, const char *word, const void *rest,
 		begin = number_put(begin, size);
 	}
 	head = (struct span){begin, (size_t)(end - begin)};
-	if (n <= SLICE)
-		return put_short(b, head, rest, n, exact);
-	return put(b, head.at, head.size, false) && put_long(b, rest, n, !exact) && put(b, exact ? "," : "\n", 1, false);
+	for (; n > SLICE; payload += SLICE, n -= SLICE) {
+		if (!put(b, head, payload, SLICE, ""))
+			return false;
+		head.size = 0;
+		backend_write(b);
+	}
+	return put(b, head, payload, n, exact ? "," : "\n");
 }
 
 void
