@@ -1,7 +1,7 @@
 /*
- * usage: csv_data plain|crlf|mixed|quoted MIB [COLUMNS]
- * CSV such as a database exports: ten fields a record, six of text and four of
- * numbers, or so many columns; no quotes, one field in 20 quoted, or every field of text quoted.
+ * usage: csv_data plain|crlf|mixed|quoted MIB [COLUMNS] Writes CSV as exported by a database: ten
+ * fields per record, six texts and four numbers, or COLUMNS fields; without quotes, with one field
+ * in 20 quoted, or with every text quoted.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
- * usage: filtered prog [arg...]
- * Runs prog under a seccomp filter like that of a service manager or a container whose list of
- * allowed calls is older than Landlock: a call of Landlock ends the process with SIGSYS.
+ * usage: filtered prog [arg...] Runs prog under a seccomp filter like that of a service manager or
+ * a container whose list of allowed calls is older than Landlock: a Landlock call ends the process
+ * with SIGSYS.
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -1,13 +1,12 @@
 /*
- * Hands a program descriptors of all kinds, as a service manager would:
+ * Passes descriptors of all kinds to a program, as a service manager does:
  *
  *     handover [-0] [-n COUNT] [-p PID] KIND... -- prog [arg...]
  *
- * The kinds go from fd 3 up, in order, with LISTEN_PID and LISTEN_FDS; with -0
- * the first goes to fd 0 (and, as some inetds do, with -01 and -012 to fd 1 and
- * 2 too) and neither is set. -n and -p give LISTEN_FDS and LISTEN_PID another
- * value, as it is typed. What can be connected to is said first, a line each
- * on stdout: `port N` or `path P`.
+ * The kinds become fd 3 and up, in order, with LISTEN_PID and LISTEN_FDS. With -0 the first becomes
+ * fd 0 (with -01 and -012 also fd 1 and 2, as with some inetds), and neither variable is set. -n
+ * and -p set LISTEN_FDS and LISTEN_PID to another value. Addresses to connect to are printed first,
+ * one line each: `port N` or `path P`.
  *
  *     tcp  tcp6     a listening socket on 127.0.0.1, ::1
  *     any  dual     on 0.0.0.0, on :: for IPv4 too
@@ -16,7 +15,7 @@
  *     bound         a TCP socket that does not listen
  *     connected     one end of a TCP connection
  *     udp           a UDP socket
- *     file  pipe    /etc/passwd, the reading end of a pipe
+ *     file  pipe    /etc/passwd, the read end of a pipe
  *     closed        nothing
  */
 #include <arpa/inet.h>
@@ -54,7 +53,7 @@ say_port(int fd)
 	socklen_t size = sizeof at;
 
 	checked(getsockname(fd, (struct sockaddr *)&at, &size), "getsockname");
-	/* The port is at the same place in both families. */
+	/* The port is at the same offset in both families. */
 	printf("port %u\n", ntohs(at.sin6_port));
 }
 
@@ -123,7 +122,7 @@ piped(void)
 	return ends[0];
 }
 
-/* -1 for a descriptor that is to be closed. */
+/* -1 for a closed descriptor. */
 static int
 of_kind(const char *kind)
 {

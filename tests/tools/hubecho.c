@@ -1,6 +1,6 @@
 /*
- * hubecho: the program behind wshub in tests and benchmarks. It writes each record whose word is text or
- * binary back as it is, so that each client receives what it has sent.
+ * hubecho: the program of wshub in tests and benchmarks. It writes each record whose word is text
+ * or binary back unchanged, so that each client receives what it has sent.
  *
  * usage: hubecho [-n]      -n: the records are netstrings, as with wshub -n
  */
@@ -15,11 +15,11 @@ enum { CAPACITY = 1 << 20, WORD = sizeof " text " - 1 };
 static bool netstrings;
 static char bytes[CAPACITY + 1];
 
-/* The record under way: whether it goes back, and how much of a netstring is to come. */
+/* The current record: whether it is written back, and the rest of a netstring. */
 static bool inside, goes_back;
 static size_t left;
 
-/* Reads the head of the record at `at'; false if more bytes are needed. */
+/* Parse the head of the record at `at'. Return false if more bytes are needed. */
 static bool
 head_read(const char *at, size_t n)
 {
@@ -36,7 +36,7 @@ head_read(const char *at, size_t n)
 	return named || (netstrings ? left <= n : memchr(at, '\n', n) != NULL);
 }
 
-/* How many of the n bytes at `at' belong to the record under way; notes its end. */
+/* Return how many of the n bytes at `at' belong to the current record, and note its end. */
 static size_t
 record_part(const char *at, size_t n)
 {
@@ -56,7 +56,7 @@ write_all(const char *from, size_t n)
 			exit(1);
 }
 
-/* Writes what goes back of n bytes, neighbors at once; returns how many bytes are done with. */
+/* Write back the records in n bytes, adjacent ones at once. Return the number of bytes processed. */
 static size_t
 echo(size_t n)
 {

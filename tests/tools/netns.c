@@ -1,11 +1,11 @@
 /*
- * Runs a program in a network of its own, with nothing but a loopback:
+ * Runs a program in a network namespace with only a loopback interface:
  *
  *     netns FIRST-LAST HOSTS prog [arg...]
  *
- * FIRST-LAST are its ephemeral ports, HOSTS a file that prog sees as
- * /etc/hosts (`-`: the one that is there). Exits 77 where this kernel or user
- * may not do that, so that the test can be skipped.
+ * FIRST-LAST is the range of ephemeral ports. HOSTS is a file that prog sees as /etc/hosts, `-`
+ * keeps the present one. The exit status is 77 if this kernel or user may not do that, so that the
+ * test can be skipped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,7 @@ put(const char *path, const char *text)
 	(void)close(fd);
 }
 
-/* Who is not root becomes it in a user namespace. */
+/* A user other than root becomes root in a user namespace. */
 static void
 leave(void)
 {

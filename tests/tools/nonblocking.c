@@ -1,4 +1,5 @@
-/* usage: nonblocking CMD...: runs it with O_NONBLOCK on stdin and stdout, as a careless sibling leaves them. */
+/* usage: nonblocking CMD...: runs it with O_NONBLOCK on stdin and stdout, as another process may
+ * leave them. */
 #include <fcntl.h>
 #include <unistd.h>
 

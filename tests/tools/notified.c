@@ -1,8 +1,7 @@
 /*
- * usage: notified PATH
- * Is what a service manager is to its services: takes datagrams at a UNIX
- * socket (NOTIFY_SOCKET=PATH), and prints each as a line. A PATH that begins
- * with `@` is in the abstract namespace.
+ * usage: notified PATH Plays the service manager: receives datagrams on a UNIX socket
+ * (NOTIFY_SOCKET=PATH) and prints each as a line. A PATH that begins with `@` is in the abstract
+ * namespace.
  */
 #include <stddef.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /*
- * Holds TCP ports of an address, so that a scanner finds them busy:
+ * Occupies TCP ports of an address, so that a scanner finds them busy:
  *
  *     occupy [-b] ADDR FIRST LAST
  *
- * -b binds them only, with SO_REUSEADDR, and does not listen: another may then
- * bind them too, but not listen. Says `occupied` when it has them all, and
- * keeps them until it is ended by a signal.
+ * With -b they are bound with SO_REUSEADDR and do not listen: another process may then bind them,
+ * but not listen. Prints `occupied` when all are bound, and keeps them until it is ended by a
+ * signal.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -102,13 +102,13 @@ static FILE *sink;
 static char bytes[CHUNK], head[CHUNK];
 static size_t head_size;
 
-/* The program that is run, what it is run on, and the peer's copy of the program's end. */
+/* The program, its connection, and the peer's copy of the program's end. */
 static struct {
 	char **argv;
 	pid_t pid;
 	bool client, with_stderr;
 	char kind;
-	int in, out; /* the program's */
+	int in, out; /* of the program */
 	int way_out; /* the peer's second pipe */
 } program = {.kind = 'u', .in = -1, .out = -1, .way_out = -1};
 
@@ -133,7 +133,7 @@ too_late(int number)
 	_exit(124);
 }
 
-/* Receives at most size bytes into bytes[] and the sink; 0 at the end, which sets was_reset. */
+/* Receive at most size bytes into bytes[] and the sink. Return 0 at the end, which sets was_reset. */
 static size_t
 receive(int fd, size_t size)
 {
@@ -227,7 +227,7 @@ disconnect(int fd, enum step how)
 	program.way_out = -1;
 }
 
-/* Some are reset before the server has read, some while it writes. */
+/* Some are reset before the server reads, some while it writes. */
 static void
 churn(unsigned long n)
 {
@@ -349,7 +349,7 @@ program_ended(void)
 	return waitid(P_PID, (id_t)program.pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
 }
 
-/* Waits until the program has read all, has answered or has ended. */
+/* Wait until the program has read everything, has answered or has ended. */
 static void
 taken_await(int fd)
 {
@@ -362,7 +362,7 @@ taken_await(int fd)
 	}
 }
 
-/* Receives the rest; returns the exit status. */
+/* Receive the rest. Return the exit status. */
 static int
 program_finish(void)
 {
@@ -403,7 +403,7 @@ send_all(int fd, const char *data, size_t size)
 	return (long long)sent;
 }
 
-/* Byte by byte; a dribble waits before each and ends when something has come. */
+/* Byte by byte. A dribble waits before each byte and ends when data has arrived. */
 static long long
 send_slowly(int fd, const char *data, size_t size, bool dribble)
 {
@@ -513,7 +513,7 @@ rest(int fd)
 	return all;
 }
 
-/* Writes the bytes of one character or escape, moves *text past it and returns how many there are. */
+/* Write the bytes of one character or escape and move *text past it. Return their number. */
 static size_t
 unescape(const char **text, char *out)
 {
@@ -543,7 +543,7 @@ unescape(const char **text, char *out)
 	return 1;
 }
 
-/* A step of one connection; returns what -v counts. */
+/* Perform a step on one connection. Return the count for -v. */
 static long long
 one_do(enum step step, int fd, const char *text, const char *data, size_t size)
 {
@@ -568,7 +568,7 @@ one_do(enum step step, int fd, const char *text, const char *data, size_t size)
 	return 0;
 }
 
-/* A step of every connection; returns what -v counts. */
+/* Perform a step on every connection. Return the count for -v. */
 static long long
 each_do(enum step step, const char *text)
 {
@@ -599,7 +599,7 @@ hold(void)
 		(void)pause();
 }
 
-/* Returns what -v counts. */
+/* Return the count for -v. */
 static long long
 step_do(enum step step, char *text)
 {
@@ -642,7 +642,7 @@ step_do(enum step step, char *text)
 	return 0;
 }
 
-/* The steps, and what -v says when they are done; # stands for the count. */
+/* The steps and their -v lines; # stands for the count. */
 static const struct {
 	const char *name, *said;
 } steps[] = {

@@ -1,8 +1,7 @@
 /*
- * relay program [arg...]: the least that can stand in wsframe's place behind
- * wsupgrade, as a limit for the benchmarks. It takes each read to hold whole
- * frames of up to 125 masked bytes, or whole lines; it checks nothing, times
- * nothing, and ends at the client's Close.
+ * relay program [arg...]: the minimum that can replace wsframe after wsupgrade, as an upper bound
+ * for the benchmarks. It assumes that each read consists of complete frames of up to 125 masked
+ * bytes, or of complete lines. It validates nothing, has no timers, and ends at the client's Close.
  */
 #include <poll.h>
 #include <stdbool.h>
@@ -18,7 +17,7 @@ enum { SIZE = 64 * 1024, CLOSE = 0x88, TEXT = 0x81, HEAD = 2, KEY = 4, LONGEST =
 
 static unsigned char in[SIZE + LONGEST], out[2 * SIZE];
 
-/* Frames to lines. False at the end. */
+/* Convert frames to lines. Return false at the end. */
 static bool
 frames_take(int to)
 {
@@ -37,7 +36,7 @@ frames_take(int to)
 	return write(to, out, used) == (ssize_t)used;
 }
 
-/* Lines to frames. */
+/* Convert lines to frames. */
 static bool
 lines_take(int from)
 {
@@ -69,5 +68,5 @@ main(int argc, char **argv)
 			break;
 	(void)send(STDOUT_FILENO, bye, sizeof bye, MSG_NOSIGNAL);
 	(void)close(ends.to);
-	return wait(NULL) > 0 ? 0 : 1; /* its processor's time counts with ours */
+	return wait(NULL) > 0 ? 0 : 1; /* the child's processor time counts too */
 }

@@ -1,7 +1,7 @@
 /*
- * usage: sandbox_probe DEED [unasked | often]
- * Enters the sandbox and does one thing: SIGSYS if the sandbox forbids it, exit 0 if it is allowed, 99 if the build has
- * no sandbox. What must be asked for is asked for, except with `unasked'; `often' adds SANDBOX_OFTEN.
+ * usage: sandbox_probe ACTION [unasked | often] Enters the sandbox and performs one action: SIGSYS
+ * if the sandbox forbids it, exit 0 if it is allowed, 99 if the build has no sandbox. The flags
+ * that the action needs are set, except with `unasked'; `often' adds SANDBOX_OFTEN.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +45,7 @@ static const struct {
 	[ABORT] = {"abort", 0},
 };
 
-/* As wsframe opens the pipe to its program again. */
+/* As wsframe reopens the pipe to its program. */
 static int
 reopen(int fd)
 {
@@ -82,7 +82,7 @@ serve(void)
 	    && write(STDOUT_FILENO, "", 0) == 0;
 }
 
-/* The child ran before, without a sandbox: it opens a file when it is told to. */
+/* The child already runs outside of the sandbox: it opens a file on request. */
 static bool
 child_ends(void)
 {
@@ -105,7 +105,7 @@ does(enum deed deed)
 	switch (deed) {
 	case OPEN: return open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0;
 	case REOPEN: return close(reopen(child_in)) == 0;
-	/* By name, and by a descriptor that is only a name. */
+	/* By name, and through an O_PATH descriptor. */
 	case REOPEN_FILE: return reopen(a_file) < 0 && errno == EACCES && openat(AT_FDCWD, "/etc/passwd", O_RDONLY) < 0 && errno == EACCES;
 	case REOPEN_TO_WRITE: return openat(AT_FDCWD, "/tmp", O_RDWR | O_TMPFILE, 0600) >= 0;
 	case IOCTL: return ioctl(child_in, FIONREAD, &n) == 0;

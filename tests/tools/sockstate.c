@@ -1,10 +1,10 @@
 /*
- * Prints what a socket on a descriptor (0) is set to:
+ * Prints the options of the socket on a descriptor (0):
  *
  *     $ sockstate 3
  *     nodelay 0 keepalive 0 nonblock 0 backlog 4096
  *
- * `backlog` only where it listens.
+ * `backlog` only for a listening socket.
  */
 #include <fcntl.h>
 #include <linux/tcp.h>
@@ -31,7 +31,7 @@ main(int argc, char **argv)
 
 	printf("nodelay %d keepalive %d nonblock %d", option(fd, IPPROTO_TCP, TCP_NODELAY),
 	    option(fd, SOL_SOCKET, SO_KEEPALIVE), (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
-	/* Of a listening socket tcpi_sacked is the backlog. */
+	/* tcpi_sacked of a listening socket is the backlog. */
 	if (option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1
 	    && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
 		printf(" backlog %u", info.tcpi_sacked);

@@ -61,8 +61,8 @@ enum { PUSH_MS = 300, SLOW_PIECE = 4096, SMALL_ROOM = 4096, TEXT_MAX = 1 << 16, 
 static int from = -1, to = -1;
 static pid_t child;
 static bool as_server, small, listens;
-static int child_log = -1; /* stderr of a command that listens */
-static long rest_ms; /* before each piece that is read, of any size where this is 0 */
+static int child_log = -1; /* stderr of a listening command */
+static long rest_ms; /* pause before each read; 0: reads of any size */
 static unsigned char text[TEXT_MAX];
 
 static void
@@ -109,7 +109,7 @@ show(const unsigned char *bytes, size_t n)
 		printf("... (%zu)", n);
 }
 
-/* Returns whether all was sent; less where the other side has ended. */
+/* Return whether everything was sent; not if the peer has closed. */
 static bool
 send_all(const void *bytes, size_t n)
 {
@@ -171,7 +171,7 @@ nap(long ms)
 	(void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
 
-/* 1, 0 at the end, -1 at a reset. */
+/* Return 1, 0 at EOF, -1 at a reset. */
 static int
 take(unsigned char *out, size_t n)
 {
@@ -257,7 +257,7 @@ tell_end(int state)
 	(void)fflush(stdout);
 }
 
-/* Returns false at the end of the connection. */
+/* Return false at the end of the connection. */
 static bool
 get(bool tell, const char *until, size_t *bytes)
 {
@@ -535,7 +535,7 @@ step_beat(const char *arg)
 		printf("no end\n");
 }
 
-/* Passes the server's log on, until a session has ended, or all of it. */
+/* Copy the server's log until a session has ended, or all of it. */
 static void
 log_pass(bool all)
 {
@@ -576,8 +576,8 @@ step_wait(const char *arg)
 
 static const struct step {
 	const char *name;
-	unsigned first; /* of a frame whose payload is the argument, */
-	void (*run)(const char *argument); /* or what else to do */
+	unsigned first; /* first byte of a frame whose payload is the argument, */
+	void (*run)(const char *argument); /* or another action */
 } steps[] = {
 	{"text", 0x81, NULL}, {"binary", 0x82, NULL}, {"ping", 0x89, NULL}, {"pong", 0x8a, NULL},
 	{"+text", 0x01, NULL}, {"+binary", 0x02, NULL}, {"more", 0x80, NULL}, {"+more", 0x00, NULL},
@@ -609,7 +609,7 @@ step_do(const char *step)
 	fail(step);
 }
 
-/* Their ends in theirs, to read and to write. */
+/* The command's ends, for reading and writing. */
 static void
 connect_unix(int theirs[2])
 {

@@ -1,4 +1,4 @@
-/* The cases, as TAP. */
+/* The cases, with results as TAP. */
 #include <fnmatch.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 
 unsigned case_count, case_failures;
 
-/* Whether the case is to be played: by its group and its name. */
+/* Return whether the case is selected, by its group and its name. */
 static bool
 chosen(const char *group, const char *name)
 {
@@ -59,7 +59,7 @@ run_script(const char *group, const char *name, const char *script, int roles)
 	report(group, name, good);
 }
 
-/* A case whose name and script are made in a loop: `name | script`. */
+/* A case whose name and script are generated: `name | script`. */
 __attribute__((format(printf, 2, 3))) static void
 run_made(const char *group, const char *format, ...)
 {
@@ -119,7 +119,8 @@ run_reserved(void)
 	}
 }
 
-/* The letters of a text script up to so many of its bytes: texts with a bad byte are one part then. */
+/* Return the part of a text script up to that number of bytes. A text with an invalid byte is one
+ * part. */
 static void
 cut_script(char *to, size_t size, const char *text, long bytes)
 {
@@ -242,7 +243,7 @@ run_requests(void)
 	}
 }
 
-/* Whether the answer's extension is one of those that are right. */
+/* Return whether the response's extension is one of the correct ones. */
 static bool
 play_offer(struct link *l, const struct offer_case *c)
 {
@@ -284,7 +285,7 @@ run_offers(void)
 	}
 }
 
-/* A byte every 50 ms for as long as no answer comes; for a server with a short -t. */
+/* Send a byte every 50 ms until a response arrives; for a server with a short -t. */
 static bool
 play_dribble(struct link *l)
 {

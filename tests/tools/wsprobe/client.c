@@ -1,4 +1,4 @@
-/* The fake server: the handshake with a client and its end. */
+/* The fake server: the handshake with a client and the end. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -15,7 +15,7 @@
 #include "base/status.h"
 #include "wsprobe.h"
 
-/* RFC 6455 section 4.1: what a client's request must be. The key goes to names. */
+/* The requirements for a client's request (RFC 6455, section 4.1). Sets the key. */
 static bool
 check_request(const struct link *l, struct names *names)
 {
@@ -74,7 +74,7 @@ run_prog(const int errors[2])
 	_exit(STATUS_NOT_FOUND);
 }
 
-/* The client's end: its status, and that it said one line where it failed. */
+/* Check the end of the client: its status, and one line on stderr after a failure. */
 static bool
 reap_prog(pid_t pid, const int errors[2], int wanted)
 {
@@ -115,7 +115,7 @@ accept_client(struct link *l)
 	return true;
 }
 
-/* An answer to the client's request, then a Hello where it is a good one. */
+/* Send a response to the client's request, then a Hello if the response is valid. */
 static bool
 play_answer(struct link *l, const struct answer_case *c, bool *orderly)
 {
@@ -129,7 +129,7 @@ play_answer(struct link *l, const struct answer_case *c, bool *orderly)
 	*orderly = false;
 	if (!link_flush(l))
 		return false;
-	/* A head that does not end is refused all the same. */
+	/* A head without an end must be refused too. */
 	if (strstr(c->send, "{x*") == NULL)
 		shutdown(l->fd, SHUT_WR);
 	while (!l->ended)
@@ -138,7 +138,7 @@ play_answer(struct link *l, const struct answer_case *c, bool *orderly)
 	return l->in.size == 0 ? true : wrong("the client went on: %s", quoted_bytes(l->in.at, l->in.size));
 }
 
-/* What the first frames of a script are sent behind: the 101, in the same segment. */
+/* Data sent before the first frames of a script in the same segment: the 101. */
 static bool
 play_frames_as_server(struct link *l, const char *script, bool *orderly)
 {
@@ -156,7 +156,7 @@ play_frames_as_server(struct link *l, const char *script, bool *orderly)
 	return play_script(l, script, orderly);
 }
 
-/* One case with the next client; either an answer or a script. */
+/* Play one case with the next client: a response or a script. */
 bool
 play_as_server(const struct answer_case *answer, const char *script)
 {

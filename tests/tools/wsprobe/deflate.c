@@ -11,7 +11,7 @@ static const unsigned short length_base[29] = {3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 
 static const unsigned char length_extra[29] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5,
 	5, 5, 0};
 
-/* Bits in either direction; on the way out the last byte is the one being filled. */
+/* A bit reader and writer. When writing, the last byte is incomplete. */
 struct bits {
 	struct bytes *out;
 	const unsigned char *at;
@@ -48,7 +48,7 @@ put_symbol(struct bits *b, unsigned symbol)
 		put_code(b, 0xc0 + symbol - 280, 8);
 }
 
-/* A run of the byte before it. */
+/* A run of the previous byte. */
 static void
 put_run(struct bits *b, size_t length)
 {
@@ -90,7 +90,7 @@ put_stored(struct bytes *out, const unsigned char *at, size_t n)
 	bytes_put(out, at, n);
 }
 
-/* A message, or a fragment of one, which keeps the 00 00 FF FF that the last one leaves out. */
+/* Encode a message, or a fragment, which keeps the 00 00 FF FF that the last fragment omits. */
 void
 deflate(struct bytes *out, const struct bytes *plain, enum blocks blocks, bool last)
 {
@@ -140,7 +140,7 @@ make_code(struct code *c, const unsigned char *lengths, unsigned n)
 			c->symbols[next[lengths[i]]++] = (unsigned short)i;
 }
 
-/* The next symbol; LITERALS if there is none of these bits. */
+/* Return the next symbol, or LITERALS if these bits are no code. */
 static unsigned
 get_symbol(struct bits *b, const struct code *c)
 {
@@ -259,7 +259,8 @@ read_stored(struct bits *b, struct bytes *out)
 	return true;
 }
 
-/* Appends a message of `n' compressed bytes to what came before it, which its distances reach up to the window. */
+/* Append a message of n compressed bytes to the earlier output, to which its distances refer within
+ * the window. */
 bool
 inflate(struct bytes *out, const unsigned char *compressed, size_t n, size_t window)
 {

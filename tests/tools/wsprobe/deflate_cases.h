@@ -9,7 +9,7 @@
 
 #define HELLO "%f2%48%cd%c9%c9%07%00"
 
-/* Their distances reach no further than their own message. */
+/* Their distances refer only to their own message. */
 static const struct frame_case deflate_cases[] = {
 	{"deflate", "The RFC's Hello in one frame is echoed", "rsv=4 text " HELLO " =text Hello", 3},
 	{"deflate", "The RFC's Hello in two frames is echoed", "rsv=4 text+ %f2%48%cd cont %c9%c9%07%00 =text Hello", 3},
@@ -69,7 +69,7 @@ static const struct frame_case deflate_cases[] = {
 	{"deflate", "The compressed bytes need not be UTF-8, and a character may be split", "text+ %e2 cont+ %82 cont %ac =text %e2%82%ac", 3},
 	{"deflate", "A Close's reason is never compressed", "close 1000/bye =close 1000", 3},
 
-	/* With context takeover the second message refers to the first one; without it may not. */
+	/* With context takeover the second message refers to the first one; without it must not. */
 	{"takeover", "The RFC's second Hello refers to the first one",
 		"rsv=4 text " HELLO " rsv=4 text %f2%00%11%00%00 =text Hello =text Hello", 3},
 	{"takeover", "A plain message between them is not in the window",
@@ -81,13 +81,13 @@ static const struct frame_case deflate_cases[] = {
 struct offer_case {
 	const char *name;
 	const char *send;   /* fields of the request */
-	const char *answer; /* those that are right, with | between; "" declines */
+	const char *answer; /* the correct ones, separated by |; "" declines */
 };
 
 #define OFFER(text) "Sec-WebSocket-Extensions: " text "\r\n"
 #define PMD "permessage-deflate"
 
-/* For a server with -z alone: 15 bits, context takeover (RFC 7692 section 7.1). */
+/* For a server with only -z: 15 bits, context takeover (RFC 7692, section 7.1). */
 static const struct offer_case offers[] = {
 	{"No offer is no answer", "", ""},
 	{"The bare offer is accepted", OFFER(PMD), PMD},
@@ -121,7 +121,7 @@ static const struct offer_case offers[] = {
 #undef OFFER
 #define ANSWER(text) SWITCHING UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Extensions: " text "\r\n" END
 
-/* For a client with -z alone, whose offer has client_max_window_bits without a value. */
+/* For a client with only -z, whose offer has client_max_window_bits without a value. */
 static const struct answer_case deflate_answers[] = {
 	{"An answer without the extension is taken", SWITCHING UPGRADE CONNECTION ACCEPT END, true},
 	{"The bare answer is taken", ANSWER(PMD), true},

@@ -33,7 +33,7 @@ sha1_block(uint32_t h[5], const unsigned char *p)
 	h[0] += a, h[1] += b, h[2] += c, h[3] += d, h[4] += e;
 }
 
-/* Of at most 119 bytes, two blocks. */
+/* At most 119 bytes, two blocks. */
 static void
 sha1(const void *bytes, size_t n, unsigned char digest[20])
 {

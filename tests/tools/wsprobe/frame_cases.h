@@ -1,30 +1,29 @@
 /*
- * The cases of wsprobe behind the handshake, from RFC 6455 sections 5 to 8 and
- * RFC 3629, for a peer that echoes every message with its type.
+ * The cases of wsprobe after the handshake, from RFC 6455, sections 5 to 8, and RFC 3629, for a
+ * peer that echoes every message with its type.
  *
- * A script is played word by word. Sent are frames, with a payload each:
+ * A script is played word by word. Frames to send, each with a payload:
  *
  *     text hello    binary x*70000    ping -    pong %00%ff    close 1000/bye
- *     text+ he cont+ l cont lo        a + leaves FIN off
- *     raw %81%85                      bytes as they are
+ *     text+ he cont+ l cont lo        a + leaves FIN unset
+ *     raw %81%85                      raw bytes
  *
- * A payload's parts are joined by /, x*N is a part N times, %HH a byte, - none.
- * In close the first part is the code. Words before a frame change it:
+ * The parts of a payload are joined by /; x*N is a part N times, %HH a byte, - none. The first part
+ * of close is the code. Words before a frame change it:
  *
  *     rsv=4 op=3 unmasked zerokey length=16 length=64 declare=100 cut=64 times=10
  *
- * (unmasked: masked wrongly for its role; declare: the length in the header;
- * cut: in fragments of so many bytes; times: so often). Words of their own:
+ * (unmasked: masking that is wrong for the role; declare: the length in the header; cut: fragments
+ * of that size; times: repetitions). Other words:
  *
- *     flush    what was said so far is sent, the next word waits for it
+ *     flush    send the queue, wait for it before the next word
  *     fin      half-close
- *     deaf     what is sent next is sent without reading, as long as that goes
- *     chunk=64 sends of at most so many bytes
+ *     deaf     send the following without reading, as long as possible
+ *     chunk=64 limit the size of each send
  *
- * Expected are whole messages and control frames in order, with = before them:
- * =text =binary =ping =pong =close; =close also wants the end of the connection
- * behind it; its codes may be several, 1002|1009. A script that does not end in
- * =close goes on with an orderly `close 1000 =close 1000`.
+ * Expected are complete messages and control frames in order, written with =: =text =binary =ping
+ * =pong =close. =close also expects the end of the connection after it, and may have several codes,
+ * 1002|1009. A script that does not end with =close continues with `close 1000 =close 1000`.
  */
 #ifndef FITTINGS_WSPROBE_FRAMES_H
 #define FITTINGS_WSPROBE_FRAMES_H
@@ -178,7 +177,7 @@ static const struct frame_case frames[] = {
 struct text_case {
 	const char *name;
 	const char *text;
-	long bad; /* the index of the first bad byte; at the end, where only the end is bad; GOOD */
+	long bad; /* index of the first invalid byte, at the end if only the end is invalid; GOOD */
 };
 
 enum { GOOD_TEXT = -1 };
@@ -265,7 +264,7 @@ static const struct text_case texts[] = {
 	{"E2 82 at the end of 100000 letters", "x*100000/%e2%82", 100002},
 };
 
-/* What a peer may send in Close, and what it may not (RFC 6455 section 7.4). */
+/* Valid and invalid codes for a Close of a peer (RFC 6455, section 7.4). */
 static const unsigned good_codes[] = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014,
 	3000, 3999, 4000, 4999};
 static const unsigned bad_codes[] = {0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 1999, 2000, 2999, 5000, 32768, 65535};

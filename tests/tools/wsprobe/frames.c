@@ -1,4 +1,4 @@
-/* Frames out, as a script asks for them, and frames in, strictly. */
+/* Frames to send, as requested by a script, and received frames, parsed strictly. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ hex_value(char c)
 	return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
 }
 
-/* One part: letters and %HH, perhaps *N behind them. */
+/* One part: letters and %HH, optionally followed by *N. */
 static void
 put_part(struct bytes *out, const char *part, size_t n)
 {
@@ -53,7 +53,7 @@ put_payload(struct bytes *out, const char *word)
 	}
 }
 
-/* A Close's payload: the code and the reason. */
+/* The payload of a Close: code and reason. */
 void
 put_close(struct bytes *out, const char *word)
 {
@@ -134,7 +134,7 @@ need(struct link *l, size_t n, const char *what)
 	return true;
 }
 
-/* The payload's length, least form only; false is wrong() or the end. */
+/* Read the length of the payload, only the shortest form. Return false at an error or EOF. */
 static bool
 take_length(struct link *l, unsigned short_form, const char *what, uint64_t *length)
 {
@@ -210,7 +210,7 @@ close_allowed(const struct bytes *payload)
 	return is_utf8(payload->at + 2, payload->size - 2) ? true : wrong("a Close's reason is no UTF-8");
 }
 
-/* Whether the answer has this parameter of the peer's side, as `no_context_takeover'; *value is what follows it. */
+/* Return whether the response has this parameter for the peer's side; *value is the text after it. */
 static bool
 agreed_on(const struct link *l, const char *parameter, const char **value)
 {
@@ -223,7 +223,7 @@ agreed_on(const struct link *l, const char *parameter, const char **value)
 	return at != NULL;
 }
 
-/* Inflates the message that came; without context takeover it must stand alone. */
+/* Decompress the received message; without context takeover it must be independent. */
 static bool
 unpack(struct reader *r)
 {
@@ -242,7 +242,7 @@ unpack(struct reader *r)
 	return true;
 }
 
-/* The next whole message or control frame. */
+/* Receive the next complete message or control frame. */
 bool
 next_event(struct reader *r, const char *what, struct event *event)
 {

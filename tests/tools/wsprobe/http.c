@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "wsprobe.h"
 
-/* One {NAME}; how many bytes of the text it took. */
+/* Replace one {NAME}. Return the number of bytes used. */
 static size_t
 put_name(struct bytes *out, const char *at, const struct names *names, size_t *pad)
 {
@@ -64,7 +64,7 @@ expand(struct bytes *out, const char *text, const struct names *names)
 	}
 }
 
-/* The head's end, past the empty line; 0 where it is not there yet. */
+/* Return the end of the head including the empty line, or 0 if it is incomplete. */
 size_t
 head_size(const struct bytes *in)
 {
@@ -73,7 +73,7 @@ head_size(const struct bytes *in)
 	return end == NULL ? 0 : (size_t)(end - in->at) + 4;
 }
 
-/* How often the head has a field; its value's copy without blanks, of the last one. */
+/* Return how many times the head has a field, and copy the trimmed value of the last one. */
 unsigned
 head_field(const struct bytes *in, const char *name, char *value, size_t size)
 {
@@ -98,7 +98,7 @@ head_field(const struct bytes *in, const char *name, char *value, size_t size)
 	return count;
 }
 
-/* Whether a list has a token, in any case. */
+/* Return whether a list contains a token, in any case. */
 bool
 has_token(const char *list, const char *token)
 {
@@ -143,7 +143,7 @@ field_absent(const struct bytes *in, const char *name)
 	return head_field(in, name, value, sizeof value) == 0 ? true : wrong("got %s: %s", name, quoted(value));
 }
 
-/* RFC 6455 section 4.2.2, for the sample's key. */
+/* Check the response (RFC 6455, section 4.2.2) to the key of the RFC. */
 static bool
 check_switch(const struct bytes *in)
 {
@@ -154,7 +154,7 @@ check_switch(const struct bytes *in)
 	       && field_absent(in, "Content-Length") && field_absent(in, "Transfer-Encoding");
 }
 
-/* A refusal is whole, says its length, and ends the connection. */
+/* A refusal is complete, has a length, and ends the connection. */
 bool
 check_refusal(struct link *l, unsigned status, bool head_only)
 {
@@ -179,7 +179,7 @@ check_refusal(struct link *l, unsigned status, bool head_only)
 	return true;
 }
 
-/* Waits for a head; false is wrong(). *status 0 is an end without a byte. */
+/* Wait for a head. Return false at an error. *status is 0 at EOF without a byte. */
 bool
 take_head(struct link *l, unsigned *status)
 {
@@ -209,7 +209,7 @@ status_wanted(const char *wanted, unsigned status)
 	return strcmp(wanted, "*") == 0 || (status == 0 ? strcmp(wanted, "-") == 0 : strstr(wanted, text) != NULL);
 }
 
-/* Connects to the server under test. */
+/* Connect to the tested server. */
 bool
 link_open(struct link *l)
 {
@@ -263,7 +263,7 @@ play_request(struct link *l, const struct request_case *c)
 	return play_script(l, "text Hello =text Hello", &orderly);
 }
 
-/* A good handshake before a script. What the script sends first leaves with it, in one piece. */
+/* Perform a valid handshake before a script. The script's first data is sent in the same segment. */
 bool
 shake_hands(struct link *l)
 {

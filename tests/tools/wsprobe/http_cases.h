@@ -1,4 +1,4 @@
-/* The handshake cases of wsprobe, from RFC 6455 section 4 and RFC 9112. */
+/* The handshake cases of wsprobe, from RFC 6455, section 4, and RFC 9112. */
 #ifndef FITTINGS_WSPROBE_HTTP_H
 #define FITTINGS_WSPROBE_HTTP_H
 
@@ -220,7 +220,7 @@ static const struct request_case requests[] = {
 	{"origin", "Two equal Origin lines are refused",
 		GET FIELDS "Origin: http://{HOST}\r\nOrigin: http://{HOST}\r\n" END, "403|400", NULL},
 
-	/* For a server that serves `localhost` alone (--host localhost). */
+	/* For a server with --host localhost. */
 	{"hosts", "A Host on the list is served", HOSTED("localhost:9000"), "101", NULL},
 	{"hosts", "A Host on the list is served in any case", HOSTED("LOCALHOST"), "101", NULL},
 	{"hosts", "A rebound name is refused though its origin matches",

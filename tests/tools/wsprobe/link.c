@@ -1,4 +1,4 @@
-/* The connection: what is to be sent, what was received, and what went wrong. */
+/* The connection: data to send, received data, and errors. */
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -79,8 +79,8 @@ link_read(struct link *l)
 		l->ended = l->reset = true;
 }
 
-/* Sends what is in out, reading all the while. That the peer takes no more is no
- * failure here: what it has answered tells. */
+/* Send the contents of out while reading. If the peer stops receiving, that is no failure here: its
+ * responses are checked. */
 bool
 link_flush(struct link *l)
 {
@@ -116,7 +116,7 @@ link_flush(struct link *l)
 	return true;
 }
 
-/* Waits for more to come in; false where nothing comes any more. */
+/* Wait for more data. Return false if no more arrives. */
 bool
 link_wait(struct link *l, const char *what)
 {
@@ -130,7 +130,7 @@ link_wait(struct link *l, const char *what)
 	return true;
 }
 
-/* The peer's end of the stream, with nothing before it. */
+/* Expect EOF from the peer without data before it. */
 bool
 link_end(struct link *l)
 {

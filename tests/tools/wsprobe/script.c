@@ -1,4 +1,4 @@
-/* Plays a script of frames and of the answers to expect. */
+/* Plays a script of frames and expected responses. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +13,16 @@ struct play {
 	struct reader reader;
 	struct next_frame next;
 	size_t turns; /* of turns=N */
-	enum blocks blocks; /* of the message under way */
-	bool over;    /* the connection has ended as it should */
-	bool closing; /* we sent a Close first */
-	struct event early; /* a Close that came instead of an echo */
-	int answer;   /* the code of the peer's Close, ANY_CODE before there is one */
+	enum blocks blocks; /* of the current message */
+	bool over;    /* the connection has ended as expected */
+	bool closing; /* a Close was sent first */
+	struct event early; /* a Close received instead of an echo */
+	int answer;   /* code of the peer's Close, ANY_CODE before it */
 };
 
 static const struct next_frame plain_frame = {.times = 1};
 
-/* Whether a Close's code is one of those in word: `1002|1009`, `-`, `any`. */
+/* Return whether the code of a Close is one of those in word: `1002|1009`, `-`, `any`. */
 static bool
 code_wanted(const struct bytes *payload, const char *word)
 {
@@ -39,7 +39,7 @@ code_wanted(const struct bytes *payload, const char *word)
 	return false;
 }
 
-/* Behind the Close: the server ends the connection, a client waits for it. */
+/* After the Close the server closes the connection, and a client waits for it. */
 static bool
 finish(struct play *p)
 {
@@ -105,7 +105,7 @@ expect(struct play *p, unsigned op, const char *word)
 	return good;
 }
 
-/* A word that changes the next frame; false where it is none. */
+/* Apply a word that changes the next frame. Return false if it is another word. */
 static bool
 modify(struct next_frame *f, const char *word)
 {
@@ -139,7 +139,7 @@ modify(struct next_frame *f, const char *word)
 	return true;
 }
 
-/* Words that stand alone: 1 done, 0 not one of them, -1 failed. */
+/* Handle words without a frame. Return 1 after success, 0 for another word, -1 after a failure. */
 static int
 play_alone(struct play *p, const char *word)
 {
@@ -171,7 +171,8 @@ op_of(const char *word, size_t n)
 	return -1;
 }
 
-/* Compresses a data frame's payload, if the extension is agreed on and the script does not spoil the frame. */
+/* Compress the payload of a data frame if the extension is agreed on and the script does not
+ * corrupt the frame. */
 static void
 pack(struct play *p, unsigned op, bool last, struct bytes *payload)
 {
@@ -215,7 +216,7 @@ send_frame(struct play *p, const char *word, const char *payload_word)
 	p->next = plain_frame;
 }
 
-/* A frame sent and its echo taken, so many times one after the other. */
+/* Send a frame and receive its echo, repeatedly. */
 static bool
 take_turns(struct play *p, const char *word, const char *payload)
 {
@@ -272,8 +273,8 @@ play_words(struct play *p, const char *script)
 	return good;
 }
 
-/* Plays a script to the connection's end, which *orderly says it was: we sent a
- * Close and the peer found nothing wrong with it or before it. */
+/* Play a script to the end of the connection. *orderly: a Close was sent, and the peer reported no
+ * error. */
 bool
 play_script(struct link *l, const char *script, bool *orderly)
 {

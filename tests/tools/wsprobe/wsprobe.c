@@ -1,16 +1,15 @@
 /*
- * wsprobe: what a WebSocket server or client does on the wire, case by case.
+ * wsprobe: tests the behavior of a WebSocket server or client on the wire, case by case.
  *
- *     wsprobe HOST:PORT | /SOCKET            plays a client against an echo server
+ *     wsprobe HOST:PORT | /SOCKET            plays a client of an echo server
  *     wsprobe --fake [prog [arg...]]         plays a server for a client that echoes
  *
- * The fake server announces its port (`Listening on 9000`) and plays the next
- * case with whoever connects; with prog it runs it for each case, the port in
- * $PORT, and looks at its exit status and stderr too. TAP on stdout; exit 1
- * where a case failed.
+ * The fake server prints its port (`Listening on 9000`) and plays the next case with the next
+ * client. With prog it runs prog for each case, with the port in $PORT, and also checks its exit
+ * status and stderr. Results are TAP on stdout; the exit status is 1 if a case failed.
  *
- * This is a second pair of eyes: it is written from the RFCs (6455, 9112, 3629)
- * and shares no code with what it looks at.
+ * It is an independent implementation of the RFCs (6455, 9112, 3629) and shares no code with the
+ * tested programs.
  */
 #include <arpa/inet.h>
 #include <errno.h>

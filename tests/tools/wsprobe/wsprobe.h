@@ -1,4 +1,4 @@
-/* What the files of wsprobe share. */
+/* Declarations shared by the files of wsprobe. */
 #ifndef FITTINGS_WSPROBE_H
 #define FITTINGS_WSPROBE_H
 
@@ -9,13 +9,13 @@
 #include <sys/types.h>
 
 enum { CHUNKS_MAX = 1 << 14, READ_SIZE = 1 << 18, DEAF_MS = 100, ANY_CODE = -1, NO_CODE = 0, WHY_SIZE = 1024 };
-enum blocks { BLOCKS_DEFAULT, PLAIN, STORED, FIXED, FINAL }; /* how a message is compressed; FINAL: with BFINAL */
+enum blocks { BLOCKS_DEFAULT, PLAIN, STORED, FIXED, FINAL }; /* compression of a message; FINAL: with BFINAL */
 enum opcode { OP_CONT, OP_TEXT, OP_BINARY, OP_CLOSE = 8, OP_PING, OP_PONG };
 
 /*
- * Within what is sent, {HOST} is the server's host and port, {ACCEPT} the right
- * answer to the client's key, {NUL} a zero byte, {TEXT*N} N times TEXT, and
- * {PAD=N} as many letters as make the whole N bytes long.
+ * In data to send, {HOST} is the server's host and port, {ACCEPT} the correct response to the
+ * client's key, {NUL} a zero byte, {TEXT*N} N times TEXT, and {PAD=N} the number of letters that
+ * makes the data N bytes long.
  */
 #define GET "GET / HTTP/1.1\r\n"
 #define HOST "Host: {HOST}\r\n"
@@ -34,8 +34,8 @@ struct request_case {
 	const char *group;
 	const char *name;
 	const char *send;
-	const char *status; /* those that are right; - is an end without an answer, * is either */
-	const char *field;  /* one that must be in the answer, NULL for none */
+	const char *status; /* the correct ones; - is EOF without a response, * is either */
+	const char *field;  /* a field required in the response, or NULL */
 };
 
 struct answer_case {
@@ -54,14 +54,14 @@ struct bytes {
 
 struct link {
 	int fd;
-	bool client; /* the role we play */
+	bool client; /* the role of wsprobe */
 	bool deaf;
-	bool ended; /* the peer's end of the stream was seen */
+	bool ended; /* EOF from the peer was received */
 	bool reset;
-	size_t chunk; /* at most so much a send, 0 for no limit */
+	size_t chunk; /* limit of each send, 0: none */
 	struct bytes out, in;
 	size_t taken; /* of in */
-	struct bytes inflated; /* what came in compressed messages: the peer may refer back to it */
+	struct bytes inflated; /* contents of compressed messages, to which the peer may refer */
 };
 
 extern struct settings {
@@ -74,17 +74,17 @@ extern struct settings {
 	size_t chunk;
 	int timeout_ms;
 	bool list;
-	bool mute;  /* the peer takes messages and sends none */
+	bool mute;  /* the peer receives messages and sends none */
 	bool early; /* the peer's Close need not wait for echoes */
-	const char *offer;  /* of permessage-deflate, NULL for none */
-	const char *agreed; /* the answer to it; all messages are compressed then */
-	char **prog; /* what the fake server runs for each case */
+	const char *offer;  /* of permessage-deflate, or NULL */
+	const char *agreed; /* the response to it; then all messages are compressed */
+	char **prog; /* run by the fake server for each case */
 	int listener;
 } settings;
 
 struct next_frame {
 	unsigned rsv, op;
-	int length_bits; /* 0 for the least */
+	int length_bits; /* 0: shortest form */
 	uint64_t declared;
 	bool has_op, has_declared, unmasked, zero_key;
 	enum blocks blocks;
@@ -94,12 +94,12 @@ struct next_frame {
 
 struct event {
 	unsigned op;
-	struct bytes payload; /* of a Close, the code too */
+	struct bytes payload; /* of a Close including the code */
 };
 
 struct reader {
 	struct link *link;
-	unsigned op; /* of the message under way, 0 for none */
+	unsigned op; /* of the current message, or 0 */
 	bool compressed;
 	struct bytes message;
 };
