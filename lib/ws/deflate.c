@@ -294,8 +294,7 @@ block_put(struct writer *w, struct deflate_scratch *s, size_t tokens, const unsi
 	if (tokens > FIXED_MAX) {
 		dynamic = extra + huffman_lengths(s->litlen_count, LITLENS, HUFFMAN_LENGTH_MAX, c->litlen_lengths);
 		dynamic += huffman_lengths(s->dist_count, DISTS, HUFFMAN_LENGTH_MAX, c->dist_lengths);
-		if (dynamic < fixed && dynamic < stored)
-			dynamic += head_make(&h, c);
+		dynamic = dynamic < fixed && dynamic < stored ? dynamic + head_make(&h, c) : UINT64_MAX;
 	}
 	if (stored <= fixed && stored <= dynamic) {
 		stored_put(w, bytes, n);

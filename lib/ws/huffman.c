@@ -118,11 +118,11 @@ subtables_fill(enum huffman_kind kind, const uint16_t number[], const uint16_t *
 
 /* The two incomplete distance codes: no code, and a single code of one bit. */
 static unsigned
-incomplete_fill(enum huffman_kind kind, const uint16_t number[], unsigned longest, unsigned symbol, uint32_t *table)
+incomplete_fill(enum huffman_kind kind, const uint16_t number[], unsigned longest, const uint16_t *symbol, uint32_t *table)
 {
 	if (kind != HUFFMAN_DIST || longest > 1 || number[1] > 1)
 		return 0;
-	table[0] = longest == 0 ? HUFFMAN_OTHER : entries[kind][symbol] + length_of(1);
+	table[0] = longest == 0 ? HUFFMAN_OTHER : entries[kind][*symbol] + length_of(1);
 	table[1] = HUFFMAN_OTHER;
 	return 1;
 }
@@ -140,7 +140,7 @@ huffman_table(enum huffman_kind kind, const uint8_t *lengths, size_t count, unsi
 	if (left < 0)
 		return 0;
 	if (left > 0)
-		return incomplete_fill(kind, number, longest, sorted[0], table);
+		return incomplete_fill(kind, number, longest, sorted, table);
 	if (bits > longest)
 		bits = longest;
 	for (unsigned length = 1; length <= bits; length++, size *= 2) {
@@ -161,7 +161,7 @@ huffman_table(enum huffman_kind kind, const uint8_t *lengths, size_t count, unsi
 void
 huffman_codes(const uint8_t *lengths, size_t count, uint16_t *codes)
 {
-	uint16_t number[HUFFMAN_LENGTH_MAX + 1], sorted[HUFFMAN_SYMBOLS_MAX];
+	uint16_t number[HUFFMAN_LENGTH_MAX + 1], sorted[HUFFMAN_SYMBOLS_MAX] = {0};
 	const uint16_t *next = sorted;
 	unsigned code = 0, longest;
 	int left;
