@@ -226,15 +226,6 @@ closed=2-4
 
 # the relay
 
-@test "EOF of stdin is passed on, and the answer to it is relayed" {
-	scripted server accept into:got rest send:answer
-	printf question >in
-	run -0 --separate-stderr portscan-connect -q -p "$port" <in
-	[ "$output" = answer ]
-	await server.out '^sent 6$'
-	cmp in got
-}
-
 @test "EOF from the server ends stdout, and stdin is still sent" {
 	scripted server accept send:bye fin into:got take:5 rest
 	mkfifo in out

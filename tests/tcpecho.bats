@@ -178,12 +178,6 @@ busy() {
 	[ "$(grep -o '127.0.0.1:[0-9]*' server.err | uniq | wc -l)" = 1 ]
 }
 
-@test "without -v nothing is logged" {
-	echo_server -F , -r text
-	[ "$(printf 'a,b' | portscan-connect -q -p "$port")" = texttext ]
-	same server.err "Bound to $port"
-}
-
 @test "-F and -r answer each field of a message, and log it" {
 	echo_server -v -F , -r 'Echo from server'
 	printf 'a,b,c\na,\n,\nhello\n\n' >lines

@@ -14,12 +14,6 @@ misused() {
 # ---- the filters ----
 
 # bats file_tags=alone
-@test "-d decodes the binary frames of section 5.7 with -b" {
-	{ printf '\x82\x7e\x01\x00'; head -c 256 /dev/zero; printf '\x82\x7f\0\0\0\0\0\1\0\0'; head -c 65536 /dev/zero; } |
-		wsframe -d -b >out
-	cmp out <(head -c 65792 /dev/zero)
-}
-
 @test "-d reports the offset of a protocol error, after all messages before it" {
 	run -1 --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x01y\xc1\x01z')
 	[ "$output" = $'x\ny' ]
@@ -124,12 +118,6 @@ sys.stdout.buffer.write(zlib.decompressobj(-15).decompress(data[4:] + b"\0\0\xff
 		wsframe -e $mask <lines | wsframe -d -n | wsframe -e $mask -n | wsframe -d | cmp - lines
 		wsframe -e $mask <lines | wsframe -d -n -T | wsframe -e $mask -n -T | wsframe -d | cmp - lines
 	done
-}
-
-@test "any bytes go through -n -T and come back" {
-	head -c 300000 /dev/urandom >random
-	{ printf '300001:b'; cat random; printf ','; } >string
-	wsframe -e -n -T <string | wsframe -d -n -T | cmp - string
 }
 
 @test "a filter writes the data that it has before it waits for more" {
@@ -246,11 +234,6 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 	told 'binary a' 'binary \xff' 'close 1000' end 'exit 0'
 	peer '+binary:ab' get more:c get close:1000 rest wait -- wsframe -b cat
 	told 'binary ab' 'binary c' 'close 1000' end 'exit 0'
-}
-
-@test "-b still validates text" {
-	peer 'text:a\xff' rest wait -- wsframe -b cat
-	told 'binary a' 'close 1007 text message is not UTF-8' end 'exit 1'
 }
 
 @test "a binary message with lines, -0 and -n is a record if it is UTF-8, else 1003 at its first invalid byte" {

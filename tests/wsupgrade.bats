@@ -72,37 +72,6 @@ lacks_variable() {
 	printf '%b\r\nhello' "$switching" | cmp - out
 }
 
-# served STATUS REQUEST-HEAD [OPTION...]: that is the answer, which is no refusal and is not logged.
-served() {
-	run -0 --separate-stderr peer send:"$2" run wsupgrade "${@:3}" false
-	[[ $output == "HTTP/1.1 $1 "* ]]
-	[ "$stderr" = "" ]
-}
-
-@test "HTTP/1.0 gets the page or 426: it has no Upgrade, and needs no Host" {
-	refused 426 "$(request "$good" 'GET / HTTP/1.0')"
-	[[ $stderr == *proxy_http_version* ]]
-	refused 426 'GET / HTTP/1.0\r\n\r\n'
-	served 200 'GET / HTTP/1.0\r\n\r\n' --console
-	served 200 "$(request "$good" 'GET / HTTP/1.0')" --console --host localhost
-	refused 400 'GET / HTTP/1.0\r\n\r\n' --console --host localhost
-	shell_script may 'echo "$SERVER_PROTOCOL $SERVER_NAME."'
-	run --separate-stderr peer send:'GET / HTTP/1.0\r\n\r\n' run wsupgrade --console -a ./may false
-	[ "$stderr" = 'HTTP/1.0 .' ]
-}
-
-@test "OPTIONS is 204 with the allowed methods, whatever the path, Host, Origin and -a, and logged only with -v" {
-	local target from="${good}Origin: http://evil\r\n"
-	for target in / '*' /other; do
-		served 204 "$(request "$from" "OPTIONS $target HTTP/1.1")" --host other -P /chat -a false
-		served 204 "OPTIONS $target HTTP/1.0\r\n\r\n" --host other -P /chat -a false
-		[ "$output" = $'HTTP/1.1 204 No Content\r\nAllow: GET, OPTIONS\r\nConnection: close\r\n\r' ]
-	done
-	run --separate-stderr peer send:'OPTIONS * HTTP/1.0\r\n\r\n' run wsupgrade -v --console false
-	[ "$stderr" = 'wsupgrade: client: 204 *' ]
-	[[ $output == *$'\r\nAllow: GET, HEAD, OPTIONS\r\n'* ]]
-}
-
 @test "-o, --host and -P: accepted origins, hosts and paths" {
 	local code options host target origin
 	while IFS='|' read -r code options host target origin; do
@@ -287,17 +256,6 @@ served() {
 	run ! grep -E '(src|href)="?(https?:)?//' page
 }
 
-@test "the page is also at each -P, the WebSocket only there" {
-	run peer send:"$(request "$host" 'GET /chat HTTP/1.1')" run wsupgrade --console -P /chat false
-	[[ $output == "HTTP/1.1 200 "* ]]
-	run peer send:"$(request "$host")" run wsupgrade --console -P /chat false
-	[[ $output == "HTTP/1.1 200 "* ]]
-	refused 404 "$(request "$good")" --console -P /chat
-	refused 404 "$(request "$host" 'GET /other HTTP/1.1')" --console -P /chat
-	refused 426 "$(request "$host" 'GET /other HTTP/1.1')" --console
-	accepted "$(request "$good" 'GET /chat HTTP/1.1')" --console -P /chat
-}
-
 @test "HEAD gets only the head of the page" {
 	peer send:"$(request "$host" 'HEAD / HTTP/1.1')" run wsupgrade --console false >out
 	peer send:"$(request "$host")" run wsupgrade --console false | sed '/^\r$/q' | cmp - out
@@ -431,15 +389,6 @@ served() {
 	[ "$(wc -c <err)" -lt 400 ]
 	run ! env LC_ALL=C grep -q '[^ -~]' err
 	grep -qF 'wsupgrade: client: 403 Origin is not allowed: http://\xff\xc2\x9bxxx' err
-}
-
-@test "a refused Origin is logged with the Host that it was compared with" {
-	refused 403 "$(request "${good}Origin: http://evil\r\n")"
-	[ "$stderr" = 'wsupgrade: client: 403 Origin is not allowed: http://evil (Host: localhost:9000)' ]
-	refused 403 "$(request "${good}Origin: http://evil\r\n" 'GET http://x:1/ HTTP/1.1')"
-	[ "$stderr" = 'wsupgrade: client: 403 Origin is not allowed: http://evil (Host: x:1)' ]
-	refused 403 "$(request "$good")" --host x
-	[[ $stderr != *'(Host'* ]]
 }
 
 @test "-z: the first acceptable offer of permessage-deflate is accepted, and prog gets the response" {

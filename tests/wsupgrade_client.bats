@@ -201,16 +201,6 @@ client_refuses() {
 	[ ! -e started ]
 }
 
-@test "closed standard descriptors do not become others" {
-	run -1 --separate-stderr bash -c 'exec wsupgrade true <&-'
-	[[ $stderr == *'Bad file descriptor' ]]
-	printf '%b' "$(request "$good")" >in
-	run -1 --separate-stderr bash -c 'exec wsupgrade true <in >&-'
-	[[ $stderr == *'write: Bad file descriptor' ]]
-	bash -c 'exec wsupgrade echo started <in >out 2>&-'
-	tail -n 1 out | grep -qx started
-}
-
 @test "a request into a pipe that nobody reads fails without SIGPIPE" {
 	printf '%b' "$(request "$good")" >in
 	mkfifo pipe
