@@ -12,8 +12,21 @@
 #include "server.h"
 #include "sys/clock.h"
 
-_Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP
-    && EPOLLRDHUP == POLLRDHUP, "the loop's events are those of poll(2)");
+_Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP,
+    "the loop's events are those of poll(2)");
+
+/* Except for this one, on some architectures. */
+static uint32_t
+loop_events(int interest)
+{
+	return (uint32_t)(interest & ~POLLRDHUP) | ((interest & POLLRDHUP) != 0 ? (uint32_t)EPOLLRDHUP : 0);
+}
+
+static int
+poll_events(uint32_t events)
+{
+	return (int)(events & ~(uint32_t)EPOLLRDHUP) | ((events & EPOLLRDHUP) != 0 ? POLLRDHUP : 0);
+}
 
 /* A session ran out of memory or descriptors. */
 static void
@@ -31,10 +44,10 @@ watch_follow(struct loop *loop, struct watch *watch, int fd, int interest)
 		return 0;
 	}
 	if (watch->fd >= 0) {
-		watch_want(loop, watch, (uint32_t)interest);
+		watch_want(loop, watch, loop_events(interest));
 		return 0;
 	}
-	if (watch_begin(loop, watch, fd, (uint32_t)interest) == 0)
+	if (watch_begin(loop, watch, fd, loop_events(interest)) == 0)
 		return 0;
 	watch->fd = -1;
 	return -1;
@@ -127,8 +140,9 @@ open_step(struct client *c)
 	open_leave(c, session_step(&c->open->session, c->server->loop.now));
 }
 
+/* moved: 0 if the session has read all that has arrived. */
 static void
-open_moved(struct client *c, bool moved)
+open_moved(struct client *c, int moved)
 {
 	if (session_moved(&c->open->session, moved)) {
 		open_step(c);
@@ -143,11 +157,11 @@ socket_ready(struct loop *loop, struct watch *watch, uint32_t events)
 {
 	struct client *c = (struct client *)watch;
 	struct session *session = open_enter(c);
-	bool moved = endpoint_turn(&session->peer_in, (int)events);
 
 	(void)loop;
-	moved = endpoint_turn(&session->peer_out, (int)events) || moved;
-	open_moved(c, moved);
+	(void)endpoint_turn(&session->peer_in, poll_events(events));
+	(void)endpoint_turn(&session->peer_out, poll_events(events));
+	open_moved(c, 1);
 }
 
 static void
@@ -157,7 +171,8 @@ to_program_ready(struct loop *loop, struct watch *watch, uint32_t events)
 
 	(void)loop;
 	(void)open_enter(o->client);
-	open_moved(o->client, endpoint_turn(&o->session.prog.in, (int)events));
+	(void)endpoint_turn(&o->session.prog.in, poll_events(events));
+	open_moved(o->client, 1);
 }
 
 static void
@@ -167,7 +182,8 @@ from_program_ready(struct loop *loop, struct watch *watch, uint32_t events)
 
 	(void)loop;
 	(void)open_enter(o->client);
-	open_moved(o->client, endpoint_turn(&o->session.prog.out, (int)events));
+	(void)endpoint_turn(&o->session.prog.out, poll_events(events));
+	open_moved(o->client, 1);
 }
 
 /* Everything that arrived until loop->before has been read. Run a step with that time first,
@@ -180,7 +196,7 @@ open_deadline(struct loop *loop, struct deadline *deadline)
 	bool alive = loop->before <= session->now || session_step(session, loop->before);
 
 	if (alive)
-		open_moved(c, false);
+		open_moved(c, 0);
 	else
 		open_leave(c, false);
 }
@@ -197,8 +213,7 @@ program_signal_send(struct program *program, int number)
 		spawner_signal(&c->server->spawner, c->id, number);
 }
 
-/* Processes, or space in the helper's socket, are exhausted. The client waits for its program, and
- * accepting is paused. */
+/* Processes or memory are exhausted. The client waits for its program, and accepting is paused. */
 static void
 start_wait(struct client *c, int error)
 {
@@ -214,12 +229,18 @@ start_wait(struct client *c, int error)
 static void
 start_request(struct client *c)
 {
+	struct server *s = c->server;
 	const struct open *o = c->open;
 
-	if (spawner_start(&c->server->spawner, c->id, PROGRAM, o->entries, o->entries_size, o->child_in, o->child_out) == 0)
+	if (spawner_start(&s->spawner, c->id, PROGRAM, o->entries, o->entries_size, o->child_in, o->child_out) == 0) {
 		c->start = START_REQUESTED;
-	else
+	} else if (errno == EAGAIN) {
+		/* The helper's socket is full: retry after its next report. */
+		c->start = START_WAITING;
+		s->starts_wait = s->helper_full = true;
+	} else {
 		start_wait(c, errno);
+	}
 }
 
 void
@@ -227,7 +248,7 @@ open_start_again(struct server *s)
 {
 	if (!s->starts_wait)
 		return;
-	s->starts_wait = false;
+	s->starts_wait = s->helper_full = false;
 	for (uint32_t i = 0; i < s->options.max && !s->starts_wait; i++)
 		if (s->clients[i] != NULL && s->clients[i]->start == START_WAITING && s->clients[i]->stage == STAGE_OPEN)
 			start_request(s->clients[i]);
@@ -258,8 +279,8 @@ open_report(struct client *c, enum spawner_event event, int value)
 		started(c, value);
 	} else if (failed && (event == SPAWNER_NO_PROCESS || shortage_passes(value))) {
 		start_wait(c, value);
-		if (c->open->cancelled)
-			open_leave(c, true);
+		(void)open_enter(c);
+		open_step(c);
 	} else {
 		struct session *session = open_enter(c);
 

@@ -118,6 +118,7 @@ struct server {
 	struct address_limit addresses, networks;
 	struct authorization authorizations[AUTHORIZATIONS_MAX];
 	bool authorizations_wait, starts_wait; /* clients wait for one */
+	bool helper_full; /* until its next report */
 	int null; /* /dev/null, stdin of authorization programs */
 	struct page page;
 	int64_t over_log_after;  /* when the next message about --max-per-address may be logged */

@@ -307,6 +307,8 @@ reports_ready(struct loop *loop, struct watch *watch, uint32_t events)
 		else if (got < 0)
 			helper_lost(s);
 	}
+	if (s->helper_full)
+		open_start_again(s);
 }
 
 static void
