@@ -125,13 +125,20 @@ to_child_grow(struct session *s)
 	return growth != FLOWS_ENOUGH;
 }
 
+/* Return whether a step of the reader can do nothing, which most turns would find out the long way. */
+static bool
+nothing_received(const struct session *s)
+{
+	return buffer_held(&s->flows.rx) == 0 && !s->flows.in.reader.in_frame && !s->peer_in.ended;
+}
+
 static void
 frames_to_prog(struct session *s)
 {
 	struct flows *f = &s->flows;
 	struct reader_event e;
 
-	while (!peer_over(s)) {
+	while (!peer_over(s) && !nothing_received(s)) {
 		enum reader_kind kind = frames_to_records_step(&f->in, &f->rx, &f->to_child, &e);
 
 		if (kind == READER_PING) {
@@ -209,9 +216,12 @@ static enum records_to_frames_kind
 frame_next(struct session *s, const char **why)
 {
 	struct flows *f = &s->flows;
-	enum records_to_frames_kind kind =
-	    records_to_frames_step(&f->out, &f->from_child, want_of(s), &f->tx, peer_key(s), why);
+	enum record_decoder_want want = want_of(s);
+	enum records_to_frames_kind kind;
 
+	if (buffer_held(&f->from_child) == 0 && want == RECORD_WHOLE)
+		return ENCODE_MORE;
+	kind = records_to_frames_step(&f->out, &f->from_child, want, &f->tx, peer_key(s), why);
 	if (kind == ENCODE_FRAMED) {
 		flows_key_used(f);
 		s->records_until = s->peer_out.moved + buffer_held(&f->tx) + f->out.zero_copy_left;
@@ -386,8 +396,10 @@ hang_up(struct session *s)
 	if (deadline_reached(s, cut_at))
 		session_cut(s);
 	if (!close_put(s) && !s->lost) {
-		schedule(s, close_at(s));
-		if (deadline_reached(s, close_at(s)))
+		int64_t when = close_at(s);
+
+		schedule(s, when);
+		if (deadline_reached(s, when))
 			close_begin(s);
 	}
 	if (close_put(s) && !s->conn.flushed && !s->lost && !endpoint_pending(&s->peer_out)) {
