@@ -103,4 +103,9 @@ client='exec portscan-connect -q -p "$PORT" wsupgrade -c ws://localhost/ wsframe
 	serve wshub -n -M 16M -q 64M cat
 	probe --early-close "127.0.0.1:$port"
 	probe --early-close --chunk 1 --groups "$small" "127.0.0.1:$port"
+	local no='permessage-deflate; server_no_context_takeover; client_no_context_takeover' bits='server_max_window_bits=9; client_max_window_bits=9'
+	serve wshub -z -n -M 16M -q 64M cat
+	probe --early-close --offer permessage-deflate --agreed "$no" --groups deflate,no-takeover,framing,pings,fragments,utf8,close "127.0.0.1:$port"
+	serve wshub -z --window 9 -n -M 16M -q 64M cat
+	probe --early-close --offer "permessage-deflate; client_max_window_bits" --agreed "$no; $bits" --groups no-takeover,bulk "127.0.0.1:$port"
 }
