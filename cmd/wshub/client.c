@@ -410,7 +410,8 @@ client_takes(struct hub *hub, struct client *c)
 {
 	if (c->conn.timer != WS_TIMER_CLOSE && (c->conn.timer != WS_TIMER_PONG || !c->behind))
 		return;
-	(void)progress_made(c->watch.fd, &c->progress);
+	if (c->conn.timer == WS_TIMER_CLOSE)
+		(void)progress_made(c->watch.fd, &c->progress);
 	client_timer(hub, c);
 }
 

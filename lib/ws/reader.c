@@ -262,7 +262,7 @@ inflated_event(struct reader *r, struct reader_inflate *z, unsigned char *bytes,
 		return 0;
 	used = payload_inflate(r, z, bytes, take, &made, &result);
 	good = is_text(r) ? utf8_check(&r->text, z->out, made) : made;
-	r->broken = inflated_fault(r, z, good, made, result);
+	r->broken = (unsigned char)inflated_fault(r, z, good, made, result);
 	if (r->broken != READER_INTACT && good == 0)
 		return fail_broken(r, e);
 	end = r->broken == READER_INTACT && r->left == 0 && !r->more;
