@@ -16,7 +16,7 @@ disconnect(struct ws_conn *conn)
 	return WS_DISCONNECT | timer_start(conn, WS_TIMER_NONE);
 }
 
-/* Wait for data of the peer, which it can prove to send only while it is read. */
+/* Wait for data of the peer, which can arrive only while the peer is read. */
 static unsigned
 peer_await(struct ws_conn *conn, enum ws_timer timer)
 {

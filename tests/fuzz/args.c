@@ -1,4 +1,4 @@
-/* Numbers, sizes, durations, port lists, and LISTEN_* against naive readings, digit by digit. */
+/* Numbers, sizes, durations, port lists and LISTEN_*, compared with naive parsers. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -6,7 +6,7 @@
 #include "base/number.h"
 #include "sys/listen.h"
 
-/* Returns whether the text is digits alone, and a number of at most 64 bits. */
+/* Return whether the text consists of digits and is a number of at most 64 bits. */
 static bool
 naive_digits(const char *text, size_t n, uint64_t *value)
 {
@@ -62,7 +62,7 @@ numbers(const char *text, size_t n, uint64_t min, uint64_t max)
 	}
 }
 
-/* Returns how many ranges there are, 0 where the list is none. */
+/* Return the number of ranges, or 0 for an invalid list. */
 static size_t
 naive_ports(const char *text, size_t n, struct port_range *ranges, size_t max)
 {
@@ -99,8 +99,8 @@ ports(const char *text, size_t n, size_t max)
 	FUZZ_CHECK(memcmp(got, want, count * sizeof *got) == 0);
 }
 
-/* No descriptor from LISTEN_FIRST up is a socket that listens: whatever the
- * environment says, there is nothing to take, and nothing else is touched. */
+/* No descriptor from LISTEN_FIRST up is a listening socket: for any environment nothing is taken
+ * over and nothing else is touched. */
 static void
 listen_environment(const char *text, bool pid_too)
 {

@@ -1,8 +1,7 @@
 /*
- * What a program behind wshub writes, in lines and in netstrings, cut as it
- * likes: the orders are those of a plain reading of the whole, up to what is
- * wrong with its netstrings, and nothing behind that. And what a client says
- * stays on one line, and comes back as it was.
+ * The output of a program of wshub, in lines and in netstrings, divided anywhere: the commands are
+ * those of a naive parser of the whole, up to the first invalid netstring. Escaped client messages
+ * stay on one line and are decoded to the same bytes.
  */
 #include "ws/command.h"
 #include "ws/record.h"
@@ -17,9 +16,7 @@ account_bytes(struct account *a, const char *before, struct span bytes)
 	account_put(a, bytes.at, bytes.size);
 }
 
-/*
- * The codec's account.
- */
+/* The account of the codec. */
 static void
 command_account(char *record, size_t n, bool exact, struct account *a)
 {
@@ -49,7 +46,7 @@ command_account(char *record, size_t n, bool exact, struct account *a)
 		account_bytes(a, order.not_text ? " bad " : " says ", order.payload);
 }
 
-/* The whole records that are there. False where the netstrings are wrong. */
+/* Process the complete records. Return false if the netstrings are invalid. */
 static bool
 take(struct record_decoder *s, struct buffer *from, enum record_decoder_want want, bool exact, struct account *a)
 {
@@ -59,7 +56,7 @@ take(struct record_decoder *s, struct buffer *from, enum record_decoder_want wan
 		record_decoder_look(s, buffer_head(from), buffer_held(from), want, &find);
 		if (find.kind != RECORD_CHUNK)
 			break;
-		/* A copy, so that reading beyond it is seen. */
+		/* A copy, so that reading beyond it is detected. */
 		command_account((char *)fuzz_edge(0, find.chunk.at, find.chunk.size), find.chunk.size, exact, a);
 		record_decoder_take(s, &find);
 		buffer_take(from, find.before + find.chunk.size + find.after);
@@ -90,9 +87,7 @@ read_cut(struct fuzz f, bool exact, struct account *a)
 		(void)take(&s, &from, RECORD_END, exact, a);
 }
 
-/*
- * The plain reading.
- */
+/* The naive parser. */
 static struct span
 before_blank(struct span *rest)
 {
@@ -124,7 +119,7 @@ naive_id(struct span digits, uint64_t *id)
 	return value != 0;
 }
 
-/* `-ID` at the end of text; *before is what stands before that. */
+/* Find `-ID` at the end of text; *before is the text before it. */
 static bool
 naive_but(struct span text, struct span *before, uint64_t *id)
 {
@@ -145,7 +140,7 @@ naive_room(struct span room)
 	return room.size > 0 && room.size < 256 && memchr(room.at, ' ', room.size) == NULL && !naive_but(room, &before, &id);
 }
 
-/* Whom it is for, into the account. */
+/* Add the destination to the account. */
 static bool
 naive_to(struct span to, struct account *a, bool *ids)
 {
@@ -187,7 +182,7 @@ naive_code(struct span text, uint64_t *code)
 	    && (*code <= 1014 || *code >= 3000);
 }
 
-/* The payload as the client hears it. False for an escape that is none. */
+/* Decode the payload. Return false for an invalid escape. */
 static bool
 naive_says(struct span payload, bool exact, bool binary, struct account *a)
 {
@@ -284,7 +279,7 @@ naive_netstrings(struct span text, struct account *a)
 	}
 }
 
-/* Out and in again. */
+/* Encode and decode. */
 static void
 escapes(const uint8_t *bytes, size_t n)
 {

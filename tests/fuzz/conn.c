@@ -1,7 +1,7 @@
 /*
- * A connection's keepalive and closing handshake: after each event of any
- * sequence the actions, the timer and both codes are those of a plain reading
- * of RFC 6455 sections 5.5 and 7, which keeps facts instead of a state.
+ * Keepalive and closing handshake of a connection: for any sequence of events, the actions, the
+ * timer and both codes agree with a naive reading of RFC 6455, sections 5.5 and 7, which keeps
+ * facts instead of a state.
  */
 #include "ws/conn.h"
 #include "fuzz.h"
@@ -9,14 +9,14 @@
 struct facts {
 	bool server, keepalive;
 	bool gone;       /* the transport is closed */
-	bool said_close, close_left; /* we queued a Close; it has left */
-	bool peer_over;  /* nothing that the peer sends counts any more */
+	bool said_close, close_left; /* a Close was queued; it has been sent */
+	bool peer_over;  /* data of the peer is ignored */
 	bool peer_ended;
 	bool paused, pinged;
 	unsigned code, peer_code;
 };
 
-/* Whether the peer's bytes are frames to us. */
+/* Return whether data of the peer is parsed as frames. */
 static bool
 hears(const struct facts *f)
 {
@@ -57,7 +57,8 @@ gone(struct facts *f)
 	return WS_DISCONNECT | WS_TIMER;
 }
 
-/* What is left to do when both sides are over and all has left: a server ends its side first (7.1.1). */
+/* Return the rest when both sides have finished and everything is sent: a server closes first
+ * (7.1.1). */
 static unsigned
 parting(struct facts *f)
 {

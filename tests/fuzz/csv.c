@@ -1,6 +1,6 @@
 /*
- * The CSV scanner: both ways to ask it, on every path and at any cuts, give
- * what a reading by recursive descent gives.
+ * The CSV scanner: both interfaces, on every path and divided anywhere, agree with a recursive
+ * descent parser.
  */
 #include "csv/csv.h"
 
@@ -18,7 +18,8 @@ tell_end(struct account *a, enum csv_problem problem, uint64_t line, uint64_t co
 	account_number(a, " one record with CRs ", mac && problem == CSV_FINE);
 }
 
-/* What an even dialect knows of records and fields; `uneven`: the input's last record is not. */
+/* The structure of records and fields for an even dialect; `uneven`: the last record of the input
+ * differs. */
 static void
 tell_rows(struct account *a, const struct csv *csv, bool uneven)
 {
@@ -30,7 +31,7 @@ tell_rows(struct account *a, const struct csv *csv, bool uneven)
 	account_number(a, " at ", csv->problem == CSV_FINE ? 0 : csv->field_column);
 }
 
-/* Takes what it can of a piece; returns how many bytes. */
+/* Process as much of a piece as possible. Return the number of bytes. */
 typedef size_t take_piece(struct csv *csv, unsigned char *in, size_t n, bool last, struct account *a);
 
 static size_t
@@ -57,7 +58,7 @@ take_index(struct csv *csv, unsigned char *in, size_t n, bool last, struct accou
 	return used;
 }
 
-/* Its terminators do not tell a record's end from a field's. */
+/* Its terminators do not distinguish the end of a record from that of a field. */
 static size_t
 take_flat(struct csv *csv, unsigned char *in, size_t n, bool last, struct account *a)
 {
@@ -95,7 +96,7 @@ read_cut(struct csv csv, struct fuzz f, take_piece *take, struct account *a)
 		tell_rows(a, &csv, csv.problem == CSV_FINE && csv_end_is_uneven(&csv));
 }
 
-/* As take_flat() tells it. */
+/* In the form of take_flat(). */
 static void
 flatten(const struct account *in, size_t events, struct account *out)
 {

@@ -1,7 +1,6 @@
 /*
- * Any bytes as messages, compressed at any cuts of input and of room, with and
- * without takeover, some taken back: they decompress to the same bytes, also with
- * zlib if it is installed.
+ * Any bytes as messages, compressed with input and space divided anywhere, with and without
+ * takeover, some undone: they decompress to the same bytes, also with zlib if it is installed.
  */
 #include "fuzz.h"
 #include "ws/deflate.h"
@@ -47,7 +46,7 @@ peer_check(unsigned char *in, size_t n, const unsigned char *want, size_t size)
 
 static unsigned char made_all[2 * FUZZ_MAX + 4096];
 
-/* Compresses a message. Returns the size of the output. */
+/* Compress a message. Return the size of the output. */
 static size_t
 message(struct deflate *z, struct fuzz *f, const unsigned char *in, size_t n, bool whole)
 {
@@ -97,7 +96,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		const unsigned char *in = f.at;
 
 		n = n < f.size ? n : f.size;
-		/* A message several times: it refers to itself, also across the end of the buffer. */
+		/* A repeated message refers to itself, also across the end of the buffer. */
 		for (; times > 0; times--) {
 			enum inflate_result result;
 

@@ -1,7 +1,7 @@
 /*
- * Offers and answers of permessage-deflate: a list is malformed where a regular
- * expression says so; else its blanks, quotes and escapes are dropped, and the
- * rest is split at commas and semicolons and looked up (RFC 7692 section 7.1).
+ * Offers and responses of permessage-deflate. A list is invalid if a regular expression does not
+ * match it. Otherwise its blanks, quotes and escapes are removed, and the rest is split at commas
+ * and semicolons and looked up (RFC 7692, section 7.1).
  */
 #include <regex.h>
 
@@ -60,7 +60,7 @@ naive_item(char *item)
 	return v;
 }
 
-/* Returns how many extensions the text has, -1 where it is malformed. */
+/* Return the number of extensions in the text, or -1 if it is invalid. */
 static int
 naive_list(const char *text, struct naive *items)
 {
@@ -87,7 +87,7 @@ least(int a, int b)
 	return a < b ? a : b;
 }
 
-/* Whether the server takes this offer, and what it answers. */
+/* Return whether the server accepts this offer, and its response. */
 static bool
 naive_accept(const struct naive *offer, const struct extension *want, int answer[4])
 {
@@ -177,7 +177,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		int n = naive_list(value, items + count);
 		size_t length = strlen(value);
 
-		/* The first two are at an edge. */
+		/* The first two are edge cases. */
 		fields.all[fields.count] = (struct http_field){span_of("Sec-WebSocket-Extensions"),
 			{value, length}};
 		if (fields.count < 2)

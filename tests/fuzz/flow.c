@@ -1,7 +1,7 @@
 /*
- * Records out and in again: what a program writes, cut as it likes, becomes
- * frames through one small buffer, and these records again through another.
- * They are the naive splitting of the input, up to what is wrong with it.
+ * Records are encoded and decoded: the output of a program, divided anywhere, becomes frames
+ * through one small buffer, and records again through another. They agree with a naive split of the
+ * input, up to the first error.
  */
 #include "ws/frames_to_records.h"
 #include "ws/records_to_frames.h"
@@ -19,7 +19,7 @@ struct pipe_in {
 	struct account *out;
 };
 
-/* The frames that are there, to records; these are taken as soon as nobody may take them back. */
+/* Convert the available frames to records, which are consumed as soon as they cannot be withdrawn. */
 static void
 pipe_in_run(struct pipe_in *in)
 {
@@ -39,7 +39,7 @@ pipe_in_run(struct pipe_in *in)
 	} while (kind == READER_FULL);
 }
 
-/* As much of the frames as the cut lets through. */
+/* As many of the frames as this cut allows. */
 static void
 wire_move(struct fuzz *f, struct buffer *frames, struct records_to_frames *o, struct buffer *from, struct pipe_in *in)
 {
@@ -100,7 +100,7 @@ carry(struct fuzz f, struct records_to_frames o, struct pipe_in *in)
 		buffer_put(&from, f.at, n);
 		f.at += n;
 		f.size -= n;
-		/* Asking for all of it is always right, and splits records into fragments. */
+		/* RECORD_ALL is always allowed, and divides records into fragments. */
 		kind = records_to_frames_run(&f, &o, &from, fuzz_cut(&f, 2) == 1 ? RECORD_WHOLE : RECORD_ALL, in);
 	}
 	if (kind == ENCODE_MORE)
@@ -115,7 +115,8 @@ struct rules {
 	uint64_t limit;
 };
 
-/* What of a record's text may leave; false where it is not good, up to where it is. */
+/* Return how much of a record's text may be sent. Return false if it is invalid, up to that
+ * position. */
 static bool
 naive_text(const struct rules *r, const unsigned char *text, size_t n, struct account *a)
 {
@@ -133,7 +134,7 @@ naive_text(const struct rules *r, const unsigned char *text, size_t n, struct ac
 	return true;
 }
 
-/* Reads `5:hello,` at the head; returns its size or 0 where it is not one. */
+/* Parse `5:hello,` at the head. Return its size, or 0 if it is invalid. */
 static size_t
 naive_netstring(const struct rules *r, const unsigned char *in, size_t n, size_t *head, size_t *payload)
 {
@@ -156,7 +157,7 @@ naive_netstring(const struct rules *r, const unsigned char *in, size_t n, size_t
 	return *head + *payload + 1;
 }
 
-/* One record: returns false at the first that is wrong. */
+/* Process one record. Return false at the first invalid one. */
 static bool
 naive_record(const struct rules *r, const unsigned char **in, size_t *n, struct account *a)
 {
@@ -229,13 +230,13 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		.out = &got,
 	};
 
-	/* Without records, the cuts decide what is a message. */
+	/* Without records, the cuts determine the messages. */
 	if (rules.mode != RECORD_BYTES)
 		rules.limit = o.limit = limits[limit];
 	got.size = want.size = 0;
 	good = naive_records(&rules, &f, &want);
 	FUZZ_CHECK((carry(f, o, &in) == ENCODE_MORE) == good);
-	/* A wrong record may have begun to leave. */
+	/* An invalid record may have been sent partly. */
 	FUZZ_CHECK(got.size >= want.size);
 	if (!good)
 		got.size = want.size;

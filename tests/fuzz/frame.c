@@ -1,6 +1,6 @@
 /*
- * The frame reader, for any peer: whatever the cuts and the room, it says what
- * the naive reading of the whole input says, at the same offsets.
+ * The frame reader for any peer: for any cuts and any space, its events agree with a naive parser
+ * of the whole input, at the same offsets.
  */
 #include "ws/reader.h"
 
@@ -36,7 +36,8 @@ event_tell(struct account *a, const struct reader_event *e, uint64_t offset)
 	}
 }
 
-/* One step as the contract has it: over a copy at the edge, of which the used part is dropped. */
+/* One step according to the contract: over a copy before an unreadable page, of which the used part
+ * is dropped. */
 static size_t
 step(struct reader *r, const unsigned char *held, size_t n, size_t room, struct reader_event *e, bool *moved)
 {
@@ -81,7 +82,7 @@ read_cut(struct reader r, struct fuzz f, size_t most, struct account *a)
 			moved |= was_full;
 			offset += used;
 			event_tell(a, &e, offset);
-			/* The piece is still in the copy at the edge: what we hold may go. */
+			/* The chunk is still in the copy, so the held bytes may be dropped. */
 			memmove(held, held + used, kept - used);
 			kept -= used;
 		}
@@ -114,7 +115,7 @@ struct naive_head {
 	const unsigned char *key;
 };
 
-/* The header as far as it is there: 0 where it is incomplete, -1 where it is wrong. */
+/* Parse the header as far as present. Return 0 if it is incomplete, -1 if it is invalid. */
 static int
 naive_head(const struct naive *v, struct naive_head *h)
 {
@@ -200,7 +201,7 @@ naive_data(struct naive *v, const struct naive_head *h, bool first)
 	for (size_t i = 0; i < n; i++)
 		v->text[v->held++] = v->in[v->at + h->size + i] ^ (h->masked ? h->key[i % 4] : 0);
 	good = !text ? v->held : naive_utf8(v->text, v->held, &whole);
-	/* A message is begun by its first good byte, or by what comes when there is none to come. */
+	/* A message begins with its first valid byte, or with the next event if it has none. */
 	if (first && (good > 0 || (h->length == 0 && (!h->fin || whole))))
 		account_text(v->a, text ? "T(" : "B(");
 	account_put(v->a, v->text + before, good - before);

@@ -1,7 +1,7 @@
 /*
- * The frame of the fuzz targets. A target is one function over the input's
- * bytes; the first of them choose options and cuts, the rest is what the
- * codec reads. It is linked with libFuzzer's main, AFL++'s, or replay.c's.
+ * Framework of the fuzz targets. A target is a function of the input's bytes: the first ones select
+ * options and cuts, the rest is input of the codec. It is linked with the main() of libFuzzer,
+ * AFL++ or replay.c.
  */
 #ifndef FITTINGS_FUZZ_H
 #define FITTINGS_FUZZ_H
@@ -36,7 +36,7 @@ struct fuzz {
 	unsigned turn;
 };
 
-/* The next byte that chooses something; 0 behind the last. */
+/* Return the next byte that selects something, 0 after the last one. */
 static inline unsigned
 fuzz_byte(struct fuzz *f)
 {
@@ -56,7 +56,7 @@ fuzz_over(const uint8_t *bytes, size_t size)
 	return f;
 }
 
-/* The size of the next piece of what is left: at least 1. */
+/* Return the size of the next piece of the rest, at least 1. */
 static inline size_t
 fuzz_cut(struct fuzz *f, size_t left)
 {
@@ -69,8 +69,8 @@ fuzz_cut(struct fuzz *f, size_t left)
 enum { FUZZ_ROOM = FUZZ_MAX * 2 };
 
 /*
- * Room for n bytes (at most FUZZ_ROOM) that ends at an unreadable page. There
- * are two, 0 and 1; each lives until its next use.
+ * Return space for n bytes (at most FUZZ_ROOM) that ends at an unreadable page. There are two, 0
+ * and 1; each is valid until its next use.
  */
 static inline unsigned char *
 fuzz_room(unsigned which, size_t n)
@@ -86,7 +86,7 @@ fuzz_room(unsigned which, size_t n)
 	return maps[which] + FUZZ_ROOM - n;
 }
 
-/* A copy there. */
+/* Copy the bytes there. */
 static inline unsigned char *
 fuzz_edge(unsigned which, const void *bytes, size_t n)
 {
@@ -97,7 +97,7 @@ fuzz_edge(unsigned which, const void *bytes, size_t n)
 	return room;
 }
 
-/* What happened, in bytes, to compare two ways of it. */
+/* The events as bytes, to compare two implementations. */
 struct account {
 	size_t size;
 	unsigned char bytes[FUZZ_MAX * 8];

@@ -1,7 +1,7 @@
 /*
- * A request, as the server reads it: the head taken apart; let in where a plain
- * reading of RFC 6455 section 4.2.1 lets it in, and only there; the answer and
- * the environment well formed whatever was asked.
+ * A request as the server reads it. The head is parsed. It is accepted exactly if a naive reading
+ * of RFC 6455, section 4.2.1, accepts it. The response and the environment are valid for any
+ * request.
  */
 #include <strings.h>
 
@@ -36,7 +36,7 @@ naive_line(const char *head, size_t n, const struct http_request *r, bool parsed
 	return good;
 }
 
-/* The target as it was sent is its parts put together again. */
+/* The target is the concatenation of its parts. */
 static void
 target_check(const struct http_request *r)
 {
@@ -53,7 +53,7 @@ target_check(const struct http_request *r)
 		FUZZ_CHECK(connect || r->authority.size != 0 || span_equal(r->target, span_of("*")));
 }
 
-/* `Host` of example.org, whatever the port, is listed; so are two origins. */
+/* The Host example.org with any port is listed, and so are two origins. */
 static void
 policy_choose(struct policy *p, unsigned choice)
 {
@@ -157,7 +157,7 @@ naive_host(const struct http_request *r)
 	return count == 0 ? r->minor == 0 : count == 1 && http_authority_parse(host, &a);
 }
 
-/* Let in, where nothing speaks against it. before is the request as it was parsed. */
+/* Return whether no rule refuses the request. before is the parsed request. */
 static bool
 naive_good(const struct http_request *r, const struct handshake *d, unsigned choice)
 {
@@ -199,7 +199,7 @@ answer_check(const struct policy *p, const struct http_request *r, const struct 
 		    && (body == 0 || (size_t)strtoul(length.at, NULL, 10) == body));
 }
 
-/* The user's name is what an encoder makes the credentials of again, and is printable. */
+/* The user's name encodes to the credentials again, and is printable. */
 static void
 user_check(const struct http_request *r)
 {
@@ -222,7 +222,8 @@ user_check(const struct http_request *r)
 	FUZZ_CHECK(value.size - begin >= base64_size(n) && memcmp(encoded, value.at + begin, n / 3 * 4) == 0);
 }
 
-/* Every variable is NAME=value, none twice, none but ours and HTTP_*, and never HTTP_PROXY. */
+/* Each variable is NAME=value, none is repeated, each is a known one or HTTP_*, and never
+ * HTTP_PROXY. */
 static void
 environment_check(const struct http_request *r, const struct handshake *d)
 {
@@ -264,7 +265,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	line = naive_line(head, (size_t)want, &r, why == NULL);
 	fields = naive_fields(head, (size_t)want, &r.fields, why == NULL);
 	FUZZ_CHECK(why != NULL || (line && fields));
-	/* Of targets that begin otherwise, more has to be right than the bytes. */
+	/* For targets with another beginning, more than the bytes must be valid. */
 	if (why != NULL) {
 		FUZZ_CHECK(!line || !fields || *r.target.at != '/' || span_equal(r.method, span_of("CONNECT")));
 		return 0;

@@ -1,4 +1,4 @@
-/* A server's answer, as the client reads it: the head, and whether it is one to our request. */
+/* A response of a server as the client reads it: the head, and whether it answers the request. */
 #include <strings.h>
 
 #include "ws/url.h"
@@ -61,7 +61,7 @@ answer_check(const struct http_response *r, bool asked)
 	FUZZ_CHECK(why != NULL || agreed.protocol.size == 0 || (asked && span_equal(agreed.protocol, span_of("chat"))));
 }
 
-/* What follows the head is the body: what is shown of it is one line in it. */
+/* The body follows the head: the text shown is one line of it. */
 static void
 refusal_check(const struct http_response *r, const uint8_t *bytes, size_t size)
 {

@@ -1,7 +1,7 @@
 /*
- * inflate on any bytes as messages of permessage-deflate: at any cuts of input and
- * room, output and verdict are those of the naive decoder, and of zlib if it is
- * installed. Two states share one set of tables.
+ * inflate with any bytes as messages of permessage-deflate: with input and space divided anywhere,
+ * output and verdict agree with the naive decoder, and with zlib if it is installed. Two states
+ * share one set of tables.
  */
 #include "ws/inflate.h"
 #include "fuzz.h"
@@ -32,7 +32,8 @@ zlib_message(const struct naive_inflate *before, const unsigned char *payload, s
 		unsigned n_last = 0;
 
 		z.next_in = in + used;
-		/* The message may end between two blocks at a byte: the four bytes come in a step of their own. */
+		/* The message may end between two blocks at a byte boundary: the four bytes are a
+		 * step of their own. */
 		z.avail_in = (unsigned)((used < n ? n : whole) - used);
 		result = inflate(&z, Z_SYNC_FLUSH);
 		used = (size_t)(z.next_in - in);
@@ -52,7 +53,8 @@ zlib_message(const struct naive_inflate *before, const unsigned char *payload, s
 	return good;
 }
 
-/* zlib accepts a single literal code, which RFC 1951 allows only for distances, so its acceptance decides nothing. */
+/* zlib accepts a single literal code, which RFC 1951 allows only for distances, so its acceptance
+ * is no proof. */
 static void
 zlib_compare(const struct naive_inflate *before, const struct naive_inflate *after, const unsigned char *payload,
     size_t n, bool good)

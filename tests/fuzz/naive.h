@@ -1,4 +1,4 @@
-/* What texts and frames mean, worked out the slow and plain way, to compare the codecs with. */
+/* The meaning of texts and frames, computed slowly and simply, to compare the codecs with. */
 #ifndef FITTINGS_NAIVE_H
 #define FITTINGS_NAIVE_H
 
@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whether some character lies in first..last that UTF-8 may write in size bytes. */
+/* Return whether a character in first..last may be encoded by UTF-8 in size bytes. */
 static inline bool
 naive_range_has_character(uint32_t first, uint32_t last, size_t size)
 {
@@ -20,8 +20,8 @@ naive_range_has_character(uint32_t first, uint32_t last, size_t size)
 }
 
 /*
- * How many of n bytes, from the start of a character on, can belong to that one
- * character; 0 where none can. *whole says that the character is complete.
+ * Return how many of n bytes, from the start of a character, can belong to that character; 0 if
+ * none can. *whole is set if the character is complete.
  */
 static inline size_t
 naive_character(const unsigned char *bytes, size_t n, bool *whole)
@@ -38,7 +38,7 @@ naive_character(const unsigned char *bytes, size_t n, bool *whole)
 			return good;
 		if (i > 0)
 			value = value << 6 | (bytes[i] & 0x3f);
-		/* Whatever follows, the character is in this range. */
+		/* For any following bytes, the character is in this range. */
 		if (size > 1 && !naive_range_has_character(value << behind, (value << behind) + (1U << behind) - 1, size))
 			return good;
 		good = i + 1;
@@ -47,7 +47,8 @@ naive_character(const unsigned char *bytes, size_t n, bool *whole)
 	return good;
 }
 
-/* How many of n bytes can stand in a valid text; *whole where they end with a whole character. */
+/* Return how many of n bytes can be in a valid text. *whole is set if they end with a complete
+ * character. */
 static inline size_t
 naive_utf8(const unsigned char *bytes, size_t n, bool *whole)
 {

@@ -1,4 +1,5 @@
-/* CSV read by recursive descent, to compare the scanner with: two bytes for each byte of data, field and record. */
+/* A recursive descent parser of CSV to compare the scanner with: two bytes for each byte of data,
+ * field and record. */
 #ifndef FITTINGS_NAIVE_CSV_H
 #define FITTINGS_NAIVE_CSV_H
 
@@ -18,11 +19,11 @@ tell(struct account *a, unsigned event)
 struct naive_csv {
 	struct csv_dialect d;
 	const unsigned char *in;
-	size_t n, at, line_at, first_end; /* first_end: behind the first record */
+	size_t n, at, line_at, first_end; /* first_end: after the first record */
 	uint64_t line, quote_line;
 	bool unclosed, open; /* the input ended in a quoted field; in a record */
-	size_t records;      /* begun */
-	bool bare_cr;        /* in any of them */
+	size_t records;      /* started */
+	bool bare_cr;        /* in any record */
 	enum csv_problem problem;
 	size_t fields, width;
 	uint64_t field_line, field_column, record_line;
@@ -45,7 +46,7 @@ naive_data(struct naive_csv *v)
 	}
 }
 
-/* Takes an escape with its byte; false if there is none here. */
+/* Parse an escape with its byte. Return false if there is none here. */
 static inline bool
 naive_escape(struct naive_csv *v, bool after_quote)
 {
@@ -116,7 +117,7 @@ naive_bare(struct naive_csv *v, bool after_quote)
 	}
 }
 
-/* Passes over an empty line; false if there is none here. */
+/* Skip an empty line. Return false if there is none here. */
 static inline bool
 naive_blank(struct naive_csv *v)
 {
@@ -168,7 +169,7 @@ naive_record(struct naive_csv *v)
 		v->first_end = v->at;
 }
 
-/* Whether all is one record, and with CRs. */
+/* Return whether the text is one record, and whether it contains CRs. */
 static inline bool
 naive_csv_mac(const struct naive_csv *v)
 {

@@ -1,11 +1,11 @@
-/* An HTTP head read plainly, whole, to compare the codec with. */
+/* A naive parser of a complete HTTP head to compare the codec with. */
 #ifndef FITTINGS_NAIVE_HTTP_H
 #define FITTINGS_NAIVE_HTTP_H
 
 #include "http/head.h"
 #include "fuzz.h"
 
-/* As http_scan() of the whole input: every rule a look at the bytes before. */
+/* http_scan() of the whole input: every rule checks the previous bytes. */
 static inline int
 naive_scan(const char *in, size_t n)
 {
@@ -48,7 +48,7 @@ struct naive_field {
 	char name[HTTP_HEAD_MAX], value[HTTP_HEAD_MAX];
 };
 
-/* The number-th line behind the first one, `Name: value`; false where it is none. */
+/* Find the number-th line after the first one, `Name: value`. Return false if it is invalid. */
 static inline bool
 naive_field(const char *head, size_t n, size_t number, struct naive_field *field)
 {
@@ -74,7 +74,7 @@ naive_field(const char *head, size_t n, size_t number, struct naive_field *field
 	return true;
 }
 
-/* Whether the lines behind the first one are the fields that the codec found. */
+/* Return whether the lines after the first one are the fields that the codec found. */
 static inline bool
 naive_fields(const char *head, size_t n, const struct http_fields *fields, bool parsed)
 {
@@ -83,7 +83,7 @@ naive_fields(const char *head, size_t n, const struct http_fields *fields, bool 
 
 	for (size_t i = n > 2 && memcmp(head, "\r\n", 2) == 0 ? 2 : 0; i < n; i++)
 		lines += head[i] == '\n';
-	lines -= 2; /* the first, and the empty one */
+	lines -= 2; /* the first and the empty one */
 	for (size_t i = 0; i < lines; i++) {
 		if (!naive_field(head, n, i + 1, &field))
 			return false;
@@ -97,7 +97,8 @@ naive_fields(const char *head, size_t n, const struct http_fields *fields, bool 
 	return true;
 }
 
-/* At any cuts the scan says the same; and no more bytes are asked for than surely belong to the head. */
+/* For any cuts the scan has the same result, and requests no more bytes than certainly belong to
+ * the head. */
 static inline int
 scan_cut(struct fuzz f, int want)
 {
@@ -107,7 +108,7 @@ scan_cut(struct fuzz f, int want)
 
 	while (held < f.size && got == 0) {
 		held += fuzz_cut(&f, f.size - held);
-		/* Byte by byte is for the short ones. */
+		/* Byte by byte only for short ones. */
 		if (held > 2048 && f.size - held > 512)
 			held += 512;
 		got = http_scan(&scan, (char *)fuzz_edge(0, f.at, held), held);
@@ -120,7 +121,7 @@ scan_cut(struct fuzz f, int want)
 	return got;
 }
 
-/* Whether an item of a comma-separated list of any field of that name is the token, in any case. */
+/* Return whether an item of the list in the fields of that name is the token, in any case. */
 static inline bool
 naive_list_has(const struct http_fields *fields, const char *name, const char *token)
 {
@@ -146,7 +147,7 @@ naive_list_has(const struct http_fields *fields, const char *name, const char *t
 	return false;
 }
 
-/* How many fields of that name there are; *value is the first one's. */
+/* Return the number of fields of that name; *value is that of the first one. */
 static inline size_t
 naive_count(const struct http_fields *fields, const char *name, struct span *value)
 {

@@ -1,4 +1,5 @@
-/* Authorities, origins, their comparison, URLs of clients and paths against regular expressions. */
+/* Authorities, origins and their comparison, client URLs and paths, compared with regular
+ * expressions. */
 #include <regex.h>
 #include <strings.h>
 
@@ -28,7 +29,7 @@ matches(const char *pattern, const char *text, regmatch_t *groups, size_t count)
 	return regexec(&cache[i].compiled, text, count, groups, 0) == 0;
 }
 
-/* What a text means as host and port; the port -1 where there is none, -2 where it is too large. */
+/* Parse a text as host and port; the port is -1 if absent, -2 if too large. */
 static bool
 naive_authority(const char *text, struct span *host, int *port)
 {
@@ -101,7 +102,7 @@ origins(const char *a, const char *b)
 	FUZZ_CHECK(origins_equal(&oa, &ob) == (same_host && span_equal_case(scheme_a, scheme_b)
 	    && naive_port(scheme_a, port_a) == naive_port(scheme_b, port_b)));
 	FUZZ_CHECK(origins_equal(&oa, &ob) == origins_equal(&ob, &oa) && origins_equal(&oa, &oa));
-	/* b's authority as a Host: its missing port is that of a's scheme. */
+	/* The authority of b as a Host: its missing port is that of the scheme of a. */
 	FUZZ_CHECK(origin_is_own(&oa, &ob.where) == (same_host && naive_port(scheme_a, port_a) >= 0
 	    && naive_port(scheme_a, port_a) == naive_port(scheme_a, port_b)));
 }

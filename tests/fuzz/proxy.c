@@ -1,4 +1,4 @@
-/* PROXY headers, in any pieces, against a plain reading of the whole. */
+/* PROXY headers in any pieces, compared with a naive parser of the whole. */
 #include <arpa/inet.h>
 
 #include "http/proxy.h"
@@ -120,7 +120,7 @@ compare(const struct proxy *p, const struct reading *r)
 		    && p->client.port == r->client.port && p->server.port == r->server.port);
 }
 
-/* Whether nothing that follows can change the verdict. */
+/* Return whether no following byte can change the result. */
 static bool
 naive_whole(const uint8_t *bytes, size_t n)
 {

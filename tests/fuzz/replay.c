@@ -1,7 +1,6 @@
 /*
- * usage: TARGET FILE...
- * The main of a fuzz target without a fuzzer: runs it over each file, and over
- * each file cut short in a few places.
+ * usage: TARGET FILE... The main() of a fuzz target without a fuzzer: runs it on each file, and on
+ * each file cut off in a few places.
  */
 #include "fuzz.h"
 

@@ -75,7 +75,7 @@ TEST(the_length_of_a_queue_is_told_of_tcp_alone)
 	struct tcp_info info;
 	socklen_t size = sizeof info;
 
-	/* Under qemu-user the answer is cut short, and the length is unknown. */
+	/* qemu-user shortens the result, and the length is unknown. */
 	if (getsockopt(l, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && size <= offsetof(struct tcp_info, tcpi_unacked)) {
 		CHECK(accept_queued(l, 7) == 7);
 		unit_skip("no whole TCP_INFO");

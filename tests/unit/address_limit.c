@@ -43,7 +43,8 @@ TEST(a_network_is_a_64_of_ipv6_and_one_address_of_ipv4)
 	CHECK(same(network("::ffff:10.1.2.3"), network("10.1.2.3")));
 }
 
-/* Against plain counters: entries and leaves in a scrambled order, the table full at times. */
+/* Compared with plain counters: additions and removals in a scrambled order, sometimes with a full
+ * table. */
 TEST(it_counts_as_plain_counters_do)
 {
 	enum { MAX = 64, KEYS = 40, TURNS = 200000 };

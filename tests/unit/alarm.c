@@ -11,7 +11,7 @@
 
 enum { SOON_MS = 20, LATER_MS = 100 * 1000, LATEST_MS = 200 * 1000 };
 
-/* How much of the timer is left, 0 where it is not set. */
+/* Return the remaining time of the timer, 0 if it is not set. */
 static int64_t
 timer_ms(void)
 {
@@ -29,7 +29,7 @@ alarm_in(int64_t ms)
 	return alarm_until(now + ms, now);
 }
 
-/* Whether a signal ends a wait. */
+/* Return whether a signal ends a wait. */
 static bool
 wait_ends(void)
 {
@@ -38,7 +38,7 @@ wait_ends(void)
 	return ppoll(NULL, 0, &long_enough, signals_wait_mask()) < 0 && errno == EINTR;
 }
 
-/* In a process of its own: the timer is taken once. */
+/* In a process of its own, because the timer is taken only once. */
 TEST(an_inherited_alarm_stays_and_waits_have_timeouts)
 {
 	static const int number = SIGALRM;
@@ -95,7 +95,7 @@ TEST(the_wait_ends_no_earlier_and_the_next_one_again)
 	CHECK(timer_ms() == 0);
 }
 
-/* The deadline has moved on, so the alarm comes early: it is set again. */
+/* The deadline has moved to a later time, so the alarm expires early and is set again. */
 TEST(an_early_alarm_is_set_again)
 {
 	int64_t now = clock_ms(), early = now + SOON_MS, until = now + 3 * SOON_MS;
@@ -112,7 +112,7 @@ TEST(an_early_alarm_is_set_again)
 	CHECK(clock_ms() >= until);
 }
 
-/* Its having come decides, not what a clock that lags says. */
+/* The signal decides, not a clock that lags behind. */
 TEST(an_alarm_that_came_is_not_waited_for)
 {
 	int64_t now = clock_ms(), until = now + SOON_MS;

@@ -1,4 +1,4 @@
-/* Base64 against RFC 4648 section 10 and what must be refused. */
+/* Base64 as in RFC 4648, section 10, and invalid texts. */
 #include "ws/base64.h"
 
 #include "unit.h"

@@ -2,7 +2,7 @@
 
 #include "unit.h"
 
-/* Events, each a letter in scripts. */
+/* Events, each one letter of a script. */
 enum event {
 	RECEIVED, PING, PONG, DATA, PEER_CLOSE, PEER_CLOSE_EMPTY, FAILURE, CLOSE, FLUSHED, TIMEOUT, PROGRESS,
 	PAUSE, RESUME, END, RESET, EVENTS
@@ -39,14 +39,14 @@ apply(struct ws_conn *conn, enum event event)
 	}
 }
 
-/* What happened so far, beside the machine: a part of the state that is explored. */
+/* The history, which is a part of the explored state. */
 struct history {
 	bool close_sent, close_flushed, shut, ended, paused;
-	uint16_t first_code;  /* of our Close: what the first event that ends one of the directions says */
-	uint16_t peer_code;   /* that is to be told */
+	uint16_t first_code;  /* of the Close to send: from the first event that ends one direction */
+	uint16_t peer_code;   /* to be reported */
 };
 
-/* Compared and searched as bytes, so it is zeroed before it is filled. */
+/* Compared and searched as bytes, so the padding is zeroed first. */
 struct node {
 	struct ws_conn conn;
 	struct history past;
@@ -58,7 +58,7 @@ static struct node nodes[NODES_MAX];
 static size_t nodes_count;
 static unsigned seen_actions, seen_states, seen_timers;
 
-/* Returns whether the node is new. */
+/* Return whether the node is new. */
 static bool
 node_add(const struct node *node)
 {
@@ -79,7 +79,7 @@ node_add(const struct node *node)
 	return true;
 }
 
-/* The timer that must run, by the state alone; IDLE and PONG differ by what was last. */
+/* Return the timer that must run in this state; IDLE and PONG depend on the last event. */
 static bool
 timer_fits(const struct ws_conn *conn)
 {
@@ -97,14 +97,14 @@ timer_fits(const struct ws_conn *conn)
 	}
 }
 
-/* No way back, and none between the two halves of the handshake. */
+/* States never go back, nor from one half of the handshake to the other. */
 static bool
 step_allowed(unsigned from, unsigned to)
 {
 	return from == to || (from < to && !(from == WS_CLOSE_RECEIVED && to == WS_CLOSE_SENT));
 }
 
-/* Each action only from the state and the event that it answers. */
+/* Each action is allowed only for certain states and events. */
 static void
 actions_check(const struct node *from, enum event event, unsigned did, const struct node *to)
 {
@@ -120,7 +120,7 @@ actions_check(const struct node *from, enum event event, unsigned did, const str
 	CHECK(from->conn.timer == to->conn.timer || (did & WS_TIMER) != 0);
 }
 
-/* The states, from the history: neither can hold without the other. */
+/* Derive the state from the history. */
 static void
 state_check(const struct node *node)
 {
@@ -134,7 +134,8 @@ state_check(const struct node *node)
 	CHECK(conn->state == (past->close_sent ? past->peer_code != 0 ? WS_FINISHING : WS_CLOSE_SENT
 	    : past->peer_code != 0 ? WS_CLOSE_RECEIVED : WS_OPEN));
 	CHECK(conn->flushed == past->close_flushed && conn->ended == past->ended && conn->paused == past->paused);
-	/* A server that has sent its all has ended its side, unless the peer did; a client waits for its server. */
+	/* A server that has sent everything has half-closed, unless the peer has; a client waits
+	 * for its server. */
 	CHECK(past->shut == (conn->server && conn->state == WS_FINISHING && past->close_flushed));
 	CHECK(conn->state != WS_FINISHING || !past->close_flushed || !past->ended);
 }
@@ -145,7 +146,7 @@ first(uint16_t was, unsigned code)
 	return was != 0 ? was : (uint16_t)code;
 }
 
-/* What the event adds to the history, from the contract alone. */
+/* Add the event to the history, according to the contract only. */
 static void
 history_add(struct history *past, enum event event, unsigned did)
 {
@@ -195,18 +196,19 @@ edge_check(const struct node *from, enum event event, unsigned did, const struct
 	actions_check(from, event, did, to);
 	state_check(to);
 	CHECK(step_allowed(from->conn.state, to->conn.state));
-	/* Only a reset, a timeout without progress and an end with nothing left to send close the transport. */
+	/* Only a reset, a timeout without progress, and EOF with an empty queue close the
+	 * transport. */
 	CHECK(to->conn.state != WS_CLOSED || event == RESET || is_timeout
 	    || (to->past.close_flushed && to->past.ended && to->past.peer_code != 0));
 	CHECK(to->conn.state != WS_CLOSED || event != PROGRESS || from->conn.timer == WS_TIMER_DRAIN);
 	CHECK(event != RESET || to->conn.state == WS_CLOSED);
 	CHECK(!is_timeout || from->conn.timer != WS_TIMER_NONE || did == 0);
 	CHECK(!is_timeout || from->conn.timer == WS_TIMER_NONE || (did & WS_TIMER) != 0);
-	/* Whatever is read while the peer is awaited proves that it lives. */
+	/* Any data proves that an awaited peer is alive. */
 	CHECK(event != RECEIVED || from->conn.timer != WS_TIMER_PONG || to->conn.timer == WS_TIMER_IDLE);
 }
 
-/* Nothing moves any more. Where no timer runs the owner's patience ends: it reads again, or closes. */
+/* No more progress. Without a timer the owner's time limit applies: it resumes reading, or closes. */
 static void
 ends_check(struct ws_conn conn)
 {
@@ -263,7 +265,8 @@ TEST(every_state_under_every_event)
 	printf("# %zu states\n", nodes_count);
 }
 
-/* The actions of each event of a script, as letters; a small one is the timer that starts, - that it stops. */
+/* The actions for each event of a script, as letters. A lowercase letter is the started timer, - a
+ * stopped one. */
 static void
 script(bool server, const char *events, const char *want)
 {
@@ -303,7 +306,7 @@ TEST(the_peer_closes)
 	script(true, "cxwe", "- Cc Sd D-");
 	script(true, "ncdfxwt", "- . . . Cc Sd D-");
 	script(false, "cxwe", "- Cc d D-");
-	/* Its end comes while our answers are still queued: both are sent. */
+	/* EOF arrives while answers are still queued: both are sent. */
 	script(true, "cxew", "- Cc . D-");
 	script(true, "cexw", "- . Cc D-");
 }
@@ -318,7 +321,8 @@ TEST(the_owner_closes)
 
 TEST(both_close_at_once)
 {
-	/* The peer's Close comes while ours is queued: ours still leaves, and counts as the answer. */
+	/* The peer's Close arrives while a Close is queued: it is still sent, and counts as the
+	 * answer. */
 	script(true, "xcwe", "Cc c Sd D-");
 	script(false, "xcTt", "Cc c c D-");
 	script(true, "xcew", "Cc c . D-");
@@ -342,7 +346,7 @@ TEST(a_pause_stops_what_waits_for_the_peer_to_speak)
 {
 	script(true, "zttZttz", "- . . i Pp D- .");
 	script(true, "tzrZzzZ", "Pp - . i - . i");
-	/* Our Close must leave nevertheless; its answer may be there, unread. */
+	/* The Close must still be sent; its answer may be unread. */
 	script(false, "zxTwtttZt", "- Cc c - . . . c D-");
 	script(false, "xzwZcwzt", "Cc . - c d . . D-");
 	script(true, "xwzcZ", "Cc c - Sd .");

@@ -29,7 +29,8 @@ is_name(const char *key, size_t count)
 	return false;
 }
 
-/* Number, whether from the end; against the first of N, N_2 ... that is no name. */
+/* Set the number and whether it counts from the end. Compare with the first of N, N_2 ... that is
+ * not a name. */
 static bool
 key_is_free(const struct csv_record *header, unsigned number, bool from_end)
 {
@@ -85,7 +86,7 @@ TEST(only_numbers_that_fit_are_numbers)
 	CHECK(csv_numbers_count(&header) == 1);
 }
 
-/* Whatever the header and the name are, in 256 bytes. */
+/* For any header and name, in 256 bytes. */
 TEST(a_message_is_whole)
 {
 	static char long_name[300];

@@ -1,4 +1,4 @@
-/* A record held whole, in storage that is too small at first. */
+/* A record held completely, in storage that is too small at first. */
 #include "csv/csv_record.h"
 
 #include "unit.h"
@@ -21,7 +21,8 @@ record_of(size_t size, size_t room, uint64_t limit)
 	};
 }
 
-/* Takes a text in windows of `step` bytes at most. Returns what it said last; *at is in the last window. */
+/* Process a text in windows of at most `step` bytes. Return the last result; *at is in the last
+ * window. */
 static enum csv_taken
 take(struct csv_record *record, const char *text, size_t n, size_t step, size_t *at)
 {
@@ -99,7 +100,7 @@ TEST(the_end_of_the_input_ends_the_record)
 	record = record_of(SIZE, 1, 0);
 	CHECK(take(&record, BYTES("ab"), 2, &at) == CSV_TAKEN_WINDOW && record.count == 0);
 	CHECK(csv_record_end(&record) && field_is(&record, 1, "ab"));
-	CHECK(!csv_record_end(&record)); /* no room for a second */
+	CHECK(!csv_record_end(&record)); /* no space for another */
 	record = record_of(SIZE, 1, 1);
 	CHECK(take(&record, BYTES("ab,cd"), 5, &at) == CSV_TAKEN_WINDOW);
 	CHECK(csv_record_end(&record) && record.count == 1 && field_is(&record, 1, "ab"));
@@ -136,7 +137,7 @@ TEST(it_is_UTF8_if_each_field_is)
 		{"\xe2\x82\xac,\xf0\x9f\x98\x80\n", true},
 		{"\xff,a\n", false},
 		{"a,\xe2\x82\n", false},
-		/* A character whose bytes are in two fields is in neither. */
+		/* A character divided between two fields belongs to neither. */
 		{"\xe2\x82,\xac\n", false},
 		{"\xe2,\x82\xac\n", false},
 		{"a\xc3,\xa9,b\n", false},

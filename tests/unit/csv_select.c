@@ -14,7 +14,7 @@ put_number(char *all, size_t used, int64_t position, uint64_t n)
 	return (size_t)snprintf(all + used, TEXT_MAX - used, missing ? " -" : " %lld", (long long)position);
 }
 
-/* Items by blanks between them. */
+/* Items separated by blanks. */
 static size_t
 items_parse(const char *list)
 {
@@ -25,7 +25,7 @@ items_parse(const char *list)
 	return count;
 }
 
-/* The positions of a walk over a record of n fields, `-` for a missing one. */
+/* The positions of a walk over a record of n fields, `-` for a missing field. */
 static void
 walk_text(const struct csv_select *select, uint64_t n, char *all)
 {
@@ -137,7 +137,7 @@ TEST(a_quoted_item_is_always_a_name)
 	}
 }
 
-/* The items of a list, `!` before a name and `|` behind each. */
+/* The items of a list, with `!` before a name and `|` after each. */
 static bool
 lists(const char *list, enum csv_item_kind kind, const char *expected)
 {
@@ -173,7 +173,7 @@ TEST(a_list_is_a_CSV_record)
 	CHECK(lists("1,0,2", CSV_ITEM_OUT_OF_RANGE, "1|0|"));
 }
 
-/* The positions that ranges give for a record of n fields. */
+/* The positions of ranges for a record of n fields. */
 static void
 ranges_text(const struct csv_range *ranges, size_t count, bool fill, uint64_t n, char *all)
 {

@@ -1,7 +1,6 @@
 /*
- * Records in their output formats, while they stream by (csv_pick) and held
- * (csv_record): both the same, however the input is cut and however small the
- * output buffer is.
+ * Records in all output formats, streamed (csv_pick) and held (csv_record): the results are equal,
+ * however the input is divided and however small the output buffer is.
  */
 #include "csv/csv_pick.h"
 #include "csv/csv_record.h"
@@ -12,7 +11,7 @@ enum { OUT_SIZE = CSV_HOLD_MAX + 4096, ALL_MAX = 1 << 19, RECORD_SIZE = 1 << 18,
 
 static const struct csv_dialect plain = {.delimiter = ',', .quote = '"', .quoting = true};
 
-/* How stream() goes; hold() takes of it the dialect alone. */
+/* Parameters of stream(); hold() uses only the dialect. */
 static struct {
 	struct csv_dialect dialect;
 	enum csv_path path;
@@ -34,7 +33,7 @@ struct output {
 
 static struct output streamed, cut_up, held;
 static struct csv_index csv_index;
-static unsigned char storage[OUT_SIZE], *edge; /* edge: its end is that of what can be written */
+static unsigned char storage[OUT_SIZE], *edge; /* edge: end of the writable memory */
 
 static void
 out_flush(struct output *all, struct buffer *out, size_t stays)
@@ -47,7 +46,7 @@ out_flush(struct output *all, struct buffer *out, size_t stays)
 	buffer_pack(out);
 }
 
-/* By csv_pick, in pieces of `step`. False where the format refused a byte. */
+/* With csv_pick, in pieces of `step`. Return false if the format refused a byte. */
 static bool
 stream(const unsigned char *p, size_t n, size_t step, enum csv_format format, const struct csv_range *ranges,
        size_t count, struct output *all)
@@ -112,7 +111,7 @@ record_put(const struct csv_record *record, const struct csv_record *keys, const
 	csv_write_record_end(writer, out);
 }
 
-/* By csv_record; with keys, the first record is them. */
+/* With csv_record; with keys the first record contains them. */
 static void
 hold(const unsigned char *p, size_t n, struct csv_writer writer, const struct csv_range *ranges, size_t count,
      struct output *all)
@@ -267,7 +266,7 @@ TEST(nul_refuses_a_NUL)
 	CHECK(is_text(&streamed, "ab", 3));
 }
 
-/* Where many records are taken at once, each of them simple. */
+/* Many simple records are taken at once. */
 TEST(nul_refuses_a_NUL_of_a_selected_field_among_simple_records)
 {
 	static unsigned char text[600];
@@ -323,7 +322,7 @@ random_text(unsigned char *text, size_t n)
 	return n < from ? n : from;
 }
 
-/* Records as programs write them: mostly whole and short, now and then a long field. */
+/* Records as programs write them: mostly complete and short, sometimes with a long field. */
 static size_t
 tidy_text(unsigned char *text, size_t n)
 {
@@ -373,7 +372,7 @@ TEST(streamed_and_held_are_the_same_on_random_text)
 	}
 }
 
-/* All fields as CSV: streamed on every path as held. */
+/* All fields as CSV: streaming on every path agrees with holding. */
 static bool
 copied_as_held(const unsigned char *text, size_t n, size_t step)
 {
@@ -397,7 +396,7 @@ static const struct csv_dialect dialects[] = {
 
 enum { DIALECTS = sizeof dialects / sizeof *dialects };
 
-/* What has most of its bytes copied, but for one place. */
+/* Most of the bytes are copied, except in one place. */
 TEST(csv_of_csv_is_copied_only_if_that_is_correct)
 {
 	static const char *const places[] = {
@@ -441,7 +440,7 @@ TEST(csv_of_csv_is_the_same_copied_or_not_on_random_text)
 	way_common();
 }
 
-/* The fields of one text as another format's would be: csv of csv is csv. */
+/* Apply another format to a text: CSV of CSV is the same CSV. */
 TEST(csv_written_again_is_the_same)
 {
 	static unsigned char text[20000 + 1];
@@ -492,7 +491,7 @@ TEST(a_record_has_its_line_and_reports_when_it_is_full)
 	CHECK(csv_record_line(&record, &csv_index) == lines[1]);
 }
 
-/* Two fields of n bytes at `data`, each put down at once or in its parts. */
+/* Two fields of n bytes at `data`, each written at once or in parts. */
 static size_t
 two_fields(struct csv_writer writer, bool at_once, const unsigned char *data, size_t n, size_t readable, unsigned char *to)
 {
@@ -527,7 +526,7 @@ TEST(a_whole_field_is_the_same_as_its_parts)
 			for (size_t k = 0; k < (n + 1) * (sizeof specials - 1); k++) {
 				size_t size;
 
-				/* What is behind it is special too, and must not matter. */
+				/* The bytes after it are special too, and must not matter. */
 				memset(data, 'a', n);
 				memset(data + n, '"', sizeof data - n);
 				data[k % (n + 1)] = (unsigned char)specials[k / (n + 1)];

@@ -1,4 +1,4 @@
-/* Compression to messages of RFC 7692. Each output is decompressed again, with a window of the same size. */
+/* Compression to messages of RFC 7692. Each output is decompressed with a window of the same size. */
 #include "ws/deflate.h"
 
 #include "unit.h"
@@ -23,7 +23,7 @@ begin(unsigned bits)
 	inflate_begin(&back, bits, window, &tables);
 }
 
-/* Compresses in steps of `cut` bytes of input and `room` bytes of room. */
+/* Compress in steps of `cut` input bytes and `room` bytes of space. */
 static void
 compress(const void *in, size_t n, size_t cut, size_t room)
 {
@@ -48,7 +48,7 @@ compress(const void *in, size_t n, size_t cut, size_t room)
 	}
 }
 
-/* Decompresses the output byte by byte: no block is final. */
+/* Decompress the output byte by byte: no block is final. */
 static void
 returns(const void *want, size_t n)
 {
@@ -63,7 +63,7 @@ returns(const void *want, size_t n)
 	CHECK(inflate_finish(&back) && size == n && memcmp(got, want, n) == 0);
 }
 
-/* Text with repetitions near and far, and a part that is random. */
+/* Text with near and far repetitions, and a random part. */
 static void
 text_make(size_t n, unsigned seed)
 {
@@ -107,7 +107,7 @@ TEST(every_cut_of_input_and_of_room)
 	}
 }
 
-/* Messages of all sizes with each window, with and without takeover; some are taken back. */
+/* Messages of all sizes with each window, with and without takeover; some are undone. */
 TEST(every_window)
 {
 	for (unsigned bits = 8; bits <= 15; bits++) {
@@ -132,7 +132,7 @@ TEST(every_window)
 	}
 }
 
-/* After deflate_undo() the output is as short as if the message had not been given. */
+/* After deflate_undo() the output is as short as without the message. */
 TEST(undo)
 {
 	size_t n, made;
@@ -151,7 +151,7 @@ TEST(undo)
 	compress(text + 500, 900, 900, 2000);
 	CHECK(out_size <= n + 4); /* near matches of three bytes may be lost */
 	returns(text + 500, 900);
-	/* A message longer than the buffer: the history is lost, but not the state. */
+	/* A message longer than the buffer loses the history, but not the state. */
 	compress(text, sizeof text, sizeof text, deflate_bound(sizeof text));
 	deflate_undo(&z);
 	compress(text + 500, 900, 900, 2000);
@@ -176,7 +176,8 @@ TEST(random_bytes_hardly_grow)
 	}
 }
 
-/* The history is kept when the buffer is full: a message that fits into the window twice is a few matches. */
+/* The history is kept when the buffer is full: a repeated message that fits into the window is a
+ * few matches. */
 TEST(repeated_messages)
 {
 	for (unsigned bits = 9; bits <= 15; bits++) {
@@ -194,7 +195,7 @@ TEST(repeated_messages)
 	}
 }
 
-/* The lengths of a complete code, none longer than allowed; one symbol, or none, is completed to two. */
+/* The lengths are a complete code within the limit; one symbol, or none, is completed to two. */
 TEST(huffman_code_lengths)
 {
 	uint16_t occurrences[40] = {0};

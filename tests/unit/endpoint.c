@@ -40,7 +40,7 @@ pair_close(const int fds[2])
 	(void)close(fds[1]);
 }
 
-/* Old kernels and qemu-user lack the call; without it the test that asks is skipped. */
+/* Old kernels and qemu-user lack the call; then the test is skipped. */
 static bool
 pipes_have_nowait(void)
 {
@@ -51,7 +51,7 @@ pipes_have_nowait(void)
 	return have;
 }
 
-/* Until nothing more goes in. */
+/* Fill until nothing more is accepted. */
 static size_t
 pipe_fill(int fd)
 {
@@ -244,7 +244,8 @@ TEST(a_sink_is_watched_where_its_twin_is_not)
 	(void)close(fds[0]);
 }
 
-/* What goes out: "own" of its buffer, without "kept", and "behind" of the other, then that alone. */
+/* Sent are "own" of its buffer, without the withheld "kept", then "behind" of the other one, then
+ * only that. */
 static void
 sink_with_behind(int fd, int reader)
 {
@@ -283,7 +284,7 @@ TEST(what_a_source_brings_goes_out_in_the_same_turn)
 {
 	struct buffer b = buffer_with("");
 	struct endpoint in, out;
-	/* The sink first: the order given does not matter. */
+	/* The sink first: the given order does not matter. */
 	struct endpoint *const endpoints[] = {&out, &in};
 	int from[2], to[2];
 
@@ -395,7 +396,7 @@ pattern(size_t at)
 	return (unsigned char)(at * 2654435761U >> 11);
 }
 
-/* A megabyte through two buffers of seven bytes, a pipe and a socket between. */
+/* A megabyte through two buffers of seven bytes, with a pipe and a socket between them. */
 TEST(bytes_come_out_as_they_went_in)
 {
 	enum { ALL = 1 << 20 };

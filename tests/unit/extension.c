@@ -13,7 +13,7 @@
 static const struct extension any = {.server_bits = 15, .client_bits = 15};
 static struct http_fields fields;
 
-/* The fields of a head: those before the last are separated by newlines. */
+/* The fields of a head; all but the last are separated by newlines. */
 static void
 fields_set(const char *values)
 {
@@ -22,13 +22,13 @@ fields_set(const char *values)
 		size_t n = strcspn(next, "\n");
 
 		fields.all[fields.count].name = span_of(fields.count == 0 ? "sec-websocket-extensions" : "Sec-WebSocket-Extensions");
-		/* Never freed: each test is a few values. */
+		/* Never freed: each test needs only a few values. */
 		fields.all[fields.count].value = (struct span){(const char *)unit_at_edge(next, n), n};
 		next = next[n] == '\0' ? NULL : next + n + 1;
 	}
 }
 
-/* What a server answers, `-' for no extension, `!' for a malformed field. */
+/* The response of a server, `-` for no extension, `!` for an invalid field. */
 static const char *
 answer_of(const struct extension *want, const char *offers)
 {
@@ -85,14 +85,14 @@ TEST(a_server_limits_both_windows)
 	answers(&small, D CMAX "=8", D SMAX "=10" CMAX "=8");
 	answers(&small, D CMAX "=15" SMAX "=9", D SMAX "=9" CMAX "=9");
 	answers(&small, D CMAX SMAX "=11", D SMAX "=10" CMAX "=9");
-	/* It must not limit a client that does not offer it, so it passes over the offer. */
+	/* The server must not limit a client that does not offer it, so it skips the offer. */
 	answers(&small, D, "-");
 	answers(&small, D SNO ", " D CMAX, D SMAX "=10" CMAX "=9");
 	answers(&alone, D, D SNO CNO);
 	answers(&alone, D SNO CNO, D SNO CNO);
 }
 
-/* What a client makes of the answer to its offer, `-' for no extension, `!' for a wrong one. */
+/* The result of a client for a response to its offer, `-` for no extension, `!` for an invalid one. */
 static const char *
 checked(const char *offer, const char *answer)
 {
@@ -102,7 +102,7 @@ checked(const char *offer, const char *answer)
 	enum extension_result result;
 	const char *why = NULL;
 
-	/* An offer, as the server above takes it, but for the window that it would choose itself. */
+	/* An offer, as for the server above, except the window that the server chooses. */
 	if (offer != NULL) {
 		struct extension e = {.server_bits = 15, .client_bits = 15};
 		bool no_value = strstr(offer, CMAX) != NULL && strstr(offer, CMAX "=") == NULL;
@@ -146,7 +146,7 @@ TEST(a_client_takes_what_it_can_honor)
 	checks(D, "", "-");
 	checks(NULL, NULL, "-");
 	checks(D, D, D BOTH(15, 15));
-	/* It takes these although it did not offer them (sections 7.1.1.1, 7.1.1.2 and 7.1.2.1). */
+	/* Accepted although they were not offered (sections 7.1.1.1, 7.1.1.2 and 7.1.2.1). */
 	checks(D, D SNO, D SNO BOTH(15, 15));
 	checks(D, D CNO SMAX "=8", D CNO BOTH(8, 15));
 	checks(D CMAX, D CMAX "=10", D BOTH(15, 10));
@@ -155,7 +155,7 @@ TEST(a_client_takes_what_it_can_honor)
 	checks(D SMAX "=12", D SMAX "=\"9\"", D BOTH(9, 15));
 	checks(D SMAX "=15", D, D BOTH(15, 15));
 	checks(D SNO, D SNO, D SNO BOTH(15, 15));
-	/* What its offer says of itself holds without the server's word. */
+	/* The client's own parameters in the offer apply without the server's response. */
 	checks(D CNO, D, D CNO BOTH(15, 15));
 	checks(D CMAX "=10", D, D BOTH(15, 10));
 	checks(D CMAX "=10", D CMAX "=12", D BOTH(15, 10));

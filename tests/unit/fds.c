@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-/* A file of its own at this descriptor; returns which one it is. */
+/* Open a distinct file at this descriptor. Return its inode number. */
 static ino_t
 file_at(int fd)
 {
@@ -33,7 +33,7 @@ is_closed(int fd)
 	return fcntl(fd, F_GETFD) < 0 && errno == EBADF;
 }
 
-/* Files at these descriptors, moved from first on. */
+/* Open files at these descriptors and move them to first and up. */
 static bool
 places(const int *fds, size_t count, int first)
 {

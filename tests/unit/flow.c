@@ -8,7 +8,7 @@
 
 enum { ROOM = 256 };
 
-/* A server's frames to records, in chunks; the kind of the event that ended it. */
+/* Convert a server's frames to records, in chunks. Return the kind of the last event. */
 struct in {
 	struct frames_to_records flow;
 	struct buffer from, to;
@@ -53,7 +53,7 @@ TEST(what_was_held_of_a_message_that_is_cut_off_is_taken_back)
 		{RECORD_NUL, BYTES("hi\0")},
 		{RECORD_NETSTRING, BYTES("2:hi,")},
 		{RECORD_TYPED, BYTES("3:thi,")},
-		{RECORD_BYTES, BYTES("hiabc")}, /* nothing is held: bytes pass as they come */
+		{RECORD_BYTES, BYTES("hiabc")}, /* nothing is held: bytes pass at once */
 	};
 	static const struct {
 		const char *bytes;
@@ -118,7 +118,7 @@ TEST(a_message_that_must_be_whole_and_fills_the_buffer_needs_a_larger_one)
 	CHECK(in_feed(&in, BYTES("\x81\x05vwxyz"), 7) == READER_MORE);
 	CHECK(in_holds(&in, BYTES("5:vwxyz,")) && !frames_to_records_needs_more(&in.flow, &in.to));
 	CHECK(in_feed(&in, BYTES(fragment), 18) == READER_FULL);
-	CHECK(!frames_to_records_needs_more(&in.flow, &in.to)); /* what comes before is to leave first */
+	CHECK(!frames_to_records_needs_more(&in.flow, &in.to)); /* the earlier data must be sent first */
 	buffer_take(&in.to, 8);
 	CHECK(frames_to_records_step(&in.flow, &in.from, &in.to, &in.last) == READER_MORE);
 	CHECK(in_feed(&in, BYTES(next), 18) == READER_FULL);
@@ -223,7 +223,7 @@ TEST(half_a_character_of_a_record_that_goes_on_waits_for_the_rest)
 	buffer_put(&out.from, BYTES("\n"));
 	CHECK(out_all(&out, RECORD_WHOLE) == ENCODE_MORE);
 	CHECK(out_holds(&out, BYTES("\x01\x04\xe2\x82\xac!\x80\x00")));
-	/* Unreplaced, a fragment may end within a character, and the next go on. */
+	/* Without --replace a fragment may end inside a character, and the next one continues it. */
 	out_start(&out, (struct records_to_frames){.replace = false}, BYTES("\xe2\x82"));
 	CHECK(out_step(&out, RECORD_ALL) == ENCODE_FRAMED);
 	buffer_put(&out.from, BYTES("\xac\n"));
@@ -274,7 +274,8 @@ compression_start(bool takeover)
 	deflate_begin(&deflate.z, 15, memory, &scratch);
 }
 
-/* The frames of `out` to one record in `record`. Returns its size, and how many frames it came in; SIZE_MAX: not so. */
+/* Convert the frames of `out` to one record in `record`. Return its size and the number of frames;
+ * SIZE_MAX after a failure. */
 static size_t
 decompressed(unsigned char *record, size_t room, size_t *frames)
 {

@@ -13,7 +13,7 @@ decode(const char *bytes, size_t n, struct frame *frame, bool deflate)
 	return result;
 }
 
-/* RFC 6455 section 5.7, and each size of length. */
+/* RFC 6455, section 5.7, and each size of length. */
 static const struct {
 	const char *bytes;
 	size_t size;

@@ -1,6 +1,7 @@
 /*
- * The opening handshake (RFC 6455 section 4): rules, answers and the environment. What is refused, and which origins
- * are foreign, are cases of wsprobe and of the fuzz targets http_request, http_response and origin.
+ * The opening handshake (RFC 6455, section 4): rules, responses and the environment. Refusals and
+ * foreign origins are cases of wsprobe and of the fuzz targets http_request, http_response and
+ * origin.
  */
 #include "ws/handshake.h"
 
@@ -30,7 +31,7 @@ rules_none(void)
 	policy = (struct policy){.rules = rules};
 }
 
-/* What is decided about this head. */
+/* Return the decision about this head. */
 static unsigned
 judge(const char *line, const char *fields)
 {
@@ -90,7 +91,7 @@ TEST(the_order_and_case_of_fields_do_not_matter)
 	CHECK(judge("GET / HTTP/1.2", GOOD) == 101);
 }
 
-/* A refusal is a whole HTTP answer: its length is that of its body. */
+/* A refusal is a complete HTTP response whose length is that of its body. */
 TEST(a_refusal_is_a_whole_answer)
 {
 	const char *body, *length;
@@ -356,7 +357,7 @@ TEST(what_we_send_ourselves_is_bounded_and_fits)
 	CHECK(policy_add(&policy, POLICY_PATH, "/x") != NULL);
 }
 
-/* The environment of a request as lines. */
+/* Return the environment of a request as lines. */
 static const char *
 environment_of(const char *line, const char *fields, const struct cgi_connection *c)
 {
@@ -416,7 +417,7 @@ TEST(a_field_cannot_pose_as_another)
 	CHECK(strstr(env, "\nHTTP_COOKIE=a=1, 2; b=3\n") && strstr(env, "\nHTTP_X=y, z\n"));
 }
 
-/* The user of an Authorization value, or "none". */
+/* Return the user of an Authorization value, or "none". */
 static const char *
 user_of(const char *fields)
 {
@@ -474,7 +475,7 @@ TEST(what_a_request_sets_is_ours_to_remove)
 	CHECK(!cgi_owns("") && !cgi_owns("http_proxy=x"));
 }
 
-/* Every variable of the largest head fits. */
+/* All variables of the largest head fit. */
 TEST(the_largest_environment_fits)
 {
 	static char head[HTTP_HEAD_MAX + 1], out[CGI_SIZE];
@@ -538,7 +539,7 @@ TEST(a_client_asks_as_RFC_6455_section_4_1_says)
 	CHECK(strcmp(asked, "GET /?q HTTP/1.1\r\nHost: h\r\n" UPGRADE KEY VERSION "\r\n") == 0);
 }
 
-/* Our server lets in what our client asks. */
+/* The server accepts the request of the client. */
 TEST(our_client_suits_our_server)
 {
 	rules_none();
@@ -604,7 +605,7 @@ TEST(a_client_takes_the_right_answer)
 	    "Connection: keep-alive, upgrade\r\nSec-WebSocket-Protocol: chat\r\n\r\n", &protocol) && is(protocol, "chat"));
 }
 
-/* What is shown of a refusal with these fields and that body, and whether the reading has ended. */
+/* Set the text shown for a refusal with these fields and body, and whether reading has ended. */
 static bool
 refusal_shows(const char *fields, const char *body, const char *shown)
 {

@@ -5,7 +5,7 @@
 
 enum { BIG = HTTP_HEAD_MAX + 4096 };
 
-/* Scans with the bytes arriving in pieces of step. Returns the scan's last word. */
+/* Scan with the bytes arriving in pieces of step. Return the last result. */
 static int
 scan_in_steps(const char *bytes, size_t n, size_t step, struct http_scan *scan)
 {
@@ -24,7 +24,7 @@ scan_in_steps(const char *bytes, size_t n, size_t step, struct http_scan *scan)
 	return 0;
 }
 
-/* The same whole, byte by byte and cut in two at every place. */
+/* Whole, byte by byte, and divided at every byte. */
 static bool
 scans_to(const char *bytes, size_t n, int expected)
 {
@@ -180,7 +180,7 @@ TEST(a_target_has_four_forms)
 	CHECK(parse("GET /{|}\"^`\\ HTTP/1.1\r\n\r\n", &r) == NULL && is(r.path, "/{|}\"^`\\"));
 }
 
-/* Every way to cut a good head short, and to break one byte of it, ends without reading too far. */
+/* A valid head cut off anywhere, or with one changed byte, is never read beyond its end. */
 TEST(no_damage_makes_it_read_past_the_end)
 {
 	static const char head[] = "GET http://h:1/%41?q HTTP/1.1\r\nHost: h\r\nA: b, c\r\n\r\n";
@@ -277,7 +277,7 @@ TEST(an_authority_is_host_and_port)
 	}
 }
 
-/* The decoded path, or NULL. */
+/* Return the decoded path, or NULL. */
 static const char *
 decoded(const char *text)
 {

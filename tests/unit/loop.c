@@ -18,7 +18,7 @@ struct end {
 	struct deadline deadline;
 	unsigned heard;
 	uint32_t events;
-	struct end *other; /* to end when this one hears something */
+	struct end *other; /* watch to end when this one gets an event */
 };
 
 static struct loop loop;
@@ -158,7 +158,7 @@ TEST(after_a_pause_all_is_read_before_a_deadline_passes)
 		log_to(&ends[i + 1]);
 		deadline_set(&loop, &limits, &ends[i].deadline);
 	}
-	deadline_set(&loop, &limits, &ends[1].deadline); /* the one that says nothing */
+	deadline_set(&loop, &limits, &ends[1].deadline); /* the silent one */
 	(void)nanosleep(&(struct timespec){.tv_nsec = 40 * 1000 * 1000}, NULL);
 	while (passed_count == 0)
 		CHECK(loop_turn(&loop) == 0);
@@ -212,7 +212,7 @@ TEST(deadlines_pass_in_their_order_and_not_before)
 	deadline_drop(&ends[2].deadline);
 	deadline_drop(&ends[2].deadline);
 	loop.now = began + 5;
-	deadline_set(&loop, &shorter, &ends[1].deadline); /* moved behind the last */
+	deadline_set(&loop, &shorter, &ends[1].deadline); /* moved after the last */
 	passed_count = 0;
 	while (passed_count < 3)
 		CHECK(loop_turn(&loop) == 0);

@@ -12,7 +12,7 @@ TEST(unmasks_the_hello_of_rfc_6455_section_5_7)
 	CHECK(any == ('H' | 'e' | 'l' | 'o'));
 }
 
-/* n bytes at any alignment, in two pieces, against one byte at a time. */
+/* n bytes at any alignment, in two pieces, compared with one byte at a time. */
 TEST(masks_every_size_phase_alignment_and_split_as_a_byte_loop_does)
 {
 	for (size_t n = 0; n <= 150; n++) {

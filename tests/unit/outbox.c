@@ -5,7 +5,7 @@
 
 #include "unit.h"
 
-enum { LARGE = 4 << 20 }; /* more than a socket takes */
+enum { LARGE = 4 << 20 }; /* more than a socket buffers */
 
 static struct outbox outbox;
 static int ours, theirs;
@@ -45,7 +45,7 @@ put(bool (*how)(struct outbox *, struct message *), char byte, size_t n)
 	message_release(message);
 }
 
-/* Whether all that is sent is a head of n bytes and this end. */
+/* Return whether the data sent consists of a head of n bytes and this end. */
 static bool
 sent(size_t n, const char *text)
 {
@@ -95,7 +95,7 @@ TEST(one_that_has_begun_to_leave_is_sent_whole)
 	end();
 }
 
-/* Queues n bytes without a message of their own; false if there is no room for them. */
+/* Queue n bytes without a message. Return false without space. */
 static bool
 put_short(char byte, size_t n)
 {

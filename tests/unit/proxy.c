@@ -1,4 +1,4 @@
-/* PROXY headers that are valid. Other valid and invalid ones are seeds of the fuzz target proxy. */
+/* Valid PROXY headers. Other valid and invalid ones are seeds of the fuzz target proxy. */
 #include "http/proxy.h"
 
 #include <arpa/inet.h>
@@ -10,8 +10,8 @@ enum { HEADER_MAX = 1024 };
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 #define V4_BLOCK "\xc0\x00\x02\x01\xc6\x33\x64\x02\xdc\x04\x01\xbb"
 
-/* Takes a header in pieces, the first of `first` bytes, the others of `then`; returns how many bytes it used, or
- * 0 if it is bad or not whole. */
+/* Process a header in pieces, the first of `first` bytes, the others of `then`. Return the number
+ * of bytes used, 0 if it is invalid or incomplete. */
 static size_t
 take(struct proxy *p, const char *header, size_t n, size_t first, size_t then)
 {
@@ -39,7 +39,8 @@ take(struct proxy *p, const char *header, size_t n, size_t first, size_t then)
 	return 0;
 }
 
-/* Whether it is taken to its end, and not a byte further, whole, byte by byte, and at every split. */
+/* Check that it is used up to its end and no byte further, whole, byte by byte, and divided at
+ * every byte. */
 static bool
 is_header(struct proxy *p, const char *header, size_t n)
 {
@@ -55,7 +56,7 @@ is_header(struct proxy *p, const char *header, size_t n)
 
 #define HEADER(p, text) is_header(p, text, sizeof text - 1)
 
-/* The end, as text: `192.0.2.1 443`. */
+/* Return the end as text: `192.0.2.1 443`. */
 static bool
 end_is(const struct proxy *p, const struct proxy_end *end, const char *text)
 {

@@ -3,16 +3,16 @@
 
 #include "unit.h"
 
-/* What a reader said, in one line: T( text, B( binary, ) a message's end, [p] ping, {p} pong, #code:reason
- * a Close, !code@offset a failure. */
+/* The events of a reader in one line: T( text, B( binary, ) end of a message, [p] Ping, {p} Pong,
+ * #code:reason a Close, !code@offset a failure. */
 struct account {
 	char text[4096];
 	size_t size;
 	size_t offset;
-	bool inexact; /* a failure's offset is not told */
+	bool inexact; /* without the offset of a failure */
 };
 
-/* Of readers with permessage-deflate. */
+/* for readers with permessage-deflate */
 static struct reader_inflate inflate;
 static struct inflate_tables tables;
 static unsigned char window[1 << 15], inflated[64];
@@ -58,7 +58,7 @@ tell_event(struct account *a, const struct reader_event *e)
 	}
 }
 
-/* Steps over bytes until there is nothing to do; what was not used stays at their beginning. */
+/* Run steps until nothing can be done; unused bytes stay at the beginning. */
 static size_t
 drive(struct reader *r, unsigned char *bytes, size_t n, size_t room, struct account *a)
 {
@@ -84,7 +84,7 @@ static const struct reader from_client = {.peer = READER_OF_CLIENT, .limit = 100
 static const struct reader from_server = {.peer = READER_OF_SERVER, .limit = 1000};
 static const struct reader from_either = {.peer = READER_OF_EITHER, .limit = 1000};
 
-/* Feeds the input in two parts, cut at `cut`; or byte by byte. */
+/* Feed the input in two parts, divided at `cut`, or byte by byte. */
 static void
 account_of(struct reader r, const char *in, size_t n, size_t cut, size_t chunk, size_t room, struct account *a)
 {
@@ -137,7 +137,7 @@ TEST(the_examples_of_the_rfc)
 	READS(from_client, "\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", "{Hello}");
 }
 
-/* RFC 7692 section 7.2.3, and what breaks its rules. */
+/* RFC 7692, section 7.2.3, and violations of its rules. */
 TEST(compressed_messages)
 {
 	const struct reader r = {.peer = READER_OF_SERVER, .limit = 1000, .deflate = true};
@@ -156,22 +156,22 @@ TEST(compressed_messages)
 	}
 	client.peer = READER_OF_CLIENT;
 	READS(client, "\xc1\x87\x37\xfa\x21\x3d\xc5\xb2\xec\xf4\xfe\xfd\x21", "T(Hello)");
-	/* RSV1 on another frame than the first of a message; each message is judged by itself. */
+	/* RSV1 only on the first frame of a message; each message is independent. */
 	READS(r, "\x01\x01x\xc0\x01y", "T(x!1002");
 	READS(r, "\x41\x03\xf2\x48\xcd\xc0\x04\xc9\xc9\x07\x00", "T(He!1002");
 	READS(r, "\xc9\x00", "!1002");
 	READS(r, "\xc8\x00", "!1002");
 	READS(r, "\xa1\x00", "!1002");
 	READS(r, "\x41\x03\xf2\x48\xcd\xc1\x00", "T(He!1002");
-	/* Not DEFLATE; the end inside a block. */
+	/* Invalid DEFLATE; the end inside a block. */
 	READS(r, "\xc1\x01\x06", "!1007");
 	READS(r, "\xc1\x04\xf2\x48\xcd\xc9", "T(Hel!1007");
-	/* Text is checked as it comes: in a stored block of which more would follow, and at the end. */
+	/* Text is validated incrementally: in an incomplete stored block, and at the end. */
 	READS(r, "\x41\x07\x00\x09\x00\xf6\xff" "a\xff", "T(a!1007");
 	READS(r, "\xc1\x07\x00\x01\x00\xfe\xff\xc3\x00", "T(\xc3!1007");
 	text_only.text_only = true;
 	READS(text_only, "\xc2\x07\x00\x01\x00\xfe\xff\xff\x00", "!1003");
-	/* The limit is that of the decompressed size. */
+	/* The limit applies to the decompressed size. */
 	limited.limit = 5;
 	READS(limited, "\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", "T(Hello)");
 	limited.limit = 4;

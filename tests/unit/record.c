@@ -61,7 +61,7 @@ TEST(bytes_are_one_binary_piece)
 	CHECK(f.kind == RECORD_CHUNK && f.chunk.size == 3 && f.chunk.binary && f.chunk.first && f.chunk.last);
 }
 
-/* A message handed to a joiner in pieces of the given size. */
+/* Pass a message to an encoder in chunks of the given size. */
 static void
 join(struct record_encoder *j, struct buffer *to, const char *text, size_t chunk, bool binary, bool sized)
 {

@@ -1,4 +1,4 @@
-/* SHA-1 against FIPS 180-4's examples and RFC 6455 section 1.3. */
+/* SHA-1 with the examples of FIPS 180-4 and RFC 6455, section 1.3. */
 #include "ws/sha1.h"
 
 #include "unit.h"
@@ -48,7 +48,7 @@ TEST(the_key_of_RFC_6455_section_1_3_comes_out)
 	    "b37a4f2cc0624f1690f64606cf385945b2bec4ea"));
 }
 
-/* Digests of that many zero bytes, made with coreutils' sha1sum. */
+/* Digests of that many zero bytes, computed with sha1sum of coreutils. */
 TEST(every_length_around_a_block_is_padded_right)
 {
 	static const struct {

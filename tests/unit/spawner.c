@@ -14,7 +14,7 @@ enum { IDS = 300, SHELL = 0, OTHER = 1, LATEST_MS = 20000 };
 static struct spawner spawner;
 static int null;
 
-/* The shell runs what CODE in its environment says. */
+/* The shell runs the commands in the variable CODE. */
 static char *const shell[] = {"sh", "-c", "eval \"$CODE\"", NULL}, *const other[] = {"other", NULL};
 static char *const inherited[] = {"KEPT=here", "PATH=/usr/bin:/bin", NULL};
 
@@ -155,7 +155,7 @@ TEST(the_end_of_the_helper_is_noticed_and_ends_the_programs)
 	CHECK(reported(9, SPAWNER_STARTED, &value));
 	CHECK(spawner_receive(&spawner, &r) == 0);
 	CHECK(kill(spawner.pid, SIGKILL) == 0 && waitpid(spawner.pid, NULL, 0) == spawner.pid);
-	/* The program had the helper's socket, too, until its exec was done. */
+	/* The program also had the helper's socket until its exec. */
 	CHECK(poll(&(struct pollfd){.fd = spawner.fd, .events = POLLIN}, 1, LATEST_MS) == 1);
 	CHECK(spawner_receive(&spawner, &r) == -1);
 	CHECK(start(9, "exit", null) == -1 && errno == EPIPE);

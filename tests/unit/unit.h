@@ -1,5 +1,6 @@
 /*
- * The frame of the C unit tests: TAP on stdout. main() is here, and runs the tests of the file in their order.
+ * Framework of the C unit tests: TAP on stdout. main() is here, and runs the tests of the file in
+ * order.
  *
  *     TEST(digits_only)
  *     {
@@ -49,7 +50,7 @@ unit_check(bool good, const char *text, const char *file, int line)
 
 #define CHECK(condition) unit_check((condition), #condition, __FILE__, __LINE__)
 
-/* The test that calls it returns then. */
+/* The calling test then returns. */
 static inline void
 unit_skip(const char *why)
 {
@@ -57,8 +58,8 @@ unit_skip(const char *why)
 }
 
 /*
- * A copy of n bytes that ends right before an unreadable page, so that reading
- * one byte too many dies. Never freed but by unit_drop().
+ * A copy of n bytes that ends directly before an unreadable page, so that reading beyond it
+ * crashes. Freed only by unit_drop().
  */
 static inline unsigned char *
 unit_at_edge(const void *bytes, size_t n)

@@ -34,7 +34,7 @@ same(struct verdict a, struct verdict b)
 	return a.good == b.good && a.whole == b.whole;
 }
 
-/* Whole, byte by byte, and at every split, before an unreadable page. */
+/* Whole, byte by byte, and divided at every byte, before an unreadable page. */
 static bool
 right(const void *bytes, size_t n)
 {
@@ -138,7 +138,7 @@ roll(unsigned below)
 	return (unsigned)(seed >> 33) % below;
 }
 
-/* Valid text of about n bytes, in runs of one kind of character each. */
+/* Valid text of about n bytes, in runs of one kind of character. */
 static size_t
 make_text(unsigned char *out, size_t n)
 {
@@ -157,7 +157,7 @@ make_text(unsigned char *out, size_t n)
 	return size;
 }
 
-/* Breaks the text in one place, or leaves it whole. */
+/* Corrupt the text in one place, or leave it unchanged. */
 static size_t
 break_text(unsigned char *text, size_t n)
 {
@@ -183,7 +183,7 @@ break_text(unsigned char *text, size_t n)
 	}
 }
 
-/* In pieces of random sizes, as it might come from a socket. */
+/* In pieces of random sizes, as from a socket. */
 static struct verdict
 check_pieces(enum utf8_path path, const unsigned char *p, size_t n, unsigned largest)
 {
@@ -221,7 +221,7 @@ TEST(every_path_finds_the_same_byte_in_broken_bulk_text_however_it_is_cut)
 	}
 }
 
-/* Each kind of error at each place of a text of several blocks, behind each kind of filling. */
+/* Each kind of error at each position of a text of several blocks, after each kind of filling. */
 TEST(every_path_finds_an_error_at_every_place_of_a_block)
 {
 	static const char *const fillings[] = {"a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "ab\xe2\x82\xac"};
