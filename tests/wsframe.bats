@@ -353,6 +353,9 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 	said 'wsframe: sh: record 2: netstring does not begin with a length and a colon'
 	peer get close:1011 rest wait -- wsframe -n -T printf '2:xa,'
 	told 'close 1011' end 'exit 1'
+	# The program's end is known before the rest of its output is read.
+	peer get kill:STOP silent:600 kill:CONT get close:1011 rest wait -- wsframe -n sh -c 'printf 2:ok,; sleep 0.2; printf "hello,"'
+	told 'text ok' 'close 1011' end 'exit 1'
 }
 
 # ---- the system gets in the way ----
