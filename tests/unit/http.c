@@ -1,4 +1,5 @@
-/* HTTP heads (RFC 9112, RFC 9110 section 5). Malformed ones are cases of wsprobe and of the fuzz target http_request. */
+/* HTTP heads (RFC 9112, RFC 9110 section 5). Malformed ones are cases of wsprobe and of the fuzz
+   targets http_request and http_response; authorities and paths are seeds of origin. */
 #include "http/head.h"
 
 #include "unit.h"
@@ -248,59 +249,4 @@ TEST(tokens_are_tokens)
 		CHECK(http_token_valid((struct span){&text, 1}) == good);
 	}
 	CHECK(!http_token_valid(span_of("")) && !http_token_valid(span_of("a b")));
-}
-
-TEST(an_authority_is_host_and_port)
-{
-	static const struct {
-		const char *text, *host;
-		int port;
-	} good[] = {
-		{"example.com", "example.com", -1}, {"example.com:80", "example.com", 80}, {"h:", "h", -1},
-		{"127.0.0.1:65535", "127.0.0.1", 65535}, {"[::1]", "[::1]", -1}, {"[::ffff:1.2.3.4]:1", "[::ffff:1.2.3.4]", 1},
-		{"a-b_c~%41!$&'()*+,;=", "a-b_c~%41!$&'()*+,;=", -1}, {"9", "9", -1}, {"9:0", "9", 0},
-	};
-	static const char *const bad[] = {
-		"", ":", ":80", "h:65536", "h:-1", "h:8o", "h:80:80", "u@h", "a b", "a/b", "h?", "h#", "[::1", "::1", "[]", "[:]",
-		"[::1]x", "[::1]80", "[fe80::1%25eth0]", "[v1.a]", "a%4", "a%zz", "%", "a\\b", "a\"b", "a<b", "a^b", "a|b", "a`b",
-		"h\xc3\xa9", "h:1000000000000000000000", "[", "a[::1]",
-	};
-	struct http_authority a;
-
-	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-		CHECK(http_authority_parse(span_of(good[i].text), &a) && is(a.host, good[i].host) && a.port == good[i].port);
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		unsigned char *edge = unit_at_edge(bad[i], strlen(bad[i]));
-
-		CHECK(!http_authority_parse((struct span){(char *)edge, strlen(bad[i])}, &a));
-		unit_drop(edge, strlen(bad[i]));
-	}
-}
-
-/* Return the decoded path, or NULL. */
-static const char *
-decoded(const char *text)
-{
-	static char out[256];
-	unsigned char *edge = unit_at_edge(text, strlen(text));
-	struct span path = {(char *)edge, strlen(text)};
-	size_t n = 0;
-	int c;
-
-	while ((c = http_path_next(&path)) >= 0)
-		out[n++] = (char)c;
-	out[n] = '\0';
-	unit_drop(edge, strlen(text));
-	return c == HTTP_PATH_END ? out : NULL;
-}
-
-TEST(a_path_is_decoded_once)
-{
-	static const char *const bad[] = {"%", "/%", "/%4", "/%zz", "/%0", "/%00", "/a%0g", "/%-1"};
-
-	CHECK(strcmp(decoded("/a%20b%2fc%2E%2e/../%e9+"), "/a b/c../../\xe9+") == 0);
-	CHECK(strcmp(decoded("/%2541"), "/%41") == 0);
-	CHECK(strcmp(decoded(""), "") == 0);
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		CHECK(decoded(bad[i]) == NULL);
 }
