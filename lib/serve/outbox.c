@@ -26,7 +26,7 @@ static struct queue_node *spare_private;
 static size_t private_count;
 enum {
 	PRIVATE_MAX = 256,
-	PRIVATE_ROOM = 1280 - sizeof(struct message),
+	PRIVATE_ROOM = 320 - sizeof(struct message),
 	PRIVATE_HELD = 4096, /* a queue that is not read gets no more of them */
 };
 
