@@ -1,11 +1,18 @@
 /*
  * The frame reader for any peer: for any cuts and any space, its events agree with a naive parser
- * of the whole input, at the same offsets.
+ * of the whole input, at the same offsets. With permessage-deflate they are the same for any cuts and
+ * any space.
  */
 #include "ws/reader.h"
 
 #include "fuzz.h"
 #include "naive.h"
+
+enum { COMPRESSED_MOST = 32 /* decompressed bytes of a message: an account has room for all */ };
+
+static struct reader_inflate inflate;
+static struct inflate_tables tables;
+static unsigned char window[1 << 9], inflated[FUZZ_MAX];
 
 static void
 event_tell(struct account *a, const struct reader_event *e, uint64_t offset)
@@ -29,7 +36,8 @@ event_tell(struct account *a, const struct reader_event *e, uint64_t offset)
 	case READER_FAIL:
 		FUZZ_CHECK(e->why != NULL);
 		account_number(a, "!", e->code);
-		account_number(a, "@", offset);
+		if (offset != UINT64_MAX)
+			account_number(a, "@", offset);
 		break;
 	default:
 		break;
@@ -47,12 +55,14 @@ step(struct reader *r, const unsigned char *held, size_t n, size_t room, struct 
 	size_t used;
 
 	memcpy(before, held, n);
-	used = reader_step(r, edge, n, room, e);
+	inflate.out = inflated;
+	inflate.room = room < sizeof inflated ? room : sizeof inflated;
+	used = reader_step_inflate(r, &inflate, edge, n, room, e);
 	FUZZ_CHECK(used <= n);
 	FUZZ_CHECK(r->over || r->broken || memcmp(edge + used, before + used, n - used) == 0);
 	FUZZ_CHECK(!was.over || (used == n && e->kind == READER_MORE));
 	FUZZ_CHECK(e->kind != READER_DATA || (room > 0 && e->chunk.size <= room));
-	FUZZ_CHECK(e->chunk.at == NULL || (e->chunk.at >= edge && e->chunk.at + e->chunk.size <= edge + n));
+	FUZZ_CHECK(e->chunk.at == NULL || (e->chunk.at == inflated && e->chunk.size <= inflate.room) || (e->chunk.at >= edge && e->chunk.at + e->chunk.size <= edge + n));
 	*moved = used > 0 || (e->kind != READER_MORE && e->kind != READER_FULL);
 	FUZZ_CHECK(*moved || room == 0 || n < READER_NEEDS);
 	return used;
@@ -65,6 +75,7 @@ read_cut(struct reader r, struct fuzz f, size_t most, struct account *a)
 	size_t kept = 0, at = 0, offset = 0;
 	bool was_full = false;
 
+	inflate_begin(&inflate.z, 9, window, &tables);
 	while (at < f.size) {
 		size_t n = fuzz_cut(&f, f.size - at);
 		bool moved = true;
@@ -81,7 +92,7 @@ read_cut(struct reader r, struct fuzz f, size_t most, struct account *a)
 			FUZZ_CHECK(!was_full || room == 0);
 			moved |= was_full;
 			offset += used;
-			event_tell(a, &e, offset);
+			event_tell(a, &e, r.deflate ? UINT64_MAX : offset);
 			/* The chunk is still in the copy, so the held bytes may be dropped. */
 			memmove(held, held + used, kept - used);
 			kept -= used;
@@ -274,5 +285,13 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	read_cut(r, f, most, &cut);
 	accounts_equal(&whole, &want);
 	accounts_equal(&cut, &want);
+	r.deflate = true;
+	inflate.takeover = (choice & 128) != 0;
+	if (r.limit == 0 || r.limit > COMPRESSED_MOST)
+		r.limit = COMPRESSED_MOST;
+	whole.size = cut.size = 0;
+	read_cut(r, at_once, 0, &whole);
+	read_cut(r, f, most, &cut);
+	accounts_equal(&cut, &whole);
 	return 0;
 }
