@@ -69,7 +69,7 @@ TEST(out_of_descriptors_is_a_shortage_and_the_connection_still_waits)
 	close(l);
 }
 
-TEST(the_length_of_a_queue_is_told_of_tcp_alone)
+TEST(the_length_of_a_queue_is_known_for_tcp_only)
 {
 	int l = listener(), a = client(), b = client(), local = socket(AF_UNIX, SOCK_STREAM, 0);
 	struct tcp_info info;
@@ -91,7 +91,7 @@ TEST(the_length_of_a_queue_is_told_of_tcp_alone)
 	close(local);
 }
 
-TEST(a_shortage_is_said_once_a_second_and_waited_out)
+TEST(a_shortage_is_logged_once_a_second_and_causes_a_pause)
 {
 	struct shortage s = {0};
 

@@ -28,7 +28,7 @@ TEST(addresses_are_written_as_people_do)
 	    "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"));
 }
 
-TEST(what_is_no_numeric_address_is_refused)
+TEST(invalid_addresses_are_refused)
 {
 	static const char *const texts[] = {
 		"", " ", "localhost", "127.1", "127.0.0.1 ", " 127.0.0.1", "127.0.0.256", "127.0.0.01", "0x7f.0.0.1",

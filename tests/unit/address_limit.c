@@ -26,7 +26,7 @@ same(struct address_key a, struct address_key b)
 	return a.high == b.high && a.low == b.low;
 }
 
-TEST(addresses_are_told_apart_but_a_mapped_one_is_itself)
+TEST(addresses_differ_but_a_mapped_one_equals_its_IPv4)
 {
 	CHECK(same(host("10.1.2.3"), host("::ffff:10.1.2.3")));
 	CHECK(!same(host("10.1.2.3"), host("10.1.2.4")));
@@ -74,7 +74,7 @@ TEST(it_counts_as_plain_counters_do)
 	free(limit.slots);
 }
 
-TEST(leaving_what_never_entered_changes_nothing)
+TEST(removing_an_unknown_address_changes_nothing)
 {
 	struct address_limit limit;
 

@@ -46,7 +46,7 @@ TEST(the_examples_decode)
 	}
 }
 
-TEST(what_is_no_base64_is_refused)
+TEST(invalid_base64_is_refused)
 {
 	static const char *const bad[] = {
 		"Z", "Zg", "Zg=", "=", "==", "===", "====", "Z===", "Zg==Zg==", "Zm8=Zm8=", "Zm=v", " Zg==",

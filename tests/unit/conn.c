@@ -342,7 +342,7 @@ TEST(a_peer_that_breaks_the_protocol_after_our_Close)
 	script(true, "xfwt", "Cc c Sd D-");
 }
 
-TEST(a_pause_stops_what_waits_for_the_peer_to_speak)
+TEST(a_pause_stops_timers_that_wait_for_the_peer)
 {
 	script(true, "zttZttz", "- . . i Pp D- .");
 	script(true, "tzrZzzZ", "Pp - . i - . i");

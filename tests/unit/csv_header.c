@@ -87,7 +87,7 @@ TEST(only_numbers_that_fit_are_numbers)
 }
 
 /* For any header and name, in 256 bytes. */
-TEST(a_message_is_whole)
+TEST(a_message_is_complete)
 {
 	static char long_name[300];
 	const struct csv csv = {.dialect = {.delimiter = ','}};

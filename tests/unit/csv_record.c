@@ -117,7 +117,7 @@ TEST(a_used_window_gives_nothing_more)
 	CHECK(!record.begun && record.count == 0);
 }
 
-TEST(its_line_is_that_of_its_beginning_also_windows_ago)
+TEST(its_line_is_that_of_its_start_even_many_windows_ago)
 {
 	struct csv_record record = record_of(SIZE, ENDS, 0);
 	size_t at;

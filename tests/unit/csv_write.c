@@ -514,7 +514,7 @@ two_fields(struct csv_writer writer, bool at_once, const unsigned char *data, si
 	return buffer_held(&out);
 }
 
-TEST(a_whole_field_is_the_same_as_its_parts)
+TEST(a_field_at_once_equals_its_parts)
 {
 	static const char specials[] = "x,\"\\\n\r\t\x1f\x20\x7f\xff";
 	unsigned char data[64], whole[1024], parts[1024];

@@ -154,7 +154,7 @@ TEST(a_source_that_cannot_be_read_ends_with_the_reason)
 	(void)close(dir);
 }
 
-TEST(a_sink_keeps_what_a_full_reader_does_not_take)
+TEST(a_sink_keeps_data_that_a_full_reader_does_not_accept)
 {
 	for (int kind = 0; kind < 2; kind++) {
 		struct buffer b = buffer_with("");
@@ -182,7 +182,7 @@ TEST(a_sink_keeps_what_a_full_reader_does_not_take)
 	}
 }
 
-TEST(a_sink_whose_reader_has_gone_ends_with_epipe_idle_or_not)
+TEST(a_sink_without_a_reader_ends_with_epipe_idle_or_not)
 {
 	for (int kind = 0; kind < 4; kind++) {
 		struct buffer b = buffer_with(kind % 2 == 0 ? "" : "held");
@@ -224,7 +224,7 @@ TEST(an_unwatched_sink_learns_of_it_when_it_writes)
 	(void)close(fds[1]);
 }
 
-TEST(a_sink_is_watched_where_its_twin_is_not)
+TEST(a_sink_is_polled_if_its_source_is_not)
 {
 	static unsigned char room[4];
 	struct buffer in_bytes = buffer_over(room, sizeof room), out_bytes = buffer_with("");
@@ -266,7 +266,7 @@ sink_with_behind(int fd, int reader)
 	CHECK(endpoint_move(&sink) == 4 && readable(reader, "kept") && !endpoint_pending(&sink));
 }
 
-TEST(what_stands_in_another_buffer_goes_right_behind_its_own)
+TEST(a_second_buffer_is_sent_directly_after_the_first)
 {
 	int s[2], p[2];
 
@@ -280,7 +280,7 @@ TEST(what_stands_in_another_buffer_goes_right_behind_its_own)
 	pair_close(p);
 }
 
-TEST(what_a_source_brings_goes_out_in_the_same_turn)
+TEST(data_of_a_source_is_sent_in_the_same_turn)
 {
 	struct buffer b = buffer_with("");
 	struct endpoint in, out;
@@ -299,7 +299,7 @@ TEST(what_a_source_brings_goes_out_in_the_same_turn)
 	pair_close(to);
 }
 
-TEST(a_port_that_might_wait_is_not_tried_before_poll_has_said_so)
+TEST(an_endpoint_that_may_block_is_not_tried_before_poll_reports_it)
 {
 	for (int turn = 0; turn < 2; turn++) {
 		struct buffer b = buffer_with("");
@@ -370,7 +370,7 @@ on_signal(int signal)
 	(void)signal;
 }
 
-TEST(a_signal_let_through_by_the_mask_is_told_as_eintr)
+TEST(a_signal_allowed_by_the_mask_is_reported_as_eintr)
 {
 	struct sigaction act = {.sa_handler = on_signal};
 	struct buffer b = buffer_with("");

@@ -86,7 +86,7 @@ TEST(a_name_with_a_slash_is_the_path_itself)
 	CHECK(fails("c", "here/prog") == ENOENT);
 }
 
-TEST(what_is_missing_and_what_may_not_run_are_told_apart)
+TEST(missing_and_not_executable_are_distinguished)
 {
 	CHECK(fails("a:b:c", "none") == ENOENT);
 	CHECK(fails("b:a:c", "only") == EACCES);

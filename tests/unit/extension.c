@@ -140,7 +140,7 @@ checks(const char *offer, const char *answer, const char *want)
 
 #define BOTH(s, c) SMAX "=" #s CMAX "=" #c
 
-TEST(a_client_takes_what_it_can_honor)
+TEST(a_client_accepts_supported_responses)
 {
 	checks(D, NULL, "-");
 	checks(D, "", "-");

@@ -66,7 +66,7 @@ TEST(descriptors_are_placed_however_they_overlap)
 	CHECK(places((int[]){103, 200, 100, 102}, 4, 100));
 }
 
-TEST(what_stood_there_gives_way)
+TEST(descriptors_at_the_targets_are_replaced)
 {
 	ino_t stood = file_at(100);
 	int from = 120;

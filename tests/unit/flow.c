@@ -42,7 +42,7 @@ in_holds(const struct in *in, const char *bytes, size_t n)
 	return buffer_held(&in->to) == n && memcmp(buffer_head(&in->to), bytes, n) == 0;
 }
 
-TEST(what_was_held_of_a_message_that_is_cut_off_is_taken_back)
+TEST(the_held_part_of_an_interrupted_message_is_dropped)
 {
 	static const struct {
 		enum record_mode mode;
@@ -78,7 +78,7 @@ TEST(what_was_held_of_a_message_that_is_cut_off_is_taken_back)
 			}
 }
 
-TEST(what_is_discarded_goes_nowhere_and_is_checked_all_the_same)
+TEST(discarded_payload_is_still_validated)
 {
 	static const char good[] = "\x81\x02hi\x02\x01\xff\x80\x01\xfe\x88\x02\x03\xe8";
 	static const char bad[] = "\x81\x02hi\x81\x02\xc0\x80";
@@ -94,7 +94,7 @@ TEST(what_is_discarded_goes_nowhere_and_is_checked_all_the_same)
 	CHECK(in.flow.messages == 1 && buffer_held(&in.to) == 0);
 }
 
-TEST(the_peer_is_inside_a_frame_or_a_message_until_that_is_whole)
+TEST(the_peer_is_inside_a_frame_or_message_until_it_is_complete)
 {
 	static const char frames[] = "\x01\x02hi\x80\x01!\x82\x00";
 	static const bool inside[] = {false, true, true, true, true, true, true, false, true, false};
@@ -109,7 +109,7 @@ TEST(the_peer_is_inside_a_frame_or_a_message_until_that_is_whole)
 	CHECK(in_holds(&in, BYTES("hi!\n\n")));
 }
 
-TEST(a_message_that_must_be_whole_and_fills_the_buffer_needs_a_larger_one)
+TEST(a_held_message_that_fills_the_buffer_needs_a_larger_one)
 {
 	static const char fragment[] = "\x01\x10" "0123456789abcdef", next[] = "\x00\x10" "0123456789abcdef";
 	static struct in in;
@@ -130,7 +130,7 @@ TEST(a_message_that_must_be_whole_and_fills_the_buffer_needs_a_larger_one)
 	CHECK(!frames_to_records_needs_more(&in.flow, &in.to));
 }
 
-TEST(room_is_made_where_little_is_to_be_moved_for_it)
+TEST(a_buffer_is_packed_if_few_bytes_must_be_moved)
 {
 	static struct in in;
 
@@ -214,7 +214,7 @@ TEST(records_of_each_mode_become_the_frames_of_the_RFC)
 	CHECK(out_holds(&out, BYTES("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58")));
 }
 
-TEST(half_a_character_of_a_record_that_goes_on_waits_for_the_rest)
+TEST(an_incomplete_character_in_a_long_record_waits_for_the_rest)
 {
 	out_start(&out, (struct records_to_frames){.replace = true}, BYTES("\xe2\x82"));
 	CHECK(out_all(&out, RECORD_ALL) == ENCODE_MORE && buffer_held(&out.to) == 0);
@@ -336,7 +336,7 @@ TEST(a_message_is_sent_as_it_is_if_it_is_short_or_would_grow)
 	CHECK(out_step(&out, RECORD_END) == ENCODE_FRAMED && *buffer_head(&out.to) == 0x82 && buffer_held(&out.to) == 132);
 }
 
-TEST(a_long_payload_stays_where_it_is_and_follows_its_header)
+TEST(a_long_payload_is_not_copied_and_follows_its_header)
 {
 	enum { LONG = ENCODE_COPY_MAX + 1 };
 	static char record[LONG + 3];
@@ -355,7 +355,7 @@ TEST(a_long_payload_stays_where_it_is_and_follows_its_header)
 	CHECK(out_holds(&out, BYTES("\x81\x7e\x40\x01\x81\x01y")));
 }
 
-TEST(a_short_payload_waits_for_room_behind_what_control_frames_may_need)
+TEST(a_short_payload_waits_for_space_beyond_the_reserve_for_control_frames)
 {
 	static char record[101];
 

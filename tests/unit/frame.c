@@ -58,7 +58,7 @@ TEST(headers_are_read_and_written)
 	}
 }
 
-TEST(control_frames_are_written_whole)
+TEST(control_frames_are_written_completely)
 {
 	static const unsigned char key[FRAME_KEY_SIZE] = {0x37, 0xfa, 0x21, 0x3d};
 	unsigned char out[FRAME_CONTROL_MAX], full[FRAME_CONTROL_PAYLOAD_MAX] = {0};

@@ -92,7 +92,7 @@ TEST(the_order_and_case_of_fields_do_not_matter)
 }
 
 /* A refusal is a complete HTTP response whose length is that of its body. */
-TEST(a_refusal_is_a_whole_answer)
+TEST(a_refusal_is_a_complete_response)
 {
 	const char *body, *length;
 
@@ -113,7 +113,7 @@ TEST(a_refusal_is_a_whole_answer)
 	CHECK(strncmp(answer, "HTTP/1.1 408 Request Timeout\r\n", 30) == 0);
 }
 
-TEST(OPTIONS_is_answered_whatever_the_rules)
+TEST(OPTIONS_is_answered_regardless_of_the_rules)
 {
 	static const char *const lines[] = {
 		"OPTIONS / HTTP/1.0", "OPTIONS * HTTP/1.0", "OPTIONS * HTTP/1.1", "OPTIONS /%zz?x HTTP/1.1", "OPTIONS http://evil/ HTTP/1.1",
@@ -162,7 +162,7 @@ from(const char *host, const char *origin)
 	return get(fields);
 }
 
-TEST(listed_origins_are_let_in_besides_our_own)
+TEST(listed_origins_are_accepted_besides_the_same_origin)
 {
 	rules_none();
 	CHECK(policy_add(&policy, POLICY_ORIGIN, "https://good.example") == NULL);
@@ -276,7 +276,7 @@ TEST(fields_that_the_handshake_writes_are_refused)
 	CHECK(policy_fault(&policy, true, &culprit) == NULL);
 }
 
-TEST(what_we_send_ourselves_is_bounded_and_fits)
+TEST(the_fields_of_the_user_are_bounded_and_fit)
 {
 	static char texts[POLICY_RULES_MAX + 1][128];
 	unsigned n = 0;
@@ -367,7 +367,7 @@ user_of(const char *fields)
 	return cgi_user(&request, user) ? user : "none";
 }
 
-TEST(the_user_of_Basic_credentials_is_what_stands_before_the_colon)
+TEST(the_user_of_Basic_credentials_is_the_text_before_the_colon)
 {
 	static const char *const none[] = {
 		"", "Authorization: Basic\r\n", "Authorization: Basic ann:secret\r\n", "Authorization: Basic YW5u\r\n",
@@ -406,7 +406,7 @@ TEST(a_401_asks_for_a_password_in_a_realm)
 	CHECK(get(HOST) == 426);
 }
 
-TEST(what_a_request_sets_is_ours_to_remove)
+TEST(variables_of_a_request_are_removed)
 {
 	CHECK(cgi_owns("AUTH_TYPE=x") && cgi_owns("REMOTE_USER="));
 	CHECK(cgi_owns("HTTP_ORIGIN=x") && cgi_owns("HTTP_=") && cgi_owns("PATH_INFO=") && cgi_owns("REMOTE_ADDR=1"));
@@ -448,7 +448,7 @@ ask(const char *url)
 	return n;
 }
 
-TEST(a_client_asks_as_RFC_6455_section_4_1_says)
+TEST(a_client_sends_the_request_of_RFC_6455_section_4_1)
 {
 	rules_none();
 	CHECK(policy_add(&policy, POLICY_PROTOCOL, "a") == NULL && policy_add(&policy, POLICY_PROTOCOL, "b") == NULL);

@@ -48,7 +48,7 @@ text_scans_to(const char *text, int expected)
 	return scans_to(text, strlen(text), expected);
 }
 
-TEST(a_head_ends_behind_its_empty_line)
+TEST(a_head_ends_after_its_empty_line)
 {
 	CHECK(text_scans_to("GET / HTTP/1.1\r\n\r\n", 18));
 	CHECK(text_scans_to("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27));
@@ -117,7 +117,7 @@ TEST(a_hundred_fields_pass_and_one_more_is_431)
 	CHECK(http_request_parse(head, n, &r) != NULL);
 }
 
-TEST(what_is_missing_never_goes_past_the_end)
+TEST(the_missing_bytes_never_exceed_the_head)
 {
 	static const char head[] = "\r\nGET / HTTP/1.1\r\nHost: x\r\nA:\r\n\r\n";
 	struct http_scan scan = {0};

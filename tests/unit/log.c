@@ -130,7 +130,7 @@ TEST(a_full_stderr_loses_lines_and_counts_them)
 	hang_up();
 }
 
-TEST(a_closed_stderr_is_no_failure_and_errno_is_left_alone)
+TEST(a_closed_stderr_is_no_failure_and_errno_is_kept)
 {
 	(void)close(STDERR_FILENO);
 	errno = ENOENT;
@@ -143,7 +143,7 @@ TEST(a_closed_stderr_is_no_failure_and_errno_is_left_alone)
 	hang_up();
 }
 
-TEST(a_log_that_may_not_grow_ends_nobody)
+TEST(a_log_at_its_size_limit_does_not_end_the_program)
 {
 	struct rlimit limit, none;
 	sigset_t blocked;

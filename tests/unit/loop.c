@@ -70,7 +70,7 @@ BEFORE_ALL
 	CHECK(loop_open(&loop) == 0);
 }
 
-TEST(what_is_left_is_told_again)
+TEST(unread_data_is_reported_again)
 {
 	char byte;
 
@@ -89,7 +89,7 @@ TEST(what_is_left_is_told_again)
 	watch_close(&loop, &ends[1].watch);
 }
 
-TEST(one_that_has_ended_hears_nothing_more_of_the_same_turn)
+TEST(an_ended_watch_gets_no_event_of_the_same_turn)
 {
 	char byte;
 
@@ -116,7 +116,7 @@ TEST(one_that_has_ended_hears_nothing_more_of_the_same_turn)
 	watch_close(&loop, &ends[0].watch);
 }
 
-TEST(who_was_told_stands_behind_who_was_not)
+TEST(reported_watches_come_after_the_others)
 {
 	unsigned told = 0;
 
@@ -263,7 +263,7 @@ TEST(an_acceptor_that_cannot_watch_a_listener_watches_none)
 		close(listeners.fds[i]);
 }
 
-TEST(a_signal_ends_the_wait_and_is_let_in_even_when_there_is_always_something)
+TEST(a_signal_ends_the_wait_and_is_delivered_even_if_events_are_always_pending)
 {
 	static const int numbers[] = {SIGUSR1};
 	int turns = 0;

@@ -26,7 +26,7 @@ TEST(digits_are_a_number)
 	CHECK(reads("18446744073709551615", 0, UINT64_MAX, UINT64_MAX));
 }
 
-TEST(anything_else_is_none)
+TEST(anything_else_is_invalid)
 {
 	static const char *const texts[] = {
 		"", " 1", "1 ", "+1", "-1", "0x10", "1e3", "1,", "\t1", "1\n", "x", "1k",
@@ -58,7 +58,7 @@ TEST(sizes_count_in_1024)
 	CHECK(!size_parse(span_of("2k"), 0, 2047, &n));
 }
 
-TEST(durations_are_seconds_unless_said)
+TEST(durations_are_seconds_by_default)
 {
 	uint64_t ms = 0;
 

@@ -84,7 +84,7 @@ TEST(the_newest_takes_the_place_of_the_one_before)
 	end();
 }
 
-TEST(one_that_has_begun_to_leave_is_sent_whole)
+TEST(a_partly_sent_message_is_sent_completely)
 {
 	begin();
 	put(outbox_put_newest, 'x', LARGE);

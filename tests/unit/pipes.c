@@ -50,7 +50,7 @@ BEFORE_ALL
 	CHECK(loop_open(&loop) == 0);
 }
 
-TEST(how_far_it_has_read_is_known_whatever_waits_in_memory_and_in_the_pipe)
+TEST(the_read_position_accounts_for_the_queue_and_the_pipe)
 {
 	begin();
 	CHECK(pipes_consumed(&pipes) == 0);
@@ -90,7 +90,7 @@ TEST(one_that_reads_no_more_has_read_all)
 	end();
 }
 
-TEST(what_it_writes_comes_in_pieces_then_its_end)
+TEST(its_output_arrives_in_pieces_then_eof)
 {
 	begin();
 	CHECK(pipes_read(&pipes, PIPE_SIZE) == -1 && errno == EAGAIN);

@@ -98,7 +98,7 @@ TEST(version_2_gives_both_ends)
 	CHECK(is_header(&p, unix_header, sizeof unix_header) && p.family == PROXY_UNIX);
 }
 
-TEST(version_2_may_be_as_long_as_its_length_says)
+TEST(version_2_may_be_as_long_as_its_length_field)
 {
 	static unsigned char header[16 + 65535] = SIGNATURE "\x21\x11\xff\xff" V4_BLOCK "\xe0\xff\xf0";
 	struct proxy p = {0};

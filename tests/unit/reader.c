@@ -228,7 +228,7 @@ TEST(without_room_control_frames_pass_and_payload_waits)
 	CHECK(used == 8 && e.kind == READER_PING);
 }
 
-TEST(a_message_of_one_frame_tells_its_size)
+TEST(a_message_of_one_frame_has_its_size)
 {
 	struct reader r = from_server;
 	unsigned char one[] = "\x81\x05Hello", two[] = "\x01\x05Hello\x80\x00";

@@ -3,7 +3,7 @@
 
 #include "unit.h"
 
-TEST(a_piece_may_leave_before_its_record_is_whole)
+TEST(a_chunk_may_be_consumed_before_its_record_is_complete)
 {
 	struct record_decoder s = {.mode = RECORD_TYPED};
 	unsigned char in[] = "9:bhell", rest[] = "o xy,1:t,";
@@ -110,7 +110,7 @@ TEST(messages_become_records)
 	CHECK(joins(RECORD_BYTES, "hello, worlda\nb", 15));
 }
 
-TEST(what_is_held_of_a_broken_message_is_taken_back)
+TEST(the_held_part_of_an_invalid_message_is_dropped)
 {
 	static const enum record_mode modes[] = {RECORD_LINE, RECORD_NUL, RECORD_NETSTRING, RECORD_TYPED};
 
@@ -160,7 +160,7 @@ TEST(a_line_is_held_up_to_64k_and_then_passes_as_it_comes)
 	CHECK(j.held == 0 && buffer_held(&to) == 1);
 }
 
-TEST(room_leaves_place_for_what_is_put_around)
+TEST(the_space_for_payload_excludes_the_overhead)
 {
 	unsigned char storage[64];
 	struct buffer to = buffer_over(storage, sizeof storage);

@@ -29,7 +29,7 @@ members(int room)
 	return who;
 }
 
-TEST(who_joins_is_in_once_and_who_parts_is_not)
+TEST(a_member_is_in_once_after_join_and_not_after_part)
 {
 	for (int again = 0; again < 2; again++)
 		for (int i = 0; i < OWNERS; i++)

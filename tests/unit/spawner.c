@@ -114,7 +114,7 @@ TEST(a_signal_reaches_the_group_and_a_program_that_is_abandoned_ends_at_once)
 }
 
 /* The socket holds fewer reports than these. */
-TEST(reports_that_nobody_reads_stop_no_request)
+TEST(unread_reports_do_not_block_requests)
 {
 	struct pollfd p = {.fd = spawner.fd, .events = POLLOUT};
 	unsigned events[4] = {0};

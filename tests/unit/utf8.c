@@ -102,7 +102,7 @@ TEST(every_three_bytes_of_edge_values_are_judged_as_the_grammar_does)
 	}
 }
 
-TEST(a_bad_byte_is_found_where_it_stands_in_known_texts)
+TEST(the_position_of_an_invalid_byte_is_found_in_known_texts)
 {
 	static const struct {
 		const char *text;
@@ -248,7 +248,7 @@ TEST(every_path_finds_an_error_at_every_place_of_a_block)
 			}
 }
 
-TEST(after_a_bad_byte_the_text_stands_before_it)
+TEST(after_an_invalid_byte_the_state_is_that_before_it)
 {
 	struct utf8 text = {0};
 
