@@ -1,6 +1,7 @@
-# What scripts ask /proc about processes. (pgrep is of procps, which a minimal system lacks.)
+# Process information from /proc. (pgrep belongs to procps, which a minimal system lacks.)
 
-# children PID [NAME]: the pids of its children (that run NAME), a line each; 1 where it has none.
+# children PID [NAME]: prints the pids of its children (that run NAME), one per line; fails without
+# any.
 children() {
 	local stat rest some=1
 	for stat in /proc/[0-9]*/stat; do
@@ -14,7 +15,7 @@ children() {
 	return $some
 }
 
-# paused PID SECONDS CMD...: stops a process, runs CMD, and lets the process go on after SECONDS.
+# paused PID SECONDS CMD...: stops a process, runs CMD, and continues the process after SECONDS.
 paused() {
 	kill -STOP "$1"
 	until grep -q '^State:.T' "/proc/$1/status"; do sleep 0.02; done

@@ -1,4 +1,4 @@
-# What the test files of wsframe share.
+# Shared by the test files of wsframe.
 # shellcheck disable=SC2016,SC2034,SC2154
 load helper
 
@@ -10,7 +10,7 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || exit 1
 }
 
-# peer STEP... -- CMD...: runs both; what the peer saw is in $output.
+# peer STEP... -- CMD...: runs both; the output of the peer is in $output.
 peer() {
 	if [ -n "${SERVED-}" ]; then
 		served_peer "$@"
@@ -19,7 +19,8 @@ peer() {
 	fi
 }
 
-# The same cases with wsserve, but those that are tagged as wsframe's alone: what it says is made wsframe's.
+# The same cases with wsserve, except those tagged as specific to wsframe. Its messages are
+# converted to wsframe's.
 served_peer() {
 	local steps=(-l) drop=': sandbox: |^Connected by| disconnected \(|: 101 /'
 	while [ "$1" != -- ]; do
@@ -32,7 +33,7 @@ served_peer() {
 	mapfile -t stderr_lines <<<"$stderr"
 }
 
-# told LINE...: the peer saw just this.
+# told LINE...: the output of the peer is exactly this.
 told() {
 	diff <(printf '%s\n' "$@") <(printf '%s\n' "$output")
 }
@@ -41,7 +42,7 @@ said() {
 	diff <(printf '%s\n' "$1") <(printf '%s\n' "$stderr")
 }
 
-# bytes FORMAT: the last output file holds just these.
+# bytes FORMAT: the last output file contains exactly this.
 holds() {
 	cmp <(printf "$2") "$1"
 }

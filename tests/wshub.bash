@@ -2,13 +2,13 @@
 # shellcheck disable=SC1003,SC2016,SC2059,SC2030,SC2031,SC2034,SC2154,SC2314 # helper.bash sets them; inner shells expand them
 load helper
 
-# What a client says first.
+# The first message of a client.
 request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
-# Much more than the kernel holds of it, and more than half of --queue.
+# Much more than the kernel buffers, and more than half of --queue.
 much='read -r open; printf "1 text "; head -c 7000000 /dev/zero | tr "\0" x; echo; cat >&2'
 
-# A client in the background: client NAME PATH [wsframe's option...]. What is written to its fifo
-# $BATS_TEST_TMPDIR/NAME.in it says; NAME.out is what it hears.
+# A client in the background: client NAME PATH [wsframe's option...]. It sends the lines written to
+# its fifo $BATS_TEST_TMPDIR/NAME.in; NAME.out contains what it receives.
 client() {
 	local name=$1 path=$2
 	shift 2
@@ -19,7 +19,7 @@ client() {
 	eval "$name=$fd"
 }
 
-# tell NAME LINE: the client says it.
+# tell NAME LINE: the client sends the line.
 tell() {
 	printf '%s\n' "$2" >&"${!1}"
 }
@@ -32,7 +32,7 @@ server_says() {
 	await "$BATS_TEST_TMPDIR/server.err" "$1"
 }
 
-# The program behind: writes what it is told to stderr, and does what is in the file `orders'.
+# The program of the hub: writes its input to stderr, and writes the commands in the file `orders'.
 recorder() {
 	: >"$BATS_TEST_TMPDIR/orders"
 	cat >"$BATS_TEST_TMPDIR/recorder" <<-'END'
@@ -47,21 +47,21 @@ order() {
 	printf '%s\n' "$@" >>"$BATS_TEST_TMPDIR/orders"
 }
 
-# A client comes, so that wshub has seen all that was there before.
+# Connects a client, so that wshub has processed everything before.
 turn() {
 	start turn peer -v to:"$port" open "file:$BATS_TEST_TMPDIR/request" recv
 	ended "$pid"
 	grep -q '^recv HTTP/1.1 101' "$BATS_TEST_TMPDIR/turn.out"
 }
 
-# within NAME KIB: what /proc tells of the server by that name.
+# within NAME KIB: checks the memory of the server from /proc.
 within() {
 	local kib
 	kib=$(sed -n "s/^$1:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$server/status")
 	((kib <= $2)) || { echo "$1: $kib KiB"; return 1; }
 }
 
-# page NAME: what a browser gets is in NAME.
+# page NAME: stores the response for a browser in NAME.
 page() {
 	start get peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/$1" 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' rest
 	ended "$pid"

@@ -1,7 +1,7 @@
-# What the test files of wsupgrade share.
+# Shared by the test files of wsupgrade.
 load helper
 
-# The handshake of RFC 6455 section 1.3, and its parts.
+# The handshake of RFC 6455, section 1.3, and its parts.
 rfc_key='Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
 version='Sec-WebSocket-Version: 13\r\n'
 upgrade='Upgrade: websocket\r\nConnection: Upgrade\r\n'
@@ -15,12 +15,13 @@ setup() {
 	unset TCPREMOTEIP TCPREMOTEPORT TCPLOCALPORT REMOTE_ADDR REMOTE_PORT
 }
 
-# request FIELDS [LINE]: a request's head, as peer takes it.
+# request FIELDS [LINE]: prints the head of a request for peer.
 request() {
 	printf '%s' "${2-GET / HTTP/1.1}" '\r\n' "$1" '\r\n'
 }
 
-# refused STATUS REQUEST-HEAD [OPTION...]: wsupgrade answers with that status, whole, and exits with 1.
+# refused STATUS REQUEST-HEAD [OPTION...]: wsupgrade sends a complete response with that status, and
+# exits with 1.
 refused() {
 	local expected=$1 head=$2
 	shift 2
@@ -32,7 +33,8 @@ refused() {
 	[[ $stderr == "wsupgrade: client: $expected "* ]]
 }
 
-# whole_answer STATUS: $output is one HTTP answer that closes, of the length that it says.
+# whole_answer STATUS: $output is a complete HTTP response that closes the connection and has the
+# right length.
 whole_answer() {
 	local head=${output%%$'\r\n\r\n'*} body=${output#*$'\r\n\r\n'}
 	[[ $output == "HTTP/1.1 $1 "* ]]
@@ -41,7 +43,7 @@ whole_answer() {
 	[[ $head == *$'\r\nConnection: close'* ]]
 }
 
-# used ARG...: wsupgrade with these arguments is wrong usage.
+# used ARG...: wsupgrade with these arguments is a usage error.
 used() {
 	run -2 --separate-stderr wsupgrade "$@"
 	[ "${#stderr_lines[@]}" = 1 ]
@@ -49,7 +51,7 @@ used() {
 	[ "$output" = "" ]
 }
 
-# example LINE: it is an example of the manual, in which it may be continued on the next line.
+# example LINE: it is an example of the manual, where it may be continued on the next line.
 example() {
 	grep -qxF -- "$1" <(sed 's/\\e/\\/g' "$BATS_TEST_DIRNAME/../man/wsupgrade.1" | joined)
 }

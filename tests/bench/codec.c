@@ -1,8 +1,8 @@
 /*
- * How fast the codecs are in memory, in GB/s, the best of several rounds:
+ * Speed of the codecs in memory, in GB/s, the best of several rounds:
  *
  *     codec unmask | codec memcpy | codec utf8 PATH TEXT
- *     codec paths             the ways to check UTF-8 that this CPU has, the best first
+ *     codec paths             the UTF-8 implementations that this CPU supports, the best first
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +48,7 @@ static void
 move(size_t size)
 {
 	memcpy(copy, bytes, size);
-	__asm__ volatile("" : : "r"(copy) : "memory"); /* or it would be left out */
+	__asm__ volatile("" : : "r"(copy) : "memory"); /* or it would be optimized away */
 }
 
 static void

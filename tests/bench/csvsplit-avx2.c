@@ -1,4 +1,5 @@
-/* csvsplit with the AVX2 path, to compare with that of AVX-512: the linker replaces csv_best_path() by this. */
+/* csvsplit on the AVX2 path, to compare with AVX-512: the linker replaces csv_best_path() by this
+ * function. */
 #include "csv/csv.h"
 
 enum csv_path __wrap_csv_best_path(void);

@@ -1,8 +1,8 @@
 /*
- * What nobody can be faster than, where the work itself is left out:
+ * Upper bounds: the work without its processing:
  *
- *     limit accept PORT   accepts on 127.0.0.1 and closes, for ever
- *     limit read FILE     reads a file as csvsplit does, and does nothing with it
+ *     limit accept PORT   accepts on 127.0.0.1 and closes, until killed
+ *     limit read FILE     reads a file like csvsplit and discards it
  *     limit copy FILE     and copies it in memory
  */
 #include <arpa/inet.h>
@@ -42,7 +42,7 @@ read_all(const char *path, int copies)
 	while ((n = read(fd, from, ROOM)) > 0) {
 		if (copies)
 			memcpy(to, from, (size_t)n);
-		__asm__ volatile("" : : "r"(to) : "memory"); /* or the copy would be left out */
+		__asm__ volatile("" : : "r"(to) : "memory"); /* or the copy would be optimized away */
 	}
 	return n < 0;
 }

@@ -13,13 +13,13 @@
 #include "load.h"
 
 enum {
-	LIMIT_S = 120, /* for all: a server that stalls is a failure, not a wait */
-	SUB_BUCKETS = 32, /* histogram: so many to each doubling */
+	LIMIT_S = 120, /* in total: a server that stalls is a failure */
+	SUB_BUCKETS = 32, /* histogram buckets per doubling */
 	BUCKETS = 40 * SUB_BUCKETS,
 	BATCH = 256,
 };
 
-/* Of a process, those it has waited for, and its descendants. */
+/* Of a process, its reaped children, and its descendants. */
 struct cost {
 	double processor_us, faults, memory;
 	size_t processes;
@@ -112,7 +112,7 @@ percentile_us(double share)
 	return 0;
 }
 
-/* Opens /proc/PID/NAME; NULL if the process has gone. */
+/* Open /proc/PID/NAME. Return NULL if the process has ended. */
 static FILE *
 open_proc(long pid, const char *name)
 {
@@ -122,7 +122,7 @@ open_proc(long pid, const char *name)
 	return fopen(path, "r");
 }
 
-/* What has ended is told in ticks by its parent; they add up there exactly. */
+/* The parent reports ended children in clock ticks, which add up exactly. */
 static void
 add_process(long pid, struct cost *cost)
 {
@@ -141,7 +141,8 @@ add_process(long pid, struct cost *cost)
 	cost->processes++;
 }
 
-/* What runs is asked in nanoseconds: a thousand processes may each have had less than a tick. */
+/* Running processes are measured in nanoseconds: a thousand processes may each have used less than
+ * a tick. */
 static void
 add_thread(long pid, const char *thread, struct cost *cost)
 {
@@ -172,7 +173,7 @@ add_memory(long pid, struct cost *cost)
 	cost->memory += kib * 1024;
 }
 
-/* Adds up pid and all below it; each thread has children of its own. */
+/* Add up pid and all its descendants; each thread has its own children. */
 static void
 add_family(long pid, void (*add)(long, struct cost *), struct cost *cost)
 {

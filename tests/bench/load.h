@@ -1,4 +1,4 @@
-/* What the load generators share: options, connections, the wait, times, and what a server costs. */
+/* Shared by the load generators: options, connections, waiting, times, and the costs of a server. */
 #ifndef FITTINGS_LOAD_H
 #define FITTINGS_LOAD_H
 
@@ -16,7 +16,7 @@ struct load_options {
 	uint16_t port;
 	size_t connections, size, depth, bulk;
 	double seconds;
-	long pid; /* of the server, 0 if it is not told */
+	long pid; /* of the server, 0 if not given */
 	bool wide;
 };
 
@@ -29,10 +29,10 @@ extern struct load_options options;
 extern uint64_t done; /* messages, bytes or sessions so far */
 extern char taken[CHUNK];
 
-/* What main() is: runs the mode that is asked for. */
+/* The body of main(): runs the selected mode. */
 int load_main(int argc, char **argv, const struct load_mode *modes);
 
-/* Exit 1 with errno's reason; wrong() when the peer sent what it should not. */
+/* Exit with 1 and the reason in errno; wrong() if the peer sent wrong data. */
 _Noreturn void fail(const char *what);
 _Noreturn void wrong(const char *what);
 
@@ -51,36 +51,35 @@ in_seconds(double seconds)
 	return now_ns() + (uint64_t)(seconds * 1e9);
 }
 
-/* A socket on its way to the port; wait: when it is there. */
+/* Open a socket and connect it to the port; wait: until it is connected. */
 int load_connect(bool wait);
 
-/* EPOLL_CTL_* of fd, which means `whose`. */
+/* EPOLL_CTL_* for fd with the data `whose`. */
 void watch(int what, int fd, void *whose, uint32_t events);
 
-/* One wait, at most ANSWER_S, and a call for each that is ready. */
+/* Wait once, at most ANSWER_S, and call a function for each ready connection. */
 void turn(void (*ready)(void *whose, uint32_t events));
 
-/* The time of one message or session. */
+/* Note the time of one message or session. */
 void note_time(uint64_t ns);
 
-/* So many of the times noted were shorter, in microseconds. */
+/* Return the percentile of the noted times, in microseconds. */
 double percentile_us(double share);
 
-/* All that was measured so far is forgotten: what follows counts. */
+/* Discard all measurements so far. */
 void measure_begin(void);
 
-/* How many of unit (1 MiB, say) were `done` a second since measure_begin(). */
+/* Return how many of unit (such as 1 MiB) were `done` per second since measure_begin(). */
 double measure_rate(double unit);
 
-/* Prints the line: the rate, or another figure, then the costs and times, as the
- * head of tcp.c tells. */
+/* Print the line: the rate or another figure, then the costs and times as described in tcp.c. */
 void measure_end(double unit);
 void measure_end_with(double figure);
 
-/* Bytes of memory (Pss) of the server and its descendants. */
+/* Return the memory (Pss) of the server and its descendants in bytes. */
 double server_memory(void);
 
-/* Waits until the server has as many descendants as when load_main() began. */
+/* Wait until the server has as many descendants as at the start of load_main(). */
 void server_settle(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* An echo server on libev, as its users write one: argv[1] is the port. */
+/* A typical echo server with libev: argv[1] is the port. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ev.h>

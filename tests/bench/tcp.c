@@ -28,14 +28,14 @@
 
 #include "load.h"
 
-enum { PERIOD = 4093 }; /* of the bytes sent: a prime, so that no buffer size divides it */
+enum { PERIOD = 4093 }; /* period of the sent bytes: a prime, so that no buffer size is a multiple */
 
 struct connection {
 	int fd;
-	bool ended; /* we sent all and our end of file */
+	bool ended; /* all data and FIN were sent */
 	uint32_t wanted;
 	uint64_t sent, echoed;
-	uint64_t sent_at; /* ns, of the oldest message under way */
+	uint64_t sent_at; /* ns, of the oldest message in flight */
 };
 
 static char pattern[PERIOD + CHUNK];
@@ -43,7 +43,7 @@ static struct connection *all;
 static size_t open_count;
 static bool stopping;
 
-/* Each connection's bytes start elsewhere in the pattern, so that a mix-up shows. */
+/* Each connection's bytes start elsewhere in the pattern, so that a mix-up is detected. */
 static const char *
 pattern_at(const struct connection *c, uint64_t offset)
 {
@@ -65,7 +65,7 @@ open_connection(struct connection *c, bool wait)
 	*c = (struct connection){.fd = load_connect(wait)};
 }
 
-/* Sends up to n bytes of this connection's stream. */
+/* Send up to n bytes of this connection's stream. */
 static void
 send_some(struct connection *c, size_t n)
 {
@@ -76,7 +76,7 @@ send_some(struct connection *c, size_t n)
 	c->sent += sent < 0 ? 0 : (uint64_t)sent;
 }
 
-/* Returns how many bytes came back, all right ones; -1 at the end of file. */
+/* Return the number of correct bytes received; -1 at EOF. */
 static ssize_t
 receive_some(struct connection *c)
 {
@@ -102,7 +102,7 @@ rr_start(struct connection *c)
 	want(c, EPOLLIN);
 }
 
-/* A whole window is sent again when all of it is back. */
+/* A whole window is sent again when all of it has been received. */
 static void
 rr_ready(void *whose, uint32_t events)
 {
@@ -232,7 +232,7 @@ static void
 rr(void)
 {
 	start_all(rr_start, true);
-	turns(rr_ready, options.seconds / 10); /* warm */
+	turns(rr_ready, options.seconds / 10); /* warm-up */
 	measure_begin();
 	turns(rr_ready, options.seconds);
 	while (done == 0) /* a large message may take longer */
@@ -257,12 +257,12 @@ sessions(void)
 	measure_begin();
 	turns(session_ready, options.seconds);
 	measure_end(1);
-	/* Those under way end in order, so that the server is as it was. */
+	/* Connections in progress end in order, so that the server is as before. */
 	for (stopping = true; open_count > 0;)
 		turn(session_ready);
 }
 
-/* All at once: each connection sends one message and gets it back. */
+/* Concurrently: each connection sends one message and receives it. */
 static void
 one_round(void)
 {
@@ -287,7 +287,7 @@ idle(void)
 
 	options.depth = 1;
 	start_all(nothing, true);
-	/* All accepted, and served once: what is on demand has been there. */
+	/* All are accepted and served once, so that memory allocated on demand is present. */
 	one_round();
 	after = server_memory();
 	one_round();

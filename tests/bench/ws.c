@@ -37,7 +37,7 @@ struct connection {
 	char *payload;     /* of each of its messages */
 	char *window;      /* depth of them, framed and masked */
 	size_t window_size, sent;
-	unsigned char head[HEAD_MAX]; /* of the frame that comes in */
+	unsigned char head[HEAD_MAX]; /* of the received frame */
 	size_t head_size;
 	uint64_t left;     /* of its payload */
 	bool fin;
@@ -63,7 +63,7 @@ frame_head(unsigned char *head, unsigned opcode, size_t n)
 	return size + 4;
 }
 
-/* Each connection says its own words, so that a mix-up shows. */
+/* Each connection sends its own text, so that a mix-up is detected. */
 static void
 message_make(struct connection *c, size_t number)
 {
@@ -86,7 +86,7 @@ message_make(struct connection *c, size_t number)
 	}
 }
 
-/* A blocking connection, past the handshake. */
+/* A blocking connection after the handshake. */
 static int
 connected(void)
 {
@@ -98,7 +98,7 @@ connected(void)
 
 	if (send(fd, request, sizeof request - 1, MSG_NOSIGNAL) != sizeof request - 1)
 		fail("send");
-	/* Nobody has spoken yet, so nothing stands behind it. */
+	/* The server has sent nothing after it. */
 	while (size < 4 || memcmp(answer + size - 4, "\r\n\r\n", 4) != 0) {
 		ssize_t n = recv(fd, answer + size, sizeof answer - size, 0);
 
@@ -129,7 +129,7 @@ send_some(struct connection *c)
 	c->sent += n < 0 ? 0 : (size_t)n;
 }
 
-/* A header that has come whole: false while it has not. */
+/* Return false while the header is incomplete. */
 static bool
 head_take(struct connection *c, const char **at, size_t *n)
 {
@@ -152,7 +152,7 @@ head_take(struct connection *c, const char **at, size_t *n)
 	return true;
 }
 
-/* What comes must be just the message of `from`, again and again. */
+/* Received data must be the message of `from`, repeated. */
 static void
 take(struct connection *c, const struct connection *from, const char *at, size_t n)
 {
@@ -243,8 +243,8 @@ connect_all(size_t n)
 	}
 }
 
-/* A server that runs a program for each client has as many to end: what comes
- * after is not to run beside that. */
+/* A server with a program for each client has as many to terminate, which must not overlap the next
+ * measurement. */
 static void
 close_all(void)
 {
@@ -284,7 +284,7 @@ idle(void)
 	close_all();
 }
 
-/* The last of all is the sender. */
+/* The last connection is the sender. */
 static void
 fan_ready(void *whose, uint32_t events)
 {
@@ -319,7 +319,7 @@ fan(void)
 	close_all();
 }
 
-/* What comes back is looked at as it comes, and sending never waits for it. */
+/* Received data is checked as it arrives, and sending never waits for it. */
 static void
 flood_ready(void *whose, uint32_t events)
 {
@@ -333,7 +333,7 @@ flood_ready(void *whose, uint32_t events)
 		receive(c, c);
 }
 
-/* One message there and back, blocking. */
+/* Send and receive one message, blocking. */
 static void
 message_exchange(struct connection *c)
 {
@@ -349,7 +349,7 @@ message_exchange(struct connection *c)
 	}
 }
 
-/* The flood is a process of its own: it must not be what the quiet one waits for. */
+/* The flood is a separate process, so that the measured connection does not wait for it. */
 static void
 quiet(void)
 {
@@ -387,7 +387,7 @@ quiet(void)
 	close_all();
 }
 
-/* One session after the other, blocking, until it is time. */
+/* Sessions in sequence, blocking, until the time is over. */
 static void
 sessions_one(uint64_t end, uint64_t *sessions)
 {
@@ -437,7 +437,7 @@ sessions(void)
 	for (size_t i = 0; i < options.connections; i++)
 		done += each[i];
 	rate = measure_rate(1);
-	server_settle(); /* what they cost is known when they have ended */
+	server_settle(); /* the costs of the programs are known after their end */
 	measure_end_with(rate);
 }
 

@@ -1,12 +1,11 @@
 /*
- * nomem.so: no memory for a program of ours that is linked dynamically, in that
- * glibc which it was built for: the N-th call for some fails, with a + behind N
- * all later ones too.
+ * nomem.so: failing allocations of a dynamically linked program, with the glibc it was built for.
+ * The N-th allocation fails; with + after N all later ones fail too.
  *
  *     NOMEM='PROG N[+]' LD_PRELOAD=nomem.so ...
  *
- * Calls are counted from PROG's main on, and what else is run has all it wants.
- * A failure is noted in the file `log` of the current directory: INJECTED.
+ * Allocations are counted from the main() of PROG; other programs are not affected. A failure is
+ * noted in the file `log` of the current directory: INJECTED.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +20,7 @@ void *__libc_realloc(void *old, size_t n);
 
 enum { LOG_FD = 900 };
 
-static unsigned long left; /* calls up to the one that fails, 0 where none does */
+static unsigned long left; /* allocations before the one that fails, 0 for none */
 static bool from_then_on;
 
 __attribute__((constructor)) static void
@@ -33,7 +32,7 @@ begin(void)
 
 	if (text == NULL || strncmp(text, program_invocation_short_name, name) != 0 || text[name] != ' ')
 		return;
-	/* Now, for in the sandbox nothing is opened. */
+	/* Opened now, because the sandbox allows no open(). */
 	fd = open("log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	(void)fcntl(fd, F_DUPFD_CLOEXEC, LOG_FD);
 	(void)close(fd);

@@ -1,13 +1,12 @@
 /*
- * short_io.so: makes the calls of a dynamically linked program short. Calls that
- * move bytes move fewer, calls that may wait are interrupted, and those that
- * may not wait say EAGAIN although they could. All of it is what a kernel may
- * do at any time, so the program's output must not change by a byte.
+ * short_io.so: makes system calls of a dynamically linked program short. Calls that move data move
+ * less, calls that may block are interrupted, and non-blocking calls fail with EAGAIN although they
+ * could succeed. A kernel may do all of that at any time, so the program's output must not change.
  *
  *     SHORT_IO="SEED MOST INTERRUPTED UNREADY" LD_PRELOAD=short_io.so prog
  *
- * MOST bytes at once; the other two are per cent of the calls. Datagrams stay
- * whole, and so does what was asked for with MSG_WAITALL.
+ * MOST is the limit of bytes per call; the other two are percentages of calls. Datagrams and reads
+ * with MSG_WAITALL are not shortened.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -25,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Also under the names that _FORTIFY_SOURCE calls them by. */
+/* Also under the names used with _FORTIFY_SOURCE. */
 ssize_t __read_chk(int fd, void *bytes, size_t n, size_t size);
 ssize_t __recv_chk(int fd, void *bytes, size_t n, size_t size, int flags);
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
@@ -36,7 +35,7 @@ enum { VECTORS_MAX = 64 };
 static uint32_t state = 1;
 static unsigned most = 7, interrupted = 10, unready = 10;
 
-/* The function behind ours. */
+/* The original function. */
 #define REAL(name) \
 	static __typeof__(name) *real; \
 	if (real == NULL) \
@@ -50,7 +49,7 @@ begin(void)
 
 	if (text != NULL)
 		(void)sscanf(text, "%u %u %u %u", &seed, &most, &interrupted, &unready);
-	/* Each process has a sequence of its own. */
+	/* Each process has its own sequence. */
 	state = (seed * 2654435761U ^ (uint32_t)getppid() * 40503U) | 1;
 	if (most == 0)
 		most = 1;
@@ -93,7 +92,7 @@ is_stream(int fd)
 	return stream;
 }
 
-/* A call that moves n bytes: false where it fails for once, else n is made smaller. */
+/* A call that moves n bytes. Return false if it fails this time, else reduce n. */
 static bool
 shorten(int fd, size_t *n, bool may_wait)
 {
@@ -105,7 +104,7 @@ shorten(int fd, size_t *n, bool may_wait)
 	return true;
 }
 
-/* The first bytes of some buffers, as many as are let through. */
+/* The first bytes of some buffers, as many as allowed. */
 static bool
 shorten_vectors(int fd, const struct iovec *from, size_t count, struct iovec *to, size_t *to_count, bool may_wait)
 {
@@ -222,7 +221,7 @@ sendmsg(int fd, const struct msghdr *message, int flags)
 	return real(fd, &less, flags);
 }
 
-/* preadv2 and pwritev2, which musl does not have, are called by number. */
+/* preadv2 and pwritev2, which musl lacks, are called by number. */
 long
 syscall(long number, ...)
 {
