@@ -216,7 +216,7 @@ is() {
 	inside systemctl start websocket@nosuch.socket
 	run client 9013 -v </dev/null
 	[[ $output == *'wsframe: peer: closed with 1011'* ]]
-	await_that eval 'inside journalctl -u websocket@nosuch.service | grep -q "nosuch: not found in PATH"'
+	await_that eval 'inside journalctl -u websocket@nosuch.service | grep -q "nosuch: No such file or directory"'
 	is websocket@nosuch.service ActiveState active
 }
 
