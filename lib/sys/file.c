@@ -16,7 +16,7 @@ read_more(int fd, char *bytes, size_t n, struct time_limit *limit)
 	ssize_t got;
 
 	do {
-		if (limit != NULL && talk_wait(fd, POLLIN, limit) != 0)
+		if (limit != NULL && timed_wait(fd, POLLIN, limit) != 0)
 			return -1;
 		got = read(fd, bytes, n);
 	} while (got < 0 && (errno == EINTR || (errno == EAGAIN && limit != NULL)));

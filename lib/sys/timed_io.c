@@ -21,7 +21,7 @@ time_left(struct time_limit *limit)
 }
 
 int
-talk_wait(int fd, short events, struct time_limit *limit)
+timed_wait(int fd, short events, struct time_limit *limit)
 {
 	struct pollfd p = {.fd = fd, .events = events};
 
@@ -43,7 +43,7 @@ try_again(int fd, short events, struct time_limit *limit)
 {
 	if (errno == EINTR)
 		return true;
-	return (errno == EAGAIN || errno == EWOULDBLOCK) && talk_wait(fd, events, limit) == 0;
+	return (errno == EAGAIN || errno == EWOULDBLOCK) && timed_wait(fd, events, limit) == 0;
 }
 
 /* Remove n bytes from the socket that were read with MSG_PEEK. */
@@ -101,7 +101,7 @@ read_other(int fd, const struct read_end *end, char *bytes, size_t room, size_t 
 		ssize_t n;
 		int found;
 
-		if (talk_wait(fd, POLLIN, limit) != 0)
+		if (timed_wait(fd, POLLIN, limit) != 0)
 			return 0;
 		n = read(fd, bytes + *got, safe < room - *got ? safe : room - *got);
 		if (n < 0 && try_again(fd, POLLIN, limit))
@@ -133,7 +133,7 @@ static ssize_t
 write_other(int fd, const char *bytes, size_t n, struct time_limit *limit)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (talk_wait(fd, POLLOUT, limit) != 0)
+	if (timed_wait(fd, POLLOUT, limit) != 0)
 		return -1;
 	return write(fd, bytes, n < PIPE_BUF ? n : PIPE_BUF);
 }
@@ -168,7 +168,7 @@ timed_linger(int in, int out, struct time_limit *limit)
 
 	if (shutdown(out, SHUT_WR) != 0 && errno == ENOTSOCK)
 		(void)close(out);
-	while (talk_wait(in, POLLIN, limit) == 0) {
+	while (timed_wait(in, POLLIN, limit) == 0) {
 		ssize_t n = read(in, waste, sizeof waste);
 
 		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))

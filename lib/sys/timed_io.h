@@ -20,7 +20,7 @@ int time_left(struct time_limit *limit);
 
 /* Wait until the descriptor is ready for events (POLLIN, POLLOUT) or has failed, which the next
  * call on it reports. Return 0, or -1 with errno (ETIMEDOUT). */
-int talk_wait(int fd, short events, struct time_limit *limit);
+int timed_wait(int fd, short events, struct time_limit *limit);
 
 /* Where reading ends. */
 struct read_end {
