@@ -44,94 +44,94 @@ deliver_to(struct hub *hub, struct delivery *delivery, uint64_t id)
 }
 
 static void
-command_deliver(struct hub *hub, const struct command *order, struct delivery *delivery)
+command_deliver(struct hub *hub, const struct command *command, struct delivery *delivery)
 {
-	struct span ids = order->ids;
+	struct span ids = command->ids;
 	struct member *next;
 	uint64_t id;
 
-	if (order->to == COMMAND_ID)
-		deliver_to(hub, delivery, order->id);
-	if (order->to == COMMAND_ROOM) {
-		for (struct member *in = rooms_members(&hub->rooms, order->room); in != NULL; in = next) {
+	if (command->to == COMMAND_ID)
+		deliver_to(hub, delivery, command->id);
+	if (command->to == COMMAND_ROOM) {
+		for (struct member *in = rooms_members(&hub->rooms, command->room); in != NULL; in = next) {
 			struct client *c = in->owner;
 
 			next = in->next;
-			if (c->id != order->except)
+			if (c->id != command->except)
 				deliver(hub, delivery, c);
 		}
 		return;
 	}
-	for (size_t i = 0; order->to == COMMAND_ALL && i < hub->count; i++)
-		if (hub->clients[i]->id != order->except)
+	for (size_t i = 0; command->to == COMMAND_ALL && i < hub->count; i++)
+		if (hub->clients[i]->id != command->except)
 			deliver(hub, delivery, hub->clients[i]);
-	while (order->to == COMMAND_IDS && command_id_next(&ids, &id))
+	while (command->to == COMMAND_IDS && command_id_next(&ids, &id))
 		deliver_to(hub, delivery, id);
 }
 
 /* Deliver and release the message. Return NULL or the error. */
 static const char *
-command_send(struct hub *hub, const struct command *order, struct message *message, bool close)
+command_send(struct hub *hub, const struct command *command, struct message *message, bool close)
 {
 	struct delivery delivery = {{.plain = message}, close};
 
 	if (message == NULL)
 		return "no memory";
-	command_deliver(hub, order, &delivery);
+	command_deliver(hub, command, &delivery);
 	outgoing_release(&delivery.message);
 	return NULL;
 }
 
 static const char *
-command_close(struct hub *hub, const struct command *order)
+command_close(struct hub *hub, const struct command *command)
 {
 	char reason[UTF8_REPLACED_MAX * FRAME_CONTROL_MAX + 1];
-	size_t n = order->payload.size < FRAME_CONTROL_MAX ? order->payload.size : FRAME_CONTROL_MAX;
+	size_t n = command->payload.size < FRAME_CONTROL_MAX ? command->payload.size : FRAME_CONTROL_MAX;
 
-	if (order->not_text)
-		n = utf8_replace(order->payload.at, n, (unsigned char *)reason);
+	if (command->not_text)
+		n = utf8_replace(command->payload.at, n, (unsigned char *)reason);
 	else
-		memcpy(reason, order->payload.at, n);
+		memcpy(reason, command->payload.at, n);
 	reason[n] = '\0';
-	return command_send(hub, order, message_close(order->code, reason), true);
+	return command_send(hub, command, message_close(command->code, reason), true);
 }
 
 static const char *
-command_message(struct hub *hub, const struct command *order)
+command_message(struct hub *hub, const struct command *command)
 {
-	enum opcode opcode = order->verb == COMMAND_TEXT ? OPCODE_TEXT : OPCODE_BINARY;
+	enum opcode opcode = command->verb == COMMAND_TEXT ? OPCODE_TEXT : OPCODE_BINARY;
 
-	struct client *c = order->to == COMMAND_ID && !order->not_text ? client_by_id(hub, order->id) : NULL;
-	size_t n = order->not_text ? utf8_replace(order->payload.at, order->payload.size, NULL) : order->payload.size;
+	struct client *c = command->to == COMMAND_ID && !command->not_text ? client_by_id(hub, command->id) : NULL;
+	size_t n = command->not_text ? utf8_replace(command->payload.at, command->payload.size, NULL) : command->payload.size;
 	unsigned char *payload;
 	struct message *message;
 
 	if (n > hub->options.queue)
 		return too_long;
-	if (c != NULL && !deflate_wanted(c, n) && client_send_text(hub, c, order->payload.at, n)) {
+	if (c != NULL && !deflate_wanted(c, n) && client_send_text(hub, c, command->payload.at, n)) {
 		answer_count(c);
 		return NULL;
 	}
 	message = message_begin(opcode, n, &payload);
-	if (message != NULL && order->not_text)
-		(void)utf8_replace(order->payload.at, order->payload.size, payload);
+	if (message != NULL && command->not_text)
+		(void)utf8_replace(command->payload.at, command->payload.size, payload);
 	else if (message != NULL && n != 0)
-		memcpy(payload, order->payload.at, n);
-	return command_send(hub, order, message, false);
+		memcpy(payload, command->payload.at, n);
+	return command_send(hub, command, message, false);
 }
 
 static const char *
-command_room(struct hub *hub, const struct command *order)
+command_room(struct hub *hub, const struct command *command)
 {
-	struct span ids = order->ids;
+	struct span ids = command->ids;
 	uint64_t id;
 
 	while (command_id_next(&ids, &id)) {
 		struct client *c = client_by_id(hub, id);
 
-		if (c != NULL && order->verb == COMMAND_PART)
-			rooms_part(&hub->rooms, order->room, c);
-		else if (c != NULL && !rooms_join(&hub->rooms, order->room, c, &c->rooms))
+		if (c != NULL && command->verb == COMMAND_PART)
+			rooms_part(&hub->rooms, command->room, c);
+		else if (c != NULL && !rooms_join(&hub->rooms, command->room, c, &c->rooms))
 			return "no memory";
 	}
 	return NULL;
@@ -141,22 +141,22 @@ command_room(struct hub *hub, const struct command *order)
 static const char *
 command_do(struct hub *hub, char *record, size_t n)
 {
-	struct command order;
-	const char *why = command_read(record, n, hub->options.exact, &order);
+	struct command command;
+	const char *why = command_read(record, n, hub->options.exact, &command);
 
-	if (why != NULL && order.not_text) {
+	if (why != NULL && command.not_text) {
 		if (hub->options.replace)
 			why = NULL;
 		else
-			(void)command_send(hub, &order, message_close(CLOSE_INTERNAL_ERROR, ""), true);
+			(void)command_send(hub, &command, message_close(CLOSE_INTERNAL_ERROR, ""), true);
 	}
 	if (why != NULL)
 		return why;
-	switch (order.verb) {
-	case COMMAND_CLOSE: return command_close(hub, &order);
+	switch (command.verb) {
+	case COMMAND_CLOSE: return command_close(hub, &command);
 	case COMMAND_JOIN:
-	case COMMAND_PART: return command_room(hub, &order);
-	default: return command_message(hub, &order);
+	case COMMAND_PART: return command_room(hub, &command);
+	default: return command_message(hub, &command);
 	}
 }
 

@@ -77,52 +77,52 @@ command_room_valid(struct span room)
 }
 
 static const char *
-to_parse(struct span to, struct command *order)
+to_parse(struct span to, struct command *command)
 {
 	struct span name = {to.at + 1, to.size - 1};
 
 	if (to.at[0] == '*') {
-		order->to = COMMAND_ALL;
-		if (name.size == 0 || (except_split(name, &name, &order->except) && name.size == 0))
+		command->to = COMMAND_ALL;
+		if (name.size == 0 || (except_split(name, &name, &command->except) && name.size == 0))
 			return NULL;
 		return "destination is not * or *-ID";
 	}
 	if (to.at[0] == '#') {
-		order->to = COMMAND_ROOM;
-		(void)except_split(name, &name, &order->except);
-		order->room = name;
+		command->to = COMMAND_ROOM;
+		(void)except_split(name, &name, &command->except);
+		command->room = name;
 		return command_room_valid(name) ? NULL : "invalid room name";
 	}
-	order->to = COMMAND_IDS;
-	order->ids = to;
+	command->to = COMMAND_IDS;
+	command->ids = to;
 	return ids_valid(to) ? NULL : "destination is not ID, ID,ID, *, *-ID, #ROOM or #ROOM-ID";
 }
 
 static const char *
-close_parse(struct command *order)
+close_parse(struct command *command)
 {
 	struct span code;
 	uint64_t value;
 
-	(void)word_next(&order->payload, &code);
+	(void)word_next(&command->payload, &code);
 	if (!number_parse(code, 1000, 4999, &value) || !close_code_valid((unsigned)value))
 		return "close without a valid code";
-	order->code = (unsigned)value;
+	command->code = (unsigned)value;
 	return NULL;
 }
 
 static const char *
-room_parse(struct command *order)
+room_parse(struct command *command)
 {
-	if (order->to != COMMAND_IDS)
+	if (command->to != COMMAND_IDS)
 		return "join and part need one ID";
-	order->room = order->payload;
-	return command_room_valid(order->room) ? NULL : "invalid room name";
+	command->room = command->payload;
+	return command_room_valid(command->room) ? NULL : "invalid room name";
 }
 
 /* Parse the most frequent record, `ID text PAYLOAD`. Return false for any other. */
 static bool
-parse_text(struct span record, struct command *order)
+parse_text(struct span record, struct command *command)
 {
 	static const char word[] = " text ";
 	uint64_t id = 0;
@@ -132,7 +132,7 @@ parse_text(struct span record, struct command *order)
 		id = id * 10 + (uint64_t)(record.at[n++] - '0');
 	if (id == 0 || record.size - n < sizeof word - 1 || memcmp(record.at + n, word, sizeof word - 1) != 0)
 		return false;
-	*order = (struct command){
+	*command = (struct command){
 		.verb = COMMAND_TEXT, .to = COMMAND_ID, .id = id,
 		.payload = {record.at + n + sizeof word - 1, record.size - n - (sizeof word - 1)},
 	};
@@ -140,7 +140,7 @@ parse_text(struct span record, struct command *order)
 }
 
 static const char *
-parse(struct span record, bool exact, struct command *order)
+parse(struct span record, bool exact, struct command *command)
 {
 	static const struct {
 		const char *name;
@@ -152,25 +152,25 @@ parse(struct span record, bool exact, struct command *order)
 	struct span to, word;
 	const char *why;
 
-	if (parse_text(record, order))
+	if (parse_text(record, command))
 		return NULL;
-	*order = (struct command){0};
+	*command = (struct command){0};
 	if (!word_next(&record, &to))
 		return "record begins with a blank";
-	why = to_parse(to, order);
+	why = to_parse(to, command);
 	if (why != NULL)
 		return why;
 	(void)word_next(&record, &word);
-	order->payload = record;
+	command->payload = record;
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
 		if (!span_equal(word, span_of(verbs[i].name)))
 			continue;
-		order->verb = verbs[i].verb;
-		if (order->verb == COMMAND_BINARY && !exact)
+		command->verb = verbs[i].verb;
+		if (command->verb == COMMAND_BINARY && !exact)
 			return "binary requires --netstring";
-		if (order->verb == COMMAND_CLOSE)
-			return close_parse(order);
-		return order->verb >= COMMAND_JOIN ? room_parse(order) : NULL;
+		if (command->verb == COMMAND_CLOSE)
+			return close_parse(command);
+		return command->verb >= COMMAND_JOIN ? room_parse(command) : NULL;
 	}
 	return "command is not text, binary, close, join or part";
 }
@@ -254,19 +254,19 @@ is_text(struct span payload)
 }
 
 const char *
-command_read(char *record, size_t n, bool exact, struct command *order)
+command_read(char *record, size_t n, bool exact, struct command *command)
 {
-	const char *why = parse((struct span){record, n}, exact, order);
+	const char *why = parse((struct span){record, n}, exact, command);
 	char *payload;
 	ptrdiff_t size;
 
-	if (why != NULL || order->verb >= COMMAND_JOIN)
+	if (why != NULL || command->verb >= COMMAND_JOIN)
 		return why;
-	payload = record + (order->payload.at - record);
-	size = exact ? (ptrdiff_t)order->payload.size : command_unescape(payload, payload, order->payload.size);
+	payload = record + (command->payload.at - record);
+	size = exact ? (ptrdiff_t)command->payload.size : command_unescape(payload, payload, command->payload.size);
 	if (size < 0)
 		return "invalid backslash escape";
-	order->payload.size = (size_t)size;
-	order->not_text = order->verb != COMMAND_BINARY && !is_text(order->payload);
-	return order->not_text ? "not UTF-8" : NULL;
+	command->payload.size = (size_t)size;
+	command->not_text = command->verb != COMMAND_BINARY && !is_text(command->payload);
+	return command->not_text ? "not UTF-8" : NULL;
 }

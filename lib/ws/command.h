@@ -38,7 +38,7 @@ struct command {
  * payload has no escapes (a line has escapes, and cannot be binary). Return NULL or the error. If
  * not_text is set, the payload is the only error and the rest of the command is valid.
  */
-const char *command_read(char *record, size_t n, bool exact, struct command *order);
+const char *command_read(char *record, size_t n, bool exact, struct command *command);
 
 /* Remove the next number from the list. Return false at its end. */
 bool command_id_next(struct span *ids, uint64_t *id);
