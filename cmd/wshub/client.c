@@ -169,7 +169,7 @@ client_end(struct hub *hub, struct client *c)
 	if (c->conn.state == WS_CLOSE_RECEIVED)
 		client_tell_close(hub, c);
 	client_forget(hub, c, CLOSE_ABNORMAL, span_of(""));
-	auth_requests_drop(&hub->asked, c);
+	auth_requests_drop(&hub->auth_requests, c);
 	deadline_drop(&c->deadline);
 	outbox_clear(&c->out);
 	client_message_drop(hub, c);

@@ -303,7 +303,7 @@ auth_start_next(struct hub *hub)
 	if (!hub->waiting)
 		return;
 	for (size_t i = 0; i < hub->count; i++) {
-		if (auth_requests_full(&hub->asked))
+		if (auth_requests_full(&hub->auth_requests))
 			return;
 		if (hub->clients[i]->stage == STAGE_WAITING)
 			head_again(hub, hub->clients[i], false);

@@ -150,7 +150,7 @@ struct hub {
 	struct client **by_id; /* at ID & id_mask; at most half of the slots are used */
 	size_t id_mask;
 	uint64_t last_id;
-	struct auth_requests asked; /* running authorization programs */
+	struct auth_requests auth_requests; /* running authorization programs */
 	bool waiting;       /* clients wait for a free slot in it */
 	int null;           /* /dev/null as their stdin, opened while descriptors are available */
 	struct page page;

@@ -174,7 +174,7 @@ client_authorize(struct hub *hub, struct client *c, const struct handshake *d)
 		request_refuse(hub, c, HTTP_INTERNAL_ERROR, "authorization program cannot be started");
 		return;
 	}
-	auth_requests_add(&hub->asked, pid, c);
+	auth_requests_add(&hub->auth_requests, pid, c);
 	c->stage = STAGE_AUTHORIZING;
 }
 
@@ -192,7 +192,7 @@ head_take(struct hub *hub, struct client *c, const char *bytes, size_t n, bool a
 	    && (d.status == HTTP_SWITCHING_PROTOCOLS || d.status == HTTP_OK)) {
 		c->scan = (struct http_scan){0};
 		/* Their number is limited: the request is processed again when one has ended. */
-		if (auth_requests_full(&hub->asked)) {
+		if (auth_requests_full(&hub->auth_requests)) {
 			c->stage = STAGE_WAITING;
 			hub->waiting = true;
 		} else {
@@ -327,7 +327,7 @@ head_late(struct loop *loop, struct deadline *deadline)
 	struct hub *hub = hub_of(loop);
 	struct client *c = client_of(deadline);
 
-	auth_requests_drop(&hub->asked, c);
+	auth_requests_drop(&hub->auth_requests, c);
 	if (c->stage <= STAGE_HEAD && hub->backpressure)
 		client_refuse(hub, c, HTTP_SERVICE_UNAVAILABLE, "program does not read");
 	else if (c->stage == STAGE_PROXY)

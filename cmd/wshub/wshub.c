@@ -237,7 +237,7 @@ children_reap(struct hub *hub)
 		if (pid == hub->backend.pid) {
 			(void)kill(-pid, SIGTERM); /* the rest of its group */
 			program_ended(hub, status);
-		} else if (auth_requests_end(&hub->asked, pid, &client)) {
+		} else if (auth_requests_end(&hub->auth_requests, pid, &client)) {
 			auth_finish(hub, client, status);
 		}
 	}
