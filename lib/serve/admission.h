@@ -94,7 +94,7 @@ enum http_status admission_denial(const struct admission *admission);
 /* Return the requested subprotocols if the request was accepted without one, or an empty span. */
 struct span admission_protocols_missed(const struct handshake *d, const struct http_request *request);
 
-/* Log a decision: always a refusal, others only if verbose. */
+/* Log a refusal; if verbose, also any other decision. */
 void admission_log(const char *who, const struct handshake *d, const struct http_request *request, bool verbose);
 
 #endif

@@ -12,7 +12,7 @@
 
 enum {
 	PIPE_SIZE = 256 << 10,
-	SLICE = 64 << 10, /* of a large record, written at once */
+	SLICE = 64 << 10, /* largest part of a record that is queued before the next write */
 };
 
 int
@@ -86,7 +86,7 @@ bool
 backend_tell(struct backend *b, uint64_t id, const char *word, const void *rest, size_t n)
 {
 	const bool exact = b->records.mode == RECORD_NETSTRING;
-	char text[80], *begin = text + 48, *end = begin; /* the head, built from the middle */
+	char text[80], *begin = text + 48, *end = begin; /* the head grows in both directions */
 	const char *payload = rest;
 	struct span head;
 

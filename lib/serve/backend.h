@@ -44,8 +44,8 @@ struct backend_record {
 /* Start the program. Return 0, or an exit status after an error, which is logged. */
 int backend_begin(struct backend *backend, struct loop *loop, char **argv);
 
-/* Queue a record, with escapes or as a netstring. A large record is written in slices meanwhile.
- * Return false without memory. */
+/* Queue a record, with escapes or as a netstring. A large record is written in slices while it is
+ * queued. Return false without memory. */
 bool backend_tell(struct backend *backend, uint64_t id, const char *word, const void *rest, size_t n);
 
 /* Write as much of the queue as the pipe accepts. */

@@ -11,7 +11,8 @@
 #include "ws/reader.h"
 #include "ws/records_to_frames.h"
 
-/* Memory without contents between two steps, so that connections can share it. Initially zero. */
+/* Working memory of one step. It holds no data between two steps, so connections can share it.
+ * Initially zero. */
 struct compression_scratch {
 	struct inflate_tables tables;
 	struct deflate_scratch deflate;

@@ -72,7 +72,7 @@ enum flows_growth flows_to_child_grow(struct flows *f);
  * false without memory. */
 bool flows_sources_grow(struct flows *f);
 
-/* Return a hint, in parentheses, at the options that avoid this close code, or "". */
+/* Return a hint in parentheses with the options that avoid this close code, or "". */
 const char *flows_hint(unsigned code);
 
 /* Release the memory that a burst of data needed. */

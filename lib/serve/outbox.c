@@ -27,7 +27,7 @@ static size_t private_count;
 enum {
 	PRIVATE_MAX = 256,
 	PRIVATE_ROOM = 320 - sizeof(struct message),
-	PRIVATE_HELD = 4096, /* a queue that is not read gets no more of them */
+	PRIVATE_HELD = 4096, /* a queue with more pending bytes gets no further ones */
 };
 
 struct message *

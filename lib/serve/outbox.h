@@ -46,9 +46,9 @@ unsigned char *outbox_room(struct outbox *outbox, size_t n);
 bool outbox_put_newest(struct outbox *outbox, struct message *message);
 
 /*
- * Send as much as the socket accepts. last: the socket is shut down when all is sent, so the last
- * bytes may wait for the FIN. The socket is non-blocking and SIGPIPE ignored. Return 0 if the queue
- * is empty or the socket full, or -1 with errno.
+ * Send as much as the socket accepts. last: the socket is shut down after all data is sent, so the
+ * kernel may delay the last bytes and send them with the FIN. The socket is non-blocking and
+ * SIGPIPE ignored. Return 0 if the queue is empty or the socket full, or -1 with errno.
  */
 int outbox_send(struct outbox *outbox, int fd, bool last);
 

@@ -29,8 +29,8 @@ struct table {
 	size_t size, count;
 };
 
-/* secret is random, because names come from clients, who must not be able to choose names of one
- * bucket. All other fields are zero. */
+/* secret is random: clients choose the names, and must not be able to choose many names that share
+ * a bucket. All other fields are zero. */
 struct rooms {
 	uint64_t secret;
 	struct table by_name, by_place;

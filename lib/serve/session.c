@@ -14,7 +14,7 @@
 #include "sys/progress.h"
 
 enum {
-	FULL_READ = 64 << 10, /* initial size of a pipe: if a program fills it, it is enlarged */
+	FULL_READ = 64 << 10, /* initial size of a pipe; a pipe that the program fills is enlarged */
 	ANSWER_STEPS = 10,    /* times -w: how long messages may delay the end after the session's Close */
 };
 
@@ -77,7 +77,7 @@ peer_closes(struct session *s, const struct reader_event *e)
 	peer_end(s, open ? END_CLOSED : END_NONE, ws_event(&s->conn, e));
 }
 
-/* Return whether the peer has sent an HTTP request, because wsupgrade is missing. */
+/* Return whether the peer has sent an HTTP request, which means that wsupgrade is missing. */
 static bool
 peer_speaks_http(const struct session *s)
 {
@@ -120,7 +120,7 @@ to_child_grow(struct session *s)
 	return growth != FLOWS_ENOUGH;
 }
 
-/* Return whether a step of the reader can do nothing, which most turns would find out the long way. */
+/* Return whether a step of the reader would have no effect, as in most turns. This check is faster than the step. */
 static bool
 nothing_received(const struct session *s)
 {
@@ -253,7 +253,7 @@ static void
 stdout_failed(struct session *s)
 {
 	if (s->prog.in.error == 0)
-		return; /* given up, at the second signal */
+		return; /* the second signal has ended the output */
 	s->failed = true;
 	if (s->prog.in.error == EPIPE) {
 		end_reason_overrule(s, END_NO_STDOUT, CLOSE_GOING_AWAY);
@@ -338,7 +338,7 @@ close_at(const struct session *s)
 	}
 }
 
-/* Warn if no message has arrived and -q is the default: the user may have waited for an answer. */
+/* Warn if no message has arrived and -q is the default: the user may have expected an answer. */
 static void
 quiet_tell(const struct session *s)
 {
@@ -452,8 +452,8 @@ timer_passed(struct session *s)
 	turn_again(s);
 }
 
-/* Return whether the limit has passed up to which messages, or a program that does not read, may
- * delay the end after the session's Close. */
+/* Return whether the time limit after the session's Close has passed. Until then, messages and a
+ * program that does not read may delay the end. */
 static bool
 answer_is_late(struct session *s)
 {
@@ -486,8 +486,8 @@ peer_is_stuck(const struct session *s)
 	return has_program(s) && endpoint_pending(&s->peer_out) && !endpoint_readable(&s->prog.out);
 }
 
-/* Return whether the peer has read since the last check. poll(2) reports space only if there is
- * much. */
+/* Return whether the peer has read since the last check. poll(2) does not suffice: it reports space
+ * only if much of the send buffer is free. */
 static bool
 peer_has_read(struct session *s)
 {
@@ -495,9 +495,9 @@ peer_has_read(struct session *s)
 	return endpoint_flush(&s->peer_out) > 0 || progress_made(s->peer_out.fd, &s->progress);
 }
 
-/* A peer that is not read cannot answer. It still gets a Ping after each -k: if its process has
- * ended, its host answers with a reset, even if its FIN follows unread data. The peer is lost if it
- * is stuck at two checks. */
+/* Keepalive while the peer is not read, so that no answer can be received. The peer still gets a
+ * Ping after each -k: if its process has ended, its host answers with a reset, even if its FIN
+ * follows unread data. The peer counts as lost if two checks find no progress. */
 static void
 unread_peer_look(struct session *s)
 {
@@ -530,7 +530,7 @@ unread_peer_look(struct session *s)
 static void
 observe(struct session *s)
 {
-	bool reading = s->reads; /* with a peer that floods the buffer is full after each wait */
+	bool reading = s->reads; /* if the peer floods, the buffer is full after each wait */
 	bool heard = s->peer_in.moved != s->heard, sent = s->peer_out.moved != s->sent;
 
 	if (heard && s->peer_in.moved - s->heard >= FULL_READ && !s->enlarged && has_program(s)) {

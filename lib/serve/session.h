@@ -65,12 +65,12 @@ struct session {
 
 	enum end_reason end_reason;
 	unsigned code;            /* of the session's Close, unless the peer's event determines it */
-	const char *wrong;        /* error of the peer, the reason in the session's Close */
+	const char *wrong;        /* error of the peer, sent as the reason of the session's Close */
 	const char *lost_why;
 	int failure;              /* exit status of END_NOT_STARTED */
 	bool lost;                /* nothing can be sent to the peer */
 	bool output_over;         /* no more output of the program is sent */
-	bool failed;              /* exit status 1 for any reason of the end */
+	bool failed;              /* the exit status is 1, whatever ended the session */
 	bool given_up;            /* the program did not read for too long: its stdin is closed */
 	bool pong_waits, ping_waits; /* pending while the output is blocked */
 	bool reads;               /* the last wait included the peer's input */
@@ -86,9 +86,9 @@ struct session {
 	int64_t timer_at;         /* deadline of conn.timer */
 	int64_t answer_by;        /* end of the wait for the answer to the session's Close */
 	int64_t message_at, sent_at, output_at, due_at, signal_at;
-	int64_t unread_at;        /* since when the peer is neither read nor sent to; 0: it is */
+	int64_t unread_at;        /* since when the peer is neither read nor sent to; 0 otherwise */
 	unsigned stuck_looks;     /* checks without progress of the peer */
-	int64_t read_at;          /* the program's last read, or the end of the peer if that is later */
+	int64_t read_at;          /* time of the program's last read or of the peer's end, whichever is later */
 	uint64_t heard, sent, read, written, messages; /* positions at the last check */
 	uint64_t records_until;   /* position after the last record */
 	uint64_t asked;           /* messages received before that record was read */

@@ -24,8 +24,8 @@ unread_look(struct session *s)
 	return unread;
 }
 
-/* Return when the program's time after the end of the peer is over: -w after it has read
- * everything, or -k without a read. */
+/* Return the program's deadline after the end of the peer: -w after it has read everything, or -k
+ * after its last read. */
 static int64_t
 first_step_at(const struct session *s, size_t unread)
 {

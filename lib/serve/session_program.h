@@ -9,7 +9,7 @@
 /* Terminate a program that does not end after the end of its peer. */
 void session_program_push(struct session *s);
 
-/* Take a step of the ladder: close stdin, SIGTERM, SIGKILL. */
+/* Take the next step of the termination: close stdin, SIGTERM, SIGKILL. */
 void session_program_term(struct session *s, enum term_step step);
 
 /* End a session whose program could not be started. status is the exit status. */

@@ -36,7 +36,7 @@ reason_result(const struct session *s)
 	}
 }
 
-/* Fewer messages than with -m are a failure, whatever ended the session. */
+/* Fewer messages than -m requires are a failure, whatever ended the session. */
 int
 session_result(const struct session *s)
 {
