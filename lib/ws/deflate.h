@@ -23,7 +23,7 @@
  * deflate_forget() after each message. Then the output of any state decodes for
  * every receiver whose window is not smaller. O(1).
  *
- * Memory: deflate_memory() is 146 KiB for a window of 15 bits and 22 KiB for 12 bits,
+ * Memory: deflate_memory() is 146 KiB for a window of 15 bits and 26 KiB for 12 bits,
  * touched only as it is used. A scratch (68 KiB, touched as a message needs it) holds
  * nothing between two steps: any number of states may share one.
  */
