@@ -383,7 +383,7 @@ program_run(const struct scan *scan, int fd, char **argv)
 struct relay {
 	struct endpoint in, out;             /* stdin and stdout */
 	struct endpoint from_server, to_server;
-	bool server_told; /* the server has been sent EOF */
+	bool server_told; /* EOF was sent to the server */
 	bool one_socket;  /* stdin and stdout are the same connection */
 	int64_t idle_ms;  /* time limit for the server's silence after EOF on stdin; 0: none */
 	int64_t silent_since;

@@ -72,8 +72,8 @@ static struct {
 /*
  * Answers.
  *
- * The answers to a message are generated while they are sent. However long the reply is and however
- * many fields there are, only the message and a position in it are stored.
+ * The answers to a message are generated while they are sent. Only the message and a position in it
+ * are stored, for any length of the reply and any number of fields.
  */
 struct answers {
 	struct span now;     /* rest of the current answer */

@@ -297,7 +297,7 @@ session_identify(struct session *s)
 	    || (setenv("AUTH_TYPE", "Basic", 1) == 0 && setenv("REMOTE_USER", user, 1) == 0));
 }
 
-/* Run the authorization program, and refuse the request if it does. */
+/* Run the authorization program, and refuse the request if the program does not accept it. */
 static void
 session_authorize(struct session *s)
 {

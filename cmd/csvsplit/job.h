@@ -65,20 +65,20 @@ struct job {
 /* Enlarge an allocation. A failure ends the program. */
 void *storage(void *old, size_t count, size_t size);
 
-/* Write the output to stdout. Without `all` the bytes that the rest of a field may still change stay. */
+/* Write the output to stdout. Without `all`, bytes that the rest of a field may change are kept. */
 void out_flush(struct job *job, bool all);
 
-/* Make room in job->out for a piece of a field, and for the end of a record. */
+/* Make space in job->out for a piece of a field, and for the end of a record. */
 void out_reserve(struct job *job);
 
 /* Write the output that precedes an error in a line, report the error and exit. */
 _Noreturn void line_die(struct job *job, uint64_t line, const char *why);
 _Noreturn void nul_die(struct job *job, uint64_t line);
 
-/* Choose how records are written, when all names are positions. */
+/* Choose how records are written, after all names were converted to positions. */
 void stage_choose(struct job *job);
 
-/* Read on in a header or in a record that is held, from the byte *at of the window. A whole record is written. */
+/* Continue to read a header or a held record from the byte *at of the window. Write the record when it is complete. */
 void record_take(struct job *job, const unsigned char *in, size_t *at);
 
 /* The input ended within a header or a held record: write the record. */
@@ -89,7 +89,7 @@ void record_take_end(struct job *job);
 /* Split a file, or stdin if the name is `-`. */
 void file_run(struct job *job, const char *name);
 
-/* Report progress if that is wanted and due; with `last` always. */
+/* Report progress if it is enabled and due; with `last`, always. */
 void progress_report(struct job *job, bool last);
 
 #endif

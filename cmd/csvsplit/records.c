@@ -1,4 +1,4 @@
-/* Records that csvsplit holds whole, the header among them, and its output. */
+/* Records that csvsplit holds completely, including the header, and its output. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 enum {
 	RECORD_FIRST = 64 * 1024, /* bytes of the first allocation for a record */
 	FIELD_COST = 8,           /* bytes that --max-record counts for each field of a record */
-	FIT_MIN = 4096,           /* bytes of data that out_reserve() makes room for */
+	FIT_MIN = 4096,           /* bytes of data for which out_reserve() makes space */
 };
 
 void *
@@ -58,7 +58,7 @@ nul_die(struct job *job, uint64_t line)
 	line_die(job, line, "NUL in a field, which --format nul cannot write");
 }
 
-/* Write data of a held field in pieces. There is room for FIT_MIN bytes before and after. */
+/* Write data of a held field in pieces. There is space for FIT_MIN bytes before and after. */
 static void
 data_put(struct job *job, struct span data, const struct csv_record *record)
 {
@@ -157,7 +157,8 @@ record_need_small(struct job *job, const struct csv_record *record, uint64_t mor
 		record_refuse(job, record);
 }
 
-/* Return twice the room, at most `most`. If the room is `most` already, the record is too large. */
+/* Return twice the capacity, at most `most`. If the capacity is `most` already, the record is too
+ * large. */
 static size_t
 room_double(struct job *job, const struct csv_record *record, size_t room, size_t first, uint64_t most)
 {
@@ -168,7 +169,7 @@ room_double(struct job *job, const struct csv_record *record, size_t room, size_
 	return wanted < most ? wanted : (size_t)most;
 }
 
-/* Enlarge the allocation that is full. Neither becomes larger than the limit allows a record to be. */
+/* Enlarge the allocation that is full. Both allocations are limited to the largest allowed record. */
 static void
 record_grow(struct job *job, struct csv_record *record)
 {

@@ -338,8 +338,8 @@ client_refused(struct hub *hub, struct client *c)
 	client_finish(hub, c, ws_close(&c->conn, 0));
 }
 
-/* Queue a Close (NULL for none) unless one was sent. If the client has already closed, the program
- * is told first. */
+/* Queue a Close (NULL for none) unless one was sent. If the client has already closed, its close
+ * record is queued for the program first. */
 void
 client_close(struct hub *hub, struct client *c, struct message *close)
 {
@@ -404,7 +404,7 @@ client_has_room(struct hub *hub, const struct client *c, size_t n)
 	return c->out.held == 0 || c->out.held + n <= hub->options.queue;
 }
 
-/* The client has received some of its queue: restart the timer if that is required of it. */
+/* The client has received some of its queue: restart the timer if it requires such progress. */
 static void
 client_takes(struct hub *hub, struct client *c)
 {
@@ -499,7 +499,8 @@ client_send(struct hub *hub, struct client *c, struct message *message)
 	client_sent(hub);
 }
 
-/* Like client_send() for a short text, without a message. Return false if a message is needed. */
+/* Like client_send() for a short text, without allocating a message. Return false if a message is
+ * needed. */
 bool
 client_send_text(struct hub *hub, struct client *c, const void *text, size_t n)
 {

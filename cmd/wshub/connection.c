@@ -163,7 +163,8 @@ client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, b
 		client_keep(hub, c, bytes + used, n - used);
 }
 
-/* Return the client's share of the turn, so that no client waits long for the data of others. */
+/* Return the client's share of the turn, so that no client waits long for the data of other
+ * clients. */
 static size_t
 client_share(struct hub *hub)
 {
@@ -274,7 +275,7 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 		acceptor_stop(loop, acceptor);
 }
 
-/* Process its head again. asked: the authorization program has accepted it. */
+/* Process the client's head again. asked: the authorization program has accepted the client. */
 static void
 head_again(struct hub *hub, struct client *c, bool asked)
 {

@@ -37,7 +37,7 @@ polls_begin(struct hub *hub)
 	deadline_set(&hub->loop, &hub->polls, &hub->poll_at);
 }
 
-/* Data waits for prog to read: its time limit starts at its last read. */
+/* The pipe to prog contains unread data: the time limit starts at prog's last read. */
 void
 unread_begin(struct hub *hub)
 {
@@ -130,7 +130,8 @@ deferred_closes_poll(struct hub *hub)
 	unread_look(hub, bytes_consumed);
 }
 
-/* The client sends no more data: tell the program, send the queue, then a Close. */
+/* The client sends no more data: queue its close record for the program, send its queue, then a
+ * Close. */
 static void
 client_done(struct hub *hub, struct client *c, unsigned actions, struct span reason)
 {
@@ -183,7 +184,7 @@ client_has_closed(struct hub *hub, struct client *c, struct reader_event *e)
 	size_t used = 0, held = c->kept_size;
 	ssize_t n;
 
-	/* Compressed data passes as it is. */
+	/* Compressed messages are not decompressed here. */
 	reader.text_only = reader.compressed = false;
 	reader.limit = 0;
 	reader.binary |= c->inflates;

@@ -1,4 +1,4 @@
-/* Compression (RFC 7692), always without context takeover: a compressed message decodes for every client that has it. */
+/* Compression (RFC 7692), always without context takeover, so that clients can share a compressed message. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 enum { DEFLATE_MIN = 128 /* compression of shorter messages gains nothing */ };
 
-/* The state of a compressed message that has come in part. */
+/* The state of a compressed message of which only a part has arrived. */
 struct inflater {
 	struct inflater *next;
 	struct reader_inflate in;
@@ -160,7 +160,7 @@ client_message_drop(struct hub *hub, struct client *c)
 	block_drop(&c->message);
 }
 
-/* A burst of incomplete messages leaves few states. */
+/* Keep only a few states after a burst of incomplete messages. */
 void
 inflate_trim(struct hub *hub)
 {

@@ -221,7 +221,7 @@ program_read(struct hub *hub, int64_t until)
 	return false;
 }
 
-/* Execute everything that the program has written so far, as far as possible until that time. */
+/* Execute all commands that the program has written so far, as far as possible until that time. */
 void
 program_read_all(struct hub *hub, int64_t until)
 {

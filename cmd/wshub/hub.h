@@ -75,7 +75,7 @@ struct client {
 		struct proxy *proxy;   /* in STAGE_PROXY */
 		struct http_scan scan; /* in STAGE_HEAD */
 		struct reader reader;  /* conn.state is WS_OPEN or WS_CLOSE_SENT */
-		uint64_t close_at;     /* WS_CLOSE_RECEIVED: how far prog must have read or written */
+		uint64_t close_at;     /* WS_CLOSE_RECEIVED: position up to which prog must have read or written */
 	};
 	uint64_t id; /* 0 before it is open */
 	struct member *rooms;
@@ -90,11 +90,11 @@ struct client {
 	struct ws_conn conn; /* WS_CLOSED before STAGE_ANSWERED; for a refused client from WS_FINISHING on */
 	unsigned char stage;
 	bool dirty : 1;       /* it is in hub->dirty or hub->dead */
-	bool announced : 1;   /* prog has been told of its opening, but not of its end */
+	bool announced : 1;   /* its open record was queued for prog, its close record was not */
 	bool addressable : 1; /* records to its ID and its rooms reach it */
 	bool behind : 1;      /* not read, because more than half of --queue is pending */
 	bool inflates : 1;    /* the message is compressed, and begins with the address of its state */
-	unsigned char deflate : 3; /* it takes compressed messages, window DEFLATE_BITS_LEAST + deflate; 0: it does not */
+	unsigned char deflate : 3; /* window bits of messages to it, minus DEFLATE_BITS_LEAST; 0: uncompressed */
 	char peer[];  /* `127.0.0.1 52344`; with --proxy followed by the port it connected to, 0 if unknown */
 };
 
@@ -163,14 +163,14 @@ struct hub {
 	bool backpressure;       /* the queue for prog is long: no client is read */
 	struct deadlines heads, idles, pongs, closes, lingers, drains, ends;
 	/* Clients with a deferred Close, in three phases: until prog has read their messages, until it has read their
-	 * Close, and until all that it had written by then is carried out. */
+	 * Close, and until the commands that it had written by then are executed. */
 	struct deadlines unread_messages, unread_closes, lasts;
 	struct deadlines polls, unreads;
 	struct deadline end, poll_at;
-	struct deadline unread; /* set while prog has something to read */
-	uint64_t bytes_consumed; /* how far prog had read when that was set */
+	struct deadline unread; /* set while prog has unread input */
+	uint64_t bytes_consumed; /* bytes that prog had read when `unread` was set */
 	unsigned char taken[HTTP_HEAD_MAX + TAKEN_SIZE + TAKEN_SIZE];
-	struct http_request request; /* the request under way; all zero if none was complete */
+	struct http_request request; /* the current request; all zero if it is incomplete */
 	char scratch[2 * HTTP_HEAD_MAX];
 	struct compressor compressor; /* used with --deflate */
 };
@@ -197,11 +197,12 @@ struct client_name {
 /* deflate.c */
 void deflate_start(struct hub *hub, unsigned char window_bits);
 bool deflate_wanted(const struct client *c, size_t n);
-/* Return the form in which a client gets the message. It is compressed once, for the first client that takes that. */
+/* Return the message in the form for this client: compressed or not. It is compressed once, for the first client with
+ * compression. */
 struct message *outgoing_for(struct hub *hub, struct outgoing *o, const struct client *c);
 void outgoing_release(struct outgoing *o);
-/* Return the state for the client's compressed messages while they are read, or NULL without memory. It stays the client's only
- * after inflate_keep(), which returns false without memory. */
+/* Return the state that decompresses the client's current message, or NULL without memory. If the message is
+ * incomplete, inflate_keep() reserves the state for the client; it returns false without memory. */
 struct reader_inflate *inflate_take(struct hub *hub, struct client *c);
 bool inflate_keep(struct hub *hub, struct client *c, struct reader_inflate *in);
 void inflate_trim(struct hub *hub);

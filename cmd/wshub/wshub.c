@@ -343,7 +343,7 @@ server_begin(struct hub *hub)
 	acceptor_begin(&hub->loop, &hub->acceptor);
 }
 
-/* No sandbox with -a, which runs programs, and --page, which reads its file, at any time. */
+/* No sandbox with -a and --page: programs are run, or the file is read, at any time. */
 static void
 sandbox_begin(struct hub *hub)
 {
@@ -381,7 +381,7 @@ serve(struct hub *hub)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD};
 
-	/* May take until -t: signals still have their default action. */
+	/* Reading the page may take up to -t, so signals still have their default action. */
 	if (!page_begin(&hub->page, &hub->options.admission))
 		exit(STATUS_FAILED);
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -15,7 +15,7 @@
 _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP,
     "the loop's events are those of poll(2)");
 
-/* Except for this one, on some architectures. */
+/* EPOLLRDHUP differs from POLLRDHUP on some architectures. */
 static uint32_t
 loop_events(int interest)
 {
@@ -70,8 +70,8 @@ watches_follow(struct client *c)
 	return watch_follow(loop, &o->from_program, session->prog.out.fd, endpoint_interest(&session->prog.out));
 }
 
-/* A deadline that expires early costs one step of the session, so a deadline that moves to a later
- * time is not moved. */
+/* If the session's deadline moves to a later time, the timer is not moved: its early expiry costs
+ * one step of the session. */
 static void
 deadline_follow(struct client *c)
 {
@@ -80,7 +80,8 @@ deadline_follow(struct client *c)
 	int64_t at = session_deadline(&c->open->session), left = at - s->loop.now;
 	size_t queue = 0;
 
-	/* At the earliest in the next turn, which first reads the data that has arrived. */
+	/* The deadline passes in the next turn at the earliest, after the data that has arrived is
+	 * read. */
 	if (at <= s->loop.before)
 		at = s->loop.before + 1;
 	if (at == CLOCK_NEVER || (c->deadline.next != NULL && c->deadline.at <= at))

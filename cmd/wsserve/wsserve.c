@@ -182,7 +182,8 @@ queue_begin(struct server *s, struct deadlines *queue, int64_t ms, void (*passed
 	deadlines_begin(&s->loop, queue, ms == 0 ? 1 : ms);
 }
 
-/* The first call closes all sessions, the second ends what remains after their time limits. */
+/* The first call closes all sessions, the second ends the sessions that remain after their time
+ * limits. */
 static void
 sessions_close(struct server *s)
 {
@@ -345,7 +346,7 @@ server_begin(struct server *s)
 		die(STATUS_FAILED, "epoll_ctl: %s", strerror(errno));
 }
 
-/* No sandbox with --page, which reads its file at any time. */
+/* No sandbox with --page, because the file is read at any time. */
 static void
 sandbox_begin(const struct server *s)
 {

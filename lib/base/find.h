@@ -1,4 +1,5 @@
-/* The first of some bytes, 64 at a time in whatever vectors the CPU has: musl's memchr() takes eight. */
+/* Find the first of certain bytes, 64 at a time with the vectors of the CPU: musl's memchr() examines eight at a
+ * time. */
 #ifndef FITTINGS_FIND_H
 #define FITTINGS_FIND_H
 
@@ -27,8 +28,8 @@ vector_any(vector16 hits)
 	return (halves[0] | halves[1]) != 0;
 }
 
-/* hits(v, what) has a byte that is not 0 for each byte of v that counts. Returns how many of the n bytes stand before the
- * first block of 16 with such a byte, or before a shorter rest. */
+/* hits(v, what) returns a vector that is nonzero at each byte of v to be found. Return the number of bytes before the
+ * first block of 16 that contains such a byte, or else before the last, shorter block. */
 static inline size_t
 find_block(const void *bytes, size_t n, vector16 (*hits)(vector16 v, unsigned what), unsigned what)
 {
@@ -50,7 +51,7 @@ find_hits(vector16 v, unsigned byte)
 	return (vector16)(v == (unsigned char)byte);
 }
 
-/* Returns how many of n bytes stand before the first of this value, n if there is none. */
+/* Return the number of bytes before the first one of this value, or n. */
 static inline size_t
 find_byte(const void *bytes, size_t n, unsigned char byte)
 {

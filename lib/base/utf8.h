@@ -51,8 +51,7 @@ enum utf8_path {
 	UTF8_PATHS,
 };
 
-/* Return the fastest implementation for this CPU, from cpu_vectors(). Every lesser one works as
- * well. */
+/* Return the fastest implementation for this CPU, from cpu_vectors(). All lower ones work, too. */
 enum utf8_path utf8_best_path(void);
 
 size_t utf8_check_by(enum utf8_path path, struct utf8 *text, const void *bytes, size_t n);

@@ -132,10 +132,10 @@ enum { CSV_SLACK = 64 };
 
 /*
  * Write every field of the input, each followed by the terminator. A last field
- * that no delimiter or newline ends has no terminator (at the end of the input:
- * see csv->open). out has room for n + CSV_SLACK bytes. Not for TSV.
+ * that no delimiter or newline ends has no terminator (at the end of the input: see
+ * csv->open). out has space for n + CSV_SLACK bytes. Not for TSV.
  *
- * Returns the number of bytes used, and the size of the output in *written. Call
+ * Return the number of bytes used, and the size of the output in *written. Call
  * again while bytes are used. Unless `last` says that no input follows, up to two
  * bytes at the end stay unused; pass them again with the next input.
  */
@@ -160,17 +160,16 @@ struct csv_index {
 	struct csv_marks marks[CSV_WINDOW / 64 + 1]; /* one block without marks follows the last one */
 };
 
-/* Mark up to CSV_WINDOW bytes. Returns their number, index->end. Call again as for csv_flatten(). */
+/* Mark up to CSV_WINDOW bytes. Return their number, index->end. Call again as for csv_flatten(). */
 size_t csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last,
                       struct csv_index *index);
 
 /*
- * Copy fields of the window, from a record that begins at `at`, as CSV of RFC
- * 4180 with LF and the same delimiter, quoted only if needed. Returns where it
- * stopped: after a delimiter or a newline, which is written. It stops before a
- * field that is longer than 64 bytes or that needs more than the removal of its
- * quotes, before the window or the room ends, and at once if the dialect is
- * not such CSV.
+ * Copy fields of the window, from a record that begins at `at`, as CSV of RFC 4180
+ * with LF and the same delimiter, quoted only if needed. Return where it stopped:
+ * after a delimiter or a newline, which is written. It stops before a field that is
+ * longer than 64 bytes or that needs more than the removal of its quotes, before
+ * the window or the space ends, and at once if the dialect is not such CSV.
  */
 size_t csv_copy(const struct csv_index *index, const unsigned char *in, size_t at, unsigned char *out,
                 size_t room, size_t *written);

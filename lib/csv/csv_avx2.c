@@ -118,7 +118,7 @@ spread(uint32_t bits)
 	return _mm256_cmpeq_epi8(_mm256_and_si256(all, mine), mine);
 }
 
-/* Write sixteen bytes without the dropped ones. Returns the end of the output. */
+/* Write sixteen bytes without the dropped ones. Return the end of the output. */
 KERNEL static inline unsigned char *
 squeeze_16(__m128i bytes, unsigned drop, unsigned char *out)
 {

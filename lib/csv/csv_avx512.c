@@ -213,7 +213,7 @@ opened_find(struct run run, const struct needles *needles, size_t end, struct cs
 	}
 }
 
-/* Run up to a block that is not simple. The last opening quote is looked for only if the run ends within quotes. */
+/* Run up to a block that is not simple. The last opening quote is searched only if the run ends within quotes. */
 KERNEL ALWAYS static inline void
 run_on(struct run *run, const struct needles *needles, size_t n, bool flat, bool crs, bool nul)
 {
@@ -243,7 +243,7 @@ run_on(struct run *run, const struct needles *needles, size_t n, bool flat, bool
 		opened_find(before_opened, needles, opened_end, &run->carry);
 }
 
-/* Return whether a run can begin: nothing is watched for, and quotes are not data. */
+/* Return whether a run can begin: csv->watching is not set, and quotes are not data. */
 KERNEL static inline bool
 run_begins(const struct csv *csv, const struct csv_carry *carry)
 {

@@ -33,7 +33,7 @@ crlf_in(const struct csv_bits *bits, const unsigned char *block)
 	return bits->cr & (bits->newline >> 1 | (uint64_t)(block[64] == '\n') << 63);
 }
 
-/* Mark blocks from `at` on and add to *lines. Returns where it stopped, before n. */
+/* Mark blocks from `at` on and add to *lines. Return where it stopped, before n. */
 KERNEL static inline size_t
 run_marks(const struct csv *csv, struct csv_carry *carry, const struct needles *needles, const unsigned char *in,
           size_t at, size_t n, struct csv_marks *marks, uint64_t *lines)

@@ -47,7 +47,7 @@ csv_carry_set(struct csv_carry *carry, uint64_t quoted, uint64_t starting, uint6
 }
 
 /*
- * Mark n bytes (at most 64) one by one; they may be anything. Returns the number
+ * Mark n bytes (at most 64) one by one; any bytes are allowed. Return the number
  * of bytes marked, less than n if there is a problem.
  */
 size_t csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, size_t n, int next,
@@ -95,7 +95,7 @@ csv_parity(uint64_t bits)
 	return bits;
 }
 
-/* Write a block without its dropped bytes, its ends replaced. Returns the size. For CPUs without a shuffle. */
+/* Write a block without its dropped bytes, its ends replaced. Return the size. For CPUs without a shuffle. */
 static inline size_t
 csv_squeeze(const unsigned char *p, unsigned char terminator, uint64_t ends, uint64_t drop,
             unsigned char *out)
@@ -124,7 +124,7 @@ csv_squeeze(const unsigned char *p, unsigned char terminator, uint64_t ends, uin
  * A kernel scans n bytes, fewer if there is a problem or if the last one is an
  * escape, and updates quoted, starting, closed, line, problem and, within quotes,
  * quote_line of *csv. `next` is the byte after them or a constant from above.
- * copy() does what csv_copy() says, for the dialect of the output only.
+ * copy() implements csv_copy(), for the dialect of the output only.
  */
 struct csv_kernel {
 	size_t (*index)(struct csv *csv, const unsigned char *in, size_t n, int next,

@@ -4,7 +4,7 @@
 
 enum { NAME_MAX = 64, HINT_MAX = 64 };
 
-/* Read decimal digits and advance *text. Returns false if there is no number, or if it is too large. */
+/* Read decimal digits and advance *text. Return false if there is no number, or if it is too large. */
 static bool
 digits_take(struct span *text, uint64_t *number)
 {

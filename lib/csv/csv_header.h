@@ -20,7 +20,7 @@ struct csv_number {
 /* Return how many names of the header are such numbers, with suffixes or without. */
 size_t csv_numbers_count(const struct csv_record *header);
 
-/* Write these numbers, merged and in the order of csv_key_put(). Returns how many remain. */
+/* Write these numbers, merged and in the order of csv_key_put(). Return how many remain. */
 size_t csv_numbers_find(const struct csv_record *header, struct csv_number *numbers);
 
 /* Write the key of a field beyond the header: the first of N, N_2, N_3 ... that is not a name in it. */
@@ -28,10 +28,10 @@ void csv_key_put(struct strbuf *key, uint64_t number, bool from_end, const struc
                  size_t count);
 
 /*
- * Find the named items in the header. Returns false if a name is not there, or if
- * a position beyond the header is a name in it. *why is then the reason, with the
+ * Find the named items in the header. Return false if a name is not there, or if a
+ * position beyond the header is a name in it. *why is then the reason, with the
  * names of the header and a hint. It contains unescaped bytes of the header and
- * needs room for 256 bytes.
+ * needs space for 256 bytes.
  */
 bool csv_header_resolve(struct csv_item *items, size_t count, const struct csv_record *header,
                         const struct csv *csv, struct strbuf *why);

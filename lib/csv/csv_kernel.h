@@ -35,7 +35,7 @@ objections(const struct csv *csv, const struct csv_bits *b, uint64_t inside, uin
 	return misplaced;
 }
 
-/* Make the marks of n bytes, and in *opened the opening quotes. Returns false if csv_machine() must do it. */
+/* Make the marks of n bytes, and in *opened the opening quotes. Return false if csv_machine() must do it. */
 KERNEL ALWAYS static inline bool
 marks_make(struct csv_carry *carry, const struct csv *csv, const struct csv_bits *b, size_t n,
            int next, struct csv_marks *m, uint64_t *opened)
@@ -78,7 +78,7 @@ machine_mark(struct csv *csv, struct csv_carry *carry, const unsigned char *p, s
 }
 
 /*
- * Mark the first n bytes (1 to 64) of the block at `at`. Returns the number of
+ * Mark the first n bytes (1 to 64) of the block at `at`. Return the number of
  * bytes marked, less than n only if there is a problem.
  */
 KERNEL ALWAYS static inline size_t
@@ -152,7 +152,7 @@ kernel_index(struct csv *csv, const unsigned char *in, size_t n, int next, struc
 	return at;
 }
 
-/* Flatten the first n bytes of a block and advance *out. Returns the number of bytes, as block_mark(). */
+/* Flatten the first n bytes of a block and advance *out. Return the number of bytes, as block_mark(). */
 KERNEL ALWAYS static inline size_t
 block_flatten(struct csv *csv, struct csv_carry *carry, const struct needles *needles, const unsigned char *p,
               size_t at, size_t n, int next, unsigned char terminator, unsigned char **out, uint64_t *lines)
@@ -220,7 +220,7 @@ quoteless_fields(const struct csv_cursor *cursor, const struct csv_bits *b, uint
 }
 
 /*
- * Find the bytes that are not copied of the fields with these ends. Returns false
+ * Find the bytes that are not copied of the fields with these ends. Return false
  * if one of the fields cannot be copied: it needs quotes and is not quoted as the
  * output quotes it, or it is empty and alone in its record.
  */

@@ -83,7 +83,7 @@ record_end_near(struct csv_cursor *cursor, uint64_t last)
 
 /*
  * Write fields of simple records of which only some of the first fields are
- * wanted, with few branches that depend on the data. Returns where it stopped:
+ * wanted, with few branches that depend on the data. Return where it stopped:
  * before a record, and before the end of the window.
  */
 ALWAYS static inline size_t
@@ -115,7 +115,7 @@ run_early(const struct csv_pick *pick, const struct csv_index *index, const unsi
 	return at;
 }
 
-/* Copy fields that need no change. Returns where it stopped, before the end of the window. */
+/* Copy fields that need no change. Return where it stopped, before the end of the window. */
 ALWAYS static inline size_t
 run_copied(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
            struct csv_writer *writer, struct buffer *out)
@@ -134,7 +134,7 @@ run_copied(struct csv_pick *pick, const struct csv_index *index, const unsigned 
 	return end;
 }
 
-/* Write simple records by a short way, if there is one. Returns where it stopped. */
+/* Write simple records by a faster function, if there is one. Return where it stopped. */
 ALWAYS static inline size_t
 run(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
     struct csv_writer *writer, struct buffer *out, bool *refused)
@@ -150,7 +150,7 @@ run(struct csv_pick *pick, const struct csv_index *index, const unsigned char *i
 	return pick->early_count == 0 ? at : run_early(pick, index, in, at, writer, out, refused);
 }
 
-/* Write the fields that the record lacks. Returns false if there is too little room. */
+/* Write the fields that the record lacks. Return false if there is too little space. */
 ALWAYS static inline bool
 fill_missing(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
 {
@@ -193,7 +193,7 @@ field_pass(struct csv_pick *pick, bool ends_record, struct csv_writer *writer, s
 	}
 }
 
-/* Write as much of the data of a field as there is room for. Returns the size. */
+/* Write as much of the data of a field as fits. Return the size. */
 ALWAYS static inline size_t
 put_part(struct csv_pick *pick, const unsigned char *data, size_t n, size_t readable,
          struct csv_writer *writer, struct buffer *out, bool *refused)
@@ -208,7 +208,7 @@ put_part(struct csv_pick *pick, const unsigned char *data, size_t n, size_t read
 	return taken;
 }
 
-/* Write a wanted field, or the part of it up to a byte to drop. Returns where it stopped. */
+/* Write a wanted field, or the part of it up to a byte to drop. Return where it stopped. */
 ALWAYS static inline size_t
 put_field(struct csv_pick *pick, struct csv_cursor *cursor, const unsigned char *in, size_t at,
           struct csv_writer *writer, struct buffer *out, bool *refused)
@@ -241,7 +241,7 @@ put_field(struct csv_pick *pick, struct csv_cursor *cursor, const unsigned char 
 	return stop + 1;
 }
 
-/* Skip an unwanted field, or the rest of the record. Returns where it stopped. */
+/* Skip an unwanted field, or the rest of the record. Return where it stopped. */
 ALWAYS static inline size_t
 skip(struct csv_pick *pick, struct csv_cursor *cursor, struct csv_writer *writer, struct buffer *out)
 {
@@ -255,7 +255,7 @@ skip(struct csv_pick *pick, struct csv_cursor *cursor, struct csv_writer *writer
 	return stop + 1;
 }
 
-/* Write fields one by one, until a short way is worth another try, or the window or the room ends. */
+/* Write fields one by one, until a faster function is worth another try, or the window or the space ends. */
 ALWAYS static inline size_t
 walk(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
      struct csv_writer *writer, struct buffer *out, bool *refused)
@@ -287,7 +287,7 @@ pick_window(struct csv_pick *pick, const struct csv_index *index, const unsigned
 		if (!*refused)
 			at = walk(pick, index, in, at, writer, out, refused);
 	}
-	/* Do not use the last byte of a record that still lacks fields: the caller would take the window for used. */
+	/* Do not use the last byte of a record that still lacks fields: the caller would regard the window as used. */
 	return at - (pick->want == CSV_WANT_MISSING);
 }
 

@@ -27,20 +27,20 @@ struct csv_pick {
 	enum csv_want want;
 	size_t range;
 	uint64_t position;
-	size_t again; /* in the window: try the short ways again for a record that begins here or later */
+	size_t again; /* in the window: try the faster functions again for a record that begins here or later */
 };
 
 void csv_pick_start(struct csv_pick *pick, const struct csv_range *ranges, size_t count, bool fill);
 
 /*
- * Write the selected fields from the byte `at` of the window on. Returns where it
- * stopped: at index->end, earlier if out has too little room, or, with *refused,
+ * Write the selected fields from the byte `at` of the window on. Return where it
+ * stopped: at index->end, earlier if out has too little space, or, with *refused,
  * at a byte that the format cannot write.
  */
 size_t csv_pick_window(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in,
                        size_t at, struct csv_writer *writer, struct buffer *out, bool *refused);
 
-/* The input ended within a record: end the record. Returns false if out has too little room; call again. */
+/* The input ended within a record: end the record. Return false if out has too little space; call again. */
 bool csv_pick_end(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out);
 
 #endif

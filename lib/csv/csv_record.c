@@ -18,7 +18,7 @@ csv_record_line(const struct csv_record *record, const struct csv_index *index)
 	return record->line != 0 ? record->line : csv_index_line(index, record->begin);
 }
 
-/* Add data to the field that is open; `readable` bytes can be read. Returns false if it does not fit. */
+/* Add data to the field that is open; `readable` bytes can be read. Return false if it does not fit. */
 static inline bool
 put(struct csv_record *record, const unsigned char *from, size_t n, size_t readable)
 {

@@ -1,6 +1,6 @@
 /*
- * A record held whole: the data of its fields one after the other, and the end of
- * each. The caller owns the storage and enlarges it when it is full.
+ * A complete record in memory: the data of its fields one after the other, and the
+ * end of each. The caller owns the storage and enlarges it when it is full.
  */
 #ifndef FITTINGS_CSV_RECORD_H
 #define FITTINGS_CSV_RECORD_H
@@ -24,7 +24,7 @@ struct csv_record {
 enum csv_taken {
 	CSV_TAKEN_WINDOW, /* the window is used, the record continues */
 	CSV_TAKEN_RECORD, /* the record is whole */
-	CSV_TAKEN_FULL,   /* no room for the next piece: enlarge the storage that is full, call again */
+	CSV_TAKEN_FULL,   /* no space for the next piece: enlarge the storage that is full, call again */
 };
 
 /* Empty it for the next record. */
@@ -37,7 +37,7 @@ enum csv_taken csv_record_take(struct csv_record *record, const struct csv_index
 /* Return the line in which the record begins. index is the window that csv_record_take() read last. */
 uint64_t csv_record_line(const struct csv_record *record, const struct csv_index *index);
 
-/* The input ended: end the record. Returns false if there is no room for an end. */
+/* The input ended: end the record. Return false if there is no space for an end. */
 bool csv_record_end(struct csv_record *record);
 
 /* Return a field, from 1. A field that the record lacks is empty. */

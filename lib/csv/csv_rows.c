@@ -98,7 +98,7 @@ window_cut(struct csv *csv, struct csv_index *index, size_t end)
 	csv->problem = CSV_UNEVEN;
 }
 
-/* A record ends. Returns false if it has more or fewer fields than the first one. */
+/* A record ends. Return false if it has more or fewer fields than the first one. */
 static bool
 record_check(struct csv *csv)
 {

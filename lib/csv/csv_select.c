@@ -61,7 +61,7 @@ csv_item_parse(struct span text, bool quoted, struct csv_item *item)
 	return point_parse((struct span){dash + 1, (size_t)(text.at + text.size - dash - 1)}, end, &item->last);
 }
 
-/* Read a quoted text and move *at after its closing quote. Returns false if there is none. */
+/* Read a quoted text and move *at after its closing quote. Return false if there is none. */
 static bool
 quoted_read(const char **at, const char *end, char **bytes)
 {
@@ -142,7 +142,7 @@ place_of(struct csv_point point, uint64_t n)
 	return point.from_end ? (int64_t)n + 1 - point.number : point.number;
 }
 
-/* Find the position of an item at a step. Returns false after the last one. */
+/* Find the position of an item at a step. Return false after the last one. */
 static bool
 item_step(const struct csv_item *item, uint64_t step, uint64_t n, int64_t *position)
 {
@@ -230,7 +230,7 @@ csv_select_is_utf8(const struct csv_select *select, const struct csv_record *rec
 	return true;
 }
 
-/* Convert an item of any direction to a range. Returns false if the range depends on the record. */
+/* Convert an item of any direction to a range. Return false if the range depends on the record. */
 static bool
 range_of(const struct csv_item *item, struct csv_range *range)
 {

@@ -50,14 +50,14 @@ enum csv_item_kind {
 enum csv_item_kind csv_item_parse(struct span text, bool quoted, struct csv_item *item);
 
 /*
- * Parse a list. `bytes` has room for list.size bytes, the texts of the items, and
+ * Parse a list. `bytes` has space for list.size bytes, the texts of the items, and
  * `items` for one more item than that. *count is the number of items read. If the
  * result is not CSV_ITEM_GOOD, the last of them is invalid.
  */
 enum csv_item_kind csv_list_parse(struct span list, char *bytes, struct csv_item *items, size_t *count);
 
 /*
- * Find the named items in the header (the first field of the name). Returns the
+ * Find the named items in the header (the first field of the name). Return the
  * first item that is not there, or NULL.
  */
 const struct csv_item *csv_select_resolve(struct csv_item *items, size_t count,
@@ -76,7 +76,7 @@ struct csv_walk {
 /*
  * Find the position of the next selected field of a record of n fields. The record
  * lacks the field if the position is not from 1 to n (~5 of three fields is -1).
- * Returns false after the last one.
+ * Return false after the last one.
  */
 bool csv_select_next(const struct csv_select *select, struct csv_walk *walk, uint64_t n, int64_t *position);
 
@@ -95,7 +95,7 @@ struct csv_range {
 
 /*
  * Convert the selection to increasing ranges, so that fields can be written while
- * a record is read. Returns their number (at most count + 1), or -1 if the
+ * a record is read. Return their number (at most count + 1), or -1 if the
  * selection needs whole records.
  */
 long csv_select_ranges(const struct csv_select *select, struct csv_range *ranges);

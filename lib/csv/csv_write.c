@@ -19,7 +19,7 @@ static const unsigned char special[256] = {
 	['\\'] = IN_TSV | IN_JSON,
 };
 
-/* So that the set of bytes to look for is a constant in each use. */
+/* The set of bytes to find is a constant in each use. */
 #define ALWAYS __attribute__((always_inline))
 
 ALWAYS static inline bool
@@ -324,7 +324,7 @@ csv_write_field_end_formatted(struct csv_writer *w, struct buffer *out)
 	}
 }
 
-/* Write a short field of TSV or CSV. Returns false if it needs escapes or quotes. */
+/* Write a short field of TSV or CSV. Return false if it needs escapes or quotes. */
 ALWAYS static inline bool
 put_simple(struct csv_writer *w, struct buffer *out, const unsigned char *data, size_t n,
            unsigned char separator, unsigned in)

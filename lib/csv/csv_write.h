@@ -1,8 +1,8 @@
 /*
- * Write records in one of the output formats, piece by piece: for each field
- * csv_write_field(), its data, csv_write_field_end(); then csv_write_record_end().
- * The caller flushes the buffer. Before each call it must have CSV_WRITE_ROOM
- * bytes of room, and for n bytes of data csv_write_fit() must be at least n.
+ * Write records in one of the output formats, piece by piece: for each field csv_write_field(), its
+ * data, csv_write_field_end(); then csv_write_record_end(). The caller flushes the buffer. Before
+ * each call it must have CSV_WRITE_ROOM bytes of space, and for n bytes of data csv_write_fit()
+ * must be at least n.
  */
 #ifndef FITTINGS_CSV_WRITE_H
 #define FITTINGS_CSV_WRITE_H
@@ -78,7 +78,7 @@ csv_write_field(struct csv_writer *writer, struct buffer *out)
 
 /*
  * Write n bytes of data. `readable` bytes (at least n) can be read, which makes it
- * faster. Returns n, or the index of the first byte that the format cannot write
+ * faster. Return n, or the index of the first byte that the format cannot write
  * (a NUL in CSV_NUL). With `replace` a piece must not end within a character.
  */
 static inline size_t

@@ -49,7 +49,7 @@ bool shortage_begin(struct shortage *s, int64_t now);
 bool shortage_lasts(struct shortage *s, int64_t now);
 void shortage_end(struct shortage *s);
 
-/* Return whether what failed with this errno, also a start of a program, may succeed in a moment. */
+/* Return whether a call that failed with this errno (or the start of a program) may soon succeed. */
 bool shortage_passes(int error);
 
 #endif

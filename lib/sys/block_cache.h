@@ -19,7 +19,7 @@ void *block_alloc(size_t size, size_t most, size_t *room);
 /* Free a block of size room. NULL is allowed. */
 void block_free(void *block, size_t room);
 
-/* Make room for n more bytes after the held ones. The data may move into a block of at most twice
+/* Make space for n more bytes after the held ones. The data may move into a block of at most twice
  * the size, or into a reused block of at most `most` bytes. An all-zero buffer is empty and has no
  * block. Return false without memory; the buffer is then unchanged. */
 bool block_reserve(struct buffer *buffer, size_t n, size_t most);

@@ -68,9 +68,9 @@ watch_end(struct loop *loop, struct watch *watch)
 	(void)control(loop, EPOLL_CTL_DEL, watch);
 }
 
-/* Closing the last descriptor of a file removes it from epoll, but this may not be the last: a
- * vforked child runs on after execve() has given it new memory, and closes the close-on-exec
- * descriptors only then. */
+/* Closing the last descriptor of a file removes it from epoll, but this may not be the last one:
+ * the parent of a vfork() continues when execve() has given the child new memory, and the child
+ * closes its close-on-exec descriptors only after that. */
 void
 watch_close(struct loop *loop, struct watch *watch)
 {

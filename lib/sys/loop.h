@@ -65,7 +65,7 @@ struct loop {
 	bool hurry;    /* the next turn does not wait, because the caller has more to do */
 	size_t watched;
 	size_t reported; /* events since deadlines were last checked */
-	int64_t before;  /* clock_ms() before the wait for the first of them */
+	int64_t before;  /* clock_ms() before the wait that reported the first of them */
 	struct epoll_event batch[LOOP_BATCH];
 };
 
@@ -106,8 +106,8 @@ void deadlines_begin(struct loop *loop, struct deadlines *queue, int64_t after_m
 void deadline_set(struct loop *loop, struct deadlines *queue, struct deadline *deadline);
 
 /*
- * Set or move a deadline to a time of its own, which may have passed; queue->after_ms does not count. This is fast if
- * most deadlines of the queue are set in the order of their times.
+ * Set or move a deadline to the time `at`, which may have passed; queue->after_ms is not used. This is fast if most
+ * deadlines of the queue are set in the order of their times.
  */
 void deadline_set_at(struct deadlines *queue, struct deadline *deadline, int64_t at);
 

@@ -36,7 +36,7 @@ struct helper {
 	int fd;
 	const struct spawner_programs *programs;
 	pid_t *pids;        /* by id, 0 if not running */
-	uint32_t used;      /* all ids from here on are unused */
+	uint32_t used;      /* all ids from this one on are unused */
 	size_t inherited;   /* number of entries of programs->environment, which come first */
 	char **environment; /* inherited entries, then those of a request */
 	struct spawner_report *reports; /* reports that wait for the socket, a ring with space for two per id */

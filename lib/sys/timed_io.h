@@ -22,7 +22,7 @@ int time_left(struct time_limit *limit);
  * call on it reports. Return 0, or -1 with errno (ETIMEDOUT). */
 int timed_wait(int fd, short events, struct time_limit *limit);
 
-/* Where reading ends. */
+/* The condition that ends reading. */
 struct read_end {
 	/*
 	 * Examine all n bytes so far; the state may hold the position. Return > 0, the number of

@@ -48,7 +48,7 @@ char *const *ucspi_tcp(struct ucspi *ucspi, const struct address *local, const s
     unsigned number);
 char *const *ucspi_local(struct ucspi *ucspi);
 
-/* Return what both of these end with: the inherited part. */
+/* Return the inherited part, with which both of these vectors end. */
 char *const *ucspi_inherited(const struct ucspi *ucspi);
 
 /* Return whether `NAME=value` is set here, or names a host of another connection. */

@@ -52,7 +52,7 @@ base64_decode(struct span text, void *out)
 		if (value < 0)
 			return -1;
 		group = group << 6 | (uint32_t)value;
-		/* The first character of four completes no byte. */
+		/* The first character of a group of four does not complete a byte. */
 		if (i % 4 != 0)
 			to[used++] = (unsigned char)(group >> (6 - 2 * (i % 4)));
 	}

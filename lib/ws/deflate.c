@@ -19,7 +19,7 @@ enum {
 	LAZY_MAX = 32,      /* after a match of this length the next position is not tried */
 	NEAR_MAX = 4096,    /* a match of three bytes from further away costs more than three literals */
 	MISSES_SKIP = 6,    /* 1 << 6 positions without a match make the stride longer by one */
-	FIXED_MAX = 40,     /* for so few tokens a dynamic block is not tried */
+	FIXED_MAX = 40,     /* no dynamic block is tried for up to this many tokens */
 	END_OF_BLOCK = 256,
 	LITLENS = 286,
 	DISTS = 30,
@@ -28,7 +28,7 @@ enum {
 	OVERRUN = 8,        /* bytes after the output that may be overwritten */
 	GROWTH = 16,        /* bytes that a block and the end of the message add at most, without OVERRUN */
 	PART_PENDING = DEFLATE_PENDING - GROWTH - OVERRUN,
-	PART_MIN = 1024,    /* a smaller part of the input waits for more room */
+	PART_MIN = 1024,    /* a smaller part of the input is compressed later, with more output space */
 };
 
 /* A token: a literal, or the distance and length of a match. */
@@ -45,7 +45,7 @@ struct writer {
 	unsigned count; /* below 8 between two calls */
 };
 
-/* Appends n bits, at most 48. Overwrites up to OVERRUN bytes after them. */
+/* Append n bits, at most 48. Up to OVERRUN bytes after them are overwritten. */
 static inline void
 bits_put(struct writer *w, uint64_t value, unsigned n)
 {
@@ -75,7 +75,7 @@ log_2(uint32_t x)
 	return 31U - (unsigned)__builtin_clz(x);
 }
 
-/* Returns the symbol of a length, counted from 257, and of a distance. */
+/* Return the symbol of a length, counted from 257, and of a distance. */
 static inline unsigned
 length_symbol(unsigned length)
 {
@@ -152,7 +152,7 @@ codes_make(struct deflate_codes *c)
 	huffman_codes(c->dist_lengths, 32, c->dist);
 }
 
-/* Makes the fixed codes (RFC 1951 section 3.2.6) once. */
+/* Make the fixed codes (RFC 1951 section 3.2.6) once. */
 static const struct deflate_codes *
 fixed_codes(struct deflate_scratch *s)
 {
@@ -188,7 +188,7 @@ run_put(struct head *h, unsigned symbol, unsigned extra)
 	h->count[symbol]++;
 }
 
-/* Appends a length n times. Symbol 16 repeats the last length 3 to 6 times, 17 and 18 are 3 to 138 zeros. */
+/* Append a length n times. Symbol 16 repeats the last length 3 to 6 times, 17 and 18 are 3 to 138 zeros. */
 static void
 runs_put(struct head *h, unsigned length, unsigned n)
 {
@@ -211,7 +211,7 @@ runs_put(struct head *h, unsigned length, unsigned n)
 		run_put(h, length, 0);
 }
 
-/* Returns the size of the head in bits. */
+/* Return the size of the head in bits. */
 static uint64_t
 head_make(struct head *h, const struct deflate_codes *c)
 {
@@ -254,7 +254,7 @@ head_put(struct writer *w, const struct head *h)
 	}
 }
 
-/* Returns the size of the tokens with the fixed codes, without the extra bits of matches. */
+/* Return the size of the tokens with the fixed codes, without the extra bits of matches. */
 static uint64_t
 fixed_cost(const struct deflate_scratch *s, size_t tokens)
 {
@@ -281,7 +281,7 @@ extra_cost(const struct deflate_scratch *s)
 	return bits;
 }
 
-/* Puts the tokens of these n bytes as a block of the smallest kind. */
+/* Put the tokens of these n bytes as a block of the smallest kind. */
 static void
 block_put(struct writer *w, struct deflate_scratch *s, size_t tokens, const unsigned char *bytes, size_t n)
 {
@@ -331,7 +331,7 @@ load_64(const unsigned char *p)
 	return x;
 }
 
-/* Returns how many bytes are equal, at most `most`. */
+/* Return how many bytes are equal, at most `most`. */
 static inline unsigned
 match_length(const unsigned char *a, const unsigned char *b, unsigned most)
 {
@@ -363,7 +363,8 @@ three(uint32_t bytes)
 #endif
 }
 
-/* A copy of what the search needs, so that it stays in registers: stores to the tables do not change it. */
+/* A copy of the values that the search needs. The compiler keeps it in registers, because stores to the tables cannot
+ * change it. */
 struct finder {
 	const unsigned char *buffer;
 	uint16_t *head, *prev, *near;
@@ -377,7 +378,7 @@ struct match {
 	unsigned length, distance;
 };
 
-/* Returns the next older position in a chain, 0 at its end. */
+/* Return the next older position in a chain, 0 at its end. */
 static inline uint32_t
 older(const struct finder *f, uint32_t position)
 {
@@ -386,7 +387,7 @@ older(const struct finder *f, uint32_t position)
 	return next < position ? next : 0;
 }
 
-/* Enters a position into the tables. *candidate is the last position with the same hash, *near that of three bytes.
+/* Enter a position into the tables. *candidate is the last position with the same hash, *near that of three bytes.
  * Positions from `at` on belong to a message that deflate_undo() took back. */
 static inline void
 enter(struct finder *f, uint32_t at, uint32_t *candidate, uint32_t *near)
@@ -403,9 +404,9 @@ enter(struct finder *f, uint32_t at, uint32_t *candidate, uint32_t *near)
 }
 
 /*
- * Returns the longest match among the candidates if it is longer than `best`. The
- * last four bytes that make a candidate longer than the best one are compared
- * first, because they differ most often.
+ * Return the longest match among the candidates if it is longer than `best`. A
+ * longer match has at least best + 1 equal bytes. The last four of these are
+ * compared first, because they differ most often.
  */
 static inline __attribute__((always_inline)) struct match
 match_find(const struct finder *f, uint32_t at, uint32_t candidate, uint32_t near, struct match best, unsigned tries)
@@ -442,7 +443,7 @@ match_at(struct finder *f, uint32_t at, struct match best)
 	return match_find(f, at, candidate, near, best, best.length < GOOD ? f->tries : f->tries / 4);
 }
 
-/* Enters the positions before `to`. The last three positions wait for more input. */
+/* Enter the positions before `to`. The last three positions need more input. */
 static inline void
 enter_up_to(struct finder *f, uint32_t to)
 {
@@ -467,7 +468,7 @@ match_add(struct finder *f, size_t token, struct match m)
 	f->tokens[token] = TOKEN_MATCH | m.distance << TOKEN_LENGTH_BITS | m.length;
 }
 
-/* Makes tokens from position *from on, until the input ends or a block is full. Returns the number of tokens. */
+/* Make tokens from position *from on, until the input ends or a block is full. Return the number of tokens. */
 static size_t
 tokens_find(struct deflate *z, size_t tokens, uint32_t *from, unsigned tries)
 {
@@ -514,9 +515,9 @@ tokens_find(struct deflate *z, size_t tokens, uint32_t *from, unsigned tries)
 }
 
 /*
- * Makes space at the end of a full buffer. Positions move by exactly the window,
+ * Make space at the end of a full buffer. Positions move by exactly the window,
  * because `prev` is indexed by their lower bits. Without a history the tables are
- * cleared: old positions would be compared in vain.
+ * cleared, because comparing old positions would be useless.
  */
 static void
 slide(struct deflate *z)
@@ -538,7 +539,7 @@ slide(struct deflate *z)
 	z->floor = z->floor > by ? z->floor - by : 1;
 }
 
-/* Compresses a part of a message into room that is certain to suffice. Returns the number of bytes made. */
+/* Compress a part of a message whose output certainly fits. Return the number of output bytes. */
 static size_t
 part_compress(struct deflate *z, const unsigned char *in, size_t n, bool last, unsigned char *out)
 {
@@ -612,7 +613,7 @@ deflate_begin(struct deflate *z, unsigned window_bits, void *memory, struct defl
 {
 	uint32_t window = UINT32_C(1) << window_bits, full = 2 * window;
 
-	/* A full buffer without a history: the first step clears the tables. */
+	/* Begin with a full buffer without a history, so that the first step clears the tables. */
 	*z = (struct deflate){
 		.scratch = scratch, .prev = memory, .window = window, .end = full, .floor = full, .hashed = full,
 		.hash_bits = (uint8_t)hash_bits_of(window_bits), .near_bits = (uint8_t)near_bits_of(window_bits),
@@ -628,14 +629,14 @@ deflate_bound(size_t n)
 	return n + n / 2048 + GROWTH + OVERRUN;
 }
 
-/* Returns a number of input bytes whose output is certain to fit into the room. */
+/* Return a number of input bytes whose output certainly fits into room bytes. */
 static size_t
 part_of(size_t room)
 {
 	return room <= GROWTH + OVERRUN ? 0 : (room - GROWTH - OVERRUN) - (room - GROWTH - OVERRUN) / 2048;
 }
 
-/* Moves pending output to the room. */
+/* Move pending output to the caller's output. */
 static size_t
 pending_take(struct deflate *z, unsigned char *out, size_t room)
 {

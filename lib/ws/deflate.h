@@ -1,31 +1,31 @@
 /*
- * Compression to DEFLATE (RFC 1951) as permessage-deflate uses it (RFC 7692).
- * Without heap, resumable at every byte of input and of room.
+ * Compression to DEFLATE (RFC 1951) as permessage-deflate uses it (RFC 7692). Without heap,
+ * resumable at every byte of input and output.
  *
  *     struct deflate z;
  *     deflate_begin(&z, 15, memory, &scratch);      memory: deflate_memory(15) bytes
  *     used = deflate_step(&z, in, n, last, out, room, &made, &result);
  *
- * Input: the payload of a message in any number of steps; `last` in the step that
- * ends it (its input may be empty). The output is a payload of RFC 7692: it lacks
- * the bytes 00 00 ff ff at its end, and never has BFINAL. Each frame of a fragmented
- * message is the output of one or more steps, as it comes.
+ * Input: the payload of a message in any number of steps; `last` in the step that ends it (its
+ * input may be empty). The output is a payload of RFC 7692: it lacks the bytes 00 00 ff ff at its
+ * end, and never has BFINAL. Each frame of a fragmented message contains the output of one or more
+ * steps.
  *
- * Room: a step with room of deflate_bound(n) bytes uses all n bytes. After
- * DEFLATE_FULL call again with the rest of the input (it may be empty), the same
- * `last` and more room. Each step makes a block of its own, so large steps compress
- * better: give a message as a whole if it is in memory.
+ * Output: `room` is the space at `out`. With deflate_bound(n) bytes a step uses all n bytes. After
+ * DEFLATE_FULL call again with the rest of the input (it may be empty), the same `last` and more
+ * space. Each step makes a block of its own, so large steps compress better: pass a message as a
+ * whole if it is in memory.
  *
- * A message that would grow: before any of its output is sent, deflate_undo() makes
- * the state as if the message had not been given; then send it uncompressed. O(1).
+ * If a message becomes larger: before any of its output is sent, deflate_undo() restores the state
+ * before the message; then send it uncompressed. O(1).
  *
  * Context takeover: matches refer to earlier messages. With no_context_takeover call
  * deflate_forget() after each message. Then the output of any state decodes for
  * every receiver whose window is not smaller. O(1).
  *
- * Memory: deflate_memory() is 146 KiB for a window of 15 bits and 26 KiB for 12 bits,
- * touched only as it is used. A scratch (68 KiB, touched as a message needs it) holds
- * nothing between two steps: any number of states may share one.
+ * Memory: deflate_memory() is 146 KiB for a window of 15 bits and 26 KiB for 12 bits, touched only
+ * as far as it is used. A scratch (68 KiB, touched as far as a message needs it) holds no data
+ * between two steps: any number of states may share one.
  */
 #ifndef FITTINGS_DEFLATE_H
 #define FITTINGS_DEFLATE_H
@@ -57,7 +57,7 @@ struct deflate_scratch {
 
 enum deflate_result {
 	DEFLATE_MORE, /* all input is used, and its output is made (without `last`, up to 7 bits of it are kept) */
-	DEFLATE_FULL, /* the room does not suffice */
+	DEFLATE_FULL, /* more output space is needed */
 };
 
 struct deflate {
@@ -74,26 +74,26 @@ struct deflate {
 	uint8_t state;
 	uint8_t hash_bits, near_bits;
 	uint8_t pending_begin, pending_end;
-	unsigned char pending[DEFLATE_PENDING]; /* output for which there was no room */
+	unsigned char pending[DEFLATE_PENDING]; /* output that did not fit */
 };
 
-/* Returns the bytes of memory for a window of 1 << window_bits (8 to 15). */
+/* Return the bytes of memory for a window of 1 << window_bits (8 to 15). */
 size_t deflate_memory(unsigned window_bits);
 
 /* memory: deflate_memory() bytes of the caller, aligned for uint16_t. Their content does not matter. */
 void deflate_begin(struct deflate *z, unsigned window_bits, void *memory, struct deflate_scratch *scratch);
 
-/* Returns the room that n bytes of input may need in one step. */
+/* Return the output space that n bytes of input may need in one step. */
 size_t deflate_bound(size_t n);
 
-/* Compresses. Returns how many of the n bytes were used; *made is how many bytes of the room hold output. */
+/* Compress. Return the number of input bytes used; *made is the number of output bytes. */
 size_t deflate_step(struct deflate *z, const unsigned char *in, size_t n, bool last, unsigned char *out, size_t room,
     size_t *made, enum deflate_result *result);
 
-/* Takes back the current message, or the last one if it has ended. */
+/* Take back the current message, or the last one if it has ended. */
 void deflate_undo(struct deflate *z);
 
-/* Discards the history. Called between two messages. */
+/* Discard the history. Called between two messages. */
 void deflate_forget(struct deflate *z);
 
 #endif

@@ -1,8 +1,8 @@
 #include "ws/frames_to_records.h"
 
-/* Moving the held bytes to the beginning pays off if they are few compared with the space gained.
- * The bytes of an incomplete message cannot be consumed meanwhile.
- * No space is known to be enough for a compressed message. */
+/* Move the held bytes to the beginning if they are few compared with the space gained. The bytes of
+ * an incomplete message cannot be consumed meanwhile. For a compressed message any amount of space
+ * may be too little. */
 static void
 make_room(const struct frames_to_records *in, const struct buffer *from, struct buffer *to)
 {

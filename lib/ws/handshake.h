@@ -20,7 +20,7 @@ enum {
 	HANDSHAKE_ANSWER_SIZE = POLICY_OWN_MAX + 1024,
 };
 
-/* The decision about a request; all zero before. */
+/* The decision about a request; initially all zero. */
 struct handshake {
 	enum http_status status;    /* 101, 200 (the page), 204 (for OPTIONS), or the status of a refusal */
 	const char *why;            /* short reason of a refusal, a constant */

@@ -25,14 +25,14 @@ static const uint32_t *const entries[] = {
 	[HUFFMAN_LITLEN] = litlen_entries, [HUFFMAN_DIST] = dist_entries, [HUFFMAN_PRECODE] = litlen_entries,
 };
 
-/* The part of an entry that the length of the code decides: bits 0-4 and 8-11. */
+/* The part of an entry that depends on the length of the code: bits 0-4 and 8-11. */
 static uint32_t
 length_of(unsigned length)
 {
 	return length * 0x101U;
 }
 
-/* Returns the code after this one, of the same length, the first bit in the lowest place. */
+/* Return the next code of the same length. The first bit of a code is the lowest one. */
 static unsigned
 code_after(unsigned code, unsigned length)
 {
@@ -45,7 +45,7 @@ code_after(unsigned code, unsigned length)
 	return code | bit;
 }
 
-/* Sorts the symbols by their codes. Returns the longest length. *left is the unused code space in units of the longest
+/* Sort the symbols by their codes. Return the longest length. *left is the unused code space in units of the longest
  * code, negative if the code is over-subscribed. */
 static unsigned
 sort(const uint8_t *lengths, size_t count, uint16_t number[HUFFMAN_LENGTH_MAX + 1], uint16_t *sorted, int *left)
@@ -54,7 +54,8 @@ sort(const uint8_t *lengths, size_t count, uint16_t number[HUFFMAN_LENGTH_MAX + 
 	unsigned longest = HUFFMAN_LENGTH_MAX;
 	size_t n = 0;
 
-	/* Most symbols have no code. One pass without branches collects the others; it makes the passes below short. */
+	/* Most symbols have no code. One pass without branches collects those that have one, so that the passes below
+	 * are short. */
 	for (size_t i = 0; i < count; i++) {
 		used[n] = (uint16_t)i;
 		n += lengths[i] != 0;
@@ -77,7 +78,7 @@ sort(const uint8_t *lengths, size_t count, uint16_t number[HUFFMAN_LENGTH_MAX + 
 	return longest;
 }
 
-/* Returns the index bits of a subtable that begins with a code of this length; `rest` codes of the length remain. */
+/* Return the index bits of a subtable that begins with a code of this length; `rest` codes of the length remain. */
 static unsigned
 subtable_bits(const uint16_t number[], unsigned length, unsigned rest, unsigned bits, unsigned longest)
 {
@@ -91,7 +92,7 @@ subtable_bits(const uint16_t number[], unsigned length, unsigned rest, unsigned 
 	return size;
 }
 
-/* Fills the subtables with the codes from `code` on, which are longer than the index. */
+/* Fill the subtables with the codes from `code` on, which are longer than the index. */
 static void
 subtables_fill(enum huffman_kind kind, const uint16_t number[], const uint16_t *sorted, unsigned bits,
     unsigned longest, unsigned code, uint32_t *table)
@@ -175,7 +176,7 @@ huffman_codes(const uint8_t *lengths, size_t count, uint16_t *codes)
 	}
 }
 
-/* Sorts the keys: occurrences in the upper bits, the symbol in the lower 16 bits. */
+/* Sort the keys: occurrences in the upper bits, the symbol in the lower 16 bits. */
 static void
 keys_sort(uint32_t *keys, size_t n)
 {
@@ -196,7 +197,7 @@ keys_sort(uint32_t *keys, size_t n)
 }
 
 /*
- * Counts the leaves of each depth in a Huffman tree. keys: the leaves in rising
+ * Count the leaves of each depth in a Huffman tree. keys: the leaves in rising
  * order of weight. Each new node joins the two lightest of the remaining leaves
  * and of the nodes so far; the nodes come in rising order, too.
  */
@@ -219,7 +220,8 @@ depths_count(const uint32_t *keys, size_t n, uint16_t number[DEPTHS])
 			}
 		}
 	}
-	/* The last node is the root. A depth has twice the places of the nodes above; leaves take those without a node. */
+	/* The last node is the root. A depth has two places for each inner node of the depth above. The leaves take the
+	 * places without an inner node. */
 	depth[n - 2] = 0;
 	for (size_t i = n - 2; i-- > 0;) {
 		depth[i] = (uint8_t)(depth[parent[i]] + 1);
@@ -230,7 +232,7 @@ depths_count(const uint32_t *keys, size_t n, uint16_t number[DEPTHS])
 		number[d] = (uint16_t)(2 * nodes[d - 1] - nodes[d]);
 }
 
-/* Shortens codes of more than `longest` bits, and lengthens others until the code is not over-subscribed. */
+/* Shorten codes of more than `longest` bits, and lengthen others until the code is not over-subscribed. */
 static void
 depths_limit(uint16_t number[DEPTHS], unsigned longest)
 {

@@ -42,24 +42,22 @@ enum {
 enum huffman_kind { HUFFMAN_LITLEN, HUFFMAN_DIST, HUFFMAN_PRECODE };
 
 /*
- * Fills table for codes of these lengths (0: the symbol has no code), with an
- * index of at most `bits` bits. Returns the number of bits of the index: fewer
- * than `bits` if no code is so long, 0 if the code is over-subscribed or incomplete.
- * Two incomplete distance codes are valid: a single code of one bit, and no code
- * at all (RFC 1951 section 3.2.7).
+ * Fill table for codes of these lengths (0: the symbol has no code), with an index of at most
+ * `bits` bits. Return the number of bits of the index: fewer than `bits` if all codes are shorter,
+ * 0 if the code is over-subscribed or incomplete. Two incomplete distance codes are valid: a single
+ * code of one bit, and no code at all (RFC 1951 section 3.2.7).
  */
 unsigned huffman_table(enum huffman_kind kind, const uint8_t *lengths, size_t count, unsigned bits,
     uint32_t *table);
 
 /*
- * Makes the lengths (at most `longest` bits) of a complete code for symbols with
- * these occurrences; 0 for a symbol without any. If fewer than two symbols occur,
- * two symbols get a code of one bit. count is at most HUFFMAN_SYMBOLS_MAX. Returns
- * the bits of all occurrences together.
+ * Make the lengths (at most `longest` bits) of a complete code for symbols with these occurrences;
+ * 0 for a symbol that does not occur. If fewer than two symbols occur, two symbols get a code of
+ * one bit. count is at most HUFFMAN_SYMBOLS_MAX. Return the bits of all occurrences together.
  */
 uint32_t huffman_lengths(const uint16_t *occurrences, size_t count, unsigned longest, uint8_t *lengths);
 
-/* Makes the codes of these lengths, the first bit in the lowest place. */
+/* Make the codes of these lengths, the first bit in the lowest place. */
 void huffman_codes(const uint8_t *lengths, size_t count, uint16_t *codes);
 
 /* Base value and number of extra bits of a length symbol (counted from 257) and of a distance symbol. */

@@ -33,7 +33,7 @@ struct io {
 	unsigned char *begin, *out, *out_end;
 };
 
-/* The tables of the block under way. */
+/* The tables of the current block. */
 struct codes {
 	const uint32_t *litlen, *dist;
 	unsigned litlen_bits, dist_bits;
@@ -63,7 +63,7 @@ load_64(const unsigned char *p)
 	return x;
 }
 
-/* Reads as many bytes of input as z->bits has space for. Bits above bit_count are zero. */
+/* Read as many bytes of input as z->bits has space for. Bits above bit_count are zero. */
 static void
 bits_fill(struct inflate *z, struct io *io)
 {
@@ -81,7 +81,7 @@ bits_fill(struct inflate *z, struct io *io)
 	z->bit_count = (uint8_t)(z->bit_count + 8 * n);
 }
 
-/* Returns whether n bits (at most 48) are available. */
+/* Return whether n bits (at most 48) are available. */
 static inline bool
 bits_need(struct inflate *z, struct io *io, unsigned n)
 {
@@ -110,7 +110,7 @@ entry_of(const uint32_t *table, unsigned index_bits, uint64_t bits)
 	return e;
 }
 
-/* Finds the entry of the next code without consuming it. Returns false if the input ends inside the code: missing bits
+/* Find the entry of the next code without consuming it. Return false if the input ends inside the code: missing bits
  * are zero, so the entry may be that of another code. */
 static inline bool
 entry_peek(struct inflate *z, struct io *io, const uint32_t *table, unsigned index_bits, uint32_t *entry)
@@ -121,7 +121,7 @@ entry_peek(struct inflate *z, struct io *io, const uint32_t *table, unsigned ind
 	return (*entry & 31) <= z->bit_count;
 }
 
-/* Consumes a code and its extra bits. Returns the value. */
+/* Consume a code and its extra bits. Return the value. */
 static uint32_t
 entry_take(struct inflate *z, uint32_t e)
 {
@@ -209,7 +209,7 @@ stored_take(struct inflate *z, struct io *io)
 	return true;
 }
 
-/* Copies bytes of a stored block. The first bytes may already be in z->bits. */
+/* Copy bytes of a stored block. The first bytes may already be in z->bits. */
 static enum inflate_result
 stored_copy(struct inflate *z, struct io *io)
 {
@@ -316,14 +316,14 @@ lengths_take(struct inflate *z, struct io *io)
 	return true;
 }
 
-/* Returns whether the distance is within the window and within the output so far. */
+/* Return whether the distance is within the window and within the output so far. */
 static bool
 distance_valid(const struct inflate *z, const struct io *io, uint32_t distance)
 {
 	return distance <= z->size && distance <= z->history + (size_t)(io->out - io->begin);
 }
 
-/* Copies as much of the match as fits into the room. The part of its source that is in the window comes first. */
+/* Copy as much of the match as fits into the output. The part of its source in the window is copied first. */
 static void
 match_copy(struct inflate *z, struct io *io)
 {
@@ -348,7 +348,8 @@ match_copy(struct inflate *z, struct io *io)
 		z->state = SYMBOL;
 }
 
-/* Decodes one symbol. Returns false if input or room is missing; *result says which. */
+/* Decode one symbol. Return false if more input or output space is needed; *result is the
+ * reason. */
 static bool
 symbol_take(struct inflate *z, struct io *io, const struct codes *c, enum inflate_result *result)
 {
@@ -389,7 +390,7 @@ distance_take(struct inflate *z, struct io *io, const struct codes *c, enum infl
 	return true;
 }
 
-/* Copies a match CHUNK bytes at a time. Up to CHUNK - 1 bytes after the match are overwritten. */
+/* Copy a match CHUNK bytes at a time. Up to CHUNK - 1 bytes after the match are overwritten. */
 static inline void
 copy_chunks(unsigned char *out, const unsigned char *from, uint32_t length)
 {
@@ -402,7 +403,7 @@ copy_chunks(unsigned char *out, const unsigned char *from, uint32_t length)
 	} while (out < end);
 }
 
-/* Copies a match with a distance below CHUNK. */
+/* Copy a match with a distance below CHUNK. */
 static void
 copy_near(unsigned char *out, uint32_t distance, uint32_t length)
 {
@@ -424,7 +425,7 @@ struct fast {
 	unsigned count;
 };
 
-/* Loads eight bytes. Bytes after the end of the input are zero. The input has eight bytes at least. */
+/* Load eight bytes. Bytes after the end of the input are zero. The input has eight bytes at least. */
 static inline uint64_t
 tail_load(const struct io *io, const unsigned char *in)
 {
@@ -434,7 +435,7 @@ tail_load(const struct io *io, const unsigned char *in)
 	return load_64(in - behind) >> 4 * behind >> 4 * behind;
 }
 
-/* Reads until at least 56 bits are available, or to the end of the input. */
+/* Read until at least 56 bits are available, or to the end of the input. */
 static inline void
 fast_fill(struct fast *f, const struct io *io, bool tail)
 {
@@ -480,7 +481,7 @@ fast_value(const struct fast *f, uint32_t e)
 	return (e >> 16) + ((uint32_t)(f->bits & ((UINT64_C(1) << (e & 31)) - 1)) >> (e >> 8 & 15));
 }
 
-/* Copies a match. Returns false without a change if the match is invalid, or if its source is not in one piece. */
+/* Copy a match. Return false without a change if the match is invalid, or if its source is not in one piece. */
 static inline bool
 fast_match(const struct inflate *z, const struct io *io, unsigned char *out, uint32_t distance, uint32_t length)
 {
@@ -505,7 +506,7 @@ fast_match(const struct inflate *z, const struct io *io, unsigned char *out, uin
 	return true;
 }
 
-/* Returns whole bytes that are not consumed to the input, except bytes of an earlier step. */
+/* Give whole bytes that are not consumed back to the input, except bytes of an earlier step. */
 static void
 fast_end(struct inflate *z, struct io *io, const struct fast *f)
 {
@@ -522,7 +523,7 @@ fast_end(struct inflate *z, struct io *io, const struct fast *f)
 }
 
 /*
- * Decodes literals and matches, and stops at any other symbol and at a match that
+ * Decode literals and matches, and stop at any other symbol and at a match that
  * fast_match() refuses. With `tail` no byte after the end of the input is loaded;
  * without it each turn needs FAST_IN bytes.
  */
@@ -582,7 +583,7 @@ symbols_fast(struct inflate *z, struct io *io, const struct codes *c)
 		fast_run(z, io, c, true);
 }
 
-/* Decodes until the block ends, or input or room is missing. */
+/* Decode until the block ends, or more input or output space is needed. */
 static enum inflate_result
 symbols_take(struct inflate *z, struct io *io)
 {
@@ -612,7 +613,7 @@ symbols_take(struct inflate *z, struct io *io)
 	return result;
 }
 
-/* Appends the output of this step to the window. */
+/* Append the output of this step to the window. */
 static void
 window_keep(struct inflate *z, const struct io *io)
 {

@@ -1,6 +1,6 @@
 /*
  * Decompression of DEFLATE (RFC 1951) as permessage-deflate uses it (RFC 7692).
- * Strict, without heap, resumable at every byte of input and of room.
+ * Strict, without heap, resumable at every byte of input and output.
  *
  *     struct inflate z;
  *     inflate_begin(&z, 15, window, &tables);
@@ -8,25 +8,23 @@
  *     good = inflate_finish(&z);
  *
  * Input: the unmasked payload of a message, in any number of steps, across the
- * frames of a fragmented message. The bytes 00 00 ff ff that the sender removed
- * are not input: inflate_finish() stands for them. It is called once, after the
- * last byte of the last frame, and leaves the state ready for the next message.
+ * frames of a fragmented message. The bytes 00 00 ff ff that the sender removed are
+ * not input: inflate_finish() acts as if they followed. It is called once, after
+ * the last byte of the last frame, and leaves the state ready for the next message.
  *
- * Room: after INFLATE_FULL call again with the rest of the input (it may be
- * empty) and more room. A limit on the size of a message is enforced by the
- * room: give at most the bytes that are left of the limit. INFLATE_FULL then
- * means that the message is longer (1009). A message of exactly the limit
- * returns INFLATE_MORE.
+ * Output: `room` is the space at `out`. After INFLATE_FULL call again with the rest of the input
+ * (it may be empty) and more space. To limit the size of a message, pass at most the remaining
+ * bytes of the limit as `room`. INFLATE_FULL then means that the message is longer (1009). A
+ * message of exactly the limit returns INFLATE_MORE.
  *
  * INFLATE_BAD, and false from inflate_finish(): the data is invalid (1007).
  *
  * Context takeover: the window keeps the last output of earlier messages. If the
  * sender uses no_context_takeover, call inflate_forget() after each message.
  *
- * Memory: a struct inflate is about 400 bytes, a struct inflate_tables 7 KiB, a
- * window 1 << window_bits bytes, touched only as it fills. Without takeover all
- * three are needed only while a message is in progress, and the tables may be
- * shared by any number of states.
+ * Memory: a struct inflate is about 400 bytes, a struct inflate_tables 7 KiB, a window 1 <<
+ * window_bits bytes, touched only as far as it is filled. Without takeover all three are needed
+ * only while a message is in progress, and the tables may be shared by any number of states.
  */
 #ifndef FITTINGS_INFLATE_H
 #define FITTINGS_INFLATE_H
@@ -50,7 +48,7 @@ struct inflate_tables {
 
 enum inflate_result {
 	INFLATE_MORE, /* all input is used */
-	INFLATE_FULL, /* all room is used, and there is more output */
+	INFLATE_FULL, /* the output space is used, and there is more output */
 	INFLATE_BAD,  /* invalid data; all later steps return this, too */
 };
 
@@ -75,15 +73,15 @@ struct inflate {
  * takeover; after INFLATE_FULL such a message cannot be continued. */
 void inflate_begin(struct inflate *z, unsigned window_bits, unsigned char *window, struct inflate_tables *tables);
 
-/* Decompresses. Returns how many of the n bytes were used; *made is how many bytes of the room hold output. The rest of
- * the room may be overwritten. */
+/* Decompress. Return the number of input bytes used; *made is the number of output bytes. The rest of the output space
+ * may be overwritten. */
 size_t inflate_step(struct inflate *z, const unsigned char *in, size_t n, unsigned char *out, size_t room,
     size_t *made, enum inflate_result *result);
 
-/* Ends a message as if the bytes 00 00 ff ff followed. Returns false if its payload ends inside a block. */
+/* End a message as if the bytes 00 00 ff ff followed. Return false if its payload ends inside a block. */
 bool inflate_finish(struct inflate *z);
 
-/* Discards the history: later messages cannot refer to earlier output. O(1). */
+/* Discard the history: later messages cannot refer to earlier output. O(1). */
 void inflate_forget(struct inflate *z);
 
 #endif

@@ -43,7 +43,7 @@ enum policy_page {
 /* All zero: every path, every Host, the server's own origin, no protocol, no page. Only
  * policy_add() needs `rules`. */
 struct policy {
-	struct policy_rule *rules; /* POLICY_RULES_MAX of them, in the caller's memory: few are ever touched */
+	struct policy_rule *rules; /* POLICY_RULES_MAX of them, in the caller's memory; unused ones are never touched */
 	size_t count;
 	size_t own; /* current bytes of fields and protocols */
 	enum policy_page page;

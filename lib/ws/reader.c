@@ -232,7 +232,7 @@ payload_inflate(struct reader *r, struct reader_inflate *z, unsigned char *bytes
 	return used;
 }
 
-/* Return what is wrong with the message after the first `good` of the `made` bytes that a step has decompressed. */
+/* Return the error of the message after the first `good` of the `made` bytes that a step has decompressed. */
 static enum reader_broken
 inflated_fault(struct reader *r, struct reader_inflate *z, size_t good, size_t made, enum inflate_result result)
 {

@@ -40,7 +40,7 @@ struct reader {
 	bool in_message;     /* after a frame without FIN */
 	bool begun;          /* a chunk of this message was delivered */
 	bool binary;
-	unsigned char broken; /* enum reader_broken: of the message from here on */
+	unsigned char broken; /* enum reader_broken: error of the current message */
 	bool deflate : 1;    /* permessage-deflate is negotiated */
 	bool compressed : 1; /* this message */
 	bool more : 1;       /* decompression continues without further input */
@@ -91,11 +91,10 @@ size_t reader_step(struct reader *reader, unsigned char *bytes, size_t n, size_t
     struct reader_event *event);
 
 /*
- * The same with permessage-deflate (reader->deflate). The payload of a compressed message is
- * written to inflate->out, at most inflate->room bytes. The limit applies to its decompressed size;
- * the size in the headers of its frames may be larger by a 64th and 1 KiB. The offset of a
- * READER_FAIL in such a message is not exact. Without inflate (NULL) it passes as it is, as a binary
- * message.
+ * Like reader_step(), with permessage-deflate (reader->deflate). The payload of a compressed message is written to
+ * inflate->out, at most inflate->room bytes. The limit applies to its decompressed size; the size in the headers of its
+ * frames may be larger by a 64th and 1 KiB. The offset of a READER_FAIL in such a message is not exact. If inflate is
+ * NULL, a compressed message is delivered without decompression, as a binary message.
  */
 size_t reader_step_inflate(struct reader *reader, struct reader_inflate *inflate, unsigned char *bytes, size_t n,
     size_t room, struct reader_event *event);

@@ -42,7 +42,7 @@ struct record_encoder {
  * chunk. */
 size_t record_encoder_room(const struct record_encoder *encoder, const struct buffer *to);
 
-/* Return where that payload goes. A chunk that is there already is not copied. */
+/* Return the address for that payload. A chunk that is already at this address is not copied. */
 unsigned char *record_encoder_tail(const struct record_encoder *encoder, const struct buffer *to);
 
 /* Append a chunk of at most that size. sized: the message has size bytes in total. */
@@ -90,7 +90,7 @@ struct record_decoder_find {
 void record_decoder_look(struct record_decoder *decoder, unsigned char *bytes, size_t n, enum record_decoder_want want,
     struct record_decoder_find *find);
 
-/* The chunk was consumed, or its first bytes; then the caller has reduced its size and cleared
+/* The chunk was consumed. If only its first bytes were, the caller has reduced its size and cleared
  * last. The caller drops before + size + after bytes (after only for a last chunk). */
 void record_decoder_take(struct record_decoder *decoder, const struct record_decoder_find *find);
 

@@ -31,7 +31,7 @@ const char *client_url_parse(const char *text, struct client_url *url);
 size_t client_request(const struct policy *policy, const struct client_url *url,
     const unsigned char nonce[CLIENT_NONCE_SIZE], char out[CLIENT_REQUEST_SIZE]);
 
-/* What the server has accepted of the offers in the request. */
+/* The offers in the request that the server has accepted. */
 struct client_agreement {
 	struct span protocol;       /* the subprotocol, from the policy's rules, or empty */
 	bool deflate;               /* permessage-deflate, */
