@@ -127,11 +127,14 @@ nothing_received(const struct session *s)
 	return buffer_held(&s->flows.rx) == 0 && !s->flows.in.reader.in_frame && !s->peer_in.ended;
 }
 
+/* Dropped payload has no backpressure. Decompression makes it a thousand times the input, so a turn
+ * drops only as much as a program could be given. */
 static void
 frames_to_prog(struct session *s)
 {
 	struct flows *f = &s->flows;
 	struct reader_event e;
+	size_t dropped = 0;
 
 	while (!peer_over(s) && !nothing_received(s)) {
 		enum reader_kind kind = frames_to_records_step(&f->in, &f->rx, &f->to_child, &e);
@@ -146,6 +149,12 @@ frames_to_prog(struct session *s)
 		} else if (kind == READER_FULL) {
 			if (!to_child_grow(s))
 				break;
+		} else if (kind == READER_DATA) {
+			dropped += e.chunk.size;
+			if (dropped > FLOWS_SIZE) {
+				turn_again(s);
+				break;
+			}
 		} else if (kind == READER_MORE && s->peer_in.ended) {
 			peer_ended(s);
 		} else if (kind == READER_MORE) {
@@ -600,10 +609,12 @@ zero_copy_settle(struct session *s)
 	s->peer_out.second_iov_sent = 0;
 }
 
-/* Move everything that can be moved without blocking. */
+/* Move everything that can be moved without blocking. Decompressed messages can be a thousand times
+ * the data that was received, so a turn gives the program only a part of them. */
 static void
 flows_run(struct session *s)
 {
+	uint64_t before = s->prog.in.moved;
 	bool moved;
 
 	do {
@@ -615,7 +626,9 @@ flows_run(struct session *s)
 		moved = endpoint_flush(&s->prog.in) != 0;
 		moved = endpoint_flush(&s->peer_out) != 0 || moved;
 		zero_copy_settle(s);
-	} while (moved);
+	} while (moved && s->prog.in.moved - before <= 2 * FLOWS_SIZE);
+	if (moved)
+		turn_again(s);
 }
 
 /* Set what to wait for. In plain bytes each read becomes a message. */

@@ -45,7 +45,7 @@ frames_to_records_step(struct frames_to_records *in, struct buffer *from, struct
 		in->taken += used;
 		if (e->kind == READER_DATA)
 			data_put(in, to, e);
-	} while (e->kind == READER_DATA);
+	} while (e->kind == READER_DATA && !in->discard);
 	if ((e->kind == READER_FAIL || e->kind == READER_CLOSE) && !in->discard)
 		record_encoder_drop(&in->records, to);
 	return e->kind;

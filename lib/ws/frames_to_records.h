@@ -25,6 +25,7 @@ struct frames_to_records {
  * Move payload from one buffer to the other until there is an event:
  * READER_MORE  `from` contains too little for further progress
  * READER_FULL  `to` has too little space
+ * READER_DATA  with discard: a part of the payload was dropped
  * READER_PING, READER_PONG, READER_CLOSE, READER_FAIL  as in reader_step();
  *              the held part of a message that a Close or a failure interrupts is dropped
  */

@@ -31,7 +31,8 @@ in_feed(struct in *in, const char *bytes, size_t n, size_t chunk)
 
 	for (size_t at = 0; at < n && kind == READER_MORE; at += chunk) {
 		buffer_put(&in->from, bytes + at, n - at < chunk ? n - at : chunk);
-		kind = frames_to_records_step(&in->flow, &in->from, &in->to, &in->last);
+		while ((kind = frames_to_records_step(&in->flow, &in->from, &in->to, &in->last)) == READER_DATA)
+			CHECK(in->flow.discard);
 	}
 	return kind;
 }
@@ -315,6 +316,24 @@ TEST(compressed_records_come_back)
 		CHECK(decompressed(got, sizeof got, &frames) == size + 1 && memcmp(got, want, size) == 0);
 		CHECK(n < sizeof out.to_bytes || frames > 1);
 	}
+}
+
+TEST(a_compressed_message_is_discarded_in_parts_of_the_room)
+{
+	static const char bomb[] = "\xc2\x0b\x4a\x4c\x1c\x05\xa3\x60\x14\x0c\x77\x00\x00"; /* 1000 times `a` */
+	struct frames_to_records in = {.reader = {.peer = READER_OF_EITHER, .deflate = true}, .inflate = &inflate,
+	    .records.mode = RECORD_NUL, .discard = true};
+	static unsigned char frame[sizeof bomb - 1], space[200];
+	struct buffer from = buffer_over(frame, sizeof frame), to = buffer_over(space, sizeof space);
+	struct reader_event e;
+	size_t dropped = 0, parts = 0;
+
+	compression_start(false);
+	buffer_put(&from, bomb, sizeof frame);
+	for (; frames_to_records_step(&in, &from, &to, &e) == READER_DATA; parts++)
+		dropped += e.chunk.size;
+	CHECK(e.kind == READER_MORE && dropped == 1000 && parts >= 1000 / sizeof space);
+	CHECK(in.messages == 1 && buffer_held(&from) == 0 && buffer_held(&to) == 0);
 }
 
 TEST(a_message_is_sent_as_it_is_if_it_is_short_or_would_grow)
