@@ -1,5 +1,5 @@
 /*
- * peer: a TCP peer that does the steps of its command line, one after another.
+ * peer: a TCP peer that performs the steps of its command line one after another.
  *
  *     peer [-v] STEP...                      a client, or a server of the listening socket fd 3
  *     peer [-v] STEP... run PROG [ARG...]    the peer of a program on a connection of its own
@@ -8,55 +8,55 @@
  *     portscan-bind peer -v accept send:'hello\n' fin rest
  *     peer on:tcp send:'hello\n' fin run cat
  *
- * A step acts on every open connection in the order in which they were opened. What is received goes to
- * stdout. With -v each step says a line on stdout when it is done (`sent 6', `fin', `rest 0'; the counts of
- * all connections added), and what is received is dropped. TEXT may have \n \r \t \0 \\ \xHH.
+ * A step acts on every open connection in the order in which they were opened. Received data is written to stdout. With
+ * -v each finished step prints a line on stdout instead (`sent 6', `fin', `rest 0'; the counts are sums over all
+ * connections). TEXT may contain \n \r \t \0 \\ \xHH.
  *
  * Connections:
  *     to:ADDR      connect to this port, IP address (127.0.0.1) or path of a UNIX socket
  *     from:ADDR    connect from this IP address
- *     room:N       connections opened from here on have a receive buffer (SO_RCVBUF) of N bytes
- *     open[:N]     open N (1) more; says `open N', how many are open now
+ *     room:N       later connections have a receive buffer (SO_RCVBUF) of N bytes
+ *     open[:N]     open N (1) more; -v: `open N' with the number of open connections
  *     accept       close all, and accept one from fd 3
- *     last         the steps up to the next `open', `accept' or `close' act on the last connection only
+ *     last         apply the steps up to the next `open', `accept' or `close' to the last connection only
  *     churn:N      N times: connect, send some bytes or none, reset
  *     fill         fill the backlog of fd 3 so that the next client's SYN is dropped
  *     unlisten     close fd 3
  * Sending:
- *     send:TEXT    send TEXT; that the other side has closed or reset is no error
+ *     send:TEXT    send TEXT; a closed or reset connection is not an error
  *     bytes:TEXT   send TEXT byte by byte
- *     dribble:TEXT send a byte every 20 ms until something comes back
- *     file:FILE    send what is in FILE
- *     push         send until nothing more is taken for 200 ms
- *     echo         send back what comes, until the end
+ *     dribble:TEXT send a byte every 20 ms until data is received
+ *     file:FILE    send the contents of FILE
+ *     push         send until nothing is accepted for 200 ms
+ *     echo         send received data back, until the end
  *     fin          half-close
  * Receiving:
- *     into:FILE    what is received from here on goes to FILE
+ *     into:FILE    write data received from this step on to FILE
  *     take:N       receive exactly N bytes
- *     sip:N        the same, 4 KiB at a time with a pause of 100 ms before each
+ *     sip:N        like take, 4 KiB at a time with a pause of 100 ms before each
  *     back         receive as many bytes as were pushed
- *     recv         receive once; says `recv TEXT'
- *     line         receive a line; at the end of the stream print `end' or `reset' instead
+ *     recv         receive once; -v: `recv TEXT'
+ *     line         receive a line; at EOF or a reset print `end' or `reset' instead
  *     head         receive an HTTP head; \A in a later TEXT is the Sec-WebSocket-Accept for its key
  *     rest         receive until the end; a reset is printed as `reset'
  * The rest:
  *     reset        close so that the other side sees a reset
  *     close        close
- *     vanish       close without a segment, as a machine that is switched off (reset if that is not permitted)
+ *     vanish       close without sending a segment, like a host that loses power (a reset if not permitted)
  *     pause:MS     wait
  *     say:TEXT     print TEXT as a line
  *     await:FILE   wait until FILE exists
- *     hold         do nothing more until killed
- *     limit:N      exit with 124 (and kill the program) N seconds from here; otherwise after 60
+ *     hold         wait until killed
+ *     limit:N      exit with 124 (and kill the program) after N seconds; default 60
  * For a program that is run:
  *     on:KIND      the connection is a pair of UNIX sockets (unix), TCP over 127.0.0.1 (tcp), the same with
  *                  the smallest buffers (small), or two pipes (pipes)
- *     client       the program has it on fds 6 and 7 instead of 0 and 1
+ *     client       the program gets the connection on fds 6 and 7 instead of 0 and 1
  *     stderr       the program's stderr is the connection too
  *     ended        wait until the program has ended
  *
- * After each of its sends `run' waits until the program has read all of it, has answered or has ended. After
- * the last step it receives the rest, and exits with the program's status, or 128 + n for signal n.
+ * With `run', each send waits until the program has read all of the data, has answered or has ended. After the last
+ * step the rest is received, and the exit status is that of the program, or 128 + n for signal n.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -227,7 +227,7 @@ disconnect(int fd, enum step how)
 	program.way_out = -1;
 }
 
-/* Some are reset before the server reads, some while it writes. */
+/* Some connections are reset before the server reads, some while it writes. */
 static void
 churn(unsigned long n)
 {
@@ -403,7 +403,7 @@ send_all(int fd, const char *data, size_t size)
 	return (long long)sent;
 }
 
-/* Byte by byte. A dribble waits before each byte and ends when data has arrived. */
+/* Byte by byte. `dribble' pauses before each byte and ends when data has arrived. */
 static long long
 send_slowly(int fd, const char *data, size_t size, bool dribble)
 {
@@ -642,7 +642,7 @@ step_do(enum step step, char *text)
 	return 0;
 }
 
-/* The steps and their -v lines; # stands for the count. */
+/* The steps and their -v lines; # is replaced by the count. */
 static const struct {
 	const char *name, *said;
 } steps[] = {

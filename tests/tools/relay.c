@@ -68,5 +68,5 @@ main(int argc, char **argv)
 			break;
 	(void)send(STDOUT_FILENO, bye, sizeof bye, MSG_NOSIGNAL);
 	(void)close(ends.to);
-	return wait(NULL) > 0 ? 0 : 1; /* the child's processor time counts too */
+	return wait(NULL) > 0 ? 0 : 1; /* includes the child's CPU time in that of this process */
 }

@@ -1,43 +1,45 @@
 /*
- * The other end of a WebSocket, that does as it is told, to see what wsframe
- * makes of it (it knows nothing of our codec):
+ * wspeer: a WebSocket peer that performs the steps of its command line, to test
+ * wsframe and wsserve. It shares no code with the tested programs.
  *
  *     wspeer text:hello get close:1000 rest wait -- wsframe cat
  *
- * It runs the command with its connection on fds 0 and 1 and is its client; with
- * -c on 6 and 7, as its server. The connection is a UNIX socket; with -t TCP,
- * with -s TCP with little room on our side, with -p two pipes. With -l the command is
- * a server that gets a listening socket on fd 0: the handshake is done before the steps,
- * `wait` tells the session's exit status from its log (wsserve -v), and the server is
- * ended at the end. It says a line on stdout for each frame that it reads
- * (`text hello`, `binary \x00`, `+text hel` for one without FIN, `more lo` for a
- * continuation, `ztext` and `zbinary` compressed, `ping`, `pong`, `close 1000 reason`, `close`), for the end of
- * the connection (`end`, `reset`) and for `wait`.
+ * It runs the command with a connection on fds 0 and 1 and plays its client; with
+ * -c on fds 6 and 7, and plays its server. The connection is a UNIX socket; with -t
+ * TCP; with -s TCP with small buffers on wspeer's side; with -p two pipes. With -l
+ * the command is a server that gets a listening socket on fd 0: the handshake is
+ * performed before the steps, `wait` reads the session's exit status from the
+ * server's log (wsserve -v), and the server is ended after the last step.
+ *
+ * It prints a line on stdout for each frame that it reads (`text hello`,
+ * `binary \x00`, `+text hel` for one without FIN, `more lo` for a continuation,
+ * `ztext` and `zbinary` for compressed ones, `ping`, `pong`, `close 1000 reason`,
+ * `close`), for the end of the connection (`end`, `reset`) and for `wait`.
  *
  *     text:TEXT binary:TEXT ping:TEXT pong:TEXT   send a frame (\n \r \0 \\ \xHH)
- *     +text:TEXT +binary:TEXT +more:TEXT more:TEXT  its fragments
- *     close close:CODE close:CODE,REASON
+ *     +text:TEXT +binary:TEXT +more:TEXT more:TEXT  send its fragments
+ *     close close:CODE close:CODE,REASON  send a Close
  *     raw:TEXT        send these bytes
- *     many:N,TEXT     N texts; pings:N  N pings, each with its number, in one go
- *     big:N           one text of N bytes; head:N  only its header
- *     get  get:N      read and tell N frames (1)
- *     until:WORD      read frames until one of the kind `WORD`, and tell that one
- *     rest            read and tell until the end, then close
- *     count           read until the end, tell `N frames M bytes`, then close
- *     swallow         read until the end and look at nothing, as fast as it can be
- *     slow:MS         from here on read in pieces of 4 KiB, and rest so long before each
- *     push            send texts until no more is taken for 300 ms
- *     fin             shut our way down
+ *     many:N,TEXT     send N texts at once; pings:N  N pings, each with its number
+ *     big:N           send a text of N bytes; head:N  only its header
+ *     get  get:N      read and print N frames (1)
+ *     until:WORD      read frames until one of the kind WORD, and print that one
+ *     rest            read and print frames until the end, then close
+ *     count           read until the end, print `N frames M bytes`, then close
+ *     swallow         read until the end as fast as possible, without parsing
+ *     slow:MS         from this step on read 4 KiB at a time, with a pause of MS before each read
+ *     push            send texts until none is accepted for 300 ms
+ *     fin             half-close
  *     drop            close
  *     reset           close so that the other side sees a reset (TCP)
- *     await:FILE      until FILE is there
- *     kill:SIGNAL     a signal (TERM, INT, HUP, KILL, STOP, CONT) to the command
- *     memory          tell its `private N k`, memory that it shares with nobody
- *     peak            tell its `peak N k`, the most it ever had resident
- *     silent:MS       nothing comes for so long, else `noise`
- *     chat:MS         a text that often, until the end or for 10 s; chat:0 as fast as they go
- *     beat:MS         a ping each time nothing came for so long, until a Close or the end, which is told
- *     wait            `exit N` when it ends, or `signal N`
+ *     await:FILE      wait until FILE exists
+ *     kill:SIGNAL     send a signal (TERM, INT, HUP, KILL, STOP, CONT) to the command
+ *     memory          print the command's private memory: `private N k`
+ *     peak            print the largest resident size of the command: `peak N k`
+ *     silent:MS       check that no data arrives for MS; print `noise` if some does
+ *     chat:MS         send a text every MS, until the end or for 10 s; chat:0 as fast as possible
+ *     beat:MS         send a ping after each MS without data, until a Close or the end, which is printed
+ *     wait            wait for the end of the command, and print `exit N` or `signal N`
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -62,7 +64,7 @@ static int from = -1, to = -1;
 static pid_t child;
 static bool as_server, small, listens;
 static int child_log = -1; /* stderr of a listening command */
-static long rest_ms; /* pause before each read; 0: reads of any size */
+static long rest_ms; /* pause before each read of at most SLOW_PIECE bytes; 0: reads of any size without a pause */
 static unsigned char text[TEXT_MAX];
 
 static void
@@ -109,7 +111,7 @@ show(const unsigned char *bytes, size_t n)
 		printf("... (%zu)", n);
 }
 
-/* Return whether everything was sent; not if the peer has closed. */
+/* Send all bytes. Return false if the peer has closed. */
 static bool
 send_all(const void *bytes, size_t n)
 {
@@ -171,7 +173,7 @@ nap(long ms)
 	(void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
 
-/* Return 1, 0 at EOF, -1 at a reset. */
+/* Return 1, 0 at EOF, or -1 after a reset. */
 static int
 take(unsigned char *out, size_t n)
 {

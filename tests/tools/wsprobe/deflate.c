@@ -1,5 +1,5 @@
-/* DEFLATE from RFC 1951, as plain as can be: an encoder of stored blocks, and of fixed codes for bytes and runs; a
- * decoder of everything, bit by bit, that checks each distance against the window agreed on. */
+/* A simple implementation of DEFLATE (RFC 1951). The encoder makes stored blocks, and fixed codes for bytes and runs.
+ * The decoder supports all of it, bit by bit, and checks each distance against the negotiated window. */
 #include <string.h>
 
 #include "wsprobe.h"

@@ -1,6 +1,6 @@
-/* The cases of wsprobe for permessage-deflate, from RFC 7692 and RFC 1951, in the words of frame_cases.h. With
+/* The cases of wsprobe for permessage-deflate, from RFC 7692 and RFC 1951, in the notation of frame_cases.h. With
  * --agreed all data messages of all groups are compressed, by fixed codes; these words before a frame change that:
- * plain, stored, final (a block with BFINAL, as section 7.2.3.4 has it). */
+ * plain, stored, final (a block with BFINAL, as in section 7.2.3.4). */
 #ifndef FITTINGS_WSPROBE_DEFLATE_H
 #define FITTINGS_WSPROBE_DEFLATE_H
 
@@ -17,13 +17,13 @@ static const struct frame_case deflate_cases[] = {
 		"rsv=4 text %00%05%00%fa%ff%48%65%6c%6c%6f%00 =text Hello", 3},
 	{"deflate", "The RFC's Hello in a block with BFINAL is echoed", "rsv=4 text %f3%48%cd%c9%c9%07%00%00 =text Hello", 3},
 	{"deflate", "The RFC's Hello in two blocks is echoed", "rsv=4 text %f2%48%05%00%00%00%ff%ff%ca%c9%c9%07%00 =text Hello", 3},
-	{"deflate", "Blocks behind one with BFINAL belong to the message",
+	{"deflate", "Blocks after one with BFINAL belong to the message",
 		"rsv=4 text %f3%48%cd%c9%c9%07%00%00%05%00%fa%ff%48%65%6c%6c%6f%00 =text HelloHello", 3},
 	{"deflate", "A dynamic block with one distance code is echoed",
 		"rsv=4 text %0c%e0%81%00%00%00%00%80%20%b0%e6%2f%f1%59%00 =text aaaa", 3},
 	{"deflate", "Plain messages between compressed ones are echoed", "text a plain text b text c =text a =text b =text c", 3},
 	{"deflate", "An empty message is echoed", "text - =text - stored text - =text - final binary - =binary -", 3},
-	{"deflate", "An empty message of one byte is echoed, as section 7.2.3.6 has it", "rsv=4 text %00 =text -", 3},
+	{"deflate", "An empty message of one byte is echoed, as in section 7.2.3.6", "rsv=4 text %00 =text -", 3},
 	{"deflate", "Every byte in a fragment of its own makes one message", "cut=1 text fragments =text fragments", 3},
 	{"deflate", "Empty fragments of a compressed message do not count",
 		"rsv=4 text+ - cont+ %f2%48%cd cont+ - cont %c9%c9%07%00 =text Hello", 3},
@@ -35,7 +35,7 @@ static const struct frame_case deflate_cases[] = {
 	{"deflate", "A stored message of 16 MiB is echoed", "stored binary x*16777216 =binary x*16777216", 3},
 	{"deflate", "A message of 16 MiB and a byte is too big, the one before it is echoed",
 		"text Hello binary x*16777217 =text Hello =close 1009", 3},
-	{"deflate", "A message of a gigabyte is too big before it is whole", "binary+ x*67108864 times=15 cont+ x*67108864 =close 1009", 3},
+	{"deflate", "A message of a gigabyte is too big before it is complete", "binary+ x*67108864 times=15 cont+ x*67108864 =close 1009", 3},
 
 	{"deflate", "RSV1 in a continuation fails", "rsv=4 text+ %f2%48%cd rsv=4 cont %c9%c9%07%00 =close 1002", 3},
 	{"deflate", "RSV1 in a continuation of a plain message fails", "plain text+ Hel rsv=4 cont lo =close 1002", 3},
@@ -45,8 +45,8 @@ static const struct frame_case deflate_cases[] = {
 	{"deflate", "RSV2 fails", "rsv=2 text " HELLO " =close 1002", 3},
 	{"deflate", "RSV3 fails beside RSV1", "rsv=5 text " HELLO " =close 1002", 3},
 	{"deflate", "A block of the reserved type fails", "rsv=4 text %06 =close 1007", 3},
-	{"deflate", "A broken message fails before it is whole", "rsv=4 text+ %06 =close 1007", 3},
-	{"deflate", "A broken message fails before its frame is whole", "text Hello rsv=4 declare=1000 text %06%00 =text Hello =close 1007", 3},
+	{"deflate", "A broken message fails before it is complete", "rsv=4 text+ %06 =close 1007", 3},
+	{"deflate", "A broken message fails before its frame is complete", "text Hello rsv=4 declare=1000 text %06%00 =text Hello =close 1007", 3},
 	{"deflate", "The message before a broken one is echoed", "text Hello rsv=4 text %06 =text Hello =close 1007", 3},
 	{"deflate", "A stored block with a wrong length fails", "rsv=4 text %00%05%00%fa%fe%48%65%6c%6c%6f%00 =close 1007", 3},
 	{"deflate", "A message that ends inside a block fails", "rsv=4 text %f2%48%cd =close 1007", 3},
@@ -56,20 +56,21 @@ static const struct frame_case deflate_cases[] = {
 	{"deflate", "Distance code 30 fails", "rsv=4 text %4a%04%3e%00 =close 1007", 3},
 	{"deflate", "Too many codes of one length fail", "rsv=4 text %04%e0%01%04%00%00%00%40%10%00 =close 1007", 3},
 	{"deflate", "An incomplete code of lengths fails", "rsv=4 text %04%e0%01%08%00%00%00%00%20%00%00%00%00 =close 1007", 3},
-	{"deflate", "A repetition of no length fails",
+	{"deflate", "A repetition without a previous length fails",
 		"rsv=4 text %04%e0%03%04%00%00%00%00%00%04%00%00%00%00%00%00%00%00 =close 1007", 3},
 	{"deflate", "Lengths beyond the last fail", "rsv=4 text %04%e0%81%00%00%00%00%00%10%fc%ff%ff%03%00%00 =close 1007", 3},
 	{"deflate", "A code without an end of the block fails", "rsv=4 text %04%e0%81%00%00%00%00%00%10%f0%5f%0d%00%00 =close 1007", 3},
 	{"deflate", "More than 286 literal codes fail", "rsv=4 text %f4%e0%01%04%00%00%00%00%10%00*40 =close 1007", 3},
 	{"deflate", "The other bit of a code of one distance fails",
 		"rsv=4 text %0c%e0%81%00%00%00%00%80%20%b0%e6%2f%f1%79%00 =close 1007", 3},
-	{"deflate", "Text that is no UTF-8 once inflated fails", "text a%ff =close 1007", 3},
-	{"deflate", "Text that is no UTF-8 once inflated fails before the message is whole", "text+ a%ff =close 1007", 3},
+	{"deflate", "Text that is not UTF-8 when decompressed fails", "text a%ff =close 1007", 3},
+	{"deflate", "Text that is not UTF-8 when decompressed fails before the message is complete", "text+ a%ff =close 1007", 3},
 	{"deflate", "A character cut at the end of a compressed text fails", "text Hello%e2%82 =close 1007", 3},
 	{"deflate", "The compressed bytes need not be UTF-8, and a character may be split", "text+ %e2 cont+ %82 cont %ac =text %e2%82%ac", 3},
 	{"deflate", "A Close's reason is never compressed", "close 1000/bye =close 1000", 3},
 
-	/* With context takeover the second message refers to the first one; without it must not. */
+	/* With context takeover the second message refers to the first one; without it, this is an
+	 * error. */
 	{"takeover", "The RFC's second Hello refers to the first one",
 		"rsv=4 text " HELLO " rsv=4 text %f2%00%11%00%00 =text Hello =text Hello", 3},
 	{"takeover", "A plain message between them is not in the window",

@@ -79,7 +79,7 @@ link_read(struct link *l)
 		l->ended = l->reset = true;
 }
 
-/* Send the contents of out while reading. If the peer stops receiving, that is no failure here: its
+/* Send the contents of out while reading. A peer that stops receiving is not an error here: its
  * responses are checked. */
 bool
 link_flush(struct link *l)

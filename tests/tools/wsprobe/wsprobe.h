@@ -34,7 +34,7 @@ struct request_case {
 	const char *group;
 	const char *name;
 	const char *send;
-	const char *status; /* the correct ones; - is EOF without a response, * is either */
+	const char *status; /* the correct statuses; - is EOF without a response, * is any status or EOF */
 	const char *field;  /* a field required in the response, or NULL */
 };
 
