@@ -24,7 +24,7 @@
 enum { RANGES_MAX = 1024, KERNEL_CHOICES = 100, BACKLOG = 4096 };
 
 static const struct option_row rows[] = {
-	{'1', "print-port", NULL, "port number on stdout once it listens"},
+	{'1', "print-port", NULL, "port number on stdout when it listens"},
 	{'q', "quiet", NULL, "no 'Bound to PORT' message"},
 	{'r', "reuse-port", NULL, "port shared with others that set SO_REUSEPORT"},
 	{'a', "address", "ADDR", "numeric address to bind, repeatable (127.0.0.1)"},

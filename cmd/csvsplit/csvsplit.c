@@ -28,7 +28,7 @@ static const struct option_row rows[] = {
 	{'B', "skip-blank", NULL, "no records from empty lines"},
 	{'H', "header", NULL, "header in the first record of each file"},
 	{'Q', "no-quotes", NULL, "no quoting: the quote is data"},
-	{'S', "strict", NULL, "errors for all that is not RFC 4180"},
+	{'S', "strict", NULL, "errors for violations of RFC 4180"},
 	{'x', "complement", NULL, "with -f: all other fields"},
 	{'d', "delimiter", "CHAR", "delimiter: one byte, or \\t, \\0, \\xHH (,)"},
 	{'q', "quote", "CHAR", "quote, as for -d (\")"},

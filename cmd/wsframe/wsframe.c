@@ -43,7 +43,7 @@ static const struct option_row rows[] = {
 	{'m', "messages", "COUNT", "client: number of messages before Close (none)"},
 	{'d', "decode", NULL, "filter: frames to records"},
 	{'e', "encode", NULL, "filter: records to frames"},
-	{'z', "deflate", NULL, "filter: compressed messages, each by itself"},
+	{'z', "deflate", NULL, "filter: messages compressed independently"},
 };
 
 USAGE_FIRST static const struct usage usage = {
