@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2016,SC2046,SC2154
-# What `make' does with the compilers, the flags and the libcs that it is given.
+# The results of `make' with different compilers, flags and libcs.
 load helper
 
 setup() {
@@ -8,8 +8,8 @@ setup() {
 	own=$BATS_TEST_TMPDIR/build
 }
 
-# One program in a build of its own, whatever `make check' was given. Not optimized: it is quicker, and clang and
-# gcc then agree that nothing is to be warned of.
+# One program in a separate build, independent of the variables of `make check'. Not optimized: this is faster, and clang and
+# gcc then both report no warning.
 make_own() {
 	run env -i PATH="$PATH" make --no-print-directory -C "$BATS_TEST_DIRNAME/.." B="$own" CFLAGS=-O0 "$@"
 }

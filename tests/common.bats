@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What holds for every program: options, numbers, diagnostics, closed and
-# inherited descriptors, limits, and the programs that they run.
+# Tests of every program: options, numbers, diagnostics, closed and
+# inherited descriptors, limits, and the programs that it runs.
 load helper
 
 setup() {
@@ -9,7 +9,7 @@ setup() {
 	[ "${#programs[@]}" -ge 8 ]
 }
 
-# says LINE: stderr is just this line.
+# says LINE: stderr consists of this line.
 says() {
 	[ "$stderr" = "$1" ] || {
 		printf 'instead of: %s\nit said: %s\n' "$1" "$stderr"
@@ -17,7 +17,7 @@ says() {
 	}
 }
 
-# The options of a program that take such a value in --help, e.g.: options_of csvsplit SIZE
+# The options of a program whose value has this name in --help, for example: options_of csvsplit SIZE
 options_of() {
 	"$1" --help | sed -n "s/^ .* --\([a-z0-9-]*\) $2 .*/\1/p"
 }
@@ -87,7 +87,7 @@ options_of() {
 	done
 }
 
-# ends CMD...: by itself, and with a status of its own making.
+# ends CMD...: it exits by itself, not killed by a signal.
 ends() {
 	status=0
 	timeout 10 "$@" </dev/null >out 2>err || status=$?
@@ -130,7 +130,7 @@ ends() {
 	[ -z "$stderr" ]
 }
 
-# job_of PROGRAM: in $job what it can do with nothing but stdin and stdout, and no other to talk to.
+# job_of PROGRAM: sets $job to a command that needs only stdin and stdout, and no peer.
 job_of() {
 	case $1 in
 	portscan-bind) job=(timeout 10 portscan-bind -q -p 0) ;;
@@ -140,7 +140,7 @@ job_of() {
 	esac
 }
 
-@test "a full disk behind stdout is reported and the exit status is 1" {
+@test "a full disk as stdout is reported and the exit status is 1" {
 	local p
 	for p in "${programs[@]}"; do
 		job_of "$p"
@@ -169,7 +169,7 @@ full() {
 	done
 }
 
-# A pipe that was open for reading, and no longer is.
+# A pipe whose read end has been closed.
 readerless() {
 	exec 8<>gone
 	exec 9>gone
@@ -194,7 +194,7 @@ readerless() {
 				echo "$p $closed: $status"
 				return 1
 			}
-			# Where it failed and could say so, it did.
+			# A failure is reported if stderr is open.
 			((status == 0 || n >= 4)) || [ -s err ] || {
 				echo "$p $closed: $status"
 				cat err
@@ -204,7 +204,7 @@ readerless() {
 			job_of "$p"
 			eval "\"\${job[@]}\" </dev/null >out 2>err $closed" || status=$?
 			[[ $status == [01] ]]
-			# What needs the stdout or the stdin that it has not, fails.
+			# A program that needs the closed stdin or stdout fails.
 			case $p in
 			csvsplit | tcpecho | wsframe) ((!(n & 1))) || [ "$status" = 1 ] ;;
 			*) ((!(n & 2))) || [ "$status" = 1 ] ;;
@@ -223,7 +223,7 @@ readerless() {
 	for server in 'tcpaccept cat' tcpecho 'wshub cat'; do
 		rm -f announced
 		start server sh -c "exec handover tcp -- $server 2>&- <&-"
-		# SIGTERM is caught only once it serves.
+		# SIGTERM is caught only after the start of the service.
 		await_that catches "$pid" 15
 		for fd in 0 1 2; do
 			[[ $(readlink "/proc/$pid/fd/$fd") != socket:* ]]
@@ -232,7 +232,7 @@ readerless() {
 	done
 }
 
-# catches PID SIGNAL
+# catches PID SIGNAL: the process has a handler for the signal.
 catches() {
 	local mask
 	mask=$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status")
@@ -275,7 +275,7 @@ catches() {
 	done
 }
 
-# Whatever runs a program starts it so; the program tells of itself.
+# Starts a program through each program that runs one; the program prints its own state.
 chains() {
 	serve tcpecho
 	cat <<-END
@@ -315,7 +315,7 @@ chains() {
 	done <list
 }
 
-# Where SIGCHLD is ignored the kernel reaps children itself, and nobody learns how they ended.
+# If SIGCHLD is ignored, the kernel reaps children and discards their exit status.
 @test "SIGCHLD ignored and signals blocked at the start do not hide the exit status of a program" {
 	local hidden=(env --ignore-signal=CHLD "--block-signal=CHLD,TERM,INT")
 	run -0 --separate-stderr timeout 20 wspeer get close:1011 rest wait -- "${hidden[@]}" wsframe sh -c 'exit 7'
@@ -328,7 +328,7 @@ chains() {
 	ended "$pid" 0
 }
 
-# With a fault in the exec of the program alone, which strace's own is not.
+# Injects the error only into the exec of the program, not into that of strace.
 too_large() {
 	run --separate-stderr "${before[@]}" strace -f -qq -o calls -e trace=execve -e inject=execve:error=E2BIG "$@"
 	grep -q 'execve(.*INJECTED' calls
@@ -358,7 +358,7 @@ too_large() {
 	[[ $output == "HTTP/1.1 101 "*$'\x88\x02\x03\xf3' ]]
 }
 
-@test "a stderr that nobody reads does not block a program" {
+@test "a stderr that is not read does not block a program" {
 	local p
 	mkfifo full
 	exec 8<>full

@@ -15,19 +15,19 @@ need() {
 	command -v "$1" >/dev/null || skip "$1 is not installed"
 }
 
-# What --help says of a program's options, one a line: short, long, value, help.
-# (@ where there is none)
+# The options in --help, one per line: short, long, value, help
+# (@ if there is none).
 rows() {
 	"$1" --help | sed -nE -e 's/^  (-.), --/\1 --/p' -e 's/^ {6}--/@ --/p' \
 		| sed -E -e 's/^(..?) (--[a-z0-9-]+) ([A-Z]+)  +/\1 \2 \3 /' -e t -e 's/^(..?) (--[a-z0-9-]+)  +/\1 \2 @ /'
 }
 
-# just WORD...: they are the lines of stdin, in any order.
+# just WORD...: the lines of stdin are these words, in any order.
 just() {
 	diff <(printf '%s\n' "$@" | sort -u) <(sort -u | grep . || echo)
 }
 
-# What every shell offers: LINE|WORD...
+# The completions in every shell: LINE|WORD...
 chains="portscan-bind -p 9000 tcpaccept --m|--max --max-per-address
 portscan-bind -qp 9000 tcpaccept -C 3 --max=7 wsupgrade --console --host localhost wsframe --enc|--encode
 portscan-connect --ports=9000 wsupgrade -c ws://localhost/ wsframe -c --mess|--messages
@@ -50,7 +50,7 @@ portscan-bind -a 1|127.0.0.1
 wsupgrade -c w|ws://localhost/
 portscan-connect -t |'
 
-# each COMMAND TABLE: the command for each line of it.
+# each COMMAND TABLE: runs the command for each line of the table.
 each() {
 	local line words
 	while IFS='|' read -r line words; do "$1" "$line" ${words:-''} || return; done <<<"$2"
@@ -66,7 +66,7 @@ each() {
 
 # bash
 
-# What bash would put in for each LINE, split into words as readline does it.
+# Prints what bash would insert for each LINE, which is split into words as by readline.
 # in_bash LINE...
 in_bash() {
 	bash --norc --noprofile -c '
@@ -86,7 +86,7 @@ in_bash() {
 		done' "$completions" "$@"
 }
 
-# gives 'LINE' WORD...: just these are offered.
+# gives 'LINE' WORD...: the completions are these words.
 gives() {
 	in_bash "$1" | just "${@:2}" || { echo "for $1" && return 1; }
 }
@@ -111,7 +111,7 @@ gives() {
 
 @test "bash: the next program is completed with its options, in a chain of any length" {
 	each gives "$chains"
-	# After the next program our options are none of ours.
+	# After the name of the next program, its options are not completed.
 	gives 'portscan-bind -- --rep' ''
 }
 
@@ -129,7 +129,7 @@ gives() {
 	gives 'csvsplit --input=t' tsv
 	gives 'wshub --page=pag' page.html
 	gives 'portscan-bind -p ' 9000-9998 8080 0
-	# Readline replaces only what stands behind a colon.
+	# Readline replaces only the text after a colon.
 	gives 'wsupgrade -c ws:/' //localhost/
 }
 
@@ -154,7 +154,7 @@ gives() {
 
 # fish
 
-# What fish offers for each LINE: word TAB description.
+# Prints the completions of fish for each LINE: word TAB description.
 in_fish() {
 	HOME=$PWD XDG_CONFIG_HOME=$PWD XDG_DATA_HOME=$PWD fish -c '
 		source $argv[1]/fittings.fish
@@ -163,7 +163,7 @@ in_fish() {
 		end' "$completions" "$@"
 }
 
-# offers 'LINE' WORD...: just these are offered.
+# offers 'LINE' WORD...: the completions are these words.
 offers() {
 	in_fish "$1" | cut -f 1 | just "${@:2}" || { echo "for $1" && return 1; }
 }
@@ -204,18 +204,18 @@ offers() {
 
 # zsh
 
-# What zsh lists for each LINE.
+# Prints the list of zsh for each LINE.
 in_zsh() {
 	install -D -m 644 "$completions/fittings.zsh" "$BATS_FILE_TMPDIR/site/_fittings"
 	HOME=$PWD zsh -f "$BATS_TEST_DIRNAME/completions.zsh" "$BATS_FILE_TMPDIR/site" "$@" >zsh.out
 }
 
-# listed 'LINE': what was listed for it, without the line itself.
+# listed 'LINE': prints the list for it, without the line itself.
 listed() {
 	awk -v line="== $1" '/^== / { on = $0 == line; next } on' zsh.out | grep -vF "${1% }" | sed 's/ *$//' || :
 }
 
-# lists 'LINE' WORD...: just these are.
+# lists 'LINE' WORD...: the list consists of these words.
 lists() {
 	listed "$1" | tr -s ' ' '\n' | just "${@:2}" || { cat zsh.out && echo "for $1" && return 1; }
 }

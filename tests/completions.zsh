@@ -13,7 +13,7 @@ await() {
 	zpty -r shell REPLY "*$1*" || exit 1
 }
 
-# The marks are cut in two where they are typed, so that the echo is none.
+# The marks are typed in two parts, so that their echo is not taken for a mark.
 zpty -w shell "PS1= PS2= RPS1=; unset zle_bracketed_paste; unsetopt beep prompt_cr prompt_sp; LISTMAX=0
 fpath=(${(q)directory} \$fpath)
 autoload -Uz compinit && compinit -u -D

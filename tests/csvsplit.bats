@@ -1,4 +1,4 @@
-# csvsplit: the rules, every option and format, its errors and its ends.
+# csvsplit: the rules of CSV, every option and format, errors and the end of the input.
 load helper
 
 setup() {
@@ -16,7 +16,7 @@ gives() {
 	cmp got expected || { echo "csvsplit $*: $input"; od -c got; return 1; }
 }
 
-# fails INPUT OUTPUT MESSAGE [OPTION...]: exit 1, and all that came before is there.
+# fails INPUT OUTPUT MESSAGE [OPTION...]: the exit status is 1, and the output before the error is complete.
 fails() {
 	local input=$1 output=$2 message=$3 status=0
 	shift 3
@@ -59,7 +59,7 @@ fails() {
 			[[ $status = 1 && $stderr == "csvsplit: $why" ]]
 		done
 	done
-	# Where others follow, and in quotes, it is data.
+	# If other bytes follow, and in quotes, it is data.
 	gives 'a,b\rc\n1,2\n' '1\n2\n' -H
 	gives '"a\rb",c\r\n' '' -H
 	gives '"a\rb",c\r' 'a\rb\nc\r\n'
@@ -95,7 +95,7 @@ fails() {
 	fails 'a\r' 'a' 'stdin: 1:2: CR without LF' -S
 	fails 'a,b\nc"\n' '["a","b"]\n' 'stdin: 2:2: quote in an unquoted field (the field begins at 2:1)' -S -O json
 	fails 'ab,cd"e\n' 'ab\0' 'stdin: 1:6: quote in an unquoted field (the field begins at 1:4)' -S -O nul
-	# A field of several windows of the scan.
+	# A field that spans several windows of the scan.
 	long=$(head -c 150000 /dev/zero | tr '\0' x)
 	fails "a,\"\n$long\n$long\"z" "a\n\n$long\n$long" 'stdin: 3:150002: text after a closing quote (the field begins at 1:3)' -S
 	fails "a,$long\"" "a\n$long" 'stdin: 1:150003: quote in an unquoted field (the field begins at 1:3)' -S
@@ -162,7 +162,7 @@ fails() {
 	fails 'a\tb\nc\td\\' '["a","b"]\n' 'stdin: 2:4: unknown escape' -I tsv -S -O json
 	fails 'a\rb' 'a' 'stdin: 1:2: CR without LF' -I tsv -S
 	fails 'a\\nb\tc\nd\n' 'a\nb\nc\nd' 'stdin: line 2: 1 field, but 2 in the first record' -I tsv -S
-	# What a window's end would part, 16384 and 131072 bytes.
+	# Sequences that the end of a window (16384 and 131072 bytes) divides.
 	for n in 62 63 16382 16383 16384 131071; do
 		x=$(head -c "$n" /dev/zero | tr '\0' x)
 		for tail in '\\t\\\\' '\\\\\\n' '\\\t\\' '\\r\n'; do
@@ -173,7 +173,7 @@ fails() {
 	done
 }
 
-@test "-O tsv and -I tsv: nothing is lost on the way there and back, for any data" {
+@test "-O tsv and -I tsv: any data is converted and converted back without loss" {
 	for i in $(seq 24); do
 		head -c $((i < 20 ? 2000 : 60000)) /dev/urandom | tr '\0-\377' 'a\\,"\n\r\n\t\0\\t\\\\nr,""\357\273\277bc' >in
 		csvsplit -O csv in >expected 2>/dev/null || true
@@ -205,7 +205,7 @@ fails() {
 	done
 	fails '"a"\\"' 'a' 'stdin: 1:4: text after a closing quote (the field begins at 1:1)' -S -e '\'
 	gives '"\\"",\\,,\\\\,\\-,\\\xe9' '"\n,\n\\\n-\n\xe9\n' -S -e '\'
-	# What a window's end would part.
+	# Sequences that the end of a window divides.
 	for n in 62 63 16382 16383 16384 131071; do
 		x=$(head -c "$n" /dev/zero | tr '\0' x)
 		for text in "$x\\\\,b" "$x\\\\,\\\\\\\\," "\"$x\\\\\"\\\\\"\"," "$x\\\\\n\\\\\r\n"; do
@@ -233,7 +233,7 @@ fails() {
 	fails "${blanks}a,b\n\n\n\xff\n" '["a","b"]\n' 'stdin: line 7: not UTF-8, which JSON requires (--replace writes U+FFFD)' -B -O json
 	fails "${blanks}a\"\n" 'a' 'stdin: 4:2: quote in an unquoted field (the field begins at 4:1)' -BS
 	fails "${blanks}a\rb\n" 'a\rb\n' "stdin: CR alone does not end a record (tr '\\r' '\\n')" -B
-	# What a window's end would part.
+	# Sequences that the end of a window divides.
 	for n in 16379 16380 16381 16382 16383 131070 131071; do
 		x=$(head -c "$n" /dev/zero | tr '\0' x)
 		for options in '-O csv' '-S -O csv' '-f ~1 -O csv'; do
@@ -461,7 +461,7 @@ fails() {
 	[ "$stderr" = 'csvsplit: many: line 2: record is larger than 1048576 bytes (--max-record)' ]
 }
 
-# holds SIZE INPUT [OPTION...]: the input's largest record takes just so much.
+# holds SIZE INPUT [OPTION...]: SIZE is the smallest --max-record for the input.
 holds() {
 	local size=$1 input=$2
 	shift 2
@@ -518,7 +518,7 @@ holds() {
 	shares 5.0
 	{ cat >/dev/null; csvsplit --progress in >/dev/null 2>err; } <in
 	shares 2.0
-	# Behind its end, and where nothing is left, there is no share.
+	# After the end of the file, and for an empty rest, there is no percentage.
 	{ cat >/dev/null; csvsplit --progress >/dev/null 2>err; } <in
 	grep -qxE "csvsplit: 0.0 MiB, [0-9.]+ MiB/s" err
 }
@@ -561,7 +561,7 @@ holds() {
 	same got a,b 1,2 3,4
 }
 
-# cuts_short TEXT OUTPUT [OPTION...]: the text, then a read that fails; that is all that is said, and the next file is split.
+# cuts_short TEXT OUTPUT [OPTION...]: after the text a read fails; only that is reported, and the next file is split.
 cuts_short() {
 	printf "$1" >cut
 	printf "$2" >expected
@@ -609,7 +609,7 @@ cuts_short() {
 		csv) read -rt 20 -u 9 line && [ "$line" = a,b ] ;;
 		json) read -rt 20 -u 9 line && [ "$line" = '["a","b"]' ] ;;
 		esac
-		# A part of a field too, where the format allows it.
+		# A part of a field too, if the format allows it.
 		[ "$format" != lines ] || { read -rt 20 -N 1 -u 9 line && [ "$line" = c ]; }
 		exec 8>&-
 		cat <&9 >rest
@@ -676,7 +676,7 @@ cuts_short() {
 	[ -z "$output" ]
 }
 
-# The processor's time, not the clock's: with the square of the size it would be sixteen times as much.
+# CPU time: if it were quadratic in the size, it would be sixteen times as long.
 @test "four times the input takes four times the work, for any quotes" {
 	local pattern n took=()
 	for pattern in '"' '","' '"a"b,' '""",'; do
@@ -701,7 +701,7 @@ cuts_short() {
 
 @test "the examples of the manual work" {
 	local n
-	# Its displays are commands and their output by turns, pasted with the indentation of a terminal; the last one never ends.
+	# Its displays are commands, each followed by its output, indented as in a terminal; the last command does not end.
 	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE ALSO/p' "$BATS_TEST_DIRNAME/../man/csvsplit.1" | sed 's/\\e/\\/g; s/\\&//g' |
 		awk '/^\.Bd/ { on = 1; n++; next } /^\.Ed/ { on = 0 } on { print (n % 2 ? "           " : "") $0 >("example" n) }'
 	[ "$(echo example* | wc -w)" = 17 ]

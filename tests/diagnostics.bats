@@ -32,7 +32,7 @@ scene() {
 	export get upgrade key switching
 }
 
-# Runs every command of the table and prints the table that results.
+# Runs every command of the table and prints the resulting table.
 play() {
 	local line status
 	while IFS= read -r line; do

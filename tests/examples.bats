@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Every example of the manual is a test: those of tcpecho(1), wshub(1), fittings(7) and README's first
-# session here, the recipes in peers/recipes.bats, the others beside the tests of their programs.
+# session here, the recipes in peers/recipes.bats, all others in the tests of their programs.
 load helper
 
 man=$BATS_TEST_DIRNAME/../man
@@ -9,7 +9,7 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || exit 1
 }
 
-# The lines of a page's examples, as they are read.
+# The lines of a page's examples, as formatted.
 lines_of() {
 	sed -n '/^\.Sh EXAMPLES/,/^\.Sh \(SEE\|DIAG\)/p' "$man/$1" |
 		awk '/^\.Bd/ { on = 1; next } /^\.Ed/ { on = 0 } on { print }
@@ -17,7 +17,7 @@ lines_of() {
 		sed 's/\\(dq/"/g; s/\\(aq/'\''/g; s/\\e/\\/g; s/\\&//g'
 }
 
-# How a line stands in a test: without what `serve' puts in front of it and what is the line's end.
+# The part of a line that a test contains: without the prefix that `serve' adds, and without its end.
 bare() {
 	sed -E 's/^[[:blank:]]+//; s/^portscan-bind( -1)?( -p 8080)? (tcp|ws|sh )/\3/; s/^[^|]*[|] portscan-connect( -q)? //; s/^portscan-connect( -q)?( -p 8080)? wsupgrade/wsupgrade/
 		s/^(tail|printf|echo) .*[|] //; s/ (>|[|]|&).*$//; s/ [.]\/app( &)?$//; s/ \\$//' | sed '/^$/d'
@@ -27,16 +27,16 @@ bare() {
 	local missing=0 page line
 	for page in "$man"/*.[17]; do
 		page=${page##*/}
-		# These take the lines out of the page itself.
+		# These tests read the lines from the page.
 		case $page in csvsplit.1|portscan-connect.1|proxyhead.1) continue ;; esac
 		while IFS= read -r line; do
 			line=$(bare <<<"$line")
-			# So does peers/tcpaccept.bats; the first one is for Kubernetes.
+			# So does peers/tcpaccept.bats; the first line is for Kubernetes.
 			[[ -n $line && $line != lifecycle:* && $line != *start-stop-daemon* && $line != --startas* ]] || continue
 			sed "s/'\\\\''/'/g" "$BATS_TEST_DIRNAME"/*.bats "$BATS_TEST_DIRNAME"/peers/*.bats | grep -qF -- "$line" && continue
 			echo "$page: not in any test: $line"
 			missing=$((missing + 1))
-		# peers/recipes.bats takes the recipes out of the page.
+		# peers/recipes.bats reads the recipes from the page.
 		done < <(if [ "$page" = fittings.7 ]; then lines_of "$page" | sed '1,/^ws ws:/d'; else lines_of "$page"; fi)
 	done
 	[ "$missing" = 0 ]
@@ -46,7 +46,7 @@ bare() {
 	done
 }
 
-# run_line PAGE LINE: it stands there, and is started, on a free port in place of 8080 or 9000.
+# run_line PAGE LINE: the page contains the line, which is started on a free port instead of 8080 or 9000.
 run_line() {
 	grep -qxF -- "$2" <(lines_of "$1"; lines_of "$1" | joined)
 	start server sh -c "exec ${2/-p [89]0[80]0/-p 9000-9998}"
@@ -54,12 +54,12 @@ run_line() {
 	port=$(sed -n 's/^Bound to //p' server.err | head -n 1)
 }
 
-# ask WORDS [PATH]: a message to that service, its answer.
+# ask WORDS [PATH]: sends a message to that service and prints the answer.
 ask() {
 	printf '%s\n' "$1" | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port${2-/}" wsframe -c -m 1
 }
 
-# app SCRIPT: ./app is this.
+# app SCRIPT: writes the program ./app.
 app() {
 	shell_script app '%s' "$1"
 }
@@ -79,7 +79,7 @@ app() {
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 }
 
-# hears NAME PATH: a client in the background that says nothing, in when it hears what it is told.
+# hears NAME PATH: starts a client that sends nothing, and waits until it receives a message.
 hears() {
 	mkfifo "$1.in"
 	start "$1" sh -c 'exec "$@" <"$0"' "$1.in" \
@@ -189,7 +189,7 @@ hears() {
 	lines_of fittings.7 | sed -n '/^exec 2>&1$/,/app$/p' | sed '1i #!/bin/sh' >run
 	grep -qxF 'exec portscan-bind -p 8080 setpriv --reuid nobody --regid nogroup --clear-groups tcpaccept -v wsupgrade --host www.example.org wsframe /usr/local/bin/app' <(joined <run)
 	sed -i "s|-p 8080|-p 9000-9998|; s|/usr/local/bin/app|$PWD/app|" run
-	# Without the right to become somebody else, it stays who it is.
+	# Without the privilege to change the user, it keeps the user.
 	[ "$(id -u)" = 0 ] && setpriv --reuid nobody --regid nogroup --clear-groups "$PWD/app" </dev/null ||
 		sed -i 's/setpriv .*groups /env /' run
 	chmod 755 run
@@ -207,7 +207,7 @@ hears() {
 		start-stop-daemon --start --background --exec /usr/local/bin/tcpaccept --startas /usr/local/bin/portscan-bind -- -p 8080 /usr/local/bin/tcpaccept /usr/local/bin/app
 		start-stop-daemon --stop --exec /usr/local/bin/tcpaccept
 	END
-	# A copy: those of other tests are none of ours.
+	# A copy, so that the programs of other tests are not counted.
 	cp "$(command -v portscan-bind)" "$(command -v tcpaccept)" .
 	app 'exec echo hello'
 	port=$(portscan-bind -q -p 0)
@@ -239,7 +239,7 @@ hears() {
 	[ "$(echo hello | PATH=$PWD:$PATH sh -c "exec $line -m 1")" = hello ]
 }
 
-# The lines of README's part $1, without what they are said to be.
+# The lines of README's section $1, without the explanations.
 readme() {
 	sed -n "/^## $1/,/^## /s/^    //p" "$BATS_TEST_DIRNAME/../README.md" | sed 's/  *# .*//'
 }

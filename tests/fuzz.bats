@@ -1,4 +1,4 @@
-# The fuzz targets over their seeds: each codec against its naive reading, at many cuts.
+# The fuzz targets with their seeds: each codec is compared with a naive implementation, with the input divided in many ways.
 load helper
 
 @test "fuzz: every target has seeds, and its results agree with its naive implementation" {

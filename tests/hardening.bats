@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
-# The hardening of what make builds, and that its check sees what lacks it.
+# The hardening of the built programs, and that its check reports programs without it.
 load helper
 
 setup_file() {
 	export own=$BATS_FILE_TMPDIR/build
 }
 
-# One program in a build of its own, whatever `make check' was given.
+# One program in a separate build, independent of the variables of `make check'.
 make_own() {
 	rm -f "$own/bin/tcpecho"
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -C "$BATS_TEST_DIRNAME/.." B="$own" LIBC=shared CFLAGS=-O0 "$@" \
@@ -18,7 +18,7 @@ own_check() {
 	echo "$output"
 }
 
-# told WORDS: they are said of it.
+# told WORDS: the check reports this.
 told() {
 	[[ $status == 1 && $output == *"$1"* ]] || { echo "not told: $1"; return 1; }
 }
@@ -32,7 +32,7 @@ told() {
 	[ "$status" = 0 ]
 }
 
-# without WORDS MAKE-ARGUMENT
+# without WORDS MAKE-ARGUMENT: the check reports WORDS for a build with this argument.
 without() {
 	make_own "$2"
 	own_check

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What `make install' and its like leave, seen as a packager.
+# The files that `make install' and similar targets install and remove, as a packager uses them.
 # shellcheck disable=SC2016,SC2154
 load helper
 
@@ -9,7 +9,7 @@ make_here() {
 	make -s -C "$BATS_TEST_DIRNAME/.." B="$BUILD" DESTDIR="$root" PREFIX=/opt/it "$@"
 }
 
-@test "install puts programs, pages, units, completions and examples in their places, uninstall removes all of them" {
+@test "install copies programs, pages, units, completions and examples to their directories, uninstall removes all of them" {
 	mkdir -p "$root/opt/it/bin" "$root/opt/it/share/zsh"
 	(umask 077 && make_here install >/dev/null && make_here install >/dev/null)
 	cd "$root/opt/it"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# portscan-bind: bind the first free port, hand the listening socket on.
+# portscan-bind: bind the first free port and pass the listening socket on.
 load helper
 
 # An address of the loopback that no other test uses, so that its ports are free.
@@ -7,7 +7,7 @@ setup() {
 	ip=127.$((RANDOM % 250 + 2)).$((RANDOM % 250 + 2)).$((RANDOM % 250 + 2))
 }
 
-# occupied [-b] ADDR FIRST LAST: these ports are busy from now on.
+# occupied [-b] ADDR FIRST LAST: occupies these ports until the end of the test.
 occupied() {
 	start occupier occupy "$@"
 	await_that grep -q . "$BATS_TEST_TMPDIR/occupier.out" "$BATS_TEST_TMPDIR/occupier.err"

@@ -5,7 +5,7 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || exit 1
 }
 
-# A server that does STEP...; its port is in $port, what it does in NAME.out.
+# A server that performs STEP...; its port is in $port, its output in NAME.out.
 # scripted NAME STEP...
 scripted() {
 	start "$1" portscan-bind -p 0 peer -v "${@:2}"
@@ -13,7 +13,7 @@ scripted() {
 	port=$(sed -n 's/^Bound to //p' "$1.err")
 }
 
-# Runs a script in a network of its own, with these lines as its /etc/hosts.
+# Runs a script in a network namespace, with these lines as /etc/hosts.
 # netns_run HOSTS SCRIPT
 netns_run() {
 	printf '%s\n' "$1" >hosts
@@ -21,7 +21,7 @@ netns_run() {
 	[ "$status" != 77 ] || skip "a network namespace is not to be had here: $stderr"
 }
 
-# Ports that nobody listens on.
+# Ports without a listening socket.
 closed=2-4
 
 # the scan
@@ -202,7 +202,7 @@ closed=2-4
 		[ "${lines[1]}" = /dev/null ]
 		[[ "${lines[2]}" == socket:* ]]
 		[ "${lines[3]}" = "${lines[2]}" ]
-		# What was open, 6 and 7, and nothing of ours besides.
+		# The inherited descriptors, 6 and 7, and no others.
 		same <(printf '%s\n' "${lines[@]:4}") $(sort -n -u plain <(printf '6\n7\n'))
 		stop_all
 	done
@@ -244,7 +244,7 @@ closed=2-4
 	[ ! -s err ]
 }
 
-# late STEP...: a server that says bye, ends its side and goes on with STEP...; what stdin brings only then is on 8.
+# late STEP...: a server that sends bye, half-closes and continues with STEP...; later stdin is written to fd 8.
 late() {
 	scripted server accept send:bye "$@"
 	rm -f in out
@@ -322,7 +322,7 @@ late() {
 	ended "$client"
 	[ "$status $(cat client.out)" = "0 answer" ]
 	[ ! -s client.err ]
-	# What the server has not taken yet is no silence.
+	# Data that the server has not accepted yet does not count as silence.
 	stop_all
 	head -c 16M /dev/zero >in.16M
 	scripted server accept await:go rest hold
@@ -370,7 +370,7 @@ late() {
 	pids+=($!)
 	relay=$!
 	exec 8<out
-	# The buffers on the way fill; nobody reads yet.
+	# All buffers fill, because the data is not read yet.
 	await_that stalled
 	grep -E '^VmHWM:' "/proc/$relay/status" >memory
 	cmp in - <&8
@@ -379,11 +379,11 @@ late() {
 	[ ! -s err ]
 	hwm=$(tr -dc 0-9 <memory)
 	echo "peak memory $hwm kB"
-	# A sanitizer's own memory is not ours to bound.
+	# The memory of a sanitizer cannot be limited.
 	grep -q __asan "$BIN/portscan-connect" || [ "$hwm" -lt 4096 ]
 }
 
-# The relay of the test above has read something and then, for ten looks, nothing.
+# The relay of the test above has read something and then, for ten checks, nothing.
 stalled() {
 	local at
 	at=$(sed -n 's/^pos:[[:blank:]]*//p' "/proc/$relay/fdinfo/0")
@@ -494,7 +494,7 @@ stalled() {
 	await near.out '^rest 6$'
 	[ "$(cat near.got)" = answer ]
 	stop_all
-	# The far side ends first: the near one sees it though it has not ended its own.
+	# The remote side ends first: the local side gets EOF although it has not half-closed.
 	scripted near accept into:near.got rest send:late
 	near=$port
 	scripted far accept send:greeting fin into:far.got rest
@@ -582,7 +582,7 @@ stalled() {
 	cmp line got
 }
 
-# the manual's examples, as they stand there
+# the manual's examples, unchanged
 
 # The text of the Nth example.
 example() {
@@ -590,12 +590,12 @@ example() {
 		| sed -n '/^\.Bd/,/^\.Ed/p' | awk -v n="$1" '/^\.Bd/ { i++; next } /^\.Ed/ { next } i == n' | sed 's/\\e/\\/g'
 }
 
-# Runs the Nth example where this server listens.
+# Runs the Nth example with this server.
 # example_run N PORT SERVER...
 example_run() {
 	example "$1" >this
 	[ -s this ]
-	# A line of the example before must not pass for this server's.
+	# A line of the previous example must not be taken for one of this server.
 	rm -f bound
 	cat >script <<-END
 		portscan-bind -a 127.0.0.1 -a ::1 -p $2 ${*:3} >/dev/null 2>bound & server=\$!
@@ -621,7 +621,7 @@ example_run() {
 	[ "$output$stderr" = "" ]
 }
 
-@test "examples: wait for a server, and look for open ports" {
+@test "examples: wait for a server, and scan for open ports" {
 	example_run 3 9000 tcpecho
 	[ "$status" = 0 ]
 	[ "$output$stderr" = "" ]

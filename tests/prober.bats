@@ -1,11 +1,11 @@
-# The WebSocket server and client as a peer sees them that shares no code with
-# them: tests/tools/wsprobe has the cases and says what is right.
+# The WebSocket server and client, tested by a peer that shares no code with
+# them: tests/tools/wsprobe contains the cases and the expected results.
 load helper
 
-# Thousands of processes: sanitized ones look for leaks in the other tests.
+# Thousands of processes: leaks are checked by the sanitizer in the other tests.
 export ASAN_OPTIONS=detect_leaks=0
 
-# probe ARG...: every case must pass; the others are shown.
+# probe ARG...: every case must pass; failed ones are printed.
 probe() {
 	"$TOOLS/wsprobe" "$@" >"$BATS_TEST_TMPDIR/tap" || {
 		grep -A 1 '^not ok' "$BATS_TEST_TMPDIR/tap" || cat "$BATS_TEST_TMPDIR/tap"
@@ -13,7 +13,7 @@ probe() {
 	}
 }
 
-# Everything but what moves much.
+# All cases except those with much data.
 small=handshake,origin,framing,pings,reserved,fragments,utf8,close
 
 @test "the server handles every case as the RFCs require" {
@@ -97,8 +97,8 @@ client='exec portscan-connect -q -p "$PORT" wsupgrade -c ws://localhost/ wsframe
 	probe --groups slow,hosts "127.0.0.1:$port"
 }
 
-# One program stands behind all clients of wshub, so a client's end does not wait
-# for what the program might still say.
+# All clients of wshub share one program, so a client's end does not wait
+# for its further output.
 @test "wshub handles every case as the RFCs require" {
 	serve wshub -n -M 16M -q 64M cat
 	probe --early-close "127.0.0.1:$port"

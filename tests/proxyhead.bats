@@ -9,10 +9,10 @@ setup() {
 	v4='\xc0\x00\x02\x01\xc6\x33\x64\x02\xdc\x04\x01\xbb'
 }
 
-# What a program sees of a connection, without what every program sees.
+# The environment of a program for a connection, without the variables of every program.
 shows='env | grep -E "^(PROTO|TCP|REMOTE_|SSL_TLS_|WEBSOCKET_)" | sort'
 
-# reads TEXT [ARG...]: what it does with this header, from a pipe.
+# reads TEXT [ARG...]: runs proxyhead with this header from a pipe.
 reads() {
 	# shellcheck disable=SC2059
 	run --separate-stderr bash -c 'printf "$1" | proxyhead "${@:3}" sh -c "$2"' _ "$1" "$shows" "${@:2}"
@@ -62,7 +62,7 @@ client_is() {
 	[ "$output" = 500 ]
 }
 
-# The program gets what is behind the header, whatever it is in: at once, cut anywhere, byte by byte.
+# The program gets the data after the header on any descriptor: sent at once, divided anywhere, or byte by byte.
 @test "nothing after the header is read: TCP, UNIX sockets and pipes, divided at every byte" {
 	local how cut whole header
 	for header in "$line" "$fixed\\x21\\x11\\0\\x17$v4\\x02\\0\\x08a.ex.org" 'PROXY UNKNOWN\r\n'; do

@@ -1,4 +1,4 @@
-# What the sandbox forbids and keeps (lib/sys/sandbox.h), and who is in it.
+# The system calls that the sandbox forbids and allows (lib/sys/sandbox.h), and the programs that use it.
 load helper
 
 setup() {
@@ -8,9 +8,9 @@ setup() {
 	[ -e /proc/sys/kernel/seccomp ] || skip "this kernel has no seccomp filters"
 }
 
-# Both forms of it: cached by the kernel, and quick to enter.
+# Both forms of the filter: cached by the kernel, and fast to enter.
 
-# dies_of_it DEED...
+# dies_of_it ACTION...: the sandbox ends the process.
 dies_of_it() {
 	local deed often
 	for deed; do
@@ -22,7 +22,7 @@ dies_of_it() {
 	done
 }
 
-# keeps DEED...
+# keeps ACTION...: the sandbox allows it.
 keeps() {
 	local deed
 	for deed; do
@@ -67,7 +67,7 @@ keeps() {
 	[ "$status" = 134 ]
 }
 
-# in_it PID: the kernel says that the process is in a sandbox.
+# in_it PID: the process is in a sandbox, according to /proc.
 in_it() {
 	grep -q '^Seccomp:.2$' "/proc/$1/status" && grep -q '^NoNewPrivs:.1$' "/proc/$1/status"
 }
@@ -103,14 +103,14 @@ while True:
 	ended "$pid" 0
 }
 
-# child_of PID: its one child, as soon as there is one, in $child.
+# child_of PID: waits for a child of the process and sets $child.
 child_of() {
 	await_that children "$1"
 	child=$(children "$1")
 }
 
 @test "sandbox: wsframe is in it, its program is not" {
-	# On a port that no scan of a neighbor's comes by: the child is our client's.
+	# On a port that no concurrent test scans, so that the child belongs to this test's client.
 	start server portscan-bind -1 -p 0 tcpaccept wsframe sh -c ': </etc/passwd && exec sleep 100'
 	server=$pid
 	await_that test -s "$BATS_TEST_TMPDIR/server.out"
@@ -126,25 +126,25 @@ child_of() {
 }
 
 @test "sandbox: wsframe queries the pipe to its program after the Close" {
-	# 20 KB that the program has not read when the Close comes: it still gets them all.
+	# 20 KB that the program has not read when the Close arrives: it still gets all of it.
 	printf '\x81\xfe\x4e\x20\0\0\0\0' >in
 	head -c 20000 /dev/zero | tr '\0' x >>in
 	printf '\x88\x80\0\0\0\0' >>in
 	peer file:in run wsframe -w 100ms sh -c 'sleep 0.5; cat >got'>answer
 	[ "$(wc -c <got)" = 20001 ]
-	# The same where the pipe cannot be opened again to look into it.
+	# The same if the pipe cannot be opened again to watch its fill level.
 	peer file:in run filtered wsframe -w 100ms sh -c 'sleep 0.5; cat >again'>answer
 	cmp got again
 }
 
-# under_filter CMD...: in the background under the filter of a service manager, its calls in calls.PID.
+# under_filter CMD...: starts it under the filter of a service manager; its system calls are in calls.PID.
 under_filter() {
 	start filtered strace -D -f -qq -o "calls.$BASHPID.$RANDOM" filtered "$@"
 	await filtered.err '^Bound to '
 	port=$(sed -n 's/^Bound to //p' filtered.err)
 }
 
-# Its end, in order.
+# An orderly end of it.
 stopped() {
 	kill "$pid"
 	ended "$pid" 0
@@ -153,7 +153,7 @@ stopped() {
 @test "sandbox: under the filter of a service manager all programs work, and use only calls of @system-service" {
 	command -v strace >/dev/null || skip "strace is not installed"
 	command -v systemd-analyze >/dev/null || skip "systemd-analyze is not installed"
-	# A group names others.
+	# A group contains other groups.
 	systemd-analyze syscall-filter 2>/dev/null | awk '
 		function list(group, n, at, i) {
 			n = split(members[group], at)

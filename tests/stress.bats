@@ -6,12 +6,12 @@ setup_file() {
 	export STRESS=$BATS_TEST_DIRNAME/stress
 }
 
-# A sanitizer must be loaded first, and its allocator dies where memory is short.
+# A sanitizer must be loaded first, and its allocator aborts without memory.
 sane() {
 	if nm -D "$BUILD/dynamic/csvsplit" | grep -q __asan; then skip "with a sanitizer it is another program"; fi
 }
 
-# campaign NAME ARG...: every line of it is ok.
+# campaign NAME ARG...: runs the stress test; each line of its output must be `ok'.
 campaign() {
 	run "$STRESS/$1" "${@:2}"
 	echo "$output"
@@ -68,7 +68,7 @@ campaign() {
 	MOST=1 campaign failing_syscalls "$BUILD" csv_json bind_chain connect_relay echo_pipe upgrade frame
 }
 
-@test "soak: random good and bad clients leave nothing behind, and each good client gets its bytes" {
+@test "soak: random good and bad clients leave no resources in use, and each good client gets its bytes" {
 	not_sanitized
 	run -0 env PATIENCE=6 ROUNDS=2 "$STRESS/soak" "$BUILD" 4
 	[[ ${lines[-1]} == "soak: no findings" ]]

@@ -7,7 +7,7 @@ setup() {
 	out=$BATS_TEST_TMPDIR/server.out
 }
 
-# listen KIND... -- CMD...: like serve, behind handover; $port is the first port.
+# listen KIND... -- CMD...: like serve, but started by handover; $port is the first port.
 listen() {
 	start server handover "$@"
 	await "$out" '^(port|path) '
@@ -19,7 +19,7 @@ call() {
 	peer to:"$port" open "$@" rest | sed 1d
 }
 
-# with_child PID: it has a child, be it a dead one.
+# with_child PID: it has a child, possibly a zombie.
 with_child() {
 	children "$1" >/dev/null
 }
@@ -147,7 +147,7 @@ refused() {
 	peer to:"$port" open:3 hold >/dev/null 3>&- &
 	pids+=("$!")
 	run -0 call
-	# ls's own look at the directory is the fourth.
+	# The fourth descriptor is the directory that ls reads.
 	[ "${lines[*]}" = "0 1 2 3" ]
 }
 
@@ -267,7 +267,7 @@ refused() {
 	local most=$((SECONDS + 1)) said
 	said=$(grep -cx 'tcpaccept: 1 of 1 connections: the next one waits (--max)' "$err")
 	((said >= 1 && said <= most))
-	# Also of one that comes within that second, and then waits for long.
+	# Also for a client that connects within that second and then waits for a long time.
 	start first peer to:"$port" open hold
 	await_that with_child "${pids[0]}"
 	start second peer to:"$port" open hold
@@ -309,23 +309,23 @@ refused() {
 }
 
 @test "600 short connections leave no zombie and no descriptor, and the count is right" {
-	# On a port that no scan of a neighbor's comes by.
+	# On a port that no concurrent test scans.
 	listen tcp -- tcpaccept -v -c 50 true
 	fds=$(ls "/proc/$pid/fd" | wc -l)
-	# No more at once than a backlog of 128 takes.
+	# No more at once than fit into a backlog of 128.
 	for _ in {1..6}; do
 		peer to:"$port" open:100 rest
 	done
 	await_that childless "$pid"
 	[ "$(ls "/proc/$pid/fd" | wc -l)" = "$fds" ]
-	# A child has gone a moment before that is said.
+	# A child ends shortly before its end is logged.
 	await_that eval '[ "$(grep -c disconnected "$err")" = 600 ]'
 	: >"$err"
 	run -0 call
 	await "$err" '1 of 50\)'
 }
 
-# A child's end that were missed would hold up the next connection for ever.
+# If the end of a child were missed, the next connection would wait without a limit.
 @test "in 300 sequential connections no end of a child is missed" {
 	listen tcp -- tcpaccept -c 1 true
 	for _ in {1..3}; do
@@ -399,7 +399,7 @@ backlogged() {
 	grep -qx 'tcpaccept: backlog: 3 connections not served' "$err"
 }
 
-# Two more descriptors for the three that wait.
+# Only two more descriptors for the three waiting connections.
 @test "SIGTERM: if descriptors do not suffice for the backlog, the rest is not served, and that is logged" {
 	backlogged sh -c 'read -r line; echo "$line"'
 	local limit free=0
@@ -496,7 +496,7 @@ backlogged() {
 
 @test "SIGINT ends it like SIGTERM" {
 	serve tcpaccept cat
-	# Until it serves it ignores SIGINT, as all that bash starts in the background.
+	# Until it serves it ignores SIGINT, like every process that bash starts in the background.
 	peer to:"$port" open fin rest
 	kill -INT "$pid"
 	ended "$pid" 0
@@ -578,7 +578,7 @@ two_acceptors() {
 	ended "$pid"
 }
 
-@test "log lines that nobody reads do not block the service" {
+@test "log lines that are not read do not block the service" {
 	mkfifo "$BATS_TEST_TMPDIR/log"
 	exec 9<>"$BATS_TEST_TMPDIR/log"
 	start server sh -c 'exec "$@" 2>&9' _ handover tcp -- tcpaccept -v true

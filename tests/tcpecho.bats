@@ -1,11 +1,11 @@
-# tcpecho: the echo service, its answers, its limits, its end.
+# tcpecho: the echo service: answers, limits, shutdown.
 load helper
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || exit
 }
 
-# Who came last goes first: a client that hangs would hold up its server's end.
+# The last one is ended first: a hanging client would delay the end of its server.
 teardown() {
 	local i reversed=()
 	for ((i = ${#pids[@]}; i > 0; i--)); do
@@ -15,7 +15,7 @@ teardown() {
 	stop_all
 }
 
-# echoes TEXT: a new connection to $port gets it back.
+# echoes TEXT: a new connection to $port gets TEXT back.
 echoes() {
 	[ "$(printf %s "$1" | timeout 20 portscan-connect -q -p "$port")" = "$1" ]
 }
@@ -128,7 +128,7 @@ echo_server() {
 	[ "$(grep '^Received ' server.err | grep -n '^Received b' | cut -d: -f1)" = 5 ]
 }
 
-# It has worked for some hundredths of a second.
+# It has used some hundredths of a second of CPU time.
 busy() {
 	(($(ticks) >= 5))
 }
@@ -154,7 +154,7 @@ busy() {
 	client stuck push hold
 	await_that eval '[ "$(grep -c " disconnected$" server.err)" = 2 ]'
 	echoes 'who speaks is served'
-	# The deadlines of those who left have gone with them.
+	# The deadlines of closed connections were dropped.
 	client last rest
 	await last.out '^rest 0$'
 	echoes 'and the next one'
@@ -234,7 +234,7 @@ busy() {
 	commas=$(head -c 998 /dev/zero | tr '\0' ,)
 	client slow "send:$commas" await:go fin rest
 	await slow.out '^sent 998$'
-	# Another message of the same length lies in the same buffer meanwhile.
+	# Meanwhile the shared buffer contains another message of the same length.
 	[ "$(tr , x <<<"$commas" | portscan-connect -q -p "$port")" = "$text" ]
 	rests
 	(($(memory VmHWM) - before <= 128))
@@ -249,7 +249,7 @@ busy() {
 	await busy.out '^pushed '
 	kill "$server"
 	await_that refused
-	# What is pending is no silence: another one, told later, ends before it.
+	# A connection with pending data is not idle: another one, whose time began later, is closed before it.
 	start other portscan-bind -1 -p 0 tcpecho
 	other=$pid
 	await_that test -s other.out
@@ -471,7 +471,7 @@ refused() {
 @test "a reset connection is no failure, a failing output is" {
 	run -0 --separate-stderr peer on:tcp send:abc reset run tcpecho
 	[ -z "$stderr" ]
-	# Here it is writing when the reset comes.
+	# Here it is writing when the reset arrives.
 	commas=$(head -c 998 /dev/zero | tr '\0' ,) text=$(head -c 100000 /dev/zero | tr '\0' t)
 	for over in tcp unix; do
 		run -0 --separate-stderr peer on:$over send:"$commas" reset run tcpecho -F , -r "$text"

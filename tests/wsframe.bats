@@ -1,9 +1,9 @@
 # shellcheck disable=SC2016,SC2034,SC2154
-# wsframe: the filters, messages and records as a server, what the peer and the program do wrong.
-# The network's other end is wspeer, which knows nothing of our codec, or bytes written out here.
+# wsframe: the filters, messages and records as a server, errors of the peer and of the program.
+# The peer is wspeer, which shares no code with wsframe, or the bytes are given here.
 load wsframe
 
-# usage ARG...: wrong usage, one line that begins with our name.
+# usage ARG...: wrong usage, with one line on stderr that begins with `wsframe:'.
 misused() {
 	run -2 --separate-stderr wsframe "$@"
 	[ "$output" = "" ]
@@ -274,7 +274,7 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 	wsframe -d <bad 2>/dev/null | cmp - <(head -c 65536 /dev/zero | tr '\0' x; printf y)
 }
 
-# ---- what the peer does wrong ----
+# ---- errors of the peer ----
 
 @test "-M refuses at the header; it is inclusive, and counts fragments together" {
 	peer text:abc text:abcd rest wait -- wsframe -M 3 cat
@@ -330,7 +330,7 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 	done
 }
 
-# ---- what the program does wrong ----
+# ---- errors of the program ----
 
 @test "a line that is not UTF-8 ends the session with 1011 and is reported" {
 	peer get:2 close:1011 rest wait -- wsframe -w 50ms sh -c 'echo ok; printf "\377\n"; sleep 30'
@@ -358,7 +358,7 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 	told 'text ok' 'close 1011' end 'exit 1'
 }
 
-# ---- the system gets in the way ----
+# ---- errors of the system ----
 
 # bats file_tags=alone
 @test "a failure to start: Close 1011, status 1" {

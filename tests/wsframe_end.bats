@@ -125,7 +125,7 @@ load wsframe
 	await count '^2000$'
 }
 
-# unread END STATUS MODE STEP...: a program that reads nothing, and does not end either.
+# unread END STATUS MODE STEP...: a program that does not read and does not end.
 unread() {
 	peer "${@:4}" "$1" until:close rest wait -- wsframe -k 200ms -w 50ms $3 sh -c 'trap "" TERM; while :; do sleep 1; done'
 	told 'close 1000' end "exit $2"
@@ -235,7 +235,7 @@ unread() {
 	peer -t get kill:TERM swallow wait -- wsframe -w 500ms yes
 	told 'text y' 'exit 0'
 	command -v strace >/dev/null || skip "needs strace"
-	# A wait that always finds something ready.
+	# Each wait finds a ready descriptor.
 	peer rest wait -- timeout -s KILL 20 strace -qq -o /dev/null -e trace=ppoll -e inject=ppoll:retval=1 \
 		wsframe -w 200ms sh -c 'exit 3'
 	[[ "$output" == 'close 1011'* ]]
@@ -256,7 +256,7 @@ unread() {
 }
 
 @test "the program starts with SIGPIPE at default, SIGALRM as inherited and no signal blocked" {
-	# Of what is ignored only their bits, 0x1000 and 0x2000.
+	# Of the ignored signals only these two bits, 0x1000 and 0x2000.
 	peer get:2 close:1000 rest wait -- env --ignore-signal=PIPE --ignore-signal=ALRM wsframe sh -c '
 		grep ^SigBlk /proc/self/status; echo $((0x$(sed -n "s/^SigIgn:.//p" /proc/self/status) & 0x3000))'
 	told 'text SigBlk:\x090000000000000000' 'text 8192' 'close 1000' end 'exit 0'
@@ -270,7 +270,7 @@ unread() {
 
 # bats file_tags=
 @test "SIGTERM in the same turn as the program's end has priority: Close 1001, status 0" {
-	# The watcher holds the program's stdout (its death is seen first), or not (the end of file is).
+	# The watcher holds the program's stdout open (wsframe sees the program's end first) or not (EOF first).
 	for out in '&1' /dev/null; do
 		rm -f dead
 		peer get kill:STOP await:dead kill:TERM kill:CONT get close:1001 rest wait -- wsframe sh -c '

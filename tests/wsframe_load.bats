@@ -1,5 +1,5 @@
 # shellcheck disable=SC2016,SC2034,SC2154
-# wsframe: keepalive, backpressure, memory, and what it says.
+# wsframe: keepalive, backpressure, memory, and log messages.
 load wsframe
 
 # ---- keepalive, backpressure, memory ----

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC1003,SC2016,SC2059,SC2030,SC2031,SC2034,SC2154,SC2314 # helper.bash sets them; inner shells expand them
-# wshub: all WebSocket clients in one process, one program behind them.
+# wshub: all WebSocket clients in one process, with one program.
 load wshub
 
 @test "a client's arrival, messages and end are records, and the answers reach it" {
@@ -224,7 +224,7 @@ load wshub
 	client a /x
 	client b '/x?q'
 	client c /y
-	# Each hears a second client of its path, so it is in.
+	# Each receives a message of a second client of its path, so it is connected.
 	client d /y
 	until grep -qs in "$BATS_TEST_TMPDIR/b.out"; do tell a in; sleep 0.02; done
 	until grep -qs in "$BATS_TEST_TMPDIR/c.out"; do tell d in; sleep 0.02; done
@@ -269,7 +269,7 @@ load wshub
 	until portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null 2>/dev/null; do sleep 0.02; done
 }
 
-# proxied HEADER [ARG...]: a client that a proxy connects for, with wsframe's ARG....
+# proxied HEADER [ARG...]: a client behind a proxy; ARG... are arguments of its wsframe.
 proxied() {
 	portscan-connect -q -p "$port" bash -c 'printf "$0" >&7; exec "$@"' "$1" wsupgrade -c "ws://localhost:$port/" wsframe -c "${@:2}"
 }

@@ -6,7 +6,7 @@ load wshub
 # A text and a Close with 4001.
 last_words='\x81\x82\0\0\0\0hi\x88\x85\0\0\0\0\x0f\xa1bye'
 
-# A program that answers each text with two when the fifo `go` lets it, and tells on stderr what it has read.
+# A program that waits for the fifo `go`, answers each text with two, and prints its input on stderr.
 deliberate() {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	cat >"$BATS_TEST_TMPDIR/deliberate" <<-'END'
@@ -22,7 +22,7 @@ deliberate() {
 	chmod +x "$BATS_TEST_TMPDIR/deliberate"
 }
 
-# leaver NAME LINE: a client that says it and closes right behind it, in one go.
+# leaver NAME LINE: a client that sends LINE and a Close at once.
 leaver() {
 	start "$1" sh -c 'printf "%s\n" "$2" | portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q 0' \
 		sh "$port" "$2"
@@ -43,7 +43,7 @@ leaver() {
 	leaver a hello
 	leaver=$pid
 	server_says '^got 1 text hello$'
-	# Meanwhile one that has said nothing comes and goes; of its going prog will read.
+	# Meanwhile a client connects and closes without a message; prog will get its close record.
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
 	! gone "$leaver" || false
 	echo go >"$BATS_TEST_TMPDIR/go"
@@ -154,7 +154,7 @@ leaver() {
 }
 
 @test "a client that does not close the connection after both Closes is dropped after -w, at most 1 s" {
-	# drained LIMIT: the one place is free within so many ms; a busy machine gets several tries.
+	# drained LIMIT: the only slot is free within LIMIT ms; several tries, for a loaded machine.
 	drained() {
 		local began
 		for _ in 1 2 3 4 5; do
@@ -318,7 +318,7 @@ leaver() {
 }
 
 @test "SIGTERM in the same turn as the end of prog has priority: all clients get 1001, status 0" {
-	# The watcher holds prog's stdout (its death is seen first), or not (the end of file is).
+	# The watcher holds prog's stdout open (wshub sees prog's end first) or not (EOF first).
 	local out name server client
 	for out in '&1' /dev/null; do
 		name=to_${out##*[&/]}
@@ -368,7 +368,7 @@ leaver() {
 	ended "${pids[0]}" 0
 }
 
-# More than a turn accepts.
+# More clients than one turn accepts.
 @test "SIGTERM: clients in the backlog are accepted, and get 1001" {
 	serve wshub cat
 	kill -STOP "$server"
@@ -382,7 +382,7 @@ leaver() {
 	ended "$server" 0
 }
 
-# A program that does not hear SIGTERM, and neither does what it runs: it says both pids.
+# A program that ignores SIGTERM, like its child: it prints both pids.
 stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 
 @test "a program that ignores SIGTERM is killed with its group, and the status is 0" {

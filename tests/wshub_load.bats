@@ -112,7 +112,7 @@ load wshub
 	await_that pings 2
 }
 
-# It has an answer of 120010 bytes coming, and little room for it: slow NAME STEP...
+# slow NAME STEP...: a client with a small receive buffer that will get an answer of 120010 bytes.
 slow() {
 	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
 	start "$1" peer -v room:4096 to:"$port" open "file:$BATS_TEST_TMPDIR/request" "${@:2}"
@@ -204,7 +204,7 @@ descriptors() {
 	await "$BATS_TEST_TMPDIR/stay.out" '^in$'
 	stay=$pid
 	exec {go}>"$BATS_TEST_TMPDIR/go"
-	# All in one turn: the ends of the 20, and more messages than wait for one flush.
+	# All in one turn: the ends of the 20 clients, and more messages than one flush collects.
 	kill -STOP "$server"
 	touch "$BATS_TEST_TMPDIR/leave"
 	await "$BATS_TEST_TMPDIR/leave.out" '^left$'
@@ -217,12 +217,12 @@ descriptors() {
 	for n in 94 95 96 97 98 120; do [ "$(grep -ao "<$n>" "$BATS_TEST_TMPDIR/stay.out" | wc -l)" = 700 ]; done
 }
 
-@test "a thousand clients that vanish at once are reported one by one, and leave nothing behind" {
+@test "a thousand clients that vanish at once are reported one by one, and all resources are released" {
 	ulimit -n 4096 || skip "needs 4096 descriptors"
 	serve wshub -c 2000 tee "$BATS_TEST_TMPDIR/records"
 	start crowd peer -v to:"$port" open:1000 send:"$request" "await:$BATS_TEST_TMPDIR/go"
 	await "$BATS_TEST_TMPDIR/records" '^1000 open '
-	# Not from the start, when it may still be about to open its own.
+	# Not from the start, when it may still have to open its own descriptors.
 	before=$(($(descriptors) - 1000))
 	touch "$BATS_TEST_TMPDIR/go"
 	all_told() { [ "$(grep -c '^[0-9]* close 1006 $' "$BATS_TEST_TMPDIR/records")" = 1000 ]; }
@@ -265,7 +265,7 @@ descriptors() {
 	server_says '^got 1 open '
 	order '1 text your turn'
 	hears a '^your turn$'
-	# Said once a second at most, however long it lasted.
+	# Logged at most once a second.
 	(($(grep -c 'wshub: accept' "$BATS_TEST_TMPDIR/server.err") <= 4))
 }
 
@@ -326,7 +326,7 @@ descriptors() {
 
 @test "a client that floods does not delay another client's messages" {
 	serve wshub --fan-out
-	# Empty texts, whose key ends with a newline, as fast as they are taken.
+	# Empty texts, whose key ends with a newline, as fast as possible.
 	start flood sh -c '{ printf "$2"; yes "$3"; } | portscan-connect -q -p "$1"' sh "$port" "$request" $'\x81\x80abc'
 	flood=$pid
 	await "$BATS_TEST_TMPDIR/flood.out" '^HTTP/1.1 101 '

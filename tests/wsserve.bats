@@ -1,4 +1,4 @@
-# wsserve: what it does besides the sessions, which the cases of wsframe test (tests/run served:tests/wsframe.bats).
+# wsserve without its sessions, which are tested by the cases of wsframe (tests/run served:tests/wsframe.bats).
 # shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154
 load helper
 
@@ -7,7 +7,7 @@ setup() {
 	request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
 }
 
-# visit [-OPTION of wsupgrade]... PATH [ARG of wsframe]...: a client with our stdin and stdout.
+# visit [-OPTION of wsupgrade]... PATH [ARG of wsframe]...: runs a client with the caller's stdin and stdout.
 visit() {
 	local options=()
 	while [[ $1 == -* ]]; do
@@ -17,7 +17,7 @@ visit() {
 	portscan-connect -q -p "$port" wsupgrade "${options[@]}" -c "ws://localhost:$port$1" wsframe -c "${@:2}"
 }
 
-# stay NAME [PATH]: a client that stays; it hears into NAME.out.
+# stay NAME [PATH]: starts a client that does not close; its messages are in NAME.out.
 stay() {
 	start "$1" portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port${2-/}" wsframe -c -v -q never
 }

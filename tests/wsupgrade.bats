@@ -1,5 +1,5 @@
-# wsupgrade as a server: the HTTP side of a WebSocket. Each refusal of a request is a case of prober.bats, its words are in
-# diagnostics; here is what options, programs and connections add.
+# wsupgrade as a server: the HTTP side of a WebSocket. Each refusal of a request is a case of prober.bats, its text is in
+# tests/diagnostics; here are the tests of options, programs and connections.
 load wsupgrade
 
 switching='HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
@@ -10,7 +10,7 @@ accepted() {
 	[[ $output == "HTTP/1.1 101 "*started ]]
 }
 
-# environment REQUEST-HEAD [OPTION...]: what the program gets is in ./env, a variable a line, NUL-terminated.
+# environment REQUEST-HEAD [OPTION...]: writes the program's environment to ./env, each variable with its NUL.
 environment() {
 	run -0 --separate-stderr peer send:"$1" run wsupgrade "${@:2}" sh -c 'cat /proc/$$/environ >env'
 }
@@ -60,7 +60,7 @@ lacks_variable() {
 	peer on:small bytes:"$(request "${good}")\x81\x05hello" fin run wsupgrade -H "A: $long" -H "B: $long" cat | cmp - expected
 	printf '%b\r\n\x81\x05hello' "$switching" >expected
 	peer on:small send:"$(request "${good}A: $long\r\nB: $long\r\nC: $long\r\n")\x81\x05hello" fin run wsupgrade cat | cmp - expected
-	# One who takes nothing of it is not waited for.
+	# A client that does not receive the response is not awaited.
 	run -1 --separate-stderr peer on:small send:"$(request "$good")" ended run wsupgrade -t 300ms -H "A: $long" -H "B: $long" echo started
 	[[ $stderr == 'wsupgrade: '*': write: '*'timed out' ]]
 	[[ $output != *started* ]]
@@ -142,7 +142,7 @@ lacks_variable() {
 	[ "$stderr" = 'wsupgrade: client: 408 request timed out' ]
 	run -1 --separate-stderr peer on:pipes send:'GET / HTTP/1.1\r\n' run wsupgrade --timeout 100ms false
 	whole_answer 408
-	# The limit is the whole head's: no byte extends it. What comes for longer ends, and that would be 400.
+	# The limit is for the whole head: no byte extends it. The input lasts longer than the limit; its end would be a 400.
 	local over
 	for over in unix pipes; do
 		run -1 --separate-stderr peer on:$over dribble:"$(printf %0100d 0)" fin run wsupgrade -t 300ms false
@@ -200,7 +200,7 @@ lacks_variable() {
 	has_variable AUTH_TYPE=Basic
 	has_variable REMOTE_USER=ann
 	lacks_variable HTTP_AUTHORIZATION
-	# Let in for another reason, with credentials that name nobody.
+	# Accepted for another reason, with credentials without a user name.
 	AUTH_TYPE=old REMOTE_USER=old environment "$(request "${good}Cookie: x\r\nAuthorization: Basic x\r\n")" -a ./may --realm x
 	for name in AUTH_TYPE REMOTE_USER HTTP_AUTHORIZATION; do lacks_variable "$name"; done
 	AUTH_TYPE=old REMOTE_USER=old environment "$(request "${good}Cookie: x\r\nAuthorization: Basic x\r\n")" -a ./may
@@ -445,7 +445,7 @@ lacks_variable() {
 	END
 }
 
-# serve_example LINE: the same, served; LINE is what follows portscan-bind.
+# serve_example LINE: like example, and starts it; LINE is the part after portscan-bind.
 serve_example() {
 	example "portscan-bind $1"
 	serve sh -c "exec $1"
@@ -456,7 +456,7 @@ connect_example() {
 	sh -c "exec ${1/portscan-connect/portscan-connect -q -p $port}"
 }
 
-# ask_for HOST PATH FIELDS: a request of our own to the service.
+# ask_for HOST PATH FIELDS: sends a request to the service.
 ask_for() {
 	printf '%b' "GET $2 HTTP/1.1\r\nHost: $1\r\n$3$upgrade$rfc_key$version\r\n" | portscan-connect -q -p "$port"
 }

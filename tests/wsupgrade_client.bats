@@ -1,7 +1,7 @@
 # wsupgrade as a client, with peer as the server.
 load wsupgrade
 
-# client_refuses ANSWER [OPTION...]: wsupgrade -c exits with 1, one line, and runs nothing.
+# client_refuses ANSWER [OPTION...]: wsupgrade -c exits with 1 and one line, without running a program.
 client_refuses() {
 	local text=$1
 	shift
@@ -127,7 +127,7 @@ client_refuses() {
 	[[ $stderr == *'HTTP/1.1 403 No (not today)' ]]
 	client_refuses "${no}Content-Type: text/html\r\n\r\n<html>\n"
 	[[ $stderr == *'HTTP/1.1 403 No' ]]
-	# Not for long: neither a body that does not come, nor one without an end.
+	# The wait is limited for a body that does not arrive and for one without an end.
 	run --separate-stderr peer client head send:"$no$text\r\nnot " run wsupgrade -c ws://h/x true
 	[[ $stderr == *'HTTP/1.1 403 No (not )' ]]
 	head -c 20000 /dev/zero | tr '\0' a >long
@@ -186,7 +186,7 @@ client_refuses() {
 	[ "$stderr" = 'wsupgrade: ws://h: not an HTTP response: head is longer than 16 KiB' ]
 	run -1 --separate-stderr peer client head send:'HTTP/1.1 101' run wsupgrade -t 100ms -c ws://h true
 	[[ $stderr == 'wsupgrade: ws://h: incomplete response: '*'timed out' ]]
-	# Nor one that dribbles in: no byte extends the time. What comes for longer is 101 bytes.
+	# Also for slow bytes: no byte extends the limit. The body would last longer, with 101 bytes.
 	run -1 --separate-stderr peer client head dribble:"HTTP/1.1 101 $(printf %0100d 0)" fin run wsupgrade -t 300ms -c ws://h true
 	[[ $stderr == 'wsupgrade: ws://h: incomplete response: '*'timed out' ]]
 }
@@ -201,7 +201,7 @@ client_refuses() {
 	[ ! -e started ]
 }
 
-@test "a request into a pipe that nobody reads fails without SIGPIPE" {
+@test "a request into a pipe without a reader fails without SIGPIPE" {
 	printf '%b' "$(request "$good")" >in
 	mkfifo pipe
 	run -1 --separate-stderr bash -c 'exec 3<>pipe 4>pipe 3<&-; exec wsupgrade true <in >&4'

@@ -1,4 +1,4 @@
-# csvsplit beside outside readers of CSV, TSV and JSON.
+# csvsplit compared with other readers of CSV, TSV and JSON.
 load ../helper
 
 python=/usr/bin/python3
@@ -8,7 +8,7 @@ setup() {
 	[ -x "$python" ] || python=$(command -v python3) || skip "no python3"
 }
 
-# Random records as Python's csv module writes them, with every quoting that it has; of odd seeds all are of one width.
+# Random records written by Python's csv module with each of its quoting modes; with odd seeds all have the same width.
 random_csv() {
 	"$python" - "$1" >"$2" <<'END'
 import csv, random, sys
@@ -25,7 +25,7 @@ for i in range(random.randrange(400)):
 END
 }
 
-# Reads a file by Python's csv module (strict) and writes its records as JSON, one a line.
+# Reads a file with Python's csv module (strict) and writes its records as JSON, one per line.
 read_csv() {
 	"$python" -c '
 import csv, json, sys
@@ -34,7 +34,7 @@ for record in csv.reader(open(sys.argv[1], newline="", encoding="utf-8"), strict
     print(json.dumps(record))' "$1"
 }
 
-# JSON Lines or TSV, read by Python, in the same form.
+# Reads JSON Lines or TSV with Python and writes the same form.
 read_json() {
 	"$python" -c '
 import json, sys

@@ -1,4 +1,4 @@
-# What fittings(7) says of other tools, with these tools.
+# The statements of fittings(7) about other tools, tested with these tools.
 # shellcheck disable=SC1003 # a line that ends in a backslash
 load ../helper
 
@@ -11,18 +11,18 @@ need() {
 	command -v "$1" >/dev/null || skip "$1 is not installed"
 }
 
-# A port that a program of others is to bind.
+# A free port for a foreign program.
 free_port() {
 	port=$(portscan-bind -q -p 0)
 }
 
-# other LINE [SED]: a line of the section, as it stands there but for SED.
+# other LINE [SED]: a line of the section, changed only by SED.
 other() {
 	grep -qxF -- "$1" section
 	sed "${2-}" <<<"$1"
 }
 
-# The server on $port has a page that says hello.
+# The server on $port has a page that contains hello.
 page() {
 	[[ $(printf 'GET / HTTP/1.0\r\n\r\n' | portscan-connect -q -p "$port") == *hello ]]
 }
@@ -91,7 +91,7 @@ timeouts='timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
 	await_that page
 }
 
-# In a network of its own, for the setting is one of the network.
+# In a network namespace, because the setting belongs to the network.
 @test "tcp_migrate_req: connections queued at a closed socket move to another one" {
 	cat >script <<-'END'
 		sh -c "$1" >/dev/null || exit 77

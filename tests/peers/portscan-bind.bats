@@ -1,4 +1,4 @@
-# portscan-bind beside errors that strace makes, and sockets of other programs.
+# portscan-bind with errors injected by strace, and with sockets of other programs.
 load ../helper
 
 setup() {

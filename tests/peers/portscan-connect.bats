@@ -38,13 +38,13 @@ tutorial() {
 	need nc
 	head -c 4M /dev/urandom >up
 	head -c 4M /dev/urandom >down
-	# nc names no port of its own choice, so one is taken that was free just now.
+	# nc does not print the port that the kernel chose, so use one that was free a moment ago.
 	port=$(portscan-bind -q -p 0)
 	nc -N -l 127.0.0.1 "$port" <down >got 3>&- &
 	pids+=($!)
 	server=$!
 	await_that listening "$port"
-	# It leaves at the end of what comes, whatever it has still to send: so ours ends last.
+	# nc exits at EOF, even with data to send: portscan-connect ends last.
 	{ cat up; await_that cmp -s down out; } | portscan-connect -q -p "$port" >out
 	ended "$server"
 	cmp down out
@@ -68,7 +68,7 @@ listening() {
 @test "an interrupted connect is not called again" {
 	need_strace
 	serve peer -v accept send:hello
-	# The call is done and then said to be interrupted, as a signal does it.
+	# The call is performed and then returns EINTR, as after a signal.
 	strace -qq -o trace -e trace=connect -e inject=connect:signal=CONT:when=1 \
 		portscan-connect -q -p "$port" </dev/null >out
 	[ "$(cat out)" = hello ]
@@ -96,7 +96,7 @@ listening() {
 	await_that grep -q ppoll trace
 	exec 8>&-
 	ended "$pid" 0
-	# Once it waits, the next thing it hears is the end.
+	# After it has begun to wait, the next event is EOF.
 	after=$(sed '1,/hello/d' trace | grep -c ppoll)
 	[ "$after" -le 4 ]
 }
@@ -106,9 +106,9 @@ listening() {
 	serve peer -v accept echo
 	echo hi | strace -o trace portscan-connect -q -p "$port" | cat >out
 	grep -q hi out
-	# From the first look at the standard descriptors on (the loader is not ours), without the sandbox's.
+	# The calls from the first check of the standard descriptors on (after those of the loader), without those of the sandbox.
 	sed -n "/^fcntl(0, F_GETFD/,\$s/(.*//p" trace | sed "s/^newfstatat/fstat/" | grep -vE '^(brk|getrandom|mmap|munmap|prctl|seccomp|landlock_.*|close)$' >calls
-	# After the first bytes how poll slices the rest is the kernel's choice.
+	# After the first bytes, the kernel determines how the rest is divided.
 	same <(head -n 19 calls) fcntl fcntl fcntl socket connect poll getsockopt getsockname getpeername fcntl setsockopt \
 		setsockopt rt_sigaction rt_sigaction fstat fstat ppoll preadv2 sendto
 	[ "$(wc -l <calls)" -le 32 ]

@@ -1,4 +1,4 @@
-# proxyhead behind the proxies that send its header, set up as its manual says; wshub --proxy beside it.
+# proxyhead and wshub --proxy behind proxies that send the header, configured as in the manual.
 load ../helper
 
 setup() {
@@ -10,7 +10,7 @@ need() {
 	command -v "$1" >/dev/null || skip "$1 is not installed"
 }
 
-# Where a proxy is to listen.
+# A free port for a proxy.
 front_begin() {
 	front=$(portscan-bind -q -p 0)
 }
@@ -19,13 +19,13 @@ front_await() {
 	await_that peer to:"$front" open
 }
 
-# in_manual LINE: the line stands there; it is printed for the server's port.
+# in_manual LINE: the manual contains the line; prints it with the server's port.
 in_manual() {
 	grep -qxF -- "$1" "$man"
 	sed "s/9000/$port/; s/ ssl//; s/listen 443/listen 127.0.0.1:$front/" <<<"$1"
 }
 
-# haproxy LINE...: one that has these lines in its server's part.
+# haproxy LINE...: starts HAProxy with these lines in its server section.
 haproxy_start() {
 	need haproxy
 	{
@@ -43,7 +43,7 @@ certificate() {
 	cat key crt >pem
 }
 
-# The program tells each client its address, as the line of the manual starts it.
+# The program sends each client its address; it is started by the line of the manual.
 service() {
 	serve tcpaccept proxyhead "$@"
 	front_begin
@@ -68,7 +68,7 @@ tells='echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT"'
 	sees_client
 }
 
-# The service sees each check, as a connection of HAProxy's own.
+# The service gets each health check as a connection of HAProxy itself.
 @test "HAProxy's health checks are connections with their own addresses" {
 	service sh -c 'exec 2>/dev/null; echo "$TCPREMOTEIP $TCPLOCALPORT" | tee -a seen'
 	haproxy_start "server one 127.0.0.1:$port send-proxy-v2 check inter 50ms source 127.0.0.8"

@@ -29,17 +29,17 @@ free_port() {
 	portscan-bind -q -p 0
 }
 
-# What a program on a port needs to be up: it accepts.
+# Waits until the program on a port accepts connections.
 await_port() {
 	await_that portscan-connect -q -p "$1" true
 }
 
-# One line said to a service, its first answer: ask PORT LINE [PATH]
+# ask PORT LINE [PATH]: sends a line to a service and prints its first answer.
 ask() {
 	printf '%s\n' "$2" | portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1${3-/}" wsframe -c -m 1
 }
 
-# A client in the background, its words from NAME.in (its fd in $NAME), what it hears in NAME.out: client NAME PORT
+# client NAME PORT: starts a client that sends the lines of NAME.in (its fd in $NAME) and writes its messages to NAME.out.
 client() {
 	mkfifo "$BATS_TEST_TMPDIR/$1.in"
 	start "$1" sh -c 'exec "$@" <"$0"' "$BATS_TEST_TMPDIR/$1.in" \
@@ -52,7 +52,7 @@ tell() {
 	printf '%s\n' "$2" >&"${!1}"
 }
 
-# Until the client NAME hears its own words: then it is in.
+# Waits until the client NAME receives its own message, which shows that it is connected.
 await_in() {
 	await_that is_in "$1"
 }
@@ -162,10 +162,10 @@ haproxy_for() {
 	await_port "$front"
 }
 
-# A program that says who speaks, as the proxy in front of it tells.
+# A program that prints the client's address from the proxy in front of it.
 who_says='while IFS= read -r line; do printf "%s says %s\\n" "$HTTP_X_FORWARDED_FOR" "$line"; done'
 
-# A client that says it is somebody else: pose PORT [PATH]
+# pose PORT [PATH]: a client that claims another address.
 pose() {
 	echo hello | portscan-connect -q -p "$1" wsupgrade -H 'X-Forwarded-For: 6.6.6.6' -c "ws://localhost:$1${2-/}" wsframe -c -m 1
 }
@@ -213,7 +213,7 @@ pose() {
 	[ "$(ask "$front" hello /app)" = '127.0.0.1 says hello' ]
 	[ "$(pose "$front" /app)" = '127.0.0.1 says hello' ]
 	curl -s "http://localhost:$front/app" | grep -q '<title>'
-	# A page of the site itself is no foreign one, port and all.
+	# A page of the site itself has an accepted origin, including the port.
 	mkfifo "$BATS_TEST_TMPDIR/page"
 	while read -r origin answer; do
 		exec {page}<>"$BATS_TEST_TMPDIR/page"
@@ -229,7 +229,7 @@ pose() {
 	END
 }
 
-# A Redis of our own, its port in $redis.
+# Starts a Redis; its port is in $redis.
 redis_start() {
 	need redis-server
 	need redis-cli
@@ -249,10 +249,10 @@ three() {
 	done
 }
 
-# What a client may say to make a program do something else.
+# Input with which a client may try to make a program do something else.
 hostile='-x -e $(touch owned) `touch owned` \\n\\c%s "; touch owned; * #'
 
-# Three clients behind the HAProxy hear each other.
+# Three clients behind HAProxy receive the messages of each other.
 three_meet() {
 	local name other
 	for name in a b c; do

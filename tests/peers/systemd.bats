@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The units as installed: what systemd thinks of them, their command lines under systemd-socket-activate, and all
+# The units as installed: checked by systemd-analyze, their command lines under systemd-socket-activate, and all
 # of them under a systemd that runs as PID 1 (systemd-boot), otherwise as shipped: only PrivateDevices= is off.
 load ../helper
 
@@ -40,7 +40,7 @@ teardown_file() {
 	await_that gone "$(cat "$BATS_FILE_TMPDIR/boot")"
 }
 
-# drop_in UNIT SECTION LINE...: beside what is there.
+# drop_in UNIT SECTION LINE...: adds a drop-in file to the unit.
 drop_in() {
 	local at=$BATS_FILE_TMPDIR/tree/etc/systemd/system/$1.d
 	mkdir -p "$at"
@@ -53,12 +53,12 @@ setup() {
 	ln -sf /bin/cat "$BATS_FILE_TMPDIR/usr/bin/app"
 }
 
-# The command of a unit, its specifiers filled in.
+# The command of a unit, with its specifiers expanded.
 command_of() {
 	sed -n 's/^ExecStart=//p' "$units/$1" | sed 's/%[ij]/app/g; s/\${HOST}/localhost/g'
 }
 
-# activate UNIT [OPTION...]: its command on a free port, $port.
+# activate UNIT [OPTION...]: starts its command on a free port, $port.
 activate() {
 	local unit=$1
 	shift
@@ -116,7 +116,7 @@ booted() {
 	inside rm -f /srv/go
 }
 
-# inside CMD...: in its namespaces.
+# inside CMD...: runs it in the namespaces of that systemd.
 inside() {
 	nsenter -t "$pid1" -a -r -w -- env PATH=/usr/local/bin:/usr/bin:/bin "$@"
 }
@@ -126,7 +126,7 @@ client() {
 	inside portscan-connect -q -p "$1" wsupgrade -c ws://localhost/ wsframe -c "${@:2}"
 }
 
-# saying RECORD PORT [OPTION...]: one that says it, for the background.
+# saying RECORD PORT [OPTION...]: starts a client that sends RECORD.
 saying() {
 	echo "$1" | client "${@:2}"
 }

@@ -1,4 +1,4 @@
-# tcpaccept beside programs that are not ours: those that start it, those that call it, and errors that strace makes.
+# tcpaccept with other programs: those that start it, clients, and errors injected by strace.
 load ../helper
 
 setup() {
@@ -22,12 +22,12 @@ free_port() {
 	port=$(portscan-bind -q -p 0)
 }
 
-# greeted: a new connection to $port is told hello.
+# greeted: a new connection to $port receives hello.
 greeted() {
 	[ "$(timeout 20 portscan-connect -q -p "$port" </dev/null)" = hello ]
 }
 
-# serve_injected CALL:WHAT CMD...: tcpaccept with errors injected into a call of its own.
+# serve_injected CALL:WHAT CMD...: tcpaccept with errors injected into one of its system calls.
 serve_injected() {
 	local what=$1
 	shift
@@ -36,7 +36,7 @@ serve_injected() {
 	port=$(sed -n 's/^Bound to //p' "$err" | head -n 1)
 }
 
-# strace passes no signal on: what it traces is ended, then it ends.
+# strace does not forward signals: end the traced process, then strace ends.
 stop_injected() {
 	children "$pid" | xargs -r kill || true
 	ended "$pid"
@@ -74,7 +74,7 @@ stop_injected() {
 	kill "$acceptor"
 	await_that gone "$acceptor"
 	await_that greeted
-	# What inetd has started outlives it.
+	# Programs that inetd has started continue after its end.
 	successor=$(children "$pid" tcpaccept)
 	pids+=("$successor")
 	[ "$successor" != "$acceptor" ]
@@ -175,7 +175,7 @@ listening() {
 		[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 	done
 	stop_injected
-	# Of the third connection: from its acceptance to the program.
+	# The calls for the third connection: from accept to exec.
 	awk '/accept4\(.*\) = [0-9]+$/ { n++ } n == 3 { print } n == 3 && /execve\(/ { exit }' calls |
 		sed 's/^[0-9]* *//; s/(.*//' | grep -v '^<' >names
 	same names accept4 getsockname vfork dup2 dup2 \

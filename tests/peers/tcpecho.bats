@@ -1,4 +1,4 @@
-# tcpecho beside programs that are not ours: clients, and those that start it.
+# tcpecho with other programs: clients, and programs that start it.
 load ../helper
 
 setup() {
@@ -12,7 +12,7 @@ needs() {
 	done
 }
 
-# Where injection of errors is possible.
+# Skips the test if errors cannot be injected.
 needs_strace() {
 	needs strace
 	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
@@ -25,14 +25,14 @@ serve_injected() {
 	port=$(sed -n 's/^Bound to //p' server.err | head -n 1)
 }
 
-# strace passes no signal on: what it traces is ended, then it ends.
+# strace does not forward signals: end the traced process, then strace ends.
 stop_injected() {
 	kill "$(children "$pid")"
 	wait "$pid"
 	pids=()
 }
 
-# free_port: one that nobody has now, in $port; for hosts that bind by themselves.
+# free_port: sets $port to a free port, for programs that bind it themselves.
 free_port() {
 	port=$(portscan-bind -q -p 0)
 }
@@ -41,12 +41,12 @@ listens() {
 	(exec 8<>"/dev/tcp/127.0.0.1/$port")
 }
 
-# echoes TEXT: a new connection to $port gets it back.
+# echoes TEXT: a new connection to $port gets TEXT back.
 echoes() {
 	[ "$(printf %s "$1" | timeout 20 portscan-connect -q -p "$port")" = "$1" ]
 }
 
-# A client that tries the ports up from its first argument, sends the others, and prints each answer.
+# A client that tries the ports from its first argument up, sends the other arguments, and prints each answer.
 tutorial_client() {
 	cat >client.py <<-'PY'
 		import socket, sys
@@ -148,7 +148,7 @@ tutorial_client() {
 		await_that listens
 		echoes one
 		echoes two
-		# What inetd started for `wait' outlives it.
+		# The server that inetd started for `wait' continues after its end.
 		echo_pid=$(children "$pid" tcpecho) || true
 		stop_all
 		if [ -n "$echo_pid" ]; then

@@ -1,4 +1,4 @@
-# The WebSocket programs with clients and servers that others wrote.
+# The WebSocket programs with clients and servers of other projects.
 load ../helper
 
 here=$BATS_TEST_DIRNAME
@@ -25,7 +25,7 @@ node_client() {
 	node "$here/ws_client.js" "ws://127.0.0.1:$port/" "$1"
 }
 
-# their_server CMD...: a foreign server that says `Bound to PORT` on stdout.
+# their_server CMD...: starts a foreign server that prints `Bound to PORT` on stdout.
 their_server() {
 	start their "$@"
 	await "$BATS_TEST_TMPDIR/their.out" '^Bound to '
@@ -93,12 +93,12 @@ cases() {
 	cases node_client echo large fragments pings closing both foreign version
 }
 
-# What wsupgrade is given for each parameter of permessage-deflate, and what comes of it.
+# The options of wsupgrade for each parameter of permessage-deflate, and the negotiated result.
 deflates=('-z' '-z --window 9' '-z --no-takeover' '-z --window 12 --no-takeover')
 no_takeover='; server_no_context_takeover; client_no_context_takeover'
 agreements=('' '; server_max_window_bits=9; client_max_window_bits=9' "$no_takeover" "$no_takeover; server_max_window_bits=12; client_max_window_bits=12")
 
-@test "compressed, with each parameter, Python websockets and node ws talk to an echo of ours" {
+@test "compressed, with each parameter, Python websockets and node ws as clients of wsframe" {
 	local i
 	for i in "${!deflates[@]}"; do
 		# shellcheck disable=SC2086 # options
@@ -250,12 +250,12 @@ agreements=('' '; server_max_window_bits=9; client_max_window_bits=9' "$no_takeo
 	done
 }
 
-# Without the pings: where a send takes less than all, only the newest pong is kept.
+# Without pings: if a send is partial, only the newest pong is kept.
 @test "the prober's cases with short reads and writes and interrupted calls" {
 	! grep -q __asan "$BIN/wsframe" || skip "a sanitizer's build preloads its own"
 	local seed
 	for seed in 1 ${LONG:+2}; do
-		# The programs as linked dynamically, which can be preloaded; and so is cat.
+		# The dynamically linked programs, because a library is preloaded, also into cat.
 		serve tcpaccept env SHORT_IO="$seed $((seed * 7)) 10 0" LD_PRELOAD="$BUILD/stress/short_io.so" \
 			"$BUILD/dynamic/wsupgrade" "$BUILD/dynamic/wsframe" -n -T cat
 		"$TOOLS/wsprobe" --timeout 1m --groups handshake,origin,framing,reserved,fragments,utf8,close \

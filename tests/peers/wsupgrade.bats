@@ -11,11 +11,11 @@ need() {
 
 chat=$BATS_TEST_DIRNAME/../../man/examples/chat.html
 
-# In the page: what stands in the log at its next frame, without the times.
+# In the page: the log at the next animation frame, without the times.
 rows="new Promise(requestAnimationFrame).then(() =>
 	Array.from(log.children, row => row.innerText.replace(/[0-9:.]{12}/, 'TIME').trim()))"
 
-# browse ARG...: page.js, its answers a line each in $lines.
+# browse ARG...: runs page.js; its answers are in $lines.
 browse() {
 	need node
 	need chromium
@@ -33,7 +33,7 @@ browse() {
 	curl -sS -i -X OPTIONS -H 'Host: evil' "http://localhost:$port/any" >options
 	same <(tr -d '\r' <options) 'HTTP/1.1 204 No Content' 'Allow: GET, HEAD, OPTIONS' 'Connection: close' ''
 	curl -sS -I "http://localhost:$port/" | grep -q "^Content-Length: $(wc -c <page)"
-	# HTTP/2 is offered by Upgrade, and not taken.
+	# An HTTP/2 upgrade is offered, and not accepted.
 	curl -sS --http2 "http://localhost:$port/" | cmp - page
 }
 
@@ -56,12 +56,12 @@ browse() {
 	refusal 414 "$url/$(printf 'a%.0s' {1..20000})"
 	run ! curl -sS --http2-prior-knowledge "$url/chat"
 	await server.err ': 400 HTTP/2 instead of HTTP/1.1$'
-	# What is sent behind a refused head does not destroy the answer.
+	# Data after a refused head does not destroy the response.
 	head -c 1000000 /dev/zero >big
 	refusal 405 -H 'Expect:' --data-binary @big "$url/chat"
 }
 
-@test "HAProxy's health check is answered, and nginx with HTTP/1.0 is told which directive is missing" {
+@test "HAProxy's health check is answered, and nginx with HTTP/1.0 gets a hint at the missing directive" {
 	need haproxy
 	serve tcpaccept wsupgrade -v --host localhost -P /chat wsframe cat
 	cat >haproxy.cfg <<-END
