@@ -104,7 +104,7 @@ load wsframe
 	deserter ./prog
 	peer await:prog.pid close:1000 until:close rest wait -- timeout -k 1 20 wsframe -w 100ms ./prog
 	told 'close 1000' end 'exit 0'
-	gone "$(cat prog.pid)"
+	await_that gone "$(cat prog.pid)"
 }
 
 @test "after -w wsframe's Close is sent, and after -w again TERM, also if the program is silent" {

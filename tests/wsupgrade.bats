@@ -224,14 +224,14 @@ lacks_variable() {
 	refused 403 "$(request "$good")" -a ./may
 	printf '#!/bin/sh\nsleep 300 & echo $! >sleeper\nwait\n' >may
 	refused 500 "$(request "$good")" -a ./may -t 300ms
-	gone "$(cat sleeper)"
+	await_that gone "$(cat sleeper)"
 }
 
 @test "-a: a program that has left its process group is killed, and not awaited" {
 	deserter ./may
 	run -1 --separate-stderr timeout 20 peer send:"$(request "$good")" run wsupgrade -a ./may -t 500ms echo started
 	[[ $output == 'HTTP/1.1 500 '* ]]
-	gone "$(cat may.pid)"
+	await_that gone "$(cat may.pid)"
 }
 
 @test "-a works if SIGCHLD is ignored and blocked, and the program inherits that" {
