@@ -285,7 +285,7 @@ static bool
 choose_extension(const struct policy *p, const struct http_request *r, struct handshake *d)
 {
 	enum extension_result result = EXTENSION_NONE;
-	const char *why;
+	const char *why = NULL;
 
 	if (p->deflate)
 		result = extension_accept(&r->fields, &p->extension, &d->extension, &why);
