@@ -104,7 +104,7 @@ MANDIR = $(PREFIX)/share/man
 UNITDIR = $(PREFIX)/lib/systemd/system
 BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
-# Debian's fish looks for completions only in /usr/share/fish, not in /usr/local.
+# Debian's fish reads completions only from /usr/share/fish, not in /usr/local.
 FISHDIR = $(if $(filter /usr/local,$(PREFIX)),/etc/fish/completions,$(PREFIX)/share/fish/vendor_completions.d)
 DOCDIR = $(PREFIX)/share/doc/fittings
 EXAMPLEDIR = $(DOCDIR)/examples

@@ -66,7 +66,7 @@ make_own() {
 	[[ $output == *'s390x-linux-gnu-gcc cannot link with musl'* ]]
 }
 
-@test "build: check looks for bats before it builds" {
+@test "build: check requires bats before it builds" {
 	mkdir "$BATS_TEST_TMPDIR/bin"
 	ln -s $(type -P make sh bash sed find cc gcc as ld mkdir rm cat head dirname env grep basename ls) "$BATS_TEST_TMPDIR/bin"
 	shell_script "$BATS_TEST_TMPDIR/bin/id" 'echo 1000'

@@ -79,7 +79,7 @@ app() {
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 }
 
-# hears NAME PATH: starts a client that sends nothing, and waits until it receives a message.
+# hears NAME PATH: starts a client that sends nothing, and waits for its first message.
 hears() {
 	mkfifo "$1.in"
 	start "$1" sh -c 'exec "$@" <"$0"' "$1.in" \

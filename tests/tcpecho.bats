@@ -468,7 +468,7 @@ refused() {
 	[ "$(peer stderr send:abc fin run tcpecho -v)" = abc ]
 }
 
-@test "a reset connection is no failure, a failing output is" {
+@test "a reset connection is not an error, a failed output is" {
 	run -0 --separate-stderr peer on:tcp send:abc reset run tcpecho
 	[ -z "$stderr" ]
 	# Here it is writing when the reset arrives.

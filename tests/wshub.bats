@@ -418,7 +418,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	await_that gone "$(cat "$BATS_TEST_TMPDIR/may.pid")"
 }
 
-@test "--page: a file is read anew; if a FIFO replaces it, the old content is kept without waiting" {
+@test "--page: a file is read again; if a FIFO replaces it, the old content is kept without waiting" {
 	cd "$BATS_TEST_TMPDIR"
 	echo first >mine
 	serve wshub --page mine --fan-out

@@ -2,7 +2,7 @@
  * Validation by table lookup as in J. Keiser and D. Lemire, "Validating UTF-8 in less than one
  * instruction per byte" (2021). For each byte and the one before it, three lookups with 16 entries
  * (high and low half of the earlier byte, high half of the later byte) return sets of errors. An
- * error that is in all three sets is present. The set TWO_TAILS is no error after the lead byte of
+ * error that is in all three sets is present. The set TWO_TAILS is not an error after the lead byte of
  * a sequence of three or four bytes, which is compared separately.
  */
 #include "base/utf8_vector.h"

@@ -28,7 +28,7 @@
  */
 enum csv_escapes {
 	CSV_ESCAPES_NONE,
-	CSV_ESCAPES_ANY, /* before any byte; strict: not before a letter or digit, which would stand for another byte */
+	CSV_ESCAPES_ANY, /* before any byte; strict: not before a letter or digit, which would mean another byte */
 	CSV_ESCAPES_TSV, /* before t, n, r and the escape itself, for csv_unescape(); elsewhere the escape is data */
 };
 

@@ -41,7 +41,7 @@ ucspi_begin(struct ucspi *u, char **environ, char **slots)
 		u->addr_port};
 	char **used = slots + SLOTS;
 
-	_Static_assert(sizeof strings / sizeof *strings == SLOT_PROTO, "PROTO comes behind them");
+	_Static_assert(sizeof strings / sizeof *strings == SLOT_PROTO, "PROTO follows them");
 	u->slots = slots;
 	memcpy(u->slots, strings, sizeof strings);
 	for (char **at = environ; *at != NULL; at++)

@@ -7,7 +7,7 @@
  *     tcp sessions -p port [-n parallel]    [-s size] [-t seconds] [-P pid]
  *     tcp idle     -p port [-n connections] -P pid
  *
- * rr: each connection always has depth messages under way. sessions: connect,
+ * rr: each connection always has depth messages in flight. sessions: connect,
  * one message there and back, end of file both ways; with -s 0 nothing but
  * the server's end of file. Prints one line:
  *

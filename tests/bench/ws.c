@@ -9,11 +9,11 @@
  *     ws fan      -p port [-n receivers] [-s size] [-d depth] [-t seconds] [-P pid]
  *     ws quiet    -p port [-n flooding] [-s size] [-d depth] [-t seconds] [-P pid]
  *
- * rr: each connection always has depth messages under way; -u: of two-byte
+ * rr: each connection always has depth messages in flight; -u: of two-byte
  * characters. sessions: connect, handshake, one message there and back, Close both
  * ways. fan: one more connection sends depth messages, which all the others
  * receive, and so on. quiet: all send without end, depth messages at once, as fast
- * as they are taken; one connection more has a single message under way. Prints what
+ * as they are accepted; one more connection has a single message in flight. Prints what
  * tcp.c prints, with deliveries a second for fan; for quiet that connection's times,
  * and first until when it has 99 of 100 answers, in microseconds.
  */

@@ -31,7 +31,7 @@ const browser = spawn(process.env.CHROMIUM || "chromium", [
 	"--remote-debugging-pipe",
 ], { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
 
-/* Its helpers may still write for a moment: not being able to tidy up is no failure. */
+/* Its helpers may still write for a moment: a failed removal is not an error. */
 function leave(status) {
 	browser.on("exit", () => {
 		try {

@@ -236,7 +236,7 @@ TEST(nothing_is_read_past_the_input_or_written_past_the_room)
 			}
 }
 
-/* The target takes them from the input where it is told to. */
+/* The fuzz target reads them from its input only if a flag in the input is set. */
 TEST(a_delimiter_and_a_quote_may_be_any_bytes)
 {
 	static const char odd[][3] = {{12, '\0', '\''}, {12, '\t', '\xff'}, {14, '\xfe', '\0'}, {12, '"', ','}};
