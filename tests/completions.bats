@@ -115,7 +115,7 @@ gives() {
 	gives 'portscan-bind -- --rep' ''
 }
 
-@test "bash: another program completes as it does by itself" {
+@test "bash: after the name of another program its own completions are used" {
 	gives 'portscan-bind -p 9000 cat peop' people.csv
 	[ "$(in_bash 'portscan-bind -p 9000 tcpaccept theirs --x=1 y')" = '4:theirs --x = 1 y:y:1' ]
 	[ "$(in_bash 'portscan-bind theirs ')" = '1:theirs ::theirs' ]
@@ -186,7 +186,7 @@ offers() {
 	each offers "$chains"
 }
 
-@test "fish: another program completes as it does by itself, and the other way round" {
+@test "fish: another program in the line has its own completions, also before one of these programs" {
 	need fish
 	offers 'portscan-bind -p 9000 cat peop' people.csv
 	[ "$(in_fish 'portscan-bind -p 9000 tcpaccept cat --')" = "$(in_fish 'cat --')" ]

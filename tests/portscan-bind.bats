@@ -174,7 +174,7 @@ scan() {
 	[[ ${lines[4]} != *backlog* ]]
 }
 
-@test "a chain of portscan-bind passes on the sockets of each, in order" {
+@test "each portscan-bind of a chain passes the inherited sockets on, then its own" {
 	start server portscan-bind -p 0 portscan-bind -p 0 -a 127.0.0.1 -a ::1 sh -c 'echo $LISTEN_FDS ${LISTEN_FDNAMES-no} $PORT
 		exec tcpaccept sh -c "echo \$TCPLOCALIP \$TCPLOCALPORT"' 4>&- 5>&-
 	await "$BATS_TEST_TMPDIR/server.out" .

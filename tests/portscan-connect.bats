@@ -288,7 +288,7 @@ late() {
 	await_that eval '[ "$(wc -c <got)" = 120000 ]'
 }
 
-@test "after its EOF a server that acknowledges nothing for 10 s is left, whatever stdin brings" {
+@test "the relay ends 10 s after the last acknowledgement of a server that has sent EOF, even if stdin has data" {
 	late fin hold
 	(yes >&8 || :) 2>/dev/null 3>&- &
 	pids+=($!)

@@ -30,17 +30,17 @@ campaign() {
 	campaign short_io "$BUILD" 4 csv_lines csv_tsv csv_json
 }
 
-@test "faults: nor the data of tcpecho, portscan-connect and tcpaccept" {
+@test "faults: the same errors do not change the data of tcpecho, portscan-connect and tcpaccept" {
 	sane
 	campaign short_io "$BUILD" 3 echo_pipe echo_socket accept_echo
 }
 
-@test "faults: nor the frames and handshakes of wsframe and wsupgrade" {
+@test "faults: the same errors do not change the frames and handshakes of wsframe and wsupgrade" {
 	sane
 	campaign short_io "$BUILD" 3 frame_encode frame_decode frame_session frame_bytes upgrade_session
 }
 
-@test "faults: nor the data of the whole chain, of wsserve and of wshub" {
+@test "faults: the same errors do not change the data of the whole chain, of wsserve and of wshub" {
 	sane
 	campaign short_io "$BUILD" 2 chain each hub
 }

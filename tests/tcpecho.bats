@@ -5,16 +5,6 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || exit
 }
 
-# The last one is ended first: a hanging client would delay the end of its server.
-teardown() {
-	local i reversed=()
-	for ((i = ${#pids[@]}; i > 0; i--)); do
-		reversed+=("${pids[i - 1]}")
-	done
-	pids=("${reversed[@]}")
-	stop_all
-}
-
 # echoes TEXT: a new connection to $port gets TEXT back.
 echoes() {
 	[ "$(printf %s "$1" | timeout 20 portscan-connect -q -p "$port")" = "$1" ]
@@ -485,7 +475,7 @@ refused() {
 	[ "$stderr" = 'tcpecho: stdout: Bad file descriptor' ]
 }
 
-@test "-i ends a silent fd 0 with 0" {
+@test "-i: a silent fd 0 ends the program with status 0" {
 	mkfifo in
 	exec 8<>in
 	run -0 --separate-stderr tcpecho -i 50ms <in

@@ -182,7 +182,7 @@ sys.stdout.buffer.write(zlib.decompressobj(-15).decompress(data[4:] + b"\0\0\xff
 	done
 }
 
-@test "a compressed message fails where it must: RSV1 elsewhere, no DEFLATE, no UTF-8, a reference to an earlier one" {
+@test "invalid compressed messages are refused: RSV1 in a wrong frame, not DEFLATE, not UTF-8, a reference to an earlier one" {
 	while IFS='|' read -r extension code frames; do
 		WEBSOCKET_EXTENSIONS=$extension peer raw:"$frames" until:close close:"$code" rest wait -- wsframe -b cat
 		[[ "${lines[*]: -3}" == "close $code "*" end exit 1" ]]

@@ -188,7 +188,7 @@ unread() {
 	told pushed 'exit 1'
 }
 
-@test "a FIN while the program does not read ends nothing" {
+@test "a FIN while the program does not read does not end the session" {
 	peer push fin await:counted rest wait -- wsframe -k 10s -w 5s sh -c 'sleep 1; wc -c >counted'
 	[[ "$output" == $'pushed\nclose 1000\nend\nexit 1' ]]
 	(($(cat counted) > 100000))

@@ -205,7 +205,7 @@ helper() {
 	ended "$server" 1
 }
 
-@test "without processes it logs that, keeps the connection, and serves it later" {
+@test "if no process can be created, that is logged, and the connection is kept and served later" {
 	[ "$(id -u)" = 0 ] || skip "needs root to become another user"
 	chmod 711 .
 	cp "$BIN/wsserve" ./serve
