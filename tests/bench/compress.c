@@ -157,7 +157,7 @@ inflate_zlib(void)
 #define inflate_zlib inflate_ours
 #endif
 
-/* Empty blocks, each with the smallest codes of its own. */
+/* Empty blocks, each with its own smallest codes. */
 static void
 worst_make(void)
 {
@@ -171,7 +171,7 @@ worst_make(void)
 	packed_begins[1] = (ALL + 3 + 7) / 8; /* with the head of the empty block at the end */
 }
 
-/* Time of the processor: what else runs does not count. */
+/* CPU time, so that other processes do not matter. */
 static uint64_t
 cpu_ns(void)
 {

@@ -1,6 +1,6 @@
 /*
  * Keepalive and closing handshake of a connection: for any sequence of events, the actions, the
- * timer and both codes agree with a naive reading of RFC 6455, sections 5.5 and 7, which keeps
+ * timer and both codes agree with a naive implementation of RFC 6455, sections 5.5 and 7, which keeps
  * facts instead of a state.
  */
 #include "ws/conn.h"

@@ -8,7 +8,7 @@
 #include "fuzz.h"
 #include "naive.h"
 
-enum { COMPRESSED_MOST = 32 /* decompressed bytes of a message: an account has room for all */ };
+enum { COMPRESSED_MOST = 32 /* decompressed bytes of a message: an account has space for all */ };
 
 static struct reader_inflate inflate;
 static struct inflate_tables tables;

@@ -1,5 +1,5 @@
 /*
- * A request as the server reads it. The head is parsed. It is accepted exactly if a naive reading
+ * A request as the server reads it. The head is parsed. It is accepted exactly if a naive parser
  * of RFC 6455, section 4.2.1, accepts it. The response and the environment are valid for any
  * request.
  */

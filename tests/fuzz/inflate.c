@@ -98,7 +98,7 @@ struct target {
 	unsigned disturbed; /* number of steps before which another state uses the tables */
 };
 
-/* Returns whether the message is valid. Appends at most `most` bytes of output to a. */
+/* Return whether the message is valid. At most `most` bytes of output are appended to a. */
 static bool
 message(struct target *t, struct fuzz *f, const unsigned char *payload, size_t n, size_t most, struct account *a)
 {

@@ -192,7 +192,7 @@ naive_blocks(struct naive_inflate *z)
 }
 
 /*
- * Decodes a message and appends its output. The message is valid if it ends
+ * Decode a message and append its output. The message is valid if it ends
  * between two blocks as it is, or followed by 00 00 ff ff. NAIVE_LONG is no verdict.
  */
 static inline enum naive_end

@@ -112,7 +112,7 @@ TEST(an_early_alarm_is_set_again)
 	CHECK(clock_ms() >= until);
 }
 
-/* The signal decides, not a clock that lags behind. */
+/* The signal determines the result, even if the clock is late. */
 TEST(an_alarm_that_came_is_not_waited_for)
 {
 	int64_t now = clock_ms(), until = now + SOON_MS;

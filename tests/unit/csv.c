@@ -1,6 +1,6 @@
 /*
  * The scanner on every short text, on every edge at every place of a block, and on random text in bulk, by the fuzz target:
- * on every path, at any cuts, it gives what the naive reading gives.
+ * on every path, for any division of the input, its result is that of the naive parser.
  */
 #include "../fuzz/csv.c"
 #include "unit.h"
@@ -13,7 +13,7 @@ static const struct csv_dialect lenient = {.delimiter = ',', .quote = '"', .quot
 
 enum { DIALECTS = sizeof choices / sizeof *choices };
 
-/* Runs the target on a text: a piece of `cut` bytes (at most 128), then pieces of `step`. It aborts if they do not agree. */
+/* Run the target on a text: a piece of `cut` bytes (at most 128), then pieces of `step`. It aborts if they do not agree. */
 static void
 agrees_cut(const char *choice, size_t choice_size, const void *text, size_t n, size_t cut, size_t step)
 {
@@ -37,7 +37,7 @@ agrees(const void *text, size_t n)
 	}
 }
 
-/* The naive reading of a text: data, `|` at the end of a field and `/' at the end of a record. */
+/* The result of the naive parser for a text: data, `|` at the end of a field and `/' at the end of a record. */
 static bool
 gives(const char *text, const char *fields)
 {
@@ -121,8 +121,8 @@ TEST(every_short_text_agrees_with_a_naive_scan)
 			agrees(text, text_of(i, n, text));
 }
 
-/* `fill` bytes of filler before and behind a text, in a bare or a quoted field; whole, cut near the text, and behind two records,
- * after which the scanner watches for less. */
+/* `fill` bytes of filler before and after a text, in a bare or a quoted field; whole, cut near the text, and after two
+ * records, after which the scanner watches for less. */
 TEST(every_edge_at_every_place_of_a_block)
 {
 	static const char *const before[] = {"", "\"", "x,", "\"\",", "\r\n", "p\nq\n", "p\nq\n\""};

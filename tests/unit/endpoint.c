@@ -244,8 +244,8 @@ TEST(a_sink_is_polled_if_its_source_is_not)
 	(void)close(fds[0]);
 }
 
-/* Sent are "own" of its buffer, without the withheld "kept", then "behind" of the other one, then
- * only that. */
+/* Sent are "own" of its buffer, without the withheld "kept", then "behind" of the other buffer,
+ * then only that. */
 static void
 sink_with_behind(int fd, int reader)
 {

@@ -19,7 +19,7 @@ stream_begin(void)
 	stream_bits = 0;
 }
 
-/* Appends a number, lowest bit first. */
+/* Append a number, lowest bit first. */
 static void
 put(unsigned value, unsigned n)
 {
@@ -27,7 +27,7 @@ put(unsigned value, unsigned n)
 		stream[stream_bits / 8] |= (unsigned char)((value >> i & 1) << stream_bits % 8);
 }
 
-/* Appends a Huffman code, highest bit first (3.1.1). */
+/* Append a Huffman code, highest bit first (3.1.1). */
 static void
 put_code(unsigned code, unsigned n)
 {
@@ -132,7 +132,7 @@ put_match(const struct code *c, unsigned length, unsigned distance)
 	put(distance - dist_base[d], dist_extra[d]);
 }
 
-/* Appends the head of the empty stored block whose last four bytes are not sent. */
+/* Append the head of the empty stored block whose last four bytes are not sent. */
 static size_t
 message_end(void)
 {
@@ -160,7 +160,7 @@ run_begin(struct run *r, unsigned bits)
 	r->bad = r->ended = false;
 }
 
-/* Input and room end before an unreadable page. */
+/* Input and output space end before an unreadable page. */
 static unsigned char *in_end, *out_end;
 
 static void
@@ -172,7 +172,8 @@ edges_make(void)
 	out_end = unit_at_edge(nothing, sizeof nothing) + sizeof nothing;
 }
 
-/* Steps until the input is used: first with this room, then with about the room of a match. Used input is overwritten. */
+/* Take steps until the input is used: the first with this output space, later ones with about that of a match. Used
+ * input is overwritten. */
 static void
 feed(struct run *r, const unsigned char *in, size_t n, size_t room)
 {
@@ -211,7 +212,8 @@ gave(const struct run *r, const void *bytes, size_t n)
 	return !r->bad && r->ended && r->size == n && memcmp(r->out, bytes, n) == 0;
 }
 
-/* Checks the output of a message: whole, at every cut of its input, and at every cut of its room. */
+/* Check the output of a message: in one step, with the input divided at each byte, and with the output divided at each
+ * byte. */
 static void
 good(const unsigned char *in, size_t n, const void *want, size_t size)
 {
@@ -239,7 +241,7 @@ good(const unsigned char *in, size_t n, const void *want, size_t size)
 
 #define GOOD(want) good(stream, message_end(), want, sizeof want - 1)
 
-/* Checks that the stream fails, whole and byte by byte, and that later steps fail. want: the output before. */
+/* Check that the stream fails, whole and byte by byte, and that later steps fail. want: the output before. */
 static void
 bad(const void *want, size_t size)
 {
@@ -261,7 +263,7 @@ bad(const void *want, size_t size)
 
 #define BAD(want) bad(want, sizeof want - 1)
 
-/* Ends the block and appends enough bytes that the symbol before END is decoded by the fast loop. */
+/* End the block and append enough bytes that the symbol before END is decoded by the fast loop. */
 static void
 put_end(const struct code *c)
 {

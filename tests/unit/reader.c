@@ -1,4 +1,4 @@
-/* The frame reader: examples. What is invalid, and each kind of Close and text, is a seed of the fuzz target frame. */
+/* The frame reader: examples. Invalid frames, and each kind of Close and text, are seeds of the fuzz target `frame'. */
 #include "ws/reader.h"
 
 #include "unit.h"
