@@ -230,7 +230,7 @@ copy_drop(const struct csv_cursor *cursor, const struct csv_bits *b, uint64_t en
 {
 	uint64_t all = csv_below(csv_last_one(ends) + 1), starts = ends << 1 | 1;
 	uint64_t quoteless = quoteless_fields(cursor, b, starts, ends), quotes = b->quote & cursor->drop;
-	/* After a closing quote the field ends; after the first half of a doubled quote comes the other half. */
+	/* A quote before the end of its field (a closing one), or before another quote (the first of two). */
 	uint64_t closing_or_half = (b->quote ^ cursor->stop) >> 1;
 	uint64_t odd = ~quoteless & all & ((starts & ~quotes) | (quotes & ~starts & ~closing_or_half));
 

@@ -1,7 +1,7 @@
 /*
  * One process timer for all deadlines: setitimer(2), which interrupts a wait with SIGALRM. A wait
- * with a timeout of its own sets and clears a kernel timer each time. This timer instead is not
- * moved when a deadline moves to a later time: it expires early and is set again.
+ * with a timeout of its own sets and clears a kernel timer each time. This timer is not moved when
+ * a deadline moves to a later time: it expires early and is set again.
  */
 #ifndef FITTINGS_ALARM_H
 #define FITTINGS_ALARM_H

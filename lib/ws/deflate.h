@@ -13,7 +13,7 @@
  *
  * Output: `room` is the space at `out`. With deflate_bound(n) bytes a step uses all n bytes. After
  * DEFLATE_FULL call again with the rest of the input (it may be empty), the same `last` and more
- * space. Each step makes a block of its own, so large steps compress better: pass a message as a
+ * space. Each step makes a separate block, so large steps compress better: pass a message as a
  * whole if it is in memory.
  *
  * If a message becomes larger: before any of its output is sent, deflate_undo() restores the state

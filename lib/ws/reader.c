@@ -211,7 +211,8 @@ data_event(struct reader *r, unsigned char *bytes, size_t n, size_t room, struct
 	return good;
 }
 
-/* Decompress payload within the room and the limit. Return how many of the n bytes were used; the others are unchanged. */
+/* Decompress payload within the output space and the limit. Return how many of the n bytes were used; the rest is
+ * unchanged. */
 static size_t
 payload_inflate(struct reader *r, struct reader_inflate *z, unsigned char *bytes, size_t n, size_t *made,
     enum inflate_result *result)

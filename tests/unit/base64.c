@@ -58,7 +58,7 @@ TEST(invalid_base64_is_refused)
 		CHECK(decode_at_edge(bad[i], out) == -1);
 }
 
-TEST(every_triple_of_bytes_comes_back)
+TEST(every_triple_of_bytes_is_decoded_again)
 {
 	for (unsigned i = 0; i < 1u << 16; i++) {
 		unsigned char in[3] = {(unsigned char)i, (unsigned char)(i >> 8), (unsigned char)(i * 7)}, out[3];

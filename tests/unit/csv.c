@@ -208,7 +208,7 @@ TEST(random_text_in_bulk_agrees_with_a_naive_scan)
 	}
 }
 
-TEST(nothing_is_read_past_the_input_or_written_past_the_room)
+TEST(nothing_is_read_past_the_input_or_written_past_the_output)
 {
 	static const char *const units[] = {"a,b\r\n", "\r\n", "\"a\"\"b\",c\n", "abcdefgh,", "a\"b,"};
 	static unsigned char text[400];

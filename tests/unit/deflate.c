@@ -95,7 +95,7 @@ TEST(the_examples_of_RFC_7692)
 	MAKES("Hello", "\xf2\x48\xcd\xc9\xc9\x07\x00");
 }
 
-TEST(every_cut_of_input_and_of_room)
+TEST(every_division_of_input_and_output)
 {
 	text_make(700, 1);
 	begin(9);

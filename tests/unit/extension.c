@@ -176,7 +176,7 @@ TEST(a_variable_holds_an_answer)
 		CHECK(!extension_parse(span_of(wrong[i]), &e));
 }
 
-TEST(the_longest_one_has_room)
+TEST(the_longest_one_fits)
 {
 	char all[EXTENSION_SIZE];
 	struct strbuf out = {.at = all, .room = sizeof all};

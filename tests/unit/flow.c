@@ -318,7 +318,7 @@ TEST(compressed_records_come_back)
 	}
 }
 
-TEST(a_compressed_message_is_discarded_in_parts_of_the_room)
+TEST(a_compressed_message_is_discarded_in_parts_of_the_output)
 {
 	static const char bomb[] = "\xc2\x0b\x4a\x4c\x1c\x05\xa3\x60\x14\x0c\x77\x00\x00"; /* 1000 times `a` */
 	struct frames_to_records in = {.reader = {.peer = READER_OF_EITHER, .deflate = true}, .inflate = &inflate,

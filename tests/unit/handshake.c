@@ -235,7 +235,7 @@ TEST(the_client_s_first_choice_wins)
 	CHECK(get(GOOD) == 101 && decision.protocol.size == 0);
 }
 
-TEST(rules_that_are_none_are_refused)
+TEST(invalid_rules_are_refused)
 {
 	static const struct {
 		enum policy_kind kind;
@@ -517,7 +517,7 @@ taken(const char *text, struct span *protocol)
 	return good;
 }
 
-TEST(a_client_takes_the_right_answer)
+TEST(a_client_accepts_the_right_answer)
 {
 	struct span protocol;
 

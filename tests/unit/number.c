@@ -88,7 +88,7 @@ TEST(port_lists_keep_their_order)
 	CHECK(ports("65535-65535", r) == 1 && r[0].last == 65535);
 }
 
-TEST(port_lists_that_are_none)
+TEST(invalid_port_lists_are_refused)
 {
 	static const char *const texts[] = {
 		"", ",", "1,", ",1", "1,,2", "9000-8000", "8000-", "-8000", "-1", "-", "0-70000", "0-5", "65536",

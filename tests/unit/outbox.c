@@ -64,7 +64,7 @@ sent(size_t n, const char *text)
 	return got == n + size && memcmp(bytes + n, text, size) == 0;
 }
 
-TEST(the_newest_takes_the_place_of_the_one_before)
+TEST(the_newest_replaces_the_one_before)
 {
 	size_t held;
 
@@ -123,7 +123,7 @@ TEST(short_ones_gather_in_their_order_between_others_and_count_as_they_leave)
 	end();
 }
 
-TEST(after_a_cut_none_is_queued)
+TEST(after_a_cut_the_next_newest_message_is_queued)
 {
 	begin();
 	put(outbox_put, 'x', LARGE);

@@ -210,7 +210,7 @@ TEST(the_limit_is_inclusive_and_counts_all_fragments)
 	READS(r, "\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff" "ab", "B(ab");
 }
 
-TEST(without_room_control_frames_pass_and_payload_waits)
+TEST(without_output_space_control_frames_are_delivered_and_payload_waits)
 {
 	struct reader r = from_server;
 	unsigned char in[] = "\x89\x01p\x81\x00\x89\x01q";

@@ -130,7 +130,7 @@ TEST(the_held_part_of_an_invalid_message_is_dropped)
 	}
 }
 
-TEST(a_line_is_held_up_to_64k_and_then_passes_as_it_comes)
+TEST(a_line_is_held_up_to_64k_and_then_passed_in_parts)
 {
 	static unsigned char storage[128 << 10], text[64 << 10];
 	struct buffer to = buffer_over(storage, sizeof storage);

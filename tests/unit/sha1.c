@@ -34,7 +34,7 @@ TEST(the_examples_of_FIPS_180_4_come_out)
 	    "a49b2446a02c645bf419f995b67091253a04a259"));
 }
 
-TEST(a_million_times_a_comes_out)
+TEST(a_million_times_a_is_hashed)
 {
 	static char many[1000000];
 
