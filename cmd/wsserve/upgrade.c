@@ -264,15 +264,17 @@ proxy_header_take(struct client *c, const unsigned char *bytes, size_t n)
 static void
 keep(struct client *c, const unsigned char *bytes, size_t n)
 {
-	unsigned char *kept = n == 0 ? NULL : malloc(n);
+	unsigned char *kept = NULL;
 
-	if (n != 0 && kept == NULL) {
-		warn("%s: %s", client_name(c), strerror(errno));
-		client_end(c);
-		return;
-	}
-	if (n != 0)
+	if (n != 0) {
+		kept = malloc(n);
+		if (kept == NULL) {
+			warn("%s: %s", client_name(c), strerror(errno));
+			client_end(c);
+			return;
+		}
 		memcpy(kept, bytes, n);
+	}
 	free(c->kept);
 	c->kept = kept;
 	c->kept_size = (uint32_t)n;

@@ -112,12 +112,13 @@ private_take(void)
 unsigned char *
 outbox_room(struct outbox *outbox, size_t n)
 {
-	struct queue_node *node = outbox->first == NULL ? NULL : outbox->last;
+	struct queue_node *node = outbox->last;
+	bool empty = outbox->first == NULL;
 	struct message *message;
 
 	if (n > OUTBOX_SHORT)
 		return NULL;
-	if (node == NULL || node->message->users != 0 || n > PRIVATE_ROOM - node->message->size) {
+	if (empty || node->message->users != 0 || n > PRIVATE_ROOM - node->message->size) {
 		node = outbox->held > PRIVATE_HELD ? NULL : private_take();
 		if (node == NULL)
 			return NULL;

@@ -287,7 +287,7 @@ static size_t
 payload_event(struct reader *r, struct reader_inflate *z, unsigned char *bytes, size_t n, size_t room,
     struct reader_event *e)
 {
-	return r->compressed ? inflated_event(r, z, bytes, n, e) : data_event(r, bytes, n, room, e);
+	return r->compressed && z != NULL ? inflated_event(r, z, bytes, n, e) : data_event(r, bytes, n, room, e);
 }
 
 size_t
