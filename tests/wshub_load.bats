@@ -39,6 +39,19 @@ load wshub
 	within VmHWM 12000
 }
 
+@test "compressed messages of a thousand times their size are received one by one" {
+	not_sanitized
+	serve wshub -z sh -c 'grep --line-buffered "^1 close" >&2'
+	server=$pid
+	{
+		head -c 60000000 /dev/zero | tr '\0' x | fold -w 1000000 | wsframe -e -c -z
+		printf '\x88\x82\0\0\0\0\x03\xe8'
+	} >"$BATS_TEST_TMPDIR/frames"
+	portscan-connect -q -p "$port" wsupgrade -z -c "ws://localhost:$port/" sh -c "cat $BATS_TEST_TMPDIR/frames >&7; cat <&6"
+	server_says '^1 close 1000'
+	within VmHWM 12000
+}
+
 @test "browsers that do not read a page share one copy in memory" {
 	not_sanitized
 	head -c 6000000 /dev/zero >"$BATS_TEST_TMPDIR/page"

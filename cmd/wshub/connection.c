@@ -113,10 +113,14 @@ frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
 
 	if (c->reader.deflate && z == NULL)
 		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
-	while (e.kind != READER_MORE && client_talks(c)) {
+	while (e.kind != READER_MORE && client_talks(c) && (hub->inflate_left > 0 || used == n)) {
 		used += reader_step_inflate(&c->reader, z, bytes + used, n - used, SIZE_MAX, &e);
 		switch (e.kind) {
-		case READER_DATA: chunk_take(hub, c, z, &e.chunk); break;
+		case READER_DATA:
+			if (c->reader.compressed)
+				hub->inflate_left -= (int64_t)e.chunk.size;
+			chunk_take(hub, c, z, &e.chunk);
+			break;
 		case READER_PING: ping_answer(hub, c, &e.chunk); break;
 		case READER_CLOSE: close_take(hub, c, &e); break;
 		case READER_FAIL: failure_take(hub, c, &e); break;
@@ -147,11 +151,13 @@ client_keep(struct hub *hub, struct client *c, const unsigned char *bytes, size_
 	c->kept_size = (uint32_t)n;
 }
 
-/* bytes is all unused input. */
-static void
-client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, bool asked)
+/* bytes is all unused input, of which the last `left` bytes may stay in the socket. Return how many do. */
+static size_t
+client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, bool asked, size_t left)
 {
 	size_t used = 0;
+
+	hub->inflate_left = left == 0 ? INT64_MAX : TAKEN_SIZE;
 
 	if (c->stage < STAGE_ANSWERED)
 		used = upgrade_take(hub, c, bytes, n, asked);
@@ -159,8 +165,14 @@ client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, b
 		used += frames_take(hub, c, bytes + used, n - used);
 	if (c->stage == STAGE_ANSWERED && !client_talks(c))
 		used = n;
-	if (c->stage != STAGE_DEAD)
-		client_keep(hub, c, bytes + used, n - used);
+	if (c->stage == STAGE_DEAD)
+		return 0;
+	if (hub->inflate_left > 0 || !client_talks(c) || n - used > left)
+		left = 0;
+	else
+		left = n - used;
+	client_keep(hub, c, bytes + used, n - used - left);
+	return left;
 }
 
 /* Return the client's share of the turn, so that no client waits long for the data of other
@@ -195,16 +207,19 @@ client_heard(struct hub *hub, struct client *c)
 		deadline_set(&hub->loop, &hub->idles, &c->deadline);
 }
 
+/* Compressed messages can be a thousand times the data that was received. What would exceed the limit
+ * of a turn stays in the socket, so that the limits of memory and time apply to it as to other data. */
 static void
 client_receive(struct hub *hub, struct client *c)
 {
-	size_t before = c->kept_size;
+	int flags = c->reader.deflate && client_talks(c) ? MSG_PEEK : 0;
+	size_t before = c->kept_size, left;
 	int64_t began = hub->options.fan_out ? clock_ms() : 0;
 	ssize_t n;
 
 	if (before != 0)
 		memcpy(hub->taken, c->kept, before);
-	n = recv(c->watch.fd, hub->taken + before, client_share(hub), 0);
+	n = recv(c->watch.fd, hub->taken + before, client_share(hub), flags);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
@@ -216,7 +231,9 @@ client_receive(struct hub *hub, struct client *c)
 		return;
 	}
 	client_heard(hub, c);
-	client_feed(hub, c, hub->taken, before + (size_t)n, false);
+	left = client_feed(hub, c, hub->taken, before + (size_t)n, false, flags == 0 ? 0 : (size_t)n);
+	if (flags != 0 && c->stage != STAGE_DEAD)
+		(void)recv(c->watch.fd, hub->taken, (size_t)n - left, 0);
 	if (hub->options.fan_out)
 		client_share_adapt(hub, clock_ms() - began);
 }
@@ -285,7 +302,7 @@ head_again(struct hub *hub, struct client *c, bool asked)
 	c->kept = NULL;
 	c->kept_size = 0;
 	c->stage = STAGE_HEAD;
-	client_feed(hub, c, kept, n, asked);
+	(void)client_feed(hub, c, kept, n, asked, 0);
 	free(kept);
 	client_mark(hub, c);
 }

@@ -159,6 +159,7 @@ struct hub {
 	struct client *dirty; /* their queues are sent at the end of the turn */
 	struct client *dead;  /* freed at the end of the turn */
 	size_t undelivered; /* deliveries since the last flush */
+	int64_t inflate_left; /* bytes that may still be decompressed from the current client in this turn */
 	size_t fan_share;   /* the most that is read from a client at once */
 	bool backpressure;       /* the queue for prog is long: no client is read */
 	struct deadlines heads, idles, pongs, closes, lingers, drains, ends;
