@@ -4,7 +4,7 @@ load ../helper
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || exit
-	sed -n '/^\.Ss What other/,/^\.Sh/p' "$BATS_TEST_DIRNAME/../../man/fittings.7" | sed 's/\\e/\\/g' >section
+	sed -n '/^\.Ss Tasks for other tools/,/^\.Sh/p' "$BATS_TEST_DIRNAME/../../man/fittings.7" | sed 's/\\e/\\/g' >section
 }
 
 need() {
