@@ -1,4 +1,4 @@
-# fittings: GNU make, no configure. The targets are described in README.md.
+# fittings: GNU make, no configure. The targets are described in README.md and tests/Makefile.
 VERSION := 0.1.0
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
@@ -30,10 +30,9 @@ ALL_CFLAGS = $(WARN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DFITT
 ALL_LDFLAGS = -Wl,--gc-sections -Wl,-z,now -Wl,-z,noexecstack
 RELRO = -Wl,-z,relro -Wl,-z,separate-code
 
-# musl works with any compiler. Its start file applies no protection after relocation: RELRO would
-# have no effect and cost two page faults at each start. Code and constants in one segment save two
-# more. Aligning code to 64 KiB would cost another page fault and four bits of address
-# randomization. Nothing unwinds the stack: debuggers use the tables of -g.
+# musl works with any compiler. Its start file applies no protection after relocation: RELRO would have no effect
+# and cost two page faults at each start. Code and constants in one segment save two more. Aligning code to 64 KiB
+# would cost one, and four bits of address randomization. Nothing unwinds the stack: debuggers use the tables of -g.
 CFLAGS_musl = -fPIE -fno-asynchronous-unwind-tables -nostdinc $(MUSL_HEADERS)
 LDFLAGS_musl = $(MUSL_START) -Wl,-z,norelro -Wl,-z,noseparate-code
 END_musl = $(MUSL_END)
@@ -80,7 +79,6 @@ $(B)/$1/fittings.a: $$(LIB:%.c=$(B)/$1/%.o)
 	@rm -f $$@
 	$$(call run,AR,$$(AR)) rcs $$@ $$^
 endef
-
 # $1 program, $2 its sources without .c, $3 its libc
 define program
 $1: $(2:%=$(B)/$3/%.o) $(B)/$3/fittings.a $(B)/libc
