@@ -278,7 +278,7 @@ arguments(int argc, char **argv)
 {
 	options.name = argv[0];
 	options.mode = argc > 1 ? argv[1] : "";
-	for (int key; argc > 1 && (key = getopt(argc - 1, argv + 1, "p:n:s:d:t:b:P:u")) != -1;) {
+	for (int key; argc > 1 && (key = getopt(argc - 1, argv + 1, "p:n:s:d:t:b:P:uz")) != -1;) {
 		double value = optarg == NULL ? 0 : strtod(optarg, NULL);
 
 		switch (key) {
@@ -290,6 +290,7 @@ arguments(int argc, char **argv)
 		case 'b': options.bulk = (size_t)value; break;
 		case 'P': options.pid = (long)value; break;
 		case 'u': options.wide = true; break;
+		case 'z': options.deflate = true; break;
 		default: exit(2);
 		}
 	}

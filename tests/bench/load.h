@@ -18,6 +18,7 @@ struct load_options {
 	double seconds;
 	long pid; /* of the server, 0 if not given */
 	bool wide;
+	bool deflate;
 };
 
 struct load_mode {

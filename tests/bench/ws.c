@@ -6,13 +6,13 @@
  *     ws rr       -p port [-n connections] [-s size] [-d depth] [-t seconds] [-P pid] [-u]
  *     ws sessions -p port [-n parallel] [-t seconds] [-P pid]
  *     ws idle     -p port [-n connections] -P pid
- *     ws fan      -p port [-n receivers] [-s size] [-d depth] [-t seconds] [-P pid]
+ *     ws fan      -p port [-n receivers] [-s size] [-d depth] [-t seconds] [-P pid] [-z]
  *     ws quiet    -p port [-n flooding] [-s size] [-d depth] [-t seconds] [-P pid]
  *
  * rr: each connection always has depth messages in flight; -u: of two-byte
  * characters. sessions: connect, handshake, one message there and back, Close both
  * ways. fan: one more connection sends depth messages, which all the others
- * receive, and so on. quiet: all send without end, depth messages at once, as fast
+ * receive, and so on; -z: compressed, each by itself. quiet: all send without end, depth messages at once, as fast
  * as they are accepted; one more connection has a single message in flight. Prints what
  * tcp.c prints, with deliveries a second for fan; for quiet that connection's times,
  * and first until when it has 99 of 100 answers, in microseconds.
@@ -28,8 +28,9 @@
 #include <unistd.h>
 
 #include "load.h"
+#include "ws/inflate.h"
 
-enum { HEAD_MAX = 14 };
+enum { HEAD_MAX = 14, PACKED_MAX = 4096 };
 
 struct connection {
 	int fd;
@@ -49,6 +50,7 @@ struct connection {
 static struct connection *all;
 static size_t count;
 static bool stopping;
+static unsigned char packed[PACKED_MAX]; /* with -z */
 
 static size_t
 frame_head(unsigned char *head, unsigned opcode, size_t n)
@@ -91,12 +93,14 @@ static int
 connected(void)
 {
 	static const char request[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+	const char *rest = options.deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n" : "\r\n";
 	int fd = load_connect(true);
 	char answer[4096];
 	size_t size = 0;
 
-	if (send(fd, request, sizeof request - 1, MSG_NOSIGNAL) != sizeof request - 1)
+	if (send(fd, request, sizeof request - 1, MSG_NOSIGNAL) != sizeof request - 1
+	    || send(fd, rest, strlen(rest), MSG_NOSIGNAL) != (ssize_t)strlen(rest))
 		fail("send");
 	/* The server has sent nothing after it. */
 	while (size < 4 || memcmp(answer + size - 4, "\r\n\r\n", 4) != 0) {
@@ -147,9 +151,37 @@ head_take(struct connection *c, const char **at, size_t *n)
 	for (size_t i = 2; i < need; i++)
 		c->left = c->left << 8 | c->head[i];
 	c->fin = (c->head[0] & 0x80) != 0;
-	if ((c->head[1] & 0x80) != 0 || (c->head[0] & 0x0f) != (c->at == 0 ? 1 : 0))
+	if ((c->head[1] & 0x80) != 0 || (c->head[0] & 0x7f) != (c->at != 0 ? 0 : options.deflate ? 0x41 : 1))
 		wrong("frame");
 	return true;
+}
+
+/* With -z the messages of the first receiver alone are checked: decompression would be most of the load. */
+static void
+packed_take(const struct connection *c, const char *at, size_t n)
+{
+	if (c != all)
+		return;
+	if (c->at + n > sizeof packed)
+		wrong("size of a compressed message");
+	memcpy(packed + c->at, at, n);
+}
+
+static void
+packed_check(const struct connection *c, const struct connection *from)
+{
+	static struct inflate_tables tables;
+	static unsigned char window[1 << 15], text[PACKED_MAX];
+	struct inflate z;
+	size_t made;
+	enum inflate_result result;
+
+	if (c != all)
+		return;
+	inflate_begin(&z, 15, window, &tables);
+	if (inflate_step(&z, packed, c->at, text, sizeof text, &made, &result) != c->at || result != INFLATE_MORE
+	    || !inflate_finish(&z) || made != options.size || memcmp(text, from->payload, made) != 0)
+		wrong("compressed message");
 }
 
 /* Received data must be the message of `from`, repeated. */
@@ -162,7 +194,9 @@ take(struct connection *c, const struct connection *from, const char *at, size_t
 		if (c->left == 0 && !head_take(c, &at, &n))
 			return;
 		part = n < c->left ? n : (size_t)c->left;
-		if (c->at + part > options.size || memcmp(at, from->payload + c->at, part) != 0)
+		if (options.deflate)
+			packed_take(c, at, part);
+		else if (c->at + part > options.size || memcmp(at, from->payload + c->at, part) != 0)
 			wrong("message");
 		c->at += part;
 		c->left -= part;
@@ -173,7 +207,9 @@ take(struct connection *c, const struct connection *from, const char *at, size_t
 		c->head_size = 0;
 		if (!c->fin)
 			continue;
-		if (c->at != options.size)
+		if (options.deflate)
+			packed_check(c, from);
+		else if (c->at != options.size)
 			wrong("message");
 		c->at = 0;
 		c->received++;
