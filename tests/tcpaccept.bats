@@ -414,14 +414,16 @@ backlogged() {
 }
 
 @test "SIGTERM: -C applies to the backlog too" {
-	listen tcp -- tcpaccept -C 1 sh -c 'read -r line; echo "$line"'
+	listen tcp -- tcpaccept -C 1 sh -c 'read -r line; echo "$line"; read -r line'
 	server=$pid
 	kill -STOP "$server"
-	start client peer to:"$port" open:2 'send:hello\n' rest
+	start client peer to:"$port" open:2 'send:hello\n' "await:$BATS_TEST_TMPDIR/go" fin rest
 	client=$pid
 	await "$BATS_TEST_TMPDIR/client.out" 'open 2'
 	kill "$server"
 	kill -CONT "$server"
+	await "$err" ': connection closed: its address has 1 connections'
+	: >"$BATS_TEST_TMPDIR/go"
 	ended "$client"
 	[ "$(grep -c hello "$BATS_TEST_TMPDIR/client.out")" = 1 ]
 	ended "$server" 0
