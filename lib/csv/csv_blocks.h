@@ -28,7 +28,7 @@ struct csv_carry {
 	size_t opened_at;
 };
 
-/* In place of the byte after the last one: there is none, or it is not known yet. */
+/* Values instead of the byte after the last one: the input ends there, or its next byte is unknown. */
 enum { CSV_NEXT_NONE = -1, CSV_NEXT_UNKNOWN = -2 };
 
 static inline struct csv_carry

@@ -31,7 +31,7 @@ csv_rows_skip_blank(struct csv *csv, struct csv_index *index)
 	}
 }
 
-/* Return the byte after the last of these marks before `end`, 0 if there is none. */
+/* Return the offset after the last of these marks before `end`, or 0 without a mark. */
 static size_t
 behind_last(const struct csv_index *index, size_t end, uint64_t (*marks_of)(const struct csv_marks *marks))
 {

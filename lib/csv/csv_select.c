@@ -61,7 +61,7 @@ csv_item_parse(struct span text, bool quoted, struct csv_item *item)
 	return point_parse((struct span){dash + 1, (size_t)(text.at + text.size - dash - 1)}, end, &item->last);
 }
 
-/* Read a quoted text and move *at after its closing quote. Return false if there is none. */
+/* Read a quoted text and move *at after its closing quote. Return false if the text is not quoted correctly. */
 static bool
 quoted_read(const char **at, const char *end, char **bytes)
 {
@@ -98,7 +98,7 @@ csv_list_parse(struct span list, char *bytes, struct csv_item *items, size_t *co
 	return kind;
 }
 
-/* Return the position of the first field of a name, 0 if there is none. */
+/* Return the position of the first field with this name, or 0 if no field has it. */
 static uint32_t
 position_of(struct span name, const struct csv_record *header)
 {

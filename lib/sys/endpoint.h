@@ -80,8 +80,8 @@ ssize_t endpoint_flush(struct endpoint *endpoint);
 int endpoints_wait(struct endpoint *const *endpoints, size_t count, int timeout_ms, const sigset_t *mask);
 
 /*
- * endpoints_wait() in two parts, for an owner that waits with a loop: the events of poll(2) to wait for now, -1 not to
- * watch it at all (not even for a hangup); and one move after the wait. got: what the wait returned, possibly for
+ * endpoints_wait() in two parts, for an owner that waits with a loop: the events of poll(2) to wait for, or -1 not
+ * to watch it at all (not even for a hangup); and one move after the wait. got: what the wait returned, possibly for
  * another endpoint of the same descriptor. Return whether it moved, ended or hung up.
  */
 int endpoint_interest(struct endpoint *endpoint);

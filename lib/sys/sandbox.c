@@ -146,9 +146,9 @@ code_put_call(struct code *c, const struct call *call, size_t pass, size_t kill)
 }
 
 /*
- * If the number alone decides, the kernel caches the result and does not run the filter at each
- * call. To fill the cache it evaluates the filter once for every system call number, which costs
- * more than all calls of one session. A filter that loads an argument first is not cached.
+ * The kernel caches the result of a filter for each system call number whose result depends on the
+ * number alone. It fills this cache when the filter is installed, by one run for each number. This
+ * costs more than all calls of one session. A filter that loads an argument first is not cached.
  */
 static void
 code_write(struct code *c, unsigned keeps, uint32_t reopen_answer)
