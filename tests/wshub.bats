@@ -297,13 +297,13 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 
 @test "--proxy: -C counts by the address of the header" {
 	recorder
-	serve wshub -v --proxy -C 1 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	serve wshub --proxy -C 1 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
 	start first proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 1 443\r\n' -q never
 	server_says '^got 1 open 192\.0\.2\.1 1 /$'
 	proxied 'PROXY TCP4 192.0.2.2 198.51.100.2 2 443\r\n' -q 0 </dev/null
 	server_says '^got 2 open 192\.0\.2\.2 2 /$'
 	run -1 proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 3 443\r\n' -q 0 </dev/null
-	server_says '^wshub: 192\.0\.2\.1 3: connection closed: its address has 1 connections \(--max-per-address\)$'
+	server_says '^wshub: 192\.0\.2\.1:3: connection closed: its address has 1 connections \(--max-per-address\)$'
 	order '1 close 1000 '
 	server_says '^got 1 close '
 	await_that proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 4 443\r\n' -q 0 </dev/null

@@ -263,7 +263,7 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 	struct client *c;
 
 	peer_text(remote, peer);
-	if (!hub->options.proxy && network_full(hub, remote, peer, &network)) {
+	if (!hub->options.proxy && network_full(hub, remote, &network)) {
 		(void)close(fd);
 		return;
 	}

@@ -155,6 +155,7 @@ struct hub {
 	int null;           /* /dev/null as their stdin, opened while descriptors are available */
 	struct page page;
 	struct address_limit networks;
+	int64_t over_log_after; /* when the next message about --max-per-address may be logged */
 	struct rooms rooms;
 	struct client *dirty; /* their queues are sent at the end of the turn */
 	struct client *dead;  /* freed at the end of the turn */
@@ -254,7 +255,7 @@ void deferred_closes_begin(struct hub *hub);
 
 /* upgrade.c */
 void peer_text(const struct address *remote, char peer[PEER_SIZE]);
-bool network_full(struct hub *hub, const struct address *remote, const char *peer, struct address_key *network);
+bool network_full(struct hub *hub, const struct address *remote, struct address_key *network);
 size_t upgrade_take(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n, bool asked);
 void upgrade_eof(struct hub *hub, struct client *c);
 void head_late(struct loop *loop, struct deadline *deadline);

@@ -218,8 +218,10 @@ peer_text(const struct address *remote, char peer[PEER_SIZE])
 /* Return whether the address, or its network, has reached --max-per-address. *network is the key to
  * count. */
 bool
-network_full(struct hub *hub, const struct address *remote, const char *peer, struct address_key *network)
+network_full(struct hub *hub, const struct address *remote, struct address_key *network)
 {
+	char name[ADDRESS_TEXT_SIZE];
+
 	*network = (struct address_key){0}; /* a UNIX socket has no address */
 	if (remote->any.sa_family == AF_UNIX)
 		return false;
@@ -227,9 +229,12 @@ network_full(struct hub *hub, const struct address *remote, const char *peer, st
 	if (hub->options.max_per_address == 0
 	    || address_limit_count(&hub->networks, *network) < hub->options.max_per_address)
 		return false;
-	if (hub->options.verbose)
-		warn("%s: connection closed: its address has %u connections (--max-per-address)", peer,
+	if (hub->options.verbose || hub->loop.now >= hub->over_log_after) {
+		hub->over_log_after = hub->loop.now + SHORTAGE_LOG_MS;
+		address_text(remote, name);
+		warn("%s: connection closed: its address has %u connections (--max-per-address)", name,
 		    (unsigned)hub->options.max_per_address);
+	}
 	return true;
 }
 
@@ -251,7 +256,7 @@ client_known(struct hub *hub, struct client *c)
 		(void)address_remote(c->watch.fd, &remote);
 	memcpy(c->peer + PEER_PORT, &p->server.port, sizeof p->server.port);
 	peer_text(&remote, c->peer);
-	full = network_full(hub, &remote, c->peer, &network);
+	full = network_full(hub, &remote, &network);
 	if (hub->options.max_per_address != 0) {
 		address_limit_remove(&hub->networks, c->network);
 		(void)address_limit_add(&hub->networks, network);
