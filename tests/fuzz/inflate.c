@@ -25,7 +25,7 @@ zlib_message(const struct naive_inflate *before, const unsigned char *payload, s
 	FUZZ_CHECK(inflateInit2(&z, -15) == Z_OK);
 	FUZZ_CHECK(inflateSetDictionary(&z, before->out + before->size - history, (unsigned)history) == Z_OK);
 	z.next_out = out->bytes;
-	z.avail_out = NAIVE_OUT_MAX;
+	z.avail_out = FUZZ_MAX;
 	do {
 		int result;
 		static unsigned char last[32768];
@@ -61,7 +61,7 @@ zlib_compare(const struct naive_inflate *before, const struct naive_inflate *aft
 {
 	static struct account out;
 
-	if (n == 0 || before->window < 32768 || after->size == NAIVE_OUT_MAX)
+	if (n == 0 || before->window < 32768 || after->size == FUZZ_MAX)
 		return;
 	if (!zlib_message(before, payload, n, &out)) {
 		FUZZ_CHECK(!good);
@@ -133,11 +133,10 @@ message(struct target *t, struct fuzz *f, const unsigned char *payload, size_t n
 static void
 messages(struct target *t, struct fuzz f, unsigned choice)
 {
-	static struct naive_inflate naive, before;
+	static unsigned char out[FUZZ_MAX], payload[FUZZ_MAX + 4];
+	struct naive_inflate naive = {.window = (size_t)1 << (8 + choice % 8), .out = out, .room = sizeof out}, before;
 	static struct account got;
 
-	naive.size = naive.floor = 0;
-	naive.window = (size_t)1 << (8 + choice % 8);
 	inflate_begin(&t->z, 8 + choice % 8, t->window, &t->tables);
 	t->disturbed = choice & 16 ? 100 : 0;
 	while (f.size > 0) {
@@ -147,7 +146,8 @@ messages(struct target *t, struct fuzz f, unsigned choice)
 
 		n = n < f.size ? n : f.size;
 		before = naive;
-		end = naive_message(&naive, f.at, n);
+		memcpy(payload, f.at, n);
+		end = naive_message(&naive, payload, n);
 		got.size = 0;
 		good = message(t, &f, f.at, n, naive.size - before.size + (end != NAIVE_LONG), &got);
 		FUZZ_CHECK(got.size == naive.size - before.size);

@@ -5,17 +5,18 @@
 #ifndef FITTINGS_NAIVE_INFLATE_H
 #define FITTINGS_NAIVE_INFLATE_H
 
-#include "fuzz.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
 
-enum { NAIVE_OUT_MAX = 1 << 16 };
 enum naive_end { NAIVE_BETWEEN_BLOCKS, NAIVE_SHORT, NAIVE_WRONG, NAIVE_LONG };
 
 struct naive_inflate {
 	const unsigned char *in;
 	size_t bits, at; /* in the input; consumed */
 	size_t window, floor;
-	size_t size;     /* output of all messages */
-	unsigned char out[NAIVE_OUT_MAX];
+	unsigned char *out;
+	size_t size, room; /* output of all messages */
 };
 
 /* The next n bits, or -1. */
@@ -81,7 +82,7 @@ naive_block_data(struct naive_inflate *z, const unsigned char *litlen, unsigned 
 		if (symbol == 256)
 			return NAIVE_BETWEEN_BLOCKS;
 		if (symbol < 256) {
-			if (z->size == NAIVE_OUT_MAX)
+			if (z->size == z->room)
 				return NAIVE_LONG;
 			z->out[z->size++] = (unsigned char)symbol;
 			continue;
@@ -104,7 +105,7 @@ naive_block_data(struct naive_inflate *z, const unsigned char *litlen, unsigned 
 		distance += (size_t)further;
 		if (distance > z->window || distance > z->size - z->floor)
 			return NAIVE_WRONG;
-		for (; length > 0 && z->size < NAIVE_OUT_MAX; length--, z->size++)
+		for (; length > 0 && z->size < z->room; length--, z->size++)
 			z->out[z->size] = z->out[z->size - distance];
 		if (length > 0)
 			return NAIVE_LONG;
@@ -159,7 +160,7 @@ naive_stored(struct naive_inflate *z)
 		return NAIVE_WRONG;
 	for (; length > 0; length--) {
 		NAIVE_TAKE(byte, naive_bits(z, 8));
-		if (z->size == NAIVE_OUT_MAX)
+		if (z->size == z->room)
 			return NAIVE_LONG;
 		z->out[z->size++] = (unsigned char)byte;
 	}
@@ -192,19 +193,17 @@ naive_blocks(struct naive_inflate *z)
 }
 
 /*
- * Decode a message and append its output. The message is valid if it ends
- * between two blocks as it is, or followed by 00 00 ff ff. NAIVE_LONG is no verdict.
+ * Decode a message of n bytes, which have room for 4 more, and append its output. The message is valid if
+ * it ends between two blocks as it is, or followed by 00 00 ff ff. NAIVE_LONG is no verdict.
  */
 static inline enum naive_end
-naive_message(struct naive_inflate *z, const unsigned char *payload, size_t n)
+naive_message(struct naive_inflate *z, unsigned char *payload, size_t n)
 {
-	static unsigned char whole[FUZZ_MAX + 4];
 	size_t before = z->size, made;
 	enum naive_end end;
 
-	memcpy(whole, payload, n);
-	memcpy(whole + n, (const unsigned char[4]){0x00, 0x00, 0xff, 0xff}, 4);
-	z->in = whole;
+	memcpy(payload + n, (const unsigned char[4]){0x00, 0x00, 0xff, 0xff}, 4);
+	z->in = payload;
 	z->bits = 8 * n;
 	z->at = 0;
 	end = naive_blocks(z);

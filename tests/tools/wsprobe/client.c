@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "ws/handshake.h"
 #include "wsprobe.h"
 
 /* The requirements for a client's request (RFC 6455, section 4.1). Sets the key. */
@@ -20,6 +21,7 @@ static bool
 check_request(const struct link *l, struct names *names)
 {
 	static char last_key[32];
+	static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	char key[32] = "", host[300] = "";
 
 	if (strncmp((const char *)l->in.at, "GET /", 5) != 0 || memmem(l->in.at, l->in.size, " HTTP/1.1\r\n", 11) == NULL)
@@ -32,14 +34,14 @@ check_request(const struct link *l, struct names *names)
 	    || !field_is(&l->in, "Sec-WebSocket-Version", "13"))
 		return false;
 	if (head_field(&l->in, "Sec-WebSocket-Key", key, sizeof key) != 1 || strlen(key) != 24
-	    || strspn(key, base64_letters) != 22 || strcmp(key + 22, "==") != 0 || strchr("AQgw", key[21]) == NULL)
+	    || strspn(key, base64) != 22 || strcmp(key + 22, "==") != 0 || strchr("AQgw", key[21]) == NULL)
 		return wrong("the key is `%s'", quoted(key));
 	if (settings.offer != NULL && !field_is(&l->in, "Sec-WebSocket-Extensions", settings.offer))
 		return false;
 	if (strcmp(key, last_key) == 0)
 		return wrong("the key is the same as before");
 	memcpy(last_key, key, sizeof key);
-	accept_for(key, names->accept);
+	handshake_accept(key, names->accept);
 	return true;
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "../../fuzz/naive.h"
+#include "../../fuzz/naive_inflate.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "wsprobe.h"
@@ -197,6 +199,14 @@ take_payload(struct link *l, bool masked, size_t length, const char *what, struc
 }
 
 static bool
+is_utf8(const unsigned char *p, size_t n)
+{
+	bool whole;
+
+	return naive_utf8(p, n, &whole) == n && whole;
+}
+
+static bool
 close_allowed(const struct bytes *payload)
 {
 	if (payload->size == 0)
@@ -227,18 +237,22 @@ agreed_on(const struct link *l, const char *parameter, const char **value)
 static bool
 unpack(struct reader *r)
 {
-	struct bytes *all = &r->link->inflated, compressed = r->message;
+	struct bytes *all = &r->link->inflated;
 	const char *value;
-	size_t from, window = (size_t)1 << (agreed_on(r->link, "max_window_bits", &value) ? strtoul(value + 1, NULL, 10) : 15);
+	size_t n = r->message.size, from;
+	struct naive_inflate z;
 
-	if (agreed_on(r->link, "no_context_takeover", &value))
-		all->size = 0;
-	from = all->size;
-	if (!inflate(all, compressed.at, compressed.size, window))
-		return false;
-	r->message = (struct bytes){0};
+	from = agreed_on(r->link, "no_context_takeover", &value) ? 0 : all->size;
+	all->size = from;
+	bytes_more(all, INFLATED_MAX);
+	bytes_more(&r->message, 4);
+	z = (struct naive_inflate){.out = all->at, .size = from, .room = all->size,
+		.window = (size_t)1 << (agreed_on(r->link, "max_window_bits", &value) ? strtoul(value + 1, NULL, 10) : 15)};
+	if (naive_message(&z, r->message.at, n) != NAIVE_BETWEEN_BLOCKS)
+		return wrong("the compressed message is invalid after %zu of %zu bytes", z.at / 8, n);
+	all->size = z.size;
+	r->message.size = 0;
 	bytes_put(&r->message, all->at + from, all->size - from);
-	bytes_free(&compressed);
 	return true;
 }
 

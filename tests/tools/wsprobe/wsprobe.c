@@ -8,8 +8,8 @@
  * client. With prog it runs prog for each case, with the port in $PORT, and also checks its exit
  * status and stderr. Results are TAP on stdout; the exit status is 1 if a case failed.
  *
- * It is an independent implementation of the RFCs (6455, 9112, 3629) and shares no code with the
- * tested programs.
+ * It is an independent implementation of the RFCs (6455, 7692, 9112). Of the tested programs it shares only options and
+ * messages, and the response to a client's random key; a server must respond to the key of the RFC.
  */
 #include <arpa/inet.h>
 #include <errno.h>

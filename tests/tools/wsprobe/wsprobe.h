@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-enum { CHUNKS_MAX = 1 << 14, READ_SIZE = 1 << 18, DEAF_MS = 100, ANY_CODE = -1, NO_CODE = 0, WHY_SIZE = 1024 };
+enum { CHUNKS_MAX = 1 << 14, READ_SIZE = 1 << 18, DEAF_MS = 100, ANY_CODE = -1, NO_CODE = 0, WHY_SIZE = 1024,
+	INFLATED_MAX = (1 << 24) + 1 };
 enum blocks { BLOCKS_DEFAULT, PLAIN, STORED, FIXED, FINAL }; /* compression of a message; FINAL: with BFINAL */
 enum opcode { OP_CONT, OP_TEXT, OP_BINARY, OP_CLOSE = 8, OP_PING, OP_PONG };
 
@@ -111,8 +112,6 @@ struct names {
 
 extern char why[WHY_SIZE];
 
-extern const char base64_letters[65];
-
 extern unsigned case_count, case_failures;
 
 /* link.c */
@@ -127,13 +126,8 @@ bool link_wait(struct link *l, const char *what);
 bool link_end(struct link *l);
 void link_close(struct link *l);
 
-/* digest.c */
-void accept_for(const char *key, char accept[29]);
-bool is_utf8(const unsigned char *p, size_t n);
-
 /* deflate.c */
 void deflate(struct bytes *out, const struct bytes *plain, enum blocks blocks, bool last);
-bool inflate(struct bytes *out, const unsigned char *compressed, size_t n, size_t window);
 
 /* frames.c */
 void put_payload(struct bytes *out, const char *word);
