@@ -61,55 +61,6 @@ TEST(bytes_are_one_binary_piece)
 	CHECK(f.kind == RECORD_CHUNK && f.chunk.size == 3 && f.chunk.binary && f.chunk.first && f.chunk.last);
 }
 
-/* Pass a message to an encoder in chunks of the given size. */
-static void
-join(struct record_encoder *j, struct buffer *to, const char *text, size_t chunk, bool binary, bool sized)
-{
-	size_t n = strlen(text), at = 0;
-
-	do {
-		struct chunk p = {.at = (unsigned char *)(uintptr_t)text + at, .binary = binary, .first = at == 0};
-
-		p.size = n - at < chunk ? n - at : chunk;
-		p.last = at + p.size == n;
-		CHECK(record_encoder_room(j, to) >= p.size);
-		record_encoder_put(j, to, &p, sized, n);
-		CHECK(p.last || j->mode == RECORD_BYTES || j->held >= p.size);
-		at += p.size;
-	} while (at < n);
-	CHECK(j->held == 0);
-}
-
-static bool
-joins(enum record_mode mode, const char *want, size_t want_size)
-{
-	unsigned char fill[512] = {0}, *storage = unit_at_edge(fill, sizeof fill);
-	bool good = true;
-
-	for (size_t chunk = 1; chunk < 15; chunk++) {
-		for (int sized = 0; sized <= 1; sized++) {
-			struct buffer to = buffer_over(storage, 512);
-			struct record_encoder j = {.mode = mode};
-
-			join(&j, &to, "hello, world", chunk, false, sized);
-			join(&j, &to, "", chunk, true, sized);
-			join(&j, &to, "a\nb", chunk, true, sized);
-			good = good && buffer_held(&to) == want_size && memcmp(storage, want, want_size) == 0;
-		}
-	}
-	unit_drop(storage, sizeof fill);
-	return good;
-}
-
-TEST(messages_become_records)
-{
-	CHECK(joins(RECORD_LINE, "hello, world\n\na\nb\n", 18));
-	CHECK(joins(RECORD_NUL, "hello, world\0\0a\nb\0", 18));
-	CHECK(joins(RECORD_NETSTRING, "12:hello, world,0:,3:a\nb,", 25));
-	CHECK(joins(RECORD_TYPED, "13:thello, world,1:b,4:ba\nb,", 28));
-	CHECK(joins(RECORD_BYTES, "hello, worlda\nb", 15));
-}
-
 TEST(the_held_part_of_an_invalid_message_is_dropped)
 {
 	static const enum record_mode modes[] = {RECORD_LINE, RECORD_NUL, RECORD_NETSTRING, RECORD_TYPED};
