@@ -3,7 +3,7 @@
  * on every path, for any division of the input, its result is that of the naive parser.
  */
 #include "../fuzz/csv.c"
-#include "unit.h"
+#include "csv_text.h"
 
 enum { ALPHABET = 6, MOST = 8192 };
 
@@ -147,62 +147,17 @@ TEST(every_edge_at_every_place_of_a_block)
 			}
 }
 
-static uint64_t seed = 88172645463325252;
-
-static unsigned
-roll(unsigned sides)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed >> 33) % sides;
-}
-
-/* Mostly well-formed fields; one in `noise` bytes is any special one. */
-static size_t
-random_text(unsigned char *out, size_t n, unsigned noise, unsigned quotes)
-{
-	static const unsigned char special[] = ",\"\r\n\"\0\"x";
-	size_t i = 0;
-
-	while (i + 64 < n) {
-		bool quoted = roll(100) < quotes;
-
-		if (quoted)
-			out[i++] = '"';
-		for (unsigned size = roll(20); size > 0; size--) {
-			unsigned char byte = (unsigned char)('a' + roll(26));
-
-			if (quoted && roll(8) == 0) {
-				byte = special[roll(sizeof special - 1)];
-				if (byte == '"')
-					out[i++] = '"';
-			}
-			out[i++] = noise != 0 && roll(noise) == 0 ? special[roll(sizeof special - 1)] : byte;
-		}
-		if (quoted)
-			out[i++] = '"';
-		if (roll(6) == 0) {
-			if (roll(2) == 0)
-				out[i++] = '\r';
-			out[i++] = '\n';
-		} else {
-			out[i++] = ',';
-		}
-	}
-	return i;
-}
-
 TEST(random_text_in_bulk_agrees_with_a_naive_scan)
 {
-	static unsigned char text[MOST];
+	static unsigned char text[MOST + CSV_TEXT_SLACK];
 	static const unsigned noises[] = {0, 3, 20, 1000}, quotes[] = {0, 5, 50, 100};
 
 	for (unsigned turn = 0; turn < 320; turn++) {
-		size_t n = random_text(text, turn % 8 == 0 ? sizeof text : 1000 + roll(4000), noises[turn % 4], quotes[turn / 4 % 4]);
+		size_t n = csv_text(text, turn % 8 == 0 ? MOST : 1000 + unit_roll(4000), noises[turn % 4], quotes[turn / 4 % 4],
+		    (struct span){",\"\r\n\"\0\"x", 8});
 
 		for (size_t d = 0; d < DIALECTS; d++) {
-			agrees_cut(choices[d], 1, text, n, 1 + roll(128), 1 + roll(128));
+			agrees_cut(choices[d], 1, text, n, 1 + unit_roll(128), 1 + unit_roll(128));
 			agrees_cut(choices[d], 1, text, n, 256, 255);
 		}
 	}
@@ -244,11 +199,11 @@ TEST(a_delimiter_and_a_quote_may_be_any_bytes)
 	unsigned char text[400];
 
 	for (unsigned turn = 0; turn < 400; turn++) {
-		size_t n = roll(sizeof text);
+		size_t n = unit_roll(sizeof text);
 
 		for (size_t i = 0; i < n; i++)
-			text[i] = (unsigned char)letters[roll(sizeof letters - 1)];
-		agrees_cut(odd[turn % 4], 3, text, n, 1 + roll(128), 1 + roll(128));
+			text[i] = (unsigned char)letters[unit_roll(sizeof letters - 1)];
+		agrees_cut(odd[turn % 4], 3, text, n, 1 + unit_roll(128), 1 + unit_roll(128));
 	}
 }
 

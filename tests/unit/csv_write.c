@@ -5,7 +5,7 @@
 #include "csv/csv_pick.h"
 #include "csv/csv_record.h"
 
-#include "unit.h"
+#include "csv_text.h"
 
 enum { OUT_SIZE = CSV_HOLD_MAX + 4096, ALL_MAX = 1 << 19, RECORD_SIZE = 1 << 18, ENDS = 4096 };
 
@@ -140,15 +140,6 @@ hold(const unsigned char *p, size_t n, struct csv_writer writer, const struct cs
 }
 
 static bool
-is_text(const struct output *all, const char *expected, size_t n)
-{
-	if (all->size == n && memcmp(all->bytes, expected, n) == 0)
-		return true;
-	printf("# %.*s# not\n# %s\n", (int)all->size, (const char *)all->bytes, expected);
-	return false;
-}
-
-static bool
 same(const struct output *a, const struct output *b)
 {
 	return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
@@ -157,96 +148,10 @@ same(const struct output *a, const struct output *b)
 static const struct csv_range every[] = {{1, UINT64_MAX}};
 static const struct csv_range some[] = {{1, 1}, {3, 4}};
 
-static bool
-gives_of(const void *text, size_t n, enum csv_format format, const struct csv_range *ranges, size_t count,
-         const char *expected, size_t size)
-{
-	(void)stream(text, n, n, format, ranges, count, &streamed);
-	(void)stream(text, n, 1, format, ranges, count, &cut_up);
-	hold(text, n, (struct csv_writer){.format = format, .delimiter = ','}, ranges, count, &held);
-	return is_text(&streamed, expected, size) && is_text(&cut_up, expected, size) && is_text(&held, expected, size);
-}
-
-static bool
-gives(const char *text, enum csv_format format, const char *expected)
-{
-	return gives_of(text, strlen(text), format, every, 1, expected, strlen(expected));
-}
-
 BEFORE_ALL
 {
 	edge = unit_at_edge(storage, sizeof storage);
 	way_common();
-}
-
-TEST(lines_and_nul_are_fields_as_they_are)
-{
-	CHECK(gives("a,\"b,\"\n\"c\nd\",", CSV_LINES, "a\nb,\nc\nd\n\n"));
-	CHECK(gives_of("a,\"b,\"\nc", 8, CSV_NUL, every, 1, "a\0b,\0c\0", 7));
-	CHECK(gives("", CSV_LINES, ""));
-}
-
-TEST(tsv_has_escapes)
-{
-	CHECK(gives("a,b\n,\n", CSV_TSV, "a\tb\n\t\n"));
-	CHECK(gives("\"a\tb\",\"c\nd\r\",\\", CSV_TSV, "a\\tb\tc\\nd\\r\t\\\\\n"));
-	CHECK(gives("\n", CSV_TSV, "\n"));
-}
-
-TEST(csv_is_quoted_if_needed)
-{
-	CHECK(gives("\"a\",b\r\n", CSV_CSV, "a,b\n"));
-	CHECK(gives("\"a,b\",\"c\"\"d\",\"e\nf\"", CSV_CSV, "\"a,b\",\"c\"\"d\",\"e\nf\"\n"));
-	CHECK(gives("a\"b,c\rd\n", CSV_CSV, "\"a\"\"b\",\"c\rd\"\n"));
-	CHECK(gives(" a , b \n", CSV_CSV, " a , b \n"));
-	CHECK(gives(",\n", CSV_CSV, ",\n"));
-}
-
-TEST(csv_never_writes_an_empty_line_for_an_empty_field)
-{
-	CHECK(gives("\na\n\"\"", CSV_CSV, "\"\"\na\n\"\"\n"));
-}
-
-TEST(csv_keeps_a_byte_order_mark_that_is_data)
-{
-	CHECK(gives("\xef\xbb\xbf" "a\n", CSV_CSV, "a\n"));
-	CHECK(gives("\xef\xbb\xbf\xef\xbb\xbf" "a\nb\n", CSV_CSV, "\"\xef\xbb\xbf" "a\"\nb\n"));
-	CHECK(gives("\xef\xbb\xbf\xef\xbb\xbf" "a,bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n", CSV_CSV,
-	    "\"\xef\xbb\xbf" "a\",bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n"));
-	CHECK(gives("\"\xef\xbb\xbf\"\n1234567,1234567,1234567,1234567,1234567,1234567,1234567,1234567,1234567\n", CSV_CSV,
-	    "\"\xef\xbb\xbf\"\n1234567,1234567,1234567,1234567,1234567,1234567,1234567,1234567,1234567\n"));
-	CHECK(gives("a\n\xef\xbb\xbf" "b\n", CSV_CSV, "a\n\xef\xbb\xbf" "b\n"));
-}
-
-TEST(a_record_that_lacks_fields_has_empty_ones)
-{
-	CHECK(gives_of("a\nb,c,d,e,f\n", 12, CSV_CSV, some, 2, "a,,\nb,d,e\n", 10));
-	CHECK(gives_of("a,b,c", 5, CSV_LINES, some, 2, "a\nc\n\n", 5));
-	CHECK(gives_of("\n", 1, CSV_TSV, some, 2, "\t\t\n", 3));
-}
-
-static bool
-gives_json(const char *text, bool keyed, bool replace, const char *expected)
-{
-	hold((const unsigned char *)text, strlen(text),
-	    (struct csv_writer){.format = CSV_JSON, .keyed = keyed, .replace = replace}, every, 1, &held);
-	return is_text(&held, expected, strlen(expected));
-}
-
-TEST(json_is_arrays_or_objects_of_strings)
-{
-	CHECK(gives_json("a,\"b\"\"\"\n\n", false, false, "[\"a\",\"b\\\"\"]\n[\"\"]\n"));
-	CHECK(gives_json("x,y\na,b\nc,d\n", true, false, "{\"x\":\"a\",\"y\":\"b\"}\n{\"x\":\"c\",\"y\":\"d\"}\n"));
-	CHECK(gives_json("\"\b\f\n\r\t\x01\x1f\\/\x7f\"", false, false, "[\"\\b\\f\\n\\r\\t\\u0001\\u001f\\\\/\x7f\"]\n"));
-}
-
-TEST(json_replaces_invalid_utf8)
-{
-	CHECK(gives_json("a\xff" "b", false, true, "[\"a\xef\xbf\xbd" "b\"]\n"));
-	CHECK(gives_json("\xe2\x82", false, true, "[\"\xef\xbf\xbd\"]\n"));
-	CHECK(gives_json("\xe2\x82,\xe2\x82\xac", false, true, "[\"\xef\xbf\xbd\",\"\xe2\x82\xac\"]\n"));
-	CHECK(gives_json("\xe2\x82" "a\xc0\x80", false, true, "[\"\xef\xbf\xbd" "a\xef\xbf\xbd\xef\xbf\xbd\"]\n"));
-	CHECK(gives_json("\xf0\x9f\x98\xf0\x9f\x98\x80", false, true, "[\"\xef\xbf\xbd\xf0\x9f\x98\x80\"]\n"));
 }
 
 TEST(a_cut_is_never_within_a_character)
@@ -263,7 +168,7 @@ TEST(a_cut_is_never_within_a_character)
 TEST(nul_refuses_a_NUL)
 {
 	CHECK(!stream((const unsigned char *)"ab,c\0d,e\n", 9, 9, CSV_NUL, every, 1, &streamed));
-	CHECK(is_text(&streamed, "ab", 3));
+	CHECK(streamed.size == 3 && memcmp(streamed.bytes, "ab", 3) == 0);
 }
 
 /* Many simple records are taken at once. */
@@ -295,78 +200,30 @@ TEST(more_missing_fields_than_fit_are_all_written)
 	}
 }
 
-static uint64_t seed = 88172645463325252;
-
-static unsigned
-roll(unsigned sides)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed >> 33) % sides;
-}
-
+/* Well-formed text, or any. */
 static size_t
-random_text(unsigned char *text, size_t n)
+random_text(unsigned char *text, size_t n, bool tidy)
 {
-	static const char letters[] = "aabcdefgh,,,\"\"\n\n\r\t\\\x80\xc3";
-	size_t from = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		text[i] = (unsigned char)letters[roll(sizeof letters - 1)];
-		if (roll(60) == 0)
-			for (size_t run = roll(90); run > 0 && i < n; run--)
-				text[i++] = 'x';
-		from = i;
-	}
-	return n < from ? n : from;
-}
-
-/* Records as programs write them: mostly complete and short, sometimes with a long field. */
-static size_t
-tidy_text(unsigned char *text, size_t n)
-{
-	static const char inner[] = "abcdefghij,\n";
-	size_t at = 0;
-
-	while (at + 400 < n) {
-		bool quoted = roll(3) == 0;
-
-		if (quoted)
-			text[at++] = '"';
-		for (size_t size = roll(30) == 0 ? roll(150) : roll(14); size > 0; size--)
-			text[at++] = (unsigned char)inner[roll(quoted ? 12 : 10)];
-		if (quoted && roll(8) == 0)
-			text[at++] = '"', text[at++] = '"';
-		if (quoted)
-			text[at++] = '"';
-		if (roll(7) != 0)
-			text[at++] = ',';
-		else if (roll(2) == 0)
-			text[at++] = '\n';
-		else
-			text[at++] = '\r', text[at++] = '\n';
-	}
-	return at;
+	return csv_text(text, n, tidy ? 0 : 3, 30, span_of(",,,\"\"\n\n\r\t\\\x80\xc3"));
 }
 
 TEST(streamed_and_held_are_the_same_on_random_text)
 {
 	static const enum csv_format formats[] = {CSV_LINES, CSV_NUL, CSV_TSV, CSV_CSV};
-	static unsigned char text[20000 + 501];
+	static unsigned char text[20000 + CSV_TEXT_SLACK];
 	struct csv_range ranges[2];
 
 	for (unsigned turn = 0; turn < 600; turn++) {
-		size_t size = turn % 10 == 0 ? 20000 : 1 + roll(800), count = 1 + roll(2);
-		size_t n = turn % 3 == 0 ? tidy_text(text, size + 500) : random_text(text, size);
+		size_t size = turn % 10 == 0 ? 20000 : 1 + unit_roll(800), count = 1 + unit_roll(2);
+		size_t n = random_text(text, size, turn % 3 == 0);
 		enum csv_format format = formats[turn % 4];
 
-		ranges[0].from = 1 + roll(3);
-		ranges[0].to = roll(4) == 0 && count == 1 ? UINT64_MAX : ranges[0].from + roll(3);
-		ranges[1].from = ranges[0].to + 1 + roll(3);
-		ranges[1].to = roll(2) == 0 ? UINT64_MAX : ranges[1].from + roll(20);
+		ranges[0].from = 1 + unit_roll(3);
+		ranges[0].to = unit_roll(4) == 0 && count == 1 ? UINT64_MAX : ranges[0].from + unit_roll(3);
+		ranges[1].from = ranges[0].to + 1 + unit_roll(3);
+		ranges[1].to = unit_roll(2) == 0 ? UINT64_MAX : ranges[1].from + unit_roll(20);
 		CHECK(stream(text, n, n, format, ranges, count, &streamed));
-		CHECK(stream(text, n, 1 + roll(turn % 10 == 0 ? 9000 : 100), format, ranges, count, &cut_up));
+		CHECK(stream(text, n, 1 + unit_roll(turn % 10 == 0 ? 9000 : 100), format, ranges, count, &cut_up));
 		hold(text, n, (struct csv_writer){.format = format, .delimiter = ','}, ranges, count, &held);
 		CHECK(same(&streamed, &cut_up) && same(&streamed, &held));
 	}
@@ -412,30 +269,30 @@ TEST(csv_of_csv_is_copied_only_if_that_is_correct)
 
 	for (size_t place = 0; place < sizeof places / sizeof *places; place++)
 		for (size_t before = 0; before < 80; before++) {
-			size_t n = strlen(places[place]), from = roll(2) == 0 ? 0 : 3;
+			size_t n = strlen(places[place]), from = unit_roll(2) == 0 ? 0 : 3;
 
 			for (size_t i = 0; i < sizeof text; i++)
 				text[i] = (unsigned char)around[(i < before ? 80 * AROUND - before + from + i : i - before) % AROUND];
 			memmove(text + before + n + 1, text + before, sizeof text - before - n - 1);
 			memcpy(text + before, places[place], n);
 			text[before + n] = ',';
-			way.dialect = dialects[roll(5) == 0 ? roll(DIALECTS) : 0];
-			CHECK(copied_as_held(text, sizeof text, 64 + roll(400)));
+			way.dialect = dialects[unit_roll(5) == 0 ? unit_roll(DIALECTS) : 0];
+			CHECK(copied_as_held(text, sizeof text, 64 + unit_roll(400)));
 		}
 	way_common();
 }
 
 TEST(csv_of_csv_is_the_same_copied_or_not_on_random_text)
 {
-	static unsigned char text[20000 + 501];
+	static unsigned char text[20000 + CSV_TEXT_SLACK];
 
 	for (unsigned turn = 0; turn < 200; turn++) {
-		size_t size = turn % 10 == 0 ? 20000 : 1 + roll(800);
-		size_t n = turn % 3 != 0 ? tidy_text(text, size + 500) : random_text(text, size);
+		size_t size = turn % 10 == 0 ? 20000 : 1 + unit_roll(800);
+		size_t n = random_text(text, size, turn % 3 != 0);
 
-		way.dialect = dialects[turn % 4 == 0 ? roll(DIALECTS) : 0];
-		way.room = turn % 3 == 0 ? OUT_SIZE : 1200 + roll(3000);
-		CHECK(copied_as_held(text, n, 1 + roll(turn % 10 == 0 ? 9000 : 300)));
+		way.dialect = dialects[turn % 4 == 0 ? unit_roll(DIALECTS) : 0];
+		way.room = turn % 3 == 0 ? OUT_SIZE : 1200 + unit_roll(3000);
+		CHECK(copied_as_held(text, n, 1 + unit_roll(turn % 10 == 0 ? 9000 : 300)));
 	}
 	way_common();
 }
@@ -443,10 +300,10 @@ TEST(csv_of_csv_is_the_same_copied_or_not_on_random_text)
 /* Apply another format to a text: CSV of CSV is the same CSV. */
 TEST(csv_written_again_is_the_same)
 {
-	static unsigned char text[20000 + 1];
+	static unsigned char text[20000 + CSV_TEXT_SLACK];
 
 	for (unsigned turn = 0; turn < 200; turn++) {
-		size_t n = random_text(text, turn % 10 == 0 ? 20000 : 1 + roll(500));
+		size_t n = random_text(text, turn % 10 == 0 ? 20000 : 1 + unit_roll(500), false);
 
 		CHECK(stream(text, n, n, CSV_CSV, every, 1, &streamed));
 		CHECK(stream(streamed.bytes, streamed.size, streamed.size + 1, CSV_CSV, every, 1, &cut_up));
@@ -466,7 +323,7 @@ TEST(a_long_field_is_always_quoted)
 
 		memset(text, 'x', n);
 		memcpy(text + n, ",y", 2);
-		CHECK(stream(text, n + 2, 1 + roll(5000), CSV_CSV, every, 1, &streamed));
+		CHECK(stream(text, n + 2, 1 + unit_roll(5000), CSV_CSV, every, 1, &streamed));
 		CHECK(streamed.size == n + 3 + 2 * (size_t)quotes && streamed.bytes[0] == (quotes ? '"' : 'x'));
 		CHECK(stream(streamed.bytes, streamed.size, 1000, CSV_CSV, every, 1, &cut_up));
 		CHECK(same(&streamed, &cut_up));

@@ -13,6 +13,7 @@
 #define FITTINGS_UNIT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,18 @@ unit_check(bool good, const char *text, const char *file, int line)
 }
 
 #define CHECK(condition) unit_check((condition), #condition, __FILE__, __LINE__)
+
+/* Return a number below `sides`: the same sequence in each run of a test. */
+static inline unsigned
+unit_roll(unsigned sides)
+{
+	static uint64_t seed = 88172645463325252;
+
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (unsigned)(seed >> 33) % sides;
+}
 
 /* The calling test then returns. */
 static inline void
