@@ -31,7 +31,7 @@ make_own() {
 }
 
 @test "build: another compiler, other flags, another libc or a newly installed musl cause a rebuild" {
-	command -v musl-gcc >/dev/null || skip "musl-gcc is not installed"
+	need musl-gcc
 	make_own MUSL_CC=none "$own/bin/portscan-bind"
 	make_own -q MUSL_CC=none "$own/bin/portscan-bind"
 	[ "$status" = 0 ]

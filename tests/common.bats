@@ -4,7 +4,7 @@
 load helper
 
 setup() {
-	cd "$BATS_TEST_TMPDIR" || return
+	cd "$BATS_TEST_TMPDIR" || exit
 	mapfile -t programs < <(ls "$BIN")
 	[ "${#programs[@]}" -ge 8 ]
 }
@@ -336,8 +336,7 @@ too_large() {
 
 @test "a program that cannot be executed because of a large environment is named" {
 	not_sanitized
-	command -v strace >/dev/null || skip "no strace"
-	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
+	need_strace
 	local p before=()
 	chains >list
 	while read -r -a chain; do

@@ -6,13 +6,9 @@ programs=(csvsplit portscan-bind portscan-connect proxyhead tcpaccept tcpecho ws
 completions=$BATS_TEST_DIRNAME/../completions
 
 setup() {
-	cd "$BATS_TEST_TMPDIR" || exit 1
+	cd "$BATS_TEST_TMPDIR" || exit
 	: >page.html
 	: >people.csv
-}
-
-need() {
-	command -v "$1" >/dev/null || skip "$1 is not installed"
 }
 
 # The options in --help, one per line: short, long, value, help

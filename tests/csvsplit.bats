@@ -2,7 +2,7 @@
 load helper
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || exit
 	printf 'name,email,"last, first"\r\n"A, ""B""",a@x,1\r\nC,"d\ne",\r\n' >people.csv
 	esc=$'\x1b'
 }
@@ -576,7 +576,7 @@ cuts_short() {
 }
 
 @test "after a read error the end of the input is not an error of its own" {
-	command -v strace >/dev/null || skip "no strace"
+	need strace
 	export LSAN_OPTIONS=detect_leaks=0
 	printf 'ab,c\n1,2\n' >next
 	cuts_short 'a' '1\n' -f ab
@@ -619,7 +619,7 @@ cuts_short() {
 }
 
 @test "large input is written in large pieces, also after small reads" {
-	command -v strace >/dev/null || skip "no strace"
+	need strace
 	export LSAN_OPTIONS=detect_leaks=0
 	yes 'some,fields,"of text"' | head -n 100000 >in
 	strace -o trace -e trace=write csvsplit in >/dev/null
@@ -629,7 +629,7 @@ cuts_short() {
 }
 
 @test "a pipe as stdout is widened to 1 MiB" {
-	command -v strace >/dev/null || skip "no strace"
+	need strace
 	export LSAN_OPTIONS=detect_leaks=0
 	echo a | strace -o trace -e trace=fcntl csvsplit | cat
 	grep -q 'F_SETPIPE_SZ, 1048576' trace

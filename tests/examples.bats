@@ -5,10 +5,6 @@ load helper
 
 man=$BATS_TEST_DIRNAME/../man
 
-setup() {
-	cd "$BATS_TEST_TMPDIR" || exit 1
-}
-
 # The lines of a page's examples, as formatted.
 lines_of() {
 	sed -n '/^\.Sh EXAMPLES/,/^\.Sh \(SEE\|DIAG\)/p' "$man/$1" |
@@ -50,8 +46,7 @@ bare() {
 run_line() {
 	grep -qxF -- "$2" <(lines_of "$1"; lines_of "$1" | joined)
 	start server sh -c "exec ${2/-p [89]0[80]0/-p 9000-9998}"
-	await server.err '^Bound to '
-	port=$(sed -n 's/^Bound to //p' server.err | head -n 1)
+	bound
 }
 
 # ask WORDS [PATH]: sends a message to that service and prints the answer.
@@ -104,8 +99,7 @@ hears() {
 	line=$(lines_of wshub.1 | joined | grep vmstat)
 	[[ $line == *" sh -c 'vmstat -n 1 | sed -u \"s/[\]/&&/g; s/^/* text /\"'" ]]
 	start server env PATH="$PWD:$PATH" sh -c "exec $line"
-	await server.err '^Bound to '
-	port=$(sed -n 's/^Bound to //p' server.err)
+	bound
 	[ "$(portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port" wsframe -c -m 1 </dev/null)" = 'C:\new \q' ]
 	run_line wshub.1 "portscan-bind wshub grep --line-buffered '^[0-9]* text '"
 	[ "$(ask 'hello é \n')" = 'hello é \n' ]
@@ -184,7 +178,7 @@ hears() {
 }
 
 @test "fittings(7): the run file for s6 and similar supervisors" {
-	command -v setpriv >/dev/null || skip "setpriv is not installed"
+	need setpriv
 	app 'while read -r line; do echo "<$line>"; done'
 	lines_of fittings.7 | sed -n '/^exec 2>&1$/,/app$/p' | sed '1i #!/bin/sh' >run
 	grep -qxF 'exec portscan-bind -p 8080 setpriv --reuid nobody --regid nogroup --clear-groups tcpaccept -v wsupgrade --host www.example.org wsframe /usr/local/bin/app' <(joined <run)
@@ -201,7 +195,7 @@ hears() {
 }
 
 @test "fittings(7): start-stop-daemon finds the program at the end of the chain" {
-	command -v start-stop-daemon >/dev/null || skip "start-stop-daemon is not installed"
+	need start-stop-daemon
 	lines_of fittings.7 | sed -n '/^start-stop-daemon/,/--stop/p' >run
 	diff <(joined <run) - <<-'END'
 		start-stop-daemon --start --background --exec /usr/local/bin/tcpaccept --startas /usr/local/bin/portscan-bind -- -p 8080 /usr/local/bin/tcpaccept /usr/local/bin/app
@@ -210,7 +204,7 @@ hears() {
 	# A copy, so that the programs of other tests are not counted.
 	cp "$(command -v portscan-bind)" "$(command -v tcpaccept)" .
 	app 'exec echo hello'
-	port=$(portscan-bind -q -p 0)
+	port=$(free_port)
 	sed -i "s|/usr/local/bin|$PWD|g; s|-p 8080|-p $port|" run
 	sh -c "$(sed '$d' run)"
 	await_that portscan-connect -q -p "$port" true

@@ -10,6 +10,31 @@ source "${BASH_SOURCE[0]%/*}/proc.bash"
 PATH=$BIN:$TOOLS:$PATH
 pids=()
 
+# Each test runs in its own directory. A file with a setup() of its own begins it with this line.
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit
+}
+
+# need PROGRAM...: skips the test if one of them is not installed.
+need() {
+	local program
+	for program; do
+		command -v "$program" >/dev/null || skip "$program is not installed"
+	done
+}
+
+# Skips the test if system calls cannot be traced.
+need_strace() {
+	need strace
+	not_sanitized
+	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
+}
+
+# Prints a port that was free a moment ago, for a program that does not bind port 0 itself.
+free_port() {
+	portscan-bind -q -p 0
+}
+
 # start NAME CMD...: starts a program in the background, which ends with the test. Sets $pid; the
 # output is in $BATS_TEST_TMPDIR/NAME.out and NAME.err.
 start() {
@@ -24,13 +49,18 @@ start() {
 	pids+=("$pid")
 }
 
+# bound [NAME]: waits until the program NAME (server) listens, and sets $port.
+bound() {
+	await "$BATS_TEST_TMPDIR/${1-server}.err" '^Bound to '
+	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/${1-server}.err" | head -n 1)
+}
+
 # serve CMD...: starts a chain after portscan-bind and waits until it listens. Sets $port and
 # $server, its pid.
 serve() {
 	start server portscan-bind -p 0 "$@"
 	server=$pid
-	await "$BATS_TEST_TMPDIR/server.err" '^Bound to '
-	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/server.err" | head -n 1)
+	bound
 }
 
 # ticks [PID]: the hundredths of a second that the process (the server) has run.

@@ -32,7 +32,7 @@ make_here() {
 }
 
 @test "fish finds the installed completions under /usr/local and /usr" {
-	command -v fish >/dev/null || skip "fish is not installed"
+	need fish
 	for prefix in /usr/local /usr; do
 		make_here install PREFIX=$prefix >/dev/null
 		file=$(cd "$root" && find . -name wsframe.fish)

@@ -3,9 +3,7 @@
 load helper
 
 # An address of the loopback that no other test uses, so that its ports are free.
-setup() {
-	ip=127.$((RANDOM % 250 + 2)).$((RANDOM % 250 + 2)).$((RANDOM % 250 + 2))
-}
+ip=127.$((RANDOM % 250 + 2)).$((RANDOM % 250 + 2)).$((RANDOM % 250 + 2))
 
 # occupied [-b] ADDR FIRST LAST: occupies these ports until the end of the test.
 occupied() {
@@ -102,8 +100,7 @@ scan() {
 
 @test "a port that may not be bound is reported, wherever it is in the list" {
 	not_sanitized
-	command -v strace >/dev/null || skip "no strace"
-	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
+	need_strace
 	occupied "$ip" 20001 20001
 	run -1 --separate-stderr strace -o /dev/null -e inject=bind:error=EACCES:when=1 portscan-bind -a "$ip" -p 20000-20001
 	[ "$stderr" = "portscan-bind: $ip: no free port in 20000-20001: Permission denied" ]
@@ -111,8 +108,7 @@ scan() {
 
 @test "an unsupported address family is reported, and the other addresses are used if there are any" {
 	not_sanitized
-	command -v strace >/dev/null || skip "no strace"
-	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
+	need_strace
 	run -0 --separate-stderr strace -o /dev/null -e inject=socket:error=EAFNOSUPPORT:when=2 \
 		portscan-bind -a "$ip" -a ::1 -a 127.1.1.9 -p 20000-20009 sh -c 'echo $LISTEN_FDS; sockstate 3; sockstate 4'
 	[[ ${stderr_lines[0]} =~ ^"portscan-bind: ::1: Address family not supported by protocol (continuing with the other addresses)"$ ]]
@@ -134,7 +130,6 @@ scan() {
 		cat bound
 		kill $!
 	END
-	cd "$BATS_TEST_TMPDIR"
 	run --separate-stderr netns 40000-40001 - bash script
 	[ "$status" != 77 ] || skip "a network namespace is not to be had here: $stderr"
 	[ "${lines[*]}" = "fe80::1%lo fe80::1 fe80::1%lo fe80::1%lo fe80::1%lo Bound to 9000 fe80::1%lo" ]
@@ -269,7 +264,6 @@ scan() {
 }
 
 @test "the examples of the manual work" {
-	cd "$BATS_TEST_TMPDIR"
 	start one portscan-bind -1 tcpecho
 	await one.out '^[0-9]+$'
 	run -0 --separate-stderr portscan-connect -p "$(cat one.out)" <<<hello

@@ -1,10 +1,6 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2046,SC2059,SC2154
 load helper
 
-setup() {
-	cd "$BATS_TEST_TMPDIR" || exit 1
-}
-
 # A server that performs STEP...; its port is in $port, its output in NAME.out.
 # scripted NAME STEP...
 scripted() {
@@ -63,7 +59,7 @@ closed=2-4
 }
 
 @test "--wait retries until a port accepts, without messages" {
-	port=$(portscan-bind -q -p 0)
+	port=$(free_port)
 	start client portscan-connect -v --wait 20 -p "$closed,$port"
 	client=$pid
 	await_that eval '(($(grep -c refused client.err) >= 12))'

@@ -2,12 +2,9 @@
 # shellcheck disable=SC1003,SC2059 # headers are printf's formats
 load helper
 
-setup() {
-	cd "$BATS_TEST_TMPDIR" || exit
-	line='PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n'
-	fixed='\r\n\r\n\0\r\nQUIT\n'
-	v4='\xc0\x00\x02\x01\xc6\x33\x64\x02\xdc\x04\x01\xbb'
-}
+line='PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n'
+fixed='\r\n\r\n\0\r\nQUIT\n'
+v4='\xc0\x00\x02\x01\xc6\x33\x64\x02\xdc\x04\x01\xbb'
 
 # The environment of a program for a connection, without the variables of every program.
 shows='env | grep -E "^(PROTO|TCP|REMOTE_|SSL_TLS_|WEBSOCKET_)" | sort'

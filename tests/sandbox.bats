@@ -2,7 +2,7 @@
 load helper
 
 setup() {
-	cd "$BATS_TEST_TMPDIR" || return
+	cd "$BATS_TEST_TMPDIR" || exit
 	run "$TOOLS/sandbox_probe" nothing
 	if [ "$status" = 99 ]; then skip "built with -DSANDBOX=0, or for an architecture without it"; fi
 	[ -e /proc/sys/kernel/seccomp ] || skip "this kernel has no seccomp filters"
@@ -151,8 +151,8 @@ stopped() {
 }
 
 @test "sandbox: under the filter of a service manager all programs work, and use only calls of @system-service" {
-	command -v strace >/dev/null || skip "strace is not installed"
-	command -v systemd-analyze >/dev/null || skip "systemd-analyze is not installed"
+	need strace
+	need systemd-analyze
 	# A group contains other groups.
 	systemd-analyze syscall-filter 2>/dev/null | awk '
 		function list(group, n, at, i) {

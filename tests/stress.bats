@@ -46,7 +46,7 @@ campaign() {
 }
 
 @test "faults: each first failing allocation is reported or has no effect" {
-	command -v strace >/dev/null || skip "no strace"
+	need strace
 	sane
 	CALLS=malloc MOST=2 campaign failing_syscalls "$BUILD" csv_json bind_chain connect_chain echo_server accept_server each_server hub_server
 }
@@ -63,7 +63,7 @@ campaign() {
 }
 
 @test "faults: the first failing call of each system call is reported or has no effect" {
-	command -v strace >/dev/null || skip "no strace"
+	need strace
 	sane
 	MOST=1 campaign failing_syscalls "$BUILD" csv_json bind_chain connect_relay echo_pipe upgrade frame
 }

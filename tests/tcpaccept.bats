@@ -2,10 +2,8 @@
 # tcpaccept: run a program for each connection.
 load helper
 
-setup() {
-	err=$BATS_TEST_TMPDIR/server.err
-	out=$BATS_TEST_TMPDIR/server.out
-}
+err=$BATS_TEST_TMPDIR/server.err
+out=$BATS_TEST_TMPDIR/server.out
 
 # listen KIND... -- CMD...: like serve, but started by handover; $port is the first port.
 listen() {
@@ -154,8 +152,7 @@ refused() {
 @test "a program starts with no signal blocked, SIGPIPE and SIGCHLD at default, others as inherited" {
 	start server env --block-signal --ignore-signal=CHLD --ignore-signal=PIPE --ignore-signal=USR1 \
 		--default-signal=INT portscan-bind tcpaccept grep -E '^Sig(Blk|Ign)' /proc/self/status
-	await "$err" '^Bound to'
-	port=$(sed -n 's/^Bound to //p' "$err")
+	bound
 	run -0 call
 	[ "${lines[0]}" = $'SigBlk:\t0000000000000000' ]
 	ignored=$((16#${lines[1]#*$'\t'}))
@@ -164,8 +161,7 @@ refused() {
 
 @test "signals blocked or SIGCHLD ignored at the start have no effect" {
 	start server env --block-signal --ignore-signal=CHLD portscan-bind tcpaccept -c 1 echo hello
-	await "$err" '^Bound to'
-	port=$(sed -n 's/^Bound to //p' "$err")
+	bound
 	for _ in 1 2 3; do
 		run -0 call
 		[ "$output" = hello ]
@@ -570,8 +566,7 @@ two_acceptors() {
 @test "several processes serve a shared listening socket" {
 	start server portscan-bind sh -c 'LISTEN_PID=; for i in 1 2; do
 		sh -c '\''LISTEN_PID=$$ exec tcpaccept sh -c "echo hello"'\'' & done; wait'
-	await "$err" '^Bound to'
-	port=$(sed -n 's/^Bound to //p' "$err")
+	bound
 	await_that two_acceptors "$pid"
 	run -0 peer to:"$port" open:50 rest
 	[ "$(grep -c hello <<<"$output")" = 50 ]

@@ -1,10 +1,6 @@
 # tcpecho: the echo service: answers, limits, shutdown.
 load helper
 
-setup() {
-	cd "$BATS_TEST_TMPDIR" || exit
-}
-
 # echoes TEXT: a new connection to $port gets TEXT back.
 echoes() {
 	[ "$(printf %s "$1" | timeout 20 portscan-connect -q -p "$port")" = "$1" ]
@@ -388,8 +384,7 @@ refused() {
 			echo "$$"
 			tcpecho -j '"$jobs"' <&3 & wait $! || wait $!
 			grep flags /proc/self/fdinfo/3' 4>&-
-		await server.err '^Bound to'
-		port=$(sed -n 's/^Bound to //p' server.err | head -n 1)
+		bound
 		echoes x
 		await_that children "$pid"
 		kill "$(children "$pid")"

@@ -5,11 +5,6 @@ load helper
 # A compressed "Hello" of RFC 7692.
 hello='\xf2\x48\xcd\xc9\xc9\x07\x00'
 
-setup() {
-	PATH=$TOOLS:$PATH
-	cd "$BATS_TEST_TMPDIR" || exit 1
-}
-
 # peer STEP... -- CMD...: runs both; the output of the peer is in $output.
 peer() {
 	if [ -n "${SERVED-}" ]; then

@@ -363,7 +363,7 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 # bats file_tags=alone
 @test "a failure to start: Close 1011, status 1" {
 	not_sanitized
-	command -v strace >/dev/null || skip "needs strace"
+	need strace
 	peer get close:1011 rest wait -- strace -qq -o /dev/null -e trace=vfork,clone,fork -e inject=vfork,clone,fork:error=EAGAIN wsframe cat
 	told 'close 1011' end 'exit 1'
 	said 'wsframe: cat: Resource temporarily unavailable'
@@ -373,7 +373,7 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 
 @test "after a partly sent frame nothing else is sent" {
 	not_sanitized
-	command -v strace >/dev/null || skip "needs strace"
+	need strace
 	for error in EIO ENOMEM ECONNRESET; do
 		peer -t await:up count wait -- strace -qq -o calls -e trace=sendto,write,writev,sendmsg \
 			-e inject=sendto,write,writev,sendmsg:error=$error:when=4 wsframe -w 100ms sh -c 'touch up; yes 0123456789'

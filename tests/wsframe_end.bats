@@ -109,7 +109,7 @@ load wsframe
 
 @test "after -w wsframe's Close is sent, and after -w again TERM, also if the program is silent" {
 	not_sanitized
-	command -v strace >/dev/null || skip "needs strace"
+	need strace
 	peer close:1000 until:close rest wait -- \
 		strace -r -qq -o calls -e trace=sendto,kill -e signal=none wsframe -w 500ms sleep 100
 	told 'close 1000' end 'exit 0'
@@ -234,7 +234,7 @@ unread() {
 	not_sanitized
 	peer -t get kill:TERM swallow wait -- wsframe -w 500ms yes
 	told 'text y' 'exit 0'
-	command -v strace >/dev/null || skip "needs strace"
+	need strace
 	# Each wait finds a ready descriptor.
 	peer rest wait -- timeout -s KILL 20 strace -qq -o /dev/null -e trace=ppoll -e inject=ppoll:retval=1 \
 		wsframe -w 200ms sh -c 'exit 3'

@@ -104,7 +104,6 @@ leaver() {
 }
 
 @test "while the output to a client is blocked only the newest Pong waits" {
-	cd "$BATS_TEST_TMPDIR" || return
 	serve wshub -q 64M sh -c 'read -r open; printf "1 text "; head -c 20000000 /dev/zero | tr "\0" x; echo; read -r text; touch read; cat >/dev/null'
 	pings='\x89\x81\0\0\0\0a\x89\x81\0\0\0\0b\x89\x81\0\0\0\0c'
 	run -0 peer room:4096 to:"$port" open into:heard "send:$request" take:1000 "send:$pings\x81\x81\0\0\0\0x" await:read \
@@ -113,7 +112,6 @@ leaver() {
 }
 
 @test "answers that prog has written before a client's protocol error are sent" {
-	cd "$BATS_TEST_TMPDIR" || return
 	serve wshub sh -c 'read -r open; read -r text; touch read; until [ -e go ]; do sleep 0.01; done; echo "1 text late"; touch written; cat >/dev/null'
 	start a peer -v to:"$port" open into:heard "send:$request\x81\x82\0\0\0\0hi" await:stopped 'send:\x83\x80\0\0\0\0' say:sent-all rest
 	await_that test -e read
@@ -134,7 +132,6 @@ leaver() {
 }
 
 @test "a client that is not read because prog does not read gets its time to answer the Close afterwards" {
-	cd "$BATS_TEST_TMPDIR" || return
 	printf '%b' "$request" >request
 	serve wshub -w 200ms sh -c 'until_is() { until [ -e "$1" ]; do sleep 0.02; done; }
 		read -r open; until_is full; echo "1 close 4000"; until_is answered; exec cat >&2'
@@ -184,7 +181,6 @@ leaver() {
 @test "if prog never reads, a client that closes or ends is released within -k" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	serve wshub -w 1h -k 1s sh -c 'read -r go <"$0"; exec cat >&2' "$BATS_TEST_TMPDIR/go"
-	cd "$BATS_TEST_TMPDIR" || return
 	printf '%b' "$request" >request
 	start a peer -v to:"$port" open file:request recv into:a.heard await:full 'send:\x88\x82\0\0\0\0\x03\xe8' rest
 	a=$pid

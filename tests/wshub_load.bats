@@ -76,7 +76,6 @@ load wshub
 }
 
 @test "a new client that was not read for -t because prog does not read gets 503" {
-	cd "$BATS_TEST_TMPDIR" || return
 	mkfifo go
 	for proxy in '' 'PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\n'; do
 		serve wshub ${proxy:+--proxy} -t 500ms sh -c 'read -r go <"$0"; exec cat >/dev/null' go
@@ -114,7 +113,6 @@ load wshub
 
 @test "after a pause of the process a request and a Pong that arrived meanwhile are read before -t and -k are checked" {
 	serve wshub -t 2s -k 1s --fan-out
-	cd "$BATS_TEST_TMPDIR" || return
 	printf '%b' "$request" >request
 	start head peer -v to:"$port" open 'send:GET / HTTP/1.1\r\n' await:go "send:${request#*1.1\\r\\n}" recv hold
 	start pong peer -v to:"$port" open file:request recv recv await:go 'send:\x8a\x80\0\0\0\0' recv hold
@@ -293,7 +291,6 @@ descriptors() {
 
 # Each of 37000 records is for 100 clients.
 @test "SIGTERM during output for many clients: what cannot be sent within -w is dropped" {
-	cd "$BATS_TEST_TMPDIR" || return
 	mkfifo go
 	yes '* text' | head -n 37000 >flood
 	serve wshub -w 50ms sh -c 'while read -r id word rest; do [ "$id" != 100 ] || break; done
@@ -309,7 +306,6 @@ descriptors() {
 }
 
 @test "records for many clients: new clients are accepted between them, because a turn is limited in time" {
-	cd "$BATS_TEST_TMPDIR" || return
 	mkfifo go
 	yes '* text x' | head -n 28000 >flood
 	serve wshub sh -c 'while read -r id word rest; do echo "$id $word" >&2; [ "$id" != 50 ] || break; done

@@ -2,10 +2,7 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154
 load helper
 
-setup() {
-	cd "$BATS_TEST_TMPDIR" || exit 1
-	request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
-}
+request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
 
 # visit [-OPTION of wsupgrade]... PATH [ARG of wsframe]...: runs a client with the caller's stdin and stdout.
 visit() {

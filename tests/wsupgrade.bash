@@ -9,11 +9,7 @@ host='Host: localhost:9000\r\n'
 good="$host$upgrade$rfc_key$version"
 answer='HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: \A\r\n'
 
-setup() {
-	cd "$BATS_TEST_TMPDIR" || return
-	PATH=$TOOLS:$PATH
-	unset TCPREMOTEIP TCPREMOTEPORT TCPLOCALPORT REMOTE_ADDR REMOTE_PORT
-}
+unset TCPREMOTEIP TCPREMOTEPORT TCPLOCALPORT REMOTE_ADDR REMOTE_PORT
 
 # request FIELDS [LINE]: prints the head of a request for peer.
 request() {

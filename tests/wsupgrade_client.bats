@@ -53,8 +53,7 @@ client_refuses() {
 
 @test "without random numbers there is no key: no request, status 1" {
 	not_sanitized
-	command -v strace >/dev/null || skip "no strace"
-	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
+	need_strace
 	run -1 --separate-stderr peer client fin run strace -qq -o calls -e trace=getrandom -e inject=getrandom:error=ENOSYS \
 		wsupgrade -c ws://h touch started
 	grep -q INJECTED calls

@@ -4,7 +4,7 @@ load ../helper
 python=/usr/bin/python3
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || exit
 	[ -x "$python" ] || python=$(command -v python3) || skip "no python3"
 }
 
@@ -163,7 +163,7 @@ assert got == want'
 }
 
 @test "miller reads the output of csvsplit" {
-	command -v mlr >/dev/null || skip "no mlr (miller)"
+	need mlr
 	printf 'a,b,c\n1,"x, y","d""e"\n2,,"l\nm"\n' >in.csv
 	csvsplit -H -O csv in.csv | mlr --icsv --ojsonl cat >got
 	csvsplit -H -O json in.csv | mlr --ijsonl --ojsonl cat >expected
@@ -173,14 +173,14 @@ for l in open("expected"): print({k: str(v) for k, v in json.loads(l).items()})'
 }
 
 @test "jq reads each line of JSON" {
-	command -v jq >/dev/null || skip "no jq"
+	need jq
 	random_csv 99 in.csv
 	csvsplit -O json in.csv | jq -c . | wc -l >lines
 	read_csv in.csv | wc -l | diff - lines
 }
 
 @test "csvtool and csvsplit agree" {
-	command -v csvtool >/dev/null || skip "no csvtool"
+	need csvtool
 	printf 'a,"b,c",d\n"e ""f""",,g\n' >in.csv
 	csvtool col 3,1 in.csv >expected
 	csvsplit -f 3,1 -O csv in.csv | diff expected -

@@ -7,15 +7,6 @@ setup() {
 	sed -n '/^\.Ss Tasks for other tools/,/^\.Sh/p' "$BATS_TEST_DIRNAME/../../man/fittings.7" | sed 's/\\e/\\/g' >section
 }
 
-need() {
-	command -v "$1" >/dev/null || skip "$1 is not installed"
-}
-
-# A free port for a foreign program.
-free_port() {
-	port=$(portscan-bind -q -p 0)
-}
-
 # other LINE [SED]: a line of the section, changed only by SED.
 other() {
 	grep -qxF -- "$1" section
@@ -46,7 +37,7 @@ timeouts='timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
 	web=$port
 	start echo portscan-bind -1 -p 0 tcpecho
 	await echo.out .
-	free_port
+	port=$(free_port)
 	{
 		# shellcheck disable=SC2059
 		printf "defaults\n mode tcp\n $timeouts"
@@ -64,7 +55,7 @@ timeouts='timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
 
 @test "a listening socket for nginx" {
 	need nginx
-	free_port
+	port=$(free_port)
 	cat >nginx.conf <<-END
 		pid $PWD/nginx.pid; error_log stderr; worker_processes 1; events { }
 		http {

@@ -3,8 +3,7 @@ load ../helper
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || exit
-	command -v strace >/dev/null || skip "strace is not installed"
-	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
+	need_strace
 	ip=127.$((RANDOM % 250 + 2)).$((RANDOM % 250 + 2)).$((RANDOM % 250 + 2))
 }
 

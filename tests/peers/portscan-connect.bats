@@ -2,24 +2,10 @@
 # shellcheck disable=SC2030,SC2031,SC2154
 load ../helper
 
-setup() {
-	cd "$BATS_TEST_TMPDIR" || exit 1
-	here=$BATS_TEST_DIRNAME
-}
-
-need() {
-	command -v "$1" >/dev/null || skip "$1 is not installed"
-}
-
-need_strace() {
-	need strace
-	! grep -q __asan "$BIN/portscan-connect" || skip "a sanitizer's build cannot be traced"
-}
-
 # The tutorial's server; its port is in $port.
 tutorial() {
 	need /usr/bin/python3
-	start tutorial /usr/bin/python3 "$here/tutorial_server.py"
+	start tutorial /usr/bin/python3 "$BATS_TEST_DIRNAME/tutorial_server.py"
 	await tutorial.out '^Bound to '
 	port=$(sed -n 's/^Bound to //p' tutorial.out)
 }
@@ -39,7 +25,7 @@ tutorial() {
 	head -c 4M /dev/urandom >up
 	head -c 4M /dev/urandom >down
 	# nc does not print the port that the kernel chose, so use one that was free a moment ago.
-	port=$(portscan-bind -q -p 0)
+	port=$(free_port)
 	nc -N -l 127.0.0.1 "$port" <down >got 3>&- &
 	pids+=($!)
 	server=$!

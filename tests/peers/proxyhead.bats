@@ -1,14 +1,7 @@
 # proxyhead and wshub --proxy behind proxies that send the header, configured as in the manual.
 load ../helper
 
-setup() {
-	cd "$BATS_TEST_TMPDIR" || exit
-	man=$BATS_TEST_DIRNAME/../../man/proxyhead.1
-}
-
-need() {
-	command -v "$1" >/dev/null || skip "$1 is not installed"
-}
+man=$BATS_TEST_DIRNAME/../../man/proxyhead.1
 
 # A free port for a proxy.
 front_begin() {

@@ -2,10 +2,6 @@
 # The recipes of fittings(7), with the programs that they name.
 load ../helper
 
-need() {
-	command -v "$1" >/dev/null || skip "$1 is not installed"
-}
-
 examples=$BATS_TEST_DIRNAME/../../man/examples
 
 # block REGEX: the example of fittings(7) with a line that matches; continued commands are one line.
@@ -21,12 +17,7 @@ recipe() {
 	local line
 	line=$(block "$1" | grep -E -- "$1" | sed -E -e 's/^(REDIS=.* )?portscan-bind /&-p 0 /' -e "${2-}")
 	start server sh -c "exec $line"
-	await "$BATS_TEST_TMPDIR/server.err" '^Bound to '
-	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/server.err")
-}
-
-free_port() {
-	portscan-bind -q -p 0
+	bound
 }
 
 # Waits until the program on a port accepts connections.
@@ -127,7 +118,6 @@ tls_server() {
 
 @test "on a UNIX socket, with systemd-socket-activate and socat" {
 	need socat
-	cd "$BATS_TEST_TMPDIR"
 	shell_script app 'exec cat'
 	n=0
 	for line in 'systemd-socket-activate -l $PWD/socket tcpaccept wsupgrade wsframe ./app' \
@@ -304,7 +294,6 @@ three_meet() {
 }
 
 @test "a chat in one line, with a file as the bus" {
-	cd "$BATS_TEST_TMPDIR"
 	recipe 'cat >>bus'
 	client a "$port"
 	await_in a
@@ -318,12 +307,10 @@ three_meet() {
 @test "CSV from sockets into SQLite, each with its header, sequentially and in parallel" {
 	local i one
 	need sqlite3
-	cd "$BATS_TEST_TMPDIR"
 	sqlite3 db 'create table people(name text, age integer)'
 	block 'csvsplit -O csv -f name,age' | sed -n '2,$s/people'"'"'"$/people'"'"'; echo stored"/; 2,$p' | sed 's/bind/bind -p 0/' >recipe
 	start server sh recipe
-	await server.err '^Bound to '
-	port=$(sed -n 's/^Bound to //p' server.err)
+	bound
 	for i in 1 2; do
 		[ "$(printf 'age,city,name\n7,"Rome, Italy","Ann ""A"" B"\n9,Oslo,Bob\n' | portscan-connect -q -p "$port")" = stored ]
 	done
@@ -344,7 +331,6 @@ three_meet() {
 }
 
 @test "only clients that know a word, by -a" {
-	cd "$BATS_TEST_TMPDIR"
 	printf 'sesame\n\nmellon\n' >words
 	block 'grep -qxF' >may
 	printf '#!/bin/sh\nexec cat\n' >app
@@ -366,7 +352,6 @@ three_meet() {
 	await "$BATS_TEST_TMPDIR/a.out" '[0-9] +[0-9]+$'
 	await "$BATS_TEST_TMPDIR/b.out" '[0-9] +[0-9]+$'
 	[ "$(children "$(children "$server" sh)" vmstat | wc -l)" = 1 ]
-	cd "$BATS_TEST_TMPDIR"
 	recipe vmstat 's/vmstat -n 1/while sleep 0.1; do cat words; done/'
 	printf '%s\n' "$hostile" >words
 	client c "$port"

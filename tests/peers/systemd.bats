@@ -48,7 +48,7 @@ drop_in() {
 }
 
 setup() {
-	command -v systemd-socket-activate >/dev/null || skip "systemd-socket-activate is not installed"
+	need systemd-socket-activate
 	units=$BATS_FILE_TMPDIR/usr/lib/systemd/system
 	ln -sf /bin/cat "$BATS_FILE_TMPDIR/usr/bin/app"
 }
@@ -62,7 +62,7 @@ command_of() {
 activate() {
 	local unit=$1
 	shift
-	port=$(portscan-bind -q -p 0)
+	port=$(free_port)
 	read -ra words <<<"$(command_of "$unit")"
 	start activate systemd-socket-activate -l "127.0.0.1:$port" "$@" "${words[@]}"
 	await "$BATS_TEST_TMPDIR/activate.err" '^Listening on'

@@ -1,26 +1,7 @@
 # tcpaccept with other programs: those that start it, clients, and errors injected by strace.
 load ../helper
 
-setup() {
-	cd "$BATS_TEST_TMPDIR" || exit
-	err=$BATS_TEST_TMPDIR/server.err
-}
-
-needs() {
-	local tool
-	for tool; do
-		command -v "$tool" >/dev/null || skip "$tool is not installed"
-	done
-}
-
-needs_strace() {
-	needs strace
-	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
-}
-
-free_port() {
-	port=$(portscan-bind -q -p 0)
-}
+err=$BATS_TEST_TMPDIR/server.err
 
 # greeted: a new connection to $port receives hello.
 greeted() {
@@ -32,8 +13,7 @@ serve_injected() {
 	local what=$1
 	shift
 	start server strace -qq -o calls -e "trace=${what%%:*}" -e "inject=$what" portscan-bind -p 9000-9998 tcpaccept "$@"
-	await "$err" '^Bound to '
-	port=$(sed -n 's/^Bound to //p' "$err" | head -n 1)
+	bound
 }
 
 # strace does not forward signals: end the traced process, then strace ends.
@@ -44,8 +24,8 @@ stop_injected() {
 }
 
 @test "systemd-socket-activate passes TCP and UNIX sockets" {
-	needs systemd-socket-activate
-	free_port
+	need systemd-socket-activate
+	port=$(free_port)
 	start server systemd-socket-activate -l "127.0.0.1:$port" -l "$PWD/sock" tcpaccept sh -c 'echo "$PROTO $TCPREMOTEIP"'
 	await "$err" '^Listening on'
 	await "$err" '/sock'
@@ -55,8 +35,8 @@ stop_injected() {
 }
 
 @test "systemd-socket-activate --inetd passes the listening socket on fd 0" {
-	needs systemd-socket-activate
-	free_port
+	need systemd-socket-activate
+	port=$(free_port)
 	start server systemd-socket-activate --inetd -l "127.0.0.1:$port" tcpaccept echo hello
 	await "$err" '^Listening on'
 	greeted
@@ -64,8 +44,8 @@ stop_injected() {
 }
 
 @test "inetd wait passes the listening socket on fd 0, and takes it back" {
-	needs inetd
-	free_port
+	need inetd
+	port=$(free_port)
 	echo "127.0.0.1:$port stream tcp wait root $BIN/tcpaccept tcpaccept -t 1s /bin/echo hello" >inetd.conf
 	start inetd inetd -i "$PWD/inetd.conf"
 	await_that greeted
@@ -86,7 +66,7 @@ stop_injected() {
 	echo bash >&8
 	[ "$(cat <&8)" = "hello bash" ]
 	exec 8>&-
-	needs tcpclient nc ncat socat curl
+	need tcpclient nc ncat socat curl
 	[ "$(tcpclient -RHl0 127.0.0.1 "$port" sh -c 'echo tcpclient >&7; cat <&6')" = "hello tcpclient" ]
 	[ "$(echo nc | nc -N 127.0.0.1 "$port")" = "hello nc" ]
 	[ "$(echo ncat | ncat 127.0.0.1 "$port")" = "hello ncat" ]
@@ -95,7 +75,7 @@ stop_injected() {
 }
 
 @test "a program of tcpserver finds the same variables" {
-	needs tcpserver
+	need tcpserver
 	program='env | sort | grep -E "^(PROTO|TCP(LOCAL|REMOTE)IP)=" >$0; cat'
 	serve tcpaccept sh -c "$program" "$PWD/ours"
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
@@ -111,7 +91,7 @@ listening() {
 }
 
 @test "errors of the connection that accept returns cost at most that connection" {
-	needs_strace
+	need_strace
 	local error
 	for error in ECONNABORTED EPROTO ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH EOPNOTSUPP ENETUNREACH \
 		EAGAIN EINTR; do
@@ -125,7 +105,7 @@ listening() {
 }
 
 @test "a shortage in accept is logged, and the connection is served later" {
-	needs_strace
+	need_strace
 	local error
 	for error in EMFILE ENFILE ENOBUFS ENOMEM EPERM; do
 		serve_injected "accept4:error=$error:when=1..3" echo hello
@@ -138,7 +118,7 @@ listening() {
 }
 
 @test "an address that cannot be read costs only that connection" {
-	needs_strace
+	need_strace
 	serve_injected "getsockname:error=ENOTCONN:when=1" echo hello
 	[ -z "$(portscan-connect -q -p "$port" </dev/null)" ]
 	greeted
@@ -146,8 +126,8 @@ listening() {
 }
 
 @test "--exit-idle-time under inetd wait: it is started again on demand" {
-	needs inetd
-	free_port
+	need inetd
+	port=$(free_port)
 	echo "127.0.0.1:$port stream tcp wait root $BIN/tcpaccept tcpaccept --exit-idle-time 1ms /bin/sh -c echo\${IFS}\$PPID" >inetd.conf
 	start inetd inetd -i "$PWD/inetd.conf"
 	await_that peer to:"$port" open rest
@@ -159,7 +139,7 @@ listening() {
 }
 
 @test "interrupted waits are repeated" {
-	needs_strace
+	need_strace
 	serve_injected "ppoll:error=EINTR:when=1..40" echo hello
 	greeted
 	greeted
@@ -167,10 +147,9 @@ listening() {
 }
 
 @test "a connection makes no unnecessary system calls" {
-	needs_strace
+	need_strace
 	start server strace -f -qq -o calls portscan-bind -p 9000-9998 tcpaccept "$BIN/tcpecho"
-	await "$err" '^Bound to '
-	port=$(sed -n 's/^Bound to //p' "$err")
+	bound
 	for _ in 1 2 3; do
 		[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 	done

@@ -1,28 +1,10 @@
 # tcpecho with other programs: clients, and programs that start it.
 load ../helper
 
-setup() {
-	cd "$BATS_TEST_TMPDIR" || exit
-}
-
-needs() {
-	local tool
-	for tool; do
-		command -v "$tool" >/dev/null || skip "$tool is not installed"
-	done
-}
-
-# Skips the test if errors cannot be injected.
-needs_strace() {
-	needs strace
-	strace -o /dev/null true 2>/dev/null || skip "strace is not allowed here"
-}
-
 # serve_injected CALL=WHAT: tcpecho with errors injected into a call.
 serve_injected() {
 	start server strace -f -qq -o /dev/null -e "trace=${1%%:*}" -e "inject=$1" portscan-bind -p 9000-9998 tcpecho
-	await server.err '^Bound to '
-	port=$(sed -n 's/^Bound to //p' server.err | head -n 1)
+	bound
 }
 
 # strace does not forward signals: end the traced process, then strace ends.
@@ -30,11 +12,6 @@ stop_injected() {
 	kill "$(children "$pid")"
 	wait "$pid"
 	pids=()
-}
-
-# free_port: sets $port to a free port, for programs that bind it themselves.
-free_port() {
-	port=$(portscan-bind -q -p 0)
 }
 
 listens() {
@@ -65,11 +42,10 @@ tutorial_client() {
 }
 
 @test "a client from the tutorial gets the answers of the tutorial's server" {
-	needs /usr/bin/python3
+	need /usr/bin/python3
 	tutorial_client
 	start server portscan-bind tcpecho -v -F , -r 'Echo from server'
-	await server.err '^Bound to '
-	port=$(sed -n 's/^Bound to //p' server.err)
+	bound
 	run -0 --separate-stderr /usr/bin/python3 client.py "$port" a,b,c a, , hello
 	one='Echo from server'
 	same <(printf '%s\n' "$output") "Received $one$one$one from server" "Received $one$one from server" \
@@ -80,7 +56,7 @@ tutorial_client() {
 }
 
 @test "urgent data causes no spinning" {
-	needs /usr/bin/python3
+	need /usr/bin/python3
 	serve tcpecho
 	run -0 /usr/bin/python3 - "$port" "$pid" <<-'PY'
 		import socket, sys, time
@@ -111,7 +87,7 @@ tutorial_client() {
 }
 
 @test "nc: a file in both directions" {
-	needs nc
+	need nc
 	nc -h 2>&1 | grep -q -- '-N' || skip "this nc has no -N (openbsd-netcat has)"
 	serve tcpecho
 	head -c 3000000 /dev/urandom >in
@@ -120,8 +96,8 @@ tutorial_client() {
 }
 
 @test "systemd-socket-activate: the listening socket for one tcpecho" {
-	needs systemd-socket-activate
-	free_port
+	need systemd-socket-activate
+	port=$(free_port)
 	start server systemd-socket-activate -l "127.0.0.1:$port" "$BIN/tcpecho" -v
 	await server.err 'Listening on'
 	echoes activated
@@ -130,8 +106,8 @@ tutorial_client() {
 }
 
 @test "systemd-socket-activate --inetd -a: one connection each" {
-	needs systemd-socket-activate
-	free_port
+	need systemd-socket-activate
+	port=$(free_port)
 	start server systemd-socket-activate --inetd -a -l "127.0.0.1:$port" "$BIN/tcpecho" -v
 	await server.err 'Listening on'
 	echoes one
@@ -140,9 +116,9 @@ tutorial_client() {
 }
 
 @test "inetd: nowait and wait, and no log line reaches the client" {
-	needs inetd
+	need inetd
 	for wait in nowait wait; do
-		free_port
+		port=$(free_port)
 		echo "127.0.0.1:$port stream tcp $wait $(id -un) $BIN/tcpecho tcpecho -v" >inetd.conf
 		start server inetd -i "$PWD/inetd.conf"
 		await_that listens
@@ -159,8 +135,8 @@ tutorial_client() {
 }
 
 @test "tcpserver of ucspi-tcp starts it for each connection" {
-	needs tcpserver
-	free_port
+	need tcpserver
+	port=$(free_port)
 	start server tcpserver -RHl0 127.0.0.1 "$port" tcpecho -v
 	await_that listens
 	echoes ucspi
@@ -168,14 +144,14 @@ tutorial_client() {
 }
 
 @test "tcpclient of ucspi-tcp reaches it" {
-	needs tcpclient
+	need tcpclient
 	serve tcpecho
 	run -0 timeout 20 tcpclient -RHl0 127.0.0.1 "$port" sh -c 'echo there and back >&7; read -r line <&6; echo "$line"'
 	[ "$output" = 'there and back' ]
 }
 
 @test "errors of accept: the next connection is served, a shortage is waited out" {
-	needs_strace
+	need_strace
 	for error in ECONNABORTED EPROTO ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH EOPNOTSUPP ENETUNREACH \
 		EPERM EMFILE ENFILE ENOBUFS ENOMEM EINTR; do
 		serve_injected "accept4:error=$error:when=1+2"

@@ -52,9 +52,9 @@ client() {
 }
 
 @test "wshub under inetd wait with a program that writes to stderr" {
-	command -v inetd >/dev/null || skip "inetd is not installed"
+	need inetd
 	local port
-	port=$(portscan-bind -q -p 0)
+	port=$(free_port)
 	shell_script "$BATS_TEST_TMPDIR/app" 'while read -r line; do echo "heard $line" >&2; echo "* text $line"; done'
 	echo "127.0.0.1:$port stream tcp wait $(id -un) $BIN/wshub wshub -v $BATS_TEST_TMPDIR/app" >"$BATS_TEST_TMPDIR/inetd.conf"
 	start inetd inetd -i "$BATS_TEST_TMPDIR/inetd.conf"

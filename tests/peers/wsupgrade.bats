@@ -1,14 +1,6 @@
 # wsupgrade seen by curl, and its pages in a real browser.
 load ../helper
 
-setup() {
-	cd "$BATS_TEST_TMPDIR" || return
-}
-
-need() {
-	command -v "$1" >/dev/null || skip "no $1"
-}
-
 chat=$BATS_TEST_DIRNAME/../../man/examples/chat.html
 
 # In the page: the log at the next animation frame, without the times.
