@@ -220,7 +220,7 @@ readerless() {
 	[ "${seen[0]} ${seen[1]} ${seen[2]}" = "/dev/null $PWD/seen /dev/null" ]
 	[[ ${seen[3]} == socket:* ]]
 	local server
-	for server in 'tcpaccept cat' tcpecho 'wshub cat'; do
+	for server in 'tcpaccept cat' tcpecho 'wshub cat' 'wsserve cat'; do
 		rm -f announced
 		start server sh -c "exec handover tcp -- $server 2>&- <&-"
 		# SIGTERM is caught only after the start of the service.
@@ -255,7 +255,7 @@ catches() {
 
 @test "a server does not block the shell that reads its stdout: port=\$(... &)" {
 	local server
-	for server in tcpecho 'tcpecho -j 2' 'tcpaccept cat' 'wshub cat'; do
+	for server in tcpecho 'tcpecho -j 2' 'tcpaccept cat' 'wshub cat' 'wsserve cat'; do
 		run -0 --separate-stderr timeout 20 bash -c "port=\$(portscan-bind -1 -q -p 0 $server & echo \$! >pid); echo \$port"
 		pids+=("$(cat pid)")
 		peer to:"$output" open
@@ -266,7 +266,7 @@ catches() {
 
 @test "a stderr that is the listening socket (inetd wait) becomes /dev/null, also for the next program" {
 	local server
-	for server in tcpecho 'tcpecho -j 2' 'tcpaccept cat' 'wshub cat'; do
+	for server in tcpecho 'tcpecho -j 2' 'tcpaccept cat' 'wshub cat' 'wsserve cat'; do
 		read -ra words <<<"$server"
 		start server handover -012 tcp closed closed -- "${words[@]}"
 		await_that eval '[ "$(readlink "/proc/$pid/fd/2")" = /dev/null ]'

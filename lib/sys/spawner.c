@@ -243,13 +243,17 @@ spawner_begin(struct spawner *s, const struct spawner_programs *programs)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return -1;
 	(void)setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	fds_guard_stderr(); /* the programs get it from the helper */
 	s->fd = ends[0];
 	s->pid = fork();
 	if (s->pid == 0) {
 		h = helper_make(HELPER_FD, programs);
 		if (h == NULL || (ends[1] != HELPER_FD && dup3(ends[1], HELPER_FD, O_CLOEXEC) < 0))
 			_exit(STATUS_FAILED);
-		fds_close_from(HELPER_FD + 1); /* otherwise the listening sockets would stay open */
+		/* Otherwise the listening sockets, and a pipe as stdout, would stay open. */
+		fds_close_from(HELPER_FD + 1);
+		fds_leave_stdout();
+		(void)dup2(STDOUT_FILENO, STDIN_FILENO);
 		helper_run(h);
 	}
 	(void)close(ends[1]);

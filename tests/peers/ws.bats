@@ -51,18 +51,20 @@ client() {
 		>"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
 }
 
-@test "wshub under inetd wait with a program that writes to stderr" {
+@test "wshub and wsserve under inetd wait with a program that writes to stderr" {
 	need inetd
-	local port
-	port=$(free_port)
+	local port server
 	shell_script "$BATS_TEST_TMPDIR/app" 'while read -r line; do echo "heard $line" >&2; echo "* text $line"; done'
-	echo "127.0.0.1:$port stream tcp wait $(id -un) $BIN/wshub wshub -v $BATS_TEST_TMPDIR/app" >"$BATS_TEST_TMPDIR/inetd.conf"
-	start inetd inetd -i "$BATS_TEST_TMPDIR/inetd.conf"
-	await_that peer to:"$port" open
-	await_that children "$pid" wshub
-	pids+=("$(children "$pid" wshub)") # what inetd has started outlives it
-	run -0 portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1 </dev/null
-	[[ $output == +([0-9])" open 127.0.0.1 "* ]]
+	for server in wshub wsserve; do
+		port=$(free_port)
+		echo "127.0.0.1:$port stream tcp wait $(id -un) $BIN/$server $server -v $BATS_TEST_TMPDIR/app" >"$BATS_TEST_TMPDIR/inetd.conf"
+		start inetd inetd -i "$BATS_TEST_TMPDIR/inetd.conf"
+		await_that peer to:"$port" open
+		await_that children "$pid" $server
+		pids+=("$(children "$pid" $server)") # what inetd has started outlives it
+		run -0 portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1 <<<hello
+		[[ $output == *" open 127.0.0.1 "* || $output == '* text hello' ]]
+	done
 }
 
 # cases CLIENT CASE...: each passes with the server on $port.
