@@ -177,6 +177,9 @@ stopped() {
 	under_filter portscan-bind -p 0 wshub sh -c 'read -r line; printf "1 text %s\n" "$line"; cat'
 	echo hello | portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1 >/dev/null
 	stopped
+	under_filter portscan-bind -p 0 wsserve -z -a true --page /etc/passwd cat
+	[ "$(echo hello | portscan-connect -q -p "$port" wsupgrade -z -c ws://localhost/ wsframe -c -m 1)" = hello ]
+	stopped
 	under_filter portscan-bind -p 0 tcpecho -j 2
 	[ "$(echo hello | strace -f -qq -o calls.relay filtered portscan-connect -q -p "$port")" = hello ]
 	stopped
