@@ -262,6 +262,18 @@ helper() {
 	grep -q '^Seccomp:.0' "/proc/$(helper)/status"
 }
 
+@test "it ends after its helper, which a service manager would otherwise kill" {
+	serve wsserve cat
+	helper=$(helper)
+	kill -STOP "$helper"
+	kill "$server"
+	sleep 0.2
+	! gone "$server" || false
+	kill -CONT "$helper"
+	ended "$server" 0
+	await_that gone "$helper"
+}
+
 @test "usage errors are 2, a program that is missing or not executable is 127 or 126" {
 	for wrong in '-T cat' '-b -0 cat' '-n -M 0 cat' '-b --replace cat' '' '-c 0 cat' '-o nonsense cat' '--realm x cat'; do
 		run -2 --separate-stderr portscan-bind -q wsserve $wrong

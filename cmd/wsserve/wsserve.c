@@ -382,6 +382,7 @@ serve(struct server *s)
 		signals_look(s);
 		clients_end_turn(s);
 	}
+	spawner_end(&s->spawner);
 }
 
 int

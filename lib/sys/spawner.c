@@ -16,7 +16,7 @@
 #include "sys/fds.h"
 #include "sys/signals.h"
 
-enum { HELPER_FD = 3, SOCKET_SIZE = 1 << 20 };
+enum { HELPER_FD = 3, SOCKET_SIZE = 1 << 20, END_MS = 10000 };
 
 enum request_kind { REQUEST_START, REQUEST_SIGNAL, REQUEST_ABANDON };
 
@@ -313,4 +313,13 @@ spawner_receive(const struct spawner *s, struct spawner_report *report)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	return n == sizeof *report ? 1 : -1;
+}
+
+void
+spawner_end(const struct spawner *s)
+{
+	struct pollfd p = {.fd = s->fd};
+
+	(void)shutdown(s->fd, SHUT_WR);
+	(void)poll(&p, 1, END_MS); /* no events: only a hangup ends it */
 }

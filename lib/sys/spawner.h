@@ -71,4 +71,8 @@ void spawner_abandon(const struct spawner *s, uint32_t id);
 /* Return 1 and a report, 0 without a report, or -1 if the helper has ended. */
 int spawner_receive(const struct spawner *s, struct spawner_report *report);
 
+/* Let the helper end after its last request, and wait for that, at most for 10 s. Otherwise a service
+ * manager would kill it as a process that is left over. */
+void spawner_end(const struct spawner *s);
+
 #endif
