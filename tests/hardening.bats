@@ -6,6 +6,10 @@ setup_file() {
 	export own=$BATS_FILE_TMPDIR/build
 }
 
+setup() {
+	not_sanitized # once is enough
+}
+
 # One program in a separate build, independent of the variables of `make check'.
 make_own() {
 	rm -f "$own/bin/tcpecho"
@@ -32,22 +36,25 @@ told() {
 	[ "$status" = 0 ]
 }
 
-# without WORDS MAKE-ARGUMENT: the check reports WORDS for a build with this argument.
+# without WORDS FLAG...: the check reports WORDS for a program that is linked with these flags, of the objects of the first test.
 without() {
-	make_own "$2"
-	own_check
+	make_own LDFLAGS=-Wl,-O1 LDFLAGS_shared="${*:2}"
+	mkdir -p "$BATS_TEST_TMPDIR/bin"
+	cp "$own/bin/tcpecho" "$BATS_TEST_TMPDIR/bin"
+	cp "$own"/{libc,toolchain.mk} "$BATS_TEST_TMPDIR"
+	own=$BATS_TEST_TMPDIR own_check
 	told "$1"
 }
 
 @test "hardening: a program linked without it is reported" {
-	without 'is not a PIE' LDFLAGS_shared=-no-pie
-	without 'has no RELRO' LDFLAGS=-Wl,-z,norelro
-	without 'not bound at its start' LDFLAGS=-Wl,-z,lazy
-	without 'executable stack' LDFLAGS=-Wl,-z,execstack
-	without 'library search path' LDFLAGS=-Wl,-rpath,/tmp
-	without 'more than a libc' 'LDFLAGS_shared=-pie -Wl,--no-as-needed -lm'
-	echo 'static shared' >"$own/libc"
-	own_check
+	without 'is not a PIE' -no-pie
+	without 'has no RELRO' -pie -Wl,-z,norelro
+	without 'not bound at its start' -pie -Wl,-z,lazy
+	without 'executable stack' -pie -Wl,-z,execstack
+	without 'library search path' -pie -Wl,-rpath,/tmp
+	without 'more than a libc' -pie -Wl,--no-as-needed -lm
+	echo 'static shared' >"$BATS_TEST_TMPDIR/libc"
+	own=$BATS_TEST_TMPDIR own_check
 	told 'linked dynamically'
 }
 

@@ -335,10 +335,10 @@ refused() {
 	listen tcp -- tcpaccept -t 0 sleep 1000
 	start first peer to:"$port" open hold
 	await_that with_child "${pids[0]}"
-	before=$(awk '/^VmRSS:/ { print $2 }' "/proc/${pids[0]}/status")
+	before=$(memory "${pids[0]}")
 	start crowd peer to:"$port" open:100 hold
 	await_that eval '[ "$(children "${pids[0]}" | wc -l)" = 101 ]'
-	after=$(awk '/^VmRSS:/ { print $2 }' "/proc/${pids[0]}/status")
+	after=$(memory "${pids[0]}")
 	echo "$before kB, with 100 more $after kB"
 	((after - before <= 64))
 }
@@ -516,8 +516,7 @@ backlogged() {
 	from=${EPOCHREALTIME/./}
 	kill "${pids[0]}"
 	ended "${pids[0]}" 0
-	ms=$(((${EPOCHREALTIME/./} - from) / 1000))
-	((ms >= 3490 && ms < 6000))
+	(((${EPOCHREALTIME/./} - from) / 1000 >= 3490))
 	grep -q 'disconnected (signal 9,' "$err"
 }
 
@@ -585,7 +584,7 @@ two_acceptors() {
 		peer to:"$port" open:100 rest
 	done
 	await_that childless "$pid"
-	[ "$(timeout 1 cat <&9 | wc -c)" -gt 60000 ]
+	[ "$(timeout 20 head -c 60000 <&9 | wc -c)" = 60000 ]
 	exec 9>&-
 }
 

@@ -319,7 +319,7 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 }
 
 @test "a message that arrives slowly is awaited, as long as data arrives within -k" {
-	peer +text:a silent:550 +more:b silent:550 +more:c silent:550 more:d get close:1000 rest wait -- wsframe -k 1s cat
+	peer +text:a silent:1100 +more:b silent:1100 +more:c silent:1100 more:d get close:1000 rest wait -- wsframe -k 2s cat
 	told 'text abcd' 'close 1000' end 'exit 0'
 }
 

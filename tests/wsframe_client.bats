@@ -65,7 +65,7 @@ load wsframe
 
 @test "a client waits as long again for a server that waits for its program" {
 	: >in
-	client get silent:1200 close:1000 drop wait -- -q 0 -w 1s
+	client get silent:2200 close:1000 drop wait -- -q 0 -w 2s
 	told 'close 1000' 'exit 0'
 }
 
@@ -193,10 +193,10 @@ load wsframe
 
 @test "neither -q nor -w cuts off data for a slow stdout" {
 	mkfifo slow
-	(sleep 0.7; cat <slow >all) 3>&- &
+	(sleep 2.5; cat <slow >all) 3>&- &
 	reader=$!
 	peer -c many:20,"$(printf %01000d 0)" many:100000,0123456789 until:close close:1000 fin wait -- \
-		sh -c 'exec wsframe -c -q 50ms -w 50ms </dev/null >slow'
+		sh -c 'exec wsframe -c -q 50ms -w 1s </dev/null >slow'
 	told 'close 1000' 'exit 0'
 	wait "$reader"
 	[ "$(wc -l <all)" = 100020 ]

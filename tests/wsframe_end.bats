@@ -24,7 +24,7 @@ load wsframe
 	peer -t await:done until:close close:1000 rest wait -- \
 		wsframe sh -c 'yes 0123456789 | head -c 60000; touch done'
 	told 'close 1000' end 'exit 0'
-	peer -t await:done count -- wsframe -w 200ms sh -c 'yes 0123456789 | head -c 55000; touch done'
+	peer -t await:done count -- wsframe -w 2s sh -c 'yes 0123456789 | head -c 55000; touch done'
 	told '5001 frames 50002 bytes'
 }
 
@@ -120,7 +120,7 @@ load wsframe
 # bats file_tags=
 @test "-w starts when the program has emptied its pipe" {
 	peer many:2000,x close:1000 until:close rest wait -- \
-		wsframe -w 50ms sh -c 'i=0; while read -r x; do i=$((i + 1)); [ $((i % 200)) = 0 ] && sleep 0.03; done; echo $i >count'
+		wsframe -w 500ms sh -c 'i=0; while read -r x; do i=$((i + 1)); [ $((i % 240)) = 0 ] && sleep 0.2; done; echo $i >count'
 	told 'close 1000' end 'exit 0'
 	await count '^2000$'
 }
@@ -145,9 +145,9 @@ unread() {
 }
 
 @test "each read of the program restarts -k, after the peer's Close and before it is reached" {
-	(mkdir a && cd a && peer many:6,x close:1000 rest wait -- wsframe -k 1s -w 100ms sh -c 'while sleep 0.3; read -r x; do echo "$x"; done'
+	(mkdir a && cd a && peer many:6,x close:1000 rest wait -- wsframe -k 2s -w 2s sh -c 'while sleep 0.6; read -r x; do echo "$x"; done'
 		told 'text x' 'text x' 'text x' 'text x' 'text x' 'text x' 'close 1000' end 'exit 0') &
-	peer push fin rest wait -- wsframe -k 1s -w 5s sh -c 'for i in 1 2 3 4 5 6; do sleep 0.3; head -c 9 >>first; done; wc -c'
+	peer push fin rest wait -- wsframe -k 2s -w 5s sh -c 'for i in 1 2 3 4 5 6; do sleep 0.6; head -c 9 >>first; done; wc -c'
 	[[ "$output" == $'pushed\ntext '[0-9]*$'\nclose 1000\nend\nexit 1' ]]
 	(($(sed -n 's/^text //p' <<<"$output") > 100000))
 	wait $!
@@ -172,7 +172,7 @@ unread() {
 	peer -t text:a get reset wait -- wsframe -w 100ms sh -c 'trap "" TERM; cat; sleep 30; sleep 30'
 	told 'text a' 'exit 1'
 	said 'wsframe: peer: Connection reset by peer'
-	peer text:a get drop wait -- wsframe -w 100ms sh -c 'cat; echo over >said'
+	peer text:a get drop wait -- wsframe -w 5s sh -c 'cat; echo over >said'
 	told 'text a' 'exit 1'
 	said 'wsframe: peer: connection closed without a Close'
 	holds said 'over\n'
@@ -213,8 +213,8 @@ unread() {
 }
 
 @test "SIGTERM: -w starts at the signal, however long the session was idle before" {
-	peer text:a get silent:800 kill:TERM get close:1001 rest wait -- \
-		wsframe -w 400ms sh -c 'trap "sleep 0.1; touch termed; exit" TERM; read x; echo "$x"; while :; do sleep 0.02; done'
+	peer text:a get silent:2100 kill:TERM get close:1001 rest wait -- \
+		wsframe -w 2s sh -c 'trap "sleep 0.1; touch termed; exit" TERM; read x; echo "$x"; while :; do sleep 0.02; done'
 	told 'text a' 'close 1001' end 'exit 0'
 	[ -e termed ]
 }
@@ -264,11 +264,10 @@ unread() {
 
 @test "an inherited alarm(2) ends wsframe, and until then timeouts work" {
 	command -v perl >/dev/null || skip 'perl is what sets the alarm here'
-	peer get wait -- perl -e 'alarm 2; exec @ARGV' wsframe -k 1500ms cat
+	peer get wait -- perl -e 'alarm 3; exec @ARGV' wsframe -k 1600ms cat
 	told ping 'signal 14'
 }
 
-# bats file_tags=
 @test "SIGTERM in the same turn as the program's end has priority: Close 1001, status 0" {
 	# The watcher holds the program's stdout open (wsframe sees the program's end first) or not (EOF first).
 	for out in '&1' /dev/null; do

@@ -8,15 +8,15 @@ load wsframe
 	peer get:2 wait -- wsframe -k 100ms cat
 	told ping end 'exit 1'
 	said 'wsframe: peer: Ping was not answered in time'
-	peer get pong: get pong: get text:a get close:1000 until:close drop wait -- wsframe -k 100ms cat
+	peer get pong: get pong: get text:a get close:1000 until:close drop wait -- wsframe -k 1s cat
 	[[ "$output" == *'text a'* ]]
 	[[ "$output" == *'exit 0' ]]
 }
 
 @test "data that arrived while the process was stopped is read before -k and -w are checked" {
-	peer until:ping kill:STOP silent:700 pong: text:a kill:CONT until:text close:1000 until:close drop wait -- wsframe -k 400ms cat
+	peer until:ping kill:STOP silent:1700 pong: text:a kill:CONT until:text close:1000 until:close drop wait -- wsframe -k 1500ms cat
 	told ping 'text a' 'close 1000' 'exit 0'
-	peer get kill:STOP silent:700 close:1000 kill:CONT wait -- wsframe -w 300ms true
+	peer get kill:STOP silent:1700 close:1000 kill:CONT wait -- wsframe -w 1500ms true
 	told 'close 1000' 'exit 0'
 }
 
@@ -69,7 +69,7 @@ load wsframe
 	for how in '' -t; do
 		# shellcheck disable=SC2086
 		peer $how many:20,"$line" silent:50 many:2980,"$line" close:1000 until:close rest wait -- \
-			wsframe -k 200ms sh -c 'sleep 1; wc -l >count'
+			wsframe -k 500ms sh -c 'sleep 1.5; wc -l >count'
 		told 'close 1000' end 'exit 0'
 		holds count '3000\n'
 	done
@@ -107,7 +107,7 @@ load wsframe
 	! grep -q GLIBC_TUNABLES "$BIN/wsframe" || skip "glibc takes more for itself"
 	while IFS='|' read -r extension most; do
 		peer raw:"$(yes 'some text' | head -n 20000 | tr '\n' ' ' | wsframe -e -c -z | od -An -v -tx1 | tr -d '\n' | sed 's/ /\\x/g')" \
-			until:ping memory close:1000 rest -- env -i PATH="$PATH" WEBSOCKET_EXTENSIONS="$extension" wsframe -k 300ms cat
+			until:ping memory close:1000 rest -- env -i PATH="$PATH" WEBSOCKET_EXTENSIONS="$extension" wsframe -k 1s cat
 		[[ "$output" =~ private\ ([0-9]+) ]]
 		echo "$extension: ${BASH_REMATCH[1]}"
 		((BASH_REMATCH[1] <= most))

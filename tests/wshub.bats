@@ -323,7 +323,7 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 }
 
 @test "--proxy: without a valid header in time a connection is closed and logged without an answer" {
-	serve wshub --proxy -t 300ms cat
+	serve wshub --proxy -t 500ms cat
 	run -0 peer to:"$port" open "send:$request" rest close open send:PROXY fin rest close open fin rest close churn:1 open send:PROXY rest
 	! grep HTTP <<<"$output" || false
 	server_says '^wshub: 127\.0\.0\.1:[0-9]+: no PROXY header: (Operation|Connection) timed out$'
@@ -401,11 +401,11 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 
 @test "authorize: a program that times out is killed, 500" {
 	shell_script "$BATS_TEST_TMPDIR/may" 'echo $$ >"%s/pid"\nexec tail -f /dev/null' "$BATS_TEST_TMPDIR"
-	serve wshub --console -t 300ms -a "$BATS_TEST_TMPDIR/may" cat
-	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
-	[[ $stderr == *500* ]]
+	serve wshub --console -t 500ms -a "$BATS_TEST_TMPDIR/may" cat
+	run -0 peer to:"$port" open "send:$request" rest
+	[[ $output == *'HTTP/1.1 500 '* ]]
 	await_that gone "$(cat "$BATS_TEST_TMPDIR/pid")"
-	printf 'HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n' | portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/answer"
+	peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/answer" 'send:HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n' rest
 	grep -q '^HTTP/1.1 500 ' "$BATS_TEST_TMPDIR/answer"
 	[ "$(tail -n 1 "$BATS_TEST_TMPDIR/answer")" = $'\r' ] # a HEAD request has no body in its answer
 }
@@ -413,8 +413,8 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 @test "authorize: a program that has left its process group is killed" {
 	deserter "$BATS_TEST_TMPDIR/may"
 	serve wshub -t 500ms -a "$BATS_TEST_TMPDIR/may" cat
-	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
-	[[ $stderr == *500* ]]
+	run -0 peer to:"$port" open "send:$request" rest
+	[[ $output == *'HTTP/1.1 500 '* ]]
 	await_that gone "$(cat "$BATS_TEST_TMPDIR/may.pid")"
 }
 

@@ -126,8 +126,8 @@ leaver() {
 }
 
 @test "a client that is still receiving according to TCP gets -w once more to answer the Close" {
-	serve wshub -w 400ms sh -c 'read -r open; head -c 60000 /dev/zero | tr "\0" x | sed "s/^/1 text /"; echo; echo "1 close 1000"; while read -r line; do echo "got $line" >&2; done'
-	run -0 peer room:4096 to:"$port" open "send:$request" sip:60000 'send:\x88\x82\0\0\0\0\x03\xe8' rest
+	serve wshub -w 1s sh -c 'read -r open; head -c 100000 /dev/zero | tr "\0" x | sed "s/^/1 text /"; echo; echo "1 close 1000"; while read -r line; do echo "got $line" >&2; done'
+	run -0 peer room:4096 to:"$port" open "send:$request" sip:100000 'send:\x88\x82\0\0\0\0\x03\xe8' rest
 	server_says '^got 1 close 1000 ?$'
 }
 
@@ -157,7 +157,7 @@ leaver() {
 	# drained LIMIT: the only slot is free within LIMIT ms; several tries, for a loaded machine.
 	drained() {
 		local began
-		for _ in 1 2 3 4 5; do
+		for _ in {1..15}; do
 			start a peer -v to:"$port" open "send:$request\x88\x82\0\0\0\0\x03\xe8" head hold
 			await "$BATS_TEST_TMPDIR/a.out" '^head'
 			began=$(date +%s%3N)
@@ -180,7 +180,7 @@ leaver() {
 
 @test "if prog never reads, a client that closes or ends is released within -k" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
-	serve wshub -w 1h -k 1s sh -c 'read -r go <"$0"; exec cat >&2' "$BATS_TEST_TMPDIR/go"
+	serve wshub -w 1h -k 2s sh -c 'read -r go <"$0"; exec cat >&2' "$BATS_TEST_TMPDIR/go"
 	printf '%b' "$request" >request
 	start a peer -v to:"$port" open file:request recv into:a.heard await:full 'send:\x88\x82\0\0\0\0\x03\xe8' rest
 	a=$pid

@@ -107,8 +107,8 @@ helper() {
 	stop_all
 	deserter ./may
 	serve wsserve -t 500ms -a ./may cat
-	run -1 --separate-stderr visit / </dev/null
-	[[ $stderr == *500* ]]
+	run -0 peer to:"$port" open "send:$request\r\n" rest
+	[[ $output == *'HTTP/1.1 500 '* ]]
 	await_that gone "$(cat may.pid)"
 	server_says 'authorization program timed out$'
 }
@@ -142,7 +142,7 @@ helper() {
 }
 
 @test "a complete head in time or 408; a request that is cut off; a connection without a request" {
-	serve wsserve -v -t 300ms cat
+	serve wsserve -v -t 500ms cat
 	run -0 peer to:"$port" open "send:$request" rest close open "send:GET /" fin rest close open rest
 	[[ $output == *'HTTP/1.1 408 '* && $output == *'HTTP/1.1 400 '* ]]
 	server_says '408 request timed out$'
@@ -176,7 +176,7 @@ helper() {
 	stay a
 	await a.out '^up$'
 	kill "$server"
-	run -1 --separate-stderr visit / </dev/null
+	await_that eval '! peer to:"$port" open'
 	kill -0 "$server"
 	! grep -q 1001 a.err || false
 	kill "$server"
@@ -247,7 +247,7 @@ helper() {
 			clients[i]=$!
 		done
 		wait "${clients[@]}"
-		kib[n]=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$server/status")
+		kib[n]=$(memory)
 	done
 	await_that eval '[ "$(ls /proc/$server/fd | wc -l)" = "$fds" ]'
 	await_that eval '[ -z "$(cat /proc/$(helper)/task/*/children)" ]'

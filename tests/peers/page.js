@@ -5,7 +5,7 @@
  *     page.js [--size WIDTHxHEIGHT] [--dark] [--screenshot FILE] URL [EXPRESSION...]
  *
  * Each expression's value (awaited) is printed as one line of JSON. In them,
- * until(f) waits until f() is true and gives its value, at most 10 s. The
+ * until(f) waits until f() is true and gives its value, at most 40 s. The
  * screenshot is made after the last one. Speaks the DevTools protocol over
  * pipes, so that it needs nothing but node and chromium. Exit 1 on failure.
  */
@@ -72,7 +72,7 @@ browser.stdio[4].on("data", data => {
 	}
 });
 browser.on("error", e => fail(e.message));
-setTimeout(() => fail("took longer than 60 s"), 60000).unref();
+setTimeout(() => fail("took longer than 120 s"), 120000).unref();
 
 function call(method, params, sessionId) {
 	const id = ++last;
@@ -81,7 +81,7 @@ function call(method, params, sessionId) {
 }
 
 const until = `globalThis.until = async f => {
-	for (let end = Date.now() + 10000; ; await new Promise(r => setTimeout(r, 20))) {
+	for (let end = Date.now() + 40000; ; await new Promise(r => setTimeout(r, 20))) {
 		const value = f();
 		if (value) return value;
 		if (Date.now() > end) throw new Error("never: " + f);

@@ -5,7 +5,7 @@ man=$BATS_TEST_DIRNAME/../../man/proxyhead.1
 
 # A free port for a proxy.
 front_begin() {
-	front=$(portscan-bind -q -p 0)
+	front=$(free_port)
 }
 
 front_await() {
@@ -94,7 +94,7 @@ tells='echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT"'
 	} >stunnel.conf
 	start stunnel stunnel stunnel.conf
 	front_await
-	plain=$(portscan-bind -q -p 0)
+	plain=$(free_port)
 	printf 'foreground = yes\npid =\n[c]\nclient = yes\nlocal = 127.0.0.7\naccept = 127.0.0.1:%s\nconnect = 127.0.0.1:%s\n' \
 		"$plain" "$front" >client.conf
 	start client stunnel client.conf

@@ -234,9 +234,7 @@ agreements=('' '; server_max_window_bits=9; client_max_window_bits=9' "$no_takeo
 
 @test "a client of websocketd" {
 	command -v websocketd >/dev/null || skip "websocketd is missing: apt-get install websocketd"
-	start theirs portscan-bind -p 0 true
-	await "$BATS_TEST_TMPDIR/theirs.err" '^Bound to '
-	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/theirs.err")
+	port=$(free_port)
 	start theirs websocketd --port="$port" --address=127.0.0.1 cat
 	await "$BATS_TEST_TMPDIR/theirs.out" 'Starting WebSocket server'
 	seq 1000 | client / -m 1000

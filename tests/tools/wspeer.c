@@ -35,7 +35,7 @@
  *     await:FILE      wait until FILE exists
  *     kill:SIGNAL     send a signal (TERM, INT, HUP, KILL, STOP, CONT) to the command
  *     memory          print the command's private memory: `private N k`
- *     peak            print the largest resident size of the command: `peak N k`
+ *     peak            print the largest resident size of the command without its files: `peak N k`
  *     silent:MS       check that no data arrives for MS; print `noise` if some does
  *     chat:MS         send a text every MS, until the end or for 10 s; chat:0 as fast as possible
  *     beat:MS         send a ping after each MS without data, until a Close or the end, which is printed
@@ -58,7 +58,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PUSH_MS = 300, SLOW_PIECE = 4096, SMALL_ROOM = 4096, TEXT_MAX = 1 << 16, SHOWN_MAX = 200, BEATS_MAX = 100 };
+enum { PUSH_MS = 300, SLOW_PIECE = 4096, SMALL_ROOM = 4096, TEXT_MAX = 1 << 16, SHOWN_MAX = 200, BEATS_MAX = 100, AWAIT_MAX = 6000 };
 
 static int from = -1, to = -1;
 static pid_t child;
@@ -448,8 +448,11 @@ step_slow(const char *arg)
 static void
 step_await(const char *arg)
 {
-	for (int i = 0; i < 2000 && access(arg, F_OK) != 0; i++)
+	for (int i = 0; access(arg, F_OK) != 0; i++) {
+		if (i == AWAIT_MAX)
+			fail(arg);
 		nap(10);
+	}
 }
 
 static void
@@ -495,7 +498,7 @@ static void
 step_peak(const char *arg)
 {
 	(void)arg;
-	printf("peak %lu k\n", field_sum("status", "VmHWM"));
+	printf("peak %lu k\n", field_sum("status", "VmHWM") - field_sum("status", "RssFile"));
 }
 
 static void
