@@ -591,14 +591,14 @@ send_all(int fd, const char *bytes, size_t size)
 
 /* Send a message and receive the reply with one recv(), like the client of the tutorial. */
 static ssize_t
-exchange(int fd, const char *message, size_t size, char *reply, size_t room)
+exchange(int fd, const char *message, size_t size, char *reply, size_t space)
 {
 	ssize_t got;
 
 	if (!send_all(fd, message, size))
 		return -1;
 	do
-		got = recv(fd, reply, room, 0);
+		got = recv(fd, reply, space, 0);
 	while (got < 0 && errno == EINTR);
 	return got;
 }
@@ -609,10 +609,10 @@ lockstep_run(int fd)
 {
 	static char reply[REPLY_SIZE];
 	char *line = NULL;
-	size_t room = 0;
+	size_t capacity = 0;
 	ssize_t size, got = 1;
 
-	while (got > 0 && (size = getline(&line, &room, stdin)) > 0) {
+	while (got > 0 && (size = getline(&line, &capacity, stdin)) > 0) {
 		if (line[size - 1] == '\n')
 			size--;
 		if (size == 0)

@@ -376,12 +376,12 @@ queue_take(struct service *s, int listener, size_t length)
 static void
 backlog_take(struct service *s)
 {
-	size_t lengths[LISTEN_MAX] = {0}, room = 1;
+	size_t lengths[LISTEN_MAX] = {0}, capacity = 1;
 	struct waiting *waiting;
 
 	for (size_t i = 0; i < s->listeners.count; i++)
-		room += lengths[i] = accept_queued(s->listeners.fds[i], ACCEPT_QUEUE_MAX);
-	waiting = calloc(room, sizeof *waiting);
+		capacity += lengths[i] = accept_queued(s->listeners.fds[i], ACCEPT_QUEUE_MAX);
+	waiting = calloc(capacity, sizeof *waiting);
 	if (waiting == NULL)
 		return;
 	s->waiting_end -= s->waiting_first;

@@ -34,7 +34,7 @@ enum {
 	STREAM_SIZE = 96 * 1024, /* read and sent at once: a third faster than 64 or 128 KiB */
 	TAKES_MAX = 4,           /* reads of one connection per turn */
 	MESSAGE_SIZE = 999,      /* longest message for -F and -r */
-	ROOM_SIZE = 32 * 1024,   /* for many short answers in one send */
+	ANSWERS_SIZE = 32 * 1024,   /* for many short answers in one send */
 	JOBS_MAX = 1024,
 	DRAIN_MS = 10000,        /* after SIGTERM: time limit for connections, */
 	QUIET_MS = 1000,         /* and how long all of them must be idle to count as finished */
@@ -120,9 +120,9 @@ answers_to(struct span message)
 }
 
 /* Return the next bytes to send: the current answer in place if it is the last or a large one, else
- * as many answers as fit into room. */
+ * as many answers as fit into space. */
 static struct span
-answers_bytes(const struct answers *answers, char *room, size_t size)
+answers_bytes(const struct answers *answers, char *space, size_t size)
 {
 	struct answers a = *answers;
 	size_t used = 0;
@@ -132,11 +132,11 @@ answers_bytes(const struct answers *answers, char *room, size_t size)
 	while (a.now.size != 0 && used < size) {
 		size_t n = a.now.size < size - used ? a.now.size : size - used;
 
-		memcpy(room + used, a.now.at, n);
+		memcpy(space + used, a.now.at, n);
 		used += n;
 		answers_take(&a, n);
 	}
-	return (struct span){room, used};
+	return (struct span){space, used};
 }
 
 static void
@@ -183,7 +183,7 @@ __attribute__((common)) struct server {
 	struct deadlines quiets, limits;
 	struct deadline quiet, limit;
 
-	char room[ROOM_SIZE];
+	char answers[ANSWERS_SIZE];
 } server;
 
 static void
@@ -229,7 +229,7 @@ rest_keep(struct client *c, const struct answers *a)
 static bool
 answers_send(const struct client *c, struct answers *a)
 {
-	struct span bytes = answers_bytes(a, server.room, sizeof server.room);
+	struct span bytes = answers_bytes(a, server.answers, sizeof server.answers);
 	ssize_t n = send(c->watch.fd, bytes.at, bytes.size, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n < 0)
@@ -638,7 +638,7 @@ static enum moved
 ends_write(const struct ends *ends, struct answers *a)
 {
 	while (a->now.size != 0) {
-		struct span bytes = answers_bytes(a, server.room, sizeof server.room);
+		struct span bytes = answers_bytes(a, server.answers, sizeof server.answers);
 		int wait = options.idle_ms == 0 ? 0 : MSG_DONTWAIT;
 		ssize_t n = ends->socket ? send(STDOUT_FILENO, bytes.at, bytes.size, MSG_NOSIGNAL | wait)
 		    : write(STDOUT_FILENO, bytes.at, bytes.size);

@@ -189,12 +189,12 @@ struct session {
 	struct policy_rule rules[POLICY_RULES_MAX]; /* untouched without options */
 };
 
-_Static_assert(ARENA_SIZE >= PATH_MAX + CLIENT_REQUEST_SIZE + HTTP_HEAD_MAX, "room for a client's needs, too");
-_Static_assert(CGI_USER_SIZE <= PATH_MAX + HANDSHAKE_ANSWER_SIZE, "room for a user's name, where these come later");
+_Static_assert(ARENA_SIZE >= PATH_MAX + CLIENT_REQUEST_SIZE + HTTP_HEAD_MAX, "space for the request of a client");
+_Static_assert(CGI_USER_SIZE <= PATH_MAX + HANDSHAKE_ANSWER_SIZE, "space for a user name, before these are used");
 
 /* Return the free part of the arena. */
 static char *
-session_room(struct session *s)
+session_space(struct session *s)
 {
 	return s->arena + s->used;
 }
@@ -212,7 +212,7 @@ session_environment(struct session *s)
 {
 	extern char **environ;
 	size_t size = ENVIRONMENT_SIZE;
-	char **all = admission_environment_in(session_room(s), &size, s->request, &s->decision,
+	char **all = admission_environment_in(session_space(s), &size, s->request, &s->decision,
 	    &s->connection.ends);
 
 	if (all != NULL)
@@ -229,7 +229,7 @@ session_environment(struct session *s)
 static const char *
 session_parse(struct session *s)
 {
-	struct http_request *request = (struct http_request *)(void *)session_room(s);
+	struct http_request *request = (struct http_request *)(void *)session_space(s);
 	const char *why = http_request_parse(s->head.bytes, s->head.size, request);
 
 	if (why != NULL)
@@ -289,7 +289,7 @@ child_wait(pid_t pid, struct time_limit *limit)
 static bool
 session_identify(struct session *s)
 {
-	char *user = session_room(s);
+	char *user = session_space(s);
 
 	if (s->job.admission.policy.realm == NULL)
 		return true;
@@ -344,7 +344,7 @@ session_send(const struct session *s, struct span bytes)
 static bool
 session_answer(struct session *s, size_t page_size)
 {
-	char *answer = session_room(s);
+	char *answer = session_space(s);
 	size_t n = handshake_answer(&s->job.admission.policy, s->request, &s->decision, page_size, answer);
 
 	if (s->job.verbose || s->decision.status >= HTTP_BAD_REQUEST)
@@ -395,7 +395,7 @@ close_unstarted(int fd, int status, const unsigned char *key)
 static int
 session_hand_over(struct session *s)
 {
-	char *path = session_room(s), **next = s->job.next;
+	char *path = session_space(s), **next = s->job.next;
 	int error = exec_find(next[0], path, PATH_MAX);
 
 	if (error != 0) {
@@ -557,7 +557,7 @@ client_check(const struct job *job, const struct http_response *response, const 
 	struct span culprit;
 	const char *why = client_response_fault(&job->admission.policy, response, nonce, &agreed, &culprit), *protocol;
 	char text[EXTENSION_SIZE + 1] = "", *extensions = agreed.deflate ? text : NULL;
-	struct strbuf out = {.at = text, .room = EXTENSION_SIZE};
+	struct strbuf out = {.at = text, .capacity = EXTENSION_SIZE};
 
 	if (why != NULL && response->status != HTTP_SWITCHING_PROTOCOLS)
 		client_refused(job, response, why);
@@ -606,7 +606,7 @@ ask(struct session *s)
 	const struct job *job = &s->job;
 	unsigned char nonce[CLIENT_NONCE_SIZE], key[FRAME_KEY_SIZE];
 	struct time_limit limit = {.limit_ms = job->admission.limit_ms};
-	char *path = session_room(s), *request;
+	char *path = session_space(s), *request;
 	struct http_response response;
 	size_t n;
 	int error = exec_find(job->next[0], path, PATH_MAX);
@@ -614,9 +614,9 @@ ask(struct session *s)
 	if (error != 0)
 		die(exec_status(error), "%s: %s", quoted(job->next[0]), exec_find_error(job->next[0], error));
 	session_take(s, PATH_MAX);
-	request = session_room(s);
+	request = session_space(s);
 	session_take(s, CLIENT_REQUEST_SIZE);
-	s->head.bytes = session_room(s);
+	s->head.bytes = session_space(s);
 	random_fill(nonce, sizeof nonce);
 	random_fill(key, sizeof key);
 	n = client_request(&job->admission.policy, &job->target, nonce, request);

@@ -68,7 +68,7 @@ flatten(struct job *job, bool last)
 {
 	size_t n = buffer_held(&job->in), written, used;
 
-	if (buffer_room(&job->out) < n + CSV_SLACK)
+	if (buffer_space(&job->out) < n + CSV_SLACK)
 		out_flush(job, false);
 	used = csv_flatten(&job->csv, buffer_head(&job->in), n, last,
 	    job->writer.format == CSV_NUL ? '\0' : '\n', buffer_tail(&job->out), &written);
@@ -189,7 +189,7 @@ file_split(struct job *job)
 		buffer_pack(&job->in);
 		if (!job->never_waits && !stream_ready(job->fd))
 			out_flush(job, false);
-		n = stream_read(job->fd, buffer_tail(&job->in), buffer_room(&job->in));
+		n = stream_read(job->fd, buffer_tail(&job->in), buffer_space(&job->in));
 		if (n > 0)
 			buffer_grow(&job->in, (size_t)n);
 		if (n < 0) {

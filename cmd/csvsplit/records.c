@@ -41,7 +41,7 @@ out_flush(struct job *job, bool all)
 void
 out_reserve(struct job *job)
 {
-	if (buffer_room(&job->out) < FIT_MIN * CSV_WRITE_GROWTH + CSV_WRITE_ROOM)
+	if (buffer_space(&job->out) < FIT_MIN * CSV_WRITE_GROWTH + CSV_WRITE_SPACE)
 		out_flush(job, false);
 }
 
@@ -97,7 +97,7 @@ static void
 key_put(struct job *job, int64_t position)
 {
 	char number[64];
-	struct strbuf text = {.at = number, .room = sizeof number};
+	struct strbuf text = {.at = number, .capacity = sizeof number};
 	struct span key = csv_record_field(&job->keys, position);
 
 	if (position < 1 || (uint64_t)position > job->keys.count) {
@@ -160,11 +160,11 @@ record_need_small(struct job *job, const struct csv_record *record, uint64_t mor
 /* Return twice the capacity, at most `most`. If the capacity is `most` already, the record is too
  * large. */
 static size_t
-room_double(struct job *job, const struct csv_record *record, size_t room, size_t first, uint64_t most)
+capacity_double(struct job *job, const struct csv_record *record, size_t capacity, size_t first, uint64_t most)
 {
-	size_t wanted = room == 0 ? first : 2 * room;
+	size_t wanted = capacity == 0 ? first : 2 * capacity;
 
-	if (room >= most)
+	if (capacity >= most)
 		record_refuse(job, record);
 	return wanted < most ? wanted : (size_t)most;
 }
@@ -175,11 +175,11 @@ record_grow(struct job *job, struct csv_record *record)
 {
 	const uint64_t most = job->record_max;
 
-	if (record->count == record->room) {
-		record->room = room_double(job, record, record->room, RECORD_FIRST / FIELD_COST, most / FIELD_COST);
-		record->ends = storage(record->ends, record->room, sizeof *record->ends);
+	if (record->count == record->capacity) {
+		record->capacity = capacity_double(job, record, record->capacity, RECORD_FIRST / FIELD_COST, most / FIELD_COST);
+		record->ends = storage(record->ends, record->capacity, sizeof *record->ends);
 	} else {
-		record->size = room_double(job, record, record->size, RECORD_FIRST, most);
+		record->size = capacity_double(job, record, record->size, RECORD_FIRST, most);
 		record->bytes = storage(record->bytes, record->size, 1);
 	}
 }
@@ -208,7 +208,7 @@ static void
 names_find(struct job *job)
 {
 	char text[256];
-	struct strbuf why = {.at = text, .room = sizeof text};
+	struct strbuf why = {.at = text, .capacity = sizeof text};
 
 	if (csv_header_resolve(job->items, job->select.count, &job->keys, &job->csv, &why))
 		return;

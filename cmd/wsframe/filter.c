@@ -167,7 +167,7 @@ filter_encode(enum record_mode mode, uint64_t max, bool masked, bool replace, bo
 		if (kind == ENCODE_MORE && in.ended)
 			return STATUS_OK;
 		if (kind == ENCODE_MORE) {
-			if (buffer_room(&f.from_child) == 0)
+			if (buffer_space(&f.from_child) == 0)
 				buffer_pack(&f.from_child);
 			filter_read(&f, &in);
 		} else if (kind != ENCODE_FULL) {

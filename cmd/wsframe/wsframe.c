@@ -177,7 +177,7 @@ static void
 client_name_lines(void)
 {
 	static char name[sizeof "wsframe: " + ADDRESS_TEXT_SIZE];
-	struct strbuf t = {.at = name, .room = sizeof name - 1};
+	struct strbuf t = {.at = name, .capacity = sizeof name - 1};
 	const char *ip = getenv("TCPREMOTEIP"), *port = getenv("TCPREMOTEPORT");
 
 	if (ip == NULL || port == NULL)

@@ -30,7 +30,7 @@ queue_begin(struct hub *hub, struct deadlines *queue, int64_t ms,
 struct strbuf
 scratch_text(struct hub *hub)
 {
-	return (struct strbuf){.at = hub->scratch, .room = sizeof hub->scratch};
+	return (struct strbuf){.at = hub->scratch, .capacity = sizeof hub->scratch};
 }
 
 void
@@ -226,11 +226,11 @@ message_begin(enum opcode opcode, size_t n, unsigned char **payload)
 struct message *
 message_frame(enum opcode opcode, const void *payload, size_t n)
 {
-	unsigned char *room;
-	struct message *m = message_begin(opcode, n, &room);
+	unsigned char *space;
+	struct message *m = message_begin(opcode, n, &space);
 
 	if (m != NULL && n != 0)
-		memcpy(room, payload, n);
+		memcpy(space, payload, n);
 	return m;
 }
 
@@ -248,11 +248,11 @@ client_queue(struct hub *hub, struct client *c, struct message *message)
 bool
 client_queue_bytes(struct hub *hub, struct client *c, const void *bytes, size_t n)
 {
-	unsigned char *room = outbox_room(&c->out, n);
+	unsigned char *space = outbox_reserve(&c->out, n);
 
-	if (room == NULL)
+	if (space == NULL)
 		return client_queue_once(hub, c, message_of(bytes, n));
-	copy_bytes(room, bytes, n);
+	copy_bytes(space, bytes, n);
 	client_mark(hub, c);
 	return true;
 }
@@ -399,7 +399,7 @@ client_overflow(struct hub *hub, struct client *c)
 
 /* A single message always fits, because its payload is at most the size of the queue. */
 static bool
-client_has_room(struct hub *hub, const struct client *c, size_t n)
+client_has_space(struct hub *hub, const struct client *c, size_t n)
 {
 	return c->out.held == 0 || c->out.held + n <= hub->options.queue;
 }
@@ -474,11 +474,11 @@ clients_end_turn(struct hub *hub)
 
 /* Return whether n bytes may be queued. Data that the client can receive at once does not count. */
 static bool
-client_room_make(struct hub *hub, struct client *c, size_t n)
+client_space_make(struct hub *hub, struct client *c, size_t n)
 {
-	if (!client_has_room(hub, c, n))
+	if (!client_has_space(hub, c, n))
 		client_flush(hub, c);
-	return client_has_room(hub, c, n);
+	return client_has_space(hub, c, n);
 }
 
 /* Count a delivery and flush after a limited number, before the end of the turn. */
@@ -494,7 +494,7 @@ client_send(struct hub *hub, struct client *c, struct message *message)
 {
 	if (c->conn.state > WS_CLOSE_RECEIVED)
 		return;
-	if (!client_room_make(hub, c, message->size) || !client_queue(hub, c, message))
+	if (!client_space_make(hub, c, message->size) || !client_queue(hub, c, message))
 		client_overflow(hub, c);
 	client_sent(hub);
 }
@@ -505,15 +505,15 @@ bool
 client_send_text(struct hub *hub, struct client *c, const void *text, size_t n)
 {
 	struct frame frame = {.length = n, .opcode = OPCODE_TEXT, .fin = true};
-	unsigned char head[FRAME_HEAD_MAX], *room;
+	unsigned char head[FRAME_HEAD_MAX], *space;
 	size_t size = frame_encode(&frame, head);
 
 	if (c->conn.state > WS_CLOSE_RECEIVED)
 		return true;
-	if (!client_room_make(hub, c, size + n) || (room = outbox_room(&c->out, size + n)) == NULL)
+	if (!client_space_make(hub, c, size + n) || (space = outbox_reserve(&c->out, size + n)) == NULL)
 		return false;
-	memcpy(room, head, size);
-	copy_bytes(room + size, text, n);
+	memcpy(space, head, size);
+	copy_bytes(space + size, text, n);
 	client_mark(hub, c);
 	client_sent(hub);
 	return true;

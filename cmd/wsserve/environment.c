@@ -93,7 +93,7 @@ size_t
 environment_make(struct client *c, const struct handshake *d, unsigned program)
 {
 	struct server *s = c->server;
-	struct strbuf t = {.at = s->scratch, .room = sizeof s->scratch};
+	struct strbuf t = {.at = s->scratch, .capacity = sizeof s->scratch};
 	struct address local, remote;
 	bool tcp = ends_find(c, &local, &remote);
 

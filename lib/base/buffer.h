@@ -35,7 +35,7 @@ buffer_held(const struct buffer *b)
 /* Return the free bytes after the held ones. buffer_pack() first makes all free bytes contiguous
  * there. */
 static inline size_t
-buffer_room(const struct buffer *b)
+buffer_space(const struct buffer *b)
 {
 	return b->size - b->end;
 }

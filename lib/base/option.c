@@ -29,14 +29,14 @@ struct page {
 __attribute__((format(printf, 2, 3))) static void
 page_put(struct page *p, const char *format, ...)
 {
-	size_t room = sizeof p->text - p->size;
+	size_t space = sizeof p->text - p->size;
 	va_list args;
 	int n;
 
 	va_start(args, format);
-	n = vsnprintf(p->text + p->size, room, format, args);
+	n = vsnprintf(p->text + p->size, space, format, args);
 	va_end(args);
-	if (n < 0 || (size_t)n >= room)
+	if (n < 0 || (size_t)n >= space)
 		abort();
 	p->size += (size_t)n;
 }

@@ -14,7 +14,7 @@
 
 struct strbuf {
 	char *at;
-	size_t room;
+	size_t capacity;
 	size_t size;
 	bool cut; /* a piece did not fit */
 };
@@ -22,7 +22,7 @@ struct strbuf {
 static inline void
 strbuf_put(struct strbuf *t, struct span piece)
 {
-	if (t->cut || piece.size > t->room - t->size) {
+	if (t->cut || piece.size > t->capacity - t->size) {
 		t->cut = true;
 		return;
 	}

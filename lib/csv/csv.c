@@ -219,14 +219,14 @@ csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last, st
 
 size_t
 csv_copy(const struct csv_index *index, const unsigned char *in, size_t at, unsigned char *out,
-         size_t room, size_t *written)
+         size_t space, size_t *written)
 {
 	const struct csv_dialect *dialect = &index->csv->dialect;
 
 	*written = 0;
 	if (!dialect->quoting || dialect->quote != '"' || dialect->escapes != CSV_ESCAPES_NONE)
 		return at;
-	return kernel_of(index->csv)->copy(index, in, at, out, room, written);
+	return kernel_of(index->csv)->copy(index, in, at, out, space, written);
 }
 
 void

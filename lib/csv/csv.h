@@ -172,7 +172,7 @@ size_t csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool l
  * the window or the space ends, and at once if the dialect is not such CSV.
  */
 size_t csv_copy(const struct csv_index *index, const unsigned char *in, size_t at, unsigned char *out,
-                size_t room, size_t *written);
+                size_t space, size_t *written);
 
 /* Undo the escapes of a window of TSV in place: t, n, r become tab, LF and CR. */
 void csv_unescape(const struct csv_index *index, unsigned char *in);

@@ -132,7 +132,7 @@ struct csv_kernel {
 	size_t (*flatten)(struct csv *csv, const unsigned char *in, size_t n, int next,
 	                  unsigned char terminator, unsigned char *out, size_t *written);
 	size_t (*copy)(const struct csv_index *index, const unsigned char *in, size_t at,
-	               unsigned char *out, size_t room, size_t *written);
+	               unsigned char *out, size_t space, size_t *written);
 };
 
 extern const struct csv_kernel csv_kernel_portable;

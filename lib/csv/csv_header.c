@@ -232,7 +232,7 @@ header_describe(const struct csv_record *header, struct strbuf *text)
 		struct span name = csv_record_field(header, (int64_t)i);
 
 		strbuf_put_string(text, i > 1 ? ", " : "");
-		if (text->room - text->size < frame + (name.size < NAME_MAX ? name.size : NAME_MAX)) {
+		if (text->capacity - text->size < frame + (name.size < NAME_MAX ? name.size : NAME_MAX)) {
 			strbuf_put_string(text, "...");
 			return;
 		}
@@ -252,9 +252,9 @@ csv_header_resolve(struct csv_item *items, size_t count, const struct csv_record
 		strbuf_put_string(why, "no field is named '");
 		name_put(why, item->text);
 		strbuf_put_string(why, "': the header has ");
-		why->room -= HINT_MAX;
+		why->capacity -= HINT_MAX;
 		header_describe(header, why);
-		why->room += HINT_MAX;
+		why->capacity += HINT_MAX;
 		hint_put(header, csv, why);
 		return false;
 	}

@@ -242,7 +242,7 @@ copy_drop(const struct csv_cursor *cursor, const struct csv_bits *b, uint64_t en
 /* Each step handles 64 bytes from the start of a field. */
 KERNEL static size_t
 kernel_copy(const struct csv_index *index, const unsigned char *in, size_t at, unsigned char *out,
-            size_t room, size_t *written)
+            size_t space, size_t *written)
 {
 	const struct needles needles = needles_make(index->csv, '\n');
 	struct csv_cursor cursor = {.index = index};
@@ -251,7 +251,7 @@ kernel_copy(const struct csv_index *index, const unsigned char *in, size_t at, u
 	uint64_t ends, drop;
 
 	*written = 0;
-	while (index->end - at > 64 && room - *written >= 64) {
+	while (index->end - at > 64 && space - *written >= 64) {
 		csv_cursor_move(&cursor, at);
 		ends = cursor.stop & ~cursor.drop;
 		if (ends == 0)

@@ -3,9 +3,9 @@
 enum {
 	PIECE_SHORT = 64,
 	/* For a short piece and the end of a record. */
-	PICK_ROOM = CSV_WRITE_GROWTH * PIECE_SHORT + 4 * CSV_WRITE_ROOM,
+	PICK_SPACE = CSV_WRITE_GROWTH * PIECE_SHORT + 4 * CSV_WRITE_SPACE,
 	EARLY_MAX = 16,
-	EARLY_ROOM = EARLY_MAX * PICK_ROOM,
+	EARLY_SPACE = EARLY_MAX * PICK_SPACE,
 	SIGHT = 64, /* bytes that a cursor sees */
 	COPY_PAUSE = 256, /* bytes; a field that cannot be copied is rarely the only one */
 };
@@ -90,7 +90,7 @@ ALWAYS static inline size_t
 run_early(const struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
           struct csv_writer *writer, struct buffer *out, bool *refused)
 {
-	while (at + 3 * SIGHT <= index->end && buffer_room(out) >= EARLY_ROOM) {
+	while (at + 3 * SIGHT <= index->end && buffer_space(out) >= EARLY_SPACE) {
 		struct csv_cursor cursor = csv_cursor_at(index, at);
 		uint64_t last, ends = early_ends(&cursor, pick->early_count, &last), drop = cursor.drop;
 		size_t from = 0, end;
@@ -120,8 +120,8 @@ ALWAYS static inline size_t
 run_copied(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
            struct csv_writer *writer, struct buffer *out)
 {
-	size_t written, room = buffer_room(out) - PICK_ROOM;
-	size_t end = csv_copy(index, in, at, buffer_tail(out), room, &written);
+	size_t written, space = buffer_space(out) - PICK_SPACE;
+	size_t end = csv_copy(index, in, at, buffer_tail(out), space, &written);
 
 	buffer_grow(out, written);
 	pick->again = end + COPY_PAUSE;
@@ -162,7 +162,7 @@ fill_missing(struct csv_pick *pick, struct csv_writer *writer, struct buffer *ou
 		if (pick->position < range->from)
 			pick->position = range->from;
 		for (; pick->position <= range->to; pick->position++) {
-			if (buffer_room(out) < 2 * CSV_WRITE_ROOM)
+			if (buffer_space(out) < 2 * CSV_WRITE_SPACE)
 				return false;
 			csv_write_field(writer, out);
 			csv_write_field_end(writer, out);
@@ -269,7 +269,7 @@ walk(struct csv_pick *pick, const struct csv_index *index, const unsigned char *
 			at = put_field(pick, &cursor, in, at, writer, out, refused);
 		else
 			at = skip(pick, &cursor, writer, out);
-	} while (at < index->end && buffer_room(out) >= PICK_ROOM && !*refused
+	} while (at < index->end && buffer_space(out) >= PICK_SPACE && !*refused
 	         && (pick->want != CSV_WANT_RECORD || at < pick->again));
 	return at;
 }
@@ -282,7 +282,7 @@ pick_window(struct csv_pick *pick, const struct csv_index *index, const unsigned
 		record_end(pick, writer, out);
 		at++;
 	}
-	while (at < index->end && buffer_room(out) >= PICK_ROOM && !*refused) {
+	while (at < index->end && buffer_space(out) >= PICK_SPACE && !*refused) {
 		at = run(pick, index, in, at, writer, out, refused);
 		if (!*refused)
 			at = walk(pick, index, in, at, writer, out, refused);
@@ -311,7 +311,7 @@ csv_pick_window(struct csv_pick *pick, const struct csv_index *index, const unsi
 bool
 csv_pick_end(struct csv_pick *pick, struct csv_writer *writer, struct buffer *out)
 {
-	if (buffer_room(out) < PICK_ROOM)
+	if (buffer_space(out) < PICK_SPACE)
 		return false;
 	if (pick->want == CSV_WANT_FIELD)
 		csv_write_field(writer, out);

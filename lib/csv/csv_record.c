@@ -22,11 +22,11 @@ csv_record_line(const struct csv_record *record, const struct csv_index *index)
 static inline bool
 put(struct csv_record *record, const unsigned char *from, size_t n, size_t readable)
 {
-	size_t room = record->size - record->used;
+	size_t space = record->size - record->used;
 
-	if (n > room)
+	if (n > space)
 		return false;
-	if (room >= 32 && readable >= 32)
+	if (space >= 32 && readable >= 32)
 		copy_bytes_32(record->bytes + record->used, from, n);
 	else
 		copy_bytes(record->bytes + record->used, from, n);
@@ -39,7 +39,7 @@ csv_record_end(struct csv_record *record)
 {
 	if (record->limit != 0 && record->count == record->limit)
 		return true;
-	if (record->count == record->room)
+	if (record->count == record->capacity)
 		return false;
 	record->ends[record->count++] = record->used;
 	return true;

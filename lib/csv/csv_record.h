@@ -13,7 +13,7 @@ struct csv_record {
 	size_t size;
 	size_t used;
 	size_t *ends; /* of the first `count` fields, in bytes */
-	size_t room;  /* of ends, in elements */
+	size_t capacity;  /* of ends, in elements */
 	size_t count;
 	uint64_t limit; /* later fields are skipped; 0: all are held */
 	bool begun;

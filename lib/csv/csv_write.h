@@ -1,7 +1,7 @@
 /*
  * Write records in one of the output formats, piece by piece: for each field csv_write_field(), its
  * data, csv_write_field_end(); then csv_write_record_end(). The caller flushes the buffer. Before
- * each call it must have CSV_WRITE_ROOM bytes of space, and for n bytes of data csv_write_fit()
+ * each call it must have CSV_WRITE_SPACE bytes of space, and for n bytes of data csv_write_fit()
  * must be at least n.
  */
 #ifndef FITTINGS_CSV_WRITE_H
@@ -24,7 +24,7 @@ enum csv_format {
 };
 
 enum {
-	CSV_WRITE_ROOM = 64,
+	CSV_WRITE_SPACE = 64,
 	CSV_WRITE_GROWTH = 6, /* most bytes of output for one byte of data */
 	/* In CSV a field is held back until it is known whether it needs quotes (a longer
 	 * one is always quoted), in NUL until it is complete. */
@@ -57,9 +57,9 @@ void csv_write_hold_tail(struct csv_writer *writer, const struct buffer *out, si
 static inline size_t
 csv_write_fit(const struct buffer *out)
 {
-	size_t room = buffer_room(out);
+	size_t space = buffer_space(out);
 
-	return room < CSV_WRITE_ROOM ? 0 : (room - CSV_WRITE_ROOM) / CSV_WRITE_GROWTH;
+	return space < CSV_WRITE_SPACE ? 0 : (space - CSV_WRITE_SPACE) / CSV_WRITE_GROWTH;
 }
 
 /* For the formats other than CSV_LINES. */

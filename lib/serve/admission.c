@@ -89,12 +89,12 @@ admission_options_end(struct admission *admission, bool client)
 }
 
 char **
-admission_environment_in(void *room, size_t *size, const struct http_request *request,
+admission_environment_in(void *space, size_t *size, const struct http_request *request,
     const struct handshake *decision, const struct cgi_connection *ends)
 {
 	extern char **environ;
 	size_t slots = 1 + CGI_OWN_MAX + request->fields.count, kept = 0, added;
-	char **all = room, *entry;
+	char **all = space, *entry;
 	struct strbuf text = {0};
 
 	for (size_t i = 0; environ[i] != NULL; i++)
@@ -102,7 +102,7 @@ admission_environment_in(void *room, size_t *size, const struct http_request *re
 	if (*size < slots * sizeof *all)
 		return NULL;
 	text.at = entry = (char *)(all + slots);
-	text.room = *size - slots * sizeof *all;
+	text.capacity = *size - slots * sizeof *all;
 	added = cgi_environment(request, decision, ends, &text);
 	if (text.cut)
 		return NULL;
@@ -123,17 +123,17 @@ admission_environment(const struct http_request *request, const struct handshake
 	extern char **environ;
 	size_t inherited = 0, size;
 	char **all;
-	void *room;
+	void *space;
 
 	while (environ[inherited] != NULL)
 		inherited++;
 	size = (inherited + 1 + CGI_OWN_MAX + HTTP_FIELDS_MAX) * sizeof *all + CGI_SIZE;
-	room = malloc(size);
-	if (room == NULL)
+	space = malloc(size);
+	if (space == NULL)
 		return NULL;
-	all = admission_environment_in(room, &size, request, decision, ends);
+	all = admission_environment_in(space, &size, request, decision, ends);
 	if (all == NULL)
-		free(room);
+		free(space);
 	return all;
 }
 
@@ -203,7 +203,7 @@ admission_log(const char *who, const struct handshake *d, const struct http_requ
 {
 	struct span protocol = d->protocol, missed;
 	char extensions[EXTENSION_SIZE + 3] = "";
-	struct strbuf out = {.at = extensions, .room = sizeof extensions - 1};
+	struct strbuf out = {.at = extensions, .capacity = sizeof extensions - 1};
 
 	if (d->status >= HTTP_BAD_REQUEST) {
 		warn("%s: %u %s%s%s%s%s%s", who, d->status, d->why, d->culprit.size == 0 ? "" : ": ",

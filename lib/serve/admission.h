@@ -65,11 +65,11 @@ void admission_option(struct admission *admission, int key);
 void admission_options_end(struct admission *admission, bool client);
 
 /*
- * Build the environment in room, which has *size bytes and the alignment of a pointer: the
+ * Build the environment in space, which has *size bytes and the alignment of a pointer: the
  * inherited variables except those of a request, and those of this request. Set *size to the used
  * size. Return NULL if it does not fit.
  */
-char **admission_environment_in(void *room, size_t *size, const struct http_request *request,
+char **admission_environment_in(void *space, size_t *size, const struct http_request *request,
     const struct handshake *decision, const struct cgi_connection *ends);
 
 /* Build the environment on the heap; the caller frees it. Return NULL without memory. */

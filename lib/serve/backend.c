@@ -63,21 +63,21 @@ static bool
 put(struct backend *b, struct span head, const char *bytes, size_t n, const char *end)
 {
 	const bool exact = b->records.mode == RECORD_NETSTRING;
-	unsigned char *room;
+	unsigned char *space;
 
 	if (!b->pipes.in_open)
 		return true;
-	room = pipes_room(&b->pipes, head.size + (exact ? n : 2 * n) + 1);
-	if (room == NULL)
+	space = pipes_reserve(&b->pipes, head.size + (exact ? n : 2 * n) + 1);
+	if (space == NULL)
 		return false;
-	copy_bytes(room, (const unsigned char *)head.at, head.size);
+	copy_bytes(space, (const unsigned char *)head.at, head.size);
 	if (exact)
-		copy_bytes(room + head.size, (const unsigned char *)bytes, n);
+		copy_bytes(space + head.size, (const unsigned char *)bytes, n);
 	else
-		n = command_escape((char *)room + head.size, bytes, n);
+		n = command_escape((char *)space + head.size, bytes, n);
 	n += head.size;
 	if (*end != '\0')
-		room[n++] = (unsigned char)*end;
+		space[n++] = (unsigned char)*end;
 	pipes_queue(&b->pipes, n);
 	return true;
 }

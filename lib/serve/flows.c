@@ -74,9 +74,9 @@ flows_to_child_grow(struct flows *f)
 bool
 flows_sources_grow(struct flows *f)
 {
-	if (buffer_room(&f->rx) == 0 && grow(&f->rx, f->storage->rx) == FLOWS_NO_MEMORY)
+	if (buffer_space(&f->rx) == 0 && grow(&f->rx, f->storage->rx) == FLOWS_NO_MEMORY)
 		return false;
-	return buffer_room(&f->from_child) != 0
+	return buffer_space(&f->from_child) != 0
 	    || grow(&f->from_child, f->storage->from_child) != FLOWS_NO_MEMORY;
 }
 

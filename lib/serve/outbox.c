@@ -26,18 +26,18 @@ static struct queue_node *spare_private;
 static size_t private_count;
 enum {
 	PRIVATE_MAX = 256,
-	PRIVATE_ROOM = 320 - sizeof(struct message),
+	PRIVATE_CAPACITY = 320 - sizeof(struct message),
 	PRIVATE_HELD = 4096, /* a queue with more pending bytes gets no further ones */
 };
 
 struct message *
 message_new(size_t size)
 {
-	size_t whole = sizeof(struct message) + size, room;
-	struct message *message = block_alloc(whole, whole + whole / 4, &room);
+	size_t whole = sizeof(struct message) + size, capacity;
+	struct message *message = block_alloc(whole, whole + whole / 4, &capacity);
 
 	if (message != NULL)
-		*message = (struct message){.users = 1, .room = room, .size = size};
+		*message = (struct message){.users = 1, .capacity = capacity, .size = size};
 	return message;
 }
 
@@ -45,7 +45,7 @@ void
 message_release(struct message *message)
 {
 	if (--message->users == 0)
-		block_free(message, message->room);
+		block_free(message, message->capacity);
 }
 
 /* Return the memory for a message, including the overhead of the libc for two blocks, which
@@ -53,9 +53,9 @@ message_release(struct message *message)
 static size_t
 cost(const struct message *message)
 {
-	size_t room = message->users == 0 ? sizeof *message + message->size : message->room;
+	size_t capacity = message->users == 0 ? sizeof *message + message->size : message->capacity;
 
-	return room + sizeof(struct queue_node) + BLOCKS_OVERHEAD;
+	return capacity + sizeof(struct queue_node) + BLOCKS_OVERHEAD;
 }
 
 static void
@@ -100,17 +100,17 @@ private_take(void)
 	}
 	if (private_count == PRIVATE_MAX)
 		return NULL;
-	node = malloc(sizeof *node + sizeof(struct message) + PRIVATE_ROOM);
+	node = malloc(sizeof *node + sizeof(struct message) + PRIVATE_CAPACITY);
 	if (node == NULL)
 		return NULL;
 	private_count++;
 	node->message = (struct message *)(node + 1);
-	*node->message = (struct message){.room = sizeof(struct message) + PRIVATE_ROOM};
+	*node->message = (struct message){.capacity = sizeof(struct message) + PRIVATE_CAPACITY};
 	return node;
 }
 
 unsigned char *
-outbox_room(struct outbox *outbox, size_t n)
+outbox_reserve(struct outbox *outbox, size_t n)
 {
 	struct queue_node *node = outbox->last;
 	bool empty = outbox->first == NULL;
@@ -118,7 +118,7 @@ outbox_room(struct outbox *outbox, size_t n)
 
 	if (n > OUTBOX_SHORT)
 		return NULL;
-	if (empty || node->message->users != 0 || n > PRIVATE_ROOM - node->message->size) {
+	if (empty || node->message->users != 0 || n > PRIVATE_CAPACITY - node->message->size) {
 		node = outbox->held > PRIVATE_HELD ? NULL : private_take();
 		if (node == NULL)
 			return NULL;
@@ -214,7 +214,7 @@ gather(const struct outbox *outbox, struct iovec *pieces, int *count)
 /* Copy the pending messages to `to` if they are short, as many as fit. Return the size, or 0 to use
  * writev(): a system call takes longer for each piece than copying it. */
 static size_t
-join(const struct outbox *outbox, unsigned char *to, size_t room)
+join(const struct outbox *outbox, unsigned char *to, size_t space)
 {
 	size_t total = 0, skip = outbox->sent;
 
@@ -223,7 +223,7 @@ join(const struct outbox *outbox, unsigned char *to, size_t room)
 
 		if (n > JOIN_MAX)
 			return 0;
-		if (n > room - total)
+		if (n > space - total)
 			break;
 		copy_bytes(to + total, p->message->bytes + skip, n);
 		total += n;

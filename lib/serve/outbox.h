@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 struct message {
-	unsigned users; /* 0: it belongs to one queue, see outbox_room() */
-	size_t room; /* of its block */
+	unsigned users; /* 0: it belongs to one queue, see outbox_reserve() */
+	size_t capacity; /* of its block */
 	size_t size;
 	unsigned char bytes[];
 };
@@ -39,7 +39,7 @@ enum { OUTBOX_SHORT = 256 };
 
 /* Queue n bytes, at most OUTBOX_SHORT, without a message: the caller writes them to the returned
  * address. Return NULL without space: use outbox_put() instead. */
-unsigned char *outbox_room(struct outbox *outbox, size_t n);
+unsigned char *outbox_reserve(struct outbox *outbox, size_t n);
 
 /* Queue a message like outbox_put(), but replace the last one queued by this function if sending it
  * has not begun. */

@@ -187,7 +187,7 @@ output_end(struct session *s)
 static bool
 no_more_read(const struct session *s)
 {
-	return !has_program(s) || buffer_room(&s->flows.from_child) == 0;
+	return !has_program(s) || buffer_space(&s->flows.from_child) == 0;
 }
 
 static void
@@ -250,7 +250,7 @@ prog_to_frames(struct session *s)
 	if (s->output_over)
 		return;
 	/* An incomplete record needs the space before it. */
-	if (kind == ENCODE_MORE && buffer_room(from) == 0)
+	if (kind == ENCODE_MORE && buffer_space(from) == 0)
 		buffer_pack(from);
 	if (kind == ENCODE_MORE && (s->prog.out.ended || (s->end_reason == END_SIGNAL && no_more_read(s))))
 		output_end(s);

@@ -81,7 +81,7 @@ static bool
 control_fits(const struct session *s)
 {
 	return s->flows.out.zero_copy_left == 0 && !s->peer_out.blocked
-	    && buffer_room(&s->flows.tx) >= 2 * FRAME_CONTROL_MAX;
+	    && buffer_space(&s->flows.tx) >= 2 * FRAME_CONTROL_MAX;
 }
 
 static void

@@ -9,37 +9,37 @@ enum { SMALLEST = 4096 };
 
 static struct {
 	void *block;
-	size_t room;
+	size_t capacity;
 } kept[BLOCK_KEPT];
 
 void *
-block_alloc(size_t size, size_t most, size_t *room)
+block_alloc(size_t size, size_t most, size_t *capacity)
 {
 	for (int i = 0; size >= BLOCK_LARGE && i < BLOCK_KEPT; i++) {
 		void *block = kept[i].block;
 
-		if (kept[i].room < size || kept[i].room > most)
+		if (kept[i].capacity < size || kept[i].capacity > most)
 			continue;
-		*room = kept[i].room;
+		*capacity = kept[i].capacity;
 		kept[i].block = NULL;
-		kept[i].room = 0;
+		kept[i].capacity = 0;
 		return block;
 	}
-	*room = size;
+	*capacity = size;
 	return malloc(size);
 }
 
 /* Keep the larger blocks: they serve requests of any size. */
 void
-block_free(void *block, size_t room)
+block_free(void *block, size_t capacity)
 {
-	for (int i = 0; room >= BLOCK_LARGE && room <= BLOCK_LARGEST && i < BLOCK_KEPT; i++) {
+	for (int i = 0; capacity >= BLOCK_LARGE && capacity <= BLOCK_LARGEST && i < BLOCK_KEPT; i++) {
 		void *smaller = kept[i].block;
 
-		if (kept[i].room >= room)
+		if (kept[i].capacity >= capacity)
 			continue;
 		kept[i].block = block;
-		kept[i].room = room;
+		kept[i].capacity = capacity;
 		free(smaller);
 		return;
 	}
@@ -52,7 +52,7 @@ block_reserve(struct buffer *b, size_t n, size_t most)
 	size_t held = buffer_held(b), size = b->size == 0 ? SMALLEST : b->size;
 	void *larger;
 
-	if (buffer_room(b) >= n)
+	if (buffer_space(b) >= n)
 		return true;
 	while (size - held < n)
 		size *= 2;

@@ -12,12 +12,12 @@
 
 enum { BLOCK_LARGE = 64 << 10, BLOCK_LARGEST = (1 << 20) + 4096, BLOCK_KEPT = 4 };
 
-/* Return a block of at least size bytes and set *room to its size; a reused block has at most
+/* Return a block of at least size bytes and set *capacity to its size; a reused block has at most
  * `most` bytes. Return NULL without memory. */
-void *block_alloc(size_t size, size_t most, size_t *room);
+void *block_alloc(size_t size, size_t most, size_t *capacity);
 
-/* Free a block of size room. NULL is allowed. */
-void block_free(void *block, size_t room);
+/* Free a block of this capacity. NULL is allowed. */
+void block_free(void *block, size_t capacity);
 
 /* Make space for n more bytes after the held ones. The data may move into a block of at most twice
  * the size, or into a reused block of at most `most` bytes. An all-zero buffer is empty and has no

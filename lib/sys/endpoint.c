@@ -77,10 +77,10 @@ static size_t
 pieces_of(const struct endpoint *endpoint, struct iovec pieces[2])
 {
 	struct buffer *b = endpoint->buffer;
-	size_t room = buffer_room(b), ready = buffer_held(b) - endpoint->withheld;
+	size_t space = buffer_space(b), ready = buffer_held(b) - endpoint->withheld;
 
 	if (!endpoint->sink) {
-		pieces[0] = (struct iovec){buffer_tail(b), endpoint->limited && room > endpoint->most ? endpoint->most : room};
+		pieces[0] = (struct iovec){buffer_tail(b), endpoint->limited && space > endpoint->most ? endpoint->most : space};
 		return 1;
 	}
 	pieces[0] = (struct iovec){buffer_head(b), ready};
@@ -158,7 +158,7 @@ endpoint_readable(const struct endpoint *endpoint)
 {
 	const struct buffer *b = endpoint->buffer;
 
-	return !endpoint->ended && !endpoint->paused && (buffer_room(b) > 0 || b->begin >= buffer_held(b));
+	return !endpoint->ended && !endpoint->paused && (buffer_space(b) > 0 || b->begin >= buffer_held(b));
 }
 
 /* Return the events to poll for, or an fd of -1 to leave the endpoint out: each polled descriptor

@@ -26,18 +26,18 @@ read_more(int fd, char *bytes, size_t n, struct time_limit *limit)
 static int
 read_all(int fd, size_t most, struct time_limit *limit, struct file *file)
 {
-	size_t room = 0;
+	size_t capacity = 0;
 	ssize_t n = 1;
 
 	while (n != 0 && file->size <= most) {
-		if (file->size == room) {
-			char *larger = realloc(file->bytes, room = room == 0 ? FIRST_SIZE : 2 * room);
+		if (file->size == capacity) {
+			char *larger = realloc(file->bytes, capacity = capacity == 0 ? FIRST_SIZE : 2 * capacity);
 
 			if (larger == NULL)
 				return -1;
 			file->bytes = larger;
 		}
-		n = read_more(fd, file->bytes + file->size, room - file->size, limit);
+		n = read_more(fd, file->bytes + file->size, capacity - file->size, limit);
 		if (n < 0)
 			return -1;
 		file->size += (size_t)n;

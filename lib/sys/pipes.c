@@ -26,7 +26,7 @@ pipes_begin(struct loop *loop, struct pipes *p, int to, int from, size_t size)
 }
 
 unsigned char *
-pipes_room(struct pipes *p, size_t n)
+pipes_reserve(struct pipes *p, size_t n)
 {
 	return block_reserve(&p->to, n, SIZE_MAX) ? buffer_tail(&p->to) : NULL;
 }

@@ -28,7 +28,7 @@ int pipes_begin(struct loop *loop, struct pipes *pipes, int to, int from, size_t
 
 /* Return space for n more bytes of input, or NULL without memory; pipes_queue() then adds the n
  * bytes written to it. */
-unsigned char *pipes_room(struct pipes *pipes, size_t n);
+unsigned char *pipes_reserve(struct pipes *pipes, size_t n);
 void pipes_queue(struct pipes *pipes, size_t n);
 
 /* Write as much input as the pipe accepts. Return 0, or -1 with errno if the program closed its

@@ -29,7 +29,7 @@ struct request {
 
 union control {
 	struct cmsghdr head;
-	char room[CMSG_SPACE(2 * sizeof(int))];
+	char bytes[CMSG_SPACE(2 * sizeof(int))];
 };
 
 struct helper {

@@ -66,11 +66,11 @@ take_peeked(int fd, char *bytes, size_t n, struct time_limit *limit)
 /* Bytes that do not contain the end are removed before the wait: otherwise poll() would report them
  * again at once, and the loop would spin. */
 static int
-read_socket(int fd, const struct read_end *end, char *bytes, size_t room, size_t *got,
+read_socket(int fd, const struct read_end *end, char *bytes, size_t space, size_t *got,
     struct time_limit *limit)
 {
 	for (;;) {
-		ssize_t n = recv(fd, bytes + *got, room - *got, MSG_PEEK | MSG_DONTWAIT);
+		ssize_t n = recv(fd, bytes + *got, space - *got, MSG_PEEK | MSG_DONTWAIT);
 		size_t ours;
 		int found;
 
@@ -93,7 +93,7 @@ read_socket(int fd, const struct read_end *end, char *bytes, size_t room, size_t
 }
 
 static int
-read_other(int fd, const struct read_end *end, char *bytes, size_t room, size_t *got,
+read_other(int fd, const struct read_end *end, char *bytes, size_t space, size_t *got,
     struct time_limit *limit)
 {
 	for (;;) {
@@ -103,7 +103,7 @@ read_other(int fd, const struct read_end *end, char *bytes, size_t room, size_t 
 
 		if (timed_wait(fd, POLLIN, limit) != 0)
 			return 0;
-		n = read(fd, bytes + *got, safe < room - *got ? safe : room - *got);
+		n = read(fd, bytes + *got, safe < space - *got ? safe : space - *got);
 		if (n < 0 && try_again(fd, POLLIN, limit))
 			continue;
 		if (n <= 0) {
@@ -118,13 +118,13 @@ read_other(int fd, const struct read_end *end, char *bytes, size_t room, size_t 
 }
 
 int
-timed_read(int fd, const struct read_end *end, char *bytes, size_t room, size_t *got,
+timed_read(int fd, const struct read_end *end, char *bytes, size_t space, size_t *got,
     struct time_limit *limit)
 {
-	int found = read_socket(fd, end, bytes, room, got, limit);
+	int found = read_socket(fd, end, bytes, space, got, limit);
 
 	if (found == 0 && errno == ENOTSOCK)
-		return read_other(fd, end, bytes, room, got, limit);
+		return read_other(fd, end, bytes, space, got, limit);
 	return found;
 }
 

@@ -35,12 +35,12 @@ struct read_end {
 };
 
 /*
- * Read into bytes[room] up to the end and set *got. Bytes after the end stay unread: a socket is
+ * Read into bytes[space] up to the end and set *got. Bytes after the end stay unread: a socket is
  * read with MSG_PEEK, another descriptor only as far as is certain. Return the result of find() if
  * it is not 0; else 0 with errno: 0 for EOF, ETIMEDOUT, or the error of read. After a result < 0
  * some bytes may be unread.
  */
-int timed_read(int fd, const struct read_end *end, char *bytes, size_t room, size_t *got,
+int timed_read(int fd, const struct read_end *end, char *bytes, size_t space, size_t *got,
     struct time_limit *limit);
 
 /*

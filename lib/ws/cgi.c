@@ -129,7 +129,7 @@ cgi_environment(const struct http_request *request, const struct handshake *deci
 }
 
 bool
-cgi_user(const struct http_request *request, char room[CGI_USER_SIZE])
+cgi_user(const struct http_request *request, char user[CGI_USER_SIZE])
 {
 	const struct span scheme = span_of("Basic ");
 	struct span value = {"", 0};
@@ -140,12 +140,12 @@ cgi_user(const struct http_request *request, char room[CGI_USER_SIZE])
 		return false;
 	for (value = span_behind(value, scheme.size); value.size != 0 && *value.at == ' ';)
 		value = span_behind(value, 1);
-	size = base64_decode(value, room);
-	colon = size <= 0 ? NULL : memchr(room, ':', (size_t)size);
-	if (colon == NULL || !http_value_valid((struct span){room, (size_t)(colon - room)})
-	    || memchr(room, '\t', (size_t)(colon - room)) != NULL)
+	size = base64_decode(value, user);
+	colon = size <= 0 ? NULL : memchr(user, ':', (size_t)size);
+	if (colon == NULL || !http_value_valid((struct span){user, (size_t)(colon - user)})
+	    || memchr(user, '\t', (size_t)(colon - user)) != NULL)
 		return false;
-	room[colon - room] = '\0';
+	user[colon - user] = '\0';
 	return true;
 }
 

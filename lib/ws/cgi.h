@@ -34,11 +34,11 @@ size_t cgi_environment(const struct http_request *request, const struct handshak
     const struct cgi_connection *connection, struct strbuf *out);
 
 /*
- * Decode the user name of the request's Basic credentials (RFC 7617) into room, with a NUL. Return
+ * Decode the user name of the request's Basic credentials (RFC 7617) into user, with a NUL. Return
  * false without valid credentials: no or several Authorization fields, another scheme, invalid
  * base64, no colon, or a control byte in the name. The password is not verified.
  */
-bool cgi_user(const struct http_request *request, char room[CGI_USER_SIZE]);
+bool cgi_user(const struct http_request *request, char user[CGI_USER_SIZE]);
 
 /* Return whether an inherited `NAME=value` describes a request. It is removed even if this request
  * does not set it. */

@@ -629,20 +629,20 @@ deflate_bound(size_t n)
 	return n + n / 2048 + GROWTH + OVERRUN;
 }
 
-/* Return a number of input bytes whose output certainly fits into room bytes. */
+/* Return a number of input bytes whose output certainly fits into space bytes. */
 static size_t
-part_of(size_t room)
+part_of(size_t space)
 {
-	return room <= GROWTH + OVERRUN ? 0 : (room - GROWTH - OVERRUN) - (room - GROWTH - OVERRUN) / 2048;
+	return space <= GROWTH + OVERRUN ? 0 : (space - GROWTH - OVERRUN) - (space - GROWTH - OVERRUN) / 2048;
 }
 
 /* Move pending output to the caller's output. */
 static size_t
-pending_take(struct deflate *z, unsigned char *out, size_t room)
+pending_take(struct deflate *z, unsigned char *out, size_t space)
 {
 	size_t n = (size_t)(z->pending_end - z->pending_begin);
 
-	n = n < room ? n : room;
+	n = n < space ? n : space;
 	if (n > 0)
 		memcpy(out, z->pending + z->pending_begin, n);
 	z->pending_begin = (uint8_t)(z->pending_begin + n);
@@ -650,7 +650,7 @@ pending_take(struct deflate *z, unsigned char *out, size_t room)
 }
 
 size_t
-deflate_step(struct deflate *z, const unsigned char *in, size_t n, bool last, unsigned char *out, size_t room,
+deflate_step(struct deflate *z, const unsigned char *in, size_t n, bool last, unsigned char *out, size_t space,
     size_t *made, enum deflate_result *result)
 {
 	size_t used = 0;
@@ -660,11 +660,11 @@ deflate_step(struct deflate *z, const unsigned char *in, size_t n, bool last, un
 		z->state = OPEN;
 		z->mark = z->end;
 	}
-	*made = pending_take(z, out, room);
+	*made = pending_take(z, out, space);
 	while (z->pending_begin == z->pending_end && z->state == OPEN && !whole && (used < n || last)) {
-		size_t rest = n - used, part = part_of(room - *made);
+		size_t rest = n - used, part = part_of(space - *made);
 
-		whole = deflate_bound(rest) <= room - *made;
+		whole = deflate_bound(rest) <= space - *made;
 		if (whole || part >= PART_MIN) {
 			part = whole ? rest : part;
 			*made += part_compress(z, in + used, part, whole && last, out + *made);
@@ -675,7 +675,7 @@ deflate_step(struct deflate *z, const unsigned char *in, size_t n, bool last, un
 			whole = part == rest;
 			z->pending_begin = 0;
 			z->pending_end = (uint8_t)part_compress(z, in + used, part, whole && last, z->pending);
-			*made = pending_take(z, out, room);
+			*made = pending_take(z, out, space);
 		}
 		used += part;
 		if (whole && last)

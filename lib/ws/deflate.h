@@ -4,14 +4,14 @@
  *
  *     struct deflate z;
  *     deflate_begin(&z, 15, memory, &scratch);      memory: deflate_memory(15) bytes
- *     used = deflate_step(&z, in, n, last, out, room, &made, &result);
+ *     used = deflate_step(&z, in, n, last, out, space, &made, &result);
  *
  * Input: the payload of a message in any number of steps; `last` in the step that ends it (its
  * input may be empty). The output is a payload of RFC 7692: it lacks the bytes 00 00 ff ff at its
  * end, and never has BFINAL. Each frame of a fragmented message contains the output of one or more
  * steps.
  *
- * Output: `room` is the space at `out`. With deflate_bound(n) bytes a step uses all n bytes. After
+ * Output: `space` is the space at `out`. With deflate_bound(n) bytes a step uses all n bytes. After
  * DEFLATE_FULL call again with the rest of the input (it may be empty), the same `last` and more
  * space. Each step makes a separate block, so large steps compress better: pass a message as a
  * whole if it is in memory.
@@ -87,7 +87,7 @@ void deflate_begin(struct deflate *z, unsigned window_bits, void *memory, struct
 size_t deflate_bound(size_t n);
 
 /* Compress. Return the number of input bytes used; *made is the number of output bytes. */
-size_t deflate_step(struct deflate *z, const unsigned char *in, size_t n, bool last, unsigned char *out, size_t room,
+size_t deflate_step(struct deflate *z, const unsigned char *in, size_t n, bool last, unsigned char *out, size_t space,
     size_t *made, enum deflate_result *result);
 
 /* Take back the current message, or the last one if it has ended. */

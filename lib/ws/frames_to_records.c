@@ -4,9 +4,9 @@
  * an incomplete message cannot be consumed meanwhile. For a compressed message any amount of space
  * may be too little. */
 static void
-make_room(const struct frames_to_records *in, const struct buffer *from, struct buffer *to)
+make_space(const struct frames_to_records *in, const struct buffer *from, struct buffer *to)
 {
-	bool little = record_encoder_room(&in->records, to) < buffer_held(from) || in->reader.more;
+	bool little = record_encoder_space(&in->records, to) < buffer_held(from) || in->reader.more;
 
 	if (little && to->begin >= buffer_held(to) - in->records.held)
 		buffer_pack(to);
@@ -23,14 +23,14 @@ data_put(struct frames_to_records *in, struct buffer *to, const struct reader_ev
 static size_t
 step(struct frames_to_records *in, struct buffer *from, struct buffer *to, struct reader_event *e)
 {
-	size_t fits = record_encoder_room(&in->records, to), room = in->discard ? SIZE_MAX : fits;
+	size_t fits = record_encoder_space(&in->records, to), space = in->discard ? SIZE_MAX : fits;
 	struct reader_inflate *z = in->inflate;
 
 	if (z == NULL)
-		return reader_step(&in->reader, buffer_head(from), buffer_held(from), room, e);
+		return reader_step(&in->reader, buffer_head(from), buffer_held(from), space, e);
 	z->out = record_encoder_tail(&in->records, to);
-	z->room = fits;
-	return reader_step_inflate(&in->reader, z, buffer_head(from), buffer_held(from), room, e);
+	z->capacity = fits;
+	return reader_step_inflate(&in->reader, z, buffer_head(from), buffer_held(from), space, e);
 }
 
 enum reader_kind
@@ -39,7 +39,7 @@ frames_to_records_step(struct frames_to_records *in, struct buffer *from, struct
 	do {
 		size_t used;
 
-		make_room(in, from, to);
+		make_space(in, from, to);
 		used = step(in, from, to, e);
 		buffer_take(from, used);
 		in->taken += used;

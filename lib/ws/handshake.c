@@ -431,7 +431,7 @@ size_t
 handshake_answer(const struct policy *policy, const struct http_request *request,
     const struct handshake *decision, size_t page_size, char out[HANDSHAKE_ANSWER_SIZE])
 {
-	struct strbuf t = {.at = out, .room = HANDSHAKE_ANSWER_SIZE};
+	struct strbuf t = {.at = out, .capacity = HANDSHAKE_ANSWER_SIZE};
 
 	put_status_line(&t, decision->status);
 	if (decision->status == HTTP_SWITCHING_PROTOCOLS)

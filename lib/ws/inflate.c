@@ -67,13 +67,13 @@ load_64(const unsigned char *p)
 static void
 bits_fill(struct inflate *z, struct io *io)
 {
-	size_t room = (63U - z->bit_count) >> 3, n = (size_t)(io->in_end - io->in);
+	size_t space = (63U - z->bit_count) >> 3, n = (size_t)(io->in_end - io->in);
 
 	if (n >= 8) {
-		n = room;
+		n = space;
 		z->bits |= (load_64(io->in) & ((UINT64_C(1) << (8 * n)) - 1)) << z->bit_count;
 	} else {
-		n = n < room ? n : room;
+		n = n < space ? n : space;
 		for (size_t i = 0; i < n; i++)
 			z->bits |= (uint64_t)io->in[i] << (z->bit_count + 8 * i);
 	}
@@ -219,10 +219,10 @@ stored_copy(struct inflate *z, struct io *io)
 		*io->out++ = (unsigned char)bits_take(z, 8);
 	n = z->left;
 	if (z->bit_count == 0 && n > 0) {
-		size_t ready = (size_t)(io->in_end - io->in), room = (size_t)(io->out_end - io->out);
+		size_t ready = (size_t)(io->in_end - io->in), space = (size_t)(io->out_end - io->out);
 
 		n = n < ready ? n : ready;
-		n = n < room ? n : room;
+		n = n < space ? n : space;
 		if (n > 0)
 			memcpy(io->out, io->in, n);
 		io->in += n;
@@ -327,7 +327,7 @@ distance_valid(const struct inflate *z, const struct io *io, uint32_t distance)
 static void
 match_copy(struct inflate *z, struct io *io)
 {
-	size_t room = (size_t)(io->out_end - io->out), n = z->left < room ? z->left : room;
+	size_t space = (size_t)(io->out_end - io->out), n = z->left < space ? z->left : space;
 	size_t made = (size_t)(io->out - io->begin);
 
 	z->left -= (uint32_t)n;
@@ -656,10 +656,10 @@ state_take(struct inflate *z, struct io *io, enum inflate_result *result)
 }
 
 size_t
-inflate_step(struct inflate *z, const unsigned char *in, size_t n, unsigned char *out, size_t room,
+inflate_step(struct inflate *z, const unsigned char *in, size_t n, unsigned char *out, size_t space,
     size_t *made, enum inflate_result *result)
 {
-	struct io io = {.in_begin = in, .in = in, .in_end = in + n, .begin = out, .out = out, .out_end = out + room};
+	struct io io = {.in_begin = in, .in = in, .in_end = in + n, .begin = out, .out = out, .out_end = out + space};
 
 	while (state_take(z, &io, result))
 		;

@@ -4,7 +4,7 @@
  *
  *     struct inflate z;
  *     inflate_begin(&z, 15, window, &tables);
- *     used = inflate_step(&z, in, n, out, room, &made, &result);
+ *     used = inflate_step(&z, in, n, out, space, &made, &result);
  *     good = inflate_finish(&z);
  *
  * Input: the unmasked payload of a message, in any number of steps, across the
@@ -12,9 +12,9 @@
  * not input: inflate_finish() acts as if they followed. It is called once, after
  * the last byte of the last frame, and leaves the state ready for the next message.
  *
- * Output: `room` is the space at `out`. After INFLATE_FULL call again with the rest of the input
+ * Output: `space` is the space at `out`. After INFLATE_FULL call again with the rest of the input
  * (it may be empty) and more space. To limit the size of a message, pass at most the remaining
- * bytes of the limit as `room`. INFLATE_FULL then means that the message is longer (1009). A
+ * bytes of the limit as `space`. INFLATE_FULL then means that the message is longer (1009). A
  * message of exactly the limit returns INFLATE_MORE.
  *
  * INFLATE_BAD, and false from inflate_finish(): the data is invalid (1007).
@@ -75,7 +75,7 @@ void inflate_begin(struct inflate *z, unsigned window_bits, unsigned char *windo
 
 /* Decompress. Return the number of input bytes used; *made is the number of output bytes. The rest of the output space
  * may be overwritten. */
-size_t inflate_step(struct inflate *z, const unsigned char *in, size_t n, unsigned char *out, size_t room,
+size_t inflate_step(struct inflate *z, const unsigned char *in, size_t n, unsigned char *out, size_t space,
     size_t *made, enum inflate_result *result);
 
 /* End a message as if the bytes 00 00 ff ff followed. Return false if its payload ends inside a block. */

@@ -182,17 +182,17 @@ frame_end(struct reader *r)
 }
 
 static size_t
-data_event(struct reader *r, unsigned char *bytes, size_t n, size_t room, struct reader_event *e)
+data_event(struct reader *r, unsigned char *bytes, size_t n, size_t space, struct reader_event *e)
 {
 	bool first = !r->begun, sized = first && r->fin && !r->in_message;
-	size_t take = n < room ? n : room, good;
+	size_t take = n < space ? n : space, good;
 
 	if (take > r->left)
 		take = (size_t)r->left;
 	if (r->broken != READER_INTACT)
 		return fail_broken(r, e);
-	e->kind = room == 0 && (n > 0 || r->left == 0) ? READER_FULL : READER_MORE;
-	if (room == 0 || (take == 0 && r->left > 0))
+	e->kind = space == 0 && (n > 0 || r->left == 0) ? READER_FULL : READER_MORE;
+	if (space == 0 || (take == 0 && r->left > 0))
 		return 0;
 	good = payload_check(r, bytes, take);
 	r->left -= good;
@@ -218,11 +218,11 @@ payload_inflate(struct reader *r, struct reader_inflate *z, unsigned char *bytes
     enum inflate_result *result)
 {
 	uint64_t left = r->limit == 0 ? UINT64_MAX : r->limit - z->size;
-	size_t room = left < z->room ? (size_t)left : z->room, used;
+	size_t space = left < z->capacity ? (size_t)left : z->capacity, used;
 
 	if (r->masked)
 		(void)mask_apply(bytes, n, r->key, 0);
-	used = inflate_step(&z->z, bytes, n, z->out, room, made, result);
+	used = inflate_step(&z->z, bytes, n, z->out, space, made, result);
 	if (r->masked) {
 		(void)mask_apply(bytes + used, n - used, r->key, used);
 		key_turn(r, used);
@@ -258,8 +258,8 @@ inflated_event(struct reader *r, struct reader_inflate *z, unsigned char *bytes,
 
 	if (r->broken != READER_INTACT)
 		return fail_broken(r, e);
-	e->kind = z->room == 0 && (n > 0 || r->left == 0 || r->more) ? READER_FULL : READER_MORE;
-	if (z->room == 0 || (take == 0 && r->left > 0 && !r->more))
+	e->kind = z->capacity == 0 && (n > 0 || r->left == 0 || r->more) ? READER_FULL : READER_MORE;
+	if (z->capacity == 0 || (take == 0 && r->left > 0 && !r->more))
 		return 0;
 	used = payload_inflate(r, z, bytes, take, &made, &result);
 	good = is_text(r) ? utf8_check(&r->text, z->out, made) : made;
@@ -278,20 +278,20 @@ inflated_event(struct reader *r, struct reader_inflate *z, unsigned char *bytes,
 }
 
 size_t
-reader_step(struct reader *r, unsigned char *bytes, size_t n, size_t room, struct reader_event *e)
+reader_step(struct reader *r, unsigned char *bytes, size_t n, size_t space, struct reader_event *e)
 {
-	return reader_step_inflate(r, NULL, bytes, n, room, e);
+	return reader_step_inflate(r, NULL, bytes, n, space, e);
 }
 
 static size_t
-payload_event(struct reader *r, struct reader_inflate *z, unsigned char *bytes, size_t n, size_t room,
+payload_event(struct reader *r, struct reader_inflate *z, unsigned char *bytes, size_t n, size_t space,
     struct reader_event *e)
 {
-	return r->compressed && z != NULL ? inflated_event(r, z, bytes, n, e) : data_event(r, bytes, n, room, e);
+	return r->compressed && z != NULL ? inflated_event(r, z, bytes, n, e) : data_event(r, bytes, n, space, e);
 }
 
 size_t
-reader_step_inflate(struct reader *r, struct reader_inflate *z, unsigned char *bytes, size_t n, size_t room,
+reader_step_inflate(struct reader *r, struct reader_inflate *z, unsigned char *bytes, size_t n, size_t space,
     struct reader_event *e)
 {
 	struct frame frame;
@@ -302,7 +302,7 @@ reader_step_inflate(struct reader *r, struct reader_inflate *z, unsigned char *b
 	if (r->over)
 		return n;
 	if (r->in_frame)
-		return payload_event(r, z, bytes, n, room, e);
+		return payload_event(r, z, bytes, n, space, e);
 	head = frame_decode(&frame, bytes, n, r->deflate);
 	why = head < 0 ? frame_error_text(head) : order_wrong(r, bytes, n);
 	if (why != NULL)
@@ -313,5 +313,5 @@ reader_step_inflate(struct reader *r, struct reader_inflate *z, unsigned char *b
 		return control_event(r, &frame, (size_t)head, bytes, n, e);
 	if (!data_begin(r, z, &frame, e))
 		return 0;
-	return (size_t)head + payload_event(r, z, bytes + head, n - (size_t)head, room, e);
+	return (size_t)head + payload_event(r, z, bytes + head, n - (size_t)head, space, e);
 }

@@ -55,12 +55,12 @@ struct reader_inflate {
 	bool takeover;
 	uint64_t size;      /* of this message so far, decompressed */
 	unsigned char *out; /* destination of the next step */
-	size_t room;        /* its size */
+	size_t capacity;    /* its size */
 };
 
 enum reader_kind {
 	READER_MORE,  /* more input is needed */
-	READER_FULL,  /* there is payload, but room is 0 */
+	READER_FULL,  /* there is payload, but space is 0 */
 	READER_DATA,  /* chunk: unmasked and validated, possibly empty */
 	READER_PING,  /* chunk is its payload */
 	READER_PONG,
@@ -79,7 +79,7 @@ struct reader_event {
 
 /*
  * Process n bytes up to the next event, modifying the bytes that it uses (unmasking). Deliver at
- * most room bytes of payload; without room there is no READER_DATA, not even an empty one. Return
+ * most `space` bytes of payload; with 0 there is no READER_DATA, not even an empty one. Return
  * the number of bytes used; the event's chunk points into them. The events do not depend on how the
  * input is divided, except for the boundaries of chunks.
  *
@@ -87,16 +87,16 @@ struct reader_event {
  * the total of used bytes is its offset. After READER_CLOSE and READER_FAIL all input is discarded
  * with READER_MORE.
  */
-size_t reader_step(struct reader *reader, unsigned char *bytes, size_t n, size_t room,
+size_t reader_step(struct reader *reader, unsigned char *bytes, size_t n, size_t space,
     struct reader_event *event);
 
 /*
  * Like reader_step(), with permessage-deflate (reader->deflate). The payload of a compressed message is written to
- * inflate->out, at most inflate->room bytes. The limit applies to its decompressed size; the size in the headers of its
- * frames may be larger by a 64th and 1 KiB. The offset of a READER_FAIL in such a message is not exact. If inflate is
- * NULL, a compressed message is delivered without decompression, as a binary message.
+ * inflate->out, at most inflate->capacity bytes. The limit applies to its decompressed size; the size in the headers
+ * of its frames may be larger by a 64th and 1 KiB. The offset of a READER_FAIL in such a message is not exact. If
+ * inflate is NULL, a compressed message is delivered without decompression, as a binary message.
  */
 size_t reader_step_inflate(struct reader *reader, struct reader_inflate *inflate, unsigned char *bytes, size_t n,
-    size_t room, struct reader_event *event);
+    size_t space, struct reader_event *event);
 
 #endif

@@ -25,13 +25,13 @@ terminator(enum record_mode mode)
 }
 
 size_t
-record_encoder_room(const struct record_encoder *j, const struct buffer *to)
+record_encoder_space(const struct record_encoder *j, const struct buffer *to)
 {
-	size_t room = buffer_room(to), overhead = has_terminator(j->mode);
+	size_t space = buffer_space(to), overhead = has_terminator(j->mode);
 
 	if (is_netstring(j->mode) && j->held == 0)
 		overhead += RECORD_HEAD_MAX;
-	return room > overhead ? room - overhead : 0;
+	return space > overhead ? space - overhead : 0;
 }
 
 unsigned char *

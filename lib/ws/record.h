@@ -40,7 +40,7 @@ struct record_encoder {
 
 /* Return how many bytes of payload record_encoder_put() can append, or 0 if not even an empty
  * chunk. */
-size_t record_encoder_room(const struct record_encoder *encoder, const struct buffer *to);
+size_t record_encoder_space(const struct record_encoder *encoder, const struct buffer *to);
 
 /* Return the address for that payload. A chunk that is already at this address is not copied. */
 unsigned char *record_encoder_tail(const struct record_encoder *encoder, const struct buffer *to);

@@ -41,7 +41,7 @@ frame_put(struct records_to_frames *o, struct buffer *from, const struct record_
 	buffer_take(from, find->before);
 	o->zero_copy_left = p->size;
 	o->after = p->last ? find->after : 0;
-	if (p->size <= ENCODE_COPY_MAX && p->size + ENCODE_RESERVE <= buffer_room(to)) {
+	if (p->size <= ENCODE_COPY_MAX && p->size + ENCODE_RESERVE <= buffer_space(to)) {
 		payload = buffer_tail(to);
 		if (p->size != 0)
 			buffer_put(to, p->at, p->size);
@@ -94,22 +94,22 @@ payload_put(struct records_to_frames *o, const struct chunk *p, const unsigned c
 
 /* Return the space of `to` for a payload. */
 static size_t
-payload_room(const struct buffer *to)
+payload_space(const struct buffer *to)
 {
-	return buffer_room(to) - ENCODE_RESERVE - FRAME_HEAD_MAX;
+	return buffer_space(to) - ENCODE_RESERVE - FRAME_HEAD_MAX;
 }
 
 /* Shorten the chunk to what certainly fits after compression. Return false if that would be too short. */
 static bool
 deflate_fits(struct chunk *p, const struct buffer *to)
 {
-	size_t room = payload_room(to);
+	size_t space = payload_space(to);
 
-	if (deflate_bound(p->size) <= room)
+	if (deflate_bound(p->size) <= space)
 		return true;
-	if (p->size <= ENCODE_COPY_MAX || room <= ENCODE_COPY_MAX)
+	if (p->size <= ENCODE_COPY_MAX || space <= ENCODE_COPY_MAX)
 		return false;
-	p->size = room - (deflate_bound(room) - room);
+	p->size = space - (deflate_bound(space) - space);
 	p->last = false;
 	return true;
 }
@@ -129,7 +129,7 @@ replaced_put(struct records_to_frames *o, struct buffer *from, struct record_dec
     const unsigned char *key)
 {
 	struct chunk *p = &find->chunk;
-	size_t fits = payload_room(to) / UTF8_REPLACED_MAX;
+	size_t fits = payload_space(to) / UTF8_REPLACED_MAX;
 	unsigned char *out = buffer_tail(to) + FRAME_HEAD_MAX;
 
 	/* Compression reads the text while it writes its output. */
@@ -179,7 +179,7 @@ records_to_frames_step(struct records_to_frames *o, struct buffer *from, enum re
 	struct chunk *p = &find.chunk;
 	enum text text = TEXT_GOOD;
 
-	if (o->zero_copy_left > 0 || buffer_room(to) < ENCODE_RESERVE + FRAME_HEAD_MAX)
+	if (o->zero_copy_left > 0 || buffer_space(to) < ENCODE_RESERVE + FRAME_HEAD_MAX)
 		return ENCODE_FULL;
 	record_decoder_look(&o->records, buffer_head(from), buffer_held(from), want, &find);
 	*why = find.why;
@@ -189,7 +189,7 @@ records_to_frames_step(struct records_to_frames *o, struct buffer *from, enum re
 		return ENCODE_TOO_BIG;
 	/* A short record is copied. Return before validating it, because it would be validated
 	 * again each time until `to` has space. */
-	if (p->size <= ENCODE_COPY_MAX && p->size + ENCODE_RESERVE + FRAME_HEAD_MAX > buffer_room(to))
+	if (p->size <= ENCODE_COPY_MAX && p->size + ENCODE_RESERVE + FRAME_HEAD_MAX > buffer_space(to))
 		return ENCODE_FULL;
 	if (o->deflate != NULL && !deflate_fits(p, to))
 		return ENCODE_FULL;

@@ -60,7 +60,7 @@ size_t
 client_request(const struct policy *policy, const struct client_url *url,
     const unsigned char nonce[CLIENT_NONCE_SIZE], char out[CLIENT_REQUEST_SIZE])
 {
-	struct strbuf t = {.at = out, .room = CLIENT_REQUEST_SIZE};
+	struct strbuf t = {.at = out, .capacity = CLIENT_REQUEST_SIZE};
 	char key[HANDSHAKE_KEY_SIZE];
 
 	base64_encode(nonce, CLIENT_NONCE_SIZE, key);

@@ -284,7 +284,7 @@ static void
 escapes(const uint8_t *bytes, size_t n)
 {
 	static char back[FUZZ_MAX];
-	char *line = (char *)fuzz_room(0, 2 * n);
+	char *line = (char *)fuzz_space(0, 2 * n);
 	size_t size = command_escape(line, fuzz_edge(1, bytes, n), n), want = 0;
 
 	for (size_t i = 0; i < n; i++)

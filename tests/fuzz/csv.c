@@ -62,7 +62,7 @@ take_index(struct csv *csv, unsigned char *in, size_t n, bool last, struct accou
 static size_t
 take_flat(struct csv *csv, unsigned char *in, size_t n, bool last, struct account *a)
 {
-	unsigned char *out = fuzz_room(1, n + CSV_SLACK);
+	unsigned char *out = fuzz_space(1, n + CSV_SLACK);
 	size_t written, used = csv_flatten(csv, in, n, last, '\n', out, &written);
 
 	FUZZ_CHECK(used <= n && written <= used);

@@ -59,8 +59,8 @@ message(struct deflate *z, struct fuzz *f, const unsigned char *in, size_t n, bo
 
 		last = at + cut == n;
 		do {
-			size_t room = whole ? deflate_bound(cut) : fuzz_cut(f, FUZZ_ROOM);
-			unsigned char *out = fuzz_room(0, room);
+			size_t room = whole ? deflate_bound(cut) : fuzz_cut(f, FUZZ_SPACE);
+			unsigned char *out = fuzz_space(0, room);
 
 			used += deflate_step(z, fuzz_edge(1, in + at + used, cut - used), cut - used, last, out, room, &made, &result);
 			FUZZ_CHECK(used <= cut && made <= room && (result == DEFLATE_FULL || used == cut));

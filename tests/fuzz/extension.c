@@ -112,7 +112,7 @@ check_server(const struct http_fields *fields, const struct extension *want, con
 {
 	struct extension agreed, parsed;
 	char text[EXTENSION_SIZE];
-	struct strbuf out = {.at = text, .room = sizeof text};
+	struct strbuf out = {.at = text, .capacity = sizeof text};
 	const char *why = NULL;
 	enum extension_result result = extension_accept(fields, want, &agreed, &why);
 	int answer[4] = {0}, i = 0;

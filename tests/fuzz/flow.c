@@ -52,7 +52,7 @@ wire_move(struct fuzz *f, struct buffer *frames, struct records_to_frames *o, st
 			part = (struct span){(char *)buffer_head(from), o->zero_copy_left};
 		buffer_pack(&in->frames);
 		n = fuzz_cut(f, part.size);
-		n = n < buffer_room(&in->frames) ? n : buffer_room(&in->frames);
+		n = n < buffer_space(&in->frames) ? n : buffer_space(&in->frames);
 		FUZZ_CHECK(n > 0);
 		buffer_put(&in->frames, part.at, n);
 		if (zero_copy_left)

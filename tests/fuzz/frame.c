@@ -56,13 +56,13 @@ step(struct reader *r, const unsigned char *held, size_t n, size_t room, struct 
 
 	memcpy(before, held, n);
 	inflate.out = inflated;
-	inflate.room = room < sizeof inflated ? room : sizeof inflated;
+	inflate.capacity = room < sizeof inflated ? room : sizeof inflated;
 	used = reader_step_inflate(r, &inflate, edge, n, room, e);
 	FUZZ_CHECK(used <= n);
 	FUZZ_CHECK(r->over || r->broken || memcmp(edge + used, before + used, n - used) == 0);
 	FUZZ_CHECK(!was.over || (used == n && e->kind == READER_MORE));
 	FUZZ_CHECK(e->kind != READER_DATA || (room > 0 && e->chunk.size <= room));
-	FUZZ_CHECK(e->chunk.at == NULL || (e->chunk.at == inflated && e->chunk.size <= inflate.room) || (e->chunk.at >= edge && e->chunk.at + e->chunk.size <= edge + n));
+	FUZZ_CHECK(e->chunk.at == NULL || (e->chunk.at == inflated && e->chunk.size <= inflate.capacity) || (e->chunk.at >= edge && e->chunk.at + e->chunk.size <= edge + n));
 	*moved = used > 0 || (e->kind != READER_MORE && e->kind != READER_FULL);
 	FUZZ_CHECK(*moved || room == 0 || n < READER_NEEDS);
 	return used;

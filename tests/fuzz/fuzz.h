@@ -66,31 +66,31 @@ fuzz_cut(struct fuzz *f, size_t left)
 	return cut < left ? cut : left;
 }
 
-enum { FUZZ_ROOM = FUZZ_MAX * 2 };
+enum { FUZZ_SPACE = FUZZ_MAX * 2 };
 
 /*
- * Return space for n bytes (at most FUZZ_ROOM) that ends at an unreadable page. There are two, 0
+ * Return space for n bytes (at most FUZZ_SPACE) that ends at an unreadable page. There are two, 0
  * and 1; each is valid until its next use.
  */
 static inline unsigned char *
-fuzz_room(unsigned which, size_t n)
+fuzz_space(unsigned which, size_t n)
 {
 	enum { PAGE = 4096 };
 	static unsigned char *maps[2];
 
 	if (maps[which] == NULL) {
-		maps[which] = mmap(NULL, FUZZ_ROOM + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		FUZZ_CHECK(maps[which] != MAP_FAILED && mprotect(maps[which] + FUZZ_ROOM, PAGE, PROT_NONE) == 0);
+		maps[which] = mmap(NULL, FUZZ_SPACE + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		FUZZ_CHECK(maps[which] != MAP_FAILED && mprotect(maps[which] + FUZZ_SPACE, PAGE, PROT_NONE) == 0);
 	}
-	FUZZ_CHECK(n <= FUZZ_ROOM);
-	return maps[which] + FUZZ_ROOM - n;
+	FUZZ_CHECK(n <= FUZZ_SPACE);
+	return maps[which] + FUZZ_SPACE - n;
 }
 
 /* Copy the bytes there. */
 static inline unsigned char *
 fuzz_edge(unsigned which, const void *bytes, size_t n)
 {
-	unsigned char *room = fuzz_room(which, n);
+	unsigned char *room = fuzz_space(which, n);
 
 	if (n != 0)
 		memcpy(room, bytes, n);

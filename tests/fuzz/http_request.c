@@ -177,7 +177,7 @@ naive_good(const struct http_request *r, const struct handshake *d, unsigned cho
 static void
 answer_check(const struct policy *p, const struct http_request *r, const struct handshake *d)
 {
-	char *out = (char *)fuzz_room(1, HANDSHAKE_ANSWER_SIZE), line[64], *end;
+	char *out = (char *)fuzz_space(1, HANDSHAKE_ANSWER_SIZE), line[64], *end;
 	size_t n = handshake_answer(p, r, d, 1234, out), body;
 	struct http_response answer;
 	struct span length;
@@ -228,7 +228,7 @@ static void
 environment_check(const struct http_request *r, const struct handshake *d)
 {
 	static char room[CGI_SIZE];
-	struct strbuf t = {.at = room, .room = sizeof room};
+	struct strbuf t = {.at = room, .capacity = sizeof room};
 	struct cgi_connection connection = {{"127.0.0.1", 9}, {"50000", 5}, {"9000", 4}};
 	size_t count = cgi_environment(r, d, &connection, &t), seen = 0;
 

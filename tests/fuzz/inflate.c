@@ -108,17 +108,17 @@ message(struct target *t, struct fuzz *f, const unsigned char *payload, size_t n
 		size_t cut = fuzz_cut(f, n), used = 0;
 
 		do {
-			size_t room = f->cuts[0] == 255 ? FUZZ_ROOM : fuzz_cut(f, FUZZ_ROOM) - (result != INFLATE_FULL), made, took;
-			unsigned char *out = fuzz_room(0, room);
+			size_t capacity = f->cuts[0] == 255 ? FUZZ_SPACE : fuzz_cut(f, FUZZ_SPACE) - (result != INFLATE_FULL), made, took;
+			unsigned char *out = fuzz_space(0, capacity);
 
 			if (t->disturbed > 0) {
 				tables_disturb(&t->tables);
 				t->disturbed--;
 			}
-			took = inflate_step(&t->z, fuzz_edge(1, payload + used, cut - used), cut - used, out, room, &made, &result);
-			FUZZ_CHECK(took <= cut - used && made <= room);
+			took = inflate_step(&t->z, fuzz_edge(1, payload + used, cut - used), cut - used, out, capacity, &made, &result);
+			FUZZ_CHECK(took <= cut - used && made <= capacity);
 			FUZZ_CHECK(result != INFLATE_MORE || took == cut - used);
-			FUZZ_CHECK(result != INFLATE_FULL || made == room);
+			FUZZ_CHECK(result != INFLATE_FULL || made == capacity);
 			if (made > most - a->size)
 				made = most - a->size;
 			account_put(a, out, made);
@@ -134,7 +134,7 @@ static void
 messages(struct target *t, struct fuzz f, unsigned choice)
 {
 	static unsigned char out[FUZZ_MAX], payload[FUZZ_MAX + 4];
-	struct naive_inflate naive = {.window = (size_t)1 << (8 + choice % 8), .out = out, .room = sizeof out}, before;
+	struct naive_inflate naive = {.window = (size_t)1 << (8 + choice % 8), .out = out, .capacity = sizeof out}, before;
 	static struct account got;
 
 	inflate_begin(&t->z, 8 + choice % 8, t->window, &t->tables);

@@ -16,7 +16,7 @@ struct naive_inflate {
 	size_t bits, at; /* in the input; consumed */
 	size_t window, floor;
 	unsigned char *out;
-	size_t size, room; /* output of all messages */
+	size_t size, capacity; /* output of all messages */
 };
 
 /* The next n bits, or -1. */
@@ -82,7 +82,7 @@ naive_block_data(struct naive_inflate *z, const unsigned char *litlen, unsigned 
 		if (symbol == 256)
 			return NAIVE_BETWEEN_BLOCKS;
 		if (symbol < 256) {
-			if (z->size == z->room)
+			if (z->size == z->capacity)
 				return NAIVE_LONG;
 			z->out[z->size++] = (unsigned char)symbol;
 			continue;
@@ -105,7 +105,7 @@ naive_block_data(struct naive_inflate *z, const unsigned char *litlen, unsigned 
 		distance += (size_t)further;
 		if (distance > z->window || distance > z->size - z->floor)
 			return NAIVE_WRONG;
-		for (; length > 0 && z->size < z->room; length--, z->size++)
+		for (; length > 0 && z->size < z->capacity; length--, z->size++)
 			z->out[z->size] = z->out[z->size - distance];
 		if (length > 0)
 			return NAIVE_LONG;
@@ -160,7 +160,7 @@ naive_stored(struct naive_inflate *z)
 		return NAIVE_WRONG;
 	for (; length > 0; length--) {
 		NAIVE_TAKE(byte, naive_bits(z, 8));
-		if (z->size == z->room)
+		if (z->size == z->capacity)
 			return NAIVE_LONG;
 		z->out[z->size++] = (unsigned char)byte;
 	}
@@ -193,7 +193,7 @@ naive_blocks(struct naive_inflate *z)
 }
 
 /*
- * Decode a message of n bytes, which have room for 4 more, and append its output. The message is valid if
+ * Decode a message of n bytes, which have capacity for 4 more, and append its output. The message is valid if
  * it ends between two blocks as it is, or followed by 00 00 ff ff. NAIVE_LONG is no verdict.
  */
 static inline enum naive_end

@@ -11,7 +11,7 @@ static size_t ends[NAMES];
 static struct csv_record
 header_of(size_t count)
 {
-	struct csv_record header = {.bytes = bytes, .ends = ends, .size = sizeof bytes, .room = NAMES, .count = count};
+	struct csv_record header = {.bytes = bytes, .ends = ends, .size = sizeof bytes, .capacity = NAMES, .count = count};
 
 	for (size_t i = 0; i < count; i++) {
 		memcpy(bytes + header.used, names[i], strlen(names[i]));
@@ -37,7 +37,7 @@ key_is_free(const struct csv_record *header, unsigned number, bool from_end)
 	static struct csv_number numbers[NAMES];
 	size_t count = csv_numbers_find(header, numbers);
 	char key[64], expected[64];
-	struct strbuf text = {.at = key, .room = sizeof key};
+	struct strbuf text = {.at = key, .capacity = sizeof key};
 
 	snprintf(expected, sizeof expected, "%s%u", from_end ? "~" : "", number);
 	for (unsigned suffix = 2; is_name(expected, header->count); suffix++)
@@ -100,7 +100,7 @@ TEST(a_message_is_complete)
 		for (size_t count = 1; count <= NAMES; count++) {
 			struct csv_record header = header_of(count);
 			struct csv_item item = {.named = true, .text = {long_name, size}};
-			struct strbuf why = {.at = room, .room = sizeof room};
+			struct strbuf why = {.at = room, .capacity = sizeof room};
 
 			CHECK(!csv_header_resolve(&item, 1, &header, &csv, &why));
 			CHECK(!why.cut && why.size <= sizeof room);

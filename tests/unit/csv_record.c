@@ -17,7 +17,7 @@ static struct csv_record
 record_of(size_t size, size_t room, uint64_t limit)
 {
 	return (struct csv_record){
-		.bytes = storage, .size = size, .ends = storage_ends, .room = room, .limit = limit,
+		.bytes = storage, .size = size, .ends = storage_ends, .capacity = room, .limit = limit,
 	};
 }
 
@@ -38,7 +38,7 @@ take(struct csv_record *record, const char *text, size_t n, size_t step, size_t 
 		taken = csv_record_take(record, &csv_index, window, at);
 		while (taken == CSV_TAKEN_FULL && record->size < SIZE) {
 			record->size *= 2;
-			record->room *= 2;
+			record->capacity *= 2;
 			taken = csv_record_take(record, &csv_index, window, at);
 		}
 	}

@@ -248,7 +248,7 @@ TEST(names_are_found_in_the_header)
 {
 	unsigned char bytes[] = "idnamenamelast, first";
 	size_t ends[] = {2, 6, 10, 21};
-	struct csv_record header = {.bytes = bytes, .size = 21, .used = 21, .ends = ends, .room = 4, .count = 4};
+	struct csv_record header = {.bytes = bytes, .size = 21, .used = 21, .ends = ends, .capacity = 4, .count = 4};
 
 	items_parse("name 4 id");
 	CHECK(csv_select_resolve(items, 3, &header) == NULL);

@@ -118,8 +118,8 @@ hold(const unsigned char *p, size_t n, struct csv_writer writer, const struct cs
 {
 	static unsigned char bytes[RECORD_SIZE], key_bytes[RECORD_SIZE];
 	static size_t ends[ENDS], key_ends[ENDS];
-	struct csv_record record = {.bytes = bytes, .size = sizeof bytes, .ends = ends, .room = ENDS};
-	struct csv_record keys = {.bytes = key_bytes, .size = sizeof key_bytes, .ends = key_ends, .room = ENDS};
+	struct csv_record record = {.bytes = bytes, .size = sizeof bytes, .ends = ends, .capacity = ENDS};
+	struct csv_record keys = {.bytes = key_bytes, .size = sizeof key_bytes, .ends = key_ends, .capacity = ENDS};
 	struct buffer out = buffer_over(storage, sizeof storage);
 	struct csv_record *now = writer.keyed ? &keys : &record;
 	struct csv csv;
@@ -336,7 +336,7 @@ TEST(a_record_has_its_line_and_reports_when_it_is_full)
 	static const uint64_t lines[] = {1, 2, 5};
 	unsigned char bytes[2];
 	size_t ends[2], at = 0;
-	struct csv_record record = {.bytes = bytes, .size = sizeof bytes, .ends = ends, .room = 2};
+	struct csv_record record = {.bytes = bytes, .size = sizeof bytes, .ends = ends, .capacity = 2};
 	struct csv csv;
 
 	csv_start(&csv, &plain, CSV_PORTABLE);

@@ -170,7 +170,7 @@ TEST(a_sink_keeps_data_that_a_full_reader_does_not_accept)
 			socket_pair(fds);
 		out = endpoint_over(fds[1], true, &b);
 		do {
-			buffer_grow(&b, buffer_room(&b));
+			buffer_grow(&b, buffer_space(&b));
 			all = endpoints_wait(endpoints, 1, SOON_MS, NULL);
 			buffer_pack(&b);
 		} while (all == 1);
@@ -416,7 +416,7 @@ TEST(bytes_come_out_as_they_went_in)
 	s_out = endpoint_over(s[1], true, &b);
 	s_in = endpoint_over(s[0], false, &c);
 	while (got < ALL) {
-		for (buffer_pack(&a); sent < ALL && buffer_room(&a) != 0; sent++)
+		for (buffer_pack(&a); sent < ALL && buffer_space(&a) != 0; sent++)
 			buffer_put(&a, &(unsigned char){pattern(sent)}, 1);
 		CHECK(endpoints_wait(endpoints, 4, -1, NULL) > 0);
 		for (; buffer_held(&c) != 0; buffer_take(&c, 1))

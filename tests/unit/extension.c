@@ -14,7 +14,7 @@
 TEST(an_agreement_is_written_in_one_way)
 {
 	char all[EXTENSION_SIZE];
-	struct strbuf out = {.at = all, .room = sizeof all};
+	struct strbuf out = {.at = all, .capacity = sizeof all};
 
 	extension_put(&out, &(struct extension){true, true, 15, 15, false});
 	CHECK(!out.cut && span_equal((struct span){all, out.size}, span_of(D SNO CNO BITS(15, 15))));

@@ -214,7 +214,7 @@ TEST(a_replaced_text_that_does_not_fit_leaves_in_fragments)
 		struct frame frame;
 		int head;
 
-		CHECK(out_step(&out, RECORD_WHOLE) == ENCODE_FRAMED && buffer_room(&out.to) >= ENCODE_RESERVE);
+		CHECK(out_step(&out, RECORD_WHOLE) == ENCODE_FRAMED && buffer_space(&out.to) >= ENCODE_RESERVE);
 		head = frame_decode(&frame, buffer_head(&out.to), buffer_held(&out.to), true);
 		CHECK(head > 0 && (size_t)head + frame.length == buffer_held(&out.to) && frame.length % 3 == 0);
 		CHECK(frame.opcode == (frames++ == 0 ? OPCODE_TEXT : OPCODE_CONTINUATION));
@@ -253,7 +253,7 @@ decompressed(unsigned char *record, size_t room, size_t *frames)
 	struct reader_event e;
 
 	for (*frames = 0; out_step(&out, RECORD_END) == ENCODE_FRAMED; ++*frames) {
-		CHECK(buffer_room(&out.to) >= ENCODE_RESERVE);
+		CHECK(buffer_space(&out.to) >= ENCODE_RESERVE);
 		frame = out.to;
 		if (frames_to_records_step(&in, &frame, &to, &e) != READER_MORE || buffer_held(&frame) != 0)
 			return SIZE_MAX;

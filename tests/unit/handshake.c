@@ -302,7 +302,7 @@ static const char *
 environment_of(const char *line, const char *fields, const struct cgi_connection *c)
 {
 	static char out[CGI_SIZE + 2];
-	struct strbuf text = {.at = out + 1, .room = CGI_SIZE};
+	struct strbuf text = {.at = out + 1, .capacity = CGI_SIZE};
 	size_t count;
 
 	CHECK(judge(line, fields) == 101);
@@ -419,7 +419,7 @@ TEST(variables_of_a_request_are_removed)
 TEST(the_largest_environment_fits)
 {
 	static char head[HTTP_HEAD_MAX + 1], out[CGI_SIZE];
-	struct strbuf text = {.at = out, .room = sizeof out};
+	struct strbuf text = {.at = out, .capacity = sizeof out};
 	const struct cgi_connection none = {0};
 	size_t n = (size_t)snprintf(head, sizeof head, "GET http://h/");
 	static const char rest[] = " HTTP/1.1\r\n" GOOD "\r\n";

@@ -99,7 +99,7 @@ TEST(a_partly_sent_message_is_sent_completely)
 static bool
 put_short(char byte, size_t n)
 {
-	unsigned char *room = outbox_room(&outbox, n);
+	unsigned char *room = outbox_reserve(&outbox, n);
 
 	if (room != NULL)
 		memset(room, byte, n);

@@ -37,7 +37,7 @@ end(void)
 static void
 tell(size_t n)
 {
-	unsigned char *room = pipes_room(&pipes, n);
+	unsigned char *room = pipes_reserve(&pipes, n);
 
 	CHECK(room != NULL);
 	memset(room, 'x', n);

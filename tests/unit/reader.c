@@ -57,7 +57,7 @@ drive(struct reader *r, unsigned char *bytes, size_t n, size_t room, struct acco
 		size_t used;
 
 		inflate.out = inflated;
-		inflate.room = room < sizeof inflated ? room : sizeof inflated;
+		inflate.capacity = room < sizeof inflated ? room : sizeof inflated;
 		used = reader_step_inflate(r, &inflate, edge, n, room, &e);
 		tell_event(a, &e);
 		memmove(bytes, bytes + used, n - used);

@@ -116,10 +116,10 @@ TEST(the_space_for_payload_excludes_the_overhead)
 	unsigned char storage[64];
 	struct buffer to = buffer_over(storage, sizeof storage);
 
-	CHECK(record_encoder_room(&(struct record_encoder){.mode = RECORD_LINE}, &to) == 63);
-	CHECK(record_encoder_room(&(struct record_encoder){.mode = RECORD_BYTES}, &to) == 64);
-	CHECK(record_encoder_room(&(struct record_encoder){.mode = RECORD_TYPED}, &to) == 64 - RECORD_OVERHEAD_MAX);
-	CHECK(record_encoder_room(&(struct record_encoder){.mode = RECORD_TYPED, .held = 30}, &to) == 63);
+	CHECK(record_encoder_space(&(struct record_encoder){.mode = RECORD_LINE}, &to) == 63);
+	CHECK(record_encoder_space(&(struct record_encoder){.mode = RECORD_BYTES}, &to) == 64);
+	CHECK(record_encoder_space(&(struct record_encoder){.mode = RECORD_TYPED}, &to) == 64 - RECORD_OVERHEAD_MAX);
+	CHECK(record_encoder_space(&(struct record_encoder){.mode = RECORD_TYPED, .held = 30}, &to) == 63);
 	to.end = 64;
-	CHECK(record_encoder_room(&(struct record_encoder){.mode = RECORD_LINE}, &to) == 0);
+	CHECK(record_encoder_space(&(struct record_encoder){.mode = RECORD_LINE}, &to) == 0);
 }

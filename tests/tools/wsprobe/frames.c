@@ -246,7 +246,7 @@ unpack(struct reader *r)
 	all->size = from;
 	bytes_more(all, INFLATED_MAX);
 	bytes_more(&r->message, 4);
-	z = (struct naive_inflate){.out = all->at, .size = from, .room = all->size,
+	z = (struct naive_inflate){.out = all->at, .size = from, .capacity = all->size,
 		.window = (size_t)1 << (agreed_on(r->link, "max_window_bits", &value) ? strtoul(value + 1, NULL, 10) : 15)};
 	if (naive_message(&z, r->message.at, n) != NAIVE_BETWEEN_BLOCKS)
 		return wrong("the compressed message is invalid after %zu of %zu bytes", z.at / 8, n);
