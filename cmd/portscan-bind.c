@@ -222,7 +222,7 @@ environment_set(const struct scan *scan, unsigned port)
 {
 	char ip[ADDRESS_SCOPED_SIZE], number[12];
 
-	address_scoped(&scan->addresses[0], ip);
+	address_scoped(&scan->addresses[0], LISTEN_FIRST, ip);
 	(void)snprintf(number, sizeof number, "%u", port);
 	return setenv("PROTO", "TCP", 1) == 0 && setenv("TCPLOCALIP", ip, 1) == 0
 	    && setenv("TCPLOCALPORT", number, 1) == 0 && setenv("PORT", number, 1) == 0;

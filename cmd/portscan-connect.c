@@ -341,11 +341,11 @@ server_find(struct scan *scan)
 }
 
 static bool
-address_export(const char *ip_name, const char *port_name, const struct address *address)
+address_export(const char *ip_name, const char *port_name, const struct address *address, int fd)
 {
 	char ip[ADDRESS_SCOPED_SIZE], port[8];
 
-	address_scoped(address, ip);
+	address_scoped(address, fd, ip);
 	(void)snprintf(port, sizeof port, "%u", (unsigned)address_port(address));
 	return setenv(ip_name, ip, 1) == 0 && setenv(port_name, port, 1) == 0;
 }
@@ -363,8 +363,8 @@ environment_set(const struct scan *scan, int fd)
 	for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
 		(void)unsetenv(unknown[i]);
 	return address_local(fd, &local) == 0 && address_remote(fd, &remote) == 0
-	    && setenv("PROTO", "TCP", 1) == 0 && address_export("TCPLOCALIP", "TCPLOCALPORT", &local)
-	    && address_export("TCPREMOTEIP", "TCPREMOTEPORT", &remote)
+	    && setenv("PROTO", "TCP", 1) == 0 && address_export("TCPLOCALIP", "TCPLOCALPORT", &local, fd)
+	    && address_export("TCPREMOTEIP", "TCPREMOTEPORT", &remote, fd)
 	    && (!scan->named || setenv("TCPREMOTEHOST", scan->host, 1) == 0);
 }
 

@@ -180,7 +180,7 @@ environment_set(char *few[FEW])
 		client = end_address(&job.header.client);
 		server = end_address(&job.header.server);
 		client_log(&client);
-		environ = (char **)ucspi_tcp(&job.environment, &server, &client, 0);
+		environ = (char **)ucspi_tcp(&job.environment, STDIN_FILENO, &server, &client, 0);
 	}
 	return authority[0] == '\0' || setenv("SSL_TLS_SNI_SERVERNAME", authority, 1) == 0;
 }

@@ -277,7 +277,7 @@ session_start(struct service *s, int fd, const struct address *remote)
 	*session = (struct session){.over_ip = remote->any.sa_family != AF_UNIX, .remote = *remote};
 	session->began = clock_ms();
 	number = session_enter(s, session);
-	s->start.envp = session->over_ip ? ucspi_tcp(&s->environment, &local, remote, number)
+	s->start.envp = session->over_ip ? ucspi_tcp(&s->environment, fd, &local, remote, number)
 					 : ucspi_local(&s->environment);
 	s->start.in = s->start.out = fd;
 	session->pid = child_begin(&s->start, &exec_failed);

@@ -129,10 +129,14 @@ scan() {
 		portscan-connect -q -a fe80::1%1 -p 9000 sh -c 'echo $TCPREMOTEIP $TCPLOCALIP'
 		cat bound
 		kill $!
+		portscan-bind -a fe80::1%lo -p 9001 wsserve sh -c 'echo $TCPREMOTEIP $REMOTE_ADDR $TCPLOCALIP' 2>served &
+		until grep -qs Bound served; do sleep 0.01; done
+		portscan-connect -q -a fe80::1%lo -p 9001 wsupgrade -c ws://localhost:9001 wsframe -c </dev/null
+		kill $!
 	END
 	run --separate-stderr netns 40000-40001 - bash script
 	[ "$status" != 77 ] || skip "a network namespace is not to be had here: $stderr"
-	[ "${lines[*]}" = "fe80::1%lo fe80::1 fe80::1%lo fe80::1%lo fe80::1%lo Bound to 9000 fe80::1%lo" ]
+	[ "${lines[*]}" = "fe80::1%lo fe80::1 fe80::1%lo fe80::1%lo fe80::1%lo Bound to 9000 fe80::1%lo fe80::1%lo fe80::1 fe80::1%lo" ]
 }
 
 @test "a port used only by old connections is free" {

@@ -39,7 +39,8 @@ static void
 put_ucspi(struct client *c, const struct address *local, const struct address *remote, struct strbuf *t)
 {
 	struct ucspi *u = &c->server->ucspi;
-	char *const *entry = local == NULL ? ucspi_local(u) : ucspi_tcp(u, local, remote, c->proxy == NULL ? c->number : 0);
+	unsigned number = c->proxy == NULL ? c->number : 0;
+	char *const *entry = local == NULL ? ucspi_local(u) : ucspi_tcp(u, c->socket.fd, local, remote, number);
 
 	for (; entry < ucspi_inherited(u); entry++)
 		if (!cgi_owns(*entry))

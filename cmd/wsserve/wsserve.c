@@ -354,7 +354,7 @@ sandbox_begin(const struct server *s)
 
 	if (s->page.path != NULL)
 		return;
-	partial = sandbox_enter(SANDBOX_SERVES | SANDBOX_PIPES | SANDBOX_REOPENS);
+	partial = sandbox_enter(SANDBOX_SERVES | SANDBOX_PIPES | SANDBOX_NAMES | SANDBOX_REOPENS);
 	if (partial != NULL && s->options.verbose)
 		warn("sandbox: %s", partial);
 }

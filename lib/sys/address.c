@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/number.h"
 
@@ -133,17 +134,17 @@ address_ip(const struct address *address, char ip[ADDRESS_IP_SIZE])
 }
 
 void
-address_scoped(const struct address *address, char ip[ADDRESS_SCOPED_SIZE])
+address_scoped(const struct address *address, int socket, char ip[ADDRESS_SCOPED_SIZE])
 {
-	char name[IF_NAMESIZE];
+	struct ifreq interface = {.ifr_ifindex = (int)address->v6.sin6_scope_id};
 	size_t size;
 
 	address_ip(address, ip);
 	if (!scoped(address) || address->v6.sin6_scope_id == 0)
 		return;
 	size = strlen(ip);
-	if (if_indextoname(address->v6.sin6_scope_id, name) != NULL)
-		(void)snprintf(ip + size, ADDRESS_SCOPED_SIZE - size, "%%%s", name);
+	if (ioctl(socket, SIOCGIFNAME, &interface) == 0)
+		(void)snprintf(ip + size, ADDRESS_SCOPED_SIZE - size, "%%%s", interface.ifr_name);
 	else
 		(void)snprintf(ip + size, ADDRESS_SCOPED_SIZE - size, "%%%u", address->v6.sin6_scope_id);
 }

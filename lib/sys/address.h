@@ -47,8 +47,10 @@ uint16_t address_port(const struct address *address);
 /* Write the numeric address without its scope; IPv4-mapped as IPv4, "" for a UNIX socket. */
 void address_ip(const struct address *address, char ip[ADDRESS_IP_SIZE]);
 
-/* Write the numeric address with the scope of a link-local address: `fe80::1%eth0`. */
-void address_scoped(const struct address *address, char ip[ADDRESS_SCOPED_SIZE]);
+/* Write the numeric address with the scope of a link-local address: `fe80::1%eth0`. The kernel is
+ * asked for the interface's name through socket, any socket: if_indextoname() would open one, which
+ * a sandbox forbids. */
+void address_scoped(const struct address *address, int socket, char ip[ADDRESS_SCOPED_SIZE]);
 
 /* Write `127.0.0.1:9000` or `[::1]:9000`, or the address alone if the port is empty; cut to size. */
 void address_join(struct span ip, struct span port, char *text, size_t size);

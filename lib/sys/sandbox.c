@@ -78,6 +78,7 @@ static const struct call allowed[] = {
 	{.number = __NR_ioctl, .keep = SANDBOX_PARENT, .test = IS, .argument = 1, .value = FIONREAD},
 	{.number = __NR_pipe2, .keep = SANDBOX_PIPES},
 	{.number = __NR_ioctl, .keep = SANDBOX_PIPES, .test = IS, .argument = 1, .value = FIONREAD},
+	{.number = __NR_ioctl, .keep = SANDBOX_NAMES, .test = IS, .argument = 1, .value = SIOCGIFNAME},
 	{.number = __NR_ioctl, .keep = SANDBOX_UNSENT, .test = IS, .argument = 1, .value = TIOCOUTQ},
 	{.number = __NR_openat, .keep = SANDBOX_REOPENS, .test = NO_BITS, .argument = 2,
 	 .value = ~(uint32_t)(O_NONBLOCK | O_CLOEXEC | LARGE_FILE)},
@@ -104,7 +105,7 @@ enum {
 #define FIELD(name) ((uint32_t)offsetof(struct seccomp_data, name))
 
 struct code {
-	struct sock_filter at[4 + 3 * sizeof allowed / sizeof *allowed + 3];
+	struct sock_filter at[4 + 4 * sizeof allowed / sizeof *allowed + 3];
 	size_t size;
 };
 
@@ -125,13 +126,14 @@ code_put(struct code *c, unsigned op, uint32_t value, size_t if_so, size_t if_no
 static size_t
 call_size(const struct call *call, unsigned keeps)
 {
-	return (call->keep & ~keeps) != 0 ? 0 : call->test == ANY ? 1 : 3;
+	return (call->keep & ~keeps) != 0 ? 0 : call->test == ANY ? 1 : 4;
 }
 
-/* Only the lower half of an argument is tested: the kernel also ignores the upper half of these
+/* If a test fails, the calls that follow are compared: one of them may have the same number. Only
+ * the lower half of an argument is tested: the kernel also ignores the upper half of these
  * arguments. */
 static void
-code_put_call(struct code *c, const struct call *call, size_t pass, size_t kill)
+code_put_call(struct code *c, const struct call *call, size_t pass)
 {
 	size_t next = c->size + call_size(call, call->keep);
 
@@ -140,9 +142,10 @@ code_put_call(struct code *c, const struct call *call, size_t pass, size_t kill)
 		return;
 	code_put(c, LOAD, FIELD(args) + call->argument * (uint32_t)sizeof(uint64_t), 0, 0);
 	if (call->test == IS)
-		code_put(c, EQUAL, call->value, pass, kill);
+		code_put(c, EQUAL, call->value, pass, c->size + 1);
 	else
-		code_put(c, ANY_BIT, call->value, kill, pass);
+		code_put(c, ANY_BIT, call->value, c->size + 1, pass);
+	code_put(c, LOAD, FIELD(nr), 0, 0);
 }
 
 /*
@@ -166,7 +169,7 @@ code_write(struct code *c, unsigned keeps, uint32_t reopen_answer)
 	code_put(c, LOAD, FIELD(nr), 0, 0);
 	for (const struct call *call = allowed; call < end; call++)
 		if (call_size(call, keeps) > 0)
-			code_put_call(c, call, call->keep == SANDBOX_REOPENS ? kill + 2 : kill + 1, kill);
+			code_put_call(c, call, call->keep == SANDBOX_REOPENS ? kill + 2 : kill + 1);
 	code_put(c, ANSWER, SECCOMP_RET_KILL_PROCESS, 0, 0);
 	code_put(c, ANSWER, SECCOMP_RET_ALLOW, 0, 0);
 	code_put(c, ANSWER, reopen_answer, 0, 0);

@@ -25,8 +25,9 @@ enum {
 	 * fail with EACCES; without Landlock all files do. */
 	SANDBOX_REOPENS = 4,
 	SANDBOX_ALARM = 8,   /* set the process timer */
-	SANDBOX_UNSENT = 32, /* query the unsent bytes of a socket (not together with SANDBOX_PARENT or SANDBOX_PIPES) */
+	SANDBOX_UNSENT = 32, /* query the unsent bytes of a socket */
 	SANDBOX_PIPES = 64,  /* make pipes, and query how many bytes a pipe holds */
+	SANDBOX_NAMES = 128, /* query the name of an interface */
 	SANDBOX_OFTEN = 16,  /* entered once for each connection: faster to enter, slightly slower calls */
 };
 

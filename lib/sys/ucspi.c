@@ -51,11 +51,11 @@ ucspi_begin(struct ucspi *u, char **environ, char **slots)
 }
 
 static void
-put_ip(char *out, size_t size, const char *name, const struct address *address)
+put_ip(char *out, size_t size, const char *name, const struct address *address, int socket)
 {
 	char ip[ADDRESS_SCOPED_SIZE];
 
-	address_scoped(address, ip);
+	address_scoped(address, socket, ip);
 	(void)snprintf(out, size, "%s=%s", name, ip);
 }
 
@@ -66,14 +66,14 @@ put_number(char *out, size_t size, const char *name, unsigned number)
 }
 
 char *const *
-ucspi_tcp(struct ucspi *u, const struct address *local, const struct address *remote, unsigned number)
+ucspi_tcp(struct ucspi *u, int socket, const struct address *local, const struct address *remote, unsigned number)
 {
 	static char proto[] = "PROTO=TCP";
 	char ip[ADDRESS_IP_SIZE];
 
-	put_ip(u->local_ip, sizeof u->local_ip, "TCPLOCALIP", local);
+	put_ip(u->local_ip, sizeof u->local_ip, "TCPLOCALIP", local, socket);
 	put_number(u->local_port, sizeof u->local_port, "TCPLOCALPORT", address_port(local));
-	put_ip(u->remote_ip, sizeof u->remote_ip, "TCPREMOTEIP", remote);
+	put_ip(u->remote_ip, sizeof u->remote_ip, "TCPREMOTEIP", remote, socket);
 	put_number(u->remote_port, sizeof u->remote_port, "TCPREMOTEPORT", address_port(remote));
 	put_number(u->number, sizeof u->number, "TCPCONNNUM", number);
 	address_ip(remote, ip);

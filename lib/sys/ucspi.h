@@ -43,8 +43,8 @@ size_t ucspi_slots(char *const *environ);
 void ucspi_begin(struct ucspi *ucspi, char **environ, char **slots);
 
 /* Return the environment for a connection, without TCPCONNNUM if number is 0. It is valid until the
- * next call. */
-char *const *ucspi_tcp(struct ucspi *ucspi, const struct address *local, const struct address *remote,
+ * next call. socket: see address_scoped(). */
+char *const *ucspi_tcp(struct ucspi *ucspi, int socket, const struct address *local, const struct address *remote,
     unsigned number);
 char *const *ucspi_local(struct ucspi *ucspi);
 

@@ -55,20 +55,22 @@ TEST(a_scope_is_of_a_link_local_address_alone)
 {
 	static const char *const wrong[] = {"fe80::1%nosuch", "fe80::1%", "fe80::1%0", "fe80::1%4294967296", "::1%lo", "127.0.0.1%lo", "%lo"};
 	char ip[ADDRESS_SCOPED_SIZE], number[ADDRESS_SCOPED_SIZE];
+	int any = socket(AF_INET, SOCK_DGRAM, 0);
 	struct address address, again;
 
 	CHECK(address_parse("fe80::1%lo", &address) && address.v6.sin6_scope_id == if_nametoindex("lo"));
 	CHECK(!address_lacks_scope(&address));
-	address_scoped(&address, ip);
+	address_scoped(&address, any, ip);
 	CHECK(strcmp(ip, "fe80::1%lo") == 0);
 	(void)snprintf(number, sizeof number, "fe80::1%%%u", address.v6.sin6_scope_id);
 	CHECK(address_parse(number, &again) && memcmp(&again, &address, sizeof again) == 0);
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		CHECK(!address_parse(wrong[i], &address));
 	CHECK(address_parse("fe80::1", &address) && address_lacks_scope(&address));
-	address_scoped(&address, ip);
+	address_scoped(&address, any, ip);
 	CHECK(strcmp(ip, "fe80::1") == 0);
 	CHECK(address_parse("::1", &address) && !address_lacks_scope(&address));
+	(void)close(any);
 }
 
 TEST(a_unix_socket_has_neither_address_nor_port)
