@@ -138,15 +138,6 @@ for line in re.split("\r?\n", text):
 	done
 }
 
-@test "objects agree with Python's DictReader" {
-	printf 'id,name,"a ""b"""\r\n1,"x\ny",z\r\n2,,"€"\r\n' >in.csv
-	csvsplit -H -O json in.csv | "$python" -c '
-import csv, json, sys
-got = [json.loads(line) for line in sys.stdin]
-want = list(csv.DictReader(open("in.csv", newline="", encoding="utf-8")))
-assert got == want, (got, want)'
-}
-
 @test "U+FFFD is written where Python's decoder writes it" {
 	for seed in 1 2 3 4 5 6; do
 		"$python" -c '
@@ -160,28 +151,4 @@ got = [json.loads(line) for line in sys.stdin]
 want = [[f.decode("utf-8", "replace") for f in line.split(b",")] for line in open("in.csv", "rb").read()[:-1].split(b"\n")]
 assert got == want'
 	done
-}
-
-@test "miller reads the output of csvsplit" {
-	need mlr
-	printf 'a,b,c\n1,"x, y","d""e"\n2,,"l\nm"\n' >in.csv
-	csvsplit -H -O csv in.csv | mlr --icsv --ojsonl cat >got
-	csvsplit -H -O json in.csv | mlr --ijsonl --ojsonl cat >expected
-	diff <("$python" -c 'import json,sys
-for l in open("got"): print({k: str(v) for k, v in json.loads(l).items()})') <("$python" -c 'import json,sys
-for l in open("expected"): print({k: str(v) for k, v in json.loads(l).items()})')
-}
-
-@test "jq reads each line of JSON" {
-	need jq
-	random_csv 99 in.csv
-	csvsplit -O json in.csv | jq -c . | wc -l >lines
-	read_csv in.csv | wc -l | diff - lines
-}
-
-@test "csvtool and csvsplit agree" {
-	need csvtool
-	printf 'a,"b,c",d\n"e ""f""",,g\n' >in.csv
-	csvtool col 3,1 in.csv >expected
-	csvsplit -f 3,1 -O csv in.csv | diff expected -
 }

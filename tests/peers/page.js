@@ -2,12 +2,12 @@
 /*
  * page.js: loads a page in headless Chromium and evaluates expressions in it.
  *
- *     page.js [--size WIDTHxHEIGHT] [--dark] [--screenshot FILE] URL [EXPRESSION...]
+ *     page.js URL [EXPRESSION...]
  *
  * Each expression's value (awaited) is printed as one line of JSON. In them,
- * until(f) waits until f() is true and gives its value, at most 40 s. The
- * screenshot is made after the last one. Speaks the DevTools protocol over
- * pipes, so that it needs nothing but node and chromium. Exit 1 on failure.
+ * until(f) waits until f() is true and gives its value, at most 40 s. Speaks the
+ * DevTools protocol over pipes, so that it needs nothing but node and chromium.
+ * Exit 1 on failure.
  */
 "use strict";
 const { spawn } = require("child_process");
@@ -15,15 +15,7 @@ const fs = require("fs");
 const os = require("os");
 const path = require("path");
 
-const options = { size: "1000x700", screenshot: null, dark: false };
-const words = process.argv.slice(2);
-while (words.length > 0 && words[0].startsWith("--")) {
-	const name = words.shift().slice(2);
-	options[name] = name === "dark" ? true : words.shift();
-}
-const [url, ...expressions] = words;
-const [width, height] = options.size.split("x").map(Number);
-
+const [url, ...expressions] = process.argv.slice(2);
 const home = fs.mkdtempSync(path.join(os.tmpdir(), "page."));
 const browser = spawn(process.env.CHROMIUM || "chromium", [
 	"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -95,10 +87,7 @@ async function main() {
 	const loaded = new Promise(resolve => listeners.set("Page.loadEventFired", resolve));
 
 	await page("Page.enable", {});
-	await page("Emulation.setDeviceMetricsOverride",
-		{ width, height, deviceScaleFactor: width < 600 ? 2 : 1, mobile: width < 600 });
-	if (options.dark)
-		await page("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: "dark" }] });
+	await page("Emulation.setDeviceMetricsOverride", { width: 1000, height: 700, deviceScaleFactor: 1, mobile: false });
 	await page("Page.addScriptToEvaluateOnNewDocument", { source: until });
 	const { errorText } = await page("Page.navigate", { url });
 	if (errorText)
@@ -110,10 +99,6 @@ async function main() {
 		if (exceptionDetails)
 			throw new Error(exceptionDetails.exception?.description || exceptionDetails.text);
 		console.log(JSON.stringify(result.value));
-	}
-	if (options.screenshot) {
-		const { data } = await page("Page.captureScreenshot", { format: "png" });
-		fs.writeFileSync(options.screenshot, Buffer.from(data, "base64"));
 	}
 }
 main().then(() => leave(0), e => fail(e.message));

@@ -39,9 +39,3 @@ traced() {
 	[ "$status" = 0 ]
 	[ "$output" = 2 ]
 }
-
-@test "sockets that cannot be passed on are reported with status 1" {
-	traced -e trace=dup2 -e inject=dup2:error=EMFILE:when=1 portscan-bind -q -a "$ip" -p 9000-9998 true
-	[ "$status" = 1 ]
-	[[ $stderr == "portscan-bind: cannot pass the sockets on: "* ]]
-}

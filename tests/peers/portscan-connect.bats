@@ -61,17 +61,6 @@ listening() {
 	[ "$(grep -c '^connect(' trace)" = 1 ]
 }
 
-@test "a shortage of descriptors or memory is reported with status 1, and ends the scan at once" {
-	need_strace
-	for error in EMFILE ENFILE ENOMEM ENOBUFS; do
-		run --separate-stderr strace -qq -o trace -e trace=socket -e "inject=socket:error=$error" \
-			portscan-connect -p 2-100 </dev/null
-		[ "$status" = 1 ]
-		[[ "$stderr" == "portscan-connect: socket: "* ]]
-		[ "$(grep -c INJECTED trace)" = 1 ]
-	done
-}
-
 @test "an idle relay makes no system call" {
 	need_strace
 	serve peer -v accept send:hello rest

@@ -117,14 +117,6 @@ listening() {
 	done
 }
 
-@test "an address that cannot be read costs only that connection" {
-	need_strace
-	serve_injected "getsockname:error=ENOTCONN:when=1" echo hello
-	[ -z "$(portscan-connect -q -p "$port" </dev/null)" ]
-	greeted
-	stop_injected
-}
-
 @test "--exit-idle-time under inetd wait: it is started again on demand" {
 	need inetd
 	port=$(free_port)
@@ -136,14 +128,6 @@ listening() {
 	second=$(peer to:"$port" open rest | tail -n 1)
 	((first > 0 && second > 0 && first != second))
 	await_that gone "$second"
-}
-
-@test "interrupted waits are repeated" {
-	need_strace
-	serve_injected "ppoll:error=EINTR:when=1..40" echo hello
-	greeted
-	greeted
-	stop_injected
 }
 
 @test "a connection makes no unnecessary system calls" {

@@ -1,19 +1,6 @@
 # tcpecho with other programs: clients, and programs that start it.
 load ../helper
 
-# serve_injected CALL=WHAT: tcpecho with errors injected into a call.
-serve_injected() {
-	start server strace -f -qq -o /dev/null -e "trace=${1%%:*}" -e "inject=$1" portscan-bind -p 9000-9998 tcpecho
-	bound
-}
-
-# strace does not forward signals: end the traced process, then strace ends.
-stop_injected() {
-	kill "$(children "$pid")"
-	wait "$pid"
-	pids=()
-}
-
 listens() {
 	(exec 8<>"/dev/tcp/127.0.0.1/$port")
 }
@@ -75,17 +62,6 @@ tutorial_client() {
 	PY
 }
 
-@test "bash's /dev/tcp" {
-	serve tcpecho
-	exec 8<>"/dev/tcp/127.0.0.1/$port"
-	for word in one two three; do
-		echo "$word" >&8
-		read -r -t 20 answer <&8
-		[ "$answer" = "$word" ]
-	done
-	exec 8>&-
-}
-
 @test "nc: a file in both directions" {
 	need nc
 	nc -h 2>&1 | grep -q -- '-N' || skip "this nc has no -N (openbsd-netcat has)"
@@ -141,27 +117,4 @@ tutorial_client() {
 	await_that listens
 	echoes ucspi
 	await server.err '^Connected by 127\.0\.0\.1:'
-}
-
-@test "tcpclient of ucspi-tcp reaches it" {
-	need tcpclient
-	serve tcpecho
-	run -0 timeout 20 tcpclient -RHl0 127.0.0.1 "$port" sh -c 'echo there and back >&7; read -r line <&6; echo "$line"'
-	[ "$output" = 'there and back' ]
-}
-
-@test "errors of accept: the next connection is served, a shortage is waited out" {
-	need_strace
-	for error in ECONNABORTED EPROTO ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH EOPNOTSUPP ENETUNREACH \
-		EPERM EMFILE ENFILE ENOBUFS ENOMEM EINTR; do
-		serve_injected "accept4:error=$error:when=1+2"
-		for word in one two three; do
-			echoes "$word"
-		done
-		stop_injected
-		case $error in
-		EPERM | EMFILE | ENFILE | ENOBUFS | ENOMEM) [ "$(grep -c '^tcpecho: accept: ' server.err)" = 1 ] ;;
-		*) [ "$(wc -l <server.err)" = 1 ] ;;
-		esac
-	done
 }

@@ -92,7 +92,7 @@ cases() {
 @test "node ws as a client of an echo service: each case of ws_client.js" {
 	need_node
 	echo_server
-	cases node_client echo large fragments pings closing both foreign version
+	cases node_client echo fragments both version
 }
 
 # The options of wsupgrade for each parameter of permessage-deflate, and the negotiated result.
@@ -108,7 +108,7 @@ agreements=('' '; server_max_window_bits=9; client_max_window_bits=9' "$no_takeo
 		need_python
 		cases python_client echo large fragments closing
 		need_node
-		cases node_client echo large fragments both
+		cases node_client echo fragments both
 		[ "$(grep -c " 101 /, permessage-deflate${agreements[i]}\$" "$BATS_TEST_TMPDIR/server.err")" = "$(grep -c ' 101 ' "$BATS_TEST_TMPDIR/server.err")" ]
 		stop_all
 		# shellcheck disable=SC2086 # options
@@ -153,32 +153,6 @@ agreements=('' '; server_max_window_bits=9; client_max_window_bits=9' "$no_takeo
 	cmp "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/want"
 }
 
-@test "a client sends 16 MiB through Python websockets and back" {
-	python_server
-	head -c 16777215 /dev/zero | tr '\0' z >"$BATS_TEST_TMPDIR/in"
-	echo >>"$BATS_TEST_TMPDIR/in"
-	client /echo -m 1 <"$BATS_TEST_TMPDIR/in"
-	cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
-}
-
-@test "a client accepts a message of 16 MiB, and refuses it with a lower limit" {
-	python_server
-	client /large -q never </dev/null
-	[ "$(wc -c <"$BATS_TEST_TMPDIR/out")" = 16777217 ]
-	run -1 client /large -M 1M -q never </dev/null
-	grep -q 1009 "$BATS_TEST_TMPDIR/err"
-}
-
-@test "a client refuses a binary message that is not UTF-8 with lines, and accepts it with -b" {
-	python_server
-	run -1 client /binary -q never </dev/null
-	grep -q 1003 "$BATS_TEST_TMPDIR/err"
-	client /binary -b -q never </dev/null
-	cmp "$BATS_TEST_TMPDIR/out" <(printf '\0\1\377')
-	client /binary -n -T -q never </dev/null
-	cmp "$BATS_TEST_TMPDIR/out" <(printf '4:b\0\1\377,')
-}
-
 @test "a client reports code and reason of Python websockets' Close, with status 1" {
 	python_server
 	run -1 client /4000 -q never </dev/null
@@ -220,18 +194,6 @@ agreements=('' '; server_max_window_bits=9; client_max_window_bits=9' "$no_takeo
 	cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out2"
 }
 
-@test "a client joins 5001 fragments of node ws" {
-	node_server
-	client /fragments -q never </dev/null
-	[ "$(sha256sum <"$BATS_TEST_TMPDIR/out")" = "$({ for ((i = 0; i < 500; i++)); do printf 0123456789; done; echo .; } | sha256sum)" ]
-}
-
-@test "a client delivers the data before node ws cuts the connection, with status 1" {
-	node_server
-	run -1 client /terminate -q never </dev/null
-	same "$BATS_TEST_TMPDIR/out" x
-}
-
 @test "a client of websocketd" {
 	command -v websocketd >/dev/null || skip "websocketd is missing: apt-get install websocketd"
 	port=$(free_port)
@@ -241,23 +203,14 @@ agreements=('' '; server_max_window_bits=9; client_max_window_bits=9' "$no_takeo
 	cmp "$BATS_TEST_TMPDIR/out" <(seq 1000)
 }
 
-# LONG=1: more sizes, and more seeds.
-@test "the prober's cases with pieces of every size class" {
-	echo_server
-	for chunk in 5 4096 ${LONG:+2 3 64 65536}; do
-		"$TOOLS/wsprobe" --chunk "$chunk" --groups handshake,origin,framing,pings,reserved,fragments,utf8,close,limits \
-			"127.0.0.1:$port" >"$BATS_TEST_TMPDIR/tap" || { grep -A 1 '^not ok' "$BATS_TEST_TMPDIR/tap"; return 1; }
-	done
-}
-
-# Without pings: if a send is partial, only the newest pong is kept.
+# Without pings: if a send is partial, only the newest pong is kept. -k: on a busy machine it would send one.
 @test "the prober's cases with short reads and writes and interrupted calls" {
 	! grep -q __asan "$BIN/wsframe" || skip "a sanitizer's build preloads its own"
 	local seed
 	for seed in 1 ${LONG:+2}; do
 		# The dynamically linked programs, because a library is preloaded, also into cat.
 		serve tcpaccept env SHORT_IO="$seed $((seed * 7)) 10 0" LD_PRELOAD="$BUILD/stress/short_io.so" \
-			"$BUILD/dynamic/wsupgrade" "$BUILD/dynamic/wsframe" -n -T cat
+			"$BUILD/dynamic/wsupgrade" "$BUILD/dynamic/wsframe" -k 1h -n -T cat
 		"$TOOLS/wsprobe" --timeout 1m --groups handshake,origin,framing,reserved,fragments,utf8,close \
 			"127.0.0.1:$port" >"$BATS_TEST_TMPDIR/tap" || { grep -A 1 '^not ok' "$BATS_TEST_TMPDIR/tap"; return 1; }
 		stop_all

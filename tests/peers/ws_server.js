@@ -9,21 +9,9 @@ server.on('connection', (ws, request) => {
 	case '/echo':
 		ws.on('message', (data, isBinary) => ws.send(data, {binary: isBinary}));
 		break;
-	case '/fragments':
-		for (let i = 0; i < 5000; i++) {
-			ws.send(String(i % 10), {fin: false});
-			if (i % 1000 === 0)
-				ws.ping('x');
-		}
-		ws.send('.', {fin: true});
-		ws.close(1000, 'done');
-		break;
 	case '/pong':
 		ws.on('pong', (data) => ws.send('pong ' + data));
 		ws.ping('hello');
-		break;
-	case '/terminate':
-		ws.send('x', () => ws.terminate());
 		break;
 	}
 });

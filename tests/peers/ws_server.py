@@ -14,8 +14,6 @@ async def serve(ws, path):
         await ws.send(["in ", "frag", "ments"])
         await ws.send("two\nlines")
         await ws.send("\u2603" * 100000)
-    elif path == "/binary":
-        await ws.send(b"\x00\x01\xff")
     elif path == "/4000":
         await ws.send("x")
         await ws.close(4000, "no more \u2603")
@@ -28,8 +26,6 @@ async def serve(ws, path):
         await ws.send("pong came")
     elif path == "/headers":
         await ws.send("%s %s" % (ws.request_headers["Origin"], ws.request_headers["X-Token"]))
-    elif path == "/large":
-        await ws.send("z" * (1 << 24))
 
 
 async def main():

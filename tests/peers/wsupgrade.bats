@@ -29,28 +29,15 @@ browse() {
 	curl -sS --http2 "http://localhost:$port/" | cmp - page
 }
 
-@test "curl gets each refusal as a complete response, and the connection is closed in order" {
+@test "curl gets a refusal as a complete response, whatever follows the refused head" {
 	need curl
 	serve tcpaccept wsupgrade --host localhost -P /chat wsframe cat
-	refusal() {
-		local expected=$1
-		shift
-		run -0 curl -sS -w '\n%{http_code}' "$@"
-		[ "${lines[-1]}" = "$expected" ]
-		[ "${#lines[@]}" = 2 ]
-	}
-	local url="http://localhost:$port"
-	refusal 426 "$url/chat"
-	refusal 404 "$url/other"
-	refusal 405 -d body "$url/chat"
-	refusal 426 --http1.0 "$url/chat"
-	refusal 431 -H "A: $(printf 'a%.0s' {1..20000})" "$url/chat"
-	refusal 414 "$url/$(printf 'a%.0s' {1..20000})"
-	run ! curl -sS --http2-prior-knowledge "$url/chat"
-	await server.err ': 400 HTTP/2 instead of HTTP/1.1$'
-	# Data after a refused head does not destroy the response.
 	head -c 1000000 /dev/zero >big
-	refusal 405 -H 'Expect:' --data-binary @big "$url/chat"
+	run -0 curl -sS -w '\n%{http_code}' -H 'Expect:' --data-binary @big "http://localhost:$port/chat"
+	[ "${lines[-1]}" = 405 ]
+	[ "${#lines[@]}" = 2 ]
+	run ! curl -sS --http2-prior-knowledge "http://localhost:$port/chat"
+	await server.err ': 400 HTTP/2 instead of HTTP/1.1$'
 }
 
 @test "HAProxy's health check is answered, and nginx with HTTP/1.0 gets a hint at the missing directive" {
