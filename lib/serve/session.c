@@ -622,6 +622,7 @@ flows_run(struct session *s)
 		frames_to_prog(s);
 		prog_to_frames(s);
 		hang_up(s);
+		s->peer_out.last = s->conn.state == WS_FINISHING && s->conn.server;
 		zero_copy_offer(s);
 		moved = endpoint_flush(&s->prog.in) != 0;
 		moved = endpoint_flush(&s->peer_out) != 0 || moved;

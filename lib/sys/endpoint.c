@@ -47,12 +47,13 @@ static ssize_t
 socket_move(const struct endpoint *endpoint, struct iovec *pieces, size_t count)
 {
 	struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
+	int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (endpoint->last ? MSG_MORE : 0);
 
 	if (!endpoint->sink)
 		return recv(endpoint->fd, pieces->iov_base, pieces->iov_len, MSG_DONTWAIT);
 	if (count == 1)
-		return send(endpoint->fd, pieces->iov_base, pieces->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	return sendmsg(endpoint->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+		return send(endpoint->fd, pieces->iov_base, pieces->iov_len, flags);
+	return sendmsg(endpoint->fd, &message, flags);
 }
 
 static ssize_t

@@ -35,6 +35,7 @@ struct endpoint {
 	bool hup_seen;                      /* the hangup was reported: only an error can follow */
 	bool hup_ignored;                   /* poll(2) would report the hangup forever: not polled */
 	bool unwatched;                     /* sink: not polled while idle; the next write reports a lost reader */
+	bool last;                          /* sink: shutdown(2) follows: its FIN is sent with the pending data */
 	struct endpoint *same_socket;       /* sink: a source on the same socket, which also reports its end */
 	int error;                          /* errno of the end, 0 for EOF */
 	struct buffer *buffer;
