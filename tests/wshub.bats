@@ -346,7 +346,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 		printf '%b' "$@" | portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/answer"
 		head -n 1 "$BATS_TEST_TMPDIR/answer"
 	}
-	serve wshub -v --host localhost --console -s chat cat
+	serve wshub -v --host localhost -o 'https://*.example.org' --console -s chat cat
 	[[ $(ask 'OPTIONS * HTTP/1.0\r\n\r\n') == 'HTTP/1.1 204 '* ]]
 	grep -q $'^Allow: GET, HEAD, OPTIONS\r$' "$BATS_TEST_TMPDIR/answer"
 	server_says '^wshub: .*: 204 \*$'
@@ -357,6 +357,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	server_says '^wshub: .*: 426 HTTP/1.0 cannot upgrade \(nginx: proxy_http_version 1.1\)$'
 	[[ $(ask 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n') == 'HTTP/1.1 400 '* ]]
 	server_says '^wshub: .*: 400 HTTP/2 instead of HTTP/1.1$'
+	[[ $(ask "${request/Host/Origin: https://a.example.org\\r\\nHost}" '\x88\x80\0\0\0\0') == 'HTTP/1.1 101 '* ]]
 	[[ $(ask "${request/Host/Origin: http://evil\\r\\nHost}") == 'HTTP/1.1 403 '* ]]
 	server_says '^wshub: .*: 403 Origin is not allowed: http://evil \(Host: localhost\)$'
 	[[ $(ask "${request/Host/Sec-WebSocket-Protocol: x, y\\r\\nHost}" '\x88\x80\0\0\0\0') == 'HTTP/1.1 101 '* ]]
