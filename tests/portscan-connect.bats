@@ -9,6 +9,13 @@ scripted() {
 	port=$(sed -n 's/^Bound to //p' "$1.err")
 }
 
+# relay [OPTION...]: starts the relay to $port between the files `in`, `out` and `err`. Sets $relay.
+relay() {
+	portscan-connect -q -p "$port" "$@" <in >out 2>err 3>&- 8>&- 9>&- &
+	relay=$!
+	pids+=("$relay")
+}
+
 # Runs a script in a network namespace, with these lines as /etc/hosts.
 # netns_run HOSTS SCRIPT
 netns_run() {
@@ -22,24 +29,15 @@ closed=2-4
 
 # the scan
 
-@test "it connects to the first port that accepts, and reports it" {
-	scripted server accept rest
+@test "it connects to the first port of the list that accepts, and reports it; -v reports each refusal" {
+	scripted server accept rest accept rest
 	run -0 --separate-stderr portscan-connect -p "$closed,$port" </dev/null
-	[ "$stderr" = "Bound to $port" ]
-	[ "$output" = "" ]
-}
-
-@test "ports are tried in the order of the list, and -v reports each refusal" {
-	scripted server accept rest
+	[ "$output$stderr" = "Bound to $port" ]
 	run -0 --separate-stderr portscan-connect -v -p "4,2-3,$port" </dev/null
-	[ "${stderr_lines[0]}" = "portscan-connect: 127.0.0.1:4: Connection refused" ]
-	[ "${stderr_lines[1]}" = "portscan-connect: 127.0.0.1:2: Connection refused" ]
-	[ "${stderr_lines[2]}" = "portscan-connect: 127.0.0.1:3: Connection refused" ]
-	[ "${stderr_lines[3]}" = "Bound to $port" ]
-	[ "$(grep -cv ': sandbox: ' <<<"$stderr")" = 4 ]
+	same <(grep -v ': sandbox: ' <<<"$stderr") "portscan-connect: 127.0.0.1:"{4,2,3}": Connection refused" "Bound to $port"
 }
 
-@test "a port that does not answer is abandoned after -t, and the next one is tried" {
+@test "a port that does not answer is abandoned after -t; -T limits the whole scan" {
 	scripted full fill hold
 	await full.out '^holding'
 	full=$port
@@ -47,14 +45,9 @@ closed=2-4
 	run -0 --separate-stderr portscan-connect -v -t 50ms -p "$full,$port" </dev/null
 	[ "$output" = hello ]
 	[[ "${stderr_lines[0]}" == "portscan-connect: 127.0.0.1:$full: "*" timed out" ]]
-}
-
-@test "-T limits the whole scan" {
-	scripted full fill hold
-	await full.out '^holding'
 	SECONDS=0
-	run -1 --separate-stderr portscan-connect -t 60s -T 50ms -p "$port,$closed" </dev/null
-	[ "$stderr" = "portscan-connect: 127.0.0.1: no open port in $port,$closed: timed out at port $port" ]
+	run -1 --separate-stderr portscan-connect -t 60s -T 50ms -p "$full,$closed" </dev/null
+	[ "$stderr" = "portscan-connect: 127.0.0.1: no open port in $full,$closed: timed out at port $full" ]
 	[ "$SECONDS" -lt 30 ]
 }
 
@@ -137,17 +130,13 @@ closed=2-4
 	run -1 --separate-stderr portscan-connect -6 -a 127.0.0.1 </dev/null
 }
 
-@test "a port of the ephemeral range does not connect to itself" {
+@test "a port of the ephemeral range does not connect to itself, and a range of closed ports ends at 65535" {
 	netns_run '127.0.0.1 localhost' '
-		for i in 1 2 3; do portscan-connect -p 40000 </dev/null; echo "$?"; done'
-	[ "$output" = $'1\n1\n1' ]
+		for i in 1 2 3; do portscan-connect -p 40000 </dev/null; echo "$?"; done
+		portscan-connect -v -p 65534-65535 </dev/null; echo "$?"'
+	[ "$output" = $'1\n1\n1\n1' ]
 	[ "${stderr_lines[0]}" = "portscan-connect: 127.0.0.1: no open port in 40000: Connection refused" ]
-}
-
-@test "the scan of a range of closed ports ends at 65535" {
-	netns_run '127.0.0.1 localhost' 'portscan-connect -v -p 65534-65535 </dev/null; echo "$?"'
-	[ "$output" = 1 ]
-	[ "${#stderr_lines[@]}" = 3 ]
+	[ "${#stderr_lines[@]}" = 6 ]
 }
 
 # a program
@@ -222,15 +211,19 @@ closed=2-4
 
 # the relay
 
-@test "EOF from the server ends stdout, and stdin is still sent" {
-	scripted server accept send:bye fin into:got take:5 rest
+# late STEP...: a server that sends bye, half-closes and continues with STEP...; later stdin is written to fd 8.
+late() {
+	scripted server accept send:bye "$@"
+	rm -f in out
 	mkfifo in out
-	portscan-connect -q -p "$port" <in >out 2>err 3>&- &
-	pids+=($!)
-	relay=$!
+	relay
 	exec 8>in
 	# cat ends only when stdout has been closed.
 	[ "$(cat out)" = bye ]
+}
+
+@test "EOF from the server ends stdout, and stdin is still sent" {
+	late fin into:got take:5 rest
 	printf 'after' >&8
 	await server.out '^took 5$'
 	exec 8>&-
@@ -238,19 +231,6 @@ closed=2-4
 	await server.out '^rest 0$'
 	[ "$(cat got)" = after ]
 	[ ! -s err ]
-}
-
-# late STEP...: a server that sends bye, half-closes and continues with STEP...; later stdin is written to fd 8.
-late() {
-	scripted server accept send:bye "$@"
-	rm -f in out
-	mkfifo in out
-	portscan-connect -q -p "$port" <in >out 2>err 3>&- &
-	pids+=($!)
-	relay=$!
-	exec 8>in
-	# cat ends only when stdout has been closed.
-	[ "$(cat out)" = bye ]
 }
 
 @test "a reset after EOF from the server is reported with status 1, however few bytes are lost" {
@@ -319,11 +299,10 @@ late() {
 	[ ! -s client.err ]
 	# Data that the server has not accepted yet does not count as silence.
 	stop_all
-	head -c 16M /dev/zero >in.16M
+	rm in
+	head -c 16M /dev/zero >in
 	scripted server accept await:go rest hold
-	portscan-connect -q --idle 50ms -p "$port" <in.16M >out 2>err 3>&- &
-	relay=$!
-	pids+=($!)
+	relay --idle 50ms
 	await_that stalled
 	: >go
 	ended "$relay" 0
@@ -334,9 +313,7 @@ late() {
 	scripted server accept send:before await:go reset
 	mkfifo in
 	exec 8<>in
-	portscan-connect -q -p "$port" <&8 >out 2>err 3>&- &
-	pids+=($!)
-	relay=$!
+	relay
 	await out before
 	: >go
 	ended "$relay"
@@ -361,9 +338,7 @@ late() {
 	head -c 64M /dev/urandom >in
 	scripted server accept echo
 	mkfifo out
-	portscan-connect -q -p "$port" <in >out 2>err 3>&- &
-	pids+=($!)
-	relay=$!
+	relay
 	exec 8<out
 	# All buffers fill, because the data is not read yet.
 	await_that stalled
@@ -402,30 +377,28 @@ stalled() {
 	mkfifo in
 	(yes >in || :) 2>yes.err 3>&- &
 	pids+=($!)
-	portscan-connect -q -p "$port" <in >out 2>err 3>&- &
-	pids+=($!)
-	relay=$!
+	relay
 	await_that cmp flood out
 	: >go
 	ended "$relay" 1
 }
 
-@test "a stdout closed before the first byte ends the relay with 1 and no message" {
-	scripted server accept hold
+@test "a stdout closed before the first byte or later ends the relay with 1 and no message" {
+	head -c 8M /dev/zero >flood
 	mkfifo in
 	exec 8<>in
-	run bash -c "portscan-connect -q -p $port <&8 2>err | true; echo \${PIPESTATUS[0]}"
+	local steps reader
+	while IFS='|' read -r steps reader; do
+		# shellcheck disable=SC2086
+		scripted server accept $steps hold
+		run bash -c "portscan-connect -q -p $port <in 2>err | $reader >/dev/null; echo \${PIPESTATUS[0]}"
+		[ "$output" = 1 ]
+		[ ! -s err ]
+	done <<-'END'
+		|true
+		file:flood|head -c 10
+	END
 	exec 8>&-
-	[ "$output" = 1 ]
-	[ ! -s err ]
-}
-
-@test "a stdout closed during the relay ends it with 1 and no message" {
-	head -c 8M /dev/zero >flood
-	scripted server accept file:flood hold
-	run bash -c "portscan-connect -q -p $port </dev/null 2>err | head -c 10 >/dev/null; echo \${PIPESTATUS[0]}"
-	[ "$output" = 1 ]
-	[ ! -s err ]
 }
 
 @test "a file at its size limit is reported with status 1, and holds the data up to the limit" {
@@ -467,9 +440,7 @@ stalled() {
 	scripted server accept send:hello hold
 	mkfifo in out
 	exec 8<>in 9<>out
-	portscan-connect -q -p "$port" <in >out 2>err 3>&- 8>&- 9>&- &
-	pids+=($!)
-	relay=$!
+	relay
 	read -r -n 5 -u 9 word
 	[ "$word" = hello ]
 	for fd in 0 1; do
@@ -518,9 +489,7 @@ stalled() {
 @test "-l sends a line without its newline and prints the reply, one at a time" {
 	scripted server accept into:got recv send:'Echo from server' recv send:'Echo from server' rest
 	mkfifo in
-	portscan-connect -l -p "$port" <in >out 2>err 3>&- &
-	pids+=($!)
-	relay=$!
+	relay -l
 	exec 8>in
 	echo one >&8
 	await out '^Received Echo from server from server$'
@@ -532,7 +501,7 @@ stalled() {
 	exec 8>&-
 	[ "$status" = 0 ]
 	same out 'Received Echo from server from server' 'Received Echo from server from server'
-	same err "Bound to $port"
+	[ ! -s err ]
 	await server.out '^rest 0$'
 	[ "$(cat got)" = "onetwo, three" ]
 }
@@ -584,57 +553,35 @@ example() {
 		| sed -n '/^\.Bd/,/^\.Ed/p' | awk -v n="$1" '/^\.Bd/ { i++; next } /^\.Ed/ { next } i == n' | sed 's/\\e/\\/g'
 }
 
-# Runs the Nth example with this server.
-# example_run N PORT SERVER...
+# Runs the Nth example with this server: it prints OUTPUT, and ERROR on stderr if it is given, and exits with 0 or STATUS.
+# example_run N PORT SERVER OUTPUT [ERROR [STATUS]]
 example_run() {
 	example "$1" >this
 	[ -s this ]
 	# A line of the previous example must not be taken for one of this server.
 	rm -f bound
 	cat >script <<-END
-		portscan-bind -a 127.0.0.1 -a ::1 -p $2 ${*:3} >/dev/null 2>bound & server=\$!
+		portscan-bind -a 127.0.0.1 -a ::1 -p $2 $3 >/dev/null 2>bound & server=\$!
 		until grep -qs ^Bound bound; do sleep 0.01; done
 		. ./this; status=\$?
 		kill \$server 2>/dev/null
 		exit \$status
 	END
 	netns_run $'127.0.0.1 localhost\n::1 localhost' '. ./script'
+	[ "$status $output" = "${6-0} $4" ]
+	[ "$stderr" = "${5-$stderr}" ]
 }
 
-@test "examples: an echo service, streaming, in lockstep and as a check" {
-	example_run 1 9000 tcpecho
-	[ "$status" = 0 ]
-	[ "$output" = hello ]
-	[ "$stderr" = "Bound to 9000" ]
-	example_run 2 9001 tcpecho
-	[ "$status" = 0 ]
-	[ "$output" = $'Received one from server\nReceived two from server' ]
+@test "examples: an echo service, streaming, in lockstep and as a check; a wait, a scan, a page and a dialogue" {
+	example_run 1 9000 tcpecho hello "Bound to 9000"
+	example_run 2 9001 tcpecho $'Received one from server\nReceived two from server'
+	example_run 3 9000 tcpecho '' ''
+	example_run 4 443,80 tcpecho 443 '' 1
 	head -c 1M /dev/urandom >file
-	example_run 7 9002 tcpecho
-	[ "$status" = 0 ]
-	[ "$output$stderr" = "" ]
-}
-
-@test "examples: wait for a server, and scan for open ports" {
-	example_run 3 9000 tcpecho
-	[ "$status" = 0 ]
-	[ "$output$stderr" = "" ]
-	example_run 4 443,80 tcpecho
-	[ "$output" = 443 ]
-	[ "$stderr" = "" ]
-}
-
-@test "examples: get a page" {
+	example_run 7 9002 tcpecho '' ''
 	printf 'HTTP/1.0 200 OK\r\n\r\nhello' >page
-	example_run 5 8080 "tcpaccept sh -c 'head -c 18 >/dev/null; cat page'"
-	[ "$status" = 0 ]
-	[ "$output" = $'HTTP/1.0 200 OK\r\n\r\nhello' ]
-}
-
-@test "examples: a dialogue in a shell" {
-	example_run 6 9000 tcpecho
-	[ "$status" = 0 ]
-	[ "$output" = ping ]
+	example_run 5 8080 "tcpaccept sh -c 'head -c 18 >/dev/null; cat page'" $'HTTP/1.0 200 OK\r\n\r\nhello'
+	example_run 6 9000 tcpecho ping
 }
 
 @test "examples: pass a port on" {
