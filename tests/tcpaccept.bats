@@ -2,12 +2,12 @@
 # tcpaccept: run a program for each connection.
 load helper
 
-err=$BATS_TEST_TMPDIR/server.err
-out=$BATS_TEST_TMPDIR/server.out
+err=server.err out=server.out
 
 # listen KIND... -- CMD...: like serve, but started by handover; $port is the first port.
 listen() {
 	start server handover "$@"
+	server=$pid
 	await "$out" '^(port|path) '
 	port=$(sed -n 's/^port //p' "$out" | head -n 1)
 }
@@ -30,19 +30,13 @@ refused() {
 	! peer to:"$1" open
 }
 
-@test "the connection is on fds 0 and 1 of the program" {
+@test "the connection is on fds 0 and 1 of the program, which gets its arguments unchanged, including options" {
 	serve tcpaccept cat
 	run -0 call "send:a line\n" line fin
 	[ "$output" = "a line" ]
-}
-
-@test "the program gets its arguments unchanged, including options" {
 	serve tcpaccept printf '%s|' -v --max 'two words' ''
 	run -0 call
 	[ "$output" = '-v|--max|two words||' ]
-}
-
-@test "the examples of the manual work" {
 	serve tcpaccept sh -c 'echo "you are $TCPREMOTEIP"'
 	run -0 call
 	[ "$output" = "you are 127.0.0.1" ]
@@ -51,7 +45,10 @@ refused() {
 	[ "$output" = hello ]
 }
 
-@test "a LISTEN_PID of another process is not reported if fd 0 listens" {
+@test "one listening socket on fd 0 is served (inetd wait), without a message about a LISTEN_PID of another process" {
+	listen -0 tcp -- tcpaccept echo hello
+	run -0 call
+	[ "$output" = hello ]
 	LISTEN_PID=1 LISTEN_FDS=1 listen -0 tcp -- tcpaccept echo hello
 	run -0 call
 	[ "$output" = hello ]
@@ -59,10 +56,10 @@ refused() {
 }
 
 @test "every listening socket is served: IPv4, IPv6, UNIX" {
-	listen tcp tcp6 unix:"$BATS_TEST_TMPDIR/sock" tcp -- tcpaccept sh -c 'echo "$PROTO $TCPREMOTEIP"'
+	listen tcp tcp6 unix:"$PWD/sock" tcp -- tcpaccept sh -c 'echo "$PROTO $TCPREMOTEIP"'
 	await "$out" ^path
 	mapfile -t ports < <(sed -n 's/^port //p' "$out")
-	run -0 peer to:"${ports[0]}" open rest close "say:then" to:"$BATS_TEST_TMPDIR/sock" open rest
+	run -0 peer to:"${ports[0]}" open rest close "say:then" to:"$PWD/sock" open rest
 	[ "${lines[1]}" = "TCP 127.0.0.1" ]
 	[ "${lines[4]}" = "IPC " ]
 	run -0 peer to:"${ports[1]}" to:::1 open rest
@@ -71,37 +68,25 @@ refused() {
 	[ "${lines[1]}" = "TCP 127.0.0.1" ]
 }
 
-@test "one listening socket on fd 0 is served (inetd wait)" {
-	listen -0 tcp -- tcpaccept echo hello
-	run -0 call
-	[ "$output" = hello ]
-}
-
 @test "the environment describes the connection" {
 	serve tcpaccept env
 	run -0 peer to:"$port" from:127.0.0.5 open rest
-	[[ $output == *$'\n'PROTO=TCP$'\n'* ]]
-	[[ $output == *$'\n'TCPLOCALIP=127.0.0.1$'\n'* ]]
-	[[ $output == *$'\n'TCPLOCALPORT=$port$'\n'* ]]
-	[[ $output == *$'\n'TCPREMOTEIP=127.0.0.5$'\n'* ]]
-	[[ $output == *$'\n'TCPCONNNUM=1$'\n'* ]]
-	[[ $output == *$'\n'REMOTE_ADDR=127.0.0.5$'\n'* ]]
 	remote=$(sed -n 's/^TCPREMOTEPORT=//p' <<<"$output")
 	((remote > 0))
-	[[ $output == *$'\n'REMOTE_PORT=$remote$'\n'* ]]
-	[[ $output == *$'\n'PORT=$port* ]]
+	same <(grep -E '^(PROTO|PORT|TCP.*|REMOTE_.*)=' <<<"$output" | sort) "PORT=$port" PROTO=TCP REMOTE_ADDR=127.0.0.5 \
+		"REMOTE_PORT=$remote" TCPCONNNUM=1 TCPLOCALIP=127.0.0.1 "TCPLOCALPORT=$port" TCPREMOTEIP=127.0.0.5 "TCPREMOTEPORT=$remote"
 }
 
 @test "variables of another connection are replaced or removed, never duplicated" {
 	export PROTO=SSL TCPLOCALIP=9.9.9.9 TCPLOCALPORT=9 TCPLOCALHOST=evil TCPREMOTEIP=9.9.9.9 TCPREMOTEPORT=9 \
 		TCPREMOTEHOST=evil TCPREMOTEINFO=evil TCPCONNNUM=99 REMOTE_ADDR=9.9.9.9 REMOTE_PORT=9 \
 		REMOTE_HOST=evil WEBSOCKET_PROTOCOL=evil WEBSOCKET_EXTENSIONS=evil TCPLOCALIPX=kept PROT=kept
-	listen tcp unix:"$BATS_TEST_TMPDIR/sock" -- tcpaccept env
+	listen tcp unix:"$PWD/sock" -- tcpaccept env
 	run -0 call
 	[ "$(grep -cE '^(PROTO|TCP(LOCAL|REMOTE)(IP|PORT|HOST|INFO)|TCPCONNNUM|REMOTE_(ADDR|PORT|HOST))=' <<<"$output")" = 8 ]
 	! grep -E '^(PROTO|TCP|REMOTE_|WEBSOCKET_).*=(9\.9\.9\.9|9|99|evil|SSL)$' <<<"$output" || false
 	[ "$(grep -c '=kept$' <<<"$output")" = 2 ]
-	run -0 peer to:"$BATS_TEST_TMPDIR/sock" open rest
+	run -0 peer to:"$PWD/sock" open rest
 	[ "$(grep -E '^(PROTO|TCP(LOCAL|REMOTE)(IP|PORT|HOST|INFO)|TCPCONNNUM|REMOTE_(ADDR|PORT|HOST))=' <<<"$output")" = PROTO=IPC ]
 }
 
@@ -113,15 +98,12 @@ refused() {
 	! grep -E '^(LISTEN_|NOTIFY_|WATCHDOG_)' <<<"$output" || false
 }
 
-@test "TCPLOCALIP is the address of the connection, not of the listener" {
+@test "TCPLOCALIP is the address of the connection, not of the listener, and an IPv4-mapped one is written as IPv4" {
 	listen any -- tcpaccept sh -c 'echo "$TCPLOCALIP"'
 	run -0 call to:127.0.0.1
 	[ "$output" = 127.0.0.1 ]
 	run -0 peer to:"$port" to:127.0.0.7 open rest
 	[ "${lines[1]}" = 127.0.0.7 ]
-}
-
-@test "an IPv4-mapped address is written as IPv4" {
 	listen dual -- tcpaccept -v sh -c 'echo "$TCPLOCALIP $TCPREMOTEIP $REMOTE_ADDR"'
 	run -0 call
 	[ "$output" = "127.0.0.1 127.0.0.1 127.0.0.1" ]
@@ -149,7 +131,7 @@ refused() {
 	[ "${lines[*]}" = "0 1 2 3" ]
 }
 
-@test "a program starts with no signal blocked, SIGPIPE and SIGCHLD at default, others as inherited" {
+@test "signals: none is blocked for a program, SIGPIPE and SIGCHLD are at default, others as inherited; ends are noticed" {
 	start server env --block-signal --ignore-signal=CHLD --ignore-signal=PIPE --ignore-signal=USR1 \
 		--default-signal=INT portscan-bind tcpaccept grep -E '^Sig(Blk|Ign)' /proc/self/status
 	bound
@@ -157,9 +139,6 @@ refused() {
 	[ "${lines[0]}" = $'SigBlk:\t0000000000000000' ]
 	ignored=$((16#${lines[1]#*$'\t'}))
 	(((ignored >> 12 & 1) == 0 && (ignored >> 16 & 1) == 0 && (ignored >> 9 & 1) == 1 && (ignored >> 1 & 1) == 0))
-}
-
-@test "signals blocked or SIGCHLD ignored at the start have no effect" {
 	start server env --block-signal --ignore-signal=CHLD portscan-bind tcpaccept -c 1 echo hello
 	bound
 	for _ in 1 2 3; do
@@ -177,38 +156,38 @@ refused() {
 }
 
 @test "TCP_NODELAY and SO_KEEPALIVE are set" {
-	listen tcp tcp6 unix:"$BATS_TEST_TMPDIR/sock" -- tcpaccept "$TOOLS/sockstate"
+	listen tcp tcp6 unix:"$PWD/sock" -- tcpaccept "$TOOLS/sockstate"
 	await "$out" ^path
 	run -0 call
 	[ "$output" = "nodelay 1 keepalive 1 nonblock 0" ]
 	run -0 peer to:"$(sed -n '2s/port //p' "$out")" to:::1 open rest
 	[ "${lines[1]}" = "nodelay 1 keepalive 1 nonblock 0" ]
-	run -0 peer to:"$BATS_TEST_TMPDIR/sock" open rest
+	run -0 peer to:"$PWD/sock" open rest
 	[ "${lines[1]}" = "nodelay -1 keepalive 0 nonblock 0" ]
 }
 
 @test "the flags of the listening socket are restored" {
 	listen -0 tcp -- sh -c '"$0" 0 >&2; exec 5<&0; tcpaccept -v cat <&5 5<&- & echo $! >"$1"; wait; "$0" 0 >&2' \
-		"$TOOLS/sockstate" "$BATS_TEST_TMPDIR/pid"
+		"$TOOLS/sockstate" "$PWD/pid"
 	run -0 call close
 	await "$err" disconnected
-	kill "$(cat "$BATS_TEST_TMPDIR/pid")"
+	kill "$(cat "$PWD/pid")"
 	ended "$pid"
 	[ "$(grep -c '^nodelay 0 keepalive 0 nonblock 0 ' "$err")" = 2 ]
 }
 
 @test "if the program is removed, connections are closed and logged until it is back" {
-	shell_script "$BATS_TEST_TMPDIR/prog" 'echo hello'
-	serve tcpaccept "$BATS_TEST_TMPDIR/prog"
+	shell_script "$PWD/prog" 'echo hello'
+	serve tcpaccept "$PWD/prog"
 	run -0 call
 	[ "$output" = hello ]
-	mv "$BATS_TEST_TMPDIR/prog" "$BATS_TEST_TMPDIR/away"
+	mv "$PWD/prog" away
 	for _ in 1 2 3; do
 		run -0 call
 		[ "$output" = "" ]
 	done
-	same "$err" "Bound to $port" "tcpaccept: $BATS_TEST_TMPDIR/prog: No such file or directory (connection closed)"
-	mv "$BATS_TEST_TMPDIR/away" "$BATS_TEST_TMPDIR/prog"
+	same "$err" "Bound to $port" "tcpaccept: $PWD/prog: No such file or directory (connection closed)"
+	mv away "$PWD/prog"
 	run -0 call
 	[ "$output" = hello ]
 	await_that childless "$pid"
@@ -222,8 +201,8 @@ refused() {
 	run -0 call 'send:3\n'
 	run -0 call 'send:k\n'
 	await_that grep -q 'signal 9' "$err"
-	tail -n +4 "$err" >"$BATS_TEST_TMPDIR/tail"
-	mapfile -t lines <"$BATS_TEST_TMPDIR/tail"
+	tail -n +4 "$err" >tail
+	mapfile -t lines <tail
 	[ "${#lines[@]}" = 4 ]
 	[[ ${lines[0]} =~ ^"Connected by 127.0.0.1:"([0-9]+)" (pid "[0-9]+", 3 of 7)"$ ]]
 	[[ ${lines[1]} =~ ^"127.0.0.1:${BASH_REMATCH[1]} disconnected (exit 3, "[0-9]+\.[0-9]{3}" s)"$ ]]
@@ -231,27 +210,29 @@ refused() {
 	[[ ${lines[3]} =~ ^"127.0.0.1:${BASH_REMATCH[1]} disconnected (signal 9, "[0-9]+\.[0-9]{3}" s)"$ ]]
 }
 
-@test "-v writes an IPv6 address in brackets, and unix for a UNIX socket" {
-	listen tcp6 unix:"$BATS_TEST_TMPDIR/sock" -- tcpaccept -v true
+@test "-v writes an IPv6 address in brackets, and unix for a UNIX socket; without -v nothing is logged" {
+	listen tcp6 unix:"$PWD/sock" -- tcpaccept -v true
 	await "$out" ^path
-	peer to:"$port" to:::1 open rest close to:"$BATS_TEST_TMPDIR/sock" open rest
+	peer to:"$port" to:::1 open rest close to:"$PWD/sock" open rest
 	await "$err" '^Connected by \[::1\]:[0-9]+ \(pid'
 	await "$err" '^Connected by unix \(pid'
 	await "$err" '^unix disconnected'
-}
-
-@test "without -v nothing is logged" {
 	serve tcpaccept true
 	run -0 call
 	[ "$(cat "$err")" = "Bound to $port" ]
 }
 
-@test "five clients of a service for two are all served, in order" {
+@test "-c: five clients of a service for two are all served, in order; a wait causes no spinning" {
 	serve tcpaccept -v -c 2 sh -c 'read -r line; echo "$line"'
 	run -0 peer to:"$port" open:5 'send:hello\n' rest
 	[ "$output" = "$(printf 'open 5\nhello\nhello\nhello\nhello\nhello')" ]
 	! grep -q ' [3-9] of 2' "$err" || false
 	[ "$(grep -c ' of 2)$' "$err")" = 5 ]
+	serve tcpaccept -v -c 1 sh -c 'echo welcome; read -r line'
+	start callers peer to:"$port" open:2 hold
+	await "$err" ', 1 of 1\)'
+	rests "$server"
+	[ "$(grep -c ^Connected "$err")" = 1 ]
 }
 
 @test "a wait because of -c is logged without -v, at most once a second" {
@@ -265,17 +246,9 @@ refused() {
 	((said >= 1 && said <= most))
 	# Also for a client that connects within that second and then waits for a long time.
 	start first peer to:"$port" open hold
-	await_that with_child "${pids[0]}"
+	await_that with_child "$server"
 	start second peer to:"$port" open hold
 	await_that eval '(($(grep -c "the next one waits" "$err") > said))'
-}
-
-@test "a connection that waits for another to end causes no spinning" {
-	serve tcpaccept -v -c 1 sh -c 'echo welcome; read -r line'
-	start callers peer to:"$port" open:2 hold
-	await "$err" ', 1 of 1\)'
-	rests "${pids[0]}"
-	[ "$(grep -c ^Connected "$err")" = 1 ]
 }
 
 @test "a connection over -C is closed, other addresses are served" {
@@ -288,7 +261,7 @@ refused() {
 	[ "$output" = welcome ]
 }
 
-@test "a close because of -C is logged without -v, at most once a second" {
+@test "a close because of -C is logged without -v, at most once a second; UNIX connections are not counted" {
 	serve tcpaccept -C 1 sh -c 'echo welcome; read -r line'
 	SECONDS=0
 	run -0 peer to:"$port" open:50 line
@@ -296,15 +269,12 @@ refused() {
 	local most=$((SECONDS + 1)) said
 	said=$(grep -cE '^tcpaccept: 127\.0\.0\.1:[0-9]+: connection closed: its address has 1 connections \(--max-per-address\)$' "$err")
 	((said >= 1 && said <= most))
-}
-
-@test "-C does not count UNIX connections" {
-	listen unix:"$BATS_TEST_TMPDIR/sock" -- tcpaccept -C 1 sh -c 'echo welcome; read -r line'
-	run -0 peer to:"$BATS_TEST_TMPDIR/sock" open:3 line
+	listen unix:"$PWD/sock" -- tcpaccept -C 1 sh -c 'echo welcome; read -r line'
+	run -0 peer to:"$PWD/sock" open:3 line
 	[ "${lines[*]}" = "open 3 welcome welcome welcome" ]
 }
 
-@test "600 short connections leave no zombie and no descriptor, and the count is right" {
+@test "600 short connections leave no zombie and no descriptor, the count is right, and no end of a child is missed" {
 	# On a port that no concurrent test scans.
 	listen tcp -- tcpaccept -v -c 50 true
 	fds=$(ls "/proc/$pid/fd" | wc -l)
@@ -319,10 +289,7 @@ refused() {
 	: >"$err"
 	run -0 call
 	await "$err" '1 of 50\)'
-}
-
-# If the end of a child were missed, the next connection would wait without a limit.
-@test "in 300 sequential connections no end of a child is missed" {
+	# If the end of a child were missed, the next connection would wait without a limit.
 	listen tcp -- tcpaccept -c 1 true
 	for _ in {1..3}; do
 		timeout 60 peer to:"$port" open:100 rest
@@ -334,11 +301,11 @@ refused() {
 	not_sanitized
 	listen tcp -- tcpaccept -t 0 sleep 1000
 	start first peer to:"$port" open hold
-	await_that with_child "${pids[0]}"
-	before=$(memory "${pids[0]}")
+	await_that with_child "$server"
+	before=$(memory "$server")
 	start crowd peer to:"$port" open:100 hold
-	await_that eval '[ "$(children "${pids[0]}" | wc -l)" = 101 ]'
-	after=$(memory "${pids[0]}")
+	await_that eval '[ "$(children "$server" | wc -l)" = 101 ]'
+	after=$(memory "$server")
 	echo "$before kB, with 100 more $after kB"
 	((after - before <= 64))
 }
@@ -351,38 +318,37 @@ refused() {
 
 @test "SIGTERM refuses new connections at once, lets current ones finish, and ends with 0" {
 	serve tcpaccept sh -c 'read -r line; echo "$line"'
-	start client peer to:"$port" open "await:$BATS_TEST_TMPDIR/go" 'send:bye\n' rest
+	start client peer to:"$port" open await:go 'send:bye\n' rest
 	client=$pid
-	await_that with_child "${pids[0]}"
-	kill "${pids[0]}"
+	await_that with_child "$server"
+	kill "$server"
 	await_that refused "$port"
-	! gone "${pids[0]}" || false
-	touch "$BATS_TEST_TMPDIR/go"
+	! gone "$server" || false
+	touch go
 	ended "$client"
-	same "$BATS_TEST_TMPDIR/client.out" "open 1" bye
-	ended "${pids[0]}" 0
+	same client.out "open 1" bye
+	ended "$server" 0
 }
 
 # backlogged ARG...: tcpaccept -c 1 ARG... serves one client, three more are in its backlog.
 backlogged() {
 	listen "${kind:-tcp}" -- tcpaccept -c 1 "$@"
-	server=$pid
-	start client peer to:"${port:-0}" ${kind:+to:"${kind#unix:}"} open:4 "await:$BATS_TEST_TMPDIR/go" 'send:hello\n' rest
+	start client peer to:"${port:-0}" ${kind:+to:"${kind#unix:}"} open:4 await:go 'send:hello\n' rest
 	client=$pid
-	await "$BATS_TEST_TMPDIR/client.out" 'open 4'
+	await client.out 'open 4'
 	await_that with_child "$server"
 }
 
 @test "SIGTERM: clients in the backlog are served, over TCP and UNIX" {
 	local kind
-	for kind in '' "unix:$BATS_TEST_TMPDIR/sock"; do
-		rm -f "$BATS_TEST_TMPDIR/go"
+	for kind in '' "unix:$PWD/sock"; do
+		rm -f go
 		backlogged sh -c 'read -r line; echo "$line"'
 		kill "$server"
 		await_that eval '[ "$(find "/proc/$server/fd" -lname "socket:*" | wc -l)" = 3 ]'
-		touch "$BATS_TEST_TMPDIR/go"
+		touch go
 		ended "$client"
-		same "$BATS_TEST_TMPDIR/client.out" 'open 4' hello hello hello hello
+		same client.out 'open 4' hello hello hello hello
 		ended "$server" 0
 		! grep backlog "$err" || false
 	done
@@ -403,25 +369,24 @@ backlogged() {
 	prlimit --pid "$server" --nofile="$limit:1024"
 	kill "$server"
 	await "$err" '^tcpaccept: backlog: 1 connections not served$'
-	touch "$BATS_TEST_TMPDIR/go"
+	touch go
 	ended "$client"
-	[ "$(grep -c hello "$BATS_TEST_TMPDIR/client.out")" = 3 ]
+	[ "$(grep -c hello client.out)" = 3 ]
 	ended "$server" 0
 }
 
 @test "SIGTERM: -C applies to the backlog too" {
 	listen tcp -- tcpaccept -C 1 sh -c 'read -r line; echo "$line"; read -r line'
-	server=$pid
 	kill -STOP "$server"
-	start client peer to:"$port" open:2 'send:hello\n' "await:$BATS_TEST_TMPDIR/go" fin rest
+	start client peer to:"$port" open:2 'send:hello\n' await:go fin rest
 	client=$pid
-	await "$BATS_TEST_TMPDIR/client.out" 'open 2'
+	await client.out 'open 2'
 	kill "$server"
 	kill -CONT "$server"
 	await "$err" ': connection closed: its address has 1 connections'
-	: >"$BATS_TEST_TMPDIR/go"
+	: >go
 	ended "$client"
-	[ "$(grep -c hello "$BATS_TEST_TMPDIR/client.out")" = 1 ]
+	[ "$(grep -c hello client.out)" = 1 ]
 	ended "$server" 0
 }
 
@@ -429,29 +394,27 @@ backlogged() {
 	local status_of
 	for status_of in 'exit 7=7' 'kill -9 $$=137' 'exit 0=0'; do
 		serve tcpaccept -n 1 -t 1ms sh -c "echo begun; read -r line; ${status_of%=*}"
-		server=$pid
-		start client peer to:"$port" open line "await:$BATS_TEST_TMPDIR/go" 'send:\n' rest
-		await "$BATS_TEST_TMPDIR/client.out" begun
+		start client peer to:"$port" open line await:go 'send:\n' rest
+		await client.out begun
 		await_that refused "$port"
 		! gone "$server" || false
-		touch "$BATS_TEST_TMPDIR/go"
+		touch go
 		ended "$server"
 		[ "$status" = "${status_of#*=}" ]
-		rm "$BATS_TEST_TMPDIR/go"
+		rm go
 	done
-	cp /bin/true "$BATS_TEST_TMPDIR/prog"
-	serve tcpaccept -n 1 "$BATS_TEST_TMPDIR/prog"
-	rm "$BATS_TEST_TMPDIR/prog"
+	cp /bin/true "$PWD/prog"
+	serve tcpaccept -n 1 "$PWD/prog"
+	rm "$PWD/prog"
 	peer to:"$port" open rest
 	ended "$pid" 127
 }
 
 @test "-n: N connections are served, not counting those closed by -C, and SIGTERM works as usual" {
 	listen tcp tcp -- tcpaccept -n 3 -C 2 sh -c 'echo begun; read -r line; exit 5'
-	server=$pid
 	mapfile -t ports < <(sed -n 's/^port //p' "$out")
 	start client peer to:"${ports[0]}" open:3 line hold
-	await "$BATS_TEST_TMPDIR/client.out" end
+	await client.out end
 	peer to:"${ports[1]}" from:127.0.0.2 open line
 	await_that refused "${ports[0]}"
 	await_that refused "${ports[1]}"
@@ -459,63 +422,55 @@ backlogged() {
 	ended "$server" 0
 	serve tcpaccept -n 2 -t 1ms sh -c 'echo begun; read -r line'
 	start client peer to:"$port" open line hold
-	await "$BATS_TEST_TMPDIR/client.out" begun
+	await client.out begun
 	kill "${pids[-2]}"
 	ended "${pids[-2]}" 0
 }
 
 @test "-n: at SIGTERM at most the rest of N is accepted from the backlog" {
 	listen tcp -- tcpaccept -n 2 echo hello
-	server=$pid
 	kill -STOP "$server"
 	start client peer to:"$port" open:4 rest
 	client=$pid
-	await "$BATS_TEST_TMPDIR/client.out" 'open 4'
+	await client.out 'open 4'
 	kill "$server"
 	kill -CONT "$server"
 	ended "$client"
-	[ "$(grep -c hello "$BATS_TEST_TMPDIR/client.out")" = 2 ]
+	[ "$(grep -c hello client.out)" = 2 ]
 	ended "$server" 0
 }
 
 @test "--exit-idle-time: it exits with 0 after that time without connections, never during one" {
 	serve tcpaccept --exit-idle-time 300ms sh -c 'echo begun; read -r line'
-	server=$pid
-	start client peer to:"$port" open line "await:$BATS_TEST_TMPDIR/go" 'send:\n' rest
-	await "$BATS_TEST_TMPDIR/client.out" begun
+	start client peer to:"$port" open line await:go 'send:\n' rest
+	await client.out begun
 	# Longer than that.
 	rests "$server"
 	! gone "$server" || false
-	touch "$BATS_TEST_TMPDIR/go"
+	touch go
 	ended "$server" 0
 	serve tcpaccept --exit-idle-time 1ms true
 	ended "$pid" 0
 }
 
-@test "SIGINT ends it like SIGTERM" {
+@test "SIGINT ends it like SIGTERM; after -t the remaining programs get SIGTERM, and SIGKILL 3 s later" {
 	serve tcpaccept cat
 	# Until it serves it ignores SIGINT, like every process that bash starts in the background.
 	peer to:"$port" open fin rest
 	kill -INT "$pid"
 	ended "$pid" 0
-}
-
-@test "after -t the remaining programs get SIGTERM" {
 	serve tcpaccept -v -t 1ms sh -c 'trap "echo told; exit 5" TERM; echo here; while :; do read -r line; done'
 	start client peer to:"$port" open line rest
-	await "$BATS_TEST_TMPDIR/client.out" here
-	kill "${pids[0]}"
-	ended "${pids[0]}" 0
+	await client.out here
+	kill "$server"
+	ended "$server" 0
 	await "$err" 'disconnected \((exit 5|signal 15),'
-}
-
-@test "a program that ignores SIGTERM gets SIGKILL 3 s later" {
 	serve tcpaccept -v -t 500ms sh -c 'trap "" TERM; echo here; while read -r line; do :; done'
 	start client peer to:"$port" open line hold
-	await "$BATS_TEST_TMPDIR/client.out" here
+	await client.out here
 	from=${EPOCHREALTIME/./}
-	kill "${pids[0]}"
-	ended "${pids[0]}" 0
+	kill "$server"
+	ended "$server" 0
 	(((${EPOCHREALTIME/./} - from) / 1000 >= 3490))
 	grep -q 'disconnected (signal 9,' "$err"
 }
@@ -523,13 +478,13 @@ backlogged() {
 @test "a second signal ends the drain at once, a third one kills" {
 	serve tcpaccept -v -t 1h sh -c 'trap "echo told" TERM; echo here; while :; do read -r line; done'
 	start client peer to:"$port" open line line hold
-	await "$BATS_TEST_TMPDIR/client.out" here
-	kill "${pids[0]}"
+	await client.out here
+	kill "$server"
 	await_that refused "$port"
-	kill -INT "${pids[0]}"
-	await "$BATS_TEST_TMPDIR/client.out" told
-	kill "${pids[0]}"
-	ended "${pids[0]}" 0
+	kill -INT "$server"
+	await client.out told
+	kill "$server"
+	ended "$server" 0
 	grep -q 'disconnected (signal 9,' "$err"
 }
 
@@ -538,8 +493,8 @@ backlogged() {
 	kill -STOP "$pid"
 	start flood peer to:"$port" open:100 rest
 	flood=$pid
-	await "$BATS_TEST_TMPDIR/flood.out" '^open 100'
-	kill -CONT "${pids[0]}"
+	await flood.out '^open 100'
+	kill -CONT "$server"
 	ended "$flood"
 	[ "$(grep -c ^Connected "$err")" = 100 ]
 	! grep -q ', 100 of 1024)' "$err" || false
@@ -549,11 +504,11 @@ backlogged() {
 	local path
 	for path in "$BATS_TEST_TMPDIR/manager" "@fittings-test-$$"; do
 		start manager notified "$path"
-		await "$BATS_TEST_TMPDIR/manager.out" '^listening'
+		await manager.out '^listening'
 		NOTIFY_SOCKET=$path start server handover tcp -- tcpaccept cat
-		await "$BATS_TEST_TMPDIR/manager.out" '^READY=1$'
+		await manager.out '^READY=1$'
 		kill "$pid"
-		await "$BATS_TEST_TMPDIR/manager.out" '^STOPPING=1$'
+		await manager.out '^STOPPING=1$'
 		ended "$pid" 0
 	done
 }
@@ -575,8 +530,8 @@ two_acceptors() {
 }
 
 @test "log lines that are not read do not block the service" {
-	mkfifo "$BATS_TEST_TMPDIR/log"
-	exec 9<>"$BATS_TEST_TMPDIR/log"
+	mkfifo log
+	exec 9<>log
 	start server sh -c 'exec "$@" 2>&9' _ handover tcp -- tcpaccept -v true
 	await "$out" ^port
 	port=$(sed -n 's/^port //p' "$out")
