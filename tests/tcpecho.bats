@@ -11,20 +11,12 @@ client() {
 	start "$1" peer -v to:"$port" open "${@:2}"
 }
 
-# echo_server OPTION...
-echo_server() {
-	serve tcpecho "$@"
-}
-
-@test "every byte is echoed, then EOF" {
+@test "every byte is echoed, then EOF, also if the client has sent EOF before it reads" {
 	head -c 20000003 /dev/urandom >in
-	echo_server
+	serve tcpecho
 	portscan-connect -q -p "$port" <in >out
 	cmp in out
-}
-
-@test "after EOF from the client all that it sent is still echoed" {
-	echo_server
+	serve tcpecho
 	run -0 --separate-stderr peer -v to:"$port" open push fin rest
 	pushed=$(sed -n 's/^pushed //p' <<<"$output")
 	[ "$pushed" -gt 100000 ]
@@ -32,7 +24,7 @@ echo_server() {
 }
 
 @test "a client that does not read is not read, uses one buffer, and delays no other client" {
-	echo_server
+	serve tcpecho
 	echoes warm
 	before=$(memory)
 	client stuck push await:go fin rest
@@ -46,7 +38,7 @@ echo_server() {
 }
 
 @test "a client that continues to read is read again, and both become idle" {
-	echo_server
+	serve tcpecho
 	client stuck push back send:more take:4 await:go fin rest
 	await stuck.out '^took 4'
 	rests
@@ -54,16 +46,13 @@ echo_server() {
 	await stuck.out '^rest 0$'
 }
 
-@test "a reset while an answer waits ends the connection without spinning" {
-	echo_server -v
+@test "a reset while an answer waits ends the connection without spinning; so does EOF of a client that does not read" {
+	serve tcpecho -v
 	client gone push reset hold
 	await gone.out '^holding'
 	await server.err ' disconnected$'
 	rests
-}
-
-@test "a client that has sent EOF and does not read its answers causes no spinning" {
-	echo_server
+	serve tcpecho
 	client half push fin hold
 	await half.out '^holding'
 	rests
@@ -72,7 +61,7 @@ echo_server() {
 @test "a thousand idle connections use at most 256 bytes each" {
 	[ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -gt 2200 ] || skip "this needs 2200 descriptors"
 	ulimit -Sn 64
-	echo_server
+	serve tcpecho
 	client first open:1000 send:x take:1 send:x take:1 hold
 	await first.out '^holding'
 	before=$(memory)
@@ -83,7 +72,7 @@ echo_server() {
 }
 
 @test "a client that floods does not delay other clients" {
-	echo_server
+	serve tcpecho
 	start flood sh -c "yes | portscan-connect -q -p $port >/dev/null"
 	flood=$pid
 	await_that busy
@@ -95,7 +84,7 @@ echo_server() {
 
 @test "a turn takes four messages of a client that floods, then serves the next client" {
 	head -c 19980 /dev/zero | tr '\0' a >twenty
-	echo_server -v -r ok
+	serve tcpecho -v -r ok
 	client one await:first file:twenty hold
 	await server.err '^Connected by'
 	client two await:second send:b hold
@@ -116,7 +105,7 @@ busy() {
 }
 
 @test "-c: one connection over the limit waits, and is served when another ends" {
-	echo_server -c 2
+	serve tcpecho -c 2
 	client one send:1 recv await:leave close hold
 	client two send:2 recv hold
 	await one.out '^recv 1$'
@@ -130,7 +119,7 @@ busy() {
 }
 
 @test "-i: a connection without traffic is closed, also one that does not read" {
-	echo_server -i 300ms -v
+	serve tcpecho -i 300ms -v
 	client silent rest
 	await silent.out '^rest 0$'
 	client stuck push hold
@@ -143,7 +132,7 @@ busy() {
 }
 
 @test "-i after a pause of the process: data that arrived meanwhile is read first" {
-	echo_server -i 2s
+	serve tcpecho -i 1s
 	client one send:1 recv await:go send:2 recv hold
 	await one.out '^recv 1$'
 	paused "$server" 2.3 eval 'touch go && await one.out "^sent 1$"'
@@ -151,7 +140,7 @@ busy() {
 }
 
 @test "-v logs connections and their ends" {
-	echo_server -v
+	serve tcpecho -v
 	echoes hello
 	await server.err ' disconnected$'
 	grep -qE '^Connected by 127\.0\.0\.1:[0-9]+$' server.err
@@ -161,7 +150,7 @@ busy() {
 }
 
 @test "-F and -r answer each field of a message, and log it" {
-	echo_server -v -F , -r 'Echo from server'
+	serve tcpecho -v -F , -r 'Echo from server'
 	printf 'a,b,c\na,\n,\nhello\n\n' >lines
 	run --separate-stderr portscan-connect -lq -p "$port" <lines
 	same <(printf '%s\n' "$output") \
@@ -175,32 +164,27 @@ busy() {
 		'Received a from' 'Received  from' 'Received  from' 'Received  from' 'Received hello from'
 }
 
-@test "-F alone echoes the fields, -r alone treats a message as one field" {
-	echo_server -F ';'
+@test "-F alone echoes the fields, -r alone treats a message of at most 999 bytes as one field" {
+	serve tcpecho -F ';'
 	[ "$(printf 'a;bc;;d' | portscan-connect -q -p "$port")" = abcd ]
 	stop_all
-	echo_server -v -r no
+	serve tcpecho -v -r no
 	[ "$(printf 'a;b,c' | portscan-connect -q -p "$port")" = no ]
 	await server.err '^Received a;b,c from'
 	stop_all
-	echo_server -r ''
+	serve tcpecho -r ''
 	[ -z "$(echo discarded | portscan-connect -q -p "$port")" ]
-}
-
-@test "-F accepts \\t, \\0, \\\\ and \\xHH for a byte" {
+	# -F accepts \t, \0, \\ and \xHH for a byte.
 	[ "$(printf 'a\tb' | tcpecho -F '\t' -r 1)" = 11 ]
 	[ "$(printf 'a\0b\0' | tcpecho -F '\0' -r 1)" = 111 ]
 	[ "$(printf 'a\\b' | tcpecho -F '\\' -r 1)" = 11 ]
 	[ "$(printf 'a\x1fb' | tcpecho -F '\x1f' -r 1)" = 11 ]
-}
-
-@test "a message has at most 999 bytes" {
 	head -c 2000 /dev/zero | tr '\0' a >long
 	[ "$(tcpecho -r x <long)" = xxx ]
 }
 
 @test "control bytes of clients do not reach the log" {
-	echo_server -v -F ,
+	serve tcpecho -v -F ,
 	client evil send:'\x1b]0;x\x07\r\nFAKE,\xc2\x9b' fin rest
 	await server.err ' disconnected$'
 	LC_ALL=C run ! grep '[^ -~]' server.err
@@ -210,7 +194,7 @@ busy() {
 
 @test "answers larger than their message are generated as the client reads" {
 	text=$(head -c 100000 /dev/zero | tr '\0' t)
-	echo_server -F , -r "$text"
+	serve tcpecho -F , -r "$text"
 	echoes '' # warm
 	before=$(memory)
 	commas=$(head -c 998 /dev/zero | tr '\0' ,)
@@ -226,7 +210,7 @@ busy() {
 }
 
 @test "SIGTERM: no new connections, current ones are served to the end, exit 0" {
-	echo_server
+	serve tcpecho
 	client busy push await:go fin rest
 	await busy.out '^pushed '
 	kill "$server"
@@ -249,7 +233,7 @@ busy() {
 @test "SIGTERM: clients in the backlog are served, except those over -c, which are logged" {
 	local most
 	for most in 9 2; do
-		echo_server -c "$most"
+		serve tcpecho -c "$most"
 		kill -STOP "$server"
 		start crowd peer to:"$port" open:3 'send:hello\n' fin rest
 		crowd=$pid
@@ -267,19 +251,17 @@ refused() {
 	! (exec 8<>"/dev/tcp/127.0.0.1/$port")
 }
 
-@test "SIGTERM: a silent client does not delay the end; SIGINT is the same" {
+@test "SIGTERM: a silent client does not delay the end, SIGINT is the same, and a second signal ends it at once" {
+	local signal
 	for signal in TERM INT; do
-		echo_server
+		serve tcpecho
 		client silent send:x recv rest
 		await silent.out '^recv x$'
 		kill -s "$signal" "$server"
 		ended "$server" 0
 		await silent.out '^rest 0$'
 	done
-}
-
-@test "a second SIGTERM ends it at once" {
-	echo_server -v
+	serve tcpecho -v
 	client stuck push hold
 	await stuck.out '^pushed '
 	kill "$server"
@@ -287,16 +269,14 @@ refused() {
 	run ! gone "$server"
 	kill "$server"
 	ended "$server" 0
-}
-
-@test "SIGTERM works during a flood" {
-	echo_server
+	# During a flood, which may end by itself.
+	serve tcpecho
 	start flood sh -c "yes | portscan-connect -q -p $port >/dev/null"
 	flood=$pid
 	echoes during
 	kill "$server"
 	await_that refused
-	kill "$server" 2>/dev/null || gone "$server" # the flood may have ended by itself
+	kill "$server" 2>/dev/null || gone "$server"
 	ended "$server" 0
 	ended "$flood"
 }
@@ -306,7 +286,7 @@ refused() {
 		rm -f socket
 		start manager notified socket
 		await manager.out '^listening'
-		NOTIFY_SOCKET=$PWD/socket echo_server -j "$jobs"
+		NOTIFY_SOCKET=$PWD/socket serve tcpecho -j "$jobs"
 		await manager.out '^READY=1$'
 		kill "$server"
 		await manager.out '^STOPPING=1$'
@@ -314,51 +294,41 @@ refused() {
 	done
 }
 
+# workers N: the server has that many children.
+workers() {
+	[ "$(children "$server" | wc -l)" = "$1" ]
+}
+
 @test "-j: an inherited child is not a worker" {
 	serve sh -c ': & exec tcpecho -j 2'
-	both() {
-		[ "$(children "$server" | wc -l)" -ge 2 ]
-	}
-	await_that both
+	await_that eval 'workers 2 || workers 3'
 	kill -KILL "$(children "$server" | tail -n 1)"
 	await server.err 'ended \(signal 9\), restarting$'
 	! grep -q 'ended (exit 0)' server.err || false
 }
 
-@test "-j: several workers serve, one that ends is replaced, all end together" {
-	echo_server -j 3 -v
-	three() {
-		[ "$(children "$server" | wc -l)" = 3 ]
-	}
-	await_that three
+@test "-j: several workers serve, one that ends is replaced, all end together, also if the parent is killed" {
+	serve tcpecho -j 3 -v
+	await_that workers 3
 	echoes one
 	victim=$(children "$server" | head -n 1)
 	kill -KILL "$victim"
 	await server.err "^tcpecho: process $victim ended \(signal 9\), restarting$"
-	await_that three
-	for i in 1 2 3 4 5 6; do
-		echoes "$i"
-	done
+	await_that workers 3
+	for i in 1 2 3 4 5 6; do echoes "$i"; done
 	all=$(children "$server")
 	kill "$server"
 	ended "$server" 0
-	for one in $all; do
-		gone "$one"
-	done
-}
-
-@test "-j: when the parent is killed its workers end too" {
-	echo_server -j 2
+	for one in $all; do gone "$one"; done
+	serve tcpecho -j 2
 	echoes x
 	all=$(children "$server")
 	kill -KILL "$server"
-	for one in $all; do
-		await_that gone "$one"
-	done
+	for one in $all; do await_that gone "$one"; done
 }
 
 @test "-j: SIGTERM drains, a second one ends all at once" {
-	echo_server -j 2
+	serve tcpecho -j 2
 	client stuck push hold
 	await stuck.out '^pushed '
 	all=$(children "$server")
@@ -367,9 +337,7 @@ refused() {
 	run ! gone "$server"
 	kill "$server"
 	ended "$server" 0
-	for one in $all; do
-		gone "$one"
-	done
+	for one in $all; do gone "$one"; done
 }
 
 @test "the flags of the listening socket are restored" {
@@ -408,15 +376,12 @@ refused() {
 	ended "$server" 0
 }
 
-@test "a UNIX socket is served" {
+@test "a UNIX socket, and a listening socket on fd 0 (inetd wait), are served" {
 	start server handover unix:"$PWD/socket" -- tcpecho -v
 	await server.out '^path '
 	[ "$(peer to:"$PWD/socket" open send:'over unix' fin rest)" = $'open 1\nover unix' ]
 	await server.err '^unix disconnected$'
 	grep -qx 'Connected by unix' server.err
-}
-
-@test "a listening socket on fd 0 is served (inetd wait)" {
 	serve sh -c 'exec tcpecho <&3'
 	echoes 'from fd 0'
 }
