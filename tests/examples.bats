@@ -27,7 +27,7 @@ bare() {
 		case $page in csvsplit.1|portscan-connect.1|proxyhead.1) continue ;; esac
 		while IFS= read -r line; do
 			line=$(bare <<<"$line")
-			# So does peers/tcpaccept.bats; the first line is for Kubernetes.
+			# So does peers/tcp.bats; the first line is for Kubernetes.
 			[[ -n $line && $line != lifecycle:* && $line != *start-stop-daemon* && $line != --startas* ]] || continue
 			sed "s/'\\\\''/'/g" "$BATS_TEST_DIRNAME"/*.bats "$BATS_TEST_DIRNAME"/peers/*.bats | grep -qF -- "$line" && continue
 			echo "$page: not in any test: $line"

@@ -1,0 +1,233 @@
+# tcpaccept and tcpecho with other programs: those that start them, clients, and errors injected by strace.
+load ../helper
+
+err=server.err
+
+# greeted: a new connection to $port receives hello.
+greeted() {
+	[ "$(timeout 20 portscan-connect -q -p "$port" </dev/null)" = hello ]
+}
+
+# serve_injected CALL:WHAT CMD...: a server with errors injected into one of its system calls.
+serve_injected() {
+	start server strace -f -qq -o calls -e "trace=${1%%:*}" -e "inject=$1" portscan-bind -p 9000-9998 "${@:2}"
+	bound
+}
+
+# strace does not forward signals: end the traced process, then strace ends.
+stop_injected() {
+	children "$pid" | xargs -r kill || true
+	wait "$pid" || :
+	pids=()
+}
+
+listens() {
+	(exec 8<>"/dev/tcp/127.0.0.1/$port")
+}
+
+# echoes TEXT: a new connection to $port gets TEXT back.
+echoes() {
+	[ "$(printf %s "$1" | timeout 20 portscan-connect -q -p "$port")" = "$1" ]
+}
+
+@test "systemd-socket-activate passes TCP and UNIX sockets, with --inetd the listening socket or each connection on fd 0" {
+	need systemd-socket-activate
+	port=$(free_port)
+	start server systemd-socket-activate -l "127.0.0.1:$port" -l "$PWD/sock" tcpaccept sh -c 'echo "$PROTO $TCPREMOTEIP"'
+	await "$err" '^Listening on'
+	await "$err" '/sock'
+	[ "$(portscan-connect -q -p "$port" </dev/null)" = "TCP 127.0.0.1" ]
+	run -0 peer to:"$PWD/sock" open rest
+	[ "${lines[1]}" = "IPC " ]
+	port=$(free_port)
+	start server systemd-socket-activate --inetd -l "127.0.0.1:$port" tcpaccept echo hello
+	await "$err" '^Listening on'
+	greeted
+	greeted
+	for how in '' '--inetd -a'; do
+		port=$(free_port)
+		start server systemd-socket-activate $how -l "127.0.0.1:$port" "$BIN/tcpecho" -v
+		await server.err 'Listening on'
+		echoes one
+		echoes two
+		await_that eval '[ "$(grep -c " disconnected$" server.err)" = 2 ]'
+		grep -q '^Connected by 127\.0\.0\.1:' server.err
+	done
+}
+
+@test "inetd wait passes the listening socket on fd 0, and takes it back" {
+	need inetd
+	port=$(free_port)
+	echo "127.0.0.1:$port stream tcp wait root $BIN/tcpaccept tcpaccept -t 1s /bin/echo hello" >inetd.conf
+	start inetd inetd -i "$PWD/inetd.conf"
+	await_that greeted
+	greeted
+	acceptor=$(children "$pid" tcpaccept)
+	kill "$acceptor"
+	await_that gone "$acceptor"
+	await_that greeted
+	# Programs that inetd has started continue after its end.
+	successor=$(children "$pid" tcpaccept)
+	pids+=("$successor")
+	[ "$successor" != "$acceptor" ]
+}
+
+@test "tcpclient, nc, ncat, socat, curl and bash connect, nc with a file in both directions" {
+	serve tcpecho
+	exec 8<>"/dev/tcp/127.0.0.1/$port"
+	for word in one two three; do
+		echo "$word" >&8
+		read -r -t 20 answer <&8
+		[ "$answer" = "$word" ]
+	done
+	exec 8>&-
+	need nc
+	head -c 3000000 /dev/urandom >in
+	timeout 60 nc -N 127.0.0.1 "$port" <in >out
+	cmp in out
+	need tcpclient ncat socat curl
+	serve tcpaccept sh -c 'read -r line; echo "hello $line"'
+	[ "$(tcpclient -RHl0 127.0.0.1 "$port" sh -c 'echo tcpclient >&7; cat <&6')" = "hello tcpclient" ]
+	[ "$(echo nc | nc -N 127.0.0.1 "$port")" = "hello nc" ]
+	[ "$(echo ncat | ncat 127.0.0.1 "$port")" = "hello ncat" ]
+	[ "$(echo socat | socat - "TCP:127.0.0.1:$port")" = "hello socat" ]
+	[ "$(echo curl | curl -s "telnet://127.0.0.1:$port")" = "hello curl" ]
+}
+
+@test "a program of tcpserver finds the same variables, and tcpecho is one" {
+	need tcpserver
+	program='env | sort | grep -E "^(PROTO|TCP(LOCAL|REMOTE)IP)=" >$0; cat'
+	serve tcpaccept sh -c "$program" "$PWD/ours"
+	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+	start theirs tcpserver -RHl0 127.0.0.1 0 sh -c "$program" "$PWD/theirs"
+	await_that listening "$pid"
+	[ "$(echo hello | portscan-connect -q -p "$(listening "$pid")")" = hello ]
+	diff ours theirs
+	start theirs tcpserver -RHl0 127.0.0.1 0 tcpecho -v
+	await_that listening "$pid"
+	port=$(listening "$pid")
+	echoes ucspi
+	await theirs.err '^Connected by 127\.0\.0\.1:'
+}
+
+# listening PID: the port on which it listens.
+listening() {
+	ss -Hltnp | grep "pid=$1," | sed 's/.*127.0.0.1:\([0-9]*\) .*/\1/' | grep .
+}
+
+@test "errors in accept: those of a connection cost at most that one, a shortage is logged and waited out" {
+	need_strace
+	local error command word said
+	for error in ECONNABORTED EPROTO ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH EOPNOTSUPP ENETUNREACH EINTR EAGAIN \
+		EPERM EMFILE ENFILE ENOBUFS ENOMEM; do
+		case $error in EPERM | EMFILE | ENFILE | ENOBUFS | ENOMEM) said=1 ;; *) said=0 ;; esac
+		# Both use accept_next().
+		[[ $error == E[CM]* ]] && command='tcpaccept cat' || command=tcpecho
+		# shellcheck disable=SC2086
+		serve_injected "accept4:error=$error:when=1+2" $command
+		for word in one two three; do echoes "$word"; done
+		stop_injected
+		grep -q INJECTED calls
+		[ "$(grep -c '^[a-z]*: accept: ' server.err)" = $said ]
+		[ "$(grep -vc ': sandbox: ' server.err)" = $((1 + said)) ]
+	done
+}
+
+@test "--exit-idle-time under inetd wait: it is started again on demand" {
+	need inetd
+	port=$(free_port)
+	echo "127.0.0.1:$port stream tcp wait root $BIN/tcpaccept tcpaccept --exit-idle-time 1ms /bin/sh -c echo\${IFS}\$PPID" >inetd.conf
+	start inetd inetd -i "$PWD/inetd.conf"
+	await_that peer to:"$port" open rest
+	first=$(peer to:"$port" open rest | tail -n 1)
+	await_that gone "$first"
+	second=$(peer to:"$port" open rest | tail -n 1)
+	((first > 0 && second > 0 && first != second))
+	await_that gone "$second"
+}
+
+@test "a connection makes no unnecessary system calls" {
+	need_strace
+	start server strace -f -qq -o calls portscan-bind -p 9000-9998 tcpaccept "$BIN/tcpecho"
+	bound
+	for _ in 1 2 3; do
+		[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+	done
+	stop_injected
+	# The calls for the third connection: from accept to exec.
+	awk '/accept4\(.*\) = [0-9]+$/ { n++ } n == 3 { print } n == 3 && /execve\(/ { exit }' calls |
+		sed 's/^[0-9]* *//; s/(.*//' | grep -v '^<' >names
+	same names accept4 getsockname vfork dup2 dup2 \
+		rt_sigaction rt_sigaction rt_sigaction rt_sigaction rt_sigprocmask execve
+}
+
+# A client that tries the ports from its first argument up, sends the other arguments, and prints each answer.
+tutorial_client() {
+	cat >client.py <<-'PY'
+		import socket, sys
+
+		for port in range(int(sys.argv[1]), 9999):
+		    peer = socket.socket()
+		    try:
+		        peer.connect(("127.0.0.1", port))
+		        break
+		    except ConnectionRefusedError:
+		        peer.close()
+		for message in sys.argv[2:]:
+		    peer.sendall(message.encode())
+		    print("Received", peer.recv(999).decode(), "from server")
+	PY
+}
+
+@test "a client from the tutorial gets the answers of the tutorial's server" {
+	need /usr/bin/python3
+	tutorial_client
+	start server portscan-bind tcpecho -v -F , -r 'Echo from server'
+	bound
+	run -0 --separate-stderr /usr/bin/python3 client.py "$port" a,b,c a, , hello
+	one='Echo from server'
+	same <(printf '%s\n' "$output") "Received $one$one$one from server" "Received $one$one from server" \
+		"Received $one$one from server" "Received $one from server"
+	await server.err ' disconnected$'
+	same <(sed -n 's/^\(Received .*\) from.*/\1/p' server.err) 'Received a' 'Received b' 'Received c' \
+		'Received a' 'Received ' 'Received ' 'Received ' 'Received hello'
+}
+
+@test "urgent data causes no spinning" {
+	need /usr/bin/python3
+	serve tcpecho
+	run -0 /usr/bin/python3 - "$port" "$pid" <<-'PY'
+		import socket, sys, time
+
+		def ticks():
+		    return sum(map(int, open(f"/proc/{sys.argv[2]}/stat").read().rsplit(")")[1].split()[11:13]))
+
+		peer = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+		peer.send(b"!", socket.MSG_OOB)
+		before = ticks()
+		time.sleep(1)
+		assert ticks() - before <= 5
+		peer.sendall(b"abc")
+		peer.shutdown(socket.SHUT_WR)
+		assert b"".join(iter(lambda: peer.recv(99), b"")) == b"abc"
+	PY
+}
+
+@test "inetd: nowait and wait, and no log line reaches the client" {
+	need inetd
+	for wait in nowait wait; do
+		port=$(free_port)
+		echo "127.0.0.1:$port stream tcp $wait $(id -un) $BIN/tcpecho tcpecho -v" >inetd.conf
+		start server inetd -i "$PWD/inetd.conf"
+		await_that listens
+		echoes one
+		echoes two
+		# The server that inetd started for `wait' continues after its end.
+		echo_pid=$(children "$pid" tcpecho) || true
+		stop_all
+		if [ -n "$echo_pid" ]; then
+			kill "$echo_pid"
+			await_that gone "$echo_pid"
+		fi
+	done
+}
