@@ -425,16 +425,6 @@ server_end(void)
 	exit(STATUS_OK);
 }
 
-static void
-server_leave(void)
-{
-	size_t queued = listeners_queued(&server.listeners);
-
-	if (queued != 0)
-		warn("backlog: %zu connections not served", queued);
-	listeners_close(&server.listeners);
-}
-
 /* Serve in this process. */
 static void __attribute__((noreturn))
 serve_alone(void)
@@ -454,9 +444,9 @@ serve_alone(void)
 			break;
 		notify_send("STOPPING=1");
 		drain_begin(&server.loop);
-		server_leave();
+		listeners_leave(&server.listeners);
 	}
-	server_leave();
+	listeners_leave(&server.listeners);
 	server_end();
 }
 
@@ -579,7 +569,7 @@ workers_wait(const struct workers *w)
 	if (ready < 0 && errno != EINTR)
 		die(STATUS_FAILED, "poll: %s", strerror(errno));
 	if (ready == 1)
-		server_leave();
+		listeners_leave(&server.listeners);
 }
 
 static int
@@ -601,7 +591,7 @@ serve_shared(void)
 			workers_stop(&w);
 		workers_start(&w);
 	}
-	server_leave();
+	listeners_leave(&server.listeners);
 	return STATUS_OK;
 }
 

@@ -251,11 +251,15 @@ load wshub
 	client a /
 	server_says '^got 1 open '
 	client b /
+	server_says '^wshub: 1 of 1 connections: the next one waits \(--max\)$'
 	tell a x
 	server_says '^got 1 text x$'
 	! grep -q '^got 2' "$BATS_TEST_TMPDIR/server.err" || false
 	order '1 close 1000 '
 	server_says '^got 2 open '
+	peer to:"$port" open
+	kill "$server"
+	server_says '^wshub: backlog: 1 connections not served$'
 }
 
 @test "a client over --max-per-address is closed" {

@@ -67,8 +67,12 @@ helper() {
 	stay a
 	server_says '^Connected by .* \(pid [0-9]+, 1 of 1\)$'
 	stay b
+	server_says '^wsserve: 1 of 1 connections: the next one waits \(--max\)$'
 	kill "${pids[1]}"
 	await_that eval '[ "$(grep -c "^Connected" server.err)" = 2 ]'
+	peer to:"$port" open
+	kill "$server"
+	server_says '^wsserve: backlog: 1 connections not served$'
 	stop_all
 	serve wsserve -v -C 1 cat
 	stay a

@@ -289,7 +289,7 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 	hub->clients[hub->count++] = c;
 	client_clock(hub, c, &hub->heads);
 	if (hub->count == hub->options.max)
-		acceptor_stop(loop, acceptor);
+		acceptor_full(loop, acceptor, hub->count);
 }
 
 /* Process the client's head again. asked: the authorization program has accepted the client. */

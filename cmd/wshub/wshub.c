@@ -124,7 +124,7 @@ all_close(struct hub *hub, unsigned code, int status)
 	if (hub->shutdown.stopped)
 		acceptor_drain(&hub->loop, &hub->acceptor);
 	acceptor_stop(&hub->loop, &hub->acceptor);
-	listeners_close(&hub->listeners);
+	listeners_leave(&hub->listeners);
 	for (size_t i = hub->count; i-- > 0;) {
 		struct client *c = hub->clients[i];
 

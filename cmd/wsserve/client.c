@@ -22,7 +22,7 @@ client_new(struct server *s, int fd, const struct address *remote,
 	c->id = s->free_ids[--s->free];
 	s->clients[c->id] = c;
 	if (++s->count == s->options.max)
-		acceptor_stop(&s->loop, &s->acceptor);
+		acceptor_full(&s->loop, &s->acceptor, s->count);
 	return c;
 }
 

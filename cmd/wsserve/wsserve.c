@@ -213,7 +213,7 @@ stop(struct server *s)
 		notify_send("STOPPING=1");
 		acceptor_drain(&s->loop, &s->acceptor);
 		s->shutdown = SHUTDOWN_DRAINING;
-		listeners_close(&s->listeners);
+		listeners_leave(&s->listeners);
 		if (s->options.drain_ms != 0) {
 			deadline_set(&s->loop, &s->drains, &s->end);
 			return;

@@ -34,7 +34,12 @@ on_readable(struct loop *loop, struct watch *watch, uint32_t events)
 	struct acceptor *acceptor = ((struct acceptor_listener *)watch)->all;
 
 	(void)events;
-	for (int i = 0; i < AT_ONCE && acceptor->watched != 0; i++) {
+	if (acceptor->full != 0) {
+		warn("%zu of %zu connections: the next one waits (--max)", acceptor->full, acceptor->full);
+		acceptor->full_log_after = loop->now + SHORTAGE_LOG_MS;
+		acceptor_stop(loop, acceptor);
+	}
+	for (int i = 0; i < AT_ONCE && acceptor->watched != 0 && acceptor->full == 0; i++) {
 		struct address remote;
 		int fd = accept_next(watch->fd, SOCK_NONBLOCK, &remote);
 
@@ -89,6 +94,7 @@ void
 acceptor_start(struct loop *loop, struct acceptor *acceptor)
 {
 	acceptor->wanted = true;
+	acceptor->full = 0;
 	reconsider(loop, acceptor);
 }
 
@@ -99,6 +105,14 @@ acceptor_stop(struct loop *loop, struct acceptor *acceptor)
 	reconsider(loop, acceptor);
 }
 
+void
+acceptor_full(struct loop *loop, struct acceptor *acceptor, size_t connections)
+{
+	acceptor->full = connections;
+	if (loop->now < acceptor->full_log_after)
+		acceptor_stop(loop, acceptor);
+}
+
 /* Read the length of each queue once, so that clients that arrive later cannot prolong the drain. */
 void
 acceptor_drain(struct loop *loop, struct acceptor *acceptor)
@@ -106,7 +120,7 @@ acceptor_drain(struct loop *loop, struct acceptor *acceptor)
 	for (size_t i = 0; i < acceptor->listeners->count; i++) {
 		int listener = acceptor->listeners->fds[i];
 
-		for (size_t n = accept_queued(listener, ACCEPT_QUEUE_MAX); n > 0 && acceptor->wanted; n--) {
+		for (size_t n = accept_queued(listener, ACCEPT_QUEUE_MAX); n > 0 && acceptor->wanted && acceptor->full == 0; n--) {
 			struct address remote;
 			int fd = accept_next(listener, SOCK_NONBLOCK, &remote);
 

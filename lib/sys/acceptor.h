@@ -23,6 +23,8 @@ struct acceptor {
 	const struct listeners *listeners; /* opened by listeners_open() */
 	struct acceptor_listener each[LISTEN_MAX];
 	bool wanted;
+	size_t full;            /* acceptor_full(): the number of connections, else 0 */
+	int64_t full_log_after; /* when the next message about that may be logged */
 	size_t watched; /* number of watched listeners: all or none */
 	struct shortage shortage;
 	struct deadlines pauses;
@@ -38,6 +40,10 @@ void acceptor_start(struct loop *loop, struct acceptor *acceptor);
 
 /* Stop accepting until acceptor_start(). */
 void acceptor_stop(struct loop *loop, struct acceptor *acceptor);
+
+/* The limit of connections is reached. As acceptor_stop(), but log at most once a second that the next
+ * connection waits. */
+void acceptor_full(struct loop *loop, struct acceptor *acceptor, size_t connections);
 
 /* Accept the connections that are queued now, as far as descriptors and the callee allow, then
  * stop. */

@@ -186,6 +186,16 @@ listeners_close(struct listeners *l)
 	l->count = 0;
 }
 
+void
+listeners_leave(struct listeners *l)
+{
+	size_t queued = listeners_queued(l);
+
+	if (queued != 0)
+		warn("backlog: %zu connections not served", queued);
+	listeners_close(l);
+}
+
 static int
 set_number(const char *name, long value)
 {

@@ -49,6 +49,9 @@ size_t listeners_queued(const struct listeners *l);
  * them. */
 void listeners_close(struct listeners *l);
 
+/* As listeners_close(), and log the number of connections that remain in the accept queues. */
+void listeners_leave(struct listeners *l);
+
 /*
  * Pass count sockets on after the first `named` ones, which stay in place: move them to fd
  * LISTEN_FIRST + named and up, set LISTEN_PID and LISTEN_FDS, and append name to LISTEN_FDNAMES for
