@@ -230,7 +230,7 @@ environment_set(const struct scan *scan, unsigned port)
 
 /* A file at its size limit (RLIMIT_FSIZE) is an error and must not end the program. */
 static void
-port_tell(unsigned port, bool say_it, bool print_it)
+port_print(unsigned port, bool say_it, bool print_it)
 {
 	void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
 
@@ -301,7 +301,7 @@ main(int argc, char **argv)
 	port = ports_scan(&scan);
 	if (port == 0)
 		return STATUS_FAILED;
-	port_tell(port, !scan.quiet, scan.print_port || argv[optind] == NULL);
+	port_print(port, !scan.quiet, scan.print_port || argv[optind] == NULL);
 	if (argv[optind] == NULL)
 		return STATUS_OK;
 	sockets_give(&scan, port);

@@ -383,12 +383,12 @@ program_run(const struct scan *scan, int fd, char **argv)
 struct relay {
 	struct endpoint in, out;             /* stdin and stdout */
 	struct endpoint from_server, to_server;
-	bool server_told; /* EOF was sent to the server */
+	bool eof_sent;    /* EOF was sent to the server */
 	bool one_socket;  /* stdin and stdout are the same connection */
 	int64_t idle_ms;  /* time limit for the server's silence after EOF on stdin; 0: none */
 	int64_t silent_since;
-	uint64_t taken;   /* bytes that the server has acknowledged, */
-	int64_t taken_at; /* and the time of the last acknowledgement */
+	uint64_t acked;   /* bytes that the server has acknowledged, */
+	int64_t acked_at; /* and the time of the last acknowledgement */
 };
 
 /* After EOF from the server, pass it on at once, so that the reader of stdout gets EOF while stdin
@@ -401,7 +401,7 @@ stdout_end(struct relay *r)
 	if (close(r->out.fd) != 0)
 		die(STATUS_FAILED, "stdout: %s", strerror(errno));
 	r->out.ended = true;
-	r->taken_at = clock_ms();
+	r->acked_at = clock_ms();
 }
 
 /* Pass EOF of one side to the other, once all data before it has been sent. */
@@ -410,10 +410,10 @@ ends_pass(struct relay *r)
 {
 	if (r->in.ended && buffer_held(r->to_server.buffer) == 0)
 		r->to_server.ended = true;
-	if (r->to_server.ended && !r->server_told) {
+	if (r->to_server.ended && !r->eof_sent) {
 		/* Also after a failed send: the server may be waiting for more data. */
 		(void)shutdown(r->to_server.fd, SHUT_WR);
-		r->server_told = true;
+		r->eof_sent = true;
 		r->in.ended = true;
 	}
 	if (r->from_server.ended && !r->out.ended && buffer_held(r->out.buffer) == 0)
@@ -432,22 +432,22 @@ server_error(const struct relay *r)
 
 /* Return the bytes that the server has not acknowledged. Its kernel may never acknowledge them. */
 static size_t
-server_owed(struct relay *r)
+server_unacked(struct relay *r)
 {
 	int64_t now = clock_ms();
-	int owed = 0;
+	int unacked = 0;
 
-	(void)ioctl(r->to_server.fd, SIOCOUTQ, &owed);
-	if (owed == 0 || r->to_server.moved - (uint64_t)owed != r->taken)
-		r->taken_at = now;
-	r->taken = r->to_server.moved - (uint64_t)owed;
-	return (size_t)owed;
+	(void)ioctl(r->to_server.fd, SIOCOUTQ, &unacked);
+	if (unacked == 0 || r->to_server.moved - (uint64_t)unacked != r->acked)
+		r->acked_at = now;
+	r->acked = r->to_server.moved - (uint64_t)unacked;
+	return (size_t)unacked;
 }
 
 static bool
 server_stalls(const struct relay *r, int64_t ms)
 {
-	return clock_ms() - r->taken_at >= ms;
+	return clock_ms() - r->acked_at >= ms;
 }
 
 /* The server has closed its side. That may be a half-close, so stdin is still sent; but neither a
@@ -457,26 +457,26 @@ server_ended(struct relay *r, bool moved)
 {
 	if (!moved && buffer_held(r->to_server.buffer) == 0)
 		r->in.ended = true;
-	if (server_owed(r) != 0 && server_stalls(r, STALL_MS))
+	if (server_unacked(r) != 0 && server_stalls(r, STALL_MS))
 		r->to_server.ended = true;
 }
 
 /* Wait until the server acknowledges the last bytes and the FIN (which counts as one byte), or
  * resets the connection. Return 0 or errno. */
 static int
-server_settle(struct relay *r)
+server_acks_await(struct relay *r)
 {
 	for (;;) {
 		socklen_t size = sizeof(int);
-		size_t owed = server_owed(r);
+		size_t unacked = server_unacked(r);
 		int error = 0;
 
 		if (getsockopt(r->to_server.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0)
 			return error == EPIPE ? ECONNRESET : error;
-		if (owed == 0)
+		if (unacked == 0)
 			return 0;
 		if (server_stalls(r, LAST_ACK_MS))
-			return owed > 1 ? ETIMEDOUT : 0;
+			return unacked > 1 ? ETIMEDOUT : 0;
 		(void)poll(NULL, 0, POLL_MS);
 	}
 }
@@ -496,7 +496,7 @@ relay_status(struct relay *r)
 		return -1;
 	error = server_error(r);
 	if (error == 0)
-		error = buffer_held(r->to_server.buffer) != 0 ? ETIMEDOUT : server_settle(r);
+		error = buffer_held(r->to_server.buffer) != 0 ? ETIMEDOUT : server_acks_await(r);
 	if (r->in.error != 0)
 		warn("stdin: %s", strerror(r->in.error));
 	else if (error == ETIMEDOUT)
@@ -520,7 +520,7 @@ server_idle(struct relay *r, bool moved)
 
 /* Return how long to wait for data. */
 static int
-relay_patience(const struct relay *r)
+relay_timeout_ms(const struct relay *r)
 {
 	if (r->out.ended)
 		return LAST_STDIN_MS;
@@ -554,7 +554,7 @@ relay_run(int fd, const struct scan *scan)
 		status = relay_status(&r);
 		if (status >= 0)
 			return status;
-		moved = endpoints_wait(ports, sizeof ports / sizeof *ports, relay_patience(&r), NULL);
+		moved = endpoints_wait(ports, sizeof ports / sizeof *ports, relay_timeout_ms(&r), NULL);
 		if (moved < 0 && errno != EINTR)
 			die(STATUS_FAILED, "poll: %s", strerror(errno));
 		if (moved >= 0 && r.out.ended)

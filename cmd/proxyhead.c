@@ -18,7 +18,7 @@
 #include "sys/timed_io.h"
 #include "sys/ucspi.h"
 
-enum { LIMIT_DEFAULT_MS = 5000, LIMIT_MAX_MS = 24 * 60 * 60 * 1000, CHUNK = 256, FEW = 256 };
+enum { LIMIT_DEFAULT_MS = 5000, LIMIT_MAX_MS = 24 * 60 * 60 * 1000, CHUNK = 256, SMALL_SLOTS = 256 };
 
 static const struct option_row rows[] = {
 	{'v', "verbose", NULL, "log of clients and of silent connections"},
@@ -39,7 +39,7 @@ __attribute__((common)) struct job {
 	struct time_limit limit;
 	struct proxy header;
 	bool whole;
-	size_t fed; /* bytes of the chunk that proxy_take() has used */
+	size_t chunk_used; /* bytes of the chunk that proxy_take() has used */
 	struct ucspi environment;
 	char path[PATH_MAX];
 } job;
@@ -66,14 +66,15 @@ static int
 end_find(void *unused, const char *bytes, size_t n)
 {
 	size_t used;
-	enum proxy_result result = proxy_take(&job.header, (const unsigned char *)bytes + job.fed, n - job.fed, &used);
+	enum proxy_result result = proxy_take(&job.header, (const unsigned char *)bytes + job.chunk_used,
+	    n - job.chunk_used, &used);
 
 	(void)unused;
-	job.fed += used;
+	job.chunk_used += used;
 	if (result == PROXY_BAD)
 		return -1;
 	job.whole = result == PROXY_DONE;
-	return job.whole || job.fed == CHUNK ? (int)job.fed : 0;
+	return job.whole || job.chunk_used == CHUNK ? (int)job.chunk_used : 0;
 }
 
 static size_t
@@ -123,7 +124,7 @@ header_read(void)
 	do {
 		size_t got = 0;
 
-		job.fed = 0;
+		job.chunk_used = 0;
 		found = timed_read(STDIN_FILENO, &end, chunk, sizeof chunk, &got, &job.limit);
 	} while (found > 0 && !job.whole);
 	if (found == 0)
@@ -155,21 +156,21 @@ client_log(const struct address *client)
  * proxy's connection. Otherwise keep the addresses, which the accepting program has set.
  */
 static bool
-environment_set(char *few[FEW])
+environment_set(char *small_slots[SMALL_SLOTS])
 {
 	static const char *const proxys[] = {"TCPCONNNUM", "TCPREMOTEHOST", "REMOTE_HOST", "SSL_TLS_SNI_SERVERNAME"};
 	const char *authority = job.header.authority;
 	struct address client, server;
 	extern char **environ;
 	size_t count = ucspi_slots(environ);
-	char **slots = few;
+	char **slots = small_slots;
 
 	if (job.header.family == PROXY_NONE) {
 		for (size_t i = 0; i < sizeof proxys / sizeof *proxys; i++)
 			(void)unsetenv(proxys[i]);
 		return true;
 	}
-	if (count > FEW)
+	if (count > SMALL_SLOTS)
 		slots = calloc(count, sizeof *slots);
 	if (slots == NULL)
 		return false;
@@ -188,7 +189,7 @@ environment_set(char *few[FEW])
 int
 main(int argc, char **argv)
 {
-	char *few[FEW];
+	char *small_slots[SMALL_SLOTS];
 
 	job.limit.limit_ms = LIMIT_DEFAULT_MS;
 	fds_open_standard();
@@ -196,7 +197,7 @@ main(int argc, char **argv)
 	fds_guard_stderr();
 	if (!header_read())
 		return STATUS_FAILED;
-	if (!environment_set(few))
+	if (!environment_set(small_slots))
 		die(STATUS_FAILED, "environment: %s", strerror(errno));
 	return exec_with(argv + optind, job.path, sizeof job.path);
 }

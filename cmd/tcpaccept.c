@@ -89,9 +89,9 @@ struct service {
 	struct waiting held;     /* a connection for which no process could be created, */
 	struct waiting *waiting; /* or at the end of the service all connections from the backlog */
 	size_t waiting_first, waiting_end;
-	bool full_said;         /* the message about --max was logged; reset when a connection ends */
-	int64_t full_say_after;
-	int64_t over_say_after; /* when the next message about --max-per-address may be logged */
+	bool full_logged;         /* the message about --max was logged; reset when a connection ends */
+	int64_t full_log_after;
+	int64_t over_log_after; /* when the next message about --max-per-address may be logged */
 	bool stopped;           /* no more connections are accepted */
 	int64_t idle_until;     /* when to exit without connections */
 	struct terminate end;   /* of the sessions; the last ones of --connections are awaited without a limit */
@@ -170,7 +170,7 @@ storage_get(struct service *s)
 
 /* Count a session. Return the number of connections of its address, including this one. */
 static unsigned
-session_enter(struct service *s, const struct session *session)
+session_add(struct service *s, const struct session *session)
 {
 	s->running++;
 	s->idle_until = CLOCK_NEVER;
@@ -188,20 +188,20 @@ idle_begin(struct service *s)
 
 /* The last session moves to the place of the one that has ended. */
 static void
-session_forget(struct service *s, struct session *session)
+session_remove(struct service *s, struct session *session)
 {
 	if (session->over_ip) {
 		address_limit_remove(&s->addresses, address_key_of(&session->remote));
 		address_limit_remove(&s->networks, address_key_of_network(&session->remote));
 	}
 	*session = s->sessions[--s->running];
-	s->full_said = false;
+	s->full_logged = false;
 	if (s->running == 0)
 		idle_begin(s);
 }
 
 static void
-say_began(const struct service *s, const struct session *session)
+log_began(const struct service *s, const struct session *session)
 {
 	char name[ADDRESS_TEXT_SIZE];
 
@@ -210,7 +210,7 @@ say_began(const struct service *s, const struct session *session)
 }
 
 static void
-say_ended(const struct session *session, int status)
+log_ended(const struct session *session, int status)
 {
 	int64_t ms = clock_ms() - session->began;
 	char name[ADDRESS_TEXT_SIZE];
@@ -234,8 +234,8 @@ sessions_reap(struct service *s)
 		if (i == s->running)
 			continue;
 		if (s->verbose)
-			say_ended(&s->sessions[i], status);
-		session_forget(s, &s->sessions[i]);
+			log_ended(&s->sessions[i], status);
+		session_remove(s, &s->sessions[i]);
 		shortage_end(&s->shortage);
 		if (s->limit == 1)
 			s->status = child_status(status);
@@ -276,7 +276,7 @@ session_start(struct service *s, int fd, const struct address *remote)
 		return true;
 	*session = (struct session){.over_ip = remote->any.sa_family != AF_UNIX, .remote = *remote};
 	session->began = clock_ms();
-	number = session_enter(s, session);
+	number = session_add(s, session);
 	s->start.envp = session->over_ip ? ucspi_tcp(&s->environment, fd, &local, remote, number)
 					 : ucspi_local(&s->environment);
 	s->start.in = s->start.out = fd;
@@ -284,17 +284,17 @@ session_start(struct service *s, int fd, const struct address *remote)
 	if (session->pid < 0) {
 		int error = errno;
 
-		session_forget(s, session);
+		session_remove(s, session);
 		return !start_failed(s, error, exec_failed);
 	}
 	if (s->verbose)
-		say_began(s, session);
+		log_began(s, session);
 	return true;
 }
 
 /* Return whether the address has reached --max-per-address. */
 static bool
-one_too_many(struct service *s, const struct address *remote)
+address_full(struct service *s, const struct address *remote)
 {
 	char name[ADDRESS_TEXT_SIZE];
 
@@ -302,8 +302,8 @@ one_too_many(struct service *s, const struct address *remote)
 	    || address_limit_count(&s->networks, address_key_of_network(remote)) < s->max_per_address)
 		return false;
 	s->accepted--;
-	if (s->verbose || clock_ms() >= s->over_say_after) {
-		s->over_say_after = clock_ms() + SHORTAGE_LOG_MS;
+	if (s->verbose || clock_ms() >= s->over_log_after) {
+		s->over_log_after = clock_ms() + SHORTAGE_LOG_MS;
 		address_text(remote, name);
 		warn("%s: connection closed: its address has %u connections (--max-per-address)", name, s->max_per_address);
 	}
@@ -317,7 +317,7 @@ waiting_start(struct service *s)
 	while (s->waiting_first < s->waiting_end && s->running < s->max) {
 		const struct waiting *next = &s->waiting[s->waiting_first];
 
-		if (!one_too_many(s, &next->remote) && !session_start(s, next->fd, &next->remote))
+		if (!address_full(s, &next->remote) && !session_start(s, next->fd, &next->remote))
 			return;
 		(void)close(next->fd);
 		s->waiting_first++;
@@ -339,7 +339,7 @@ connection_accept(struct service *s, int listener)
 	if (fd < 0)
 		return;
 	s->accepted++;
-	if (!one_too_many(s, &remote) && !session_start(s, fd, &remote)) {
+	if (!address_full(s, &remote) && !session_start(s, fd, &remote)) {
 		s->held = (struct waiting){fd, remote};
 		s->waiting_first = 0;
 		s->waiting_end = 1;
@@ -393,7 +393,7 @@ backlog_take(struct service *s)
 }
 
 static void
-unserved_say(size_t count)
+log_unserved(size_t count)
 {
 	if (count != 0)
 		warn("backlog: %zu connections not served", count);
@@ -402,7 +402,7 @@ unserved_say(size_t count)
 static void
 waiting_drop(struct service *s)
 {
-	unserved_say(s->waiting_end - s->waiting_first);
+	log_unserved(s->waiting_end - s->waiting_first);
 	while (s->waiting_first < s->waiting_end)
 		(void)close(s->waiting[s->waiting_first++].fd);
 }
@@ -433,7 +433,7 @@ end_advance(struct service *s)
 	if (step != TERM_ASKED || s->stopped)
 		return;
 	backlog_take(s);
-	unserved_say(listeners_queued(&s->listeners));
+	log_unserved(listeners_queued(&s->listeners));
 	service_stop(s);
 }
 
@@ -446,7 +446,7 @@ deadline_of(const struct service *s)
 
 /* Each signal and each deadline goes one step further. */
 static void
-end_look(struct service *s)
+end_check(struct service *s)
 {
 	bool terminated = signals_take(SIGTERM);
 
@@ -473,21 +473,21 @@ listeners_watched(const struct service *s, int64_t *until)
 {
 	int64_t paused = s->shortage.until;
 
-	if (paused == 0 && s->running == s->max && !s->full_said && clock_ms() < s->full_say_after)
-		paused = s->full_say_after;
+	if (paused == 0 && s->running == s->max && !s->full_logged && clock_ms() < s->full_log_after)
+		paused = s->full_log_after;
 	if (paused != 0 && paused < *until)
 		*until = paused;
-	if (paused != 0 || s->full_said || s->waiting_first < s->waiting_end)
+	if (paused != 0 || s->full_logged || s->waiting_first < s->waiting_end)
 		return 0;
 	return s->listeners.count;
 }
 
 /* A connection waits until another one ends. */
 static void
-full_say(struct service *s)
+full_log(struct service *s)
 {
-	s->full_said = true;
-	s->full_say_after = clock_ms() + SHORTAGE_LOG_MS;
+	s->full_logged = true;
+	s->full_log_after = clock_ms() + SHORTAGE_LOG_MS;
 	warn("%zu of %zu connections: the next one waits (--max)", s->running, s->max);
 }
 
@@ -510,11 +510,11 @@ turn(struct service *s)
 	if (ready <= 0)
 		return;
 	if (s->running == s->max)
-		full_say(s);
+		full_log(s);
 	for (size_t i = 0; i < count; i++)
 		if (polls[i].revents != 0 && s->shortage.until == 0 && s->running < s->max && !limit_reached(s))
 			connection_accept(s, s->listeners.fds[i]);
-	signals_let_in();
+	signals_deliver();
 }
 
 static void
@@ -524,7 +524,7 @@ serve(struct service *s)
 	for (;;) {
 		if (signals_take(SIGCHLD))
 			sessions_reap(s);
-		end_look(s);
+		end_check(s);
 		if (!shortage_lasts(&s->shortage, clock_ms()))
 			waiting_start(s);
 		if (finished(s))

@@ -32,7 +32,7 @@
 
 enum {
 	STREAM_SIZE = 96 * 1024, /* read and sent at once: a third faster than 64 or 128 KiB */
-	TAKES_MAX = 4,           /* reads of one connection per turn */
+	READS_MAX = 4,           /* reads of one connection per turn */
 	MESSAGE_SIZE = 999,      /* longest message for -F and -r */
 	ANSWERS_SIZE = 32 * 1024,   /* for many short answers in one send */
 	JOBS_MAX = 1024,
@@ -140,7 +140,7 @@ answers_bytes(const struct answers *answers, char *space, size_t size)
 }
 
 static void
-received_say(struct span message, const char *name)
+log_received(struct span message, const char *name)
 {
 	struct split fields = split_over(message, options.delimiter);
 	struct span field = message;
@@ -167,7 +167,7 @@ struct client {
 
 /* A common symbol, so that it follows all other variables, which then share few pages. */
 __attribute__((common)) struct server {
-	char taken[STREAM_SIZE]; /* first: a short message touches no additional page */
+	char input[STREAM_SIZE]; /* first: a short message touches no additional page */
 
 	struct loop loop;
 	struct listeners listeners;
@@ -175,7 +175,7 @@ __attribute__((common)) struct server {
 	struct deadlines idles;
 	uint64_t max;
 	uint64_t clients;
-	uint64_t stuck; /* clients with a rest */
+	uint64_t pending; /* clients with a rest */
 
 	/* The end: after QUIET_MS without traffic, or after the limit. */
 	bool draining;
@@ -191,7 +191,7 @@ client_end(struct loop *loop, struct client *c)
 {
 	if (options.verbose)
 		log_info("%s disconnected", c->name);
-	server.stuck -= c->rest != NULL;
+	server.pending -= c->rest != NULL;
 	free(c->rest);
 	deadline_drop(&c->idle);
 	watch_close(loop, &c->watch);
@@ -206,22 +206,22 @@ client_end(struct loop *loop, struct client *c)
 static bool
 rest_keep(struct client *c, const struct answers *a)
 {
-	bool ours = options.reply.at == NULL;
-	const char *from = ours ? a->now.at : a->fields.rest.at;
+	bool in_message = options.reply.at == NULL;
+	const char *from = in_message ? a->now.at : a->fields.rest.at;
 	const char *end = a->fields.more ? a->fields.rest.at + a->fields.rest.size
-	    : ours ? a->now.at + a->now.size : from;
+	    : in_message ? a->now.at + a->now.size : from;
 	struct rest *rest = malloc(sizeof *rest + (size_t)(end - from));
 
 	if (rest == NULL)
 		return false;
 	rest->answers = *a;
 	memcpy(rest->message, from, (size_t)(end - from));
-	if (ours)
+	if (in_message)
 		rest->answers.now.at = rest->message;
 	if (a->fields.more)
 		rest->answers.fields.rest.at = rest->message + (a->fields.rest.at - from);
 	c->rest = rest;
-	server.stuck++;
+	server.pending++;
 	return true;
 }
 
@@ -248,7 +248,7 @@ rest_send(struct loop *loop, struct client *c)
 		return true;
 	free(c->rest);
 	c->rest = NULL;
-	server.stuck--;
+	server.pending--;
 	watch_want(loop, &c->watch, EPOLLIN);
 	return true;
 }
@@ -260,7 +260,7 @@ message_answer(struct loop *loop, struct client *c, struct span message)
 	struct answers a;
 
 	if (options.verbose)
-		received_say(message, c->name);
+		log_received(message, c->name);
 	a = answers_to(message);
 	if (a.now.size == 0)
 		return true;
@@ -281,12 +281,12 @@ message_answer(struct loop *loop, struct client *c, struct span message)
 static bool
 messages_serve(struct loop *loop, struct client *c)
 {
-	for (int takes = TAKES_MAX; takes > 0 && c->rest == NULL; takes--) {
-		ssize_t n = recv(c->watch.fd, server.taken, options.take, MSG_DONTWAIT);
+	for (int reads = READS_MAX; reads > 0 && c->rest == NULL; reads--) {
+		ssize_t n = recv(c->watch.fd, server.input, options.take, MSG_DONTWAIT);
 
 		if (n <= 0)
 			return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
-		if (!message_answer(loop, c, (struct span){server.taken, (size_t)n}))
+		if (!message_answer(loop, c, (struct span){server.input, (size_t)n}))
 			return false;
 		if ((size_t)n < options.take)
 			break;
@@ -353,7 +353,7 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 static void
 drain_quiet(struct loop *loop, struct deadline *quiet)
 {
-	if (server.stuck == 0)
+	if (server.pending == 0)
 		server.done = true;
 	else
 		deadline_set(loop, &server.quiets, quiet);
@@ -387,7 +387,7 @@ server_begin(uint64_t max)
 
 	if (loop_open(loop) != 0)
 		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
-	memset(server.taken, 0, sizeof server.taken); /* touch the pages now, so that memory does not grow later */
+	memset(server.input, 0, sizeof server.input); /* touch the pages now, so that memory does not grow later */
 	server.max = max;
 	server.idles.passed = client_idle;
 	deadlines_begin(loop, &server.idles, options.idle_ms);
@@ -409,7 +409,7 @@ sandbox_begin(void)
 }
 
 static bool
-stop_asked(void)
+stop_requested(void)
 {
 	bool terminated = signals_take(SIGTERM);
 
@@ -438,7 +438,7 @@ serve_alone(void)
 	while (!server.done && !(server.draining && server.clients == 0)) {
 		if (loop_turn(&server.loop) != 0)
 			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
-		if (!stop_asked())
+		if (!stop_requested())
 			continue;
 		if (server.draining)
 			break;
@@ -587,7 +587,7 @@ serve_shared(void)
 		workers_wait(&w);
 		if (signals_take(SIGCHLD))
 			workers_reap(&w);
-		if (stop_asked())
+		if (stop_requested())
 			workers_stop(&w);
 		workers_start(&w);
 	}
@@ -656,7 +656,7 @@ ends_move(const struct ends *ends)
 
 	if (options.idle_ms != 0 && !end_wait(STDIN_FILENO, POLLIN))
 		return MOVED_END;
-	n = read(STDIN_FILENO, server.taken, options.take);
+	n = read(STDIN_FILENO, server.input, options.take);
 	if (n == 0 || (n < 0 && hung_up(ends)))
 		return MOVED_END;
 	if (n < 0 && (errno == EINTR || (errno == EAGAIN && end_wait(STDIN_FILENO, POLLIN))))
@@ -666,8 +666,8 @@ ends_move(const struct ends *ends)
 		return MOVED_FAILED;
 	}
 	if (options.verbose)
-		received_say((struct span){server.taken, (size_t)n}, ends->name);
-	a = answers_to((struct span){server.taken, (size_t)n});
+		log_received((struct span){server.input, (size_t)n}, ends->name);
+	a = answers_to((struct span){server.input, (size_t)n});
 	return ends_write(ends, &a);
 }
 

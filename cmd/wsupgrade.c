@@ -336,7 +336,7 @@ session_send(const struct session *s, struct span bytes)
 			warn("%s: write: %s", client_name(&s->connection), strerror(errno));
 			return false;
 		}
-		bytes = span_behind(bytes, chunk);
+		bytes = span_skip(bytes, chunk);
 	}
 	return true;
 }

@@ -207,7 +207,7 @@ signals_begin(void)
 
 /* A service manager may stop the program together with wsframe: then wsframe's signal is the cause. */
 static void
-signals_look(struct session *s, int64_t now)
+signals_check(struct session *s, int64_t now)
 {
 	bool stop = signals_take(SIGTERM);
 
@@ -230,7 +230,7 @@ session_run(struct session *s)
 		int64_t now = clock_ms();
 		int moved;
 
-		signals_look(s, now);
+		signals_check(s, now);
 		if (!session_step(s, now))
 			return;
 		moved = endpoints_wait(endpoints, SESSION_ENDPOINTS, alarm_until(session_deadline(s), now),
@@ -239,7 +239,7 @@ session_run(struct session *s)
 			die(STATUS_FAILED, "poll: %s", strerror(errno));
 		/* A wait that finds a ready descriptor delivers no signal. */
 		if (turns % SIGNAL_TURNS == 0)
-			signals_let_in();
+			signals_deliver();
 		if (!session_moved(s, moved))
 			die(STATUS_FAILED, "no memory for the connection: %s", strerror(ENOMEM));
 	}

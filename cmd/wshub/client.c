@@ -34,16 +34,16 @@ scratch_text(struct hub *hub)
 }
 
 void
-program_tell(struct hub *hub, const struct client *c, const char *word, const void *rest, size_t n)
+program_put(struct hub *hub, const struct client *c, const char *word, const void *rest, size_t n)
 {
-	if (!backend_tell(&hub->backend, c->id, word, rest, n))
+	if (!backend_put(&hub->backend, c->id, word, rest, n))
 		die(STATUS_FAILED, "no memory for the program's input");
 }
 
 void
-program_tell_text(struct hub *hub, const struct client *c, const char *word, const struct strbuf *text)
+program_put_text(struct hub *hub, const struct client *c, const char *word, const struct strbuf *text)
 {
-	program_tell(hub, c, word, text->at, text->size);
+	program_put(hub, c, word, text->at, text->size);
 }
 
 /* Return `127.0.0.1:52344` for the log. */
@@ -84,15 +84,15 @@ client_clock(struct hub *hub, struct client *c, struct deadlines *queue)
 static void
 client_pause(struct hub *hub, struct client *c)
 {
-	bool behind = c->out.held > hub->options.queue / 2, paused = hub->backpressure && !behind;
+	bool slow = c->out.held > hub->options.queue / 2, paused = hub->backpressure && !slow;
 
 	if (paused != c->conn.paused)
 		client_act(hub, c, ws_pause(&c->conn, paused));
-	if (behind && !c->behind && c->conn.timer == WS_TIMER_IDLE)
+	if (slow && !c->slow && c->conn.timer == WS_TIMER_IDLE)
 		client_act(hub, c, ws_timeout(&c->conn, false) & ~(unsigned)WS_PING);
-	else if (!behind && c->behind)
+	else if (!slow && c->slow)
 		client_act(hub, c, ws_received(&c->conn));
-	c->behind = behind;
+	c->slow = slow;
 }
 
 /* A closed UNIX socket reports EPOLLHUP before its data is read. EPOLLET: report that once instead
@@ -126,7 +126,7 @@ client_mark(struct hub *hub, struct client *c)
 
 /* Queue the record of the client's end for the program. */
 static void
-client_tell_end(struct hub *hub, struct client *c, unsigned code, struct span reason)
+client_put_end(struct hub *hub, struct client *c, unsigned code, struct span reason)
 {
 	struct strbuf text = scratch_text(hub);
 
@@ -136,7 +136,7 @@ client_tell_end(struct hub *hub, struct client *c, unsigned code, struct span re
 	strbuf_put_number(&text, code);
 	strbuf_put_char(&text, ' ');
 	strbuf_put(&text, reason);
-	program_tell_text(hub, c, "close", &text);
+	program_put_text(hub, c, "close", &text);
 	if (hub->options.verbose)
 		log_info("%s disconnected (%llu, %u%s%s)", client_name(c).text, (unsigned long long)c->id, code,
 		    reason.size == 0 ? "" : " ", quoted_bytes(reason.at, reason.size));
@@ -146,7 +146,7 @@ client_tell_end(struct hub *hub, struct client *c, unsigned code, struct span re
 void
 client_forget(struct hub *hub, struct client *c, unsigned code, struct span reason)
 {
-	client_tell_end(hub, c, code, reason);
+	client_put_end(hub, c, code, reason);
 	if (!c->addressable)
 		return;
 	c->addressable = false;
@@ -156,24 +156,24 @@ client_forget(struct hub *hub, struct client *c, unsigned code, struct span reas
 
 /* Queue the record of a deferred Close for the program. */
 void
-client_tell_close(struct hub *hub, struct client *c)
+client_put_close(struct hub *hub, struct client *c)
 {
 	const char *reason = (const char *)buffer_head(&c->message);
 
-	client_tell_end(hub, c, c->conn.peer_code, (struct span){reason, buffer_held(&c->message)});
+	client_put_end(hub, c, c->conn.peer_code, (struct span){reason, buffer_held(&c->message)});
 }
 
 void
 client_end(struct hub *hub, struct client *c)
 {
 	if (c->conn.state == WS_CLOSE_RECEIVED)
-		client_tell_close(hub, c);
+		client_put_close(hub, c);
 	client_forget(hub, c, CLOSE_ABNORMAL, span_of(""));
 	auth_requests_drop(&hub->auth_requests, c);
 	deadline_drop(&c->deadline);
 	outbox_clear(&c->out);
 	client_message_drop(hub, c);
-	free(c->kept);
+	free(c->partial);
 	if (c->stage == STAGE_PROXY)
 		free(c->proxy);
 	watch_close(&hub->loop, &c->watch);
@@ -346,7 +346,7 @@ client_close(struct hub *hub, struct client *c, struct message *close)
 	unsigned actions;
 
 	if (c->conn.state == WS_CLOSE_RECEIVED) {
-		client_tell_close(hub, c);
+		client_put_close(hub, c);
 		client_forget(hub, c, c->conn.peer_code, span_of(""));
 	}
 	actions = ws_close(&c->conn, CLOSE_NORMAL);
@@ -406,9 +406,9 @@ client_has_space(struct hub *hub, const struct client *c, size_t n)
 
 /* The client has received some of its queue: restart the timer if it requires such progress. */
 static void
-client_takes(struct hub *hub, struct client *c)
+client_progress(struct hub *hub, struct client *c)
 {
-	if (c->conn.timer != WS_TIMER_CLOSE && (c->conn.timer != WS_TIMER_PONG || !c->behind))
+	if (c->conn.timer != WS_TIMER_CLOSE && (c->conn.timer != WS_TIMER_PONG || !c->slow))
 		return;
 	if (c->conn.timer == WS_TIMER_CLOSE)
 		(void)progress_made(c->watch.fd, &c->progress);
@@ -428,7 +428,7 @@ client_flush(struct hub *hub, struct client *c)
 	if (c->out.first == NULL && c->conn.state >= WS_CLOSE_SENT)
 		client_act(hub, c, ws_flushed(&c->conn) & ~(unsigned)WS_DISCONNECT);
 	else if (c->out.first != NULL && c->out.held != before)
-		client_takes(hub, c);
+		client_progress(hub, c);
 	client_interest(hub, c);
 }
 
@@ -483,7 +483,7 @@ client_space_make(struct hub *hub, struct client *c, size_t n)
 
 /* Count a delivery and flush after a limited number, before the end of the turn. */
 static void
-client_sent(struct hub *hub)
+deliveries_flush(struct hub *hub)
 {
 	if (++hub->undelivered >= FLUSH_AFTER)
 		clients_flush(hub);
@@ -496,7 +496,7 @@ client_send(struct hub *hub, struct client *c, struct message *message)
 		return;
 	if (!client_space_make(hub, c, message->size) || !client_queue(hub, c, message))
 		client_overflow(hub, c);
-	client_sent(hub);
+	deliveries_flush(hub);
 }
 
 /* Like client_send() for a short text, without allocating a message. Return false if a message is
@@ -515,7 +515,7 @@ client_send_text(struct hub *hub, struct client *c, const void *text, size_t n)
 	memcpy(space, head, size);
 	copy_bytes(space + size, text, n);
 	client_mark(hub, c);
-	client_sent(hub);
+	deliveries_flush(hub);
 	return true;
 }
 

@@ -11,8 +11,8 @@
 #include "sys/clock.h"
 
 enum {
-	TURN_SIZE = 256 << 10, /* read from all clients in a turn; the share of each is at most TAKEN_SIZE, */
-	TAKEN_LEAST = 1 << 10, /* and at least this, */
+	TURN_SIZE = 256 << 10, /* read from all clients in a turn; the share of each is at most READ_MAX, */
+	READ_LEAST = 1 << 10,  /* and at least this, */
 	FAN_LEAST = 64,        /* or less if each byte goes to very many clients */
 };
 
@@ -42,7 +42,7 @@ message_take(struct hub *hub, struct client *c, bool binary, const void *payload
 	if (hub->options.fan_out) {
 		message_fan_out(hub, c, binary, payload, n);
 	} else {
-		program_tell(hub, c, binary ? "binary" : "text", payload, n);
+		program_put(hub, c, binary ? "binary" : "text", payload, n);
 		c->unanswered++;
 	}
 }
@@ -99,7 +99,7 @@ failure_take(struct hub *hub, struct client *c, const struct reader_event *e)
 
 /* Return whether frames of the client are processed: it is open, or has not answered the Close. */
 static bool
-client_talks(const struct client *c)
+client_frames_used(const struct client *c)
 {
 	return c->conn.state == WS_OPEN || c->conn.state == WS_CLOSE_SENT;
 }
@@ -113,7 +113,7 @@ frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
 
 	if (c->reader.deflate && z == NULL)
 		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
-	while (e.kind != READER_MORE && client_talks(c) && (hub->inflate_left > 0 || used == n)) {
+	while (e.kind != READER_MORE && client_frames_used(c) && (hub->inflate_left > 0 || used == n)) {
 		used += reader_step_inflate(&c->reader, z, bytes + used, n - used, SIZE_MAX, &e);
 		switch (e.kind) {
 		case READER_DATA:
@@ -127,7 +127,7 @@ frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
 		default: break;
 		}
 	}
-	if (client_talks(c) && c->reader.compressed && (c->reader.in_frame || c->reader.in_message)
+	if (client_frames_used(c) && c->reader.compressed && (c->reader.in_frame || c->reader.in_message)
 	    && !inflate_keep(hub, c, z))
 		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
 	return used;
@@ -135,43 +135,43 @@ frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
 
 /* Keep data that cannot be used yet, before the next read. */
 static void
-client_keep(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n)
+partial_keep(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n)
 {
-	free(c->kept);
-	c->kept = NULL;
-	c->kept_size = 0;
+	free(c->partial);
+	c->partial = NULL;
+	c->partial_size = 0;
 	if (n == 0)
 		return;
-	c->kept = malloc(n);
-	if (c->kept == NULL) {
+	c->partial = malloc(n);
+	if (c->partial == NULL) {
 		client_end(hub, c);
 		return;
 	}
-	memcpy(c->kept, bytes, n);
-	c->kept_size = (uint32_t)n;
+	memcpy(c->partial, bytes, n);
+	c->partial_size = (uint32_t)n;
 }
 
 /* bytes is all unused input, of which the last `left` bytes may stay in the socket. Return how many do. */
 static size_t
-client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, bool asked, size_t left)
+client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, bool authorized, size_t left)
 {
 	size_t used = 0;
 
-	hub->inflate_left = left == 0 ? INT64_MAX : TAKEN_SIZE;
+	hub->inflate_left = left == 0 ? INT64_MAX : READ_MAX;
 
 	if (c->stage < STAGE_ANSWERED)
-		used = upgrade_take(hub, c, bytes, n, asked);
-	if (client_talks(c))
+		used = upgrade_take(hub, c, bytes, n, authorized);
+	if (client_frames_used(c))
 		used += frames_take(hub, c, bytes + used, n - used);
-	if (c->stage == STAGE_ANSWERED && !client_talks(c))
+	if (c->stage == STAGE_ANSWERED && !client_frames_used(c))
 		used = n;
 	if (c->stage == STAGE_DEAD)
 		return 0;
-	if (hub->inflate_left > 0 || !client_talks(c) || n - used > left)
+	if (hub->inflate_left > 0 || !client_frames_used(c) || n - used > left)
 		left = 0;
 	else
 		left = n - used;
-	client_keep(hub, c, bytes + used, n - used - left);
+	partial_keep(hub, c, bytes + used, n - used - left);
 	return left;
 }
 
@@ -182,7 +182,7 @@ client_share(struct hub *hub)
 {
 	size_t share = TURN_SIZE / (size_t)hub->loop.count;
 
-	share = share > TAKEN_SIZE ? TAKEN_SIZE : share < TAKEN_LEAST ? TAKEN_LEAST : share;
+	share = share > READ_MAX ? READ_MAX : share < READ_LEAST ? READ_LEAST : share;
 	return share < hub->fan_share ? share : hub->fan_share;
 }
 
@@ -193,13 +193,13 @@ client_share_adapt(struct hub *hub, int64_t took_ms)
 {
 	if (took_ms > LOOP_TURN_MS / 2 && hub->fan_share > FAN_LEAST)
 		hub->fan_share /= 2;
-	else if (took_ms < LOOP_TURN_MS / 4 && hub->fan_share < TAKEN_SIZE)
+	else if (took_ms < LOOP_TURN_MS / 4 && hub->fan_share < READ_MAX)
 		hub->fan_share *= 2;
 }
 
 /* Keepalive, once per read. If the client is in the idle queue, only the deadline moves. */
 static void
-client_heard(struct hub *hub, struct client *c)
+client_keepalive(struct hub *hub, struct client *c)
 {
 	if (c->conn.timer != WS_TIMER_IDLE)
 		client_act(hub, c, ws_received(&c->conn));
@@ -212,14 +212,14 @@ client_heard(struct hub *hub, struct client *c)
 static void
 client_receive(struct hub *hub, struct client *c)
 {
-	int flags = c->reader.deflate && client_talks(c) ? MSG_PEEK : 0;
-	size_t before = c->kept_size, left;
+	int flags = c->reader.deflate && client_frames_used(c) ? MSG_PEEK : 0;
+	size_t before = c->partial_size, left;
 	int64_t began = hub->options.fan_out ? clock_ms() : 0;
 	ssize_t n;
 
 	if (before != 0)
-		memcpy(hub->taken, c->kept, before);
-	n = recv(c->watch.fd, hub->taken + before, client_share(hub), flags);
+		memcpy(hub->input, c->partial, before);
+	n = recv(c->watch.fd, hub->input + before, client_share(hub), flags);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
@@ -230,10 +230,10 @@ client_receive(struct hub *hub, struct client *c)
 		eof_take(hub, c);
 		return;
 	}
-	client_heard(hub, c);
-	left = client_feed(hub, c, hub->taken, before + (size_t)n, false, flags == 0 ? 0 : (size_t)n);
+	client_keepalive(hub, c);
+	left = client_feed(hub, c, hub->input, before + (size_t)n, false, flags == 0 ? 0 : (size_t)n);
 	if (flags != 0 && c->stage != STAGE_DEAD)
-		(void)recv(c->watch.fd, hub->taken, (size_t)n - left, 0);
+		(void)recv(c->watch.fd, hub->input, (size_t)n - left, 0);
 	if (hub->options.fan_out)
 		client_share_adapt(hub, clock_ms() - began);
 }
@@ -292,18 +292,18 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 		acceptor_full(loop, acceptor, hub->count);
 }
 
-/* Process the client's head again. asked: the authorization program has accepted the client. */
+/* Process the client's head again. authorized: the authorization program has accepted the client. */
 static void
-head_again(struct hub *hub, struct client *c, bool asked)
+head_again(struct hub *hub, struct client *c, bool authorized)
 {
-	unsigned char *kept = c->kept;
-	size_t n = c->kept_size;
+	unsigned char *partial = c->partial;
+	size_t n = c->partial_size;
 
-	c->kept = NULL;
-	c->kept_size = 0;
+	c->partial = NULL;
+	c->partial_size = 0;
 	c->stage = STAGE_HEAD;
-	(void)client_feed(hub, c, kept, n, asked, 0);
-	free(kept);
+	(void)client_feed(hub, c, partial, n, authorized, 0);
+	free(partial);
 	client_mark(hub, c);
 }
 

@@ -20,7 +20,7 @@ enum {
 };
 
 static void
-poll_due(struct loop *loop, struct deadline *deadline)
+poll_timeout(struct loop *loop, struct deadline *deadline)
 {
 	struct hub *hub = hub_of(loop);
 
@@ -49,7 +49,7 @@ unread_begin(struct hub *hub)
 
 /* Prog has read up to this position. */
 void
-unread_look(struct hub *hub, uint64_t bytes_consumed)
+unread_update(struct hub *hub, uint64_t bytes_consumed)
 {
 	if (!hub->backpressure && hub->poll_at.next == NULL)
 		deadline_drop(&hub->unread);
@@ -74,9 +74,9 @@ deferred_close_begin(struct hub *hub, struct client *c, struct span reason)
 
 /* Queue the close record for the program. */
 static void
-deferred_close_tell(struct hub *hub, struct client *c)
+deferred_close_put(struct hub *hub, struct client *c)
 {
-	client_tell_close(hub, c);
+	client_put_close(hub, c);
 	c->close_at = hub->backend.pipes.bytes_queued;
 	client_clock(hub, c, &hub->unread_closes);
 }
@@ -114,20 +114,20 @@ deferred_closes_poll(struct hub *hub)
 		return;
 	bytes_consumed = pipes_consumed(&hub->backend.pipes);
 	for (struct client *c; (c = deferred_close_next(&hub->unread_messages, bytes_consumed)) != NULL;) {
-		deferred_close_tell(hub, c);
+		deferred_close_put(hub, c);
 		polls_begin(hub);
 	}
 	for (struct client *c; (c = deferred_close_next(&hub->unread_closes, bytes_consumed)) != NULL;) {
-		c->close_at = pipes_said(&hub->backend.pipes);
+		c->close_at = pipes_produced(&hub->backend.pipes);
 		client_clock(hub, c, &hub->lasts);
 	}
-	done = hub->backend.pipes.said - (hub->backend.behind ? buffer_held(&hub->backend.pipes.from) : 0);
+	done = hub->backend.pipes.bytes_read - (hub->backend.records_left ? buffer_held(&hub->backend.pipes.from) : 0);
 	for (struct client *c; (c = deferred_close_next(&hub->lasts, done)) != NULL;)
 		close_answer(hub, c);
 	if (deadlines_first(&hub->unread_messages) == NULL && deadlines_first(&hub->unread_closes) == NULL
 	    && deadlines_first(&hub->lasts) == NULL)
 		deadline_drop(&hub->poll_at);
-	unread_look(hub, bytes_consumed);
+	unread_update(hub, bytes_consumed);
 }
 
 /* The client sends no more data: queue its close record for the program, send its queue, then a
@@ -181,7 +181,7 @@ client_has_closed(struct hub *hub, struct client *c, struct reader_event *e)
 {
 	struct pollfd p = {.fd = c->watch.fd, .events = POLLIN | POLLRDHUP};
 	struct reader reader = c->reader;
-	size_t used = 0, held = c->kept_size;
+	size_t used = 0, held = c->partial_size;
 	ssize_t n;
 
 	/* Compressed messages are not decompressed here. */
@@ -192,11 +192,11 @@ client_has_closed(struct hub *hub, struct client *c, struct reader_event *e)
 	if (poll(&p, 1, 0) <= 0 || (p.revents & POLLIN) == 0)
 		return false;
 	if (held != 0)
-		memcpy(hub->taken, c->kept, held);
-	n = recv(p.fd, hub->taken + held, TAKEN_SIZE, MSG_PEEK);
+		memcpy(hub->input, c->partial, held);
+	n = recv(p.fd, hub->input + held, READ_MAX, MSG_PEEK);
 	held += n > 0 ? (size_t)n : 0;
 	while (e->kind != READER_MORE && e->kind != READER_FAIL && e->kind != READER_CLOSE)
-		used += reader_step(&reader, hub->taken + used, held - used, SIZE_MAX, e);
+		used += reader_step(&reader, hub->input + used, held - used, SIZE_MAX, e);
 	if (e->kind == READER_CLOSE)
 		return true;
 	/* EOF follows unread data: only this event of the state machine discards that data. */
@@ -206,7 +206,7 @@ client_has_closed(struct hub *hub, struct client *c, struct reader_event *e)
 
 /* Release a client that has closed while it is not read. */
 static void
-unread_client_look(struct hub *hub, struct client *c)
+unread_client_check(struct hub *hub, struct client *c)
 {
 	struct reader_event e;
 
@@ -217,7 +217,7 @@ unread_client_look(struct hub *hub, struct client *c)
 /* Prog has read nothing for -k. Clients that have closed are released, and their last messages
  * dropped. A program that writes and has never read ignores its input, so further input is dropped. */
 static void
-unread_due(struct loop *loop, struct deadline *deadline)
+unread_timeout(struct loop *loop, struct deadline *deadline)
 {
 	struct hub *hub = hub_of(loop);
 	uint64_t bytes_consumed = pipes_consumed(&hub->backend.pipes);
@@ -228,7 +228,7 @@ unread_due(struct loop *loop, struct deadline *deadline)
 		for (struct deadline *d; (d = deadlines_first(&hub->unread_closes)) != NULL;)
 			close_answer(hub, client_of(d));
 		for (size_t i = hub->count; hub->backpressure && i-- > 0;)
-			unread_client_look(hub, hub->clients[i]);
+			unread_client_check(hub, hub->clients[i]);
 		if (hub->backpressure && bytes_consumed == 0 && hub->backend.records.number != 0) {
 			warn("%s: does not read its stdin: further input is dropped", quoted(hub->options.next[0]));
 			backend_close_in(&hub->backend);
@@ -247,6 +247,6 @@ deferred_closes_begin(struct hub *hub)
 	queue_begin(hub, &hub->unread_messages, TIME_LIMIT_MS, deferred_close_late);
 	queue_begin(hub, &hub->unread_closes, TIME_LIMIT_MS, deferred_close_late);
 	queue_begin(hub, &hub->lasts, TIME_LIMIT_MS, deferred_close_late);
-	queue_begin(hub, &hub->unreads, hub->options.ping_ms == 0 ? UNREAD_MS : hub->options.ping_ms, unread_due);
-	queue_begin(hub, &hub->polls, POLL_MS, poll_due);
+	queue_begin(hub, &hub->unreads, hub->options.ping_ms == 0 ? UNREAD_MS : hub->options.ping_ms, unread_timeout);
+	queue_begin(hub, &hub->polls, POLL_MS, poll_timeout);
 }

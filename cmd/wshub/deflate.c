@@ -42,7 +42,7 @@ message_deflate(struct compressor *z, const struct message *plain)
 	if (large == NULL)
 		return NULL;
 	(void)deflate_step(&z->deflate, plain->bytes + head, n, true, large->bytes, deflate_bound(n), &made, &result);
-	deflate_forget(&z->deflate);
+	deflate_reset(&z->deflate);
 	if (made < n && (m = message_new(FRAME_HEAD_MAX + made)) != NULL) {
 		frame.length = made;
 		frame.compressed = true;
@@ -141,7 +141,7 @@ client_message(const struct client *c)
 {
 	struct span all = {(const char *)buffer_head(&c->message), buffer_held(&c->message)};
 
-	return c->inflates ? span_behind(all, sizeof(struct inflater *)) : all;
+	return c->inflates ? span_skip(all, sizeof(struct inflater *)) : all;
 }
 
 void

@@ -169,12 +169,12 @@ commands_take(struct hub *hub, enum record_decoder_want want, int64_t until)
 	struct backend_record record;
 	const char *why;
 
-	for (b->behind = false; backend_next(b, want, &record) != BACKEND_MORE; b->behind = true) {
+	for (b->records_left = false; backend_next(b, want, &record) != BACKEND_MORE; b->records_left = true) {
 		const uint64_t number = b->records.number + 1;
 
 		why = record.kind == BACKEND_BAD ? record.find.why : too_long;
 		if (record.kind == BACKEND_RECORD) {
-			if (b->behind && clock_ms() >= until)
+			if (b->records_left && clock_ms() >= until)
 				return;
 			why = command_do(hub, (char *)record.find.chunk.at, record.find.chunk.size);
 			backend_take(b, &record);
@@ -187,7 +187,7 @@ commands_take(struct hub *hub, enum record_decoder_want want, int64_t until)
 			break;
 		}
 	}
-	b->behind = false;
+	b->records_left = false;
 }
 
 void
@@ -225,19 +225,19 @@ program_read(struct hub *hub, int64_t until)
 void
 program_read_all(struct hub *hub, int64_t until)
 {
-	uint64_t now = pipes_said(&hub->backend.pipes);
+	uint64_t now = pipes_produced(&hub->backend.pipes);
 
-	if (hub->backend.behind)
+	if (hub->backend.records_left)
 		commands_take(hub, RECORD_WHOLE, until);
-	while (!hub->backend.behind && hub->backend.pipes.said < now && program_read(hub, until))
+	while (!hub->backend.records_left && hub->backend.pipes.bytes_read < now && program_read(hub, until))
 		;
 }
 
 /* Execute the records that the last turn had no time for. */
 void
-commands_go_on(struct hub *hub)
+commands_continue(struct hub *hub)
 {
-	if (hub->backend.behind)
+	if (hub->backend.records_left)
 		commands_take(hub, RECORD_WHOLE, clock_ms() + LOOP_TURN_MS);
-	hub->loop.hurry = hub->backend.behind;
+	hub->loop.no_wait = hub->backend.records_left;
 }

@@ -44,7 +44,7 @@ enum {
 	/* Limits of the data that can be ahead of a client's message: data of other clients in a
 	 * turn, data queued for the program, the contents of both pipes, and data read from the
 	 * program. */
-	TAKEN_SIZE = 64 << 10,     /* largest read from a client */
+	READ_MAX = 64 << 10,       /* largest read from a client */
 	PROGRAM_SIZE = 256 << 10,  /* largest read from the program */
 };
 
@@ -79,8 +79,8 @@ struct client {
 	};
 	uint64_t id; /* 0 before it is open */
 	struct member *rooms;
-	unsigned char *kept; /* incomplete head or frame */
-	uint32_t kept_size;
+	unsigned char *partial; /* incomplete head or frame */
+	uint32_t partial_size;
 	uint32_t index; /* in hub->clients */
 	struct buffer message; /* the received part of a message, or the reason of its deferred Close */
 	struct client *next_dirty;
@@ -92,7 +92,7 @@ struct client {
 	bool dirty : 1;       /* it is in hub->dirty or hub->dead */
 	bool announced : 1;   /* its open record was queued for prog, its close record was not */
 	bool addressable : 1; /* records to its ID and its rooms reach it */
-	bool behind : 1;      /* not read, because more than half of --queue is pending */
+	bool slow : 1;        /* not read, because more than half of --queue is pending */
 	bool inflates : 1;    /* the message is compressed, and begins with the address of its state */
 	unsigned char deflate : 3; /* window bits of messages to it, minus DEFLATE_BITS_LEAST; 0: uncompressed */
 	char peer[];  /* `127.0.0.1 52344`; with --proxy followed by the port it connected to, 0 if unknown */
@@ -108,9 +108,9 @@ enum {
 struct shutdown {
 	struct terminate term; /* of the clients, and of the program's process group */
 	bool stopped;   /* by SIGTERM or SIGINT */
-	bool waits;     /* until the program's stdout is read up to last_word */
-	uint64_t last_word;
-	bool asks_prog; /* the program's stdout ended first: its exit status counts if it arrives in time */
+	bool output_waits; /* until the program's stdout is read up to output_end */
+	uint64_t output_end;
+	bool status_waits; /* the program's stdout ended first: its exit status counts if it arrives in time */
 	int status;
 };
 
@@ -129,7 +129,7 @@ struct compressor {
 	struct inflate_tables tables;
 	struct inflater *spare; /* states that no message uses */
 	size_t spare_count;
-	unsigned char inflated[TAKEN_SIZE];
+	unsigned char inflated[READ_MAX];
 };
 
 /* A message for clients with and without compression. */
@@ -171,7 +171,7 @@ struct hub {
 	struct deadline end, poll_at;
 	struct deadline unread; /* set while prog has unread input */
 	uint64_t bytes_consumed; /* bytes that prog had read when `unread` was set */
-	unsigned char taken[HTTP_HEAD_MAX + TAKEN_SIZE + TAKEN_SIZE];
+	unsigned char input[HTTP_HEAD_MAX + READ_MAX + READ_MAX];
 	struct http_request request; /* the current request; all zero if it is incomplete */
 	char scratch[2 * HTTP_HEAD_MAX];
 	struct compressor compressor; /* used with --deflate */
@@ -216,8 +216,8 @@ struct hub *hub_of(struct loop *loop);
 void queue_begin(struct hub *hub, struct deadlines *queue, int64_t ms,
     void (*passed)(struct loop *, struct deadline *));
 struct strbuf scratch_text(struct hub *hub);
-void program_tell(struct hub *hub, const struct client *c, const char *word, const void *rest, size_t n);
-void program_tell_text(struct hub *hub, const struct client *c, const char *word, const struct strbuf *text);
+void program_put(struct hub *hub, const struct client *c, const char *word, const void *rest, size_t n);
+void program_put_text(struct hub *hub, const struct client *c, const char *word, const struct strbuf *text);
 struct client_name client_name(const struct client *c);
 bool client_reads(struct hub *hub, const struct client *c);
 void client_clock(struct hub *hub, struct client *c, struct deadlines *queue);
@@ -225,7 +225,7 @@ void client_interest(struct hub *hub, struct client *c);
 struct client *client_of(struct deadline *deadline);
 void client_mark(struct hub *hub, struct client *c);
 void client_forget(struct hub *hub, struct client *c, unsigned code, struct span reason);
-void client_tell_close(struct hub *hub, struct client *c);
+void client_put_close(struct hub *hub, struct client *c);
 void client_end(struct hub *hub, struct client *c);
 struct message *message_of(const void *bytes, size_t n);
 struct message *message_close(unsigned code, const char *reason);
@@ -247,7 +247,7 @@ void client_timeout(struct loop *loop, struct deadline *deadline);
 
 /* deferred_close.c */
 void unread_begin(struct hub *hub);
-void unread_look(struct hub *hub, uint64_t bytes_consumed);
+void unread_update(struct hub *hub, uint64_t bytes_consumed);
 void deferred_closes_poll(struct hub *hub);
 void close_take(struct hub *hub, struct client *c, const struct reader_event *e);
 void eof_take(struct hub *hub, struct client *c);
@@ -256,7 +256,7 @@ void deferred_closes_begin(struct hub *hub);
 /* upgrade.c */
 void peer_text(const struct address *remote, char peer[PEER_SIZE]);
 bool network_full(struct hub *hub, const struct address *remote, struct address_key *network);
-size_t upgrade_take(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n, bool asked);
+size_t upgrade_take(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n, bool authorized);
 void upgrade_eof(struct hub *hub, struct client *c);
 void head_late(struct loop *loop, struct deadline *deadline);
 bool upgrade_authorized(struct hub *hub, struct client *c, int status);
@@ -265,7 +265,7 @@ bool upgrade_authorized(struct hub *hub, struct client *c, int status);
 void program_out_close(struct hub *hub);
 bool program_read(struct hub *hub, int64_t until);
 void program_read_all(struct hub *hub, int64_t until);
-void commands_go_on(struct hub *hub);
+void commands_continue(struct hub *hub);
 
 /* connection.c */
 void client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct address *remote);

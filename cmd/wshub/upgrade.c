@@ -16,7 +16,7 @@
  * The handshake.
  */
 static void
-headers_tell(struct hub *hub, const struct client *c)
+headers_put(struct hub *hub, const struct client *c)
 {
 	const struct http_fields *fields = &hub->request.fields;
 	const bool realm = hub->options.admission.policy.realm != NULL;
@@ -29,18 +29,18 @@ headers_tell(struct hub *hub, const struct client *c)
 		strbuf_put(&text, fields->all[i].name);
 		strbuf_put_string(&text, ": ");
 		strbuf_put(&text, fields->all[i].value);
-		program_tell_text(hub, c, "header", &text);
+		program_put_text(hub, c, "header", &text);
 	}
 }
 
 /* With a realm prog gets the user's name. Only the program of -a gets the password. */
 static void
-user_tell(struct hub *hub, const struct client *c)
+user_put(struct hub *hub, const struct client *c)
 {
 	char *user = hub->scratch;
 
 	if (hub->options.admission.policy.realm != NULL && cgi_user(&hub->request, user))
-		program_tell(hub, c, "user", user, strlen(user));
+		program_put(hub, c, "user", user, strlen(user));
 }
 
 /* Assign a number that was never used before and whose slot is free. */
@@ -79,9 +79,9 @@ client_open(struct hub *hub, struct client *c, const struct handshake *d)
 	if (d->protocol.size != 0)
 		strbuf_put_char(&text, ' ');
 	strbuf_put(&text, d->protocol);
-	program_tell_text(hub, c, "open", &text);
-	user_tell(hub, c);
-	headers_tell(hub, c);
+	program_put_text(hub, c, "open", &text);
+	user_put(hub, c);
+	headers_put(hub, c);
 	if (hub->options.verbose)
 		log_info("Connected by %s (%llu, %zu of %llu)", client_name(c).text, (unsigned long long)c->id, hub->count,
 		    (unsigned long long)hub->options.max);
@@ -136,12 +136,12 @@ client_refuse(struct hub *hub, struct client *c, enum http_status status, const 
 
 /* Refuse a request that waited for its authorization program. */
 static void
-kept_refuse(struct hub *hub, struct client *c, enum http_status status, const char *why)
+partial_refuse(struct hub *hub, struct client *c, enum http_status status, const char *why)
 {
 	struct http_scan scan = {0};
 	struct handshake d;
 
-	(void)admission_request(&hub->options.admission, &scan, (const char *)c->kept, c->kept_size, &hub->request, &d);
+	(void)admission_request(&hub->options.admission, &scan, (const char *)c->partial, c->partial_size, &hub->request, &d);
 	handshake_refuse(&d, status, why);
 	client_answer(hub, c, &d);
 }
@@ -178,17 +178,17 @@ client_authorize(struct hub *hub, struct client *c, const struct handshake *d)
 	c->stage = STAGE_AUTHORIZING;
 }
 
-/* Process the head at bytes. asked: the authorization program has accepted it. Return the number of
+/* Process the head at bytes. authorized: the authorization program has accepted it. Return the number of
  * bytes used, 0 while that program runs. */
 static size_t
-head_take(struct hub *hub, struct client *c, const char *bytes, size_t n, bool asked)
+head_take(struct hub *hub, struct client *c, const char *bytes, size_t n, bool authorized)
 {
 	struct handshake d;
 	size_t size = admission_request(&hub->options.admission, &c->scan, bytes, n, &hub->request, &d);
 
 	if (size == 0)
 		return 0;
-	if (hub->options.admission.authorize != NULL && !asked
+	if (hub->options.admission.authorize != NULL && !authorized
 	    && (d.status == HTTP_SWITCHING_PROTOCOLS || d.status == HTTP_OK)) {
 		c->scan = (struct http_scan){0};
 		/* Their number is limited: the request is processed again when one has ended. */
@@ -300,17 +300,17 @@ proxy_header_take(struct hub *hub, struct client *c, const unsigned char *bytes,
 	return used;
 }
 
-/* Process bytes of a PROXY header or a request. asked: the authorization program has accepted the
+/* Process bytes of a PROXY header or a request. authorized: the authorization program has accepted the
  * client. Return the number of bytes used. */
 size_t
-upgrade_take(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n, bool asked)
+upgrade_take(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n, bool authorized)
 {
 	size_t used = 0;
 
 	if (c->stage == STAGE_PROXY)
 		used = proxy_header_take(hub, c, bytes, n);
 	if (c->stage == STAGE_HEAD)
-		used += head_take(hub, c, (const char *)bytes + used, n - used, asked);
+		used += head_take(hub, c, (const char *)bytes + used, n - used, authorized);
 	return used;
 }
 
@@ -320,7 +320,7 @@ upgrade_eof(struct hub *hub, struct client *c)
 {
 	if (c->stage == STAGE_PROXY)
 		client_unknown(hub, c, "end of file");
-	else if (c->stage == STAGE_HEAD && c->kept_size != 0)
+	else if (c->stage == STAGE_HEAD && c->partial_size != 0)
 		client_refuse(hub, c, HTTP_BAD_REQUEST, "incomplete request");
 	else
 		client_end(hub, c);
@@ -337,10 +337,10 @@ head_late(struct loop *loop, struct deadline *deadline)
 		client_refuse(hub, c, HTTP_SERVICE_UNAVAILABLE, "program does not read");
 	else if (c->stage == STAGE_PROXY)
 		client_unknown(hub, c, strerror(ETIMEDOUT));
-	else if (c->stage == STAGE_HEAD && c->kept_size != 0)
+	else if (c->stage == STAGE_HEAD && c->partial_size != 0)
 		client_refuse(hub, c, HTTP_REQUEST_TIMEOUT, "request timed out");
 	else if (c->stage == STAGE_AUTHORIZING || c->stage == STAGE_WAITING)
-		kept_refuse(hub, c, HTTP_INTERNAL_ERROR, "authorization program timed out");
+		partial_refuse(hub, c, HTTP_INTERNAL_ERROR, "authorization program timed out");
 	else if (c->stage < STAGE_ANSWERED)
 		client_end(hub, c);
 	else
@@ -354,7 +354,7 @@ upgrade_authorized(struct hub *hub, struct client *c, int status)
 {
 	if (child_status(status) == 0)
 		return true;
-	kept_refuse(hub, c, admission_denial(&hub->options.admission), "not authorized");
+	partial_refuse(hub, c, admission_denial(&hub->options.admission), "not authorized");
 	client_mark(hub, c);
 	return false;
 }

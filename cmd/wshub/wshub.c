@@ -86,10 +86,10 @@ program_flush(struct hub *hub)
 	if (buffer_held(&p->to) > STALL_AT) {
 		hub->backpressure = true;
 		unread_begin(hub);
-		unread_look(hub, pipes_consumed(p));
+		unread_update(hub, pipes_consumed(p));
 	} else if (hub->backpressure && buffer_held(&p->to) <= RESUME_AT) {
 		hub->backpressure = false;
-		unread_look(hub, hub->bytes_consumed);
+		unread_update(hub, hub->bytes_consumed);
 		for (size_t i = 0; i < hub->count; i++)
 			client_interest(hub, hub->clients[i]);
 	}
@@ -107,7 +107,7 @@ end_step(struct hub *hub, enum term_step step)
 
 /* Close all clients. */
 static void
-all_close(struct hub *hub, unsigned code, int status)
+clients_close(struct hub *hub, unsigned code, int status)
 {
 	struct message *close;
 
@@ -139,7 +139,7 @@ all_close(struct hub *hub, unsigned code, int status)
 
 /* The grace period of a step is over: end the clients, and signal the program. */
 static void
-all_end(struct hub *hub, enum term_step step)
+clients_end(struct hub *hub, enum term_step step)
 {
 	int number;
 
@@ -154,17 +154,17 @@ all_end(struct hub *hub, enum term_step step)
 /* A time limit has passed: for the program's exit status, for its last output, or for the end of a
  * client or the program. */
 static void
-end_due(struct loop *loop, struct deadline *deadline)
+end_timeout(struct loop *loop, struct deadline *deadline)
 {
 	struct hub *hub = hub_of(loop);
 
 	(void)deadline;
 	if (shutdown_begun(hub)) {
-		all_end(hub, hub->shutdown.term.step + 1);
+		clients_end(hub, hub->shutdown.term.step + 1);
 		return;
 	}
-	hub->shutdown.asks_prog = !hub->shutdown.stopped;
-	all_close(hub, hub->shutdown.stopped ? CLOSE_GOING_AWAY : CLOSE_NORMAL, STATUS_OK);
+	hub->shutdown.status_waits = !hub->shutdown.stopped;
+	clients_close(hub, hub->shutdown.stopped ? CLOSE_GOING_AWAY : CLOSE_NORMAL, STATUS_OK);
 }
 
 /* Return the close code for the program's exit status. */
@@ -182,38 +182,39 @@ program_out_ready(struct loop *loop, struct watch *watch, uint32_t events)
 
 	(void)watch;
 	(void)events;
-	if (hub->backend.behind)
+	if (hub->backend.records_left)
 		return;
 	if (program_read(hub, clock_ms() + LOOP_TURN_MS) || hub->backend.pipes.out_open)
 		return;
-	if (!hub->backend.malformed && !hub->shutdown.waits && !shutdown_begun(hub))
+	if (!hub->backend.malformed && !hub->shutdown.output_waits && !shutdown_begun(hub))
 		deadline_set(loop, &hub->ends, &hub->end);
 }
 
 /* The program has ended, or SIGTERM: first process its output so far, in ordinary turns. */
 static void
-last_words_begin(struct hub *hub)
+output_end_begin(struct hub *hub)
 {
-	hub->shutdown.waits = true;
-	hub->shutdown.last_word = pipes_said(&hub->backend.pipes);
+	hub->shutdown.output_waits = true;
+	hub->shutdown.output_end = pipes_produced(&hub->backend.pipes);
 }
 
 static void
-last_words_look(struct hub *hub)
+output_end_check(struct hub *hub)
 {
 	const struct backend *b = &hub->backend;
 
-	if (!hub->shutdown.waits || (b->pipes.out_open && (b->behind || b->pipes.said < hub->shutdown.last_word)))
+	if (!hub->shutdown.output_waits
+	    || (b->pipes.out_open && (b->records_left || b->pipes.bytes_read < hub->shutdown.output_end)))
 		return;
-	hub->shutdown.waits = false;
+	hub->shutdown.output_waits = false;
 	if (b->pid == 0) {
 		program_out_close(hub);
 		backend_close_in(&hub->backend);
 	}
 	if (hub->shutdown.stopped)
-		all_close(hub, CLOSE_GOING_AWAY, STATUS_OK);
+		clients_close(hub, CLOSE_GOING_AWAY, STATUS_OK);
 	else
-		all_close(hub, program_code(hub), backend_status(b));
+		clients_close(hub, program_code(hub), backend_status(b));
 }
 
 static void
@@ -221,9 +222,9 @@ program_ended(struct hub *hub, int status)
 {
 	hub->backend.pid = 0;
 	hub->backend.wait_status = status;
-	if (hub->shutdown.asks_prog)
+	if (hub->shutdown.status_waits)
 		hub->shutdown.status = terminate_status(&hub->shutdown.term, status);
-	last_words_begin(hub);
+	output_end_begin(hub);
 }
 
 static void
@@ -248,20 +249,20 @@ static void
 stop(struct hub *hub)
 {
 	if (hub->shutdown.stopped) {
-		all_end(hub, TERM_SIGKILL);
+		clients_end(hub, TERM_SIGKILL);
 		return;
 	}
 	hub->shutdown.stopped = true;
 	if (shutdown_begun(hub))
 		return;
-	last_words_begin(hub);
+	output_end_begin(hub);
 	deadline_drop(&hub->end);
 	deadline_set(&hub->loop, &hub->ends, &hub->end);
 }
 
 /* A service manager may stop prog together with the hub: then the hub's signal is the cause. */
 static void
-signals_see(struct hub *hub)
+signals_check(struct hub *hub)
 {
 	bool stopped = signals_take(SIGTERM);
 
@@ -326,7 +327,7 @@ server_begin(struct hub *hub)
 		die(STATUS_FAILED, "getrandom: %s", strerror(errno));
 	if (loop_open(&hub->loop) != 0)
 		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
-	hub->fan_share = TAKEN_SIZE;
+	hub->fan_share = READ_MAX;
 	if (hub->options.admission.policy.deflate)
 		deflate_start(hub, hub->options.admission.window_bits);
 	queue_begin(hub, &hub->heads, hub->options.admission.limit_ms, head_late);
@@ -337,7 +338,7 @@ server_begin(struct hub *hub)
 	/* Limits the memory used by clients that have left. */
 	queue_begin(hub, &hub->drains, close_ms < ADMISSION_LINGER_MS ? close_ms : ADMISSION_LINGER_MS, client_timeout);
 	deferred_closes_begin(hub);
-	queue_begin(hub, &hub->ends, close_ms, end_due);
+	queue_begin(hub, &hub->ends, close_ms, end_timeout);
 	hub->acceptor.on_connection = client_accept;
 	hub->acceptor.listeners = &hub->listeners;
 	acceptor_begin(&hub->loop, &hub->acceptor);
@@ -366,10 +367,10 @@ finished(const struct hub *hub)
 static void
 turn_end(struct hub *hub)
 {
-	commands_go_on(hub);
-	last_words_look(hub);
+	commands_continue(hub);
+	output_end_check(hub);
 	if (hub->backend.malformed)
-		all_close(hub, CLOSE_INTERNAL_ERROR, STATUS_FAILED);
+		clients_close(hub, CLOSE_INTERNAL_ERROR, STATUS_FAILED);
 	deferred_closes_poll(hub);
 	program_flush(hub);
 	auth_start_next(hub);
@@ -402,7 +403,7 @@ serve(struct hub *hub)
 			break;
 		if (loop_turn(&hub->loop) != 0)
 			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
-		signals_see(hub);
+		signals_check(hub);
 	}
 	listeners_close(&hub->listeners);
 	return hub->shutdown.status;

@@ -150,9 +150,9 @@ client_end(struct client *c)
 	c->stage = STAGE_DEAD;
 	deadline_drop(&c->deadline);
 	outbox_clear(&c->out);
-	free(c->kept);
+	free(c->partial);
 	free(c->proxy);
-	c->kept = NULL;
+	c->partial = NULL;
 	c->proxy = NULL;
 	client_uncount(c);
 	if (c->open != NULL)

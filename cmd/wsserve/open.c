@@ -344,10 +344,10 @@ open_new(struct client *c, const struct handshake *d, struct program_ends *ends)
 }
 
 /* Open the connection. The program is requested first, so that it starts while the response, a 101,
- * is sent. behind: data after the request. Return false with errno and no changes if resources are
+ * is sent. trailing: data after the request. Return false with errno and no changes if resources are
  * missing. */
 bool
-open_begin(struct client *c, const struct handshake *d, struct span answer, struct span behind)
+open_begin(struct client *c, const struct handshake *d, struct span answer, struct span trailing)
 {
 	struct server *s = c->server;
 	struct program_ends ends;
@@ -360,9 +360,9 @@ open_begin(struct client *c, const struct handshake *d, struct span answer, stru
 	c->socket.ready = socket_ready;
 	deadline_drop(&c->deadline);
 	free(c->proxy);
-	free(c->kept);
+	free(c->partial);
 	c->proxy = NULL;
-	c->kept = NULL;
+	c->partial = NULL;
 	s->open++;
 	log_name(c->name);
 	session_begin_apart(&o->session, &s->options.session, c->socket.fd, &s->storage, s->loop.now, &ends,
@@ -370,7 +370,7 @@ open_begin(struct client *c, const struct handshake *d, struct span answer, stru
 	if (o->compression != NULL)
 		flows_compress(&o->session.flows, o->compression);
 	start_request(c);
-	session_handshake(&o->session, answer, behind);
+	session_handshake(&o->session, answer, trailing);
 	open_step(c);
 	return true;
 }

@@ -78,8 +78,8 @@ struct client {
 	struct open *open;        /* in STAGE_OPEN */
 	struct http_scan scan;
 	struct proxy *proxy;      /* with --proxy, until the connection is open */
-	unsigned char *kept;      /* incomplete head */
-	uint32_t kept_size;
+	unsigned char *partial;   /* incomplete head */
+	uint32_t partial_size;
 	uint32_t id;              /* index in server->clients, and of its program for the helper */
 	struct outbox out;        /* in STAGE_LINGERING */
 	uint64_t progress;        /* for progress_made() */
@@ -155,7 +155,7 @@ size_t environment_make(struct client *c, const struct handshake *d, unsigned pr
 bool environment_allowed(const char *entry);
 
 /* open.c */
-bool open_begin(struct client *c, const struct handshake *d, struct span answer, struct span behind);
+bool open_begin(struct client *c, const struct handshake *d, struct span answer, struct span trailing);
 void open_stop(struct client *c);
 void open_lost(struct client *c);
 void open_report(struct client *c, enum spawner_event event, int value);

@@ -99,9 +99,9 @@ linger_begin(struct client *c, const struct handshake *d, struct span answer)
 	linger_flush(c);
 }
 
-/* behind: data after the request. */
+/* trailing: data after the request. */
 static void
-answer(struct client *c, struct handshake *d, struct span behind)
+answer(struct client *c, struct handshake *d, struct span trailing)
 {
 	struct server *s = c->server;
 	char head[HANDSHAKE_ANSWER_SIZE];
@@ -115,7 +115,7 @@ answer(struct client *c, struct handshake *d, struct span behind)
 		handshake_refuse(d, HTTP_SERVICE_UNAVAILABLE, "the server is shutting down");
 	size = handshake_answer(&s->options.admission.policy, &s->request, d,
 	    d->status == HTTP_OK ? s->page.message->size : 0, head);
-	if (d->status == HTTP_SWITCHING_PROTOCOLS && !open_begin(c, d, (struct span){head, size}, behind)) {
+	if (d->status == HTTP_SWITCHING_PROTOCOLS && !open_begin(c, d, (struct span){head, size}, trailing)) {
 		warn("%s: %s", quoted(s->options.session.program[0]), strerror(errno));
 		handshake_refuse(d, HTTP_SERVICE_UNAVAILABLE, "program cannot be started");
 		size = handshake_answer(&s->options.admission.policy, &s->request, d, 0, head);
@@ -137,13 +137,13 @@ refuse(struct client *c, enum http_status status, const char *why)
 
 /* Refuse a request that waited for its authorization program. */
 static void
-kept_refuse(struct client *c, enum http_status status, const char *why)
+partial_refuse(struct client *c, enum http_status status, const char *why)
 {
 	struct server *s = c->server;
 	struct http_scan scan = {0};
 	struct handshake d;
 
-	(void)admission_request(&s->options.admission, &scan, (const char *)c->kept, c->kept_size, &s->request, &d);
+	(void)admission_request(&s->options.admission, &scan, (const char *)c->partial, c->partial_size, &s->request, &d);
 	handshake_refuse(&d, status, why);
 	answer(c, &d, (struct span){"", 0});
 }
@@ -264,20 +264,20 @@ proxy_header_take(struct client *c, const unsigned char *bytes, size_t n)
 static void
 keep(struct client *c, const unsigned char *bytes, size_t n)
 {
-	unsigned char *kept = NULL;
+	unsigned char *partial = NULL;
 
 	if (n != 0) {
-		kept = malloc(n);
-		if (kept == NULL) {
+		partial = malloc(n);
+		if (partial == NULL) {
 			warn("%s: %s", client_name(c), strerror(errno));
 			client_end(c);
 			return;
 		}
-		memcpy(kept, bytes, n);
+		memcpy(partial, bytes, n);
 	}
-	free(c->kept);
-	c->kept = kept;
-	c->kept_size = (uint32_t)n;
+	free(c->partial);
+	c->partial = partial;
+	c->partial_size = (uint32_t)n;
 }
 
 /* bytes is all unused input. */
@@ -300,7 +300,7 @@ eof(struct client *c)
 {
 	if (c->stage == STAGE_PROXY)
 		proxy_missed(c, "end of file");
-	else if (c->stage == STAGE_HEAD && c->kept_size != 0)
+	else if (c->stage == STAGE_HEAD && c->partial_size != 0)
 		refuse(c, HTTP_BAD_REQUEST, "incomplete request");
 	else
 		client_end(c);
@@ -311,7 +311,7 @@ static void
 receive(struct client *c)
 {
 	unsigned char *bytes = c->server->storage.from_child;
-	size_t before = c->kept_size;
+	size_t before = c->partial_size;
 	ssize_t n = recv(c->socket.fd, bytes + before, HTTP_HEAD_MAX, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -324,7 +324,7 @@ receive(struct client *c)
 		eof(c);
 		return;
 	}
-	memcpy(bytes, c->kept == NULL ? bytes : c->kept, before);
+	memcpy(bytes, c->partial == NULL ? bytes : c->partial, before);
 	feed(c, bytes, before + (size_t)n, false);
 }
 
@@ -377,7 +377,7 @@ upgrade_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struc
 static void
 head_late(struct client *c)
 {
-	if (c->kept_size != 0) {
+	if (c->partial_size != 0) {
 		refuse(c, HTTP_REQUEST_TIMEOUT, "request timed out");
 		return;
 	}
@@ -403,7 +403,7 @@ upgrade_late(struct loop *loop, struct deadline *deadline)
 	case STAGE_WAITING:
 	case STAGE_AUTHORIZING:
 		authorization_abandon(c);
-		kept_refuse(c, HTTP_INTERNAL_ERROR, "authorization program timed out");
+		partial_refuse(c, HTTP_INTERNAL_ERROR, "authorization program timed out");
 		break;
 	default:
 		if (!c->shut && (progress_made(c->socket.fd, &c->progress) || (first && c->progress != 0)))
@@ -418,9 +418,9 @@ static void
 head_again(struct client *c, bool authorized)
 {
 	unsigned char *bytes = c->server->storage.from_child;
-	size_t n = c->kept_size;
+	size_t n = c->partial_size;
 
-	memcpy(bytes, c->kept, n);
+	memcpy(bytes, c->partial, n);
 	c->stage = STAGE_HEAD;
 	feed(c, bytes, n, authorized);
 	if (c->stage < STAGE_OPEN)
@@ -443,11 +443,11 @@ upgrade_report(struct server *s, unsigned index, enum spawner_event event, int v
 	if (c == NULL)
 		return;
 	if (event != SPAWNER_ENDED)
-		kept_refuse(c, HTTP_INTERNAL_ERROR, "authorization program cannot be started");
+		partial_refuse(c, HTTP_INTERNAL_ERROR, "authorization program cannot be started");
 	else if (child_status(value) == 0)
 		head_again(c, true);
 	else
-		kept_refuse(c, admission_denial(admission), "not authorized");
+		partial_refuse(c, admission_denial(admission), "not authorized");
 }
 
 void

@@ -224,7 +224,7 @@ stop(struct server *s)
 
 /* The grace period of the sessions, or the time limit of the shutdown, has passed. */
 static void
-end_due(struct loop *loop, struct deadline *deadline)
+end_timeout(struct loop *loop, struct deadline *deadline)
 {
 	struct server *s = server_of(loop);
 
@@ -236,7 +236,7 @@ end_due(struct loop *loop, struct deadline *deadline)
 }
 
 static void
-retry_due(struct loop *loop, struct deadline *deadline)
+retry_timeout(struct loop *loop, struct deadline *deadline)
 {
 	struct server *s = server_of(loop);
 
@@ -246,7 +246,7 @@ retry_due(struct loop *loop, struct deadline *deadline)
 }
 
 static void
-signals_look(struct server *s)
+signals_check(struct server *s)
 {
 	bool stopped = signals_take(SIGTERM);
 
@@ -281,15 +281,15 @@ report_take(struct server *s, const struct spawner_report *r)
 	/* A service manager may stop the programs together with this process: then its signal is
 	 * the cause. */
 	if (r->event == SPAWNER_ENDED && WIFSIGNALED(r->value)) {
-		signals_let_in();
-		signals_look(s);
+		signals_deliver();
+		signals_check(s);
 	}
 	if (r->id >= s->options.max)
 		upgrade_report(s, r->id - s->options.max, (enum spawner_event)r->event, r->value);
 	else
 		open_report(s->clients[r->id], (enum spawner_event)r->event, r->value);
 	if (r->event == SPAWNER_ENDED)
-		retry_due(&s->loop, &s->retry);
+		retry_timeout(&s->loop, &s->retry);
 }
 
 static void
@@ -333,9 +333,9 @@ server_begin(struct server *s)
 		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
 	queue_begin(s, &s->heads, s->options.admission.limit_ms, upgrade_late);
 	queue_begin(s, &s->lingers, ADMISSION_LINGER_MS, upgrade_late);
-	queue_begin(s, &s->drains, s->options.drain_ms, end_due);
-	queue_begin(s, &s->ends, 3 * wait_ms + GIVE_UP_MS, end_due);
-	queue_begin(s, &s->retries, SHORTAGE_PAUSE_MS, retry_due);
+	queue_begin(s, &s->drains, s->options.drain_ms, end_timeout);
+	queue_begin(s, &s->ends, 3 * wait_ms + GIVE_UP_MS, end_timeout);
+	queue_begin(s, &s->retries, SHORTAGE_PAUSE_MS, retry_timeout);
 	for (size_t i = 0; i < DEADLINE_QUEUES; i++)
 		queue_begin(s, &s->sessions[i], 1, open_deadline);
 	s->acceptor.on_connection = upgrade_accept;
@@ -379,7 +379,7 @@ serve(struct server *s)
 	while (!s->exited && !(s->shutdown != SHUTDOWN_NONE && s->count == 0)) {
 		if (loop_turn(&s->loop) != 0)
 			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
-		signals_look(s);
+		signals_check(s);
 		clients_end_turn(s);
 	}
 	spawner_end(&s->spawner);

@@ -114,7 +114,7 @@ quoted(const char *text)
 
 /* POLLOUT on a pipe means that PIPE_BUF bytes fit, so the write does not block. */
 static bool
-stderr_takes_it(int wait_ms)
+stderr_writable(int wait_ms)
 {
 	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
 	int ready;
@@ -128,7 +128,7 @@ stderr_takes_it(int wait_ms)
 /* A log file at its size limit (RLIMIT_FSIZE) must not end the program: block SIGXFSZ during the
  * write, and after EFBIG remove the pending signal. */
 static ssize_t
-write_unsignalled(const char *line, size_t size)
+write_without_sigxfsz(const char *line, size_t size)
 {
 	const struct timespec at_once = {0};
 	sigset_t too_large, before;
@@ -151,14 +151,14 @@ put_line(const char *line, size_t size, int wait_ms)
 {
 	ssize_t n = -1;
 
-	if (stderr_takes_it(wait_ms))
-		n = write_unsignalled(line, size);
+	if (stderr_writable(wait_ms))
+		n = write_without_sigxfsz(line, size);
 	if (n < 0)
 		lost++;
 }
 
 static void
-say_lost(void)
+put_dropped(void)
 {
 	char line[128];
 	unsigned long count = lost;
@@ -191,7 +191,7 @@ put_formatted(const char *before, int wait_ms, const char *format, va_list args)
 	n = escape(line, sizeof line - 1, (unsigned char *)raw, n < sizeof raw ? n : sizeof raw - 1);
 	line[n++] = '\n';
 	if (lost != 0)
-		say_lost();
+		put_dropped();
 	put_line(line, n, wait_ms);
 	errno = saved;
 }

@@ -112,10 +112,10 @@ range_parse(struct span item, struct port_range *range)
 			return false;
 		last = first;
 	} else {
-		struct span behind = {dash + 1, item.size - before - 1};
+		struct span last_port = {dash + 1, item.size - before - 1};
 
 		if (!number_parse((struct span){item.at, before}, 1, UINT16_MAX, &first)
-		    || !number_parse(behind, first, UINT16_MAX, &last))
+		    || !number_parse(last_port, first, UINT16_MAX, &last))
 			return false;
 	}
 	*range = (struct port_range){(uint16_t)first, (uint16_t)last};

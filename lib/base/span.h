@@ -25,7 +25,7 @@ span_equal(struct span a, struct span b)
 
 /* Return s without its first n bytes (n <= s.size). */
 static inline struct span
-span_behind(struct span s, size_t n)
+span_skip(struct span s, size_t n)
 {
 	return (struct span){s.at + n, s.size - n};
 }

@@ -108,7 +108,7 @@ load_16(const unsigned char *p)
 }
 
 FOR_16 static inline vector
-wrong_16(vector now, vector before)
+errors_16(vector now, vector before)
 {
 	const vector none = {0};
 	vector one_back = BYTES_BACK(now, before, 1);
@@ -135,7 +135,7 @@ scan_16(const unsigned char *p, size_t n)
 		if (IS_ASCII((a | b) | (c | d)))
 			wrong = SUBTRACT_SATURATING(before, leads);
 		else
-			wrong = wrong_16(a, before) | wrong_16(b, a) | wrong_16(c, b) | wrong_16(d, c);
+			wrong = errors_16(a, before) | errors_16(b, a) | errors_16(c, b) | errors_16(d, c);
 		if (!IS_ZERO(wrong))
 			break;
 		before = d;
@@ -158,7 +158,7 @@ load_twice(const unsigned char *p)
 }
 
 FOR_AVX2 static inline __m256i
-wrong_32(__m256i now, __m256i before)
+errors_32(__m256i now, __m256i before)
 {
 	const __m256i half = _mm256_set1_epi8(0x0f);
 	__m256i seam = _mm256_permute2x128_si256(before, now, 0x21);
@@ -188,7 +188,7 @@ scan_avx2(const unsigned char *p, size_t n)
 		if (_mm256_movemask_epi8(_mm256_or_si256(a, b)) == 0)
 			wrong = _mm256_subs_epu8(before, leads);
 		else
-			wrong = _mm256_or_si256(wrong_32(a, before), wrong_32(b, a));
+			wrong = _mm256_or_si256(errors_32(a, before), errors_32(b, a));
 		if (!_mm256_testz_si256(wrong, wrong))
 			break;
 		before = b;

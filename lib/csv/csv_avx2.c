@@ -112,10 +112,10 @@ KERNEL static inline __m256i
 spread(uint32_t bits)
 {
 	const __m256i bytes = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
-	const __m256i mine = _mm256_set1_epi64x((long long)0x8040201008040201);
+	const __m256i bit_of_byte = _mm256_set1_epi64x((long long)0x8040201008040201);
 	__m256i all = _mm256_shuffle_epi8(_mm256_set1_epi32((int)bits), bytes);
 
-	return _mm256_cmpeq_epi8(_mm256_and_si256(all, mine), mine);
+	return _mm256_cmpeq_epi8(_mm256_and_si256(all, bit_of_byte), bit_of_byte);
 }
 
 /* Write sixteen bytes without the dropped ones. Return the end of the output. */

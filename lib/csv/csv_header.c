@@ -12,7 +12,7 @@ digits_take(struct span *text, uint64_t *number)
 
 	while (digits.size < text->size && text->at[digits.size] >= '0' && text->at[digits.size] <= '9')
 		digits.size++;
-	*text = span_behind(*text, digits.size);
+	*text = span_skip(*text, digits.size);
 	return digits.size > 0 && digits.at[0] != '0' && number_parse(digits, 1, UINT64_MAX, number);
 }
 
@@ -21,14 +21,14 @@ static bool
 number_read(struct span name, struct csv_number *number)
 {
 	*number = (struct csv_number){.from_end = name.size > 0 && name.at[0] == '~', .suffix = 1};
-	name = span_behind(name, number->from_end);
+	name = span_skip(name, number->from_end);
 	if (!digits_take(&name, &number->number))
 		return false;
 	if (name.size == 0)
 		return true;
 	if (name.at[0] != '_')
 		return false;
-	name = span_behind(name, 1);
+	name = span_skip(name, 1);
 	return digits_take(&name, &number->suffix) && number->suffix > 1 && name.size == 0;
 }
 

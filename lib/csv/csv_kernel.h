@@ -86,17 +86,17 @@ block_mark(struct csv *csv, struct csv_carry *carry, const struct needles *needl
            size_t at, size_t n, int next, struct csv_marks *m, uint64_t *nul)
 {
 	struct csv_bits bits;
-	uint64_t opened = 0, mine = ~(uint64_t)0 >> (64 - n);
+	uint64_t opened = 0, valid = ~(uint64_t)0 >> (64 - n);
 
 	block_bits(needles, p, &bits);
-	bits.quote &= needles->quoting & mine;
-	bits.delimiter &= mine;
-	bits.newline &= mine;
-	bits.cr &= mine;
+	bits.quote &= needles->quoting & valid;
+	bits.delimiter &= valid;
+	bits.newline &= valid;
+	bits.cr &= valid;
 	if ((csv->watching && csv_has_escape(csv, carry->escaped, p, n))
 	    || !marks_make(carry, csv, &bits, n, next, m, &opened))
 		n = machine_mark(csv, carry, p, n, next, m, &opened);
-	*nul = bits.nul & mine & ~m->stop;
+	*nul = bits.nul & valid & ~m->stop;
 	carry->opened_at = opened != 0 ? at : carry->opened_at;
 	carry->opened = opened != 0 ? opened : carry->opened;
 	return n;

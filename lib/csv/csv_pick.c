@@ -296,14 +296,14 @@ csv_pick_window(struct csv_pick *pick, const struct csv_index *index, const unsi
                 struct csv_writer *writer, struct buffer *out, bool *refused)
 {
 	struct csv_writer lines = {.format = CSV_LINES};
-	struct csv_pick mine = *pick;
+	struct csv_pick local = *pick;
 	struct buffer to = *out;
 
 	*refused = false;
 	if (writer->format != CSV_LINES)
 		return pick_window(pick, index, in, at, writer, out, refused);
-	at = pick_window(&mine, index, in, at, &lines, &to, refused);
-	*pick = mine;
+	at = pick_window(&local, index, in, at, &lines, &to, refused);
+	*pick = local;
 	*out = to;
 	return at;
 }

@@ -33,7 +33,7 @@ csv_rows_skip_blank(struct csv *csv, struct csv_index *index)
 
 /* Return the offset after the last of these marks before `end`, or 0 without a mark. */
 static size_t
-behind_last(const struct csv_index *index, size_t end, uint64_t (*marks_of)(const struct csv_marks *marks))
+after_last(const struct csv_index *index, size_t end, uint64_t (*marks_of)(const struct csv_marks *marks))
 {
 	for (size_t block = (end + 63) / 64; block-- > 0;) {
 		uint64_t found = marks_of(&index->marks[block]) & csv_below(end - 64 * block);
@@ -73,7 +73,7 @@ newlines(const struct csv_marks *marks)
 static void
 field_keep(struct csv *csv, const struct csv_index *index)
 {
-	size_t begin = behind_last(index, index->end, before_fields), line = behind_last(index, begin, newlines);
+	size_t begin = after_last(index, index->end, before_fields), line = after_last(index, begin, newlines);
 
 	if (begin == 0)
 		return;

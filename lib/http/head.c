@@ -50,11 +50,11 @@ is_control(unsigned char c)
 static const char *
 scan_fault(unsigned state, unsigned char c)
 {
-	bool behind_cr = state == AT_START_CR || state == AT_LINE_CR || state == AT_LAST_CR;
+	bool after_cr = state == AT_START_CR || state == AT_LINE_CR || state == AT_LAST_CR;
 
 	if (c == '\n')
-		return behind_cr ? NULL : "line ends with LF without CR";
-	if (behind_cr)
+		return after_cr ? NULL : "line ends with LF without CR";
+	if (after_cr)
 		return "CR without LF";
 	if (c == '\r')
 		return state == AT_FIRST_LINE ? "empty lines instead of a request" : NULL;
@@ -149,7 +149,7 @@ static struct span
 trimmed(struct span text)
 {
 	while (text.size != 0 && (*text.at == ' ' || *text.at == '\t'))
-		text = span_behind(text, 1);
+		text = span_skip(text, 1);
 	while (text.size != 0 && (text.at[text.size - 1] == ' ' || text.at[text.size - 1] == '\t'))
 		text.size--;
 	return text;
@@ -163,7 +163,7 @@ take_until(struct span *text, char separator)
 	const char *end = text->size == 0 ? NULL : memchr(text->at, separator, text->size);
 	struct span chunk = {text->at, end == NULL ? text->size : (size_t)(end - text->at)};
 
-	*text = span_behind(*text, chunk.size + (end != NULL));
+	*text = span_skip(*text, chunk.size + (end != NULL));
 	return chunk;
 }
 
@@ -254,9 +254,9 @@ target_parse(struct http_request *r)
 	if (span_equal(r->method, span_of("CONNECT")))
 		return http_authority_parse(rest, &unused);
 	if (prefix != 0) {
-		r->authority = rest = span_behind(rest, prefix);
+		r->authority = rest = span_skip(rest, prefix);
 		while (rest.size != 0 && *rest.at != '/' && *rest.at != '?')
-			rest = span_behind(rest, 1);
+			rest = span_skip(rest, 1);
 		r->authority.size -= rest.size;
 		if (!http_authority_parse(r->authority, &unused))
 			return false;
@@ -419,7 +419,7 @@ http_authority_parse(struct span text, struct http_authority *authority)
 	if (size == 0 || text.at[size - 1] != ':') {
 		size = text.size;
 	} else {
-		struct span digits = span_behind(text, size);
+		struct span digits = span_skip(text, size);
 
 		if (digits.size != 0 && !number_parse(digits, 0, UINT16_MAX, &port))
 			return false;
@@ -456,7 +456,7 @@ http_path_next(struct span *path)
 	}
 	if (c == '\0')
 		return HTTP_PATH_BAD;
-	*path = span_behind(*path, used);
+	*path = span_skip(*path, used);
 	return c;
 }
 

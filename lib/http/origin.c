@@ -12,7 +12,7 @@ origin_parse(struct span text, struct origin *origin)
 	origin->scheme = (struct span){text.at, scheme};
 	return http_token_valid(origin->scheme) && text.size - scheme > 3
 	    && memcmp(colon, "://", 3) == 0
-	    && http_authority_parse(span_behind(text, scheme + 3), &origin->where);
+	    && http_authority_parse(span_skip(text, scheme + 3), &origin->where);
 }
 
 /* Return the default port of a scheme, or -1 if it is unknown. */
@@ -84,7 +84,7 @@ labels_count(struct span text)
 static struct span
 pattern_suffix(const struct origin *pattern)
 {
-	return span_behind(pattern->where.host, 1);
+	return span_skip(pattern->where.host, 1);
 }
 
 bool
@@ -96,7 +96,7 @@ origin_pattern_parse(struct span text, struct origin *pattern)
 	if (!origin_parse(text, pattern) || memchr(pattern->scheme.at, '*', pattern->scheme.size) != NULL
 	    || pattern->where.host.size < 3 || memcmp(pattern->where.host.at, "*.", 2) != 0)
 		return false;
-	suffix = span_behind(pattern_suffix(pattern), 1);
+	suffix = span_skip(pattern_suffix(pattern), 1);
 	labels = labels_count(suffix);
 	for (last = suffix.size; last > 0 && suffix.at[last - 1] != '.'; last--)
 		;
@@ -112,6 +112,6 @@ origin_pattern_matches(const struct origin *pattern, const struct origin *origin
 
 	if (!scheme_and_port_equal(pattern, origin) || host.size <= suffix.size)
 		return false;
-	return span_equal_case(span_behind(host, host.size - suffix.size), suffix)
+	return span_equal_case(span_skip(host, host.size - suffix.size), suffix)
 	    && labels_count((struct span){host.at, host.size - suffix.size}) != 0;
 }

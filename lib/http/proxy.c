@@ -37,7 +37,7 @@ word_next(struct span *line)
 	size_t size = space == NULL ? line->size : (size_t)(space - line->at);
 	struct span word = {line->at, size};
 
-	*line = span_behind(*line, space == NULL ? size : size + 1);
+	*line = span_skip(*line, space == NULL ? size : size + 1);
 	return word;
 }
 
@@ -59,7 +59,7 @@ ipv4_parse(struct span text, unsigned char ip[4])
 		if (!decimal_parse(number, 255, &value) || (i < 3 && dot == NULL))
 			return false;
 		ip[i] = (unsigned char)value;
-		text = span_behind(text, i < 3 ? number.size + 1 : number.size);
+		text = span_skip(text, i < 3 ? number.size + 1 : number.size);
 	}
 	return true;
 }
@@ -97,7 +97,7 @@ ipv6_parse(struct span text, unsigned char ip[16])
 
 	if (text.size >= 2 && memcmp(text.at, "::", 2) == 0) {
 		gap = 0;
-		text = span_behind(text, 2);
+		text = span_skip(text, 2);
 	}
 	while (text.size != 0) {
 		unsigned group;
@@ -113,17 +113,17 @@ ipv6_parse(struct span text, unsigned char ip[16])
 			return false;
 		bytes[size++] = (unsigned char)(group >> 8);
 		bytes[size++] = (unsigned char)group;
-		text = span_behind(text, n);
+		text = span_skip(text, n);
 		if (text.size == 0)
 			break;
 		if (text.at[0] != ':' || text.size == 1)
 			return false;
-		text = span_behind(text, 1);
+		text = span_skip(text, 1);
 		if (text.at[0] == ':') {
 			if (gap <= sizeof bytes)
 				return false;
 			gap = size;
-			text = span_behind(text, 1);
+			text = span_skip(text, 1);
 		}
 	}
 	if (gap > sizeof bytes ? size != sizeof bytes : size > sizeof bytes - 2)

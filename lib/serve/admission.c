@@ -191,11 +191,11 @@ admission_denial(const struct admission *admission)
 struct span
 admission_protocols_missed(const struct handshake *d, const struct http_request *request)
 {
-	struct span asked = {"", 0};
+	struct span requested = {"", 0};
 
 	if (d->status == HTTP_SWITCHING_PROTOCOLS && d->protocol.size == 0)
-		(void)http_field_find(&request->fields, "Sec-WebSocket-Protocol", &asked);
-	return asked;
+		(void)http_field_find(&request->fields, "Sec-WebSocket-Protocol", &requested);
+	return requested;
 }
 
 void

@@ -83,7 +83,7 @@ put(struct backend *b, struct span head, const char *bytes, size_t n, const char
 }
 
 bool
-backend_tell(struct backend *b, uint64_t id, const char *word, const void *rest, size_t n)
+backend_put(struct backend *b, uint64_t id, const char *word, const void *rest, size_t n)
 {
 	const bool exact = b->records.mode == RECORD_NETSTRING;
 	char text[80], *begin = text + 48, *end = begin; /* the head grows in both directions */
@@ -142,7 +142,7 @@ backend_next(struct backend *b, enum record_decoder_want want, struct backend_re
 	struct record_decoder_find *find = &record->find;
 
 	for (;;) {
-		record_decoder_look(&b->records, buffer_head(from), buffer_held(from),
+		record_decoder_peek(&b->records, buffer_head(from), buffer_held(from),
 		    b->skips && want == RECORD_WHOLE ? RECORD_ALL : want, find);
 		if (!b->skips || find->kind != RECORD_CHUNK)
 			break;

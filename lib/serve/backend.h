@@ -25,7 +25,7 @@ struct backend {
 	struct record_decoder records;
 	size_t record_max; /* longer records are skipped */
 	bool skips;        /* skip the rest of a record that is too long */
-	bool behind;       /* records in the buffer are left for the next turn */
+	bool records_left; /* records in the buffer are left for the next turn */
 	bool malformed;    /* its output cannot be split into records */
 };
 
@@ -46,7 +46,7 @@ int backend_begin(struct backend *backend, struct loop *loop, char **argv);
 
 /* Queue a record, with escapes or as a netstring. A large record is written in slices while it is
  * queued. Return false without memory. */
-bool backend_tell(struct backend *backend, uint64_t id, const char *word, const void *rest, size_t n);
+bool backend_put(struct backend *backend, uint64_t id, const char *word, const void *rest, size_t n);
 
 /* Write as much of the queue as the pipe accepts. */
 void backend_write(struct backend *backend);

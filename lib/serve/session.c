@@ -67,7 +67,7 @@ peer_closes(struct session *s, const struct reader_event *e)
 		warn("stdin: connection closed before all input was sent");
 		s->failed = true;
 	}
-	if (s->options->verbose || (s->options->client && !code_is_good(e->code) && !echo)) {
+	if (s->options->verbose || (s->options->client && !code_is_success(e->code) && !echo)) {
 		if (e->code == CLOSE_NO_CODE)
 			warn("peer: closed without a code");
 		else
@@ -102,7 +102,7 @@ peer_fails(struct session *s, const struct reader_event *e)
 	if (open || s->options->verbose)
 		warn("peer: %s (%u)%s", e->why, e->code, hint_of(s, e->code));
 	if (open)
-		s->wrong = e->why;
+		s->fault = e->why;
 	peer_end(s, open ? END_PROTOCOL : END_NONE, ws_event(&s->conn, e));
 }
 
@@ -229,7 +229,7 @@ frame_next(struct session *s, const char **why)
 	if (kind == ENCODE_FRAMED) {
 		flows_key_used(f);
 		s->records_until = s->peer_out.moved + buffer_held(&f->tx) + f->out.zero_copy_left;
-		s->asked = f->in.messages;
+		s->messages_before = f->in.messages;
 	}
 	if (kind == ENCODE_FULL && f->out.zero_copy_left == 0 && flows_tx_grow(f) == FLOWS_GROWN)
 		return ENCODE_FRAMED;
@@ -349,10 +349,10 @@ close_at(const struct session *s)
 
 /* Warn if no message has arrived and -q is the default: the user may have expected an answer. */
 static void
-quiet_tell(const struct session *s)
+quiet_warn(const struct session *s)
 {
 	if (s->end_reason == END_PROGRAM && !has_program(s) && !s->options->quiet_given && s->options->count == 0
-	    && !peer_over(s) && s->flows.in.messages == s->asked)
+	    && !peer_over(s) && s->flows.in.messages == s->messages_before)
 		warn("no message within 1 s after the end of stdin (use -q or -m to wait longer)");
 }
 
@@ -373,7 +373,7 @@ close_begin(struct session *s)
 			peer_lose(s, "does not read");
 		return;
 	}
-	quiet_tell(s);
+	quiet_warn(s);
 	if (s->end_reason == END_PROGRAM && s->prog.reaped && s->prog.wait_status != 0)
 		s->code = CLOSE_INTERNAL_ERROR;
 	peer_act(s, ws_close(&s->conn, s->code));
@@ -473,7 +473,7 @@ answer_is_late(struct session *s)
 }
 
 static void
-timers_look(struct session *s)
+timers_check(struct session *s)
 {
 	if (s->lost)
 		return;
@@ -490,7 +490,7 @@ timers_look(struct session *s)
 /* Return whether nothing can move until the peer reads: the program's output is blocked. The
  * program's input does not count, because the program may read again only after its next write. */
 static bool
-peer_is_stuck(const struct session *s)
+output_is_blocked(const struct session *s)
 {
 	return has_program(s) && endpoint_pending(&s->peer_out) && !endpoint_readable(&s->prog.out);
 }
@@ -508,14 +508,14 @@ peer_has_read(struct session *s)
  * Ping after each -k: if its process has ended, its host answers with a reset, even if its FIN
  * follows unread data. The peer counts as lost if two checks find no progress. */
 static void
-unread_peer_look(struct session *s)
+unread_peer_check(struct session *s)
 {
 	bool unread = s->options->ping_ms != 0 && s->conn.state == WS_OPEN && !s->lost && !s->peer_in.hup_seen
 	    && !endpoint_readable(&s->peer_in);
 
 	if (!unread || s->unread_at == 0 || s->sent_at == s->now) {
 		s->unread_at = unread ? s->now : 0;
-		s->stuck_looks = 0;
+		s->stalled_checks = 0;
 	}
 	if (!unread)
 		return;
@@ -527,9 +527,9 @@ unread_peer_look(struct session *s)
 	if (!endpoint_pending(&s->peer_out)) {
 		s->ping_waits = true;
 		(void)peer_controls_flush(s);
-	} else if (!peer_is_stuck(s) || peer_has_read(s)) {
-		s->stuck_looks = 0;
-	} else if (s->stuck_looks++ != 0) {
+	} else if (!output_is_blocked(s) || peer_has_read(s)) {
+		s->stalled_checks = 0;
+	} else if (s->stalled_checks++ != 0) {
 		peer_gone(s, "does not read");
 		peer_act(s, ws_reset(&s->conn));
 	}
@@ -540,27 +540,27 @@ static void
 observe(struct session *s)
 {
 	bool reading = s->reads; /* if the peer floods, the buffer is full after each wait */
-	bool heard = s->peer_in.moved != s->heard, sent = s->peer_out.moved != s->sent;
+	bool received = s->peer_in.moved != s->received, sent = s->peer_out.moved != s->sent;
 
-	if (heard && s->peer_in.moved - s->heard >= FULL_READ && !s->enlarged && has_program(s)) {
+	if (received && s->peer_in.moved - s->received >= FULL_READ && !s->enlarged && has_program(s)) {
 		program_enlarge(&s->prog);
 		s->enlarged = true;
 	}
 	if (!s->peer_in.hup_seen && !peer_over(s) && !s->lost)
 		s->read_at = s->now;
-	s->heard = s->peer_in.moved;
+	s->received = s->peer_in.moved;
 	s->sent = s->peer_out.moved;
 	if (sent)
 		s->sent_at = s->now;
 	if (!has_program(s) && s->output_over && s->sent < s->records_until)
 		s->output_at = s->now;
-	if (heard)
+	if (received)
 		peer_act(s, ws_received(&s->conn));
 	if (!peer_over(s))
 		peer_act(s, ws_pause(&s->conn, !reading));
-	if (heard || !reading)
+	if (received || !reading)
 		s->ping_waits = false;
-	if (s->messages != s->flows.in.messages || (heard && s->flows.in.reader.in_frame) || !reading)
+	if (s->messages != s->flows.in.messages || (received && s->flows.in.reader.in_frame) || !reading)
 		s->message_at = s->now;
 	s->messages = s->flows.in.messages;
 	/* Time during which a slow stdout prevents reading the answer does not count. */
@@ -661,8 +661,8 @@ session_step(struct session *s, int64_t now)
 	s->next = CLOCK_NEVER;
 	observe(s);
 	flows_run(s);
-	timers_look(s);
-	unread_peer_look(s);
+	timers_check(s);
+	unread_peer_check(s);
 	session_program_push(s);
 	interest_set(s);
 	return !finished(s);
@@ -750,11 +750,11 @@ session_begin_apart(struct session *s, const struct session_options *options, in
 }
 
 void
-session_handshake(struct session *s, struct span answer, struct span behind)
+session_handshake(struct session *s, struct span answer, struct span trailing)
 {
 	buffer_put(&s->flows.tx, answer.at, answer.size);
-	buffer_put(&s->flows.rx, behind.at, behind.size);
-	s->peer_in.moved += behind.size;
+	buffer_put(&s->flows.rx, trailing.at, trailing.size);
+	s->peer_in.moved += trailing.size;
 }
 
 void

@@ -65,7 +65,7 @@ struct session {
 
 	enum end_reason end_reason;
 	unsigned code;            /* of the session's Close, unless the peer's event determines it */
-	const char *wrong;        /* error of the peer, sent as the reason of the session's Close */
+	const char *fault;        /* error of the peer, sent as the reason of the session's Close */
 	const char *lost_why;
 	int failure;              /* exit status of END_NOT_STARTED */
 	bool lost;                /* nothing can be sent to the peer */
@@ -87,11 +87,11 @@ struct session {
 	int64_t answer_by;        /* end of the wait for the answer to the session's Close */
 	int64_t message_at, sent_at, output_at, due_at, signal_at;
 	int64_t unread_at;        /* since when the peer is neither read nor sent to; 0 otherwise */
-	unsigned stuck_looks;     /* checks without progress of the peer */
+	unsigned stalled_checks;  /* checks without progress of the peer */
 	int64_t read_at;          /* time of the program's last read or of the peer's end, whichever is later */
-	uint64_t heard, sent, read, written, messages; /* positions at the last check */
+	uint64_t received, sent, read, written, messages; /* positions at the last check */
 	uint64_t records_until;   /* position after the last record */
-	uint64_t asked;           /* messages received before that record was read */
+	uint64_t messages_before; /* messages received before that record was read */
 	uint64_t progress;        /* state of progress_made() */
 };
 
@@ -111,9 +111,9 @@ void session_begin_apart(struct session *s, const struct session_options *option
 void session_program_ended(struct session *s, int wait_status);
 void session_program_failed(struct session *s, int error);
 
-/* Before the first step: answer is sent before all frames, behind is the data after the peer's
+/* Before the first step: answer is sent before all frames, trailing is the data after the peer's
  * request. There must be space for both. */
-void session_handshake(struct session *s, struct span answer, struct span behind);
+void session_handshake(struct session *s, struct span answer, struct span trailing);
 
 /* Release the pipes and memory of a finished session. */
 void session_end(struct session *s);

@@ -191,7 +191,7 @@ peer_act(struct session *s, unsigned actions)
 	if ((actions & WS_CLOSE) != 0) {
 		s->pong_waits = s->ping_waits = false;
 		s->progress = 0;
-		buffer_grow(tx, frame_close(s->conn.code, s->wrong == NULL ? "" : s->wrong, peer_key(s), buffer_tail(tx)));
+		buffer_grow(tx, frame_close(s->conn.code, s->fault == NULL ? "" : s->fault, peer_key(s), buffer_tail(tx)));
 		flows_key_used(&s->flows);
 	}
 	if ((actions & WS_SHUTDOWN) != 0)

@@ -50,7 +50,7 @@ peer_closed(const struct session *s)
 
 /* Return whether the code reports no error. */
 static inline bool
-code_is_good(unsigned code)
+code_is_success(unsigned code)
 {
 	return code == CLOSE_NORMAL || code == CLOSE_GOING_AWAY || code == CLOSE_NO_CODE;
 }

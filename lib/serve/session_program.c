@@ -12,7 +12,7 @@ enum { POLL_MS = 50 /* interval of polling whether the program has emptied its p
 /* Return how many bytes for the program are unread, and update the time of its last read. The
  * kernel does not report a read from a pipe, so poll for it. */
 static size_t
-unread_look(struct session *s)
+unread_update(struct session *s)
 {
 	size_t in_pipe = program_unread(&s->prog), unread = buffer_held(&s->flows.to_child) + in_pipe;
 
@@ -41,7 +41,7 @@ program_give_up(struct session *s)
 {
 	int64_t when;
 
-	if (s->given_up || unread_look(s) == 0)
+	if (s->given_up || unread_update(s) == 0)
 		return;
 	when = s->read_at + stall_ms(s);
 	schedule(s, when);
@@ -80,7 +80,7 @@ session_program_push(struct session *s)
 		schedule(s, s->now + POLL_MS);
 	/* With a lost peer the program's output cannot be sent: skip the step that waits for it. */
 	if (s->term.step == TERM_NONE) {
-		int64_t when = first_step_at(s, unread_look(s));
+		int64_t when = first_step_at(s, unread_update(s));
 
 		schedule(s, when);
 		if (deadline_reached(s, when))

@@ -13,7 +13,7 @@ program_result(const struct session *s)
 	if (status != STATUS_OK)
 		return status;
 	if (peer_closed(s))
-		return s->options->client && !code_is_good(s->conn.peer_code) && s->conn.peer_code != s->conn.code
+		return s->options->client && !code_is_success(s->conn.peer_code) && s->conn.peer_code != s->conn.code
 		    ? STATUS_FAILED : STATUS_OK;
 	warn("peer: %s", s->lost ? s->lost_why : "Close was not answered in time");
 	return STATUS_FAILED;
@@ -28,7 +28,7 @@ reason_result(const struct session *s)
 	case END_NOT_STARTED:
 		return s->failure;
 	case END_CLOSED:
-		return s->options->client && !code_is_good(s->conn.peer_code) ? STATUS_FAILED : STATUS_OK;
+		return s->options->client && !code_is_success(s->conn.peer_code) ? STATUS_FAILED : STATUS_OK;
 	case END_SIGNAL:
 		return STATUS_OK;
 	default:

@@ -65,7 +65,7 @@ watch_all(struct loop *loop, struct acceptor *acceptor)
 }
 
 static void
-reconsider(struct loop *loop, struct acceptor *acceptor)
+watch_update(struct loop *loop, struct acceptor *acceptor)
 {
 	if (!acceptor->wanted)
 		unwatch(loop, acceptor);
@@ -78,7 +78,7 @@ pause_over(struct loop *loop, struct deadline *pause)
 {
 	struct acceptor *acceptor = (struct acceptor *)((char *)pause - offsetof(struct acceptor, pause));
 
-	reconsider(loop, acceptor);
+	watch_update(loop, acceptor);
 }
 
 void
@@ -95,14 +95,14 @@ acceptor_start(struct loop *loop, struct acceptor *acceptor)
 {
 	acceptor->wanted = true;
 	acceptor->full = 0;
-	reconsider(loop, acceptor);
+	watch_update(loop, acceptor);
 }
 
 void
 acceptor_stop(struct loop *loop, struct acceptor *acceptor)
 {
 	acceptor->wanted = false;
-	reconsider(loop, acceptor);
+	watch_update(loop, acceptor);
 }
 
 void
@@ -139,5 +139,5 @@ acceptor_retry(struct loop *loop, struct acceptor *acceptor)
 	if (acceptor->pause.next == NULL)
 		return;
 	deadline_drop(&acceptor->pause);
-	reconsider(loop, acceptor);
+	watch_update(loop, acceptor);
 }

@@ -53,7 +53,7 @@ address_limit_begin(struct address_limit *limit, size_t max)
 }
 
 static uint64_t
-stir(uint64_t x)
+mix(uint64_t x)
 {
 	x = (x ^ x >> 32) * UINT64_C(0xd6e8feb86659fd93);
 	x = (x ^ x >> 32) * UINT64_C(0xd6e8feb86659fd93);
@@ -61,18 +61,18 @@ stir(uint64_t x)
 }
 
 static size_t
-home(const struct address_limit *limit, struct address_key key)
+slot_of(const struct address_limit *limit, struct address_key key)
 {
-	uint64_t high = stir(key.high ^ limit->secret.high);
+	uint64_t high = mix(key.high ^ limit->secret.high);
 
-	return (size_t)stir((high + key.low) ^ limit->secret.low) & limit->mask;
+	return (size_t)mix((high + key.low) ^ limit->secret.low) & limit->mask;
 }
 
 /* Return the slot of the key, or the free slot for it. At most half of the slots are used. */
 static size_t
 find(const struct address_limit *limit, struct address_key key)
 {
-	size_t i = home(limit, key);
+	size_t i = slot_of(limit, key);
 
 	while (limit->slots[i].count != 0 && (limit->slots[i].key.high != key.high || limit->slots[i].key.low != key.low))
 		i = (i + 1) & limit->mask;
@@ -99,7 +99,7 @@ static void
 close_gap(struct address_limit *limit, size_t i)
 {
 	for (size_t j = (i + 1) & limit->mask; limit->slots[j].count != 0; j = (j + 1) & limit->mask) {
-		size_t want = home(limit, limit->slots[j].key);
+		size_t want = slot_of(limit, limit->slots[j].key);
 
 		if (((j - want) & limit->mask) < ((j - i) & limit->mask))
 			continue;

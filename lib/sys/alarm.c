@@ -8,7 +8,7 @@
 #include "sys/clock.h"
 #include "sys/signals.h"
 
-static bool ours;
+static bool owned;
 static int64_t set_for = CLOCK_NEVER;
 
 bool
@@ -16,9 +16,9 @@ alarm_take(void)
 {
 	struct itimerval inherited;
 
-	ours = getitimer(ITIMER_REAL, &inherited) == 0 && inherited.it_value.tv_sec == 0
+	owned = getitimer(ITIMER_REAL, &inherited) == 0 && inherited.it_value.tv_sec == 0
 	    && inherited.it_value.tv_usec == 0;
-	return ours;
+	return owned;
 }
 
 static bool
@@ -38,7 +38,7 @@ alarm_until(int64_t when_ms, int64_t now_ms)
 		return 0;
 	if (signals_take(SIGALRM))
 		set_for = CLOCK_NEVER;
-	if (ours && set_for > when_ms)
+	if (owned && set_for > when_ms)
 		set_for = timer_set(left) ? when_ms : CLOCK_NEVER;
 	if (set_for <= when_ms) /* also true for CLOCK_NEVER */
 		return -1;

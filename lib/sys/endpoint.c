@@ -229,12 +229,12 @@ source_turn(struct endpoint *endpoint, int got)
 }
 
 static int
-sink_turn(struct endpoint *endpoint, int asked, int got)
+sink_turn(struct endpoint *endpoint, int wanted, int got)
 {
 	if (endpoint->ended)
 		return 0;
 	if (endpoint_pending(endpoint))
-		return (got != 0 || (asked == 0 && moves_at_once(endpoint))) && endpoint_move(endpoint) != 0;
+		return (got != 0 || (wanted == 0 && moves_at_once(endpoint))) && endpoint_move(endpoint) != 0;
 	return got != 0 && end(endpoint, EPIPE);
 }
 
@@ -278,12 +278,12 @@ endpoint_interest(struct endpoint *endpoint)
 bool
 endpoint_turn(struct endpoint *endpoint, int got)
 {
-	int asked = endpoint_interest(endpoint);
+	int wanted = endpoint_interest(endpoint);
 
-	if (asked < 0)
+	if (wanted < 0)
 		return false;
-	got &= asked | POLLERR | POLLHUP | POLLNVAL;
+	got &= wanted | POLLERR | POLLHUP | POLLNVAL;
 	if (!endpoint->sink)
 		return source_turn(endpoint, got) != 0;
-	return got != 0 && sink_turn(endpoint, asked, got) != 0;
+	return got != 0 && sink_turn(endpoint, wanted, got) != 0;
 }

@@ -81,7 +81,7 @@ add(struct listeners *l, int fd)
 
 /* Return 1 if LISTEN_FDS is for this process, 0 if not, -1 if LISTEN_PID is invalid. */
 static int
-meant_for_us(const char *pid_text, const char **why)
+listen_pid_matches(const char *pid_text, const char **why)
 {
 	uint64_t pid;
 
@@ -98,7 +98,7 @@ listeners_named(const char **why)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 	uint64_t count;
-	int ours;
+	int matches;
 
 	*why = NULL;
 	if (fds == NULL)
@@ -107,9 +107,9 @@ listeners_named(const char **why)
 		(void)refuse(why, "LISTEN_FDS without LISTEN_PID: sockets ignored");
 		return 0;
 	}
-	ours = meant_for_us(pid, why);
-	if (ours <= 0)
-		return ours;
+	matches = listen_pid_matches(pid, why);
+	if (matches <= 0)
+		return matches;
 	if (!number_parse(span_of(fds), 0, LISTEN_MAX, &count))
 		return refuse(why, "LISTEN_FDS: %s: not a number from 0 to %d", quoted(fds), LISTEN_MAX);
 	return (int)count;

@@ -18,7 +18,7 @@ loop_open(struct loop *loop)
 	loop->signals_at = 0;
 	loop->queues = NULL;
 	loop->next = loop->count = 0;
-	loop->hurry = false;
+	loop->no_wait = false;
 	loop->watched = loop->reported = 0;
 	return loop->fd < 0 ? -1 : 0;
 }
@@ -143,7 +143,7 @@ wait_ms(const struct loop *loop, int64_t now)
 {
 	int64_t at = CLOCK_NEVER;
 
-	if (loop->hurry)
+	if (loop->no_wait)
 		return 0;
 	for (const struct deadlines *q = loop->queues; q != NULL; q = q->others) {
 		const struct deadline *first = deadlines_first(q);
@@ -155,7 +155,7 @@ wait_ms(const struct loop *loop, int64_t now)
 }
 
 static void
-deadlines_tell(struct loop *loop)
+deadlines_expire(struct loop *loop)
 {
 	for (struct deadlines *q = loop->queues; q != NULL; q = q->others) {
 		for (struct deadline *first; (first = deadlines_first(q)) != NULL && first->at <= loop->before;) {
@@ -167,12 +167,12 @@ deadlines_tell(struct loop *loop)
 
 /* While events are pending epoll_pwait() returns at once without delivering signals. */
 static void
-signals_now_and_then(struct loop *loop)
+signals_deliver_sometimes(struct loop *loop)
 {
 	if (loop->now - loop->signals_at < SIGNALS_MS)
 		return;
 	loop->signals_at = loop->now;
-	signals_let_in();
+	signals_deliver();
 }
 
 /* EINTR (a signal, or SIGCONT) hides pending events. */
@@ -188,7 +188,7 @@ events_wait(struct loop *loop)
 	if (count < 0 && errno != EINTR)
 		return -1;
 	count = count < 0 ? 0 : count;
-	loop->hurry = false;
+	loop->no_wait = false;
 	if (loop->reported == 0)
 		loop->before = before;
 	loop->reported += (size_t)count;
@@ -221,12 +221,12 @@ loop_turn(struct loop *loop)
 			break;
 	}
 	if (loop->count > 0)
-		signals_now_and_then(loop);
+		signals_deliver_sometimes(loop);
 	if (loop->next < loop->count)
 		return 0;
 	if (events_known(loop)) {
 		loop->reported = 0;
-		deadlines_tell(loop);
+		deadlines_expire(loop);
 	}
 	loop->next = loop->count = 0;
 	return 0;

@@ -62,7 +62,7 @@ struct loop {
 	struct deadlines *queues;
 	int next;    /* position in the batch: the next event to handle */
 	int count;
-	bool hurry;    /* the next turn does not wait, because the caller has more to do */
+	bool no_wait;    /* the next turn does not wait, because the caller has more to do */
 	size_t watched;
 	size_t reported; /* events since deadlines were last checked */
 	int64_t before;  /* clock_ms() before the wait that reported the first of them */

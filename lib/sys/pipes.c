@@ -72,9 +72,9 @@ pipes_consumed(const struct pipes *p)
 }
 
 uint64_t
-pipes_said(const struct pipes *p)
+pipes_produced(const struct pipes *p)
 {
-	return p->said + (p->out_open ? fd_unread(p->out.fd) : 0);
+	return p->bytes_read + (p->out_open ? fd_unread(p->out.fd) : 0);
 }
 
 ssize_t
@@ -89,7 +89,7 @@ pipes_read(struct pipes *p, size_t size)
 	n = read(p->out.fd, buffer_tail(&p->from), size);
 	if (n > 0) {
 		buffer_grow(&p->from, (size_t)n);
-		p->said += (uint64_t)n;
+		p->bytes_read += (uint64_t)n;
 	}
 	return n;
 }

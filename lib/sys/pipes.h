@@ -18,7 +18,7 @@ struct pipes {
 	struct watch out; /* read end of its stdout */
 	struct buffer to, from; /* in blocks of the block cache */
 	uint64_t bytes_queued;    /* bytes of input queued so far */
-	uint64_t said;    /* bytes of output read so far */
+	uint64_t bytes_read;    /* bytes of output read so far */
 	bool in_open, out_open;
 };
 
@@ -42,7 +42,7 @@ void pipes_settle(struct pipes *pipes);
 uint64_t pipes_consumed(const struct pipes *pipes);
 
 /* Return how many bytes the program has written. */
-uint64_t pipes_said(const struct pipes *pipes);
+uint64_t pipes_produced(const struct pipes *pipes);
 
 /* Read once, at most size bytes. Return the number of bytes, 0 at EOF, or -1 with errno. */
 ssize_t pipes_read(struct pipes *pipes, size_t size);

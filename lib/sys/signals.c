@@ -3,20 +3,20 @@
 enum { NUMBERS = 65 };
 
 static const sigset_t none;
-static volatile sig_atomic_t came[NUMBERS];
+static volatile sig_atomic_t arrived[NUMBERS];
 static bool was_ignored[NUMBERS];
 static bool caught[NUMBERS];
 
 static void
-note(int number)
+on_signal(int number)
 {
-	came[number] = 1;
+	arrived[number] = 1;
 }
 
 void
 signals_catch(const int *numbers, size_t count)
 {
-	struct sigaction action = {.sa_handler = note}, before;
+	struct sigaction action = {.sa_handler = on_signal}, before;
 	sigset_t block = none;
 
 	for (size_t i = 0; i < count; i++)
@@ -32,10 +32,10 @@ signals_catch(const int *numbers, size_t count)
 bool
 signals_take(int number)
 {
-	bool it_came = came[number] != 0;
+	bool pending = arrived[number] != 0;
 
-	came[number] = 0;
-	return it_came;
+	arrived[number] = 0;
+	return pending;
 }
 
 const sigset_t *
@@ -45,7 +45,7 @@ signals_wait_mask(void)
 }
 
 void
-signals_let_in(void)
+signals_deliver(void)
 {
 	sigset_t blocked;
 

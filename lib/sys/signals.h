@@ -22,7 +22,7 @@ const sigset_t *signals_wait_mask(void);
  * Deliver the pending signals. For a program that is never idle: a wait that finds an event at once
  * returns without delivering signals.
  */
-void signals_let_in(void);
+void signals_deliver(void);
 
 /*
  * Prepare for exec, also in a vfork() child: SIGPIPE and SIGCHLD get their default action, caught

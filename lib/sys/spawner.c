@@ -210,7 +210,7 @@ helper_run(struct helper *h)
 		reports_flush(h);
 		if ((p.revents & ~POLLOUT) != 0 && !request_take(h))
 			_exit(STATUS_OK);
-		signals_let_in();
+		signals_deliver();
 	}
 }
 

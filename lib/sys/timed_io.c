@@ -71,7 +71,7 @@ read_socket(int fd, const struct read_end *end, char *bytes, size_t space, size_
 {
 	for (;;) {
 		ssize_t n = recv(fd, bytes + *got, space - *got, MSG_PEEK | MSG_DONTWAIT);
-		size_t ours;
+		size_t wanted;
 		int found;
 
 		if (n < 0 && try_again(fd, POLLIN, limit))
@@ -83,10 +83,10 @@ read_socket(int fd, const struct read_end *end, char *bytes, size_t space, size_
 		found = end->find(end->state, bytes, *got + (size_t)n);
 		if (found < 0)
 			return found;
-		ours = found > 0 ? (size_t)found - *got : (size_t)n;
-		if (!take_peeked(fd, bytes + *got, ours, limit))
+		wanted = found > 0 ? (size_t)found - *got : (size_t)n;
+		if (!take_peeked(fd, bytes + *got, wanted, limit))
 			return 0;
-		*got += ours;
+		*got += wanted;
 		if (found > 0)
 			return found;
 	}
@@ -164,12 +164,12 @@ timed_write(int fd, const char *bytes, size_t n, struct time_limit *limit)
 void
 timed_linger(int in, int out, struct time_limit *limit)
 {
-	char waste[4096];
+	char discarded[4096];
 
 	if (shutdown(out, SHUT_WR) != 0 && errno == ENOTSOCK)
 		(void)close(out);
 	while (timed_wait(in, POLLIN, limit) == 0) {
-		ssize_t n = read(in, waste, sizeof waste);
+		ssize_t n = read(in, discarded, sizeof discarded);
 
 		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
 			return;

@@ -7,7 +7,7 @@ enum { SLOT_PROTO = 7, SLOTS };
 
 /* Variables that this module sets, or that describe the connection for which this process was
  * started. */
-static const char *const ours[] = {
+static const char *const owned[] = {
 	"PROTO", "TCPLOCALIP", "TCPLOCALPORT", "TCPLOCALHOST", "TCPREMOTEIP", "TCPREMOTEPORT", "TCPREMOTEHOST",
 	"TCPREMOTEINFO", "TCPCONNNUM", "REMOTE_ADDR", "REMOTE_PORT", "REMOTE_HOST", "WEBSOCKET_PROTOCOL",
 	"WEBSOCKET_EXTENSIONS", "SSL_TLS_SNI_SERVERNAME",
@@ -18,8 +18,8 @@ ucspi_owns(const char *entry)
 {
 	size_t size = strcspn(entry, "=");
 
-	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-		if (strlen(ours[i]) == size && memcmp(ours[i], entry, size) == 0)
+	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+		if (strlen(owned[i]) == size && memcmp(owned[i], entry, size) == 0)
 			return true;
 	return false;
 }

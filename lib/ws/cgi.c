@@ -36,7 +36,7 @@ name_passes(struct span name)
 }
 
 static bool
-came_before(const struct http_fields *fields, size_t index)
+has_earlier(const struct http_fields *fields, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
 		if (span_equal_case(fields->all[i].name, fields->all[index].name))
@@ -120,7 +120,7 @@ cgi_environment(const struct http_request *request, const struct handshake *deci
 		count++;
 	}
 	for (size_t i = 0; i < request->fields.count; i++) {
-		if (!name_passes(request->fields.all[i].name) || came_before(&request->fields, i))
+		if (!name_passes(request->fields.all[i].name) || has_earlier(&request->fields, i))
 			continue;
 		put_field(out, &request->fields, i);
 		count++;
@@ -138,8 +138,8 @@ cgi_user(const struct http_request *request, char user[CGI_USER_SIZE])
 
 	if (http_field_find(&request->fields, "Authorization", &value) != 1 || !span_begins_case(value, scheme))
 		return false;
-	for (value = span_behind(value, scheme.size); value.size != 0 && *value.at == ' ';)
-		value = span_behind(value, 1);
+	for (value = span_skip(value, scheme.size); value.size != 0 && *value.at == ' ';)
+		value = span_skip(value, 1);
 	size = base64_decode(value, user);
 	colon = size <= 0 ? NULL : memchr(user, ':', (size_t)size);
 	if (colon == NULL || !http_value_valid((struct span){user, (size_t)(colon - user)})

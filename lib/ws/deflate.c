@@ -695,7 +695,7 @@ deflate_undo(struct deflate *z)
 	z->bit_count = 0;
 	z->pending_begin = z->pending_end = 0;
 	if (z->mark == 0) {
-		deflate_forget(z);
+		deflate_reset(z);
 		return;
 	}
 	z->end = z->mark;
@@ -705,7 +705,7 @@ deflate_undo(struct deflate *z)
 }
 
 void
-deflate_forget(struct deflate *z)
+deflate_reset(struct deflate *z)
 {
 	z->floor = z->hashed = z->end;
 }

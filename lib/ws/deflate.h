@@ -20,7 +20,7 @@
  * before the message; then send it uncompressed. O(1).
  *
  * Context takeover: matches refer to earlier messages. With no_context_takeover call
- * deflate_forget() after each message. Then the output of any state decodes for
+ * deflate_reset() after each message. Then the output of any state decodes for
  * every receiver whose window is not smaller. O(1).
  *
  * Memory: deflate_memory() is 146 KiB for a window of 15 bits and 26 KiB for 12 bits, touched only
@@ -94,6 +94,6 @@ size_t deflate_step(struct deflate *z, const unsigned char *in, size_t n, bool l
 void deflate_undo(struct deflate *z);
 
 /* Discard the history. Called between two messages. */
-void deflate_forget(struct deflate *z);
+void deflate_reset(struct deflate *z);
 
 #endif

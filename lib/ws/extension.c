@@ -11,7 +11,7 @@ static void
 skip_blanks(struct span *s)
 {
 	while (s->size > 0 && (*s->at == ' ' || *s->at == '\t'))
-		*s = span_behind(*s, 1);
+		*s = span_skip(*s, 1);
 }
 
 /* Remove the character and the blanks around it. */
@@ -21,7 +21,7 @@ take_char(struct span *s, char c)
 	skip_blanks(s);
 	if (s->size == 0 || *s->at != c)
 		return false;
-	*s = span_behind(*s, 1);
+	*s = span_skip(*s, 1);
 	skip_blanks(s);
 	return true;
 }
@@ -37,7 +37,7 @@ take_token(struct span *s, struct span *token)
 {
 	*token = (struct span){s->at, 0};
 	while (s->size > 0 && token_char(s->at)) {
-		*s = span_behind(*s, 1);
+		*s = span_skip(*s, 1);
 		token->size++;
 	}
 	return token->size > 0;
@@ -50,20 +50,20 @@ take_value(struct span *s, struct param *p)
 	bool quoted = s->size > 0 && *s->at == '"';
 
 	if (quoted)
-		*s = span_behind(*s, 1);
+		*s = span_skip(*s, 1);
 	while (s->size > 0 && (quoted ? *s->at != '"' : token_char(s->at))) {
 		if (*s->at == '\\')
-			*s = span_behind(*s, 1);
+			*s = span_skip(*s, 1);
 		if (s->size == 0 || !token_char(s->at))
 			return false;
 		if (p->value_size < sizeof p->value)
 			p->value[p->value_size++] = *s->at;
-		*s = span_behind(*s, 1);
+		*s = span_skip(*s, 1);
 	}
 	if (quoted && s->size == 0)
 		return false;
 	if (quoted)
-		*s = span_behind(*s, 1);
+		*s = span_skip(*s, 1);
 	return p->value_size > 0;
 }
 
@@ -144,7 +144,7 @@ item_next(struct span *list, struct extension *e)
 }
 
 static unsigned char
-lesser(unsigned char a, unsigned char b)
+smaller(unsigned char a, unsigned char b)
 {
 	return a < b ? a : b;
 }
@@ -153,8 +153,8 @@ lesser(unsigned char a, unsigned char b)
 static bool
 answer_to(const struct extension *offer, const struct extension *want, struct extension *answer)
 {
-	unsigned char server = offer->server_bits != 0 ? lesser(offer->server_bits, want->server_bits) : want->server_bits;
-	unsigned char client = offer->client_bits != 0 ? lesser(offer->client_bits, want->client_bits) : want->client_bits;
+	unsigned char server = offer->server_bits != 0 ? smaller(offer->server_bits, want->server_bits) : want->server_bits;
+	unsigned char client = offer->client_bits != 0 ? smaller(offer->client_bits, want->client_bits) : want->client_bits;
 	bool limits = offer->client_bits != 0 || offer->client_bits_any;
 
 	*answer = (struct extension){
@@ -222,7 +222,7 @@ answer_check(const struct extension *answer, const struct extension *offer, stru
 		.server_no_takeover = answer->server_no_takeover,
 		.client_no_takeover = answer->client_no_takeover || offer->client_no_takeover,
 		.server_bits = server,
-		.client_bits = lesser(client, or_default(offer->client_bits)),
+		.client_bits = smaller(client, or_default(offer->client_bits)),
 	};
 	return NULL;
 }

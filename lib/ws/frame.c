@@ -34,7 +34,7 @@ put_big_endian(unsigned char *out, uint64_t value, size_t n)
 
 /* Check the first two bytes, as far as present. */
 static int
-start_wrong(const unsigned char *bytes, size_t n, bool deflate)
+start_fault(const unsigned char *bytes, size_t n, bool deflate)
 {
 	unsigned opcode, reserved = BITS_RESERVED;
 
@@ -72,7 +72,7 @@ length_size(unsigned char second)
 int
 frame_decode(struct frame *frame, const unsigned char *bytes, size_t n, bool deflate)
 {
-	int wrong = start_wrong(bytes, n, deflate);
+	int wrong = start_fault(bytes, n, deflate);
 	size_t extended, size;
 	uint64_t length;
 	bool masked;

@@ -46,7 +46,7 @@ inflate_begin(struct inflate *z, unsigned window_bits, unsigned char *window, st
 }
 
 void
-inflate_forget(struct inflate *z)
+inflate_reset(struct inflate *z)
 {
 	z->position = z->history = 0;
 }

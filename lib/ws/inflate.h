@@ -20,7 +20,7 @@
  * INFLATE_BAD, and false from inflate_finish(): the data is invalid (1007).
  *
  * Context takeover: the window keeps the last output of earlier messages. If the
- * sender uses no_context_takeover, call inflate_forget() after each message.
+ * sender uses no_context_takeover, call inflate_reset() after each message.
  *
  * Memory: a struct inflate is about 400 bytes, a struct inflate_tables 7 KiB, a window 1 <<
  * window_bits bytes, touched only as far as it is filled. Without takeover all three are needed
@@ -82,6 +82,6 @@ size_t inflate_step(struct inflate *z, const unsigned char *in, size_t n, unsign
 bool inflate_finish(struct inflate *z);
 
 /* Discard the history: later messages cannot refer to earlier output. O(1). */
-void inflate_forget(struct inflate *z);
+void inflate_reset(struct inflate *z);
 
 #endif

@@ -56,9 +56,9 @@ policy_field(struct span text, struct http_field *field)
 	if (colon == NULL)
 		return false;
 	field->name = (struct span){text.at, (size_t)(colon - text.at)};
-	field->value = span_behind(text, field->name.size + 1);
+	field->value = span_skip(text, field->name.size + 1);
 	while (field->value.size != 0 && *field->value.at == ' ')
-		field->value = span_behind(field->value, 1);
+		field->value = span_skip(field->value, 1);
 	return http_token_valid(field->name) && http_value_valid(field->value);
 }
 

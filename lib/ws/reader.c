@@ -18,7 +18,7 @@ fail(struct reader *r, struct reader_event *e, unsigned code, const char *why)
 }
 
 static const char *
-masking_wrong(const struct reader *r, unsigned char second)
+masking_fault(const struct reader *r, unsigned char second)
 {
 	bool masked = (second & 0x80) != 0;
 
@@ -31,7 +31,7 @@ masking_wrong(const struct reader *r, unsigned char second)
 
 /* Check the first bytes of a header, as far as present, against the rules for sequences of frames. */
 static const char *
-order_wrong(const struct reader *r, const unsigned char *bytes, size_t n)
+order_fault(const struct reader *r, const unsigned char *bytes, size_t n)
 {
 	unsigned opcode;
 
@@ -42,7 +42,7 @@ order_wrong(const struct reader *r, const unsigned char *bytes, size_t n)
 		return "continuation without a message";
 	if ((opcode == OPCODE_TEXT || opcode == OPCODE_BINARY) && r->in_message)
 		return "new message inside a fragmented message";
-	return n < 2 ? NULL : masking_wrong(r, bytes[1]);
+	return n < 2 ? NULL : masking_fault(r, bytes[1]);
 }
 
 /* chunk is the whole payload. */
@@ -101,7 +101,7 @@ message_begin(struct reader *r, struct reader_inflate *z, const struct frame *f)
 		return;
 	z->size = 0;
 	if (!z->takeover)
-		inflate_forget(&z->z);
+		inflate_reset(&z->z);
 }
 
 /* Return false if the frame fails the connection. */
@@ -304,7 +304,7 @@ reader_step_inflate(struct reader *r, struct reader_inflate *z, unsigned char *b
 	if (r->in_frame)
 		return payload_event(r, z, bytes, n, space, e);
 	head = frame_decode(&frame, bytes, n, r->deflate);
-	why = head < 0 ? frame_error_text(head) : order_wrong(r, bytes, n);
+	why = head < 0 ? frame_error_text(head) : order_fault(r, bytes, n);
 	if (why != NULL)
 		return fail(r, e, CLOSE_PROTOCOL_ERROR, why);
 	if (head == 0)

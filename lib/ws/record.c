@@ -162,7 +162,7 @@ head_read(const struct record_decoder *s, const unsigned char *bytes, size_t n, 
 }
 
 static void
-netstring_look(struct record_decoder *s, unsigned char *bytes, size_t n, enum record_decoder_want want,
+netstring_peek(struct record_decoder *s, unsigned char *bytes, size_t n, enum record_decoder_want want,
     struct record_decoder_find *find)
 {
 	uint64_t left = s->left;
@@ -198,7 +198,7 @@ netstring_look(struct record_decoder *s, unsigned char *bytes, size_t n, enum re
 }
 
 static void
-terminated_look(struct record_decoder *s, unsigned char *bytes, size_t n, enum record_decoder_want want,
+terminated_peek(struct record_decoder *s, unsigned char *bytes, size_t n, enum record_decoder_want want,
     struct record_decoder_find *find)
 {
 	bool ended;
@@ -213,14 +213,14 @@ terminated_look(struct record_decoder *s, unsigned char *bytes, size_t n, enum r
 }
 
 void
-record_decoder_look(struct record_decoder *s, unsigned char *bytes, size_t n, enum record_decoder_want want,
+record_decoder_peek(struct record_decoder *s, unsigned char *bytes, size_t n, enum record_decoder_want want,
     struct record_decoder_find *find)
 {
 	*find = (struct record_decoder_find){.kind = RECORD_MORE};
 	if (is_netstring(s->mode)) {
-		netstring_look(s, bytes, n, want, find);
+		netstring_peek(s, bytes, n, want, find);
 	} else if (s->mode != RECORD_BYTES) {
-		terminated_look(s, bytes, n, want, find);
+		terminated_peek(s, bytes, n, want, find);
 	} else if (n > 0) {
 		find->kind = RECORD_CHUNK;
 		find->chunk = (struct chunk){bytes, n, .binary = true, .first = true, .last = true};

@@ -53,7 +53,7 @@ void record_encoder_put(struct record_encoder *encoder, struct buffer *to, const
 void record_encoder_drop(struct record_encoder *encoder, struct buffer *to);
 
 /*
- * Converts records to messages. record_decoder_look() finds the next chunk in n bytes without
+ * Converts records to messages. record_decoder_peek() finds the next chunk in n bytes without
  * consuming it; record_decoder_take() reports how much of that chunk was consumed.
  */
 struct record_decoder {
@@ -87,7 +87,7 @@ struct record_decoder_find {
 	const char *why;
 };
 
-void record_decoder_look(struct record_decoder *decoder, unsigned char *bytes, size_t n, enum record_decoder_want want,
+void record_decoder_peek(struct record_decoder *decoder, unsigned char *bytes, size_t n, enum record_decoder_want want,
     struct record_decoder_find *find);
 
 /* The chunk was consumed. If only its first bytes were, the caller has reduced its size and cleared

@@ -70,7 +70,7 @@ deflated(struct frames_deflate *d, const struct chunk *p, const unsigned char *b
 		return 0;
 	}
 	if (p->last && !d->takeover)
-		deflate_forget(&d->z);
+		deflate_reset(&d->z);
 	return made;
 }
 
@@ -181,7 +181,7 @@ records_to_frames_step(struct records_to_frames *o, struct buffer *from, enum re
 
 	if (o->zero_copy_left > 0 || buffer_space(to) < ENCODE_RESERVE + FRAME_HEAD_MAX)
 		return ENCODE_FULL;
-	record_decoder_look(&o->records, buffer_head(from), buffer_held(from), want, &find);
+	record_decoder_peek(&o->records, buffer_head(from), buffer_held(from), want, &find);
 	*why = find.why;
 	if (find.kind != RECORD_CHUNK)
 		return find.kind == RECORD_MORE ? ENCODE_MORE : ENCODE_BAD_RECORD;

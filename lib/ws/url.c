@@ -28,10 +28,10 @@ client_url_parse(const char *text, struct client_url *url)
 		return "TLS needs a program before wsupgrade (s6-tlsclient, socat): use ws://";
 	if (!span_begins_case(rest, scheme))
 		return "not a ws:// URL";
-	rest = span_behind(rest, scheme.size);
+	rest = span_skip(rest, scheme.size);
 	url->path_query = rest;
 	while (url->path_query.size != 0 && memchr("/?#", *url->path_query.at, 3) == NULL)
-		url->path_query = span_behind(url->path_query, 1);
+		url->path_query = span_skip(url->path_query, 1);
 	url->authority = (struct span){rest.at, rest.size - url->path_query.size};
 	if (url->authority.size != 0 && memchr(url->authority.at, '@', url->authority.size) != NULL)
 		return "the user in the URL is not sent (use -H 'Authorization: ...')";
@@ -183,7 +183,7 @@ client_refusal_line(const struct client_refusal *refusal, const char *body, size
 		/* After the size of the first chunk. The line ends at the end of that chunk at the
 		 * latest. */
 		end = line->size == 0 ? NULL : memchr(body, '\n', line->size);
-		*line = span_behind(*line, end == NULL ? line->size : (size_t)(end - body) + 1);
+		*line = span_skip(*line, end == NULL ? line->size : (size_t)(end - body) + 1);
 	}
 	end = line->size == 0 ? NULL : memchr(line->at, '\n', line->size);
 	if (end != NULL)
@@ -198,7 +198,7 @@ client_host_loopback(struct span host)
 {
 	const struct span name = span_of("localhost"), below = span_of(".localhost");
 
-	if (host.size > below.size && span_equal_case(span_behind(host, host.size - below.size), below))
+	if (host.size > below.size && span_equal_case(span_skip(host, host.size - below.size), below))
 		return true;
 	if (span_equal_case(host, name) || http_host_equal(host, span_of("::1")))
 		return true;

@@ -86,7 +86,7 @@ deflate_ours(void)
 		(void)deflate_step(&deflater, text + begins[i], n, true, packed + packed_begins[i], deflate_bound(n), &made, &result);
 		packed_begins[i + 1] = packed_begins[i] + made;
 		if (!takeover)
-			deflate_forget(&deflater);
+			deflate_reset(&deflater);
 	}
 }
 
@@ -104,7 +104,7 @@ inflate_ours(void)
 		    || !inflate_finish(&inflater))
 			abort();
 		if (!takeover)
-			inflate_forget(&inflater);
+			inflate_reset(&inflater);
 	}
 }
 

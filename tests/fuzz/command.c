@@ -53,7 +53,7 @@ take(struct record_decoder *s, struct buffer *from, enum record_decoder_want wan
 	struct record_decoder_find find;
 
 	for (;;) {
-		record_decoder_look(s, buffer_head(from), buffer_held(from), want, &find);
+		record_decoder_peek(s, buffer_head(from), buffer_held(from), want, &find);
 		if (find.kind != RECORD_CHUNK)
 			break;
 		/* A copy, so that reading beyond it is detected. */
@@ -95,7 +95,7 @@ before_blank(struct span *rest)
 
 	while (word.size < rest->size && word.at[word.size] != ' ')
 		word.size++;
-	*rest = span_behind(*rest, word.size + (word.size < rest->size));
+	*rest = span_skip(*rest, word.size + (word.size < rest->size));
 	return word;
 }
 
@@ -105,7 +105,7 @@ naive_id(struct span digits, uint64_t *id)
 	uint64_t value = 0;
 
 	while (digits.size > 1 && digits.at[0] == '0')
-		digits = span_behind(digits, 1);
+		digits = span_skip(digits, 1);
 	if (digits.size == 0)
 		return false;
 	for (size_t i = 0; i < digits.size; i++) {
@@ -128,7 +128,7 @@ naive_but(struct span text, struct span *before, uint64_t *id)
 	while (dash > 0 && text.at[dash - 1] != '-')
 		dash--;
 	*before = (struct span){text.at, dash == 0 ? 0 : dash - 1};
-	return dash != 0 && naive_id(span_behind(text, dash), id);
+	return dash != 0 && naive_id(span_skip(text, dash), id);
 }
 
 static bool
@@ -149,9 +149,9 @@ naive_to(struct span to, struct account *a, bool *ids)
 
 	*ids = false;
 	if (to.size > 0 && (to.at[0] == '*' || to.at[0] == '#')) {
-		name = span_behind(to, 1);
+		name = span_skip(to, 1);
 		if (!naive_but(name, &name, &but)) {
-			name = span_behind(to, 1);
+			name = span_skip(to, 1);
 			but = 0;
 		}
 		if (to.at[0] == '*' ? name.size != 0 : !naive_room(name))
@@ -256,7 +256,7 @@ naive_lines(struct span text, struct account *a)
 		size_t n = end == NULL ? text.size : (size_t)(end - text.at);
 
 		naive_record((struct span){text.at, n}, false, a);
-		text = span_behind(text, n + (end != NULL));
+		text = span_skip(text, n + (end != NULL));
 	}
 }
 
@@ -275,7 +275,7 @@ naive_netstrings(struct span text, struct account *a)
 			return;
 		}
 		naive_record((struct span){text.at + i + 1, (size_t)n}, true, a);
-		text = span_behind(text, i + 1 + (size_t)n + 1);
+		text = span_skip(text, i + 1 + (size_t)n + 1);
 	}
 }
 

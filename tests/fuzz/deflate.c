@@ -110,8 +110,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 			FUZZ_CHECK(got == n && memcmp(back, in, n) == 0);
 			peer_check(made_all, made, in, n);
 			if (f.cuts[0] & 1) {
-				deflate_forget(&z);
-				inflate_forget(&i);
+				deflate_reset(&z);
+				inflate_reset(&i);
 				peer_forget();
 			}
 		}

@@ -35,7 +35,7 @@ naive_good(const struct http_response *r, bool asked)
 
 	/* A list without an item. */
 	while (extensions == 1 && extension.size != 0 && memchr(" \t,", *extension.at, 3) != NULL)
-		extension = span_behind(extension, 1);
+		extension = span_skip(extension, 1);
 
 	return r->major == 1 && r->minor >= 1 && r->status == 101 && naive_count(&r->fields, "Upgrade", &upgrade) == 1
 	    && upgrade.size == 9 && strncasecmp(upgrade.at, "websocket", 9) == 0

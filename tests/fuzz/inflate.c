@@ -159,7 +159,7 @@ messages(struct target *t, struct fuzz f, unsigned choice)
 		if (!good)
 			return;
 		if (choice & 64) {
-			inflate_forget(&t->z);
+			inflate_reset(&t->z);
 			naive.floor = naive.size;
 		}
 		f.at += n;

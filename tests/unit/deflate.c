@@ -91,7 +91,7 @@ TEST(the_examples_of_RFC_7692)
 	MAKES("Hello", "\x02\x13\x00\x00");
 	deflate_undo(&z);
 	MAKES("Hello", "\x02\x13\x00\x00");
-	deflate_forget(&z);
+	deflate_reset(&z);
 	MAKES("Hello", "\xf2\x48\xcd\xc9\xc9\x07\x00");
 }
 
@@ -124,8 +124,8 @@ TEST(every_window)
 				}
 				returns(text, n);
 				if (takeover == 0) {
-					deflate_forget(&z);
-					inflate_forget(&back);
+					deflate_reset(&z);
+					inflate_reset(&back);
 				}
 			}
 		}
@@ -170,8 +170,8 @@ TEST(random_bytes_hardly_grow)
 			compress(text, n, n, turn == 0 ? n + 5 : deflate_bound(n));
 			CHECK(turn == 0 || out_size <= n + 7 * (n / 16000 + 1));
 			returns(text, n);
-			deflate_forget(&z);
-			inflate_forget(&back);
+			deflate_reset(&z);
+			inflate_reset(&back);
 		}
 	}
 }
@@ -190,7 +190,7 @@ TEST(repeated_messages)
 			CHECK(turn == 0 || turn == 4 || out_size < 40 + n / 30);
 			returns(text, n);
 			if (turn == 3)
-				deflate_forget(&z);
+				deflate_reset(&z);
 		}
 	}
 }

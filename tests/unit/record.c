@@ -9,22 +9,22 @@ TEST(a_chunk_may_be_consumed_before_its_record_is_complete)
 	unsigned char in[] = "9:bhell", rest[] = "o xy,1:t,";
 	struct record_decoder_find f;
 
-	record_decoder_look(&s, in, 7, RECORD_ALL, &f);
+	record_decoder_peek(&s, in, 7, RECORD_ALL, &f);
 	CHECK(f.kind == RECORD_CHUNK && f.before == 3 && f.chunk.size == 4 && f.chunk.first && !f.chunk.last);
 	CHECK(f.chunk.binary);
 	f.chunk.size = 3;
 	record_decoder_take(&s, &f);
-	record_decoder_look(&s, in + 6, 1, RECORD_ALL, &f);
+	record_decoder_peek(&s, in + 6, 1, RECORD_ALL, &f);
 	CHECK(f.kind == RECORD_CHUNK && f.before == 0 && f.chunk.size == 1 && !f.chunk.first && !f.chunk.last);
 	record_decoder_take(&s, &f);
-	record_decoder_look(&s, rest, 3, RECORD_WHOLE, &f);
+	record_decoder_peek(&s, rest, 3, RECORD_WHOLE, &f);
 	CHECK(f.kind == RECORD_MORE);
-	record_decoder_look(&s, rest, 9, RECORD_WHOLE, &f);
+	record_decoder_peek(&s, rest, 9, RECORD_WHOLE, &f);
 	CHECK(f.kind == RECORD_CHUNK && f.chunk.size == 4 && f.chunk.last && f.after == 1 && !f.chunk.first);
 	CHECK(s.number == 0);
 	record_decoder_take(&s, &f);
 	CHECK(s.number == 1);
-	record_decoder_look(&s, rest + 5, 4, RECORD_WHOLE, &f);
+	record_decoder_peek(&s, rest + 5, 4, RECORD_WHOLE, &f);
 	CHECK(f.chunk.first && f.chunk.last && !f.chunk.binary && f.chunk.size == 0);
 }
 
@@ -34,18 +34,18 @@ TEST(a_long_line_leaves_in_pieces)
 	unsigned char in[] = "abcdef\nx";
 	struct record_decoder_find f;
 
-	record_decoder_look(&s, in, 4, RECORD_ALL, &f);
+	record_decoder_peek(&s, in, 4, RECORD_ALL, &f);
 	CHECK(f.kind == RECORD_CHUNK && f.chunk.size == 4 && f.chunk.first && !f.chunk.last && f.after == 0);
 	record_decoder_take(&s, &f);
-	record_decoder_look(&s, in + 4, 4, RECORD_ALL, &f);
+	record_decoder_peek(&s, in + 4, 4, RECORD_ALL, &f);
 	CHECK(f.kind == RECORD_CHUNK && f.chunk.size == 2 && !f.chunk.first && f.chunk.last && f.after == 1);
 	record_decoder_take(&s, &f);
-	record_decoder_look(&s, in, 4, RECORD_ALL, &f);
+	record_decoder_peek(&s, in, 4, RECORD_ALL, &f);
 	record_decoder_take(&s, &f);
-	record_decoder_look(&s, in + 4, 0, RECORD_END, &f);
+	record_decoder_peek(&s, in + 4, 0, RECORD_END, &f);
 	CHECK(f.kind == RECORD_CHUNK && f.chunk.size == 0 && !f.chunk.first && f.chunk.last);
 	record_decoder_take(&s, &f);
-	record_decoder_look(&s, in + 4, 0, RECORD_END, &f);
+	record_decoder_peek(&s, in + 4, 0, RECORD_END, &f);
 	CHECK(f.kind == RECORD_MORE);
 }
 
@@ -55,9 +55,9 @@ TEST(bytes_are_one_binary_piece)
 	unsigned char in[] = "a\nb";
 	struct record_decoder_find f;
 
-	record_decoder_look(&s, in, 0, RECORD_END, &f);
+	record_decoder_peek(&s, in, 0, RECORD_END, &f);
 	CHECK(f.kind == RECORD_MORE);
-	record_decoder_look(&s, in, 3, RECORD_WHOLE, &f);
+	record_decoder_peek(&s, in, 3, RECORD_WHOLE, &f);
 	CHECK(f.kind == RECORD_CHUNK && f.chunk.size == 3 && f.chunk.binary && f.chunk.first && f.chunk.last);
 }
 
