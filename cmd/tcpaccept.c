@@ -164,7 +164,7 @@ storage_get(struct service *s)
 	s->sessions = calloc(s->max, sizeof *s->sessions);
 	if (s->sessions == NULL || !address_limit_begin(&s->addresses, s->max) || !address_limit_begin(&s->networks, s->max)
 	    || slots == NULL)
-		die(STATUS_FAILED, "memory for %zu connections: %s", s->max, strerror(errno));
+		die(STATUS_FAILED, "no memory for %zu connections: %s", s->max, strerror(errno));
 	ucspi_begin(&s->environment, environ, slots);
 }
 

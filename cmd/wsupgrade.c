@@ -469,7 +469,7 @@ client_send(const struct job *job, const char *request, size_t n, struct time_li
 	if (timed_write(CLIENT_OUT, request, n, limit) == 0)
 		return;
 	if (errno == EBADF)
-		usage_refuse("no connection on fds 6 and 7 (portscan-connect opens one)");
+		usage_refuse("no connection on fds 6 and 7; portscan-connect opens one");
 	die(STATUS_FAILED, "%s: write: %s", quoted(job->url), strerror(errno));
 }
 

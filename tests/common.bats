@@ -62,11 +62,11 @@ options_of() {
 	for p in "${programs[@]}"; do
 		while read -r row; do
 			run -2 --separate-stderr "$p" "--$row"
-			says "$p: --$row: needs a value (see $p --help)"
+			says "$p: --$row: requires a value (see $p --help)"
 		done < <("$p" --help | sed -n 's/^ .* --\([a-z0-9-]*\) [A-Z]\{1,\}  .*/\1/p')
 		while read -r letter row; do
 			run -2 --separate-stderr "$p" "$letter"
-			says "$p: --$row: needs a value (see $p --help)"
+			says "$p: --$row: requires a value (see $p --help)"
 		done < <("$p" --help | sed -n 's/^  \(-.\), --\([a-z0-9-]*\) [A-Z]\{1,\}  .*/\1 \2/p')
 	done
 }

@@ -104,7 +104,7 @@ static void
 dialect_check(struct csv_dialect *d, bool given, bool tsv)
 {
 	if (tsv && given)
-		usage_refuse("--input tsv: has no other delimiter, quote or escape");
+		usage_refuse("--delimiter, --quote, --no-quotes and --escape exclude --input tsv");
 	if (tsv)
 		csv_dialect_tsv(d);
 	if (d->quoting && d->quote == d->delimiter)
@@ -119,18 +119,18 @@ options_check(struct job *job, bool complement, bool delimited)
 	enum csv_format format = job->writer.format;
 
 	if (complement && job->select.items == NULL)
-		usage_refuse("--complement: needs --fields");
+		usage_refuse("--complement requires --fields");
 	if (job->writer.replace && format != CSV_JSON)
-		usage_refuse("--replace: needs --format json");
+		usage_refuse("--replace requires --format json");
 	if (delimited && format != CSV_CSV)
-		usage_refuse("--output-delimiter: needs --format csv");
+		usage_refuse("--output-delimiter requires --format csv");
 	if (job->writer.delimiter == '"')
 		usage_refuse("output delimiter and quote are the same");
 	job->select.complement = complement || job->select.items == NULL;
 	job->header |= job->named;
 	job->writer.keyed = job->header && format == CSV_JSON;
 	if (job->headerless && (!job->header || (format != CSV_CSV && format != CSV_TSV)))
-		usage_refuse("--headerless: needs --format csv or tsv, and --header or a name in --fields");
+		usage_refuse("--headerless requires --format csv or tsv, and --header or a name in --fields");
 }
 
 static void

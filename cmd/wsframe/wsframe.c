@@ -123,7 +123,7 @@ options_check(const struct settings *set)
 	if (filter && set->session.program != NULL)
 		usage_refuse("--decode and --encode take no program");
 	if (set->deflate && !filter)
-		usage_refuse("--deflate requires --decode or --encode (wsupgrade --deflate is for connections)");
+		usage_refuse("--deflate requires --decode or --encode; wsupgrade --deflate is for connections");
 	if (!filter && !set->session.client && set->session.program == NULL)
 		usage_refuse("no program to run");
 	if (set->prog_less != NULL && (!set->session.client || set->session.program != NULL))
@@ -158,7 +158,7 @@ net_guard(const struct settings *set)
 	}
 	for (int fd = CLIENT_IN; fd <= CLIENT_OUT; fd++)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
-			usage_refuse("no connection on fds 6 and 7 (portscan-connect opens one)");
+			usage_refuse("no connection on fds 6 and 7; portscan-connect opens one");
 }
 
 /* Read the extension that wsupgrade has agreed on. Return false without compression. */
@@ -168,7 +168,7 @@ extension_read(struct extension *extension)
 	const char *text = getenv("WEBSOCKET_EXTENSIONS");
 
 	if (text != NULL && !extension_parse(span_of(text), extension))
-		usage_refuse("WEBSOCKET_EXTENSIONS: '%s' is not an agreement on permessage-deflate", quoted(text));
+		usage_refuse("WEBSOCKET_EXTENSIONS: %s: not an agreement on permessage-deflate", quoted(text));
 	return text != NULL;
 }
 

@@ -138,7 +138,7 @@ refuse_option(const struct usage *u, int what, char **argv)
 	char letter[] = {'-', (char)optopt, '\0'};
 
 	if (row != NULL && what == ':')
-		usage_refuse("--%s: needs a value", row->name);
+		usage_refuse("--%s: requires a value", row->name);
 	if (optopt > 0 && optopt < OPTION_LONG && optopt > KEY_VERSION && row == NULL)
 		usage_refuse("%s: no such option", quoted(letter));
 	if (row != NULL || optopt == KEY_HELP || optopt == KEY_VERSION)

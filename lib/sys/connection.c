@@ -33,6 +33,6 @@ connection_fault(void)
 	if (handed == 0)
 		return "the connection is on fd 3, not on fd 0: StandardInput=socket or --inetd is missing";
 	if (isatty(STDIN_FILENO))
-		return "stdin is a terminal, not a connection (start it with portscan-bind tcpaccept wsupgrade wsframe prog)";
+		return "stdin is a terminal, not a connection; start it with portscan-bind tcpaccept wsupgrade wsframe prog";
 	return NULL;
 }
