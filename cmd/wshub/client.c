@@ -16,7 +16,7 @@ enum { FLUSH_AFTER = 64 << 10 }; /* deliveries between two flushes */
 struct hub *
 hub_of(struct loop *loop)
 {
-	return (struct hub *)((char *)loop - offsetof(struct hub, loop));
+	return (struct hub *)loop;
 }
 
 void
@@ -24,7 +24,7 @@ queue_begin(struct hub *hub, struct deadlines *queue, int64_t ms,
     void (*passed)(struct loop *, struct deadline *))
 {
 	queue->passed = passed;
-	deadlines_begin(&hub->loop, queue, ms == 0 ? 1 : ms);
+	deadlines_begin(&hub->base.loop, queue, ms == 0 ? 1 : ms);
 }
 
 struct strbuf
@@ -46,18 +46,6 @@ program_put_text(struct hub *hub, const struct client *c, const char *word, cons
 	program_put(hub, c, word, text->at, text->size);
 }
 
-/* Return `127.0.0.1:52344` for the log. */
-struct client_name
-client_name(const struct client *c)
-{
-	struct client_name name = {{0}};
-	size_t ip = strcspn(c->peer, " ");
-	const char *port = strcmp(c->peer + ip, " 0") == 0 ? "" : c->peer + ip + 1;
-
-	address_join((struct span){c->peer, ip}, span_of(port), name.text, sizeof name.text);
-	return name;
-}
-
 /* Return whether to read from the client: the program must keep up with its input, and the client
  * with its output. */
 bool
@@ -65,17 +53,17 @@ client_reads(struct hub *hub, const struct client *c)
 {
 	if (c->conn.state == WS_FINISHING)
 		return !c->conn.ended;
-	if (c->stage == STAGE_WAITING || c->stage == STAGE_AUTHORIZING || c->conn.state == WS_CLOSE_RECEIVED)
+	if (c->conn.state == WS_CLOSE_RECEIVED)
 		return false;
-	return !hub->backpressure && c->out.held <= hub->options.queue / 2;
+	return !hub->backpressure && c->base.out.held <= hub->options.queue / 2;
 }
 
 /* Replace the client's deadline. */
 void
 client_clock(struct hub *hub, struct client *c, struct deadlines *queue)
 {
-	deadline_drop(&c->deadline);
-	deadline_set(&hub->loop, queue, &c->deadline);
+	deadline_drop(&c->base.deadline);
+	deadline_set(&hub->base.loop, queue, &c->base.deadline);
 }
 
 /* A client that is not read cannot prove that it is alive. While the program does not read,
@@ -84,7 +72,7 @@ client_clock(struct hub *hub, struct client *c, struct deadlines *queue)
 static void
 client_pause(struct hub *hub, struct client *c)
 {
-	bool slow = c->out.held > hub->options.queue / 2, paused = hub->backpressure && !slow;
+	bool slow = c->base.out.held > hub->options.queue / 2, paused = hub->backpressure && !slow;
 
 	if (paused != c->conn.paused)
 		client_act(hub, c, ws_pause(&c->conn, paused));
@@ -100,18 +88,20 @@ client_pause(struct hub *hub, struct client *c)
 void
 client_interest(struct hub *hub, struct client *c)
 {
-	bool reads = client_reads(hub, c), sends = c->out.first != NULL;
+	bool reads = client_reads(hub, c), sends = c->base.out.first != NULL;
 
-	if (c->stage == STAGE_DEAD)
+	if (c->base.stage < UPGRADE_OPEN)
+		upgrade_interest(&hub->base, &c->base);
+	if (c->base.stage != UPGRADE_OPEN)
 		return;
 	client_pause(hub, c);
-	watch_want(&hub->loop, &c->watch, (reads ? EPOLLIN : sends ? 0 : EPOLLET) | (sends ? EPOLLOUT : 0));
+	watch_want(&hub->base.loop, &c->base.socket, (reads ? EPOLLIN : sends ? 0 : EPOLLET) | (sends ? EPOLLOUT : 0));
 }
 
 struct client *
 client_of(struct deadline *deadline)
 {
-	return (struct client *)((char *)deadline - offsetof(struct client, deadline));
+	return (struct client *)upgrade_of(deadline);
 }
 
 void
@@ -137,8 +127,8 @@ client_put_end(struct hub *hub, struct client *c, unsigned code, struct span rea
 	strbuf_put_char(&text, ' ');
 	strbuf_put(&text, reason);
 	program_put_text(hub, c, "close", &text);
-	if (hub->options.verbose)
-		log_info("%s disconnected (%llu, %u%s%s)", client_name(c).text, (unsigned long long)c->id, code,
+	if (hub->base.options.verbose)
+		log_info("%s disconnected (%llu, %u%s%s)", upgrade_name(&c->base).text, (unsigned long long)c->id, code,
 		    reason.size == 0 ? "" : " ", quoted_bytes(reason.at, reason.size));
 }
 
@@ -169,22 +159,11 @@ client_end(struct hub *hub, struct client *c)
 	if (c->conn.state == WS_CLOSE_RECEIVED)
 		client_put_close(hub, c);
 	client_forget(hub, c, CLOSE_ABNORMAL, span_of(""));
-	auth_requests_drop(&hub->auth_requests, c);
-	deadline_drop(&c->deadline);
-	outbox_clear(&c->out);
 	client_message_drop(hub, c);
-	free(c->partial);
-	if (c->stage == STAGE_PROXY)
-		free(c->proxy);
-	watch_close(&hub->loop, &c->watch);
-	if (hub->options.max_per_address != 0)
-		address_limit_remove(&hub->networks, c->network);
-	hub->clients[c->index] = hub->clients[--hub->count];
+	upgrade_close(&hub->base, &c->base);
+	upgrade_gone(&hub->base, !shutdown_begun(hub));
+	hub->clients[c->index] = hub->clients[hub->base.count];
 	hub->clients[c->index]->index = c->index;
-	if (hub->count + 1 == hub->options.max && !shutdown_begun(hub))
-		acceptor_start(&hub->loop, &hub->acceptor);
-	acceptor_retry(&hub->loop, &hub->acceptor);
-	c->stage = STAGE_DEAD;
 	c->conn.state = WS_CLOSED;
 	client_mark(hub, c);
 }
@@ -238,7 +217,7 @@ message_frame(enum opcode opcode, const void *payload, size_t n)
 bool
 client_queue(struct hub *hub, struct client *c, struct message *message)
 {
-	if (message == NULL || !outbox_put(&c->out, message))
+	if (message == NULL || !outbox_put(&c->base.out, message))
 		return false;
 	client_mark(hub, c);
 	return true;
@@ -248,7 +227,7 @@ client_queue(struct hub *hub, struct client *c, struct message *message)
 bool
 client_queue_bytes(struct hub *hub, struct client *c, const void *bytes, size_t n)
 {
-	unsigned char *space = outbox_reserve(&c->out, n);
+	unsigned char *space = outbox_reserve(&c->base.out, n);
 
 	if (space == NULL)
 		return client_queue_once(hub, c, message_of(bytes, n));
@@ -275,8 +254,8 @@ client_limit(struct hub *hub, const struct client *c)
 	switch (c->conn.timer) {
 	case WS_TIMER_IDLE: return &hub->idles;
 	case WS_TIMER_PONG: return &hub->pongs;
-	case WS_TIMER_CLOSE: return c->id == 0 ? &hub->heads : &hub->closes;
-	default: return c->id == 0 ? &hub->lingers : &hub->drains;
+	case WS_TIMER_CLOSE: return &hub->closes;
+	default: return &hub->drains;
 	}
 }
 
@@ -284,9 +263,9 @@ static void
 client_timer(struct hub *hub, struct client *c)
 {
 	if (c->conn.timer == WS_TIMER_PONG)
-		(void)progress_made(c->watch.fd, &c->progress);
+		(void)progress_made(c->base.socket.fd, &c->base.progress);
 	if (c->conn.timer == WS_TIMER_NONE)
-		deadline_drop(&c->deadline);
+		deadline_drop(&c->base.deadline);
 	else
 		client_clock(hub, c, client_limit(hub, c));
 }
@@ -307,7 +286,7 @@ client_act(struct hub *hub, struct client *c, unsigned actions)
 	if ((actions & WS_PING) != 0)
 		client_ping(hub, c);
 	if ((actions & WS_SHUTDOWN) != 0)
-		(void)shutdown(c->watch.fd, SHUT_WR);
+		(void)shutdown(c->base.socket.fd, SHUT_WR);
 	if ((actions & WS_DISCONNECT) != 0)
 		client_end(hub, c);
 	else if ((actions & WS_TIMER) != 0)
@@ -318,24 +297,10 @@ client_act(struct hub *hub, struct client *c, unsigned actions)
 void
 client_finish(struct hub *hub, struct client *c, unsigned actions)
 {
-	c->progress = 0;
+	c->base.progress = 0;
 	client_message_drop(hub, c);
 	client_act(hub, c, actions);
 	client_mark(hub, c);
-}
-
-/* The response to the handshake is queued and does not open the connection. */
-void
-client_refused(struct hub *hub, struct client *c)
-{
-	const struct reader_event refused = {.kind = READER_FAIL};
-
-	if (c->stage == STAGE_PROXY)
-		free(c->proxy);
-	c->stage = STAGE_ANSWERED;
-	ws_open(&c->conn, true, false);
-	(void)ws_event(&c->conn, &refused);
-	client_finish(hub, c, ws_close(&c->conn, 0));
 }
 
 /* Queue a Close (NULL for none) unless one was sent. If the client has already closed, its close
@@ -354,7 +319,7 @@ client_close(struct hub *hub, struct client *c, struct message *close)
 		return;
 	if (close != NULL)
 		(void)client_queue(hub, c, close);
-	c->progress = 0;
+	c->base.progress = 0;
 	if (c->conn.state == WS_FINISHING)
 		client_finish(hub, c, actions);
 	else
@@ -377,8 +342,8 @@ client_fail(struct hub *hub, struct client *c, unsigned code, const char *why)
 	const struct reader_event e = {.kind = READER_FAIL, .code = code};
 	unsigned actions = ws_event(&c->conn, &e);
 
-	if (hub->options.verbose)
-		warn("%s: %u %s%s", client_name(c).text, code, why,
+	if (hub->base.options.verbose)
+		warn("%s: %u %s%s", upgrade_name(&c->base).text, code, why,
 		    code == CLOSE_UNSUPPORTED ? " (use --netstring)" : "");
 	client_forget(hub, c, code, span_of(why));
 	if (c->conn.state == WS_CLOSE_RECEIVED)
@@ -391,9 +356,9 @@ client_fail(struct hub *hub, struct client *c, unsigned code, const char *why)
 static void
 client_overflow(struct hub *hub, struct client *c)
 {
-	if (hub->options.verbose)
-		warn("%s: send queue is full", client_name(c).text);
-	outbox_cut(&c->out);
+	if (hub->base.options.verbose)
+		warn("%s: send queue is full", upgrade_name(&c->base).text);
+	outbox_cut(&c->base.out);
 	client_close_once(hub, c, message_close(CLOSE_TRY_AGAIN, "too slow"));
 }
 
@@ -401,7 +366,7 @@ client_overflow(struct hub *hub, struct client *c)
 static bool
 client_has_space(struct hub *hub, const struct client *c, size_t n)
 {
-	return c->out.held == 0 || c->out.held + n <= hub->options.queue;
+	return c->base.out.held == 0 || c->base.out.held + n <= hub->options.queue;
 }
 
 /* The client has received some of its queue: restart the timer if it requires such progress. */
@@ -411,7 +376,7 @@ client_progress(struct hub *hub, struct client *c)
 	if (c->conn.timer != WS_TIMER_CLOSE && (c->conn.timer != WS_TIMER_PONG || !c->slow))
 		return;
 	if (c->conn.timer == WS_TIMER_CLOSE)
-		(void)progress_made(c->watch.fd, &c->progress);
+		(void)progress_made(c->base.socket.fd, &c->base.progress);
 	client_timer(hub, c);
 }
 
@@ -420,14 +385,14 @@ client_progress(struct hub *hub, struct client *c)
 static void
 client_flush(struct hub *hub, struct client *c)
 {
-	size_t before = c->out.held;
+	size_t before = c->base.out.held;
 
 	/* The loop reports the error, too. */
-	if (outbox_send(&c->out, c->watch.fd, c->conn.state == WS_FINISHING && !c->conn.flushed) != 0)
-		outbox_clear(&c->out);
-	if (c->out.first == NULL && c->conn.state >= WS_CLOSE_SENT)
+	if (outbox_send(&c->base.out, c->base.socket.fd, c->conn.state == WS_FINISHING && !c->conn.flushed) != 0)
+		outbox_clear(&c->base.out);
+	if (c->base.out.first == NULL && c->conn.state >= WS_CLOSE_SENT)
 		client_act(hub, c, ws_flushed(&c->conn) & ~(unsigned)WS_DISCONNECT);
-	else if (c->out.first != NULL && c->out.held != before)
+	else if (c->base.out.first != NULL && c->base.out.held != before)
 		client_progress(hub, c);
 	client_interest(hub, c);
 }
@@ -444,9 +409,9 @@ clients_flush(struct hub *hub)
 	for (struct client *c = first; c != NULL; c = next) {
 		next = c->next_dirty;
 		c->dirty = false;
-		if (c->stage != STAGE_DEAD)
+		if (c->base.stage != UPGRADE_DEAD)
 			client_flush(hub, c);
-		if (c->stage != STAGE_DEAD && (c->stage != STAGE_ANSWERED || c->conn.state != WS_CLOSED))
+		if (c->base.stage == UPGRADE_OPEN && c->conn.state != WS_CLOSED)
 			continue;
 		c->dirty = true;
 		c->next_dirty = hub->dead;
@@ -463,12 +428,12 @@ clients_end_turn(struct hub *hub)
 	clients_flush(hub);
 	for (struct client *c; (c = hub->dead) != NULL;) {
 		hub->dead = c->next_dirty;
-		if (c->stage != STAGE_DEAD)
+		if (c->base.stage != UPGRADE_DEAD)
 			client_end(hub, c);
 		free(c);
 	}
 	inflate_trim(hub);
-	if (any && hub->count == 0)
+	if (any && hub->base.count == 0)
 		block_cache_trim();
 }
 
@@ -510,7 +475,7 @@ client_send_text(struct hub *hub, struct client *c, const void *text, size_t n)
 
 	if (c->conn.state > WS_CLOSE_RECEIVED)
 		return true;
-	if (!client_space_make(hub, c, size + n) || (space = outbox_reserve(&c->out, size + n)) == NULL)
+	if (!client_space_make(hub, c, size + n) || (space = outbox_reserve(&c->base.out, size + n)) == NULL)
 		return false;
 	memcpy(space, head, size);
 	copy_bytes(space + size, text, n);
@@ -526,10 +491,10 @@ client_timeout(struct loop *loop, struct deadline *deadline)
 {
 	struct hub *hub = hub_of(loop);
 	struct client *c = client_of(deadline);
-	bool first = c->progress == 0 && c->conn.timer != WS_TIMER_PONG;
+	bool first = c->base.progress == 0 && c->conn.timer != WS_TIMER_PONG;
 
 	if (c->conn.timer != WS_TIMER_IDLE
-	    && (progress_made(c->watch.fd, &c->progress) || (first && c->progress != 0)))
+	    && (progress_made(c->base.socket.fd, &c->base.progress) || (first && c->base.progress != 0)))
 		client_timer(hub, c);
 	else
 		client_act(hub, c, ws_timeout(&c->conn, false));

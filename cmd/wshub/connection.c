@@ -1,9 +1,8 @@
-/* Data from clients, and the timers of open connections. */
+/* Data from clients. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "hub.h"
@@ -80,10 +79,10 @@ ping_answer(struct hub *hub, struct client *c, const struct chunk *p)
 
 	if (c->conn.state != WS_OPEN)
 		return;
-	if ((c->watch.wanted & EPOLLOUT) == 0) {
+	if ((c->base.socket.wanted & EPOLLOUT) == 0) {
 		(void)client_queue_bytes(hub, c, frame, size);
 	} else if ((pong = message_of(frame, size)) != NULL) {
-		(void)outbox_put_newest(&c->out, pong);
+		(void)outbox_put_newest(&c->base.out, pong);
 		message_release(pong);
 	}
 }
@@ -137,37 +136,34 @@ frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
 static void
 partial_keep(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n)
 {
-	free(c->partial);
-	c->partial = NULL;
-	c->partial_size = 0;
+	free(c->base.partial);
+	c->base.partial = NULL;
+	c->base.partial_size = 0;
 	if (n == 0)
 		return;
-	c->partial = malloc(n);
-	if (c->partial == NULL) {
+	c->base.partial = malloc(n);
+	if (c->base.partial == NULL) {
 		client_end(hub, c);
 		return;
 	}
-	memcpy(c->partial, bytes, n);
-	c->partial_size = (uint32_t)n;
+	memcpy(c->base.partial, bytes, n);
+	c->base.partial_size = (uint32_t)n;
 }
 
 /* bytes is all unused input, of which the last `left` bytes may stay in the socket. Return how many do. */
 static size_t
-client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, bool authorized, size_t left)
+client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, size_t left)
 {
-	size_t used = 0;
+	size_t used = n;
 
 	hub->inflate_left = left == 0 ? INT64_MAX : READ_MAX;
-
-	if (c->stage < STAGE_ANSWERED)
-		used = upgrade_take(hub, c, bytes, n, authorized);
 	if (client_frames_used(c))
-		used += frames_take(hub, c, bytes + used, n - used);
-	if (c->stage == STAGE_ANSWERED && !client_frames_used(c))
-		used = n;
-	if (c->stage == STAGE_DEAD)
+		used = frames_take(hub, c, bytes, n);
+	if (c->base.stage == UPGRADE_DEAD)
 		return 0;
-	if (hub->inflate_left > 0 || !client_frames_used(c) || n - used > left)
+	if (!client_frames_used(c))
+		used = n;
+	if (hub->inflate_left > 0 || n - used > left)
 		left = 0;
 	else
 		left = n - used;
@@ -180,10 +176,17 @@ client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, b
 static size_t
 client_share(struct hub *hub)
 {
-	size_t share = TURN_SIZE / (size_t)hub->loop.count;
+	size_t share = TURN_SIZE / (size_t)hub->base.loop.count;
 
 	share = share > READ_MAX ? READ_MAX : share < READ_LEAST ? READ_LEAST : share;
 	return share < hub->fan_share ? share : hub->fan_share;
+}
+
+void
+client_share_set(struct hub *hub, size_t share)
+{
+	hub->fan_share = share;
+	hub->base.read_most = share < HTTP_HEAD_MAX ? share : HTTP_HEAD_MAX;
 }
 
 /* With --fan-out a few bytes may go to many clients: adapt the share so that one client uses at
@@ -192,9 +195,9 @@ static void
 client_share_adapt(struct hub *hub, int64_t took_ms)
 {
 	if (took_ms > LOOP_TURN_MS / 2 && hub->fan_share > FAN_LEAST)
-		hub->fan_share /= 2;
+		client_share_set(hub, hub->fan_share / 2);
 	else if (took_ms < LOOP_TURN_MS / 4 && hub->fan_share < READ_MAX)
-		hub->fan_share *= 2;
+		client_share_set(hub, hub->fan_share * 2);
 }
 
 /* Keepalive, once per read. If the client is in the idle queue, only the deadline moves. */
@@ -204,7 +207,7 @@ client_keepalive(struct hub *hub, struct client *c)
 	if (c->conn.timer != WS_TIMER_IDLE)
 		client_act(hub, c, ws_received(&c->conn));
 	else if (ws_received(&c->conn) != 0)
-		deadline_set(&hub->loop, &hub->idles, &c->deadline);
+		deadline_set(&hub->base.loop, &hub->idles, &c->base.deadline);
 }
 
 /* Compressed messages can be a thousand times the data that was received. What would exceed the limit
@@ -213,13 +216,13 @@ static void
 client_receive(struct hub *hub, struct client *c)
 {
 	int flags = c->reader.deflate && client_frames_used(c) ? MSG_PEEK : 0;
-	size_t before = c->partial_size, left;
+	size_t before = c->base.partial_size, left;
 	int64_t began = hub->options.fan_out ? clock_ms() : 0;
 	ssize_t n;
 
 	if (before != 0)
-		memcpy(hub->input, c->partial, before);
-	n = recv(c->watch.fd, hub->input + before, client_share(hub), flags);
+		memcpy(hub->input, c->base.partial, before);
+	n = recv(c->base.socket.fd, hub->input + before, client_share(hub), flags);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
@@ -231,9 +234,9 @@ client_receive(struct hub *hub, struct client *c)
 		return;
 	}
 	client_keepalive(hub, c);
-	left = client_feed(hub, c, hub->input, before + (size_t)n, false, flags == 0 ? 0 : (size_t)n);
-	if (flags != 0 && c->stage != STAGE_DEAD)
-		(void)recv(c->watch.fd, hub->input, (size_t)n - left, 0);
+	left = client_feed(hub, c, hub->input, before + (size_t)n, flags == 0 ? 0 : (size_t)n);
+	if (flags != 0 && c->base.stage != UPGRADE_DEAD)
+		(void)recv(c->base.socket.fd, hub->input, (size_t)n - left, 0);
 	if (hub->options.fan_out)
 		client_share_adapt(hub, clock_ms() - began);
 }
@@ -255,76 +258,8 @@ client_ready(struct loop *loop, struct watch *watch, uint32_t events)
 }
 
 void
-client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct address *remote)
+client_opened(struct hub *hub, struct client *c, unsigned char *trailing, size_t n)
 {
-	struct hub *hub = hub_of(loop);
-	struct address_key network = {0}; /* with --proxy: not known yet */
-	char peer[PEER_SIZE];
-	struct client *c;
-
-	peer_text(remote, peer);
-	if (!hub->options.proxy && network_full(hub, remote, &network)) {
-		(void)close(fd);
-		return;
-	}
-	c = malloc(sizeof *c + (hub->options.proxy ? PEER_PROXY_SIZE : strlen(peer) + 1));
-	if (c != NULL)
-		*c = (struct client){.watch.ready = client_ready, .network = network, .stage = STAGE_HEAD, .conn.state = WS_CLOSED};
-	if (c != NULL && hub->options.proxy) {
-		c->stage = STAGE_PROXY;
-		c->proxy = calloc(1, sizeof *c->proxy);
-	}
-	if (c == NULL || (hub->options.proxy && c->proxy == NULL) || watch_begin(loop, &c->watch, fd, EPOLLIN) != 0) {
-		acceptor_pause(loop, acceptor, "connection dropped");
-		if (c != NULL && hub->options.proxy)
-			free(c->proxy);
-		free(c);
-		(void)close(fd);
-		return;
-	}
-	memcpy(c->peer, peer, strlen(peer) + 1);
-	if (hub->options.max_per_address != 0)
-		(void)address_limit_add(&hub->networks, network);
-	c->index = (uint32_t)hub->count;
-	hub->clients[hub->count++] = c;
-	client_clock(hub, c, &hub->heads);
-	if (hub->count == hub->options.max)
-		acceptor_full(loop, acceptor, hub->count);
-}
-
-/* Process the client's head again. authorized: the authorization program has accepted the client. */
-static void
-head_again(struct hub *hub, struct client *c, bool authorized)
-{
-	unsigned char *partial = c->partial;
-	size_t n = c->partial_size;
-
-	c->partial = NULL;
-	c->partial_size = 0;
-	c->stage = STAGE_HEAD;
-	(void)client_feed(hub, c, partial, n, authorized, 0);
-	free(partial);
-	client_mark(hub, c);
-}
-
-/* An authorization program has ended. */
-void
-auth_finish(struct hub *hub, struct client *c, int status)
-{
-	if (upgrade_authorized(hub, c, status))
-		head_again(hub, c, true);
-}
-
-void
-auth_start_next(struct hub *hub)
-{
-	if (!hub->waiting)
-		return;
-	for (size_t i = 0; i < hub->count; i++) {
-		if (auth_requests_full(&hub->auth_requests))
-			return;
-		if (hub->clients[i]->stage == STAGE_WAITING)
-			head_again(hub, hub->clients[i], false);
-	}
-	hub->waiting = false;
+	c->base.socket.ready = client_ready;
+	(void)client_feed(hub, c, trailing, n, 0);
 }

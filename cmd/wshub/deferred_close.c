@@ -34,7 +34,7 @@ polls_begin(struct hub *hub)
 {
 	hub->polls.after_ms = POLL_MS;
 	deadline_drop(&hub->poll_at);
-	deadline_set(&hub->loop, &hub->polls, &hub->poll_at);
+	deadline_set(&hub->base.loop, &hub->polls, &hub->poll_at);
 }
 
 /* The pipe to prog contains unread data: the time limit starts at prog's last read. */
@@ -44,7 +44,7 @@ unread_begin(struct hub *hub)
 	if (hub->unread.next != NULL)
 		return;
 	hub->bytes_consumed = pipes_consumed(&hub->backend.pipes);
-	deadline_set(&hub->loop, &hub->unreads, &hub->unread);
+	deadline_set(&hub->base.loop, &hub->unreads, &hub->unread);
 }
 
 /* Prog has read up to this position. */
@@ -56,7 +56,7 @@ unread_update(struct hub *hub, uint64_t bytes_consumed)
 	if (hub->unread.next == NULL || bytes_consumed == hub->bytes_consumed)
 		return;
 	hub->bytes_consumed = bytes_consumed;
-	deadline_set(&hub->loop, &hub->unreads, &hub->unread);
+	deadline_set(&hub->base.loop, &hub->unreads, &hub->unread);
 }
 
 static void
@@ -169,8 +169,6 @@ close_take(struct hub *hub, struct client *c, const struct reader_event *e)
 void
 eof_take(struct hub *hub, struct client *c)
 {
-	if (c->stage < STAGE_ANSWERED)
-		upgrade_eof(hub, c);
 	client_done_later(hub, c, ws_eof(&c->conn), span_of(""));
 }
 
@@ -179,9 +177,9 @@ eof_take(struct hub *hub, struct client *c)
 static bool
 client_has_closed(struct hub *hub, struct client *c, struct reader_event *e)
 {
-	struct pollfd p = {.fd = c->watch.fd, .events = POLLIN | POLLRDHUP};
+	struct pollfd p = {.fd = c->base.socket.fd, .events = POLLIN | POLLRDHUP};
 	struct reader reader = c->reader;
-	size_t used = 0, held = c->partial_size;
+	size_t used = 0, held = c->base.partial_size;
 	ssize_t n;
 
 	/* Compressed messages are not decompressed here. */
@@ -192,7 +190,7 @@ client_has_closed(struct hub *hub, struct client *c, struct reader_event *e)
 	if (poll(&p, 1, 0) <= 0 || (p.revents & POLLIN) == 0)
 		return false;
 	if (held != 0)
-		memcpy(hub->input, c->partial, held);
+		memcpy(hub->input, c->base.partial, held);
 	n = recv(p.fd, hub->input + held, READ_MAX, MSG_PEEK);
 	held += n > 0 ? (size_t)n : 0;
 	while (e->kind != READER_MORE && e->kind != READER_FAIL && e->kind != READER_CLOSE)
@@ -227,7 +225,7 @@ unread_timeout(struct loop *loop, struct deadline *deadline)
 			close_answer(hub, client_of(d));
 		for (struct deadline *d; (d = deadlines_first(&hub->unread_closes)) != NULL;)
 			close_answer(hub, client_of(d));
-		for (size_t i = hub->count; hub->backpressure && i-- > 0;)
+		for (size_t i = hub->base.count; hub->backpressure && i-- > 0;)
 			unread_client_check(hub, hub->clients[i]);
 		if (hub->backpressure && bytes_consumed == 0 && hub->backend.records.number != 0) {
 			warn("%s: does not read its stdin: further input is dropped", quoted(hub->options.next[0]));

@@ -62,7 +62,7 @@ command_deliver(struct hub *hub, const struct command *command, struct delivery 
 		}
 		return;
 	}
-	for (size_t i = 0; command->to == COMMAND_ALL && i < hub->count; i++)
+	for (size_t i = 0; command->to == COMMAND_ALL && i < hub->base.count; i++)
 		if (hub->clients[i]->id != command->except)
 			deliver(hub, delivery, hub->clients[i]);
 	while (command->to == COMMAND_IDS && command_id_next(&ids, &id))
@@ -183,7 +183,7 @@ commands_take(struct hub *hub, enum record_decoder_want want, int64_t until)
 			warn("record %llu of %s: %s", (unsigned long long)number, quoted(hub->options.next[0]), why);
 		if (record.kind == BACKEND_BAD) {
 			b->malformed = true;
-			pipes_close_out(&hub->loop, &b->pipes); /* the rest is invalid too, and may be endless */
+			pipes_close_out(&hub->base.loop, &b->pipes); /* the rest is invalid too, and may be endless */
 			break;
 		}
 	}
@@ -195,7 +195,7 @@ program_out_close(struct hub *hub)
 {
 	if (hub->backend.pipes.out_open)
 		commands_take(hub, RECORD_END, CLOCK_NEVER);
-	pipes_close_out(&hub->loop, &hub->backend.pipes);
+	pipes_close_out(&hub->base.loop, &hub->backend.pipes);
 }
 
 /* Read once. Return false if no data arrived. */
@@ -239,5 +239,5 @@ commands_continue(struct hub *hub)
 {
 	if (hub->backend.records_left)
 		commands_take(hub, RECORD_WHOLE, clock_ms() + LOOP_TURN_MS);
-	hub->loop.no_wait = hub->backend.records_left;
+	hub->base.loop.no_wait = hub->backend.records_left;
 }

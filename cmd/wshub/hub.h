@@ -5,9 +5,9 @@
  *     deflate.c         compression of messages
  *     client.c          a client's queue, its events, closing and end
  *     deferred_close.c  a Close that waits for the program's answers
- *     upgrade.c         from the accepted connection to the response of the handshake
  *     dispatch.c        the commands of the program
- *     connection.c      data from clients, and the timers of open connections
+ *     connection.c      data from clients
+ *     open.c            authorization and opening of a client
  *     wshub.c           options, the end of the program, shutdown, main
  */
 #ifndef FITTINGS_HUB_H
@@ -20,23 +20,17 @@
 #include "base/buffer.h"
 #include "base/span.h"
 #include "http/head.h"
-#include "serve/admission.h"
 #include "serve/backend.h"
 #include "serve/outbox.h"
-#include "serve/page.h"
 #include "serve/rooms.h"
-#include "sys/acceptor.h"
-#include "sys/address.h"
-#include "sys/address_limit.h"
+#include "serve/upgrade.h"
 #include "sys/auth_requests.h"
-#include "sys/listen.h"
 #include "sys/loop.h"
 #include "sys/terminate.h"
 #include "ws/conn.h"
 #include "ws/deflate.h"
 #include "ws/frame.h"
 #include "ws/handshake.h"
-#include "http/proxy.h"
 #include "ws/reader.h"
 
 enum {
@@ -49,59 +43,32 @@ enum {
 };
 
 struct options {
-	struct admission admission;
-	bool verbose, exact, headers, fan_out, replace, proxy;
-	uint64_t max, max_per_address; /* 0: no limit */
+	bool exact, headers, fan_out, replace;
 	size_t queue;
 	uint64_t message; /* 0: the default, limited by the queue */
 	int64_t ping_ms, close_ms;
 	char **next;
 };
 
-enum stage {
-	STAGE_PROXY,   /* with --proxy: reading its PROXY header */
-	STAGE_HEAD,    /* reading its request */
-	STAGE_WAITING, /* for a free slot for its authorization program */
-	STAGE_AUTHORIZING,
-	STAGE_ANSWERED, /* conn has the state: open, closing or refused */
-	STAGE_DEAD,     /* closed, freed at the end of the turn */
-};
-
 struct client {
-	struct watch watch;
-	struct deadline deadline;
-	struct outbox out;
+	struct upgrade base;
 	union {
-		struct proxy *proxy;   /* in STAGE_PROXY */
-		struct http_scan scan; /* in STAGE_HEAD */
 		struct reader reader;  /* conn.state is WS_OPEN or WS_CLOSE_SENT */
 		uint64_t close_at;     /* WS_CLOSE_RECEIVED: position up to which prog must have read or written */
 	};
 	uint64_t id; /* 0 before it is open */
 	struct member *rooms;
-	unsigned char *partial; /* incomplete head or frame */
-	uint32_t partial_size;
-	uint32_t index; /* in hub->clients */
 	struct buffer message; /* the received part of a message, or the reason of its deferred Close */
 	struct client *next_dirty;
-	struct address_key network;
-	uint64_t progress; /* for progress_made() */
+	uint32_t index; /* in hub->clients */
 	uint32_t unanswered; /* messages from it, minus messages to its ID */
-	struct ws_conn conn; /* WS_CLOSED before STAGE_ANSWERED; for a refused client from WS_FINISHING on */
-	unsigned char stage;
+	struct ws_conn conn; /* WS_CLOSED before UPGRADE_OPEN */
 	bool dirty : 1;       /* it is in hub->dirty or hub->dead */
 	bool announced : 1;   /* its open record was queued for prog, its close record was not */
 	bool addressable : 1; /* records to its ID and its rooms reach it */
 	bool slow : 1;        /* not read, because more than half of --queue is pending */
 	bool inflates : 1;    /* the message is compressed, and begins with the address of its state */
 	unsigned char deflate : 3; /* window bits of messages to it, minus DEFLATE_BITS_LEAST; 0: uncompressed */
-	char peer[];  /* `127.0.0.1 52344`; with --proxy followed by the port it connected to, 0 if unknown */
-};
-
-enum {
-	PEER_SIZE = ADDRESS_IP_SIZE + sizeof " 65535",
-	PEER_PORT = PEER_SIZE,
-	PEER_PROXY_SIZE = PEER_SIZE + sizeof(uint16_t),
 };
 
 /* Shutdown state: cause and exit status. */
@@ -139,23 +106,16 @@ struct outgoing {
 };
 
 struct hub {
+	struct upgrade_server base;
 	struct options options;
 	struct backend backend;
 	struct shutdown shutdown;
-	struct loop loop;
-	struct acceptor acceptor;
-	struct listeners listeners;
 	struct client **clients; /* all connections */
-	size_t count;
 	struct client **by_id; /* at ID & id_mask; at most half of the slots are used */
 	size_t id_mask;
 	uint64_t last_id;
 	struct auth_requests auth_requests; /* running authorization programs */
-	bool waiting;       /* clients wait for a free slot in it */
 	int null;           /* /dev/null as their stdin, opened while descriptors are available */
-	struct page page;
-	struct address_limit networks;
-	int64_t over_log_after; /* when the next message about --max-per-address may be logged */
 	struct rooms rooms;
 	struct client *dirty; /* their queues are sent at the end of the turn */
 	struct client *dead;  /* freed at the end of the turn */
@@ -163,7 +123,7 @@ struct hub {
 	int64_t inflate_left; /* bytes that may still be decompressed from the current client in this turn */
 	size_t fan_share;   /* the most that is read from a client at once */
 	bool backpressure;       /* the queue for prog is long: no client is read */
-	struct deadlines heads, idles, pongs, closes, lingers, drains, ends;
+	struct deadlines idles, pongs, closes, drains, ends;
 	/* Clients with a deferred Close, in three phases: until prog has read their messages, until it has read their
 	 * Close, and until the commands that it had written by then are executed. */
 	struct deadlines unread_messages, unread_closes, lasts;
@@ -172,7 +132,6 @@ struct hub {
 	struct deadline unread; /* set while prog has unread input */
 	uint64_t bytes_consumed; /* bytes that prog had read when `unread` was set */
 	unsigned char input[HTTP_HEAD_MAX + READ_MAX + READ_MAX];
-	struct http_request request; /* the current request; all zero if it is incomplete */
 	char scratch[2 * HTTP_HEAD_MAX];
 	struct compressor compressor; /* used with --deflate */
 };
@@ -191,10 +150,6 @@ client_by_id(const struct hub *hub, uint64_t id)
 
 	return c != NULL && c->id == id ? c : NULL;
 }
-
-struct client_name {
-	char text[ADDRESS_TEXT_SIZE];
-};
 
 /* deflate.c */
 void deflate_start(struct hub *hub, unsigned char window_bits);
@@ -218,7 +173,6 @@ void queue_begin(struct hub *hub, struct deadlines *queue, int64_t ms,
 struct strbuf scratch_text(struct hub *hub);
 void program_put(struct hub *hub, const struct client *c, const char *word, const void *rest, size_t n);
 void program_put_text(struct hub *hub, const struct client *c, const char *word, const struct strbuf *text);
-struct client_name client_name(const struct client *c);
 bool client_reads(struct hub *hub, const struct client *c);
 void client_clock(struct hub *hub, struct client *c, struct deadlines *queue);
 void client_interest(struct hub *hub, struct client *c);
@@ -236,7 +190,6 @@ bool client_queue_bytes(struct hub *hub, struct client *c, const void *bytes, si
 bool client_queue_once(struct hub *hub, struct client *c, struct message *message);
 void client_act(struct hub *hub, struct client *c, unsigned actions);
 void client_finish(struct hub *hub, struct client *c, unsigned actions);
-void client_refused(struct hub *hub, struct client *c);
 void client_close(struct hub *hub, struct client *c, struct message *close);
 void client_close_once(struct hub *hub, struct client *c, struct message *close);
 void client_fail(struct hub *hub, struct client *c, unsigned code, const char *why);
@@ -253,14 +206,6 @@ void close_take(struct hub *hub, struct client *c, const struct reader_event *e)
 void eof_take(struct hub *hub, struct client *c);
 void deferred_closes_begin(struct hub *hub);
 
-/* upgrade.c */
-void peer_text(const struct address *remote, char peer[PEER_SIZE]);
-bool network_full(struct hub *hub, const struct address *remote, struct address_key *network);
-size_t upgrade_take(struct hub *hub, struct client *c, const unsigned char *bytes, size_t n, bool authorized);
-void upgrade_eof(struct hub *hub, struct client *c);
-void head_late(struct loop *loop, struct deadline *deadline);
-bool upgrade_authorized(struct hub *hub, struct client *c, int status);
-
 /* dispatch.c */
 void program_out_close(struct hub *hub);
 bool program_read(struct hub *hub, int64_t until);
@@ -268,8 +213,10 @@ void program_read_all(struct hub *hub, int64_t until);
 void commands_continue(struct hub *hub);
 
 /* connection.c */
-void client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct address *remote);
-void auth_finish(struct hub *hub, struct client *c, int status);
-void auth_start_next(struct hub *hub);
+void client_opened(struct hub *hub, struct client *c, unsigned char *trailing, size_t n);
+void client_share_set(struct hub *hub, size_t share);
+
+/* open.c */
+extern const struct upgrade_owner hub_owner;
 
 #endif

@@ -22,7 +22,6 @@
 
 enum {
 	MAX_DEFAULT = 10000,
-	MAX_LIMIT = 1000000,
 	QUEUE_DEFAULT = 8 << 20,
 	QUEUE_LIMIT = 1 << 30,
 	MESSAGE_DEFAULT = 1 << 20,
@@ -33,13 +32,11 @@ enum {
 	DESCRIPTORS = 6,       /* besides clients: epoll, two pipes, the notify socket, /dev/null, one spare */
 };
 
-enum { KEY_HEADERS = ADMISSION_OWN, KEY_FAN_OUT, KEY_REPLACE, KEY_PROXY };
+enum { KEY_HEADERS = UPGRADE_OWN, KEY_FAN_OUT, KEY_REPLACE };
 
 static const struct option_row rows[] = {
-	{'v', "verbose", NULL, "log of connections and their ends"},
+	UPGRADE_ROWS("10000"),
 	{'n', "netstring", NULL, "records as netstrings, with binary messages"},
-	{'c', "max", "N", "clients at once; later ones wait (10000)"},
-	{'C', "max-per-address", "N", "limit per address; excess is closed (none)"},
 	{'q', "queue", "SIZE", "send queue limit of a client, then 1013 (8M)"},
 	{'M', "max-message", "SIZE", "largest message from a client (1M)"},
 	{'k', "ping", "TIME", "silence before a Ping, 0: never (30s)"},
@@ -47,9 +44,7 @@ static const struct option_row rows[] = {
 	{KEY_HEADERS, "headers", NULL, "fields of each request as records"},
 	{KEY_FAN_OUT, "fan-out", NULL, "no program: relay within each path"},
 	{KEY_REPLACE, "replace", NULL, "U+FFFD for invalid UTF-8 from the program"},
-	{KEY_PROXY, "proxy", NULL, "PROXY header before each request"},
-	ADMISSION_ROWS,
-	ADMISSION_DEFLATE_ROWS,
+	UPGRADE_HANDSHAKE_ROWS,
 };
 
 static const struct usage usage = {
@@ -82,15 +77,17 @@ program_flush(struct hub *hub)
 	if (shutdown_begun(hub) && buffer_held(&p->to) == 0)
 		backend_close_in(&hub->backend);
 	if (p->in_open)
-		watch_want(&hub->loop, &p->in, buffer_held(&p->to) != 0 ? EPOLLOUT : 0);
+		watch_want(&hub->base.loop, &p->in, buffer_held(&p->to) != 0 ? EPOLLOUT : 0);
 	if (buffer_held(&p->to) > STALL_AT) {
 		hub->backpressure = true;
+		hub->base.busy = "program does not read";
 		unread_begin(hub);
 		unread_update(hub, pipes_consumed(p));
 	} else if (hub->backpressure && buffer_held(&p->to) <= RESUME_AT) {
 		hub->backpressure = false;
+		hub->base.busy = NULL;
 		unread_update(hub, hub->bytes_consumed);
-		for (size_t i = 0; i < hub->count; i++)
+		for (uint32_t i = 0; i < hub->base.count; i++)
 			client_interest(hub, hub->clients[i]);
 	}
 }
@@ -101,8 +98,8 @@ static int
 end_step(struct hub *hub, enum term_step step)
 {
 	deadline_drop(&hub->end);
-	deadline_set(&hub->loop, &hub->ends, &hub->end);
-	return terminate_step(&hub->shutdown.term, step, hub->loop.now, hub->options.close_ms);
+	deadline_set(&hub->base.loop, &hub->ends, &hub->end);
+	return terminate_step(&hub->shutdown.term, step, hub->base.loop.now, hub->options.close_ms);
 }
 
 /* Close all clients. */
@@ -122,13 +119,13 @@ clients_close(struct hub *hub, unsigned code, int status)
 	hub->shutdown.status = status;
 	notify_send("STOPPING=1");
 	if (hub->shutdown.stopped)
-		acceptor_drain(&hub->loop, &hub->acceptor);
-	acceptor_stop(&hub->loop, &hub->acceptor);
-	listeners_leave(&hub->listeners);
-	for (size_t i = hub->count; i-- > 0;) {
+		acceptor_drain(&hub->base.loop, &hub->base.acceptor);
+	acceptor_stop(&hub->base.loop, &hub->base.acceptor);
+	listeners_leave(&hub->base.listeners);
+	for (size_t i = hub->base.count; i-- > 0;) {
 		struct client *c = hub->clients[i];
 
-		if ((c->stage < STAGE_ANSWERED && !hub->shutdown.stopped) || close == NULL)
+		if ((c->base.stage < UPGRADE_LINGERING && !hub->shutdown.stopped) || close == NULL)
 			client_end(hub, c);
 		else
 			client_close(hub, c, close);
@@ -143,7 +140,7 @@ clients_end(struct hub *hub, enum term_step step)
 {
 	int number;
 
-	for (size_t i = hub->count; i-- > 0;)
+	for (size_t i = hub->base.count; i-- > 0;)
 		client_end(hub, hub->clients[i]);
 	backend_close_in(&hub->backend);
 	number = end_step(hub, hub->backend.pid == 0 || hub->shutdown.term.step == TERM_SIGKILL ? TERM_OVER : step);
@@ -239,7 +236,7 @@ children_reap(struct hub *hub)
 			(void)kill(-pid, SIGTERM); /* the rest of its group */
 			program_ended(hub, status);
 		} else if (auth_requests_end(&hub->auth_requests, pid, &client)) {
-			auth_finish(hub, client, status);
+			upgrade_authorized(&hub->base, client, status);
 		}
 	}
 }
@@ -257,7 +254,7 @@ stop(struct hub *hub)
 		return;
 	output_end_begin(hub);
 	deadline_drop(&hub->end);
-	deadline_set(&hub->loop, &hub->ends, &hub->end);
+	deadline_set(&hub->base.loop, &hub->ends, &hub->end);
 }
 
 /* A service manager may stop prog together with the hub: then the hub's signal is the cause. */
@@ -285,7 +282,7 @@ program_start(struct hub *hub)
 	hub->backend.record_max = 2 * hub->options.queue + PROGRAM_SIZE;
 	hub->backend.pipes.in.ready = program_in_ready;
 	hub->backend.pipes.out.ready = program_out_ready;
-	status = backend_begin(&hub->backend, &hub->loop, hub->options.next);
+	status = backend_begin(&hub->backend, &hub->base.loop, hub->options.next);
 	if (status != 0)
 		exit(status);
 }
@@ -296,52 +293,50 @@ descriptors_begin(struct hub *hub)
 {
 	size_t left;
 
-	if (hub->options.admission.authorize != NULL && (hub->null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
+	if (hub->base.options.admission.authorize != NULL && (hub->null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
 		die(STATUS_FAILED, "/dev/null: %s", strerror(errno));
 	fds_raise_limit();
 	left = fds_left();
 	if (left <= DESCRIPTORS)
 		die(STATUS_FAILED, "hard limit of descriptors is too low for clients (ulimit -Hn)");
-	if (hub->options.max <= left - DESCRIPTORS)
+	if (hub->base.options.max <= left - DESCRIPTORS)
 		return;
-	warn("--max: %llu: lowered to %zu by the hard limit of descriptors (ulimit -Hn)",
-	    (unsigned long long)hub->options.max, left - DESCRIPTORS);
-	hub->options.max = left - DESCRIPTORS;
+	warn("--max: %u: lowered to %zu by the hard limit of descriptors (ulimit -Hn)", hub->base.options.max,
+	    left - DESCRIPTORS);
+	hub->base.options.max = (uint32_t)(left - DESCRIPTORS);
 }
 
 static void
 server_begin(struct hub *hub)
 {
 	const int64_t close_ms = hub->options.close_ms;
-	size_t max = (size_t)hub->options.max, places = 2;
+	size_t max = hub->base.options.max, places = 2;
+	const char *failed;
 
 	while (places < 2 * max)
 		places *= 2;
 	hub->id_mask = places - 1;
 	hub->by_id = calloc(places, sizeof(struct client *));
 	hub->clients = calloc(max, sizeof(struct client *));
-	if (hub->clients == NULL || hub->by_id == NULL
-	    || (hub->options.max_per_address != 0 && !address_limit_begin(&hub->networks, max)))
+	if (hub->clients == NULL || hub->by_id == NULL)
 		die(STATUS_FAILED, "no memory for %zu clients", max);
 	if (getrandom(&hub->rooms.secret, sizeof hub->rooms.secret, 0) < 0)
 		die(STATUS_FAILED, "getrandom: %s", strerror(errno));
-	if (loop_open(&hub->loop) != 0)
-		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
-	hub->fan_share = READ_MAX;
-	if (hub->options.admission.policy.deflate)
-		deflate_start(hub, hub->options.admission.window_bits);
-	queue_begin(hub, &hub->heads, hub->options.admission.limit_ms, head_late);
+	hub->base.owner = &hub_owner;
+	hub->base.input = hub->input;
+	failed = upgrade_begin(&hub->base);
+	if (failed != NULL)
+		die(STATUS_FAILED, "%s: %s", failed, strerror(errno));
+	client_share_set(hub, READ_MAX);
+	if (hub->base.options.admission.policy.deflate)
+		deflate_start(hub, hub->base.options.admission.window_bits);
 	queue_begin(hub, &hub->idles, hub->options.ping_ms, client_timeout);
 	queue_begin(hub, &hub->pongs, hub->options.ping_ms, client_timeout);
 	queue_begin(hub, &hub->closes, close_ms, client_timeout);
-	queue_begin(hub, &hub->lingers, ADMISSION_LINGER_MS, client_timeout);
 	/* Limits the memory used by clients that have left. */
 	queue_begin(hub, &hub->drains, close_ms < ADMISSION_LINGER_MS ? close_ms : ADMISSION_LINGER_MS, client_timeout);
 	deferred_closes_begin(hub);
 	queue_begin(hub, &hub->ends, close_ms, end_timeout);
-	hub->acceptor.on_connection = client_accept;
-	hub->acceptor.listeners = &hub->listeners;
-	acceptor_begin(&hub->loop, &hub->acceptor);
 }
 
 /* No sandbox with -a and --page: programs are run, or the file is read, at any time. */
@@ -350,17 +345,17 @@ sandbox_begin(struct hub *hub)
 {
 	const char *partial;
 
-	if (hub->options.admission.authorize != NULL || hub->options.admission.page != NULL)
+	if (hub->base.options.admission.authorize != NULL || hub->base.options.admission.page != NULL)
 		return;
 	partial = sandbox_enter(SANDBOX_SERVES | SANDBOX_PARENT);
-	if (partial != NULL && hub->options.verbose)
+	if (partial != NULL && hub->base.options.verbose)
 		warn("sandbox: %s", partial);
 }
 
 static bool
 finished(const struct hub *hub)
 {
-	return hub->shutdown.term.step == TERM_OVER || (shutdown_begun(hub) && hub->count == 0 && hub->backend.pid == 0);
+	return hub->shutdown.term.step == TERM_OVER || (shutdown_begun(hub) && hub->base.count == 0 && hub->backend.pid == 0);
 }
 
 /* After the events and deadlines of a turn. */
@@ -373,7 +368,8 @@ turn_end(struct hub *hub)
 		clients_close(hub, CLOSE_INTERNAL_ERROR, STATUS_FAILED);
 	deferred_closes_poll(hub);
 	program_flush(hub);
-	auth_start_next(hub);
+	if (hub->base.options.admission.authorize != NULL && !auth_requests_full(&hub->auth_requests))
+		upgrade_authorize_next(&hub->base);
 	clients_end_turn(hub);
 }
 
@@ -383,40 +379,39 @@ serve(struct hub *hub)
 	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD};
 
 	/* Reading the page may take up to -t, so signals still have their default action. */
-	if (!page_begin(&hub->page, &hub->options.admission))
+	if (!page_begin(&hub->base.page, &hub->base.options.admission))
 		exit(STATUS_FAILED);
 	(void)signal(SIGPIPE, SIG_IGN);
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
 	descriptors_begin(hub);
-	listeners_open(&hub->listeners);
+	listeners_open(&hub->base.listeners);
 	fds_leave_stdout();
 	server_begin(hub);
 	notify_send("STATUS=starting"); /* while $NOTIFY_SOCKET is set */
 	if (!hub->options.fan_out)
 		program_start(hub);
-	acceptor_start(&hub->loop, &hub->acceptor);
+	acceptor_start(&hub->base.loop, &hub->base.acceptor);
 	notify_send("READY=1");
 	sandbox_begin(hub);
 	while (!finished(hub)) {
 		turn_end(hub);
 		if (finished(hub))
 			break;
-		if (loop_turn(&hub->loop) != 0)
+		if (loop_turn(&hub->base.loop) != 0)
 			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
 		signals_check(hub);
 	}
-	listeners_close(&hub->listeners);
+	listeners_close(&hub->base.listeners);
 	return hub->shutdown.status;
 }
 
 static void
-option_take(struct options *options, int key)
+option_take(struct hub *hub, int key)
 {
+	struct options *options = &hub->options;
+
 	switch (key) {
-	case 'v': options->verbose = true; break;
 	case 'n': options->exact = true; break;
-	case 'c': options->max = option_number(1, MAX_LIMIT); break;
-	case 'C': options->max_per_address = option_number(1, MAX_LIMIT); break;
 	case 'q': options->queue = (size_t)option_size(1, QUEUE_LIMIT); break;
 	case 'M': options->message = option_size(1, QUEUE_LIMIT); break;
 	case 'k': options->ping_ms = (int64_t)option_duration(0, TIME_LIMIT_MS); break;
@@ -424,24 +419,24 @@ option_take(struct options *options, int key)
 	case KEY_HEADERS: options->headers = true; break;
 	case KEY_FAN_OUT: options->fan_out = true; break;
 	case KEY_REPLACE: options->replace = true; break;
-	case KEY_PROXY: options->proxy = true; break;
-	default: admission_option(&options->admission, key); break;
+	default: upgrade_option(&hub->base.options, key); break;
 	}
 }
 
 static void
-options_read(struct options *options, int argc, char **argv)
+options_read(struct hub *hub, int argc, char **argv)
 {
-	static struct policy_rule rules[POLICY_RULES_MAX];
+	struct options *options = &hub->options;
+	struct policy *policy = &hub->base.options.admission.policy;
 
 	*options = (struct options){
-		.admission = {.limit_ms = ADMISSION_HEAD_MS, .policy.rules = rules}, .max = MAX_DEFAULT, .queue = QUEUE_DEFAULT,
-		.ping_ms = PING_DEFAULT_MS, .close_ms = CLOSE_DEFAULT_MS,
+		.queue = QUEUE_DEFAULT, .ping_ms = PING_DEFAULT_MS, .close_ms = CLOSE_DEFAULT_MS,
 	};
+	upgrade_options_begin(&hub->base.options, MAX_DEFAULT);
 	for (int key; (key = option_next(&usage, argc, argv)) != -1;)
-		option_take(options, key);
-	admission_options_end(&options->admission, false);
-	options->admission.policy.extension.server_no_takeover = options->admission.policy.extension.client_no_takeover = true;
+		option_take(hub, key);
+	admission_options_end(&hub->base.options.admission, false);
+	policy->extension.server_no_takeover = policy->extension.client_no_takeover = true;
 	options->next = argv + optind;
 	if (options->fan_out && options->next[0] != NULL)
 		usage_refuse("--fan-out takes no program");
@@ -463,8 +458,8 @@ main(int argc, char **argv)
 	int taken;
 
 	fds_open_standard();
-	options_read(&hub.options, argc, argv);
-	taken = listeners_take(&hub.listeners, &why);
+	options_read(&hub, argc, argv);
+	taken = listeners_take(&hub.base.listeners, &why);
 	if (taken < 0)
 		die(STATUS_USAGE, "%s", why);
 	if (taken == 0 && why != NULL)

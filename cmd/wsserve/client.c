@@ -4,80 +4,31 @@
 
 #include "server.h"
 
-/* Allocate a watched client in server->clients. Return NULL with errno. */
-struct client *
-client_new(struct server *s, int fd, const struct address *remote,
-    void (*ready)(struct loop *, struct watch *, uint32_t))
+struct server *
+server_of(struct loop *loop)
 {
-	struct client *c = malloc(sizeof *c + NAME_SIZE);
+	return (struct server *)loop;
+}
 
-	if (c == NULL)
-		return NULL;
-	*c = (struct client){.socket.ready = ready, .server = s, .stage = STAGE_HEAD};
-	client_set_name(c, remote);
-	if (watch_begin(&s->loop, &c->socket, fd, EPOLLIN) != 0) {
-		free(c);
-		return NULL;
-	}
+/* Give an accepted connection an id, and count it for its address. */
+void
+client_begin(struct upgrade_server *base, struct upgrade *u)
+{
+	struct server *s = (struct server *)base;
+	struct client *c = (struct client *)u;
+	struct address remote = upgrade_remote(u);
+
+	c->server = s;
 	c->id = s->free_ids[--s->free];
 	s->clients[c->id] = c;
-	if (++s->count == s->options.max)
-		acceptor_full(&s->loop, &s->acceptor, s->count);
-	return c;
-}
-
-void
-client_set_name(struct client *c, const struct address *remote)
-{
-	memcpy(c->name, "wsserve: ", NAME_FRONT);
-	address_text(remote, c->name + NAME_FRONT);
-}
-
-const char *
-client_name(const struct client *c)
-{
-	return c->name + NAME_FRONT;
-}
-
-/* Count the client for its address. */
-void
-client_count(struct client *c, const struct address *remote)
-{
-	struct server *s = c->server;
-	struct address_key network;
-
-	if (remote->any.sa_family == AF_UNIX)
-		return;
-	network = address_key_of_network(remote);
-	c->address = address_key_of(remote);
-	c->network_low = network.low;
-	c->number = address_limit_add(&s->addresses, c->address);
-	(void)address_limit_add(&s->networks, network);
-}
-
-void
-client_uncount(struct client *c)
-{
-	struct server *s = c->server;
-
-	if (c->number == 0)
-		return;
-	c->number = 0;
-	address_limit_remove(&s->addresses, c->address);
-	address_limit_remove(&s->networks, (struct address_key){c->address.high, c->network_low});
-}
-
-void
-client_deadline(struct client *c, struct deadlines *queue)
-{
-	deadline_drop(&c->deadline);
-	deadline_set(&c->server->loop, queue, &c->deadline);
+	if (!base->options.proxy && remote.any.sa_family != AF_UNIX)
+		c->number = address_limit_add(&s->addresses, address_key_of(&remote));
 }
 
 struct client *
 client_of(struct deadline *deadline)
 {
-	return (struct client *)((char *)deadline - offsetof(struct client, deadline));
+	return (struct client *)upgrade_of(deadline);
 }
 
 /* The client and its program have ended: free it at the end of the turn. */
@@ -89,15 +40,15 @@ client_retire(struct client *c)
 }
 
 void
-authorization_abandon(struct client *c)
+authorization_abandon(struct upgrade_server *base, struct upgrade *u)
 {
-	struct server *s = c->server;
+	struct server *s = (struct server *)base;
 
 	for (unsigned i = 0; i < AUTHORIZATIONS_MAX; i++) {
-		if (s->authorizations[i].client != c)
+		if (s->authorizations[i].client != u)
 			continue;
 		s->authorizations[i].client = NULL;
-		spawner_abandon(&s->spawner, s->options.max + i);
+		spawner_abandon(&s->spawner, s->base.options.max + i);
 	}
 }
 
@@ -125,12 +76,12 @@ static void
 open_release(struct client *c)
 {
 	struct open *o = c->open;
-	struct loop *loop = &c->server->loop;
+	struct loop *loop = &c->server->base.loop;
 
 	c->server->open--;
 	watch_drop(loop, &o->to_program);
 	watch_drop(loop, &o->from_program);
-	watch_drop(loop, &c->socket);
+	watch_drop(loop, &c->base.socket);
 	if (o->session.conn.state != WS_CLOSED)
 		(void)close(o->session.peer_in.fd);
 	open_child_ends_close(o);
@@ -145,20 +96,14 @@ client_end(struct client *c)
 {
 	struct server *s = c->server;
 
-	if (c->stage == STAGE_AUTHORIZING)
-		authorization_abandon(c);
-	c->stage = STAGE_DEAD;
-	deadline_drop(&c->deadline);
-	outbox_clear(&c->out);
-	free(c->partial);
-	free(c->proxy);
-	c->partial = NULL;
-	c->proxy = NULL;
-	client_uncount(c);
 	if (c->open != NULL)
 		open_release(c);
-	else
-		watch_close(&s->loop, &c->socket);
+	upgrade_close(&s->base, &c->base);
+	if (c->number != 0) {
+		struct address remote = upgrade_remote(&c->base);
+
+		address_limit_remove(&s->addresses, address_key_of(&remote));
+	}
 	if (c->start == START_REQUESTED || c->start == START_RUNNING)
 		spawner_abandon(&s->spawner, c->id);
 	else
@@ -181,9 +126,7 @@ clients_end_turn(struct server *s)
 		s->dead = c->next_dead;
 		s->clients[c->id] = NULL;
 		s->free_ids[s->free++] = c->id;
-		if (s->count-- == s->options.max && s->shutdown == SHUTDOWN_NONE)
-			acceptor_start(&s->loop, &s->acceptor);
-		acceptor_retry(&s->loop, &s->acceptor);
+		upgrade_gone(&s->base, s->shutdown == SHUTDOWN_NONE);
 		free(c);
 	}
 }

@@ -9,13 +9,11 @@
 /* Find both addresses of the connection, or those in the PROXY header. Return false without TCP
  * addresses. */
 static bool
-ends_find(const struct client *c, struct address *local, struct address *remote)
+ends_find(const struct client *c, const struct proxy *p, struct address *local, struct address *remote)
 {
-	const struct proxy *p = c->proxy;
-
 	if (p == NULL || p->family == PROXY_NONE)
-		return address_remote(c->socket.fd, remote) == 0 && remote->any.sa_family != AF_UNIX
-		    && address_local(c->socket.fd, local) == 0;
+		return address_remote(c->base.socket.fd, remote) == 0 && remote->any.sa_family != AF_UNIX
+		    && address_local(c->base.socket.fd, local) == 0;
 	if (p->family == PROXY_IPV4) {
 		*local = address_v4(p->server.ip, p->server.port);
 		*remote = address_v4(p->client.ip, p->client.port);
@@ -36,17 +34,17 @@ put_entry(struct strbuf *t, const char *name, const char *value)
 
 /* Write the UCSPI variables that are not CGI variables too. */
 static void
-put_ucspi(struct client *c, const struct address *local, const struct address *remote, struct strbuf *t)
+put_ucspi(struct client *c, const struct proxy *proxy, const struct address *local, const struct address *remote,
+    struct strbuf *t)
 {
 	struct ucspi *u = &c->server->ucspi;
-	unsigned number = c->proxy == NULL ? c->number : 0;
-	char *const *entry = local == NULL ? ucspi_local(u) : ucspi_tcp(u, c->socket.fd, local, remote, number);
+	char *const *entry = local == NULL ? ucspi_local(u) : ucspi_tcp(u, c->base.socket.fd, local, remote, c->number);
 
 	for (; entry < ucspi_inherited(u); entry++)
 		if (!cgi_owns(*entry))
 			put_entry(t, "", *entry);
-	if (c->proxy != NULL && c->proxy->authority[0] != '\0')
-		put_entry(t, "SSL_TLS_SNI_SERVERNAME=", c->proxy->authority);
+	if (proxy != NULL && proxy->authority[0] != '\0')
+		put_entry(t, "SSL_TLS_SNI_SERVERNAME=", proxy->authority);
 }
 
 static void
@@ -62,7 +60,7 @@ put_cgi(const struct server *s, const struct handshake *d, const struct address 
 		(void)snprintf(local_port, sizeof local_port, "%u", address_port(local));
 		ends = (struct cgi_connection){span_of(ip), span_of(remote_port), span_of(local_port)};
 	}
-	(void)cgi_environment(&s->request, d, &ends, t);
+	(void)cgi_environment(&s->base.request, d, &ends, t);
 }
 
 /* With a realm the program gets the user's name. Only the program of -a gets the password. */
@@ -82,7 +80,7 @@ identify(struct server *s, struct strbuf *t, size_t begin)
 			at += n;
 		}
 	}
-	if (!cgi_user(&s->request, user))
+	if (!cgi_user(&s->base.request, user))
 		return;
 	put_entry(t, "AUTH_TYPE=", "Basic");
 	put_entry(t, "REMOTE_USER=", user);
@@ -91,16 +89,16 @@ identify(struct server *s, struct strbuf *t, size_t begin)
 /* Write the variables to server->scratch, each with its NUL. Return their size, or 0 if they do not
  * fit. */
 size_t
-environment_make(struct client *c, const struct handshake *d, unsigned program)
+environment_make(struct client *c, const struct proxy *proxy, const struct handshake *d, unsigned program)
 {
 	struct server *s = c->server;
 	struct strbuf t = {.at = s->scratch, .capacity = sizeof s->scratch};
 	struct address local, remote;
-	bool tcp = ends_find(c, &local, &remote);
+	bool tcp = ends_find(c, proxy, &local, &remote);
 
-	put_ucspi(c, tcp ? &local : NULL, &remote, &t);
+	put_ucspi(c, proxy, tcp ? &local : NULL, &remote, &t);
 	put_cgi(s, d, tcp ? &local : NULL, &remote, &t);
-	if (program == PROGRAM && s->options.admission.policy.realm != NULL)
+	if (program == PROGRAM && s->base.options.admission.policy.realm != NULL)
 		identify(s, &t, 0);
 	return t.cut ? 0 : t.size;
 }

@@ -59,11 +59,11 @@ watches_follow(struct client *c)
 {
 	struct open *o = c->open;
 	struct session *session = &o->session;
-	struct loop *loop = &c->server->loop;
+	struct loop *loop = &c->server->base.loop;
 	int in = endpoint_interest(&session->peer_in), out = endpoint_interest(&session->peer_out);
 	int both = in < 0 ? out : out < 0 ? in : in | out;
 
-	if (watch_follow(loop, &c->socket, session->peer_in.fd, both) != 0)
+	if (watch_follow(loop, &c->base.socket, session->peer_in.fd, both) != 0)
 		return -1;
 	if (watch_follow(loop, &o->to_program, session->prog.in.fd, endpoint_interest(&session->prog.in)) != 0)
 		return -1;
@@ -77,26 +77,27 @@ deadline_follow(struct client *c)
 {
 	static const int64_t lengths[DEADLINE_QUEUES - 1] = {1000, 10000};
 	struct server *s = c->server;
-	int64_t at = session_deadline(&c->open->session), left = at - s->loop.now;
+	int64_t at = session_deadline(&c->open->session), left = at - s->base.loop.now;
 	size_t queue = 0;
 
 	/* The deadline passes in the next turn at the earliest, after the data that has arrived is
 	 * read. */
-	if (at <= s->loop.before)
-		at = s->loop.before + 1;
-	if (at == CLOCK_NEVER || (c->deadline.next != NULL && c->deadline.at <= at))
+	if (at <= s->base.loop.before)
+		at = s->base.loop.before + 1;
+	if (at == CLOCK_NEVER || (c->base.deadline.next != NULL && c->base.deadline.at <= at))
 		return;
 	while (queue < DEADLINE_QUEUES - 1 && left >= lengths[queue])
 		queue++;
-	deadline_set_at(&s->sessions[queue], &c->deadline, at);
+	deadline_set_at(&s->sessions[queue], &c->base.deadline, at);
 }
 
 static void
 log_disconnected(const struct client *c, int status)
 {
-	int64_t ms = c->server->loop.now - c->open->began;
+	int64_t ms = c->server->base.loop.now - c->open->began;
 
-	log_info("%s disconnected (exit %d, %lld.%03d s)", client_name(c), status, (long long)ms / 1000, (int)(ms % 1000));
+	log_info("%s disconnected (exit %d, %lld.%03d s)", upgrade_name(&c->base).text, status, (long long)ms / 1000,
+	    (int)(ms % 1000));
 }
 
 /* Finish the session's turn. alive: result of session_step(). */
@@ -109,12 +110,12 @@ open_leave(struct client *c, bool alive)
 	if (alive && o->cancelled && c->start == START_WAITING) {
 		c->start = START_NONE;
 		session_program_ended(&o->session, SIGTERM);
-		alive = session_step(&o->session, c->server->loop.now);
+		alive = session_step(&o->session, c->server->base.loop.now);
 	}
 	if (!alive) {
 		int status = session_result(&o->session);
 
-		if (c->server->options.verbose)
+		if (c->server->base.options.verbose)
 			log_disconnected(c, status);
 		client_end(c);
 	} else if (!flows_return(&o->session.flows)) {
@@ -130,7 +131,7 @@ open_leave(struct client *c, bool alive)
 static struct session *
 open_enter(struct client *c)
 {
-	log_name(c->name);
+	log_name(c->open->name);
 	flows_lend(&c->open->session.flows);
 	return &c->open->session;
 }
@@ -138,7 +139,7 @@ open_enter(struct client *c)
 static void
 open_step(struct client *c)
 {
-	open_leave(c, session_step(&c->open->session, c->server->loop.now));
+	open_leave(c, session_step(&c->open->session, c->server->base.loop.now));
 }
 
 /* moved: 0 if the session has read all that has arrived. */
@@ -223,8 +224,8 @@ start_wait(struct client *c, int error)
 	c->start = START_WAITING;
 	s->starts_wait = true;
 	errno = error;
-	acceptor_pause(&s->loop, &s->acceptor, quoted(s->options.session.program[0]));
-	deadline_set(&s->loop, &s->retries, &s->retry);
+	acceptor_pause(&s->base.loop, &s->base.acceptor, quoted(s->options.session.program[0]));
+	deadline_set(&s->base.loop, &s->retries, &s->retry);
 }
 
 static void
@@ -250,8 +251,8 @@ open_start_again(struct server *s)
 	if (!s->starts_wait)
 		return;
 	s->starts_wait = s->helper_full = false;
-	for (uint32_t i = 0; i < s->options.max && !s->starts_wait; i++)
-		if (s->clients[i] != NULL && s->clients[i]->start == START_WAITING && s->clients[i]->stage == STAGE_OPEN)
+	for (uint32_t i = 0; i < s->base.options.max && !s->starts_wait; i++)
+		if (s->clients[i] != NULL && s->clients[i]->start == START_WAITING && s->clients[i]->base.stage == UPGRADE_OPEN)
 			start_request(s->clients[i]);
 }
 
@@ -263,8 +264,9 @@ started(struct client *c, pid_t pid)
 	c->start = START_RUNNING;
 	c->open->session.prog.pid = pid;
 	open_child_ends_close(c->open);
-	if (s->options.verbose)
-		log_info("Connected by %s (pid %ld, %u of %u)", client_name(c), (long)pid, s->open, s->options.max);
+	if (s->base.options.verbose)
+		log_info("Connected by %s (pid %ld, %u of %u)", upgrade_name(&c->base).text, (long)pid, s->open,
+		    s->base.options.max);
 }
 
 /* Handle the helper's report about the program. */
@@ -273,7 +275,7 @@ open_report(struct client *c, enum spawner_event event, int value)
 {
 	bool failed = event == SPAWNER_NO_PROCESS || event == SPAWNER_NO_EXEC;
 
-	if (c->stage != STAGE_OPEN) {
+	if (c->base.stage != UPGRADE_OPEN) {
 		if (event != SPAWNER_STARTED)
 			client_program_ended(c);
 	} else if (event == SPAWNER_STARTED) {
@@ -318,10 +320,11 @@ open_pipes(struct open *o, struct program_ends *ends)
 }
 
 static struct open *
-open_new(struct client *c, const struct handshake *d, struct program_ends *ends)
+open_new(struct client *c, const struct proxy *proxy, const struct handshake *d, struct program_ends *ends)
 {
-	size_t size = environment_make(c, d, PROGRAM);
+	size_t size = environment_make(c, proxy, d, PROGRAM);
 	struct open *o = calloc(1, sizeof *o);
+	struct address remote = upgrade_remote(&c->base);
 	char *entries = malloc(size);
 	struct compression *z = d->deflate ? compression_begin(&d->extension, false, &c->server->compression) : NULL;
 
@@ -336,8 +339,10 @@ open_new(struct client *c, const struct handshake *d, struct program_ends *ends)
 	o->client = c;
 	o->entries = entries;
 	o->entries_size = size;
-	o->began = c->server->loop.now;
+	o->began = c->server->base.loop.now;
 	o->compression = z;
+	memcpy(o->name, "wsserve: ", OPEN_NAME_FRONT);
+	address_text(&remote, o->name + OPEN_NAME_FRONT);
 	o->to_program = (struct watch){.ready = to_program_ready, .fd = -1};
 	o->from_program = (struct watch){.ready = from_program_ready, .fd = -1};
 	return o;
@@ -347,25 +352,21 @@ open_new(struct client *c, const struct handshake *d, struct program_ends *ends)
  * is sent. trailing: data after the request. Return false with errno and no changes if resources are
  * missing. */
 bool
-open_begin(struct client *c, const struct handshake *d, struct span answer, struct span trailing)
+open_begin(struct client *c, const struct proxy *proxy, const struct handshake *d, struct span answer,
+    struct span trailing)
 {
 	struct server *s = c->server;
 	struct program_ends ends;
-	struct open *o = open_new(c, d, &ends);
+	struct open *o = open_new(c, proxy, d, &ends);
 
 	if (o == NULL)
 		return false;
 	c->open = o;
-	c->stage = STAGE_OPEN;
-	c->socket.ready = socket_ready;
-	deadline_drop(&c->deadline);
-	free(c->proxy);
-	free(c->partial);
-	c->proxy = NULL;
-	c->partial = NULL;
+	c->base.socket.ready = socket_ready;
+	deadline_drop(&c->base.deadline);
 	s->open++;
-	log_name(c->name);
-	session_begin_apart(&o->session, &s->options.session, c->socket.fd, &s->storage, s->loop.now, &ends,
+	log_name(c->open->name);
+	session_begin_apart(&o->session, &s->options.session, c->base.socket.fd, &s->storage, s->base.loop.now, &ends,
 	    program_signal_send);
 	if (o->compression != NULL)
 		flows_compress(&o->session.flows, o->compression);
@@ -378,7 +379,7 @@ open_begin(struct client *c, const struct handshake *d, struct span answer, stru
 void
 open_stop(struct client *c)
 {
-	session_stop(open_enter(c), c->server->loop.now);
+	session_stop(open_enter(c), c->server->base.loop.now);
 	open_step(c);
 }
 

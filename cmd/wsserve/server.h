@@ -5,7 +5,7 @@
  *     client.c       a connection, its place in the server and its end
  *     environment.c  the environment of its program
  *     open.c         an open connection: its session and program in the loop
- *     upgrade.c      from the accepted connection to the response of its handshake
+ *     upgrade.c      authorization and opening of a connection
  *     wsserve.c      options, reports of the helper, shutdown, main
  */
 #ifndef FITTINGS_WSSERVE_H
@@ -15,38 +15,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "http/head.h"
-#include "http/proxy.h"
-#include "serve/admission.h"
-#include "serve/outbox.h"
-#include "serve/page.h"
 #include "serve/session.h"
-#include "sys/acceptor.h"
-#include "sys/address.h"
+#include "serve/upgrade.h"
 #include "sys/address_limit.h"
-#include "sys/listen.h"
 #include "sys/loop.h"
 #include "sys/spawner.h"
 #include "sys/ucspi.h"
 
-enum { AUTHORIZATIONS_MAX = 64, PROGRAM = 0, AUTHORIZATION_PROGRAM = 1, DEADLINE_QUEUES = 3 };
+enum { AUTHORIZATIONS_MAX = 64, PROGRAM = 0, AUTHORIZATION_PROGRAM = 1, DEADLINE_QUEUES = 3,
+	OPEN_NAME_FRONT = sizeof "wsserve: " - 1 };
 
 struct options {
-	struct admission admission;
 	struct session_options session;
-	bool verbose, binary, nul, netstring, types, proxy;
-	uint32_t max, max_per_address; /* clients; max_per_address 0: no limit */
+	bool binary, nul, netstring, types;
 	int64_t drain_ms;
-};
-
-enum stage {
-	STAGE_PROXY,       /* with --proxy: reading its PROXY header */
-	STAGE_HEAD,        /* reading its request */
-	STAGE_WAITING,     /* for a free slot for its authorization program */
-	STAGE_AUTHORIZING,
-	STAGE_OPEN,        /* the stages above belong to the handshake */
-	STAGE_LINGERING,   /* refused or served the page: the response is sent, and input is discarded */
-	STAGE_DEAD,        /* closed; its program has not ended yet */
 };
 
 enum start {
@@ -58,7 +40,7 @@ enum start {
 
 struct server;
 
-/* Data of an open connection. */
+/* Data of an open connection, until its socket is closed. */
 struct open {
 	struct client *client;
 	struct watch to_program, from_program; /* fd is -1 if not watched */
@@ -68,82 +50,60 @@ struct open {
 	bool cancelled;          /* it must not be started any more */
 	int64_t began;
 	struct compression *compression; /* NULL without permessage-deflate */
+	char name[OPEN_NAME_FRONT + ADDRESS_TEXT_SIZE]; /* `wsserve: 127.0.0.1:52344`, the prefix of its diagnostics */
 	struct session session;
 };
 
 struct client {
-	struct watch socket; /* fd is -1 if not watched */
-	struct deadline deadline;
+	struct upgrade base;
 	struct server *server;
-	struct open *open;        /* in STAGE_OPEN */
-	struct http_scan scan;
-	struct proxy *proxy;      /* with --proxy, until the connection is open */
-	unsigned char *partial;   /* incomplete head */
-	uint32_t partial_size;
-	uint32_t id;              /* index in server->clients, and of its program for the helper */
-	struct outbox out;        /* in STAGE_LINGERING */
-	uint64_t progress;        /* for progress_made() */
-	struct address_key address;
-	uint64_t network_low;     /* of its network; the high half is that of the address */
-	unsigned number;          /* its number among the connections of its address, from 1; 0: not counted */
-	unsigned char stage, start;
-	bool shut, ended;         /* STAGE_LINGERING: output was shut down; EOF from the client */
+	struct open *open;        /* in UPGRADE_OPEN */
 	struct client *next_dead;
-	char name[];              /* `wsserve: 127.0.0.1:52344`, the prefix of its diagnostics */
+	uint32_t id;              /* index in server->clients, and of its program for the helper */
+	unsigned number;          /* its number among the connections of its address, from 1; 0: not counted */
+	enum start start;
 };
 
-enum { NAME_FRONT = sizeof "wsserve: " - 1, NAME_SIZE = NAME_FRONT + ADDRESS_TEXT_SIZE };
-
-/* A running authorization program. Its id for the helper is options.max plus its index. */
+/* A running authorization program. Its id for the helper is --max plus its index. */
 struct authorization {
-	struct client *client; /* NULL if the client has ended */
+	struct upgrade *client; /* NULL if the client has ended */
 	bool runs;
 };
 
 enum shutdown { SHUTDOWN_NONE, SHUTDOWN_DRAINING, SHUTDOWN_CLOSING, SHUTDOWN_KILLING };
 
 struct server {
+	struct upgrade_server base;
 	struct options options;
-	struct loop loop;
-	struct acceptor acceptor;
-	struct listeners listeners;
 	struct spawner_programs programs;
 	struct spawner spawner;
 	struct watch reports;
 	struct client **clients; /* by id, or NULL */
 	uint32_t *free_ids;
-	uint32_t free, count, open; /* number of free ids, of clients, and of open clients */
+	uint32_t free, open;     /* number of free ids, and of open clients */
 	struct client *dead;     /* freed at the end of the turn */
 	struct ucspi ucspi;
-	struct address_limit addresses, networks;
+	struct address_limit addresses;
 	struct authorization authorizations[AUTHORIZATIONS_MAX];
-	bool authorizations_wait, starts_wait; /* clients wait for one */
+	bool starts_wait; /* clients wait for a program */
 	bool helper_full; /* until its next report */
 	int null; /* /dev/null, stdin of authorization programs */
-	struct page page;
-	int64_t over_log_after;  /* when the next message about --max-per-address may be logged */
 	enum shutdown shutdown;
 	bool exited;             /* the time limit of the shutdown has passed */
 	int status;
-	struct deadlines heads, lingers, drains, ends, retries;
+	struct deadlines drains, ends, retries;
 	struct deadlines sessions[DEADLINE_QUEUES]; /* next deadline of each session, by its distance */
 	struct deadline end, retry;
 	struct flows_storage storage;
 	struct compression_scratch compression;
-	struct http_request request; /* current request */
 	char scratch[SPAWNER_TEXT_MAX];
 };
 
 /* client.c */
-struct client *client_new(struct server *s, int fd, const struct address *remote,
-    void (*ready)(struct loop *, struct watch *, uint32_t));
-void client_set_name(struct client *c, const struct address *remote);
-const char *client_name(const struct client *c);
-void client_count(struct client *c, const struct address *remote);
-void client_uncount(struct client *c);
-void client_deadline(struct client *c, struct deadlines *queue);
+struct server *server_of(struct loop *loop);
+void client_begin(struct upgrade_server *base, struct upgrade *u);
 struct client *client_of(struct deadline *deadline);
-void authorization_abandon(struct client *c);
+void authorization_abandon(struct upgrade_server *base, struct upgrade *u);
 void watch_drop(struct loop *loop, struct watch *watch);
 void open_child_ends_close(struct open *o);
 void client_end(struct client *c);
@@ -151,11 +111,12 @@ void client_program_ended(struct client *c);
 void clients_end_turn(struct server *s);
 
 /* environment.c */
-size_t environment_make(struct client *c, const struct handshake *d, unsigned program);
+size_t environment_make(struct client *c, const struct proxy *proxy, const struct handshake *d, unsigned program);
 bool environment_allowed(const char *entry);
 
 /* open.c */
-bool open_begin(struct client *c, const struct handshake *d, struct span answer, struct span trailing);
+bool open_begin(struct client *c, const struct proxy *proxy, const struct handshake *d, struct span answer,
+    struct span trailing);
 void open_stop(struct client *c);
 void open_lost(struct client *c);
 void open_report(struct client *c, enum spawner_event event, int value);
@@ -163,10 +124,8 @@ void open_start_again(struct server *s);
 void open_deadline(struct loop *loop, struct deadline *deadline);
 
 /* upgrade.c */
-struct server *server_of(struct loop *loop);
-void upgrade_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct address *remote);
-void upgrade_late(struct loop *loop, struct deadline *deadline);
+extern const struct upgrade_owner server_owner;
 void upgrade_report(struct server *s, unsigned index, enum spawner_event event, int value);
-void upgrade_authorize_next(struct server *s);
+bool authorization_possible(const struct server *s);
 
 #endif

@@ -22,7 +22,6 @@
 
 enum {
 	MAX_DEFAULT = 1000,
-	MAX_LIMIT = 1000000,
 	TIME_LIMIT_MS = 24 * 60 * 60 * 1000,
 	PER_CLIENT = 4,        /* descriptors: the connection, two pipes, one more during the end */
 	DESCRIPTORS = 16,      /* in addition to those of clients */
@@ -30,12 +29,10 @@ enum {
 	GIVE_UP_MS = 1000,     /* on programs that do not end after SIGKILL */
 };
 
-enum { KEY_REPLACE = ADMISSION_OWN, KEY_PROXY, KEY_DRAIN };
+enum { KEY_REPLACE = UPGRADE_OWN, KEY_DRAIN };
 
 static const struct option_row rows[] = {
-	{'v', "verbose", NULL, "log of connections and their ends"},
-	{'c', "max", "N", "connections at once; later ones wait (1000)"},
-	{'C', "max-per-address", "N", "limit per address; excess is closed (none)"},
+	UPGRADE_ROWS("1000"),
 	{'b', "binary", NULL, "byte stream instead of records"},
 	{'0', "nul", NULL, "records that end with NUL instead of newline"},
 	{'n', "netstring", NULL, "records as netstrings"},
@@ -45,9 +42,7 @@ static const struct option_row rows[] = {
 	{'w', "close-wait", "TIME", "limit for the Close and each shutdown step (2s)"},
 	{KEY_REPLACE, "replace", NULL, "U+FFFD for invalid UTF-8 in the program's text"},
 	{KEY_DRAIN, "drain", "TIME", "grace period for sessions on SIGTERM (0s)"},
-	{KEY_PROXY, "proxy", NULL, "a PROXY header at the start of each connection"},
-	ADMISSION_ROWS,
-	ADMISSION_DEFLATE_ROWS,
+	UPGRADE_HANDSHAKE_ROWS,
 	ADMISSION_TAKEOVER_ROW,
 };
 
@@ -60,12 +55,11 @@ static const struct usage usage = {
 };
 
 static void
-option_take(struct options *o, int key)
+option_take(struct server *s, int key)
 {
+	struct options *o = &s->options;
+
 	switch (key) {
-	case 'v': o->verbose = o->session.verbose = true; break;
-	case 'c': o->max = (uint32_t)option_number(1, MAX_LIMIT); break;
-	case 'C': o->max_per_address = (uint32_t)option_number(1, MAX_LIMIT); break;
 	case 'b': o->binary = true; break;
 	case '0': o->nul = true; break;
 	case 'n': o->netstring = true; break;
@@ -75,8 +69,7 @@ option_take(struct options *o, int key)
 	case 'w': o->session.wait_ms = (int64_t)option_duration(1, TIME_LIMIT_MS); break;
 	case KEY_REPLACE: o->session.replace = true; break;
 	case KEY_DRAIN: o->drain_ms = (int64_t)option_duration(0, TIME_LIMIT_MS); break;
-	case KEY_PROXY: o->proxy = true; break;
-	default: admission_option(&o->admission, key); break;
+	default: upgrade_option(&s->base.options, key); break;
 	}
 }
 
@@ -96,17 +89,16 @@ options_check(const struct options *o)
 }
 
 static void
-options_read(struct options *o, int argc, char **argv)
+options_read(struct server *s, int argc, char **argv)
 {
-	static struct policy_rule rules[POLICY_RULES_MAX];
+	struct options *o = &s->options;
 
-	*o = (struct options){
-		.admission = {.limit_ms = ADMISSION_HEAD_MS, .policy.rules = rules}, .max = MAX_DEFAULT,
-		.session = {.upgraded = true, .max = 16 << 20, .ping_ms = 30000, .wait_ms = 2000},
-	};
+	*o = (struct options){.session = {.upgraded = true, .max = 16 << 20, .ping_ms = 30000, .wait_ms = 2000}};
+	upgrade_options_begin(&s->base.options, MAX_DEFAULT);
 	for (int key; (key = option_next(&usage, argc, argv)) != -1;)
-		option_take(o, key);
-	admission_options_end(&o->admission, false);
+		option_take(s, key);
+	admission_options_end(&s->base.options.admission, false);
+	o->session.verbose = s->base.options.verbose;
 	o->session.program = argv + optind;
 	o->session.mode = o->binary ? RECORD_BYTES : o->nul ? RECORD_NUL : !o->netstring ? RECORD_LINE
 	    : o->types ? RECORD_TYPED : RECORD_NETSTRING;
@@ -143,11 +135,11 @@ programs_begin(struct server *s)
 	s->programs = (struct spawner_programs){
 		.each[PROGRAM] = {program, s->options.session.program, SIGTERM},
 		.environment = ucspi_inherited(&s->ucspi), .entry_allowed = environment_allowed,
-		.ids = s->options.max + AUTHORIZATIONS_MAX,
+		.ids = s->base.options.max + AUTHORIZATIONS_MAX,
 	};
-	if (s->options.admission.authorize != NULL) {
-		program_find(s->options.admission.authorize, authorize);
-		authorize_argv[0] = (char *)(uintptr_t)s->options.admission.authorize;
+	if (s->base.options.admission.authorize != NULL) {
+		program_find(s->base.options.admission.authorize, authorize);
+		authorize_argv[0] = (char *)(uintptr_t)s->base.options.admission.authorize;
 		s->programs.each[AUTHORIZATION_PROGRAM].path = authorize;
 		s->programs.each[AUTHORIZATION_PROGRAM].argv = authorize_argv;
 		s->programs.each[AUTHORIZATION_PROGRAM].death_signal = SIGKILL;
@@ -162,24 +154,24 @@ descriptors_begin(struct server *s)
 {
 	size_t left, most;
 
-	if (s->options.admission.authorize != NULL && (s->null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
+	if (s->base.options.admission.authorize != NULL && (s->null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
 		die(STATUS_FAILED, "/dev/null: %s", strerror(errno));
 	fds_raise_limit();
 	left = fds_left();
 	most = left < DESCRIPTORS + PER_CLIENT ? 0 : (left - DESCRIPTORS) / PER_CLIENT;
 	if (most == 0)
 		die(STATUS_FAILED, "hard limit of descriptors is too low for clients (ulimit -Hn)");
-	if (s->options.max <= most)
+	if (s->base.options.max <= most)
 		return;
-	warn("--max: %u: lowered to %zu by the hard limit of descriptors (ulimit -Hn)", s->options.max, most);
-	s->options.max = (uint32_t)most;
+	warn("--max: %u: lowered to %zu by the hard limit of descriptors (ulimit -Hn)", s->base.options.max, most);
+	s->base.options.max = (uint32_t)most;
 }
 
 static void
 queue_begin(struct server *s, struct deadlines *queue, int64_t ms, void (*passed)(struct loop *, struct deadline *))
 {
 	queue->passed = passed;
-	deadlines_begin(&s->loop, queue, ms == 0 ? 1 : ms);
+	deadlines_begin(&s->base.loop, queue, ms == 0 ? 1 : ms);
 }
 
 /* The first call closes all sessions, the second ends the sessions that remain after their time
@@ -189,18 +181,18 @@ sessions_close(struct server *s)
 {
 	s->shutdown = s->shutdown < SHUTDOWN_CLOSING ? SHUTDOWN_CLOSING : SHUTDOWN_KILLING;
 	deadline_drop(&s->end);
-	deadline_set(&s->loop, &s->ends, &s->end);
-	for (uint32_t i = 0; i < s->options.max; i++) {
+	deadline_set(&s->base.loop, &s->ends, &s->end);
+	for (uint32_t i = 0; i < s->base.options.max; i++) {
 		struct client *c = s->clients[i];
 
-		if (c == NULL || c->stage == STAGE_DEAD)
+		if (c == NULL || c->base.stage == UPGRADE_DEAD)
 			continue;
-		if (c->stage == STAGE_OPEN)
+		if (c->base.stage == UPGRADE_OPEN)
 			open_stop(c);
 		else if (s->shutdown == SHUTDOWN_KILLING)
 			client_end(c);
-		else if (c->stage == STAGE_HEAD || c->stage == STAGE_PROXY)
-			client_deadline(c, &s->lingers); /* its request may be in flight: it is refused */
+		else if (c->base.stage <= UPGRADE_HEAD)
+			upgrade_deadline(&s->base, &c->base, &s->base.lingers); /* its request may be in flight: it is refused */
 	}
 }
 
@@ -211,11 +203,11 @@ stop(struct server *s)
 {
 	if (s->shutdown == SHUTDOWN_NONE) {
 		notify_send("STOPPING=1");
-		acceptor_drain(&s->loop, &s->acceptor);
+		acceptor_drain(&s->base.loop, &s->base.acceptor);
 		s->shutdown = SHUTDOWN_DRAINING;
-		listeners_leave(&s->listeners);
+		listeners_leave(&s->base.listeners);
 		if (s->options.drain_ms != 0) {
-			deadline_set(&s->loop, &s->drains, &s->end);
+			deadline_set(&s->base.loop, &s->drains, &s->end);
 			return;
 		}
 	}
@@ -242,7 +234,8 @@ retry_timeout(struct loop *loop, struct deadline *deadline)
 
 	(void)deadline;
 	open_start_again(s);
-	upgrade_authorize_next(s);
+	if (s->base.options.admission.authorize != NULL && authorization_possible(s))
+		upgrade_authorize_next(&s->base);
 }
 
 static void
@@ -259,16 +252,16 @@ static void
 helper_lost(struct server *s)
 {
 	warn("the process that starts programs has ended");
-	watch_drop(&s->loop, &s->reports);
+	watch_drop(&s->base.loop, &s->reports);
 	s->status = STATUS_FAILED;
-	for (uint32_t i = 0; i < s->options.max; i++) {
+	for (uint32_t i = 0; i < s->base.options.max; i++) {
 		struct client *c = s->clients[i];
 
 		if (c == NULL)
 			continue;
-		if (c->stage == STAGE_OPEN)
+		if (c->base.stage == UPGRADE_OPEN)
 			open_lost(c);
-		else if (c->stage == STAGE_DEAD && c->start != START_NONE)
+		else if (c->base.stage == UPGRADE_DEAD && c->start != START_NONE)
 			client_program_ended(c);
 	}
 	if (s->shutdown < SHUTDOWN_CLOSING)
@@ -284,12 +277,12 @@ report_take(struct server *s, const struct spawner_report *r)
 		signals_deliver();
 		signals_check(s);
 	}
-	if (r->id >= s->options.max)
-		upgrade_report(s, r->id - s->options.max, (enum spawner_event)r->event, r->value);
+	if (r->id >= s->base.options.max)
+		upgrade_report(s, r->id - s->base.options.max, (enum spawner_event)r->event, r->value);
 	else
 		open_report(s->clients[r->id], (enum spawner_event)r->event, r->value);
 	if (r->event == SPAWNER_ENDED)
-		retry_timeout(&s->loop, &s->retry);
+		retry_timeout(&s->base.loop, &s->retry);
 }
 
 static void
@@ -316,33 +309,33 @@ static void
 server_begin(struct server *s)
 {
 	static unsigned char shared[FLOWS_BUFFERS * FLOWS_SIZE];
-	uint32_t max = s->options.max;
+	uint32_t max = s->base.options.max;
 	int64_t wait_ms = s->options.session.wait_ms;
+	const char *failed;
 
 	s->storage = flows_storage_over(shared, FLOWS_SIZE);
 	s->clients = calloc(max, sizeof(struct client *));
 	s->free_ids = calloc(max, sizeof *s->free_ids);
-	if (s->clients == NULL || s->free_ids == NULL || !address_limit_begin(&s->addresses, max)
-	    || !address_limit_begin(&s->networks, max))
+	if (s->clients == NULL || s->free_ids == NULL || !address_limit_begin(&s->addresses, max))
 		die(STATUS_FAILED, "no memory for %u clients", max);
 	while (s->free < max) {
 		s->free_ids[s->free] = max - 1 - s->free;
 		s->free++;
 	}
-	if (loop_open(&s->loop) != 0)
-		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
-	queue_begin(s, &s->heads, s->options.admission.limit_ms, upgrade_late);
-	queue_begin(s, &s->lingers, ADMISSION_LINGER_MS, upgrade_late);
+	/* The buffer for program output, because data after the request is put into rx. */
+	s->base.input = s->storage.from_child;
+	s->base.read_most = HTTP_HEAD_MAX;
+	s->base.owner = &server_owner;
+	failed = upgrade_begin(&s->base);
+	if (failed != NULL)
+		die(STATUS_FAILED, "%s: %s", failed, strerror(errno));
 	queue_begin(s, &s->drains, s->options.drain_ms, end_timeout);
 	queue_begin(s, &s->ends, 3 * wait_ms + GIVE_UP_MS, end_timeout);
 	queue_begin(s, &s->retries, SHORTAGE_PAUSE_MS, retry_timeout);
 	for (size_t i = 0; i < DEADLINE_QUEUES; i++)
 		queue_begin(s, &s->sessions[i], 1, open_deadline);
-	s->acceptor.on_connection = upgrade_accept;
-	s->acceptor.listeners = &s->listeners;
-	acceptor_begin(&s->loop, &s->acceptor);
 	s->reports.ready = reports_ready;
-	if (watch_begin(&s->loop, &s->reports, s->spawner.fd, EPOLLIN) != 0)
+	if (watch_begin(&s->base.loop, &s->reports, s->spawner.fd, EPOLLIN) != 0)
 		die(STATUS_FAILED, "epoll_ctl: %s", strerror(errno));
 }
 
@@ -352,10 +345,10 @@ sandbox_begin(const struct server *s)
 {
 	const char *partial;
 
-	if (s->page.path != NULL)
+	if (s->base.page.path != NULL)
 		return;
 	partial = sandbox_enter(SANDBOX_SERVES | SANDBOX_PIPES | SANDBOX_NAMES | SANDBOX_REOPENS);
-	if (partial != NULL && s->options.verbose)
+	if (partial != NULL && s->base.options.verbose)
 		warn("sandbox: %s", partial);
 }
 
@@ -364,20 +357,20 @@ serve(struct server *s)
 {
 	static const int numbers[] = {SIGTERM, SIGINT};
 
-	if (!page_begin(&s->page, &s->options.admission))
+	if (!page_begin(&s->base.page, &s->base.options.admission))
 		exit(STATUS_FAILED);
 	programs_begin(s);
 	(void)signal(SIGPIPE, SIG_IGN);
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
-	listeners_open(&s->listeners);
+	listeners_open(&s->base.listeners);
 	fds_leave_stdout();
 	descriptors_begin(s);
 	server_begin(s);
-	acceptor_start(&s->loop, &s->acceptor);
+	acceptor_start(&s->base.loop, &s->base.acceptor);
 	notify_send("READY=1");
 	sandbox_begin(s);
-	while (!s->exited && !(s->shutdown != SHUTDOWN_NONE && s->count == 0)) {
-		if (loop_turn(&s->loop) != 0)
+	while (!s->exited && !(s->shutdown != SHUTDOWN_NONE && s->base.count == 0)) {
+		if (loop_turn(&s->base.loop) != 0)
 			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
 		signals_check(s);
 		clients_end_turn(s);
@@ -393,8 +386,8 @@ main(int argc, char **argv)
 	int taken;
 
 	fds_open_standard();
-	options_read(&server.options, argc, argv);
-	taken = listeners_take(&server.listeners, &why);
+	options_read(&server, argc, argv);
+	taken = listeners_take(&server.base.listeners, &why);
 	if (taken < 0)
 		die(STATUS_USAGE, "%s", why);
 	if (taken == 0 && why != NULL)
