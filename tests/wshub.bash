@@ -7,15 +7,20 @@ request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: 
 # Much more than the kernel buffers, and more than half of --queue.
 much='read -r open; printf "1 text "; head -c 7000000 /dev/zero | tr "\0" x; echo; cat >&2'
 
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit
+	printf '%b' "$request" >request
+}
+
 # A client in the background: client NAME PATH [wsframe's option...]. It sends the lines written to
 # its fifo $BATS_TEST_TMPDIR/NAME.in; NAME.out contains what it receives.
 client() {
 	local name=$1 path=$2
 	shift 2
-	mkfifo "$BATS_TEST_TMPDIR/$name.in"
-	start "$name" sh -c 'exec "$@" <"$0"' "$BATS_TEST_TMPDIR/$name.in" \
+	mkfifo "$name.in"
+	start "$name" sh -c 'exec "$@" <"$0"' "$name.in" \
 		portscan-connect -q -p "$port" wsupgrade ${deflate-} -c "ws://localhost:$port$path" wsframe -c -q never "$@"
-	exec {fd}>"$BATS_TEST_TMPDIR/$name.in"
+	exec {fd}>"$name.in"
 	eval "$name=$fd"
 }
 
@@ -29,29 +34,39 @@ hears() {
 }
 
 server_says() {
-	await "$BATS_TEST_TMPDIR/server.err" "$1"
+	await server.err "$1"
 }
 
-# The program of the hub: writes its input to stderr, and writes the commands in the file `orders'.
+# visit [ARG of wsframe...]: runs a client with the caller's stdin and stdout.
+visit() {
+	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c "$@"
+}
+
+# hub [OPTION...]: starts a wshub whose program writes its input to stderr, and the commands in the file `orders'.
+hub() {
+	recorder
+	serve wshub "$@" ./recorder orders
+}
+
 recorder() {
-	: >"$BATS_TEST_TMPDIR/orders"
-	cat >"$BATS_TEST_TMPDIR/recorder" <<-'END'
+	: >orders
+	cat >recorder <<-'END'
 		#!/bin/sh
 		tail -n +1 -f "$1" & trap 'kill $!' EXIT
 		while IFS= read -r line; do printf 'got %s\n' "$line" >&2; done
 	END
-	chmod +x "$BATS_TEST_TMPDIR/recorder"
+	chmod +x recorder
 }
 
 order() {
-	printf '%s\n' "$@" >>"$BATS_TEST_TMPDIR/orders"
+	printf '%s\n' "$@" >>orders
 }
 
 # Connects a client, so that wshub has processed everything before.
 turn() {
-	start turn peer -v to:"$port" open "file:$BATS_TEST_TMPDIR/request" recv
+	start turn peer -v to:"$port" open file:request recv
 	ended "$pid"
-	grep -q '^recv HTTP/1.1 101' "$BATS_TEST_TMPDIR/turn.out"
+	grep -q '^recv HTTP/1.1 101' turn.out
 }
 
 # within NAME KIB: checks the memory of the server from /proc, without its files, for example the libc.

@@ -4,8 +4,7 @@
 load wshub
 
 @test "a client's arrival, messages and end are records, and the answers reach it" {
-	recorder
-	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	hub
 	client a '/room?x=1'
 	server_says '^got 1 open 127\.0\.0\.1 [0-9]+ /room\?x=1$'
 	tell a 'hello there'
@@ -18,30 +17,27 @@ load wshub
 }
 
 @test "client IDs increase and are never reused, beside a client that stays" {
-	recorder
-	serve wshub -c 2 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	hub -c 2
 	client a /
 	server_says '^got 1 open '
 	for n in 2 3 4 6 7 8; do # 5 would be at the place of 1
-		portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+		visit -q 0 </dev/null
 		server_says "^got $n close 1000 \$"
 	done
 	order '5,8 text gone' '1 text here'
 	hears a '^here$'
-	same "$BATS_TEST_TMPDIR/a.out" here
+	same a.out here
 }
 
 @test "newline, CR, NUL and backslash of a payload stay on one line, and are decoded again" {
 	serve wshub grep -a --line-buffered '^[0-9]* text '
-	printf '9:a\nb\rc\0d\\e,' >"$BATS_TEST_TMPDIR/want"
-	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -n -m 1 \
-		<"$BATS_TEST_TMPDIR/want" >"$BATS_TEST_TMPDIR/got"
-	cmp "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/want"
+	printf '9:a\nb\rc\0d\\e,' >want
+	visit -n -m 1 <want >got
+	cmp got want
 }
 
 @test "all, all but one, a list, a room, and a room but one are distinguished" {
-	recorder
-	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	hub
 	for name in a b c; do
 		client $name /
 		server_says "^got [0-9]+ open .*"
@@ -50,43 +46,41 @@ load wshub
 	order '* text all' '*-1 text not-a' '1,3 text a-and-c' '1 join r' '2 join r' '#r text room' \
 		'#r-2 text room-not-b' '1 part r' '#r text only-b' '* text end'
 	for name in a b c; do hears $name '^end$'; done
-	same "$BATS_TEST_TMPDIR/a.out" all a-and-c room room-not-b end
-	same "$BATS_TEST_TMPDIR/b.out" all not-a room only-b end
-	same "$BATS_TEST_TMPDIR/c.out" all not-a a-and-c end
+	same a.out all a-and-c room room-not-b end
+	same b.out all not-a room only-b end
+	same c.out all not-a a-and-c end
 }
 
 @test "-z: a message to all is compressed for the clients that take it, within the window of each" {
 	local n deflate
-	recorder
-	serve wshub -z "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	hub -z
 	client a /
 	deflate=-z client b /
 	deflate='-z --window 9' client c /
 	start raw portscan-connect -q -p "$port" wsupgrade -vz -c "ws://localhost:$port/" sh -c 'cat <&6'
 	server_says '^got 4 open '
 	for n in 127 128 512 3000; do
-		printf "%0${n}d\n" 0 >>"$BATS_TEST_TMPDIR/want"
-		order "* text $(tail -n 1 "$BATS_TEST_TMPDIR/want")"
+		printf "%0${n}d\n" 0 >>want
+		order "* text $(tail -n 1 want)"
 	done
 	order '* text end'
-	await_that grep -qa end "$BATS_TEST_TMPDIR/raw.out"
-	(($(wc -c <"$BATS_TEST_TMPDIR/raw.out") < 250))
+	await_that grep -qa end raw.out
+	(($(wc -c <raw.out) < 250))
 	for n in a b c; do
 		hears $n '^end$'
-		head -n -1 "$BATS_TEST_TMPDIR/$n.out" | cmp - "$BATS_TEST_TMPDIR/want"
+		head -n -1 "$n.out" | cmp - want
 	done
-	grep -q 'connected, permessage-deflate; server_no_context_takeover; client_no_context_takeover' "$BATS_TEST_TMPDIR/raw.err"
+	grep -q 'connected, permessage-deflate; server_no_context_takeover; client_no_context_takeover' raw.err
 }
 
 @test "-z: compressed messages from clients, each by itself, in fragments beside others, and invalid ones" {
 	local hello='\xf2\x48\xcd\xc9\xc9\x07\x00' name fd x y z
-	recorder
-	serve wshub -z -M 5 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	hub -z -M 5
 	for name in x y z; do
-		mkfifo "$BATS_TEST_TMPDIR/$name.in"
-		start "$name" sh -c 'exec "$@" <"$0"' "$BATS_TEST_TMPDIR/$name.in" portscan-connect -q -p "$port" \
+		mkfifo "$name.in"
+		start "$name" sh -c 'exec "$@" <"$0"' "$name.in" portscan-connect -q -p "$port" \
 			wsupgrade -z -c "ws://localhost:$port/" sh -c 'cat >&7'
-		exec {fd}>"$BATS_TEST_TMPDIR/$name.in"
+		exec {fd}>"$name.in"
 		eval "$name=$fd"
 		server_says "^got [0-9]+ open "
 	done
@@ -99,122 +93,107 @@ load wshub
 	server_says '^got [0-9]+ close 1007 '
 	printf '\xc1\x8d\0\0\0\0\x00\x06\x00\xf9\xffabcdef\x00\x00' >&"$z"
 	server_says '^got [0-9]+ close 1009 '
-	[ "$(grep -c ' text Hello$' "$BATS_TEST_TMPDIR/server.err")" = 2 ]
+	[ "$(grep -c ' text Hello$' server.err)" = 2 ]
 }
 
 @test "the command close closes with that code and reason, after earlier messages" {
-	recorder
-	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	hub
 	client a /
 	server_says '^got 1 open '
 	order '1 text first' '1 close 4001 not welcome\n'
 	ended "$pid" 1
-	same "$BATS_TEST_TMPDIR/a.out" first
-	grep -q '4001.*not welcome' "$BATS_TEST_TMPDIR/a.err"
+	same a.out first
+	grep -q '4001.*not welcome' a.err
 	server_says '^got 1 close 4001 '
 }
 
 @test "an invalid record is logged with its number and dropped, the next one is used" {
-	recorder
-	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	hub
 	client a /
 	server_says '^got 1 open '
 	order '' 'x text no' '1 shout no' '1, text no' '1 text bad \x' '1 binary no' '1 close 1005 no' \
 		'# text no' '1 join' '1 join a b' '1 join r-12' '* join r' '0 text no' '1 text good'
 	hears a '^good$'
 	for n in 1 2 3 4 5 6 7 8 9 10 11 12 13; do
-		grep -q "record $n of " "$BATS_TEST_TMPDIR/server.err" || { echo "record $n passed"; false; }
+		grep -q "record $n of " server.err || { echo "record $n passed"; false; }
 	done
-	same "$BATS_TEST_TMPDIR/a.out" good
+	same a.out good
 }
 
 @test "a record for a client that has left is dropped without a message" {
-	recorder
-	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	hub
 	client a /
 	server_says '^got 1 open '
 	order '7 text nobody' '7 close 1000 ' '7 join r' '1 text still here'
 	hears a '^still here$'
-	! grep -q 'record' "$BATS_TEST_TMPDIR/server.err" || false
+	! grep -q 'record' server.err || false
 }
 
-@test "a record that is not UTF-8 closes its destinations with 1011" {
+@test "a record that is not UTF-8 closes its destinations with 1011, with --replace it has U+FFFD" {
 	serve wshub sh -c 'read -r line; printf "1 text \377\n"; cat >/dev/null'
-	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	run -1 --separate-stderr visit -q never </dev/null
 	[[ $stderr == *1011* ]]
 	server_says 'record 1 of .*UTF-8'
-}
-
-@test "--replace: invalid UTF-8 becomes U+FFFD, in a text and in a reason" {
 	serve wshub --replace sh -c 'read -r line; printf "1 text a\377b\342\202\n1 close 4001 \377\n"; cat >/dev/null'
-	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	run --separate-stderr visit -q never </dev/null
 	[ "$output" = $'a\xef\xbf\xbdb\xef\xbf\xbd' ]
 	[[ $stderr == *'4001: \xef\xbf\xbd' ]]
-	run -1 grep record "$BATS_TEST_TMPDIR/server.err"
+	run -1 grep record server.err
 }
 
 @test "a record longer than --queue allows is skipped to its end and logged once" {
 	for how in '' -n; do
 		put() { if [ -z "$how" ]; then printf '1 text %s\n' "$1"; else printf '%d:1 text %s,' $((7 + ${#1})) "$1"; fi; }
-		{ put "$(head -c 2000000 /dev/zero | tr '\0' x)"; put "$(head -c 70000 /dev/zero | tr '\0' x)"; put good; } >"$BATS_TEST_TMPDIR/records"
-		serve wshub $how -q 64K sh -c 'head -c 7 >/dev/null; cat "$0"; cat >/dev/null' "$BATS_TEST_TMPDIR/records"
-		run -0 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 </dev/null
+		{ put "$(head -c 2000000 /dev/zero | tr '\0' x)"; put "$(head -c 70000 /dev/zero | tr '\0' x)"; put good; } >records
+		serve wshub $how -q 64K sh -c 'head -c 7 >/dev/null; cat "$0"; cat >/dev/null' records
+		run -0 --separate-stderr visit -m 1 </dev/null
 		[ "$output" = good ]
-		same <(grep record "$BATS_TEST_TMPDIR/server.err") 'wshub: record 1 of sh: longer than --queue allows' \
+		same <(grep record server.err) 'wshub: record 1 of sh: longer than --queue allows' \
 			'wshub: record 2 of sh: longer than --queue allows'
 	done
 }
 
 @test "a message as large as -M and -q, all backslashes, is echoed" {
 	serve wshub -M 1M -q 1M grep --line-buffered '^[0-9]* text '
-	head -c 1M /dev/zero | tr '\0' '\134' >"$BATS_TEST_TMPDIR/in"
-	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out"
-	head -c 1M "$BATS_TEST_TMPDIR/out" | cmp - "$BATS_TEST_TMPDIR/in"
+	head -c 1M /dev/zero | tr '\0' '\134' >in
+	visit -m 1 <in >out
+	head -c 1M out | cmp - in
 }
 
 @test "netstring records carry binary messages exactly" {
 	serve wshub -n hubecho -n
-	printf '7:t\na\0b\r\\,5:b\n\377\0\1,' >"$BATS_TEST_TMPDIR/want"
-	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -n -T -m 2 \
-		<"$BATS_TEST_TMPDIR/want" >"$BATS_TEST_TMPDIR/got"
-	cmp "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/want"
+	printf '7:t\na\0b\r\\,5:b\n\377\0\1,' >want
+	visit -n -T -m 2 <want >got
+	cmp got want
 }
 
 @test "a binary message with lines is text if it is UTF-8, else it is refused with 1003" {
 	serve wshub -v sh -c 'cat >&2'
-	printf '2:bx,3:bx\377,' >"$BATS_TEST_TMPDIR/in"
-	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -n -T -q never <"$BATS_TEST_TMPDIR/in"
+	printf '2:bx,3:bx\377,' >in
+	run -1 --separate-stderr visit -n -T -q never <in
 	[[ $stderr == *'closed with 1003: binary message is not UTF-8'* ]]
 	server_says '^1 text x$'
 	server_says ': 1003 binary message is not UTF-8 \(use --netstring\)$'
 }
 
-@test "invalid netstrings from prog end the hub with 1011 and status 1" {
+@test "invalid netstrings from prog end the hub with 1011 and status 1, an endless one is logged once" {
 	serve wshub -n sh -c 'head -c 10 >/dev/null; printf "x:1 text no,"; cat >/dev/null'
-	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	run -1 --separate-stderr visit -q never </dev/null
 	[[ $stderr == *1011* ]]
 	ended "$server" 1
-}
-
-@test "an endless invalid netstring is logged once" {
 	serve wshub -n -w 300ms yes
 	ended "$pid" 1
-	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port" \
+	same server.err "Bound to $port" \
 		'wshub: record 1 of yes: netstring does not begin with a length and a colon'
 }
 
-@test "headers follow open, with --headers" {
-	recorder
-	serve wshub --headers "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+@test "headers follow open, with --headers; the chosen subprotocol is reported" {
+	hub --headers
 	portscan-connect -q -p "$port" wsupgrade -H 'X-One: two\three' -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
 	server_says '^got 1 header Host: localhost:'
 	server_says '^got 1 header X-One: two\\\\three$'
 	server_says '^got 1 close 1000 $'
-}
-
-@test "the chosen subprotocol is reported" {
-	recorder
-	serve wshub -s v1 -s v2 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	hub -s v1 -s v2
 	portscan-connect -q -p "$port" wsupgrade -s v2 -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
 	server_says '^got 1 open 127\.0\.0\.1 [0-9]+ / v2$'
 }
@@ -226,51 +205,48 @@ load wshub
 	client c /y
 	# Each receives a message of a second client of its path, so it is connected.
 	client d /y
-	until grep -qs in "$BATS_TEST_TMPDIR/b.out"; do tell a in; sleep 0.02; done
-	until grep -qs in "$BATS_TEST_TMPDIR/c.out"; do tell d in; sleep 0.02; done
+	until grep -qs in b.out; do tell a in; sleep 0.02; done
+	until grep -qs in c.out; do tell d in; sleep 0.02; done
 	tell a last
 	hears b '^last$'
 	tell d end
 	hears c '^end$'
-	! grep -q last "$BATS_TEST_TMPDIR/c.out" || false
-	[ ! -s "$BATS_TEST_TMPDIR/a.out" ]
+	! grep -q last c.out || false
+	[ ! -s a.out ]
 }
 
 @test "fan-out: text and binary are forwarded unchanged" {
 	serve wshub -v --fan-out
 	client b / -n -T
 	server_says '^Connected by'
-	printf '3:tin,4:b\377\0\1,' >"$BATS_TEST_TMPDIR/in"
-	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -n -T -q 0 <"$BATS_TEST_TMPDIR/in"
-	await_that cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/b.out"
+	printf '3:tin,4:b\377\0\1,' >in
+	visit -n -T -q 0 <in
+	await_that cmp in b.out
 }
 
-@test "one client over --max waits and is served in its turn" {
-	recorder
-	serve wshub -c 1 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+@test "one client over --max waits and is served in its turn, one over --max-per-address is closed" {
+	hub -c 1
 	client a /
 	server_says '^got 1 open '
 	client b /
 	server_says '^wshub: 1 of 1 connections: the next one waits \(--max\)$'
 	tell a x
 	server_says '^got 1 text x$'
-	! grep -q '^got 2' "$BATS_TEST_TMPDIR/server.err" || false
+	! grep -q '^got 2' server.err || false
 	order '1 close 1000 '
 	server_says '^got 2 open '
 	peer to:"$port" open
 	kill "$server"
 	server_says '^wshub: backlog: 1 connections not served$'
-}
-
-@test "a client over --max-per-address is closed" {
-	recorder
-	serve wshub -C 1 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	stop_all
+	rm a.in b.in
+	hub -C 1
 	client a /
 	server_says '^got 1 open '
-	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
+	run -1 --separate-stderr visit </dev/null
 	order '1 close 1000 '
 	server_says '^got 1 close '
-	until portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null 2>/dev/null; do sleep 0.02; done
+	until visit -q 0 </dev/null 2>/dev/null; do sleep 0.02; done
 }
 
 # proxied HEADER [ARG...]: a client behind a proxy; ARG... are arguments of its wsframe.
@@ -281,9 +257,8 @@ proxied() {
 signature='\r\n\r\n\0\r\nQUIT\n'
 
 @test "--proxy: a client has the address of its PROXY header, in records, in the log and for -a" {
-	recorder
-	shell_script "$BATS_TEST_TMPDIR/may" 'echo "$REMOTE_ADDR $REMOTE_PORT $SERVER_PORT" >&2'
-	serve wshub -v --proxy -a "$BATS_TEST_TMPDIR/may" "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	shell_script may 'echo "$REMOTE_ADDR $REMOTE_PORT $SERVER_PORT" >&2'
+	hub -v --proxy -a ./may
 	proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n' -q 0 </dev/null
 	server_says '^192\.0\.2\.1 56324 443$'
 	server_says '^Connected by 192\.0\.2\.1:56324 '
@@ -300,8 +275,7 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 }
 
 @test "--proxy: -C counts by the address of the header" {
-	recorder
-	serve wshub --proxy -C 1 "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	hub --proxy -C 1
 	start first proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 1 443\r\n' -q never
 	server_says '^got 1 open 192\.0\.2\.1 1 /$'
 	proxied 'PROXY TCP4 192.0.2.2 198.51.100.2 2 443\r\n' -q 0 </dev/null
@@ -322,8 +296,8 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 	run -0 peer to:"$port" open "send:$line\r\n${request/Upgrade: websocket/X: y}" rest
 	[[ $output == *'HTTP/1.1 200 OK'* ]]
 	head -c 65520 /dev/zero | cat <(printf "$signature\\x21\\x11\\xff\\xff123456789012\\xe0\\xff\\xf0") - <(printf "${request/Upgrade: websocket/X: y}") |
-		portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/page"
-	grep -q 'HTTP/1.1 200 OK' "$BATS_TEST_TMPDIR/page"
+		portscan-connect -q -p "$port" >page
+	grep -q 'HTTP/1.1 200 OK' page
 }
 
 @test "--proxy: without a valid header in time a connection is closed and logged without an answer" {
@@ -331,7 +305,7 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 	run -0 peer to:"$port" open "send:$request" rest close open send:PROXY fin rest close open fin rest close churn:1 open send:PROXY rest
 	! grep HTTP <<<"$output" || false
 	server_says '^wshub: 127\.0\.0\.1:[0-9]+: no PROXY header: (Operation|Connection) timed out$'
-	[ "$(sed -E '1d; s/:[0-9]+:/:PORT:/; s/Connection timed/Operation timed/' "$BATS_TEST_TMPDIR/server.err")" = \
+	[ "$(sed -E '1d; s/:[0-9]+:/:PORT:/; s/Connection timed/Operation timed/' server.err)" = \
 'wshub: 127.0.0.1:PORT: PROXY header: not a PROXY header
 wshub: 127.0.0.1:PORT: no PROXY header: end of file
 wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
@@ -339,20 +313,20 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 
 @test "a message over the size limit is refused with 1009, one of exactly that size is accepted" {
 	serve wshub -M 10 grep --line-buffered '^[0-9]* text '
-	run --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 <<<0123456789
+	run --separate-stderr visit -m 1 <<<0123456789
 	[ "$output" = 0123456789 ]
-	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never <<<01234567890
+	run -1 --separate-stderr visit -q never <<<01234567890
 	[[ $stderr == *1009* ]]
 }
 
 @test "HTTP/1.0, HTTP/2, OPTIONS, a refused Origin and an unknown subprotocol: answered and logged as by wsupgrade" {
 	ask() {
-		printf '%b' "$@" | portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/answer"
-		head -n 1 "$BATS_TEST_TMPDIR/answer"
+		printf '%b' "$@" | portscan-connect -q -p "$port" >answer
+		head -n 1 answer
 	}
 	serve wshub -v --host localhost -o 'https://*.example.org' --console -s chat cat
 	[[ $(ask 'OPTIONS * HTTP/1.0\r\n\r\n') == 'HTTP/1.1 204 '* ]]
-	grep -q $'^Allow: GET, HEAD, OPTIONS\r$' "$BATS_TEST_TMPDIR/answer"
+	grep -q $'^Allow: GET, HEAD, OPTIONS\r$' answer
 	server_says '^wshub: .*: 204 \*$'
 	[[ $(ask 'GET / HTTP/1.0\r\nHost: localhost\r\n\r\n') == 'HTTP/1.1 200 '* ]]
 	[[ $(ask 'GET / HTTP/1.0\r\n\r\n') == 'HTTP/1.1 400 '* ]]
@@ -369,58 +343,53 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	stop_all
 	serve wshub cat
 	[[ $(ask 'OPTIONS / HTTP/1.0\r\n\r\n') == 'HTTP/1.1 204 '* ]]
-	! grep -q 204 "$BATS_TEST_TMPDIR/server.err" || false
+	! grep -q 204 server.err || false
 }
 
 @test "authorize: only clients that the program accepts are served" {
-	recorder
-	cat >"$BATS_TEST_TMPDIR/may" <<-'END'
+	cat >may <<-'END'
 		#!/bin/sh
 		[ "$QUERY_STRING" = open-sesame ] && [ "$REMOTE_ADDR" = 127.0.0.1 ]
 	END
-	chmod +x "$BATS_TEST_TMPDIR/may"
-	serve wshub --console -a "$BATS_TEST_TMPDIR/may" "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
-	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c </dev/null
+	chmod +x may
+	hub --console -a ./may
+	run -1 --separate-stderr visit </dev/null
 	[[ $stderr == *403* ]]
-	printf 'HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n' | portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/answer"
-	grep -q '^HTTP/1.1 403 ' "$BATS_TEST_TMPDIR/answer"
-	[ "$(tail -n 1 "$BATS_TEST_TMPDIR/answer")" = $'\r' ] # a HEAD request has no body in its answer
+	printf 'HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n' | portscan-connect -q -p "$port" >answer
+	grep -q '^HTTP/1.1 403 ' answer
+	[ "$(tail -n 1 answer)" = $'\r' ] # a HEAD request has no body in its answer
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/?open-sesame" wsframe -c -q 0 </dev/null
 	server_says '^got 1 close 1000 $'
 }
 
 @test "authorize: with --realm a refusal is 401, and prog gets the user's name, not the password" {
-	recorder
-	shell_script "$BATS_TEST_TMPDIR/may" '[ "$HTTP_AUTHORIZATION" = "Basic YVxuOnNlY3JldA==" ]'
-	serve wshub --headers --realm Chat -a "$BATS_TEST_TMPDIR/may" "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
-	printf '%b' "$request" | portscan-connect -q -p "$port" >"$BATS_TEST_TMPDIR/answer"
-	grep -q '^HTTP/1.1 401 ' "$BATS_TEST_TMPDIR/answer"
-	grep -q $'^WWW-Authenticate: Basic realm="Chat", charset="UTF-8"\r$' "$BATS_TEST_TMPDIR/answer"
+	shell_script may '[ "$HTTP_AUTHORIZATION" = "Basic YVxuOnNlY3JldA==" ]'
+	hub --headers --realm Chat -a ./may
+	printf '%b' "$request" | portscan-connect -q -p "$port" >answer
+	grep -q '^HTTP/1.1 401 ' answer
+	grep -q $'^WWW-Authenticate: Basic realm="Chat", charset="UTF-8"\r$' answer
 	portscan-connect -q -p "$port" wsupgrade -H 'Authorization: Basic YVxuOnNlY3JldA==' -c "ws://localhost:$port/" \
 		wsframe -c -q 0 </dev/null
 	server_says '^got 1 close 1000 $'
-	grep -E '^got 1 (open|user|header Host|header Auth)' "$BATS_TEST_TMPDIR/server.err" | cut -d' ' -f3,4 >"$BATS_TEST_TMPDIR/records"
-	same <(sed 's/127.*//' "$BATS_TEST_TMPDIR/records") 'open ' 'user a\\n' 'header Host:'
-	! grep -q 'YVxuO' "$BATS_TEST_TMPDIR/server.err" || false
+	grep -E '^got 1 (open|user|header Host|header Auth)' server.err | cut -d' ' -f3,4 >records
+	same <(sed 's/127.*//' records) 'open ' 'user a\\n' 'header Host:'
+	! grep -q 'YVxuO' server.err || false
 }
 
-@test "authorize: a program that times out is killed, 500" {
-	shell_script "$BATS_TEST_TMPDIR/may" 'echo $$ >"%s/pid"\nexec tail -f /dev/null' "$BATS_TEST_TMPDIR"
-	serve wshub --console -t 500ms -a "$BATS_TEST_TMPDIR/may" cat
+@test "authorize: a program that times out is killed, even outside its process group, 500" {
+	shell_script may 'echo $$ >"%s/pid"\nexec tail -f /dev/null' "$BATS_TEST_TMPDIR"
+	serve wshub --console -t 500ms -a ./may cat
 	run -0 peer to:"$port" open "send:$request" rest
 	[[ $output == *'HTTP/1.1 500 '* ]]
-	await_that gone "$(cat "$BATS_TEST_TMPDIR/pid")"
-	peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/answer" 'send:HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n' rest
-	grep -q '^HTTP/1.1 500 ' "$BATS_TEST_TMPDIR/answer"
-	[ "$(tail -n 1 "$BATS_TEST_TMPDIR/answer")" = $'\r' ] # a HEAD request has no body in its answer
-}
-
-@test "authorize: a program that has left its process group is killed" {
-	deserter "$BATS_TEST_TMPDIR/may"
-	serve wshub -t 500ms -a "$BATS_TEST_TMPDIR/may" cat
+	await_that gone "$(cat pid)"
+	peer -v to:"$port" open into:answer 'send:HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n' rest
+	grep -q '^HTTP/1.1 500 ' answer
+	[ "$(tail -n 1 answer)" = $'\r' ] # a HEAD request has no body in its answer
+	deserter may
+	serve wshub -t 500ms -a ./may cat
 	run -0 peer to:"$port" open "send:$request" rest
 	[[ $output == *'HTTP/1.1 500 '* ]]
-	await_that gone "$(cat "$BATS_TEST_TMPDIR/may.pid")"
+	await_that gone "$(cat may.pid)"
 }
 
 @test "--page: a file is read again; if a FIFO replaces it, the old content is kept without waiting" {
@@ -445,7 +414,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	server_says '^wshub: /dev/fd/[0-9]+: not a regular file: read once, 168894 bytes$'
 	for n in 1 2; do
 		page got
-		tail -n 30000 "$BATS_TEST_TMPDIR/got" | cmp - <(seq 30000)
+		tail -n 30000 got | cmp - <(seq 30000)
 	done
 }
 
@@ -461,16 +430,13 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	serve env NOTIFY_SOCKET=/nowhere HTTP_COOKIE=a=b REMOTE_USER=root WEBSOCKET_PROTOCOL=x KEPT=yes sh -c 'exec wshub sh -c "env >&2; ls -l /proc/self/fd >&2; echo ready >&2; cat >/dev/null"'
 	server_says '^ready$'
 	server_says '^KEPT=yes$'
-	! grep -qE '^(LISTEN_|NOTIFY|HTTP_|REMOTE_|WEBSOCKET_)' "$BATS_TEST_TMPDIR/server.err" || false
-	! grep -qE 'socket:' "$BATS_TEST_TMPDIR/server.err" || false
+	! grep -qE '^(LISTEN_|NOTIFY|HTTP_|REMOTE_|WEBSOCKET_)' server.err || false
+	! grep -qE 'socket:' server.err || false
 }
 
-@test "a missing program is 127 before a client is accepted" {
+@test "a missing program is 127 before a client is accepted; usage errors are status 2" {
 	run -127 portscan-bind -q wshub no-such-program
 	run -126 portscan-bind -q wshub /dev/null
-}
-
-@test "usage errors are status 2" {
 	run -2 wshub cat
 	run -2 portscan-bind -q wshub
 	run -2 portscan-bind -q wshub --fan-out cat
@@ -487,7 +453,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	await_that test -s server.out
 	port=$(cat server.out)
 	while [ "$(wc -c <log)" -lt 1024 ]; do
-		portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+		visit -q 0 </dev/null
 	done
-	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+	run -0 visit -q 0 </dev/null
 }

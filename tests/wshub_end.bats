@@ -8,8 +8,8 @@ last_words='\x81\x82\0\0\0\0hi\x88\x85\0\0\0\0\x0f\xa1bye'
 
 # A program that waits for the fifo `go`, answers each text with two, and prints its input on stderr.
 deliberate() {
-	mkfifo "$BATS_TEST_TMPDIR/go"
-	cat >"$BATS_TEST_TMPDIR/deliberate" <<-'END'
+	mkfifo go
+	cat >deliberate <<-'END'
 		#!/bin/sh
 		while read -r id word rest; do
 			echo "got $id $word $rest" >&2
@@ -19,7 +19,7 @@ deliberate() {
 			echo "$id text and good bye"
 		done
 	END
-	chmod +x "$BATS_TEST_TMPDIR/deliberate"
+	chmod +x deliberate
 }
 
 # leaver NAME LINE: a client that sends LINE and a Close at once.
@@ -33,30 +33,30 @@ leaver() {
 	for n in 1 2 3 4 5; do
 		leaver a "hello $n"
 		ended "$pid" 0
-		same "$BATS_TEST_TMPDIR/a.out" "hello $n"
+		same a.out "hello $n"
 	done
 }
 
 @test "a Close waits for all answers of prog before it reads the end, and other Closes do not wait" {
 	deliberate
-	serve wshub -w 1h "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
+	serve wshub -w 1h ./deliberate go
 	leaver a hello
 	leaver=$pid
 	server_says '^got 1 text hello$'
 	# Meanwhile a client connects and closes without a message; prog will get its close record.
-	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+	visit -q 0 </dev/null
 	! gone "$leaver" || false
-	echo go >"$BATS_TEST_TMPDIR/go"
+	echo go >go
 	ended "$leaver" 0
-	same "$BATS_TEST_TMPDIR/a.out" 'hello to you' 'and good bye'
+	same a.out 'hello to you' 'and good bye'
 	server_says '^got 1 close 1000 ?$'
-	[ "$(grep -c '^got 1 close' "$BATS_TEST_TMPDIR/server.err")" = 1 ]
+	[ "$(grep -c '^got 1 close' server.err)" = 1 ]
 	server_says '^got 2 close 1000 ?$'
 }
 
 @test "prog gets a close record only after it has read the client's messages, because it may read many at once" {
-	mkfifo "$BATS_TEST_TMPDIR/go"
-	cat >"$BATS_TEST_TMPDIR/gulper" <<-'END'
+	mkfifo go
+	cat >gulper <<-'END'
 		#!/bin/sh
 		read -r go <"$1"
 		while chunk=$(dd bs=65536 count=1 2>/dev/null) && [ -n "$chunk" ]; do
@@ -64,42 +64,39 @@ leaver() {
 			case $chunk in *"1 text hi"*) read -r go <"$1" && echo '1 text hi to you' ;; esac
 		done
 	END
-	chmod +x "$BATS_TEST_TMPDIR/gulper"
-	serve wshub -w 1h "$BATS_TEST_TMPDIR/gulper" "$BATS_TEST_TMPDIR/go"
-	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
-	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
-	start a peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
+	chmod +x gulper
+	serve wshub -w 1h ./gulper go
+	start a peer -v to:"$port" open into:heard "send:$request$last_words" rest
 	a=$pid
-	await "$BATS_TEST_TMPDIR/a.out" '^sent '
+	await a.out '^sent '
 	turn
-	echo go >"$BATS_TEST_TMPDIR/go"
+	echo go >go
 	server_says '^1 text hi$'
 	turn
-	echo go >"$BATS_TEST_TMPDIR/go"
+	echo go >go
 	ended "$a"
-	tail -c 15 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf '\x81\x09hi to you\x88\x02\x0f\xa1')
+	tail -c 15 heard | cmp - <(printf '\x81\x09hi to you\x88\x02\x0f\xa1')
 	server_says '^1 close 4001 bye$'
 }
 
 @test "a client that has its answer is closed at once, whether or not prog reads the close record" {
-	mkfifo "$BATS_TEST_TMPDIR/go"
-	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text answer"; read -r go <"$0"; cat >&2' "$BATS_TEST_TMPDIR/go"
-	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 <<<question
+	mkfifo go
+	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text answer"; read -r go <"$0"; cat >&2' go
+	run -0 visit -m 1 <<<question
 	[ "$output" = answer ]
-	echo go >"$BATS_TEST_TMPDIR/go"
+	echo go >go
 	server_says '^1 close 1000 $'
 }
 
 @test "a client that half-closes without a Close gets its answers, then a Close" {
 	deliberate
-	serve wshub "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
-	printf '%b' "$request" '\x81\x82\0\0\0\0hi' >"$BATS_TEST_TMPDIR/words"
-	start a peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" fin rest
+	serve wshub ./deliberate go
+	start a peer -v to:"$port" open into:heard "send:$request\x81\x82\0\0\0\0hi" fin rest
 	a=$pid
 	server_says '^got 1 text hi$'
-	echo go >"$BATS_TEST_TMPDIR/go"
+	echo go >go
 	ended "$a"
-	tail -c 29 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf '\x81\x09hi to you\x81\x0cand good bye\x88\x02\x03\xe8')
+	tail -c 29 heard | cmp - <(printf '\x81\x09hi to you\x81\x0cand good bye\x88\x02\x03\xe8')
 	server_says '^got 1 close 1006 ?$'
 }
 
@@ -132,7 +129,6 @@ leaver() {
 }
 
 @test "a client that is not read because prog does not read gets its time to answer the Close afterwards" {
-	printf '%b' "$request" >request
 	serve wshub -w 200ms sh -c 'until_is() { until [ -e "$1" ]; do sleep 0.02; done; }
 		read -r open; until_is full; echo "1 close 4000"; until_is answered; exec cat >&2'
 	start a peer -v to:"$port" open file:request recv recv await:late 'send:\x88\x82\0\0\0\0\x0f\xa0' rest
@@ -159,7 +155,7 @@ leaver() {
 		local began
 		for _ in {1..15}; do
 			start a peer -v to:"$port" open "send:$request\x88\x82\0\0\0\0\x03\xe8" head hold
-			await "$BATS_TEST_TMPDIR/a.out" '^head'
+			await a.out '^head'
 			began=$(date +%s%3N)
 			run -0 peer to:"$port" open "send:$request" head
 			((began + $1 < $(date +%s%3N))) || return 0
@@ -174,14 +170,13 @@ leaver() {
 
 @test "a Close waits for a program that takes longer than -w for a record" {
 	serve wshub -w 100ms sh -c 'read -r open; sleep 0.5; read -r text; sleep 0.5; echo "1 text late"; cat >/dev/null'
-	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -w 20s -q 0 <<<hello
+	run -0 visit -w 20s -q 0 <<<hello
 	[ "$output" = late ]
 }
 
 @test "if prog never reads, a client that closes or ends is released within -k" {
-	mkfifo "$BATS_TEST_TMPDIR/go"
-	serve wshub -w 1h -k 2s sh -c 'read -r go <"$0"; exec cat >&2' "$BATS_TEST_TMPDIR/go"
-	printf '%b' "$request" >request
+	mkfifo go
+	serve wshub -w 1h -k 2s sh -c 'read -r go <"$0"; exec cat >&2' go
 	start a peer -v to:"$port" open file:request recv into:a.heard await:full 'send:\x88\x82\0\0\0\0\x03\xe8' rest
 	a=$pid
 	start b peer -v to:"$port" open file:request recv into:b.heard await:full 'send:\x81\x81\0\0\0\0x' fin rest
@@ -200,28 +195,26 @@ leaver() {
 
 @test "if prog writes and never reads, messages of clients are dropped after -k, and its own are sent" {
 	serve wshub -k 300ms sh -c 'while sleep 0.1; do echo "* text tick"; done'
-	head -c 2M /dev/zero | tr '\0' x | fold -w 100000 >"$BATS_TEST_TMPDIR/words"
-	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -w 20s -q 0 <"$BATS_TEST_TMPDIR/words" >/dev/null
+	head -c 2M /dev/zero | tr '\0' x | fold -w 100000 >words
+	visit -w 20s -q 0 <words >/dev/null
 	server_says '^wshub: sh: does not read its stdin: further input is dropped$'
-	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1 </dev/null
+	run -0 visit -m 1 </dev/null
 	[ "$output" = tick ]
 }
 
 @test "a Close waits at most -k for a program that does not read" {
-	mkfifo "$BATS_TEST_TMPDIR/go"
-	serve wshub -w 1h -k 200ms sh -c 'read -r go <"$0"; cat >&2' "$BATS_TEST_TMPDIR/go"
-	run -0 portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 <<<hello
+	mkfifo go
+	serve wshub -w 1h -k 200ms sh -c 'read -r go <"$0"; cat >&2' go
+	run -0 visit -q 0 <<<hello
 	[ "$output" = '' ]
-	echo go >"$BATS_TEST_TMPDIR/go"
+	echo go >go
 	server_says '^1 close 1000 $'
-	same <(grep -v ' open ' "$BATS_TEST_TMPDIR/server.err") "Bound to $port" '1 text hello' '1 close 1000 '
+	same <(grep -v ' open ' server.err) "Bound to $port" '1 text hello' '1 close 1000 '
 }
 
 @test "a message of prog to a client whose close record it has read is dropped without a log line" {
-	recorder
-	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
-	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
-	start a peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
+	hub
+	start a peer -v to:"$port" open into:heard "send:$request$last_words" rest
 	a=$pid
 	server_says '^got 1 close 4001 bye$'
 	ended "$a"
@@ -229,79 +222,71 @@ leaver() {
 	server_says '^got 2 open '
 	order '1 text late' '1 join r' '#r text late' '1 close 1000 late' '* text end'
 	hears b '^end$'
-	! grep -q late "$BATS_TEST_TMPDIR/heard" || false
-	tail -c 4 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf '\x88\x02\x0f\xa1')
-	! grep -q record "$BATS_TEST_TMPDIR/server.err" || false
+	! grep -q late heard || false
+	tail -c 4 heard | cmp - <(printf '\x88\x02\x0f\xa1')
+	! grep -q record server.err || false
 }
 
 @test "prog may close a client whose Close waits, which ends the wait" {
-	mkfifo "$BATS_TEST_TMPDIR/go"
+	mkfifo go
 	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text bye"; echo "1 close 4002 enough"; read -r go <"$0"; cat >&2' \
-		"$BATS_TEST_TMPDIR/go"
-	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
-	start a peer -v to:"$port" open "into:$BATS_TEST_TMPDIR/heard" "file:$BATS_TEST_TMPDIR/words" rest
+		go
+	start a peer -v to:"$port" open into:heard "send:$request$last_words" rest
 	ended "$pid"
-	tail -c 15 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf '\x81\x03bye\x88\x08\x0f\xa2enough')
-	echo go >"$BATS_TEST_TMPDIR/go"
+	tail -c 15 heard | cmp - <(printf '\x81\x03bye\x88\x08\x0f\xa2enough')
+	echo go >go
 	server_says '^1 close 4001 bye$'
 }
 
 @test "a client that vanishes while its Close waits is reported once, with the code of its Close" {
 	deliberate
-	serve wshub -w 1h "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
-	printf '%b' "$request" "$last_words" >"$BATS_TEST_TMPDIR/words"
-	start a peer -v to:"$port" open "file:$BATS_TEST_TMPDIR/words" "await:$BATS_TEST_TMPDIR/vanish" reset
+	serve wshub -w 1h ./deliberate go
+	start a peer -v to:"$port" open "send:$request$last_words" await:vanish reset
 	a=$pid
 	server_says '^got 1 text hi$'
-	touch "$BATS_TEST_TMPDIR/vanish"
+	touch vanish
 	ended "$a"
-	echo go >"$BATS_TEST_TMPDIR/go"
+	echo go >go
 	server_says '^got 1 close 4001 bye$'
 	leaver b hello
 	b=$pid
-	echo go >"$BATS_TEST_TMPDIR/go"
+	echo go >go
 	ended "$b"
-	same "$BATS_TEST_TMPDIR/b.out" 'hello to you' 'and good bye'
-	[ "$(grep -c '^got 1 close' "$BATS_TEST_TMPDIR/server.err")" = 1 ]
+	same b.out 'hello to you' 'and good bye'
+	[ "$(grep -c '^got 1 close' server.err)" = 1 ]
 }
 
 @test "SIGTERM, and the exit of prog, end the wait of a Close" {
 	deliberate
-	serve wshub -w 1h "$BATS_TEST_TMPDIR/deliberate" "$BATS_TEST_TMPDIR/go"
+	serve wshub -w 1h ./deliberate go
 	server=$pid
 	leaver a hello
 	a=$pid
 	server_says '^got 1 text hello$'
 	kill "$server"
 	ended "$a"
-	echo go >"$BATS_TEST_TMPDIR/go"
+	echo go >go
 	ended "$server" 0
 	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text last"; exit 3'
 	server=$pid
 	leaver a hello
 	ended "$pid"
-	same "$BATS_TEST_TMPDIR/a.out" last
+	same a.out last
 	ended "$server" 3
 }
 
-@test "exit 0 of prog closes all clients with 1000, its output is sent, its status is passed on" {
+@test "the end of prog: its output is sent, all clients are closed with 1000 or 1011, its status is passed on" {
 	serve wshub sh -c 'read -r line; echo "1 text bye"'
-	run -0 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	run -0 --separate-stderr visit -q never </dev/null
 	[ "$output" = bye ]
 	ended "$server" 0
-}
-
-@test "a failure of prog closes all clients with 1011 and is passed on" {
 	serve wshub sh -c 'read -r line; printf "1 text last words without newline"; exit 7'
-	run -1 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	run -1 --separate-stderr visit -q never </dev/null
 	[ "$output" = 'last words without newline' ]
 	[[ $stderr == *1011* ]]
 	ended "$server" 7
-}
-
-@test "the end of prog by a signal is status 128 plus its number" {
 	serve wshub sh -c 'read -r line; kill -9 $$'
-	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null 2>/dev/null || true
+	visit -q never </dev/null 2>/dev/null || true
 	ended "$server" 137
 }
 
@@ -313,7 +298,7 @@ leaver() {
 	kill -TERM "$server"
 	ended "$a_pid" 0
 	ended "$server" 0
-	grep -q '^done$' "$BATS_TEST_TMPDIR/server.err"
+	grep -q '^done$' server.err
 }
 
 @test "SIGTERM in the same turn as the end of prog has priority: all clients get 1001, status 0" {
@@ -328,42 +313,42 @@ leaver() {
 		client=$pid
 		hears "$name" '^[0-9]+$'
 		kill -STOP "$server"
-		kill -KILL "$(cat "$BATS_TEST_TMPDIR/$name.out")"
+		kill -KILL "$(cat "$name.out")"
 		server_says '^dead$'
 		kill "$server"
 		kill -CONT "$server"
 		ended "$client"
-		grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/$name.err"
+		grep -qx 'wsframe: peer: closed with 1001' "$name.err"
 		ended "$server" 0
 	done
 }
 
 @test "a first SIGTERM after the end of prog leaves the clients their time to answer the Close" {
 	serve wshub -w 1h sh -c 'read -r line; exit 3'
-	start late peer to:"$port" open "send:$request" "await:$BATS_TEST_TMPDIR/go" 'send:\x88\x82\0\0\0\0\x03\xf3' rest
+	start late peer to:"$port" open "send:$request" await:go 'send:\x88\x82\0\0\0\0\x03\xf3' rest
 	await_that eval '! peer to:"$port" open:1'
 	kill "${pids[0]}"
 	await "/proc/${pids[0]}/status" '^ShdPnd:.0+$'
-	touch "$BATS_TEST_TMPDIR/go"
+	touch go
 	ended "$pid"
-	! grep reset "$BATS_TEST_TMPDIR/late.out" || false
+	! grep reset late.out || false
 	ended "${pids[0]}" 3
 }
 
 @test "SIGTERM: a client whose request is in progress is accepted, and gets 1001 too" {
 	serve wshub sh -c 'read -r line; echo "1 text up"; cat >/dev/null'
-	start early peer to:"$port" open "send:${request:0:20}" "await:$BATS_TEST_TMPDIR/go" "send:${request:20}" rest
+	start early peer to:"$port" open "send:${request:0:20}" await:go "send:${request:20}" rest
 	early=$pid
-	await "$BATS_TEST_TMPDIR/early.out" '^open 1$'
+	await early.out '^open 1$'
 	client open / -v
 	client=$pid
 	hears open '^up$' # accepted after the other one
 	kill "${pids[0]}"
 	ended "$client"
-	touch "$BATS_TEST_TMPDIR/go"
+	touch go
 	ended "$early"
-	grep -q '^HTTP/1.1 101 ' "$BATS_TEST_TMPDIR/early.out"
-	tail -c 4 "$BATS_TEST_TMPDIR/early.out" | cmp - <(printf '\x88\x02\x03\xe9')
+	grep -q '^HTTP/1.1 101 ' early.out
+	tail -c 4 early.out | cmp - <(printf '\x88\x02\x03\xe9')
 	ended "${pids[0]}" 0
 }
 
@@ -373,40 +358,37 @@ leaver() {
 	kill -STOP "$server"
 	start late peer to:"$port" open:40 "send:$request" rest
 	late=$pid
-	await "$BATS_TEST_TMPDIR/late.out" '^open 40$'
+	await late.out '^open 40$'
 	kill "$server"
 	kill -CONT "$server"
 	ended "$late"
-	[ "$(LC_ALL=C grep -caF $'\x88\x02\x03\xe9' "$BATS_TEST_TMPDIR/late.out")" = 40 ]
+	[ "$(LC_ALL=C grep -caF $'\x88\x02\x03\xe9' late.out)" = 40 ]
 	ended "$server" 0
 }
 
 # A program that ignores SIGTERM, like its child: it prints both pids.
 stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 
-@test "a program that ignores SIGTERM is killed with its group, and the status is 0" {
+@test "a program that ignores SIGTERM is killed with its group, and outside of it, and the status is 0" {
 	serve wshub -w 100ms sh -c "$stubborn"
 	server_says '^pid '
-	read -r _ leader other < <(grep '^pid ' "$BATS_TEST_TMPDIR/server.err")
+	read -r _ leader other < <(grep '^pid ' server.err)
 	kill "$server"
 	ended "$server" 0
 	! kill -0 "$leader" 2>/dev/null || false
 	await_that gone "$other"
-}
-
-@test "a program that has left its process group is killed too" {
-	deserter "$BATS_TEST_TMPDIR/prog"
-	serve wshub -w 100ms "$BATS_TEST_TMPDIR/prog"
-	await_that test -s "$BATS_TEST_TMPDIR/prog.pid"
+	deserter prog
+	serve wshub -w 100ms ./prog
+	await_that test -s prog.pid
 	kill "$server"
 	ended "$server"
-	await_that gone "$(cat "$BATS_TEST_TMPDIR/prog.pid")"
+	await_that gone "$(cat prog.pid)"
 }
 
 @test "a second signal kills a program that ignores the first one at once" {
 	serve wshub -w 1h sh -c "$stubborn"
 	server_says '^pid '
-	read -r _ leader other < <(grep '^pid ' "$BATS_TEST_TMPDIR/server.err")
+	read -r _ leader other < <(grep '^pid ' server.err)
 	client a /
 	tell a hello
 	a=$pid
@@ -425,34 +407,34 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	server_says '^up$'
 	kill "$server"
 	ended "$server" 0
-	same <(grep -v '^Bound' "$BATS_TEST_TMPDIR/server.err") up end term
+	same <(grep -v '^Bound' server.err) up end term
 }
 
 @test "a program that closes its stdout and does not exit is terminated, with status 0" {
 	serve wshub -w 100ms sh -c 'echo "pid $$" >&2; exec >&-; tail -f /dev/null >/dev/null'
 	server_says '^pid '
 	ended "$server" 0
-	read -r _ leader < <(grep '^pid ' "$BATS_TEST_TMPDIR/server.err")
+	read -r _ leader < <(grep '^pid ' server.err)
 	! kill -0 "$leader" 2>/dev/null || false
 }
 
 @test "a program that closes only its stdout: its output is sent, all clients get 1000, its stdin ends, its status is passed on" {
 	serve wshub -w 200ms sh -c 'read -r open; echo "1 text last"; exec >&-; cat >/dev/null; exit 3'
-	run -0 --separate-stderr portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
+	run -0 --separate-stderr visit -q never </dev/null
 	[ "$output" = last ]
 	ended "$server" 3
 }
 
 @test "a program that is killed while it does not read: clients that were not read are closed with 1011" {
-	mkfifo "$BATS_TEST_TMPDIR/go"
-	serve wshub sh -c 'echo $$ >&2; read -r go <"$0"; echo' "$BATS_TEST_TMPDIR/go"
+	mkfifo go
+	serve wshub sh -c 'echo $$ >&2; read -r go <"$0"; echo' go
 	server_says '^[0-9]+$'
-	yes 'words that fill the pipe and what is behind it' | head -c 8M >"$BATS_TEST_TMPDIR/words"
-	start feed sh -c 'exec portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q never <"$2"' sh "$port" "$BATS_TEST_TMPDIR/words"
+	yes 'words that fill the pipe and what is behind it' | head -c 8M >words
+	start feed sh -c 'exec portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q never <"$2"' sh "$port" words
 	feed=$pid
 	rests
-	kill -KILL "$(grep -xE '[0-9]+' "$BATS_TEST_TMPDIR/server.err")"
+	kill -KILL "$(grep -xE '[0-9]+' server.err)"
 	ended "$feed" 1
-	grep -q 1011 "$BATS_TEST_TMPDIR/feed.err"
+	grep -q 1011 feed.err
 	ended "$server" 137
 }

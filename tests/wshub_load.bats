@@ -4,21 +4,20 @@
 load wshub
 
 @test "a client that does not read is closed without delaying the others" {
-	recorder
-	serve wshub -v -q 2M "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	hub -v -q 2M
 	client a /
 	server_says '^got 1 open '
 	kill -STOP "$pid"
 	stopped=$pid
 	for name in b c d e f; do client $name /; done
 	server_says '^got 6 open '
-	{ printf '* text '; head -c 1000000 /dev/zero | tr '\0' x; echo; } >"$BATS_TEST_TMPDIR/long"
+	{ printf '* text '; head -c 1000000 /dev/zero | tr '\0' x; echo; } >long
 	for n in $(seq 30); do
-		cat "$BATS_TEST_TMPDIR/long" >>"$BATS_TEST_TMPDIR/orders"
+		cat long >>orders
 		order "* text heard $n"
 		for name in b c d e f; do hears $name "^heard $n\$"; done
 	done
-	for name in b c d e f; do [ "$(grep -c '^xxx' "$BATS_TEST_TMPDIR/$name.out")" = 30 ]; done
+	for name in b c d e f; do [ "$(grep -c '^xxx' "$name.out")" = 30 ]; done
 	server_says 'send queue is full'
 	server_says '^got 1 close 1006 '
 	kill -CONT "$stopped"
@@ -28,8 +27,8 @@ load wshub
 	not_sanitized
 	serve wshub -k 1s sed -un 's/^1 close/& /w /dev/stderr'
 	server=$pid
-	{ printf '%b' "$request"; yes $'\x89\x80abc' | head -c 30M; } >"$BATS_TEST_TMPDIR/pings"
-	start pinger peer -v room:4096 to:"$port" open "file:$BATS_TEST_TMPDIR/pings" hold
+	{ printf '%b' "$request"; yes $'\x89\x80abc' | head -c 30M; } >pings
+	start pinger peer -v room:4096 to:"$port" open file:pings hold
 	server_says '^1 close  1006'
 	within VmHWM 8000
 	serve wshub -v sh -c 'read -r open; exec yes "1 text "'
@@ -46,7 +45,7 @@ load wshub
 	{
 		head -c 60000000 /dev/zero | tr '\0' x | fold -w 1000000 | wsframe -e -c -z
 		printf '\x88\x82\0\0\0\0\x03\xe8'
-	} >"$BATS_TEST_TMPDIR/frames"
+	} >frames
 	portscan-connect -q -p "$port" wsupgrade -z -c "ws://localhost:$port/" sh -c "cat $BATS_TEST_TMPDIR/frames >&7; cat <&6"
 	server_says '^1 close 1000'
 	within VmHWM 12000
@@ -54,8 +53,8 @@ load wshub
 
 @test "browsers that do not read a page share one copy in memory" {
 	not_sanitized
-	head -c 6000000 /dev/zero >"$BATS_TEST_TMPDIR/page"
-	serve wshub --page "$BATS_TEST_TMPDIR/page" --fan-out
+	head -c 6000000 /dev/zero >page
+	serve wshub --page page --fan-out
 	for n in $(seq 12); do
 		start "get$n" peer -v room:4096 to:"$port" open 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' recv hold
 	done
@@ -69,7 +68,7 @@ load wshub
 	client a /
 	head -c 16000000 /dev/zero | tr '\0' x >&"$a"
 	tell a ''
-	await_that test -s "$BATS_TEST_TMPDIR/a.out"
+	await_that test -s a.out
 	tell a end
 	hears a '^end$'
 	within VmRSS 12000
@@ -88,13 +87,13 @@ load wshub
 }
 
 @test "while prog does not read, clients wait and nothing is dropped" {
-	mkfifo "$BATS_TEST_TMPDIR/go"
-	serve wshub sh -c 'read -r go <"$0"; grep -c " text " >&2; echo' "$BATS_TEST_TMPDIR/go"
-	seq 200000 | sed 's/$/ and some more so that pipes and buffers are full/' >"$BATS_TEST_TMPDIR/lines"
-	start feed sh -c 'portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q 0 <"$2"' sh "$port" "$BATS_TEST_TMPDIR/lines"
+	mkfifo go
+	serve wshub sh -c 'read -r go <"$0"; grep -c " text " >&2; echo' go
+	seq 200000 | sed 's/$/ and some more so that pipes and buffers are full/' >lines
+	start feed sh -c 'portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q 0 <"$2"' sh "$port" lines
 	feed=$pid
-	await_that test -s "$BATS_TEST_TMPDIR/server.err"
-	echo go >"$BATS_TEST_TMPDIR/go"
+	await_that test -s server.err
+	echo go >go
 	ended "$feed"
 	kill "$server"
 	ended "$server"
@@ -102,8 +101,7 @@ load wshub
 }
 
 @test "a silent client is pinged, and times out if it does not answer" {
-	recorder
-	serve wshub -k 500ms "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	hub -k 500ms
 	client a /
 	server_says '^got 1 open '
 	kill -STOP "$pid"
@@ -113,7 +111,6 @@ load wshub
 
 @test "after a pause of the process a request and a Pong that arrived meanwhile are read before -t and -k are checked" {
 	serve wshub -t 4s -k 2s --fan-out
-	printf '%b' "$request" >request
 	start head peer -v to:"$port" open 'send:GET / HTTP/1.1\r\n' await:go "send:${request#*1.1\\r\\n}" recv hold
 	start pong peer -v to:"$port" open file:request recv recv await:go 'send:\x8a\x80\0\0\0\0' recv hold
 	pings() { [ "$(LC_ALL=C grep -ac $'^recv \x89' pong.out)" = "$1" ]; }
@@ -125,25 +122,21 @@ load wshub
 
 # slow NAME STEP...: a client with a small receive buffer that will get an answer of 120010 bytes.
 slow() {
-	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
-	start "$1" peer -v room:4096 to:"$port" open "file:$BATS_TEST_TMPDIR/request" "${@:2}"
+	start "$1" peer -v room:4096 to:"$port" open file:request "${@:2}"
 }
 
 @test "a slow reader is not timed out: the Ping follows earlier data that it has not received yet" {
 	serve wshub -k 1s sh -c 'read -r open; printf "1 text %0120000d\n" 0; cat >&2'
 	slow client sip:120000 'send:\x88\x82\0\0\0\0\x03\xe8' rest
 	server_says '^1 close '
-	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port" '1 close 1000 '
-	grep -qx 'took 120000' "$BATS_TEST_TMPDIR/client.out"
+	same server.err "Bound to $port" '1 close 1000 '
+	grep -qx 'took 120000' client.out
 }
 
-@test "a client that stops reading times out, although much data is queued for it" {
+@test "a client that stops reading times out, although much data is queued for it, also more than half of -q" {
 	serve wshub -k 300ms sh -c 'read -r open; printf "1 text %0120000d\n" 0; cat >&2'
 	slow client take:20000 hold
 	server_says '^1 close 1006 $'
-}
-
-@test "a client that stops reading with more than half of -q queued times out after -k, which continues" {
 	serve wshub -k 300ms sh -c "$much"
 	slow client take:20000 hold
 	server_says '^1 close 1006 $'
@@ -153,51 +146,50 @@ slow() {
 	serve wshub -k 1s -q 8M sh -c "$much"
 	slow client sip:120000 take:6880010 'send:\x88\x82\0\0\0\0\x03\xe8' rest
 	server_says '^1 close '
-	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port" '1 close 1000 '
+	same server.err "Bound to $port" '1 close 1000 '
 }
 
 @test "data queued for a client that half-closes is sent: a page, and a message before a Close" {
-	head -c 6000000 /dev/zero >"$BATS_TEST_TMPDIR/page"
-	serve wshub --page "$BATS_TEST_TMPDIR/page" sh -c "$much"
-	start get peer -v to:"$port" open into:"$BATS_TEST_TMPDIR/got" 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' fin rest
+	head -c 6000000 /dev/zero >page
+	serve wshub --page page sh -c "$much"
+	start get peer -v to:"$port" open into:got 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' fin rest
 	ended "$pid"
-	tail -c 6000000 "$BATS_TEST_TMPDIR/got" | cmp - "$BATS_TEST_TMPDIR/page"
-	slow client into:"$BATS_TEST_TMPDIR/heard" take:20000 'send:\x88\x82\0\0\0\0\x03\xe8' fin rest
+	tail -c 6000000 got | cmp - page
+	slow client into:heard take:20000 'send:\x88\x82\0\0\0\0\x03\xe8' fin rest
 	ended "$pid"
-	(($(wc -c <"$BATS_TEST_TMPDIR/heard") > 6980000))
-	tail -c 5 "$BATS_TEST_TMPDIR/heard" | cmp - <(printf 'x\x88\x02\x03\xe8')
+	(($(wc -c <heard) > 6980000))
+	tail -c 5 heard | cmp - <(printf 'x\x88\x02\x03\xe8')
 }
 
 @test "authorize: data of a client that is not accepted yet waits in the kernel" {
-	shell_script "$BATS_TEST_TMPDIR/may" 'until [ -e "%s/go" ]; do sleep 0.05; done' "$BATS_TEST_TMPDIR"
-	serve wshub -a "$BATS_TEST_TMPDIR/may" cat
-	printf '%b' "$request" >"$BATS_TEST_TMPDIR/request"
-	start flood peer -v to:"$port" open "file:$BATS_TEST_TMPDIR/request" push "await:$BATS_TEST_TMPDIR/go" recv
-	await "$BATS_TEST_TMPDIR/flood.out" '^pushed'
-	: >"$BATS_TEST_TMPDIR/go"
-	await "$BATS_TEST_TMPDIR/flood.out" '^recv HTTP/1.1 101 '
+	shell_script may 'until [ -e "%s/go" ]; do sleep 0.05; done' "$BATS_TEST_TMPDIR"
+	serve wshub -a ./may cat
+	start flood peer -v to:"$port" open file:request push await:go recv
+	await flood.out '^pushed'
+	: >go
+	await flood.out '^recv HTTP/1.1 101 '
 }
 
 @test "a last message over a UNIX socket counts, also if prog reads it later" {
-	mkfifo "$BATS_TEST_TMPDIR/go"
-	start server handover tcp unix:"$BATS_TEST_TMPDIR/sock" -- \
-		wshub sh -c 'read -r go <"$0"; grep -m 1 " last words$" >&2' "$BATS_TEST_TMPDIR/go"
+	mkfifo go
+	start server handover tcp unix:"$PWD/sock" -- \
+		wshub sh -c 'read -r go <"$0"; grep -m 1 " last words$" >&2' go
 	server=$pid
-	await "$BATS_TEST_TMPDIR/server.out" '^port '
-	start b peer to:"$BATS_TEST_TMPDIR/sock" open send:"$request" head say:in \
-		await:"$BATS_TEST_TMPDIR/full" send:'\x81\x8a\0\0\0\0last words' say:said \
-		await:"$BATS_TEST_TMPDIR/seen" close say:out
-	await "$BATS_TEST_TMPDIR/b.out" '^in$'
-	start feed wspeer "raw:$request" push "await:$BATS_TEST_TMPDIR/gone" drop -- \
-		portscan-connect -q -p "$(sed -n 's/^port //p' "$BATS_TEST_TMPDIR/server.out")"
-	await "$BATS_TEST_TMPDIR/feed.out" '^pushed'
-	: >"$BATS_TEST_TMPDIR/full"
-	await "$BATS_TEST_TMPDIR/b.out" '^said$'
+	await server.out '^port '
+	start b peer to:"$PWD/sock" open send:"$request" head say:in \
+		await:full send:'\x81\x8a\0\0\0\0last words' say:said \
+		await:seen close say:out
+	await b.out '^in$'
+	start feed wspeer "raw:$request" push await:gone drop -- \
+		portscan-connect -q -p "$(sed -n 's/^port //p' server.out)"
+	await feed.out '^pushed'
+	: >full
+	await b.out '^said$'
 	await_that grep -q '^State:.S' "/proc/$server/status"
-	: >"$BATS_TEST_TMPDIR/seen"
-	await "$BATS_TEST_TMPDIR/b.out" '^out$'
-	: >"$BATS_TEST_TMPDIR/gone"
-	echo go >"$BATS_TEST_TMPDIR/go"
+	: >seen
+	await b.out '^out$'
+	: >gone
+	echo go >go
 	server_says ' text last words$'
 }
 
@@ -206,85 +198,84 @@ descriptors() {
 }
 
 @test "clients that leave during a flood to all clients take no message from the others" {
-	mkfifo "$BATS_TEST_TMPDIR/go"
-	serve wshub sh -c 'cat "$0"; echo done >&2; cat >&2' "$BATS_TEST_TMPDIR/go"
+	mkfifo go
+	serve wshub sh -c 'cat "$0"; echo done >&2; cat >&2' go
 	in=(open:20 send:"$request" head say:in)
-	start leave peer to:"$port" "${in[@]}" await:"$BATS_TEST_TMPDIR/leave" fin say:left hold
-	await "$BATS_TEST_TMPDIR/leave.out" '^in$'
+	start leave peer to:"$port" "${in[@]}" await:leave fin say:left hold
+	await leave.out '^in$'
 	start stay peer to:"$port" open:700 "${in[@]:1}" rest
-	await "$BATS_TEST_TMPDIR/stay.out" '^in$'
+	await stay.out '^in$'
 	stay=$pid
-	exec {go}>"$BATS_TEST_TMPDIR/go"
+	exec {go}>go
 	# All in one turn: the ends of the 20 clients, and more messages than one flush collects.
 	kill -STOP "$server"
-	touch "$BATS_TEST_TMPDIR/leave"
-	await "$BATS_TEST_TMPDIR/leave.out" '^left$'
+	touch leave
+	await leave.out '^left$'
 	seq -f '* text <%g>' 120 >&"$go"
 	exec {go}>&-
 	server_says '^done$'
 	kill -CONT "$server"
 	kill "$server"
 	ended "$stay"
-	for n in 94 95 96 97 98 120; do [ "$(grep -ao "<$n>" "$BATS_TEST_TMPDIR/stay.out" | wc -l)" = 700 ]; done
+	for n in 94 95 96 97 98 120; do [ "$(grep -ao "<$n>" stay.out | wc -l)" = 700 ]; done
 }
 
 @test "a thousand clients that vanish at once are reported one by one, and all resources are released" {
 	ulimit -n 4096 || skip "needs 4096 descriptors"
-	serve wshub -c 2000 tee "$BATS_TEST_TMPDIR/records"
-	start crowd peer -v to:"$port" open:1000 send:"$request" "await:$BATS_TEST_TMPDIR/go"
-	await "$BATS_TEST_TMPDIR/records" '^1000 open '
+	serve wshub -c 2000 tee records
+	start crowd peer -v to:"$port" open:1000 send:"$request" await:go
+	await records '^1000 open '
 	# Not from the start, when it may still have to open its own descriptors.
 	before=$(($(descriptors) - 1000))
-	touch "$BATS_TEST_TMPDIR/go"
-	all_told() { [ "$(grep -c '^[0-9]* close 1006 $' "$BATS_TEST_TMPDIR/records")" = 1000 ]; }
+	touch go
+	all_told() { [ "$(grep -c '^[0-9]* close 1006 $' records)" = 1000 ]; }
 	await_that all_told
 	all_back() { [ "$(descriptors)" = "$before" ]; }
 	await_that all_back
-	[ "$(grep -c ' open ' "$BATS_TEST_TMPDIR/records")" = 1000 ]
-	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q 0 </dev/null
+	[ "$(grep -c ' open ' records)" = 1000 ]
+	visit -q 0 </dev/null
 }
 
 @test "the limit of descriptors lowers -c: -a accepts the last client, and the last browser gets the page" {
 	recorder
-	echo '<p>' >"$BATS_TEST_TMPDIR/mine"
-	serve sh -c 'ulimit -n 20; LISTEN_PID=$$ exec wshub -a true --page "$0" "$@"' "$BATS_TEST_TMPDIR/mine" \
-		"$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	echo '<p>' >mine
+	serve sh -c 'ulimit -n 20; LISTEN_PID=$$ exec wshub -a true --page "$0" "$@"' mine \
+		./recorder orders
 	server_says '^wshub: --max: 10000: lowered to [0-9]+ by the hard limit of descriptors'
-	max=$(sed -n 's/.*lowered to \([0-9]*\) .*/\1/p' "$BATS_TEST_TMPDIR/server.err")
+	max=$(sed -n 's/.*lowered to \([0-9]*\) .*/\1/p' server.err)
 	# The first one is closed and the last one is missing.
-	start crowd peer -v to:"$port" "open:$((max - 2))" send:"$request" open "await:$BATS_TEST_TMPDIR/go"
+	start crowd peer -v to:"$port" "open:$((max - 2))" send:"$request" open await:go
 	server_says "^got $((max - 2)) open "
 	page got
-	tail -n 1 "$BATS_TEST_TMPDIR/got" | cmp - "$BATS_TEST_TMPDIR/mine"
+	tail -n 1 got | cmp - mine
 	client a /
 	server_says "^got $((max - 1)) open "
-	[ "$(grep -c '^wshub: ' "$BATS_TEST_TMPDIR/server.err")" = 1 ]
+	[ "$(grep -c '^wshub: ' server.err)" = 1 ]
 }
 
 @test "a shortage of descriptors is logged without spinning, and waiting clients are served later" {
-	recorder
-	serve wshub "$BATS_TEST_TMPDIR/recorder" "$BATS_TEST_TMPDIR/orders"
+	hub
 	prlimit --pid "$server" --nofile=10:
 	SECONDS=0
-	start crowd peer -v to:"$port" open:20 "await:$BATS_TEST_TMPDIR/go"
+	start crowd peer -v to:"$port" open:20 await:go
 	crowd=$pid
 	server_says '^wshub: accept: '
 	client a /
 	rests
-	! grep -q '^got 1 open' "$BATS_TEST_TMPDIR/server.err" || false
-	touch "$BATS_TEST_TMPDIR/go"
+	! grep -q '^got 1 open' server.err || false
+	touch go
 	ended "$crowd"
 	server_says '^got 1 open '
 	order '1 text your turn'
 	hears a '^your turn$'
 	# Logged at most once a second.
-	(($(grep -c 'wshub: accept' "$BATS_TEST_TMPDIR/server.err") <= SECONDS + 2))
+	(($(grep -c 'wshub: accept' server.err) <= SECONDS + 2))
 }
 
 @test "a program that floods: clients are accepted and get the messages, and SIGTERM works" {
 	serve wshub yes '* text flood'
 	for n in 1 2; do
-		[ "$(portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never -m 3 </dev/null | uniq)" = flood ]
+		[ "$(visit -q never -m 3 </dev/null | uniq)" = flood ]
 	done
 	kill "$server"
 	ended "$server" 0
@@ -314,7 +305,6 @@ descriptors() {
 	server=$pid
 	start crowd peer -v to:"$port" open:50 send:"$request" hold
 	server_says '^50 open$'
-	printf '%b' "$request" >request
 	comes() { echo go >go; start b peer -v to:"$port" open file:request into:b.heard take:136; }
 	paused "$server" 0 eval 'comes; server_says ^written; await b.out ^sent'
 	await b.out '^took 136$'
@@ -322,12 +312,12 @@ descriptors() {
 }
 
 @test "if prog stops reading, clients still get its messages, and their own are dropped" {
-	: >"$BATS_TEST_TMPDIR/orders"
-	serve wshub sh -c 'exec <&-; echo deaf >&2; tail -n +1 -f "$0"' "$BATS_TEST_TMPDIR/orders"
+	: >orders
+	serve wshub sh -c 'exec <&-; echo deaf >&2; tail -n +1 -f "$0"' orders
 	server_says '^deaf$'
 	rests
 	client a /
-	until grep -qs in "$BATS_TEST_TMPDIR/a.out"; do order '* text in'; sleep 0.02; done
+	until grep -qs in a.out; do order '* text in'; sleep 0.02; done
 	seq 100000 >&"$a"
 	order '* text still there'
 	hears a '^still there$'
@@ -339,10 +329,10 @@ descriptors() {
 	# Empty texts, whose key ends with a newline, as fast as possible.
 	start flood sh -c '{ printf "$2"; yes "$3"; } | portscan-connect -q -p "$1"' sh "$port" "$request" $'\x81\x80abc'
 	flood=$pid
-	await "$BATS_TEST_TMPDIR/flood.out" '^HTTP/1.1 101 '
+	await flood.out '^HTTP/1.1 101 '
 	client a /talk
 	client b /talk
-	until grep -qs in "$BATS_TEST_TMPDIR/b.out"; do tell a in; sleep 0.02; done
+	until grep -qs in b.out; do tell a in; sleep 0.02; done
 	for n in 1 2 3; do
 		tell a "word $n"
 		hears b "^word $n\$"

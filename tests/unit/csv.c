@@ -64,40 +64,20 @@ gives(const char *text, const char *fields)
 
 TEST(the_rules_are_as_documented)
 {
-	CHECK(gives("", ""));
-	CHECK(gives("a", "a/"));
-	CHECK(gives("a\n", "a/"));
-	CHECK(gives("a,b", "a|b/"));
-	CHECK(gives("a,", "a|/"));
-	CHECK(gives(",", "|/"));
-	CHECK(gives("\n", "/"));
-	CHECK(gives("\n\n", "//"));
-	CHECK(gives("\r\n", "/"));
-	CHECK(gives("a\n\nb", "a//b/"));
-	CHECK(gives("a,b\r\nc,d\r\n", "a|b/c|d/"));
-	CHECK(gives("a\rb", "a\rb/"));
-	CHECK(gives("a\r\r\nb", "a\r/b/"));
-	CHECK(gives("a\r", "a\r/"));
-	CHECK(gives("\"a\",\"b\"", "a|b/"));
-	CHECK(gives("\"a,b\n\",c", "a,b\n|c/"));
-	CHECK(gives("\"a\"\"b\"", "a\"b/"));
-	CHECK(gives("\"\"\"\"", "\"/"));
-	CHECK(gives("\"\"", "/"));
-	CHECK(gives("\"", "/"));
-	CHECK(gives("\"a", "a/"));
-	CHECK(gives("\"a\"b\"c", "ab\"c/"));
-	CHECK(gives("\"a\"b\"c,d", "ab\"c|d/"));
-	CHECK(gives("a\"b\",c", "a\"b\"|c/"));
-	CHECK(gives(" \"a,b\"", " \"a|b\"/"));
-	CHECK(gives("\"a\" ,b", "a |b/"));
-	CHECK(gives("\"a\r\nb\"\r\n", "a\r\nb/"));
-	CHECK(gives("\"a\"\r\n", "a/"));
-	CHECK(gives("\"a\"\rb", "a\rb/"));
-	CHECK(gives("\xef\xbb\xbf\"a\"", "a/"));
-	CHECK(gives("\xef\xbb\xbf", ""));
-	CHECK(gives("\xef\xbb", "\xef\xbb/"));
-	CHECK(gives("\xef\xbb\xbf\xef\xbb\xbf", "\xef\xbb\xbf/"));
-	CHECK(gives("a\n\xef\xbb\xbf", "a/\xef\xbb\xbf/"));
+	static const char *const rows[][2] = {
+		{"", ""}, {"a", "a/"}, {"a\n", "a/"}, {"a,b", "a|b/"}, {"a,", "a|/"}, {",", "|/"}, {"\n", "/"},
+		{"\n\n", "//"}, {"\r\n", "/"}, {"a\n\nb", "a//b/"}, {"a,b\r\nc,d\r\n", "a|b/c|d/"},
+		{"a\rb", "a\rb/"}, {"a\r\r\nb", "a\r/b/"}, {"a\r", "a\r/"}, {"\"a\",\"b\"", "a|b/"},
+		{"\"a,b\n\",c", "a,b\n|c/"}, {"\"a\"\"b\"", "a\"b/"}, {"\"\"\"\"", "\"/"}, {"\"\"", "/"},
+		{"\"", "/"}, {"\"a", "a/"}, {"\"a\"b\"c", "ab\"c/"}, {"\"a\"b\"c,d", "ab\"c|d/"},
+		{"a\"b\",c", "a\"b\"|c/"}, {" \"a,b\"", " \"a|b\"/"}, {"\"a\" ,b", "a |b/"},
+		{"\"a\r\nb\"\r\n", "a\r\nb/"}, {"\"a\"\r\n", "a/"}, {"\"a\"\rb", "a\rb/"},
+		{"\xef\xbb\xbf\"a\"", "a/"}, {"\xef\xbb\xbf", ""}, {"\xef\xbb", "\xef\xbb/"},
+		{"\xef\xbb\xbf\xef\xbb\xbf", "\xef\xbb\xbf/"}, {"a\n\xef\xbb\xbf", "a/\xef\xbb\xbf/"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		CHECK(gives(rows[i][0], rows[i][1]));
 }
 
 /* The number's digits to the base ALPHABET are the text. */

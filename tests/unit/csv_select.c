@@ -50,53 +50,34 @@ gives(const char *list, bool complement, uint64_t n, const char *expected)
 	return strcmp(all, expected) == 0;
 }
 
-TEST(positions_come_in_the_order_given)
+TEST(a_list_selects_these_positions)
 {
-	CHECK(gives("1", false, 3, " 1"));
-	CHECK(gives("3 1 1", false, 3, " 3 1 1"));
-	CHECK(gives("1-3", false, 3, " 1 2 3"));
-	CHECK(gives("3-1", false, 3, " 3 2 1"));
-	CHECK(gives("-2", false, 3, " 1 2"));
-	CHECK(gives("2-", false, 3, " 2 3"));
-	CHECK(gives("2-2", false, 3, " 2"));
-}
+	static const struct {
+		const char *list;
+		bool complement;
+		uint64_t n;
+		const char *positions;
+	} rows[] = {
+		/* In the order given. */
+		{"1", false, 3, " 1"}, {"3 1 1", false, 3, " 3 1 1"}, {"1-3", false, 3, " 1 2 3"},
+		{"3-1", false, 3, " 3 2 1"}, {"-2", false, 3, " 1 2"}, {"2-", false, 3, " 2 3"},
+		{"2-2", false, 3, " 2"},
+		/* A tilde counts from the end. */
+		{"~1", false, 3, " 3"}, {"~3", false, 3, " 1"}, {"~2-~1", false, 3, " 2 3"},
+		{"~1-~2", false, 3, " 3 2"}, {"2-~1", false, 4, " 2 3 4"}, {"2-~2", false, 4, " 2 3"},
+		{"~1-1", false, 3, " 3 2 1"}, {"~2-", false, 3, " 2 3"}, {"-~2", false, 3, " 1 2"},
+		/* Missing fields are empty, or not there. */
+		{"5", false, 3, " -"}, {"2-5", false, 3, " 2 3 - -"}, {"5-2", false, 3, " - - 3 2"},
+		{"~5", false, 3, " -"}, {"~4-~1", false, 2, " - - 1 2"}, {"4-", false, 3, ""},
+		{"3-~2", false, 3, ""}, {"~1-2", false, 1, ""}, {"1-", false, 0, ""},
+		/* The complement is all other fields. */
+		{"2", true, 3, " 1 3"}, {"3-2 5", true, 6, " 1 4 6"}, {"~1", true, 3, " 1 2"},
+		{"~2-~1 1", true, 5, " 2 3"}, {"2-", true, 3, " 1"}, {"1-", true, 3, ""},
+		{"9", true, 2, " 1 2"}, {"", true, 3, " 1 2 3"},
+	};
 
-TEST(a_tilde_counts_from_the_end)
-{
-	CHECK(gives("~1", false, 3, " 3"));
-	CHECK(gives("~3", false, 3, " 1"));
-	CHECK(gives("~2-~1", false, 3, " 2 3"));
-	CHECK(gives("~1-~2", false, 3, " 3 2"));
-	CHECK(gives("2-~1", false, 4, " 2 3 4"));
-	CHECK(gives("2-~2", false, 4, " 2 3"));
-	CHECK(gives("~1-1", false, 3, " 3 2 1"));
-	CHECK(gives("~2-", false, 3, " 2 3"));
-	CHECK(gives("-~2", false, 3, " 1 2"));
-}
-
-TEST(missing_fields_are_empty_or_not_there)
-{
-	CHECK(gives("5", false, 3, " -"));
-	CHECK(gives("2-5", false, 3, " 2 3 - -"));
-	CHECK(gives("5-2", false, 3, " - - 3 2"));
-	CHECK(gives("~5", false, 3, " -"));
-	CHECK(gives("~4-~1", false, 2, " - - 1 2"));
-	CHECK(gives("4-", false, 3, ""));
-	CHECK(gives("3-~2", false, 3, ""));
-	CHECK(gives("~1-2", false, 1, ""));
-	CHECK(gives("1-", false, 0, ""));
-}
-
-TEST(the_complement_is_all_other_fields)
-{
-	CHECK(gives("2", true, 3, " 1 3"));
-	CHECK(gives("3-2 5", true, 6, " 1 4 6"));
-	CHECK(gives("~1", true, 3, " 1 2"));
-	CHECK(gives("~2-~1 1", true, 5, " 2 3"));
-	CHECK(gives("2-", true, 3, " 1"));
-	CHECK(gives("1-", true, 3, ""));
-	CHECK(gives("9", true, 2, " 1 2"));
-	CHECK(gives("", true, 3, " 1 2 3"));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		CHECK(gives(rows[i].list, rows[i].complement, rows[i].n, rows[i].positions));
 }
 
 TEST(an_item_is_a_position_or_a_name)
@@ -158,19 +139,19 @@ lists(const char *list, enum csv_item_kind kind, const char *expected)
 
 TEST(a_list_is_a_CSV_record)
 {
-	CHECK(lists("1", CSV_ITEM_GOOD, "1|"));
-	CHECK(lists("1,2-3,~1,name", CSV_ITEM_GOOD, "1|2-3|~1|!name|"));
-	CHECK(lists("\"1\",\"a,\"\"b\n\",\"\"", CSV_ITEM_GOOD, "!1|!a,\"b\n|!|"));
-	CHECK(lists("\"a\"b\",c\"d", CSV_ITEM_GOOD, "!ab\"|!c\"d|"));
-	CHECK(lists("\xef\xbb\xbf\"1\"\r\n", CSV_ITEM_GOOD, "!1|"));
-	CHECK(lists("\"a\n\"\n", CSV_ITEM_GOOD, "!a\n|"));
-	CHECK(lists("a\n\n", CSV_ITEM_NOT_IN_A_LIST, ""));
-	CHECK(lists("a,b\nc", CSV_ITEM_NOT_IN_A_LIST, "!a|"));
-	CHECK(lists("a,\"b", CSV_ITEM_NOT_IN_A_LIST, "!a|"));
-	CHECK(lists("\"\"\"", CSV_ITEM_NOT_IN_A_LIST, ""));
-	CHECK(lists("a,\n", CSV_ITEM_EMPTY, "!a|!|"));
-	CHECK(lists("", CSV_ITEM_EMPTY, "!|"));
-	CHECK(lists("1,0,2", CSV_ITEM_OUT_OF_RANGE, "1|0|"));
+	static const struct { const char *list; enum csv_item_kind kind; const char *items; } rows[] = {
+		{"1", CSV_ITEM_GOOD, "1|"}, {"1,2-3,~1,name", CSV_ITEM_GOOD, "1|2-3|~1|!name|"},
+		{"\"1\",\"a,\"\"b\n\",\"\"", CSV_ITEM_GOOD, "!1|!a,\"b\n|!|"},
+		{"\"a\"b\",c\"d", CSV_ITEM_GOOD, "!ab\"|!c\"d|"},
+		{"\xef\xbb\xbf\"1\"\r\n", CSV_ITEM_GOOD, "!1|"}, {"\"a\n\"\n", CSV_ITEM_GOOD, "!a\n|"},
+		{"a\n\n", CSV_ITEM_NOT_IN_A_LIST, ""}, {"a,b\nc", CSV_ITEM_NOT_IN_A_LIST, "!a|"},
+		{"a,\"b", CSV_ITEM_NOT_IN_A_LIST, "!a|"}, {"\"\"\"", CSV_ITEM_NOT_IN_A_LIST, ""},
+		{"a,\n", CSV_ITEM_EMPTY, "!a|!|"}, {"", CSV_ITEM_EMPTY, "!|"},
+		{"1,0,2", CSV_ITEM_OUT_OF_RANGE, "1|0|"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		CHECK(lists(rows[i].list, rows[i].kind, rows[i].items));
 }
 
 /* The positions of ranges for a record of n fields. */
