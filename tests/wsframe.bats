@@ -3,24 +3,13 @@
 # The peer is wspeer, which shares no code with wsframe, or the bytes are given here.
 load wsframe
 
-# usage ARG...: wrong usage, with one line on stderr that begins with `wsframe:'.
-misused() {
-	run -2 --separate-stderr wsframe "$@"
-	[ "$output" = "" ]
-	[[ "$stderr" == "wsframe: "* ]]
-	[ "${#stderr_lines[@]}" = 1 ]
-}
-
 # ---- the filters ----
 
 # bats file_tags=alone
-@test "-d reports the offset of a protocol error, after all messages before it" {
+@test "-d: a protocol error with its offset, an incomplete message, a binary one and one over -M, after all messages before it" {
 	run -1 --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x01y\xc1\x01z')
 	[ "$output" = $'x\ny' ]
 	said 'wsframe: byte 6: reserved bit is set'
-}
-
-@test "-d exits with 1 if its input ends inside a message, and writes what the mode allows" {
 	run -1 --separate-stderr wsframe -d < <(printf '\x81\x01x\x81\x05Hel')
 	[ "$output" = x ]
 	said 'wsframe: byte 8: end of input inside a message'
@@ -28,9 +17,6 @@ misused() {
 	[ "$output" = xHel ]
 	run -1 --separate-stderr wsframe -d < <(printf '\x01\x03Hel')
 	run -1 --separate-stderr wsframe -d < <(printf '\x81')
-}
-
-@test "-d decodes a binary message that is UTF-8 as a record, -M is inclusive and counts fragments together" {
 	run -1 --separate-stderr wsframe -d < <(printf '\x82\x01x\x82\x03ab\xff')
 	[ "$output" = x ]
 	said 'wsframe: byte 7: binary message is not UTF-8 (use -b or -n -T)'
@@ -41,7 +27,7 @@ misused() {
 	said 'wsframe: byte 0: message exceeds the size limit'
 }
 
-@test "-e writes unmasked text frames with the shortest form of the length" {
+@test "-e: unmasked text frames with the shortest form of the length, with -c masked ones, and the line that is not UTF-8" {
 	printf 'Hello\n\nlast' | wsframe -e >out
 	holds out '\x81\x05Hello\x81\x00\x81\x04last'
 	head -c 125 /dev/zero | tr '\0' x | wsframe -e | head -c 3 >out
@@ -50,9 +36,6 @@ misused() {
 	holds out '\x81\x7e\0\x7ex'
 	head -c 65536 /dev/zero | tr '\0' x | wsframe -e | head -c 11 >out
 	holds out '\x81\x7f\0\0\0\0\0\1\0\0x'
-}
-
-@test "-e -c masks each frame with a new key" {
 	printf 'Hello\nHello\n' | wsframe -e -c >out
 	[ "$(stat -c %s out)" = 22 ]
 	cmp <(head -c 2 out) <(printf '\x81\x85')
@@ -61,6 +44,11 @@ misused() {
 	holds back 'Hello\nHello\n'
 	yes x | head -n 1000 | wsframe -e -c | od -An -v -w7 -tx1 | cut -c7-18 | sort | uniq -d >twice
 	[ ! -s twice ]
+	run -1 --separate-stderr bash -c 'printf "one\n\xfftwo\n" | wsframe -e >out'
+	said 'wsframe: stdin: line 2: not UTF-8'
+	holds out '\x81\x03one'
+	run -1 --separate-stderr bash -c 'printf "one\ntw\xc3" | wsframe -e >out'
+	said 'wsframe: stdin: line 2: not UTF-8'
 }
 
 @test "-d -z reads the compressed messages of RFC 7692 section 7.2.3, -e -z writes what zlib reads" {
@@ -81,14 +69,6 @@ misused() {
 data = sys.stdin.buffer.read()
 assert data[0] == 0xc1 and data[1] == 126
 sys.stdout.buffer.write(zlib.decompressobj(-15).decompress(data[4:] + b"\0\0\xff\xff") + b"\n")' | cmp - <(seq -s ' ' 500)
-}
-
-@test "-e reports which line is not UTF-8, after the frames before it" {
-	run -1 --separate-stderr bash -c 'printf "one\n\xfftwo\n" | wsframe -e >out'
-	said 'wsframe: stdin: line 2: not UTF-8'
-	holds out '\x81\x03one'
-	run -1 --separate-stderr bash -c 'printf "one\ntw\xc3" | wsframe -e >out'
-	said 'wsframe: stdin: line 2: not UTF-8'
 }
 
 @test "--replace agrees with Python's decoder for any bytes and lines of any size" {
@@ -131,24 +111,9 @@ sys.stdout.buffer.write(zlib.decompressobj(-15).decompress(data[4:] + b"\0\0\xff
 	exec 5>&- 6<&-
 }
 
-@test "filters end with SIGPIPE, and report a full stdout" {
+@test "filters end with SIGPIPE" {
 	run bash -c 'yes | wsframe -e | head -c 10 >/dev/null; echo "${PIPESTATUS[1]}"'
 	[ "$output" = 141 ]
-	run -1 --separate-stderr bash -c 'echo x | wsframe -e >/dev/full'
-	said 'wsframe: stdout: No space left on device'
-	run -1 --separate-stderr wsframe -e </
-	said 'wsframe: stdin: Is a directory'
-}
-
-# ---- wrong usage ----
-
-@test "incompatible options are usage errors" {
-	local words
-	for words in '-b -0 cat' '-0 -n cat' '-b -T cat' '-e cat' '-e -w 1' '-d -c -q 1' '-e -c -m 1' '-m 1 cat' '-c -q 1 cat' \
-		'-c -m 1 cat' '-d --replace'; do
-		# shellcheck disable=SC2086
-		misused $words
-	done
 }
 
 # bats file_tags=
@@ -215,21 +180,15 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 	told 'text 1' 'text 4' 'close 1000' end 'exit 0'
 }
 
-@test "CR and NUL are data, and an empty line is an empty message" {
+@test "CR and NUL are data, an empty line is an empty message, a newline inside one makes two lines; -0, -n and -b are exact" {
 	peer get:3 close:1000 rest wait -- wsframe printf 'a\r\n\nb\0c\n'
 	told 'text a\x0d' 'text' 'text b\x00c' 'close 1000' end 'exit 0'
-}
-
-@test "a newline inside a message makes two lines; -0 and -n are exact" {
 	peer 'text:a\nb' get:2 close:1000 rest wait -- wsframe cat
 	told 'text a' 'text b' 'close 1000' end 'exit 0'
 	peer 'text:a\nb' get close:1000 rest wait -- wsframe -0 cat
 	told 'text a\x0ab' 'close 1000' end 'exit 0'
 	peer 'text:a\nb' get close:1000 rest wait -- wsframe -n cat
 	told 'text a\x0ab' 'close 1000' end 'exit 0'
-}
-
-@test "-b passes the bytes of both types, and sends binary messages" {
 	peer 'text:a' get 'binary:\xff' get close:1000 rest wait -- wsframe -b cat
 	told 'binary a' 'binary \xff' 'close 1000' end 'exit 0'
 	peer '+binary:ab' get more:c get close:1000 rest wait -- wsframe -b cat
@@ -332,22 +291,16 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 
 # ---- errors of the program ----
 
-@test "a line that is not UTF-8 ends the session with 1011 and is reported" {
+@test "a line that is not UTF-8, a netstring or a type that is invalid ends the session with 1011; --replace sends U+FFFD" {
 	peer get:2 close:1011 rest wait -- wsframe -w 50ms sh -c 'echo ok; printf "\377\n"; sleep 30'
 	told 'text ok' 'close 1011' end 'exit 1'
 	said 'wsframe: sh: line 2: not UTF-8'
-}
-
-@test "--replace sends U+FFFD instead" {
 	peer get:2 close:1000 rest wait -- wsframe --replace sh -c 'echo ok; printf "a\377\n"'
 	told 'text ok' 'text a\xef\xbf\xbd' 'close 1000' end 'exit 0'
 	peer get close:1000 rest wait -- wsframe --replace -n printf '3:a\377b,'
 	told 'text a\xef\xbf\xbdb' 'close 1000' end 'exit 0'
 	peer get close:1000 rest wait -- wsframe --replace -n -T printf '4:ba\377b,'
 	told 'binary a\xffb' 'close 1000' end 'exit 0'
-}
-
-@test "an invalid netstring or type ends the session with 1011" {
 	peer get:2 close:1011 rest wait -- wsframe -w 100ms -n sh -c 'printf "2:ok,hello\n"; exec cat >&2'
 	told 'text ok' 'close 1011' end 'exit 1'
 	said 'wsframe: sh: record 2: netstring does not begin with a length and a colon'
@@ -362,8 +315,7 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 
 # bats file_tags=alone
 @test "a failure to start: Close 1011, status 1" {
-	not_sanitized
-	need strace
+	need_strace
 	peer get close:1011 rest wait -- strace -qq -o /dev/null -e trace=vfork,clone,fork -e inject=vfork,clone,fork:error=EAGAIN wsframe cat
 	told 'close 1011' end 'exit 1'
 	said 'wsframe: cat: Resource temporarily unavailable'
@@ -372,8 +324,7 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 }
 
 @test "after a partly sent frame nothing else is sent" {
-	not_sanitized
-	need strace
+	need_strace
 	for error in EIO ENOMEM ECONNRESET; do
 		peer -t await:up count wait -- strace -qq -o calls -e trace=sendto,write,writev,sendmsg \
 			-e inject=sendto,write,writev,sendmsg:error=$error:when=4 wsframe -w 100ms sh -c 'touch up; yes 0123456789'
@@ -384,26 +335,17 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 
 # ---- the manual's examples ----
 
-@test "example: a perfect echo" {
+@test "the examples of the manual" {
 	serve tcpaccept wsupgrade wsframe -n -T cat
 	printf '6:thello,3:b\xff\0,1:t,' >strings
 	portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -n -T <strings >back
 	cmp strings back
-}
-
-@test "example: the first answer" {
 	serve tcpaccept wsupgrade wsframe cat
 	run -0 --separate-stderr bash -c "echo hello | portscan-connect -p $port wsupgrade -c ws://localhost/ wsframe -c -m 1"
 	[ "$output" = hello ]
-}
-
-@test "example: all messages of a service" {
 	serve tcpaccept wsupgrade wsframe sh -c 'sleep 2; echo late'
 	portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -q never </dev/null >out
 	same out late
-}
-
-@test "example: to a file of frames, and back" {
 	printf 'one\ntwo\n' | wsframe -e >frames
 	run wsframe -d <frames
 	[ "$output" = $'one\ntwo' ]

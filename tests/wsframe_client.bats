@@ -17,14 +17,11 @@ load wsframe
 	told 'text no' 'text no' 'close 1000' 'exit 0'
 }
 
-@test "without program: stdin is sent, messages go to stdout; it closes after -q without messages" {
+@test "without program: stdin is sent, messages go to stdout; it closes after -q without messages, with -q 0 at once" {
 	printf 'one\ntwo' >in
 	client get:2 text:reply get close:1000 drop wait -- -q 200ms
 	told 'text one' 'text two' 'close 1000' 'exit 0'
 	holds out 'reply\n'
-}
-
-@test "-q 0 closes at once after EOF of stdin; messages before the peer's Close are delivered" {
 	echo one >in
 	client get:2 text:late close:1000 drop wait -- -q 0
 	told 'text one' 'close 1000' 'exit 0'
@@ -45,14 +42,11 @@ load wsframe
 	said 'wsframe: no message within 1 s after the end of stdin (use -q or -m to wait longer)'
 }
 
-@test "-q counts from the last message" {
+@test "-q counts from the last message; pings of the peer prolong neither -q nor -w" {
 	: >in
 	client silent:100 text:a silent:100 text:b silent:100 text:c get close:1000 drop wait -- -q 500ms
 	told 'close 1000' 'exit 0'
 	holds out 'a\nb\nc\n'
-}
-
-@test "pings of the peer prolong neither -q nor -w" {
 	: >in
 	client beat:50 close:1000 drop wait -- -q 200ms
 	told 'close 1000' 'exit 0'
@@ -69,21 +63,15 @@ load wsframe
 	told 'close 1000' 'exit 0'
 }
 
-@test "-m waits for its messages without a limit" {
+@test "-m waits for its messages without a limit, and closes after them; with -q the client always closes first" {
 	printf 'ask\n' >in
 	client get silent:1300 text:late get close:1000 drop wait -- -m 1
 	told 'text ask' 'close 1000' 'exit 0'
 	holds out 'late\n'
-}
-
-@test "with -q the client always closes first" {
 	: >in
 	client text:a silent:300 close:1000 get drop wait -- -q never
 	told 'close 1000' 'exit 0'
 	holds out 'a\n'
-}
-
-@test "-m closes after N messages" {
 	: >in
 	client text:a text:b get close:1000 drop wait -- -q never -m 2
 	told 'close 1000' 'exit 0'
@@ -166,13 +154,11 @@ load wsframe
 	said 'wsframe: stdin: line 2: not UTF-8'
 }
 
-@test "SIGTERM to a client: Close 1001, status 0" {
+@test "SIGTERM to a client: the complete lines are sent, Close 1001 at once, status 0" {
 	: >in
 	client ping: get kill:TERM get close:1001 drop wait -- -q never
 	told pong 'close 1001' 'exit 0'
-}
-
-@test "SIGTERM to a client inside a line of stdin: the complete lines are sent, Close 1001 at once" {
+	rm in
 	mkfifo in
 	exec {hold}<>in
 	printf 'one\ntwo' >&$hold

@@ -4,16 +4,13 @@ load wsframe
 
 # ---- the end, from the program ----
 
-@test "the exit status of the program selects Close 1000 or 1011, and is passed on" {
+@test "the exit status of the program selects Close 1000 or 1011, and is passed on; a last record without its end is sent" {
 	peer get:2 close:1000 rest wait -- wsframe sh -c 'echo bye'
 	told 'text bye' 'close 1000' end 'exit 0'
 	peer get:2 close:1011 rest wait -- wsframe sh -c 'echo bye; exit 7'
 	told 'text bye' 'close 1011' end 'exit 7'
 	peer get:2 close:1011 rest wait -- wsframe sh -c 'echo bye; kill -KILL $$'
 	told 'text bye' 'close 1011' end 'exit 137'
-}
-
-@test "a last line without newline is sent, and so is a last record in the other modes" {
 	peer get:2 close:1000 rest wait -- wsframe printf 'a\nb'
 	told 'text a' 'text b' 'close 1000' end 'exit 0'
 	peer get close:1000 rest wait -- wsframe -0 printf 'a\nb'
@@ -108,8 +105,7 @@ load wsframe
 }
 
 @test "after -w wsframe's Close is sent, and after -w again TERM, also if the program is silent" {
-	not_sanitized
-	need strace
+	need_strace
 	peer close:1000 until:close rest wait -- \
 		strace -r -qq -o calls -e trace=sendto,kill -e signal=none wsframe -w 500ms sleep 100
 	told 'close 1000' end 'exit 0'
@@ -168,7 +164,7 @@ unread() {
 	told 'text a' 'close 1000' end 'exit 1'
 }
 
-@test "a reset: the program gets EOF, then TERM and KILL; status 1" {
+@test "a reset: the program gets EOF, then TERM and KILL, also if it does not read; status 1, after a Close 0" {
 	peer -t text:a get reset wait -- wsframe -w 100ms sh -c 'trap "" TERM; cat; sleep 30; sleep 30'
 	told 'text a' 'exit 1'
 	said 'wsframe: peer: Connection reset by peer'
@@ -176,14 +172,8 @@ unread() {
 	told 'text a' 'exit 1'
 	said 'wsframe: peer: connection closed without a Close'
 	holds said 'over\n'
-}
-
-@test "a reset is noticed even while the program does not read" {
 	peer -t push reset wait -- wsframe -w 100ms sleep 30
 	told pushed 'exit 1'
-}
-
-@test "a Ping detects a lost peer behind more data than the kernel holds, while the program does not read" {
 	peer -t push drop wait -- wsframe -k 500ms -w 100ms sleep 30
 	told pushed 'exit 1'
 }
@@ -212,19 +202,13 @@ unread() {
 	done
 }
 
-@test "SIGTERM: -w starts at the signal, however long the session was idle before" {
+@test "SIGTERM: -w starts at the signal, and limits the program and the answer of the peer" {
 	peer text:a get silent:2100 kill:TERM get close:1001 rest wait -- \
 		wsframe -w 2s sh -c 'trap "sleep 0.1; touch termed; exit" TERM; read x; echo "$x"; while :; do sleep 0.02; done'
 	told 'text a' 'close 1001' end 'exit 0'
 	[ -e termed ]
-}
-
-@test "SIGTERM: a program that ignores it is killed after -w" {
 	peer text:a get kill:TERM until:close close:1001 rest wait -- wsframe -w 100ms sh -c 'trap "" TERM; cat; sleep 30; sleep 30'
 	told 'text a' 'close 1001' end 'exit 0'
-}
-
-@test "SIGTERM: a peer that does not answer delays the end by at most -w" {
 	peer text:a get kill:TERM rest wait -- wsframe -w 100ms cat
 	told 'text a' 'close 1001' end 'exit 0'
 }

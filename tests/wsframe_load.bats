@@ -20,25 +20,19 @@ load wsframe
 	told 'close 1000' 'exit 0'
 }
 
-@test "a slow reader is not timed out: the Ping follows earlier data that it has not received yet" {
+@test "a slow reader is not timed out: the Ping and the Close follow earlier data; a peer that stops receiving is" {
 	peer -s slow:100 get close:1000 until:close drop wait -- \
 		wsframe -k 1s sh -c 'head -c 120000 /dev/zero | tr "\0" x; echo; exec cat'
 	[[ "${lines[0]}" == 'text xxx'*'... (120000)' ]]
 	[ "${lines[1]}" = 'close 1000' ]
 	[ "${lines[2]}" = 'exit 0' ]
 	[ "$stderr" = "" ]
-}
-
-@test "a slow reader has -w for its answer after the Close has reached it" {
 	peer -s slow:100 get until:close close:1000 drop wait -- \
 		wsframe -w 1s sh -c 'head -c 120000 /dev/zero | tr "\0" x'
 	[[ "${lines[0]}" == 'text xxx'*'... (120000)' ]]
 	[ "${lines[1]}" = 'close 1000' ]
 	[ "${lines[2]}" = 'exit 0' ]
 	[ "$stderr" = "" ]
-}
-
-@test "a peer that stops receiving does not get that extension" {
 	peer -s get wait -- wsframe -w 200ms sh -c 'echo a; head -c 100000 /dev/zero | tr "\0" x'
 	told 'text a' 'exit 1'
 	said 'wsframe: peer: Close was not answered in time'
@@ -145,12 +139,9 @@ load wsframe
 	! grep -E '[4-7][0-7]{3}$' flags || false
 }
 
-@test "no diagnostics are written if stderr is the connection" {
+@test "no diagnostics are written if stderr is the connection; a closed stdin is reported with status 1" {
 	peer rest wait -- sh -c 'exec 2>&0; exec wsframe -w 100ms nosuchprogram'
 	told 'close 1011' end 'exit 127'
-}
-
-@test "a stdin that is closed at the start is reported with status 1" {
 	run -1 --separate-stderr bash -c 'wsframe -w 100ms cat <&- >/dev/null'
 	[[ "$stderr" == 'wsframe: peer: '* ]]
 }
@@ -164,7 +155,7 @@ load wsframe
 }
 
 # bats test_tags=alone
-@test "log lines contain the client's name if the environment has it" {
+@test "log lines contain the client's name if the environment has it, and the peer's text escaped" {
 	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=4711 peer 'text:\xff' rest wait -- wsframe cat
 	said 'wsframe: 192.0.2.1:4711: peer: text message is not UTF-8 (1007)'
 	TCPREMOTEIP=2001:db8::1 TCPREMOTEPORT=1 peer 'text:\xff' rest wait -- wsframe cat
@@ -175,9 +166,6 @@ load wsframe
 	said 'wsframe: peer: text message is not UTF-8 (1007)'
 	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=1 peer -c 'close:4000,bye' get drop wait -- wsframe -c cat
 	said 'wsframe: peer: closed with 4000: bye'
-}
-
-@test "the peer's text is escaped in the log" {
 	peer 'close:4000,\x1b]0;x\x07\nFAKE' rest wait -- wsframe -v cat
 	! grep -qP '[^\x20-\x7e\n]' <<<"$stderr" || false
 	[[ "$stderr" == *'\x1b]0;x\x07\x0aFAKE'* ]]

@@ -52,7 +52,6 @@ client_refuses() {
 }
 
 @test "without random numbers there is no key: no request, status 1" {
-	not_sanitized
 	need_strace
 	run -1 --separate-stderr peer client fin run strace -qq -o calls -e trace=getrandom -e inject=getrandom:error=ENOSYS \
 		wsupgrade -c ws://h touch started
