@@ -51,15 +51,10 @@ campaign() {
 	CALLS=malloc MOST=2 campaign failing_syscalls "$BUILD" csv_json bind_chain connect_chain echo_server accept_server each_server hub_server
 }
 
-@test "faults: a full device, file or disk causes one line and status 1" {
-	not_sanitized
-	campaign disk "$BUILD" csv_json encode echo_pipe client port_found log
-}
-
 @test "faults: a shortage of descriptors, processes or memory is reported, and service continues afterwards" {
 	not_sanitized
 	[ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || skip "no setpriv to be another user by"
-	campaign limits "$BUILD" tcpaccept_descriptors tcpaccept_processes tcpecho_descriptors tcpecho_memory wsserve_descriptors wsserve_processes wshub_descriptors wshub_processes wsframe_descriptors wsframe_processes
+	campaign limits "$BUILD" tcpaccept_descriptors tcpaccept_processes tcpecho_descriptors tcpecho_memory wsserve_descriptors wsserve_processes wshub_descriptors wshub_processes wsframe_descriptors wsframe_processes {tcpecho,tcpaccept,wsframe,wsserve,wshub}_log
 }
 
 @test "faults: the first failing call of each system call is reported or has no effect" {
