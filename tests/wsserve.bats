@@ -175,6 +175,19 @@ helper() {
 	pids=("${pids[@]:1}")
 }
 
+@test "SIGTERM in the same turn as the end of a program has priority: Close 1001" {
+	serve wsserve sh -c 'echo up; until [ -e go ]; do sleep 0.02; done; exit 3'
+	stay a
+	await a.out '^up$'
+	kill -STOP "$server"
+	touch go
+	await_that eval '[ -z "$(cat /proc/$(helper)/task/*/children)" ]'
+	kill "$server"
+	kill -CONT "$server"
+	await a.err 'closed with 1001'
+	ended "$server" 0
+}
+
 @test "--drain: sessions continue for that time after SIGTERM; a second signal ends it, a third one kills" {
 	serve wsserve --drain 60s -w 60s sh -c 'trap "" TERM; echo up; cat; exec sleep 1000'
 	stay a

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -273,7 +272,7 @@ report_take(struct server *s, const struct spawner_report *r)
 {
 	/* A service manager may stop the programs together with this process: then its signal is
 	 * the cause. */
-	if (r->event == SPAWNER_ENDED && WIFSIGNALED(r->value)) {
+	if (r->event == SPAWNER_ENDED) {
 		signals_deliver();
 		signals_check(s);
 	}
