@@ -134,7 +134,7 @@ scope_cut(struct span ip)
 /* Determine the addresses: from the environment (UCSPI, systemd), or else from the socket, unless
  * that is the connection of a proxy whose client uses a UNIX socket. */
 static void
-connection_learn(struct connection *c)
+connection_addresses(struct connection *c)
 {
 	bool local_client = span_equal(inherited("PROTO"), span_of("IPC"));
 	struct address local;
@@ -412,7 +412,7 @@ session_hand_over(struct session *s)
 
 /* No input arrived, or it cannot be answered any more. */
 static int
-session_without_request(const struct session *s, int error)
+session_no_request(const struct session *s, int error)
 {
 	const char *who = client_name(&s->connection);
 
@@ -434,9 +434,9 @@ serve(struct session *s)
 	found = head_read(&s->head, STDIN_FILENO, &s->limit);
 	error = errno;
 	session_take(s, s->head.size);
-	connection_learn(&s->connection);
+	connection_addresses(&s->connection);
 	if (found == 0 && (s->head.size == 0 || (error != 0 && error != ETIMEDOUT)))
-		return session_without_request(s, error);
+		return session_no_request(s, error);
 	errno = error;
 	session_decide(s, found);
 	if (s->decision.status == HTTP_SWITCHING_PROTOCOLS || s->decision.status == HTTP_OK) {

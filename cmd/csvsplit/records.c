@@ -291,7 +291,7 @@ record_take(struct job *job, const unsigned char *in, size_t *at)
 
 /* After a failed read(), half a header is not used, and in JSON no record that ends in half a character. */
 static bool
-is_scrap(const struct job *job, const struct csv_record *record)
+is_incomplete(const struct job *job, const struct csv_record *record)
 {
 	if (!job->cut_short)
 		return false;
@@ -307,7 +307,7 @@ record_take_end(struct job *job)
 	while (!csv_record_end(record))
 		record_grow(job, record);
 	record_need_small(job, record, 0);
-	if (is_scrap(job, record))
+	if (is_incomplete(job, record))
 		return;
 	if (job->stage == STAGE_HEADER)
 		header_take(job);

@@ -60,7 +60,7 @@ client_reads(struct hub *hub, const struct client *c)
 
 /* Replace the client's deadline. */
 void
-client_clock(struct hub *hub, struct client *c, struct deadlines *queue)
+client_deadline(struct hub *hub, struct client *c, struct deadlines *queue)
 {
 	deadline_drop(&c->base.deadline);
 	deadline_set(&hub->base.loop, queue, &c->base.deadline);
@@ -267,7 +267,7 @@ client_timer(struct hub *hub, struct client *c)
 	if (c->conn.timer == WS_TIMER_NONE)
 		deadline_drop(&c->base.deadline);
 	else
-		client_clock(hub, c, client_limit(hub, c));
+		client_deadline(hub, c, client_limit(hub, c));
 }
 
 static void

@@ -66,7 +66,7 @@ deferred_close_begin(struct hub *hub, struct client *c, struct span reason)
 	if (reason.size != 0 && block_reserve(&c->message, reason.size, (size_t)(2 * hub->options.message)))
 		buffer_put(&c->message, reason.at, reason.size);
 	c->close_at = hub->backend.pipes.bytes_queued;
-	client_clock(hub, c, &hub->unread_messages);
+	client_deadline(hub, c, &hub->unread_messages);
 	client_mark(hub, c);
 	polls_begin(hub);
 	unread_begin(hub);
@@ -78,7 +78,7 @@ deferred_close_put(struct hub *hub, struct client *c)
 {
 	client_put_close(hub, c);
 	c->close_at = hub->backend.pipes.bytes_queued;
-	client_clock(hub, c, &hub->unread_closes);
+	client_deadline(hub, c, &hub->unread_closes);
 }
 
 /* Answer the client's Close, or its EOF without one. */
@@ -89,7 +89,7 @@ close_answer(struct hub *hub, struct client *c)
 }
 
 static void
-deferred_close_late(struct loop *loop, struct deadline *deadline)
+deferred_close_timeout(struct loop *loop, struct deadline *deadline)
 {
 	struct hub *hub = hub_of(loop);
 
@@ -119,13 +119,13 @@ deferred_closes_poll(struct hub *hub)
 	}
 	for (struct client *c; (c = deferred_close_next(&hub->unread_closes, bytes_consumed)) != NULL;) {
 		c->close_at = pipes_produced(&hub->backend.pipes);
-		client_clock(hub, c, &hub->lasts);
+		client_deadline(hub, c, &hub->unexecuted);
 	}
 	done = hub->backend.pipes.bytes_read - (hub->backend.records_left ? buffer_held(&hub->backend.pipes.from) : 0);
-	for (struct client *c; (c = deferred_close_next(&hub->lasts, done)) != NULL;)
+	for (struct client *c; (c = deferred_close_next(&hub->unexecuted, done)) != NULL;)
 		close_answer(hub, c);
 	if (deadlines_first(&hub->unread_messages) == NULL && deadlines_first(&hub->unread_closes) == NULL
-	    && deadlines_first(&hub->lasts) == NULL)
+	    && deadlines_first(&hub->unexecuted) == NULL)
 		deadline_drop(&hub->poll_at);
 	unread_update(hub, bytes_consumed);
 }
@@ -133,7 +133,7 @@ deferred_closes_poll(struct hub *hub)
 /* The client sends no more data: queue its close record for the program, send its queue, then a
  * Close. */
 static void
-client_done(struct hub *hub, struct client *c, unsigned actions, struct span reason)
+client_close_or_finish(struct hub *hub, struct client *c, unsigned actions, struct span reason)
 {
 	client_forget(hub, c, c->conn.peer_code, reason);
 	if (c->conn.state == WS_CLOSE_RECEIVED)
@@ -142,15 +142,15 @@ client_done(struct hub *hub, struct client *c, unsigned actions, struct span rea
 		client_finish(hub, c, actions);
 }
 
-/* Like client_done(), but wait for answers that the client may still get. */
+/* Like client_close_or_finish(), but wait for answers that the client may still get. */
 static void
-client_done_later(struct hub *hub, struct client *c, unsigned actions, struct span reason)
+client_close_later(struct hub *hub, struct client *c, unsigned actions, struct span reason)
 {
 	if (c->conn.state == WS_CLOSE_RECEIVED && c->unanswered != 0 && hub->backend.pipes.in_open
 	    && !shutdown_begun(hub))
 		deferred_close_begin(hub, c, reason);
 	else
-		client_done(hub, c, actions, reason);
+		client_close_or_finish(hub, c, actions, reason);
 }
 
 static struct span
@@ -162,14 +162,14 @@ close_reason(const struct reader_event *e)
 void
 close_take(struct hub *hub, struct client *c, const struct reader_event *e)
 {
-	client_done_later(hub, c, ws_event(&c->conn, e), close_reason(e));
+	client_close_later(hub, c, ws_event(&c->conn, e), close_reason(e));
 }
 
 /* The client has closed its side of the connection. */
 void
 eof_take(struct hub *hub, struct client *c)
 {
-	client_done_later(hub, c, ws_eof(&c->conn), span_of(""));
+	client_close_later(hub, c, ws_eof(&c->conn), span_of(""));
 }
 
 /* Return whether a client that is not read has closed: its unread data contains a Close, or is
@@ -209,7 +209,7 @@ unread_client_check(struct hub *hub, struct client *c)
 	struct reader_event e;
 
 	if ((c->conn.state == WS_OPEN || c->conn.state == WS_CLOSE_SENT) && client_has_closed(hub, c, &e))
-		client_done(hub, c, ws_event(&c->conn, &e), close_reason(&e));
+		client_close_or_finish(hub, c, ws_event(&c->conn, &e), close_reason(&e));
 }
 
 /* Prog has read nothing for -k. Clients that have closed are released, and their last messages
@@ -242,9 +242,9 @@ deferred_closes_begin(struct hub *hub)
 {
 	/* These three queues only keep the order. The program's reading and hub->unread determine
 	 * the time. */
-	queue_begin(hub, &hub->unread_messages, TIME_LIMIT_MS, deferred_close_late);
-	queue_begin(hub, &hub->unread_closes, TIME_LIMIT_MS, deferred_close_late);
-	queue_begin(hub, &hub->lasts, TIME_LIMIT_MS, deferred_close_late);
+	queue_begin(hub, &hub->unread_messages, TIME_LIMIT_MS, deferred_close_timeout);
+	queue_begin(hub, &hub->unread_closes, TIME_LIMIT_MS, deferred_close_timeout);
+	queue_begin(hub, &hub->unexecuted, TIME_LIMIT_MS, deferred_close_timeout);
 	queue_begin(hub, &hub->unreads, hub->options.ping_ms == 0 ? UNREAD_MS : hub->options.ping_ms, unread_timeout);
 	queue_begin(hub, &hub->polls, POLL_MS, poll_timeout);
 }

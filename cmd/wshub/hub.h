@@ -126,7 +126,7 @@ struct hub {
 	struct deadlines idles, pongs, closes, drains, ends;
 	/* Clients with a deferred Close, in three phases: until prog has read their messages, until it has read their
 	 * Close, and until the commands that it had written by then are executed. */
-	struct deadlines unread_messages, unread_closes, lasts;
+	struct deadlines unread_messages, unread_closes, unexecuted;
 	struct deadlines polls, unreads;
 	struct deadline end, poll_at;
 	struct deadline unread; /* set while prog has unread input */
@@ -174,7 +174,7 @@ struct strbuf scratch_text(struct hub *hub);
 void program_put(struct hub *hub, const struct client *c, const char *word, const void *rest, size_t n);
 void program_put_text(struct hub *hub, const struct client *c, const char *word, const struct strbuf *text);
 bool client_reads(struct hub *hub, const struct client *c);
-void client_clock(struct hub *hub, struct client *c, struct deadlines *queue);
+void client_deadline(struct hub *hub, struct client *c, struct deadlines *queue);
 void client_interest(struct hub *hub, struct client *c);
 struct client *client_of(struct deadline *deadline);
 void client_mark(struct hub *hub, struct client *c);

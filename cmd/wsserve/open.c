@@ -37,7 +37,7 @@ open_abort(struct client *c, const char *what)
 }
 
 static int
-watch_follow(struct loop *loop, struct watch *watch, int fd, int interest)
+watch_update(struct loop *loop, struct watch *watch, int fd, int interest)
 {
 	if (interest < 0) {
 		watch_drop(loop, watch);
@@ -55,7 +55,7 @@ watch_follow(struct loop *loop, struct watch *watch, int fd, int interest)
 
 /* Watch for the events that the session waits for. Return -1 with errno. */
 static int
-watches_follow(struct client *c)
+watches_update(struct client *c)
 {
 	struct open *o = c->open;
 	struct session *session = &o->session;
@@ -63,17 +63,17 @@ watches_follow(struct client *c)
 	int in = endpoint_interest(&session->peer_in), out = endpoint_interest(&session->peer_out);
 	int both = in < 0 ? out : out < 0 ? in : in | out;
 
-	if (watch_follow(loop, &c->base.socket, session->peer_in.fd, both) != 0)
+	if (watch_update(loop, &c->base.socket, session->peer_in.fd, both) != 0)
 		return -1;
-	if (watch_follow(loop, &o->to_program, session->prog.in.fd, endpoint_interest(&session->prog.in)) != 0)
+	if (watch_update(loop, &o->to_program, session->prog.in.fd, endpoint_interest(&session->prog.in)) != 0)
 		return -1;
-	return watch_follow(loop, &o->from_program, session->prog.out.fd, endpoint_interest(&session->prog.out));
+	return watch_update(loop, &o->from_program, session->prog.out.fd, endpoint_interest(&session->prog.out));
 }
 
 /* If the session's deadline moves to a later time, the timer is not moved: its early expiry costs
  * one step of the session. */
 static void
-deadline_follow(struct client *c)
+deadline_update(struct client *c)
 {
 	static const int64_t lengths[DEADLINE_QUEUES - 1] = {1000, 10000};
 	struct server *s = c->server;
@@ -102,7 +102,7 @@ log_disconnected(const struct client *c, int status)
 
 /* Finish the session's turn. alive: result of session_step(). */
 static void
-open_leave(struct client *c, bool alive)
+open_turn_end(struct client *c, bool alive)
 {
 	struct open *o = c->open;
 
@@ -120,16 +120,16 @@ open_leave(struct client *c, bool alive)
 		client_end(c);
 	} else if (!flows_return(&o->session.flows)) {
 		open_abort(c, "the connection's buffers");
-	} else if (watches_follow(c) != 0) {
+	} else if (watches_update(c) != 0) {
 		open_abort(c, "epoll_ctl");
 	} else {
-		deadline_follow(c);
+		deadline_update(c);
 	}
 	log_name("wsserve");
 }
 
 static struct session *
-open_enter(struct client *c)
+open_turn_begin(struct client *c)
 {
 	log_name(c->open->name);
 	flows_lend(&c->open->session.flows);
@@ -139,7 +139,7 @@ open_enter(struct client *c)
 static void
 open_step(struct client *c)
 {
-	open_leave(c, session_step(&c->open->session, c->server->base.loop.now));
+	open_turn_end(c, session_step(&c->open->session, c->server->base.loop.now));
 }
 
 /* moved: 0 if the session has read all that has arrived. */
@@ -158,7 +158,7 @@ static void
 socket_ready(struct loop *loop, struct watch *watch, uint32_t events)
 {
 	struct client *c = (struct client *)watch;
-	struct session *session = open_enter(c);
+	struct session *session = open_turn_begin(c);
 
 	(void)loop;
 	(void)endpoint_turn(&session->peer_in, poll_events(events));
@@ -172,7 +172,7 @@ to_program_ready(struct loop *loop, struct watch *watch, uint32_t events)
 	struct open *o = (struct open *)((char *)watch - offsetof(struct open, to_program));
 
 	(void)loop;
-	(void)open_enter(o->client);
+	(void)open_turn_begin(o->client);
 	(void)endpoint_turn(&o->session.prog.in, poll_events(events));
 	open_moved(o->client, 1);
 }
@@ -183,7 +183,7 @@ from_program_ready(struct loop *loop, struct watch *watch, uint32_t events)
 	struct open *o = (struct open *)((char *)watch - offsetof(struct open, from_program));
 
 	(void)loop;
-	(void)open_enter(o->client);
+	(void)open_turn_begin(o->client);
 	(void)endpoint_turn(&o->session.prog.out, poll_events(events));
 	open_moved(o->client, 1);
 }
@@ -194,13 +194,13 @@ void
 open_deadline(struct loop *loop, struct deadline *deadline)
 {
 	struct client *c = client_of(deadline);
-	struct session *session = open_enter(c);
+	struct session *session = open_turn_begin(c);
 	bool alive = loop->before <= session->now || session_step(session, loop->before);
 
 	if (alive)
 		open_moved(c, 0);
 	else
-		open_leave(c, false);
+		open_turn_end(c, false);
 }
 
 static void
@@ -246,7 +246,7 @@ start_request(struct client *c)
 }
 
 void
-open_start_again(struct server *s)
+open_start_retry(struct server *s)
 {
 	if (!s->starts_wait)
 		return;
@@ -282,10 +282,10 @@ open_report(struct client *c, enum spawner_event event, int value)
 		started(c, value);
 	} else if (failed && (event == SPAWNER_NO_PROCESS || shortage_passes(value))) {
 		start_wait(c, value);
-		(void)open_enter(c);
+		(void)open_turn_begin(c);
 		open_step(c);
 	} else {
-		struct session *session = open_enter(c);
+		struct session *session = open_turn_begin(c);
 
 		c->start = START_NONE;
 		open_child_ends_close(c->open);
@@ -379,7 +379,7 @@ open_begin(struct client *c, const struct proxy *proxy, const struct handshake *
 void
 open_stop(struct client *c)
 {
-	session_stop(open_enter(c), c->server->base.loop.now);
+	session_stop(open_turn_begin(c), c->server->base.loop.now);
 	open_step(c);
 }
 
@@ -387,7 +387,7 @@ open_stop(struct client *c)
 void
 open_lost(struct client *c)
 {
-	struct session *session = open_enter(c);
+	struct session *session = open_turn_begin(c);
 
 	c->start = START_NONE;
 	open_child_ends_close(c->open);

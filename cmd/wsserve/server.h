@@ -89,7 +89,7 @@ struct server {
 	bool helper_full; /* until its next report */
 	int null; /* /dev/null, stdin of authorization programs */
 	enum shutdown shutdown;
-	bool exited;             /* the time limit of the shutdown has passed */
+	bool gave_up;             /* the time limit of the shutdown has passed */
 	int status;
 	struct deadlines drains, ends, retries;
 	struct deadlines sessions[DEADLINE_QUEUES]; /* next deadline of each session, by its distance */
@@ -120,7 +120,7 @@ bool open_begin(struct client *c, const struct proxy *proxy, const struct handsh
 void open_stop(struct client *c);
 void open_lost(struct client *c);
 void open_report(struct client *c, enum spawner_event event, int value);
-void open_start_again(struct server *s);
+void open_start_retry(struct server *s);
 void open_deadline(struct loop *loop, struct deadline *deadline);
 
 /* upgrade.c */

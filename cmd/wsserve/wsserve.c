@@ -223,7 +223,7 @@ end_timeout(struct loop *loop, struct deadline *deadline)
 	if (s->shutdown == SHUTDOWN_DRAINING)
 		sessions_close(s);
 	else
-		s->exited = true;
+		s->gave_up = true;
 }
 
 static void
@@ -232,7 +232,7 @@ retry_timeout(struct loop *loop, struct deadline *deadline)
 	struct server *s = server_of(loop);
 
 	(void)deadline;
-	open_start_again(s);
+	open_start_retry(s);
 	if (s->base.options.admission.authorize != NULL && authorization_possible(s))
 		upgrade_authorize_next(&s->base);
 }
@@ -301,7 +301,7 @@ reports_ready(struct loop *loop, struct watch *watch, uint32_t events)
 			helper_lost(s);
 	}
 	if (s->helper_full)
-		open_start_again(s);
+		open_start_retry(s);
 }
 
 static void
@@ -368,7 +368,7 @@ serve(struct server *s)
 	acceptor_start(&s->base.loop, &s->base.acceptor);
 	notify_send("READY=1");
 	sandbox_begin(s);
-	while (!s->exited && !(s->shutdown != SHUTDOWN_NONE && s->base.count == 0)) {
+	while (!s->gave_up && !(s->shutdown != SHUTDOWN_NONE && s->base.count == 0)) {
 		if (loop_turn(&s->base.loop) != 0)
 			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
 		signals_check(s);

@@ -8,10 +8,10 @@
 
 /* Registers that survive a task switch: both halves of the AVX registers, or with the masks all of
  * AVX-512. */
-enum { KEPT_AVX = 0x06, KEPT_AVX512 = 0xe6 };
+enum { SAVED_AVX = 0x06, SAVED_AVX512 = 0xe6 };
 
 static unsigned
-registers_kept(void)
+registers_saved(void)
 {
 	unsigned low, high;
 
@@ -33,14 +33,14 @@ cpu_ask(void)
 	__cpuid(1, a, b, c, d);
 	if ((c & bit_SSSE3) == 0)
 		return CPU_BASE;
-	kept = (c & wide) == wide ? registers_kept() : 0;
-	if ((kept & KEPT_AVX) != KEPT_AVX)
+	kept = (c & wide) == wide ? registers_saved() : 0;
+	if ((kept & SAVED_AVX) != SAVED_AVX)
 		return CPU_SSSE3;
 	clmul = c & bit_PCLMUL;
 	__cpuid_count(7, 0, a, b, c, d);
 	if ((b & wide_7) != wide_7)
 		return CPU_SSSE3;
-	if (clmul == 0 || (b & widest_7) != widest_7 || (c & bit_AVX512VBMI2) == 0 || (kept & KEPT_AVX512) != KEPT_AVX512)
+	if (clmul == 0 || (b & widest_7) != widest_7 || (c & bit_AVX512VBMI2) == 0 || (kept & SAVED_AVX512) != SAVED_AVX512)
 		return CPU_AVX2;
 	return CPU_AVX512;
 }

@@ -170,9 +170,9 @@ errors_32(__m256i now, __m256i before)
 	__m256i c = _mm256_shuffle_epi8(load_twice(tail_high), _mm256_and_si256(_mm256_srli_epi16(now, 4), half));
 	__m256i third = _mm256_subs_epu8(two_back, _mm256_set1_epi8(0xe0 - 0x80));
 	__m256i fourth = _mm256_subs_epu8(three_back, _mm256_set1_epi8(0xf0 - 0x80));
-	__m256i owed = _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)0x80));
+	__m256i expected = _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)0x80));
 
-	return _mm256_xor_si256(owed, _mm256_and_si256(_mm256_and_si256(a, b), c));
+	return _mm256_xor_si256(expected, _mm256_and_si256(_mm256_and_si256(a, b), c));
 }
 
 FOR_AVX2 static size_t

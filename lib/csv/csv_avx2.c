@@ -109,7 +109,7 @@ block_bare(const struct needles *needles, const unsigned char *p, unsigned char 
 
 /* Return a byte, 0 or 255, for each bit. */
 KERNEL static inline __m256i
-spread(uint32_t bits)
+bits_to_bytes(uint32_t bits)
 {
 	const __m256i bytes = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
 	const __m256i bit_of_byte = _mm256_set1_epi64x((long long)0x8040201008040201);
@@ -120,7 +120,7 @@ spread(uint32_t bits)
 
 /* Write sixteen bytes without the dropped ones. Return the end of the output. */
 KERNEL static inline unsigned char *
-squeeze_16(__m128i bytes, unsigned drop, unsigned char *out)
+compact_16(__m128i bytes, unsigned drop, unsigned char *out)
 {
 	__m128i first = _mm_cvtsi64_si128((long long)csv_keep_rows[drop & 0xff]);
 	__m128i second = _mm_cvtsi64_si128((long long)csv_keep_rows[drop >> 8 & 0xff]);
@@ -132,11 +132,11 @@ squeeze_16(__m128i bytes, unsigned drop, unsigned char *out)
 }
 
 KERNEL ALWAYS static inline size_t
-block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
+block_compact(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
               unsigned char *out)
 {
-	__m256i low = _mm256_blendv_epi8(load(p), needles->terminator, spread((uint32_t)ends));
-	__m256i high = _mm256_blendv_epi8(load(p + 32), needles->terminator, spread((uint32_t)(ends >> 32)));
+	__m256i low = _mm256_blendv_epi8(load(p), needles->terminator, bits_to_bytes((uint32_t)ends));
+	__m256i high = _mm256_blendv_epi8(load(p + 32), needles->terminator, bits_to_bytes((uint32_t)(ends >> 32)));
 	unsigned char *to = out;
 
 	if (drop == 0) {
@@ -144,10 +144,10 @@ block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t en
 		store(out + 32, high);
 		return 64;
 	}
-	to = squeeze_16(_mm256_castsi256_si128(low), (unsigned)(drop & 0xffff), to);
-	to = squeeze_16(_mm256_extracti128_si256(low, 1), (unsigned)(drop >> 16 & 0xffff), to);
-	to = squeeze_16(_mm256_castsi256_si128(high), (unsigned)(drop >> 32 & 0xffff), to);
-	to = squeeze_16(_mm256_extracti128_si256(high, 1), (unsigned)(drop >> 48), to);
+	to = compact_16(_mm256_castsi256_si128(low), (unsigned)(drop & 0xffff), to);
+	to = compact_16(_mm256_extracti128_si256(low, 1), (unsigned)(drop >> 16 & 0xffff), to);
+	to = compact_16(_mm256_castsi256_si128(high), (unsigned)(drop >> 32 & 0xffff), to);
+	to = compact_16(_mm256_extracti128_si256(high, 1), (unsigned)(drop >> 48), to);
 	return (size_t)(to - out);
 }
 

@@ -54,7 +54,7 @@ block_parity(uint64_t bits)
 
 /* Compress and store separately: the instruction that compresses into memory is many times slower. */
 KERNEL ALWAYS static inline size_t
-block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
+block_compact(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
               unsigned char *out)
 {
 	__m512i bytes = _mm512_mask_mov_epi8(_mm512_loadu_si512(p), ends, needles->terminator);

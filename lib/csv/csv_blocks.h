@@ -97,7 +97,7 @@ csv_parity(uint64_t bits)
 
 /* Write a block without its dropped bytes, its ends replaced. Return the size. For CPUs without a shuffle. */
 static inline size_t
-csv_squeeze(const unsigned char *p, unsigned char terminator, uint64_t ends, uint64_t drop,
+csv_compact(const unsigned char *p, unsigned char terminator, uint64_t ends, uint64_t drop,
             unsigned char *out)
 {
 	unsigned char block[64];

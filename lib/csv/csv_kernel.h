@@ -6,7 +6,7 @@
  *     struct needles         the bytes to look for; needles_make() makes them
  *     block_bits()           finds the special bytes of a block
  *     block_parity()         bit i is the parity of the bits 0 to i
- *     block_squeeze()        writes a block with replaced and dropped bytes
+ *     block_compact()        writes a block with replaced and dropped bytes
  *     run_marks(), run_flat()  loops over simple blocks: those of csv_bare.h, or
  *                            its own
  *
@@ -24,7 +24,7 @@
 
 /* Return the bytes that masks cannot handle: a quote in an unquoted field, and, if watching, possible problems. */
 KERNEL static inline uint64_t
-objections(const struct csv *csv, const struct csv_bits *b, uint64_t inside, uint64_t misplaced,
+unsupported_bytes(const struct csv *csv, const struct csv_bits *b, uint64_t inside, uint64_t misplaced,
            uint64_t after_close, uint64_t crlf)
 {
 	if (!csv->watching)
@@ -48,7 +48,7 @@ marks_make(struct csv_carry *carry, const struct csv *csv, const struct csv_bits
 	uint64_t after_close = closing << 1 | carry->closed;
 	uint64_t crlf = b->cr & ~inside & (b->newline >> 1 | (uint64_t)(next == '\n') << (n - 1));
 
-	if (objections(csv, b, inside, opening & ~starts & ~after_close, after_close, crlf) != 0)
+	if (unsupported_bytes(csv, b, inside, opening & ~starts & ~after_close, after_close, crlf) != 0)
 		return false;
 	*opened = opening & starts;
 	m->record = b->newline & ~inside;
@@ -166,7 +166,7 @@ block_flatten(struct csv *csv, struct csv_carry *carry, const struct needles *ne
 		csv->problem = CSV_NUL_IN_FIELD;
 	}
 	some = csv_below(n);
-	*out += block_squeeze(needles, p, m.stop & ~m.drop, m.drop | ~some, *out);
+	*out += block_compact(needles, p, m.stop & ~m.drop, m.drop | ~some, *out);
 	*lines += csv_ones(m.newline & some);
 	return n;
 }
@@ -259,7 +259,7 @@ kernel_copy(const struct csv_index *index, const unsigned char *in, size_t at, u
 		block_bits(&needles, in + at, &bits);
 		if (!copy_drop(&cursor, &bits, ends, record_starts, &drop))
 			break;
-		(void)block_squeeze(&needles, in + at, 0, drop, out + *written);
+		(void)block_compact(&needles, in + at, 0, drop, out + *written);
 		at += csv_last_one(ends) + 1;
 		*written += csv_last_one(ends) + 1 - csv_ones(drop);
 		record_starts = in[at - 1] == '\n';

@@ -105,10 +105,10 @@ block_bare(const struct needles *needles, const unsigned char *p, unsigned char 
 }
 
 static inline size_t
-block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
+block_compact(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
               unsigned char *out)
 {
-	return csv_squeeze(p, needles->terminator, ends, drop, out);
+	return csv_compact(p, needles->terminator, ends, drop, out);
 }
 
 #define block_parity csv_parity

@@ -26,11 +26,11 @@ needles_make(const struct csv *csv, unsigned char terminator)
 	unsigned char quote = csv->dialect.quoting ? csv->dialect.quote : '\0';
 
 	return (struct needles){
-		.quote = csv_spread(quote),
-		.delimiter = csv_spread(csv->dialect.delimiter),
-		.special = csv_spread(terminator == '\0' ? '\0' : quote),
-		.watched = csv_spread(csv->dialect.quoting || terminator == '\0' ? 255 : 0),
-		.terminator = csv_spread(terminator),
+		.quote = csv_splat(quote),
+		.delimiter = csv_splat(csv->dialect.delimiter),
+		.special = csv_splat(terminator == '\0' ? '\0' : quote),
+		.watched = csv_splat(csv->dialect.quoting || terminator == '\0' ? 255 : 0),
+		.terminator = csv_splat(terminator),
 		.quoting = csv->dialect.quoting ? ~(uint64_t)0 : 0,
 		.terminator_byte = terminator,
 	};
@@ -57,10 +57,10 @@ is_zero(csv_vector v)
 }
 
 static inline size_t
-block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
+block_compact(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
               unsigned char *out)
 {
-	return csv_squeeze(p, needles->terminator_byte, ends, drop, out);
+	return csv_compact(p, needles->terminator_byte, ends, drop, out);
 }
 
 #else
@@ -73,7 +73,7 @@ is_zero(csv_vector v)
 
 /* Eight bytes in each step. One instruction counts the bytes to keep of all steps. */
 static inline size_t
-block_squeeze(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
+block_compact(const struct needles *needles, const unsigned char *p, uint64_t ends, uint64_t drop,
               unsigned char *out)
 {
 	const uint8x8_t bit = vcreate_u8(0x8040201008040201), terminator = vdup_n_u8(needles->terminator_byte);
@@ -106,9 +106,9 @@ block_bits(const struct needles *needles, const unsigned char *p, struct csv_bit
 
 	bits->quote = equal_bits(q, needles->quote);
 	bits->delimiter = equal_bits(q, needles->delimiter);
-	bits->newline = equal_bits(q, csv_spread('\n'));
-	bits->cr = equal_bits(q, csv_spread('\r'));
-	bits->nul = equal_bits(q, csv_spread('\0'));
+	bits->newline = equal_bits(q, csv_splat('\n'));
+	bits->cr = equal_bits(q, csv_splat('\r'));
+	bits->nul = equal_bits(q, csv_splat('\0'));
 }
 
 static inline bool
@@ -127,7 +127,7 @@ special_in(const struct needles *needles, csv_vector v)
 static inline void
 store_terminated(const struct needles *needles, csv_vector v, unsigned char *out)
 {
-	csv_vector ends = csv_equal(v, needles->delimiter) | csv_equal(v, csv_spread('\n'));
+	csv_vector ends = csv_equal(v, needles->delimiter) | csv_equal(v, csv_splat('\n'));
 
 	v = (v & ~ends) | (needles->terminator & ends);
 	memcpy(out, &v, sizeof v);
@@ -144,8 +144,8 @@ block_bare(const struct needles *needles, const unsigned char *p, unsigned char 
 	store_terminated(needles, q.b, out + 16);
 	store_terminated(needles, q.c, out + 32);
 	store_terminated(needles, q.d, out + 48);
-	bits->newline = equal_bits(q, csv_spread('\n'));
-	bits->cr = equal_bits(q, csv_spread('\r'));
+	bits->newline = equal_bits(q, csv_splat('\n'));
+	bits->cr = equal_bits(q, csv_splat('\r'));
 	return is_zero(special & needles->watched);
 }
 

@@ -18,7 +18,7 @@
 typedef unsigned char csv_vector __attribute__((vector_size(16)));
 
 static inline csv_vector
-csv_spread(unsigned char byte)
+csv_splat(unsigned char byte)
 {
 	return (csv_vector){0} + byte;
 }

@@ -33,16 +33,16 @@ is_special(unsigned char byte, unsigned in, unsigned char delimiter)
 ALWAYS static inline csv_vector
 special_16(csv_vector v, unsigned in, unsigned char delimiter)
 {
-	csv_vector quote = csv_equal(v, csv_spread('"')), backslash = csv_equal(v, csv_spread('\\'));
-	csv_vector breaks = csv_equal(v, csv_spread('\n')) | csv_equal(v, csv_spread('\r'));
+	csv_vector quote = csv_equal(v, csv_splat('"')), backslash = csv_equal(v, csv_splat('\\'));
+	csv_vector breaks = csv_equal(v, csv_splat('\n')) | csv_equal(v, csv_splat('\r'));
 
 	switch (in) {
 	case IN_TSV:
-		return breaks | csv_equal(v, csv_spread('\t')) | backslash;
+		return breaks | csv_equal(v, csv_splat('\t')) | backslash;
 	case IN_CSV:
-		return breaks | csv_equal(v, csv_spread(delimiter)) | quote;
+		return breaks | csv_equal(v, csv_splat(delimiter)) | quote;
 	case IN_JSON:
-		return (csv_vector)(v < csv_spread(' ')) | backslash | quote;
+		return (csv_vector)(v < csv_splat(' ')) | backslash | quote;
 	default:
 		return quote;
 	}

@@ -86,28 +86,28 @@ flows_hint(unsigned code)
 	return code == CLOSE_UNSUPPORTED ? " (use -b or -n -T)" : "";
 }
 
-struct lent {
+struct lent_buffer {
 	struct buffer *buffer;
 	unsigned char *first;
 };
 
 static void
-all(struct flows *f, struct lent each[FLOWS_BUFFERS])
+flows_list(struct flows *f, struct lent_buffer each[FLOWS_BUFFERS])
 {
 	const struct flows_storage *s = f->storage;
 
-	each[0] = (struct lent){&f->rx, s->rx};
-	each[1] = (struct lent){&f->tx, s->tx};
-	each[2] = (struct lent){&f->to_child, s->to_child};
-	each[3] = (struct lent){&f->from_child, s->from_child};
+	each[0] = (struct lent_buffer){&f->rx, s->rx};
+	each[1] = (struct lent_buffer){&f->tx, s->tx};
+	each[2] = (struct lent_buffer){&f->to_child, s->to_child};
+	each[3] = (struct lent_buffer){&f->from_child, s->from_child};
 }
 
 void
 flows_shrink(struct flows *f)
 {
-	struct lent each[FLOWS_BUFFERS];
+	struct lent_buffer each[FLOWS_BUFFERS];
 
-	all(f, each);
+	flows_list(f, each);
 	for (int i = 0; i < FLOWS_BUFFERS; i++)
 		mmap_buffer_shrink(each[i].buffer, each[i].first, f->storage->size);
 	if (f->compression != NULL)
@@ -117,9 +117,9 @@ flows_shrink(struct flows *f)
 void
 flows_lend(struct flows *f)
 {
-	struct lent each[FLOWS_BUFFERS];
+	struct lent_buffer each[FLOWS_BUFFERS];
 
-	all(f, each);
+	flows_list(f, each);
 	for (int i = 0; i < FLOWS_BUFFERS; i++)
 		if (each[i].buffer->bytes == NULL)
 			*each[i].buffer = buffer_over(each[i].first, f->storage->size);
@@ -128,9 +128,9 @@ flows_lend(struct flows *f)
 bool
 flows_return(struct flows *f)
 {
-	struct lent each[FLOWS_BUFFERS];
+	struct lent_buffer each[FLOWS_BUFFERS];
 
-	all(f, each);
+	flows_list(f, each);
 	for (int i = 0; i < FLOWS_BUFFERS; i++) {
 		struct buffer *b = each[i].buffer;
 
@@ -149,9 +149,9 @@ flows_return(struct flows *f)
 void
 flows_end(struct flows *f)
 {
-	struct lent each[FLOWS_BUFFERS];
+	struct lent_buffer each[FLOWS_BUFFERS];
 
-	all(f, each);
+	flows_list(f, each);
 	for (int i = 0; i < FLOWS_BUFFERS; i++) {
 		buffer_take(each[i].buffer, buffer_held(each[i].buffer));
 		if (each[i].buffer->bytes != NULL)

@@ -464,7 +464,7 @@ timer_passed(struct session *s)
 /* Return whether the time limit after the session's Close has passed. Until then, messages and a
  * program that does not read may delay the end. */
 static bool
-answer_is_late(struct session *s)
+answer_timed_out(struct session *s)
 {
 	if (s->conn.state != WS_CLOSE_SENT || !s->conn.flushed)
 		return false;
@@ -477,7 +477,7 @@ timers_check(struct session *s)
 {
 	if (s->lost)
 		return;
-	if (answer_is_late(s)) {
+	if (answer_timed_out(s)) {
 		peer_act(s, ws_reset(&s->conn));
 		turn_again(s);
 	} else if (s->conn.timer != WS_TIMER_NONE) {

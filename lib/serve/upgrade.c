@@ -448,7 +448,7 @@ on_connection(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 }
 
 static void
-head_late(struct upgrade_server *s, struct upgrade *u)
+head_timeout(struct upgrade_server *s, struct upgrade *u)
 {
 	if (u->partial_size != 0) {
 		refuse(s, u, HTTP_REQUEST_TIMEOUT, "request timed out");
@@ -488,13 +488,13 @@ late(struct loop *loop, struct deadline *deadline)
 	} else if (u->stage == UPGRADE_PROXY) {
 		proxy_missed(s, u, strerror(ETIMEDOUT));
 	} else {
-		head_late(s, u);
+		head_timeout(s, u);
 	}
 }
 
 /* Process the head again. */
 static void
-head_again(struct upgrade_server *s, struct upgrade *u, bool authorized)
+head_retry(struct upgrade_server *s, struct upgrade *u, bool authorized)
 {
 	size_t n = u->partial_size;
 
@@ -507,7 +507,7 @@ void
 upgrade_authorized(struct upgrade_server *s, struct upgrade *u, int wait_status)
 {
 	if (child_status(wait_status) == 0)
-		head_again(s, u, true);
+		head_retry(s, u, true);
 	else
 		partial_refuse(s, u, admission_denial(&s->options.admission), "not authorized");
 }
@@ -526,7 +526,7 @@ upgrade_authorize_next(struct upgrade_server *s)
 
 	while ((u == NULL || u->stage != UPGRADE_WAITING) && (first = deadlines_first(&s->waits)) != NULL) {
 		u = upgrade_of(first);
-		head_again(s, u, false);
+		head_retry(s, u, false);
 	}
 }
 

@@ -13,7 +13,7 @@
  * connection from the queue, so they cause a pause.
  */
 static bool
-gone(int error)
+is_connection_error(int error)
 {
 	switch (error) {
 	case ECONNABORTED:
@@ -50,7 +50,7 @@ accept_next(int listener, int flags, struct address *remote)
 		return fd;
 	if (errno == EAGAIN || errno == EWOULDBLOCK)
 		return ACCEPT_NOTHING;
-	return gone(errno) ? ACCEPT_GONE : ACCEPT_SHORTAGE;
+	return is_connection_error(errno) ? ACCEPT_GONE : ACCEPT_SHORTAGE;
 }
 
 /* tcpi_unacked of a listening socket is the length of its accept queue. */

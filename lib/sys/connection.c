@@ -9,7 +9,7 @@
 
 /* Return 1 for a listening socket, 0 for another socket, -1 for anything else. */
 static int
-listens(int fd)
+is_listening(int fd)
 {
 	int value = -1;
 	socklen_t size = sizeof value;
@@ -20,14 +20,14 @@ listens(int fd)
 const char *
 connection_fault(void)
 {
-	int in = listens(STDIN_FILENO), handed = -1;
+	int in = is_listening(STDIN_FILENO), handed = -1;
 
 	if (in == 0)
 		return NULL;
 	if (in == 1)
 		return "fd 0 is a listening socket: tcpaccept is missing";
 	if (getenv("LISTEN_FDS") != NULL)
-		handed = listens(LISTEN_FIRST);
+		handed = is_listening(LISTEN_FIRST);
 	if (handed == 1)
 		return "fd 3 is a listening socket: tcpaccept is missing";
 	if (handed == 0)

@@ -244,7 +244,7 @@ listeners_give(size_t named, const int *fds, size_t count, const char *name)
 }
 
 static bool
-begins(const char *variable, const char *with)
+has_prefix(const char *variable, const char *with)
 {
 	return strncmp(variable, with, strlen(with)) == 0;
 }
@@ -256,7 +256,7 @@ listeners_forget(void)
 	char **kept = environ;
 
 	for (char **at = environ; at != NULL && *at != NULL; at++)
-		if (!begins(*at, "LISTEN_") && !begins(*at, "WATCHDOG_") && !begins(*at, "NOTIFY_SOCKET="))
+		if (!has_prefix(*at, "LISTEN_") && !has_prefix(*at, "WATCHDOG_") && !has_prefix(*at, "NOTIFY_SOCKET="))
 			*kept++ = *at;
 	if (kept != NULL)
 		*kept = NULL;

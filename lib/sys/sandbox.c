@@ -28,9 +28,9 @@
 #if SANDBOX_ARCH == 0
 
 const char *
-sandbox_enter(unsigned keeps)
+sandbox_enter(unsigned flags)
 {
-	(void)keeps;
+	(void)flags;
 	return strerror(ENOSYS);
 }
 
@@ -124,9 +124,9 @@ code_put(struct code *c, unsigned op, uint32_t value, size_t if_so, size_t if_no
 
 /* Return the number of instructions for a call. */
 static size_t
-call_size(const struct call *call, unsigned keeps)
+call_size(const struct call *call, unsigned flags)
 {
-	return (call->keep & ~keeps) != 0 ? 0 : call->test == ANY ? 1 : 4;
+	return (call->keep & ~flags) != 0 ? 0 : call->test == ANY ? 1 : 4;
 }
 
 /* If a test fails, the calls that follow are compared: one of them may have the same number. Only
@@ -154,21 +154,21 @@ code_put_call(struct code *c, const struct call *call, size_t pass)
  * costs more than all calls of one session. A filter that loads an argument first is not cached.
  */
 static void
-code_write(struct code *c, unsigned keeps, uint32_t reopen_answer)
+code_write(struct code *c, unsigned flags, uint32_t reopen_answer)
 {
 	const struct call *end = allowed + sizeof allowed / sizeof *allowed;
-	size_t kill = (keeps & SANDBOX_OFTEN) != 0 ? 4 : 3;
+	size_t kill = (flags & SANDBOX_OFTEN) != 0 ? 4 : 3;
 
 	c->size = 0;
 	for (const struct call *call = allowed; call < end; call++)
-		kill += call_size(call, keeps);
-	if ((keeps & SANDBOX_OFTEN) != 0)
+		kill += call_size(call, flags);
+	if ((flags & SANDBOX_OFTEN) != 0)
 		code_put(c, LOAD, FIELD(args), 0, 0);
 	code_put(c, LOAD, FIELD(arch), 0, 0);
 	code_put(c, EQUAL, SANDBOX_ARCH, c->size + 1, kill);
 	code_put(c, LOAD, FIELD(nr), 0, 0);
 	for (const struct call *call = allowed; call < end; call++)
-		if (call_size(call, keeps) > 0)
+		if (call_size(call, flags) > 0)
 			code_put_call(c, call, call->keep == SANDBOX_REOPENS ? kill + 2 : kill + 1);
 	code_put(c, ANSWER, SECCOMP_RET_KILL_PROCESS, 0, 0);
 	code_put(c, ANSWER, SECCOMP_RET_ALLOW, 0, 0);
@@ -209,7 +209,7 @@ landlock_enter(void)
 }
 
 const char *
-sandbox_enter(unsigned keeps)
+sandbox_enter(unsigned flags)
 {
 	struct code code;
 	struct sock_fprog program = {.filter = code.at};
@@ -224,7 +224,7 @@ sandbox_enter(unsigned keeps)
 	/* Landlock restricts files with a name. It allows to reopen a pipe, also through
 	 * /proc/self/fd. */
 	no_files = !filtered && landlock_enter();
-	code_write(&code, keeps, no_files ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | EACCES);
+	code_write(&code, flags, no_files ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | EACCES);
 	program.len = (unsigned short)code.size;
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
 		return strerror(errno);

@@ -32,10 +32,10 @@ enum {
 };
 
 /*
- * Enter the sandbox; keeps is a set of these flags. Return NULL, or why the process is confined
+ * Enter the sandbox; flags is a set of these constants. Return NULL, or why the process is confined
  * less than possible: the kernel or the container has no filters, or another filter is active and
  * Landlock is not used. The program can continue after any result.
  */
-const char *sandbox_enter(unsigned keeps);
+const char *sandbox_enter(unsigned flags);
 
 #endif

@@ -380,7 +380,7 @@ struct match {
 
 /* Return the next older position in a chain, 0 at its end. */
 static inline uint32_t
-older(const struct finder *f, uint32_t position)
+chain_next(const struct finder *f, uint32_t position)
 {
 	uint32_t next = f->prev[position & (f->window - 1)];
 
@@ -397,7 +397,7 @@ enter(struct finder *f, uint32_t at, uint32_t *candidate, uint32_t *near)
 
 	*candidate = *head;
 	while (*candidate >= at)
-		*candidate = older(f, *candidate);
+		*candidate = chain_next(f, *candidate);
 	*near = *close;
 	f->prev[at & (f->window - 1)] = (uint16_t)*candidate;
 	*head = *close = (uint16_t)at;
@@ -428,7 +428,7 @@ match_find(const struct finder *f, uint32_t at, uint32_t candidate, uint32_t nea
 			if (length > best.length)
 				best = (struct match){length, at - candidate};
 		}
-		candidate = older(f, candidate);
+		candidate = chain_next(f, candidate);
 	}
 	return best;
 }
