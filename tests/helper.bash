@@ -165,6 +165,17 @@ same() {
 	fi
 }
 
+# netns FIRST-LAST HOSTS PROG [ARG...]: runs it in a network namespace with only a loopback interface. FIRST-LAST is the
+# range of ephemeral ports; the file HOSTS is its /etc/hosts (-: the present one). 77 if this is not possible here.
+netns() {
+	local enter=(unshare --net --mount)
+	"${enter[@]}" true 2>/dev/null || enter+=(--map-root-user)
+	"${enter[@]}" true || return 77
+	"${enter[@]}" bash -c 'ip link set lo up && echo "${1/-/ }" >/proc/sys/net/ipv4/ip_local_port_range &&
+		{ [ "$2" = - ] || mount --bind "$2" /etc/hosts; } || exit 77
+		exec "${@:3}"' _ "$@"
+}
+
 # Joins commands that are continued on the next line.
 joined() {
 	sed ':a; /\\$/ { N; s/ *\\\n[[:blank:]]*/ /; ba; }'
