@@ -87,10 +87,8 @@ port_chosen(int fd)
 	return address_local(fd, &bound) == 0 ? address_port(&bound) : 0;
 }
 
-/*
- * Listen on this port at every address, or at none. Return the port, or 0 with errno; *failed is
- * then the address with the error.
- */
+/* Listen on this port at every address, or at none. Return the port, or 0 with errno; *failed is then the address
+ * with the error. */
 static unsigned
 port_take(struct scan *scan, unsigned port, size_t *failed)
 {

@@ -151,10 +151,8 @@ client_log(const struct address *client)
 	log_info("%s connects for %s", peer_name(), name);
 }
 
-/*
- * Set the client's addresses if the header has any, and unset all inherited variables of the
- * proxy's connection. Otherwise keep the addresses, which the accepting program has set.
- */
+/* Set the client's addresses if the header has any, and unset all inherited variables of the proxy's connection.
+ * Otherwise keep the addresses, which the accepting program has set. */
 static bool
 environment_set(char *small_slots[SMALL_SLOTS])
 {

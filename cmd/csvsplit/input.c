@@ -99,8 +99,7 @@ scan(struct job *job, bool last)
 {
 	size_t used;
 
-	/* Store it before the last call updates it: a CR at the very end of the input does not
-	 * count. */
+	/* Store it before the last call updates it: a CR at the very end of the input does not count. */
 	job->bare_cr = job->csv.bare_cr;
 	do {
 		if (job->stage == STAGE_FLATTEN) {

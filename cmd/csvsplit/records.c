@@ -157,8 +157,7 @@ record_need_small(struct job *job, const struct csv_record *record, uint64_t mor
 		record_refuse(job, record);
 }
 
-/* Return twice the capacity, at most `most`. If the capacity is `most` already, the record is too
- * large. */
+/* Return twice the capacity, at most `most`. If the capacity is `most` already, the record is too large. */
 static size_t
 capacity_double(struct job *job, const struct csv_record *record, size_t capacity, size_t first, uint64_t most)
 {

@@ -11,8 +11,7 @@
 #include "serve/flows.h"
 #include "sys/endpoint.h"
 
-/* Wait for an endpoint. A persistent poll() error would make the caller's loop spin, so it is
- * fatal. */
+/* Wait for an endpoint. A persistent poll() error would make the caller's loop spin, so it is fatal. */
 static void
 wait_for(struct endpoint *endpoint)
 {

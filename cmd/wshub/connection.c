@@ -171,8 +171,7 @@ client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, s
 	return left;
 }
 
-/* Return the client's share of the turn, so that no client waits long for the data of other
- * clients. */
+/* Return the client's share of the turn, so that no client waits long for the data of other clients. */
 static size_t
 client_share(struct hub *hub)
 {

@@ -6,8 +6,7 @@
 #include "server.h"
 #include "ws/cgi.h"
 
-/* Find both addresses of the connection, or those in the PROXY header. Return false without TCP
- * addresses. */
+/* Find both addresses of the connection, or those in the PROXY header. Return false without TCP addresses. */
 static bool
 ends_find(const struct client *c, const struct proxy *p, struct address *local, struct address *remote)
 {
@@ -86,8 +85,7 @@ identify(struct server *s, struct strbuf *t, size_t begin)
 	put_entry(t, "REMOTE_USER=", user);
 }
 
-/* Write the variables to server->scratch, each with its NUL. Return their size, or 0 if they do not
- * fit. */
+/* Write the variables to server->scratch, each with its NUL. Return their size, or 0 if they do not fit. */
 size_t
 environment_make(struct client *c, const struct proxy *proxy, const struct handshake *d, unsigned program)
 {

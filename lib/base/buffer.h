@@ -32,8 +32,7 @@ buffer_held(const struct buffer *b)
 	return b->end - b->begin;
 }
 
-/* Return the free bytes after the held ones. buffer_pack() first makes all free bytes contiguous
- * there. */
+/* Return the free bytes after the held ones. buffer_pack() first makes all free bytes contiguous there. */
 static inline size_t
 buffer_space(const struct buffer *b)
 {

@@ -1,7 +1,5 @@
-/*
- * Copy pieces that are usually short (a field, a word). A memcpy() call costs more than such a
- * copy, with musl many times more.
- */
+/* Copy pieces that are usually short (a field, a word). A memcpy() call costs more than such a copy, with musl many
+ * times more. */
 #ifndef FITTINGS_COPY_H
 #define FITTINGS_COPY_H
 
@@ -33,10 +31,8 @@ copy_bytes(unsigned char *to, const unsigned char *from, size_t n)
 	}
 }
 
-/*
- * Copy n bytes like copy_bytes(). At least 32 bytes must be readable and writable for any n, so
- * that most copies take no branch that depends on their size.
- */
+/* Copy n bytes like copy_bytes(). At least 32 bytes must be readable and writable for any n, so that most copies
+ * take no branch that depends on their size. */
 static inline void
 copy_bytes_32(unsigned char *to, const unsigned char *from, size_t n)
 {

@@ -6,8 +6,7 @@
 
 #include <cpuid.h>
 
-/* Registers that survive a task switch: both halves of the AVX registers, or with the masks all of
- * AVX-512. */
+/* Registers that survive a task switch: both halves of the AVX registers, or with the masks all of AVX-512. */
 enum { SAVED_AVX = 0x06, SAVED_AVX512 = 0xe6 };
 
 static unsigned

@@ -63,9 +63,8 @@ scheme_size(const unsigned char *in, size_t n)
 	return found == NULL ? n : (size_t)(found - in) + sizeof end - 1;
 }
 
-/* Return the size of the user and password before the `@` of an authority, or 0 without them. An
- * unescaped slash in the password ends the authority early; the text that looks like a port is then
- * not a number. */
+/* Return the size of the user and password before the `@` of an authority, or 0 without them. An unescaped slash in
+ * the password ends the authority early; the text that looks like a port is then not a number. */
 static size_t
 userinfo_size(const unsigned char *in, size_t n)
 {

@@ -1,8 +1,5 @@
-/*
- * Options from one table for each program: the getopt string, the long options and --help are made
- * from it, so that they always agree. Wrong usage, --help and --version end the program here, with
- * status 2, 0 and 0.
- */
+/* Options from one table for each program: the getopt string, the long options and --help are made from it, so that
+ * they always agree. Wrong usage, --help and --version end the program here, with status 2, 0 and 0. */
 #ifndef FITTINGS_OPTION_H
 #define FITTINGS_OPTION_H
 
@@ -30,14 +27,11 @@ struct usage {
  * variables that such a program touches then lie on few pages. */
 #define USAGE_FIRST _Alignas(4096)
 
-/*
- * Parse the next option. Return its key and set optarg to its value, or return -1 at the first
- * operand, argv[optind]. The first call also sets the program's name for diagnostics.
- */
+/* Parse the next option. Return its key and set optarg to its value, or return -1 at the first operand,
+ * argv[optind]. The first call also sets the program's name for diagnostics. */
 int option_next(const struct usage *usage, int argc, char **argv);
 
-/* Return the value of the option that option_next() returned last. A value out of range is wrong
- * usage. */
+/* Return the value of the option that option_next() returned last. A value out of range is wrong usage. */
 uint64_t option_number(uint64_t min, uint64_t max);
 uint64_t option_size(uint64_t min, uint64_t max);
 uint64_t option_duration(uint64_t min_ms, uint64_t max_ms);

@@ -1,7 +1,5 @@
-/*
- * Text assembled in storage of a fixed size. A piece that does not fit is left out and sets cut, so
- * that the caller checks once, after the whole text.
- */
+/* Text assembled in storage of a fixed size. A piece that does not fit is left out and sets cut, so that the caller
+ * checks once, after the whole text. */
 #ifndef FITTINGS_STRBUF_H
 #define FITTINGS_STRBUF_H
 

@@ -1,9 +1,8 @@
 /*
- * ASCII is skipped by words. Other bytes go through an automaton whose states are shift counts: the
- * class of a byte selects a row of 64 bits, which holds the next state at the position of each
- * state. A step is one shift that depends on the step before it, without a branch. Long pieces are
- * validated with vector instructions; the automaton then handles only their ends, and finds the
- * exact byte in a block with an error.
+ * ASCII is skipped by words. Other bytes go through an automaton whose states are shift counts: the class of a byte
+ * selects a row of 64 bits, which holds the next state at the position of each state. A step is one shift that
+ * depends on the step before it, without a branch. Long pieces are validated with vector instructions; the
+ * automaton then handles only their ends, and finds the exact byte in a block with an error.
  */
 #include "base/utf8.h"
 

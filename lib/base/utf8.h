@@ -1,7 +1,4 @@
-/*
- * Incremental validation of UTF-8 (RFC 3629: no overlong form, no surrogate, nothing above
- * U+10FFFF).
- */
+/* Incremental validation of UTF-8 (RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF). */
 #ifndef FITTINGS_UTF8_H
 #define FITTINGS_UTF8_H
 
@@ -14,13 +11,12 @@ struct utf8 {
 };
 
 /*
- * Validate the next n bytes. Return n if they are valid, or the index of the first byte that makes
- * the text invalid, even if its character began in an earlier piece.
+ * Validate the next n bytes. Return n if they are valid, or the index of the first byte that makes the text
+ * invalid, even if its character began in an earlier piece.
  *
- * The state after an error is the state before that byte. utf8_whole() tells two cases apart: true
- * if the byte cannot begin a character, false if the byte interrupts an incomplete character. To
- * replace errors and continue, write one U+FFFD in both cases, reset the state to zero, and skip
- * the byte only in the first case.
+ * The state after an error is the state before that byte. utf8_whole() tells two cases apart: true if the byte
+ * cannot begin a character, false if the byte interrupts an incomplete character. To replace errors and continue,
+ * write one U+FFFD in both cases, reset the state to zero, and skip the byte only in the first case.
  */
 size_t utf8_check(struct utf8 *text, const void *bytes, size_t n);
 

@@ -57,16 +57,13 @@ static const unsigned char tail_high[16] = {
 	TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT,
 };
 
-/* A lead byte at the end of a vector needs tails in the next one. Bytes above these values are such
- * leads. */
+/* A lead byte at the end of a vector needs tails in the next one. Bytes above these values are such leads. */
 static const unsigned char last_leads[32] = {
 	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
 	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0xef, 0xdf, 0xbf,
 };
 
-/*
- * Vectors of 16 bytes: SSSE3 or NEON
- */
+/* Vectors of 16 bytes: SSSE3 or NEON */
 
 typedef unsigned char vector __attribute__((vector_size(16)));
 

@@ -94,11 +94,8 @@ next_of(const unsigned char *in, size_t size, size_t n, bool last)
 	return size < n ? in[size] : last ? CSV_NEXT_NONE : CSV_NEXT_UNKNOWN;
 }
 
-/*
- * Return how much of the input can be scanned now. A CR at its end cannot be
- * scanned before the next byte is known, unless no byte follows. A single CR within
- * quotes is data, whatever follows.
- */
+/* Return how much of the input can be scanned now. A CR at its end cannot be scanned before the next byte is known,
+ * unless no byte follows. A single CR within quotes is data, whatever follows. */
 static size_t
 certain_size(const struct csv *csv, const unsigned char *in, size_t n, bool last)
 {

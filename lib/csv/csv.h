@@ -22,10 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * Escapes, in quoted fields and outside: the escape is dropped, and the byte after
- * it is data. No window ends between the two.
- */
+/* Escapes, in quoted fields and outside: the escape is dropped, and the byte after it is data. No window ends
+ * between the two. */
 enum csv_escapes {
 	CSV_ESCAPES_NONE,
 	CSV_ESCAPES_ANY, /* before any byte; strict: not before a letter or digit, which would mean another byte */
@@ -131,13 +129,11 @@ csv_end_is_uneven(struct csv *csv)
 enum { CSV_SLACK = 64 };
 
 /*
- * Write every field of the input, each followed by the terminator. A last field
- * that no delimiter or newline ends has no terminator (at the end of the input: see
- * csv->open). out has space for n + CSV_SLACK bytes. Not for TSV.
+ * Write every field of the input, each followed by the terminator. A last field that no delimiter or newline ends
+ * has no terminator (at the end of the input: see csv->open). out has space for n + CSV_SLACK bytes. Not for TSV.
  *
- * Return the number of bytes used, and the size of the output in *written. Call
- * again while bytes are used. Unless `last` says that no input follows, up to two
- * bytes at the end stay unused; pass them again with the next input.
+ * Return the number of bytes used, and the size of the output in *written. Call again while bytes are used. Unless
+ * `last` says that no input follows, up to two bytes at the end stay unused; pass them again with the next input.
  */
 size_t csv_flatten(struct csv *csv, const unsigned char *in, size_t n, bool last, unsigned char terminator,
                    unsigned char *out, size_t *written);
@@ -165,11 +161,10 @@ size_t csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool l
                       struct csv_index *index);
 
 /*
- * Copy fields of the window, from a record that begins at `at`, as CSV of RFC 4180
- * with LF and the same delimiter, quoted only if needed. Return where it stopped:
- * after a delimiter or a newline, which is written. It stops before a field that is
- * longer than 64 bytes or that needs more than the removal of its quotes, before
- * the window or the space ends, and at once if the dialect is not such CSV.
+ * Copy fields of the window, from a record that begins at `at`, as CSV of RFC 4180 with LF and the same delimiter,
+ * quoted only if needed. Return where it stopped: after a delimiter or a newline, which is written. It stops before
+ * a field that is longer than 64 bytes or that needs more than the removal of its quotes, before the window or the
+ * space ends, and at once if the dialect is not such CSV.
  */
 size_t csv_copy(const struct csv_index *index, const unsigned char *in, size_t at, unsigned char *out,
                 size_t space, size_t *written);
@@ -186,11 +181,8 @@ enum csv_stop {
 	CSV_STOP_ANY,    /* or a byte to drop */
 };
 
-/*
- * A walk over the marks of a window. It sees 64 bytes from any byte, not from the
- * beginning of a block: few steps then need the next 64 bytes, a branch that the
- * CPU cannot predict.
- */
+/* A walk over the marks of a window. It sees 64 bytes from any byte, not from the beginning of a block: few steps
+ * then need the next 64 bytes, a branch that the CPU cannot predict. */
 struct csv_cursor {
 	const struct csv_index *index;
 	size_t base;     /* the first byte in sight: bit 0 of the marks */

@@ -78,11 +78,10 @@ struct run {
 enum { CHUNK = 16 * 64 };
 
 /*
- * Scan blocks up to `end`, at most a chunk. A readable byte follows each block.
- * This does what block_bits() and marks_make() do for simple blocks, and stops
- * before a block that is not simple. The result is invalid (run->odd) if there is
- * a CR without `crs` (most files have none or many), or a NUL with `nul`. Moves
- * between mask and other registers are slow, so there are few.
+ * Scan blocks up to `end`, at most a chunk. A readable byte follows each block. This does what block_bits() and
+ * marks_make() do for simple blocks, and stops before a block that is not simple. The result is invalid (run->odd)
+ * if there is a CR without `crs` (most files have none or many), or a NUL with `nul`. Moves between mask and other
+ * registers are slow, so there are few.
  */
 KERNEL ALWAYS static inline void
 chunk(struct run *run, const struct needles *needles, size_t end, bool flat, bool crs, bool nul)

@@ -61,10 +61,8 @@ run_marks(const struct csv *csv, struct csv_carry *carry, const struct needles *
 	return at;
 }
 
-/*
- * Flatten blocks from `at` on. Few bytes are dropped in them, so the bytes after
- * each dropped byte are written again, one byte earlier. This reads 64 bytes more.
- */
+/* Flatten blocks from `at` on. Few bytes are dropped in them, so the bytes after each dropped byte are written
+ * again, one byte earlier. This reads 64 bytes more. */
 KERNEL static inline size_t
 run_flat(const struct csv *csv, struct csv_carry *carry, const struct needles *needles, const unsigned char *in,
          size_t at, size_t n, unsigned char **out, uint64_t *lines)

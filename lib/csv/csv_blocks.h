@@ -46,10 +46,8 @@ csv_carry_set(struct csv_carry *carry, uint64_t quoted, uint64_t starting, uint6
 	carry->closed = closed;
 }
 
-/*
- * Mark n bytes (at most 64) one by one; any bytes are allowed. Return the number
- * of bytes marked, less than n if there is a problem.
- */
+/* Mark n bytes (at most 64) one by one; any bytes are allowed. Return the number of bytes marked, less than n if
+ * there is a problem. */
 size_t csv_machine(struct csv *csv, struct csv_carry *carry, const unsigned char *p, size_t n, int next,
                    struct csv_marks *m, uint64_t *opened);
 
@@ -121,10 +119,9 @@ csv_compact(const unsigned char *p, unsigned char terminator, uint64_t ends, uin
 }
 
 /*
- * A kernel scans n bytes, fewer if there is a problem or if the last one is an
- * escape, and updates quoted, starting, closed, line, problem and, within quotes,
- * quote_line of *csv. `next` is the byte after them or a constant from above.
- * copy() implements csv_copy(), for the dialect of the output only.
+ * A kernel scans n bytes, fewer if there is a problem or if the last one is an escape, and updates quoted,
+ * starting, closed, line, problem and, within quotes, quote_line of *csv. `next` is the byte after them or a
+ * constant from above. copy() implements csv_copy(), for the dialect of the output only.
  */
 struct csv_kernel {
 	size_t (*index)(struct csv *csv, const unsigned char *in, size_t n, int next,

@@ -28,10 +28,9 @@ void csv_key_put(struct strbuf *key, uint64_t number, bool from_end, const struc
                  size_t count);
 
 /*
- * Find the named items in the header. Return false if a name is not there, or if a
- * position beyond the header is a name in it. *why is then the reason, with the
- * names of the header and a hint. It contains unescaped bytes of the header and
- * needs space for 256 bytes.
+ * Find the named items in the header. Return false if a name is not there, or if a position beyond the header is a
+ * name in it. *why is then the reason, with the names of the header and a hint. It contains unescaped bytes of the
+ * header and needs space for 256 bytes.
  */
 bool csv_header_resolve(struct csv_item *items, size_t count, const struct csv_record *header,
                         const struct csv *csv, struct strbuf *why);

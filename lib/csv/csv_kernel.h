@@ -77,10 +77,8 @@ machine_mark(struct csv *csv, struct csv_carry *carry, const unsigned char *p, s
 	return n;
 }
 
-/*
- * Mark the first n bytes (1 to 64) of the block at `at`. Return the number of
- * bytes marked, less than n only if there is a problem.
- */
+/* Mark the first n bytes (1 to 64) of the block at `at`. Return the number of bytes marked, less than n only if
+ * there is a problem. */
 KERNEL ALWAYS static inline size_t
 block_mark(struct csv *csv, struct csv_carry *carry, const struct needles *needles, const unsigned char *p,
            size_t at, size_t n, int next, struct csv_marks *m, uint64_t *nul)
@@ -206,11 +204,8 @@ fill_down(uint64_t bits, uint64_t through)
 	return bits;
 }
 
-/*
- * Return all bits of the fields that need no quotes. The addition of a bit at the
- * start of a field carries through its bytes, up to the first byte that needs
- * quotes or to the end.
- */
+/* Return all bits of the fields that need no quotes. The addition of a bit at the start of a field carries through
+ * its bytes, up to the first byte that needs quotes or to the end. */
 KERNEL static inline uint64_t
 quoteless_fields(const struct csv_cursor *cursor, const struct csv_bits *b, uint64_t starts, uint64_t ends)
 {
@@ -219,11 +214,8 @@ quoteless_fields(const struct csv_cursor *cursor, const struct csv_bits *b, uint
 	return fill_down((~(special | ends) + starts) & ends, ~ends);
 }
 
-/*
- * Find the bytes that are not copied of the fields with these ends. Return false
- * if one of the fields cannot be copied: it needs quotes and is not quoted as the
- * output quotes it, or it is empty and alone in its record.
- */
+/* Find the bytes that are not copied of the fields with these ends. Return false if one of the fields cannot be
+ * copied: it needs quotes and is not quoted as the output quotes it, or it is empty and alone in its record. */
 KERNEL static inline bool
 copy_drop(const struct csv_cursor *cursor, const struct csv_bits *b, uint64_t ends, bool record_starts,
           uint64_t *drop)

@@ -10,10 +10,8 @@ enum {
 	COPY_PAUSE = 256, /* bytes; a field that cannot be copied is rarely the only one */
 };
 
-/*
- * The walk is compiled twice: for any format, and for lines. For lines all of its
- * state is in variables without a pointer to them, so that it stays in registers.
- */
+/* The walk is compiled twice: for any format, and for lines. For lines all of its state is in variables without a
+ * pointer to them, so that it stays in registers. */
 #define ALWAYS __attribute__((always_inline))
 
 /* Decide about the field at pick->position. */
@@ -49,11 +47,8 @@ csv_pick_start(struct csv_pick *pick, const struct csv_range *ranges, size_t cou
 			pick->early |= (uint32_t)1 << (k - 1);
 }
 
-/*
- * Return the ends of the first `count` fields, and the last of them in *last. All
- * must be in sight and have bytes to drop only at their beginnings and ends, and
- * only the last one may end the record; otherwise return 0.
- */
+/* Return the ends of the first `count` fields, and the last of them in *last. All must be in sight and have bytes
+ * to drop only at their beginnings and ends, and only the last one may end the record; otherwise return 0. */
 ALWAYS static inline uint64_t
 early_ends(const struct csv_cursor *cursor, unsigned count, uint64_t *last)
 {
@@ -81,11 +76,8 @@ record_end_near(struct csv_cursor *cursor, uint64_t last)
 	return base + 1 + (size_t)(here != 0 ? __builtin_ctzll(here) : SIGHT + __builtin_ctzll(next));
 }
 
-/*
- * Write fields of simple records of which only some of the first fields are
- * wanted, with few branches that depend on the data. Return where it stopped:
- * before a record, and before the end of the window.
- */
+/* Write fields of simple records of which only some of the first fields are wanted, with few branches that depend
+ * on the data. Return where it stopped: before a record, and before the end of the window. */
 ALWAYS static inline size_t
 run_early(const struct csv_pick *pick, const struct csv_index *index, const unsigned char *in, size_t at,
           struct csv_writer *writer, struct buffer *out, bool *refused)

@@ -32,11 +32,8 @@ struct csv_pick {
 
 void csv_pick_start(struct csv_pick *pick, const struct csv_range *ranges, size_t count, bool fill);
 
-/*
- * Write the selected fields from the byte `at` of the window on. Return where it
- * stopped: at index->end, earlier if out has too little space, or, with *refused,
- * at a byte that the format cannot write.
- */
+/* Write the selected fields from the byte `at` of the window on. Return where it stopped: at index->end, earlier if
+ * out has too little space, or, with *refused, at a byte that the format cannot write. */
 size_t csv_pick_window(struct csv_pick *pick, const struct csv_index *index, const unsigned char *in,
                        size_t at, struct csv_writer *writer, struct buffer *out, bool *refused);
 

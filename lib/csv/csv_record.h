@@ -1,7 +1,5 @@
-/*
- * A complete record in memory: the data of its fields one after the other, and the
- * end of each. The caller owns the storage and enlarges it when it is full.
- */
+/* A complete record in memory: the data of its fields one after the other, and the end of each. The caller owns the
+ * storage and enlarges it when it is full. */
 #ifndef FITTINGS_CSV_RECORD_H
 #define FITTINGS_CSV_RECORD_H
 

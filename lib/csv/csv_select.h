@@ -49,17 +49,12 @@ enum csv_item_kind {
 /* Parse one item of a list. The text is without its quotes. */
 enum csv_item_kind csv_item_parse(struct span text, bool quoted, struct csv_item *item);
 
-/*
- * Parse a list. `bytes` has space for list.size bytes, the texts of the items, and
- * `items` for one more item than that. *count is the number of items read. If the
- * result is not CSV_ITEM_GOOD, the last of them is invalid.
- */
+/* Parse a list. `bytes` has space for list.size bytes, the texts of the items, and `items` for one more item than
+ * that. *count is the number of items read. If the result is not CSV_ITEM_GOOD, the last of them is invalid. */
 enum csv_item_kind csv_list_parse(struct span list, char *bytes, struct csv_item *items, size_t *count);
 
-/*
- * Find the named items in the header (the first field of the name). Return the
- * first item that is not there, or NULL.
- */
+/* Find the named items in the header (the first field of the name). Return the first item that is not there, or
+ * NULL. */
 const struct csv_item *csv_select_resolve(struct csv_item *items, size_t count,
                                           const struct csv_record *header);
 
@@ -73,11 +68,8 @@ struct csv_walk {
 	uint64_t step;
 };
 
-/*
- * Find the position of the next selected field of a record of n fields. The record
- * lacks the field if the position is not from 1 to n (~5 of three fields is -1).
- * Return false after the last one.
- */
+/* Find the position of the next selected field of a record of n fields. The record lacks the field if the position
+ * is not from 1 to n (~5 of three fields is -1). Return false after the last one. */
 bool csv_select_next(const struct csv_select *select, struct csv_walk *walk, uint64_t n, int64_t *position);
 
 /* Return whether two selections, each from its header, have the same names in the same order. */
@@ -93,11 +85,8 @@ struct csv_range {
 	uint64_t to;
 };
 
-/*
- * Convert the selection to increasing ranges, so that fields can be written while
- * a record is read. Return their number (at most count + 1), or -1 if the
- * selection needs whole records.
- */
+/* Convert the selection to increasing ranges, so that fields can be written while a record is read. Return their
+ * number (at most count + 1), or -1 if the selection needs whole records. */
 long csv_select_ranges(const struct csv_select *select, struct csv_range *ranges);
 
 /* Return the last position that can be selected, 0 if it depends on the record. */

@@ -36,7 +36,6 @@ needles_make(const struct csv *csv, unsigned char terminator)
 	};
 }
 
-/* A block. */
 struct quad {
 	csv_vector a, b, c, d;
 };

@@ -1,8 +1,7 @@
 /*
- * Write records in one of the output formats, piece by piece: for each field csv_write_field(), its
- * data, csv_write_field_end(); then csv_write_record_end(). The caller flushes the buffer. Before
- * each call it must have CSV_WRITE_SPACE bytes of space, and for n bytes of data csv_write_fit()
- * must be at least n.
+ * Write records in one of the output formats, piece by piece: for each field csv_write_field(), its data,
+ * csv_write_field_end(); then csv_write_record_end(). The caller flushes the buffer. Before each call it must have
+ * CSV_WRITE_SPACE bytes of space, and for n bytes of data csv_write_fit() must be at least n.
  */
 #ifndef FITTINGS_CSV_WRITE_H
 #define FITTINGS_CSV_WRITE_H

@@ -155,8 +155,7 @@ trimmed(struct span text)
 	return text;
 }
 
-/* Remove the text up to the separator, or all of it, from *text and return it. The separator is
- * removed too. */
+/* Remove the text up to the separator, or all of it, from *text and return it. The separator is removed too. */
 static struct span
 take_until(struct span *text, char separator)
 {

@@ -45,11 +45,10 @@ struct http_scan {
 };
 
 /*
- * Examine bytes[seen..n) of a head that begins at bytes[0]. Return the size of the head including
- * its empty line; 0 if more bytes are needed; or the negative status of the response if the head is
- * invalid: 400, 414 (16 KiB without the end of the first line) or 431 (more than 16 KiB or 100
- * fields). An error is reported at the first byte that causes it. One empty line before the first
- * line is skipped (RFC 9112, section 2.2).
+ * Examine bytes[seen..n) of a head that begins at bytes[0]. Return the size of the head including its empty line; 0
+ * if more bytes are needed; or the negative status of the response if the head is invalid: 400, 414 (16 KiB without
+ * the end of the first line) or 431 (more than 16 KiB or 100 fields). An error is reported at the first byte that
+ * causes it. One empty line before the first line is skipped (RFC 9112, section 2.2).
  */
 int http_scan(struct http_scan *scan, const char *bytes, size_t n);
 
@@ -102,8 +101,7 @@ bool http_list_next(struct span *list, struct span *item);
 /* Return whether the list in the fields of that name contains the token (case-insensitive). */
 bool http_list_has(const struct http_fields *fields, const char *name, const char *token);
 
-/* Return whether the text is a token (RFC 9110, section 5.6.2): the name of a method, field or
- * subprotocol. */
+/* Return whether the text is a token (RFC 9110, section 5.6.2): the name of a method, field or subprotocol. */
 bool http_token_valid(struct span text);
 
 /* Return whether the text is valid as a field value: no control byte except the tab. */
@@ -120,10 +118,8 @@ bool http_authority_parse(struct span text, struct http_authority *authority);
 /* Return whether both are the same host. Brackets around an IPv6 address are ignored. */
 bool http_host_equal(struct span a, struct span b);
 
-/*
- * Decode the percent-encoding of a path. Return the next byte of *path, HTTP_PATH_END at its end,
- * or HTTP_PATH_BAD for an invalid escape or %00.
- */
+/* Decode the percent-encoding of a path. Return the next byte of *path, HTTP_PATH_END at its end, or HTTP_PATH_BAD
+ * for an invalid escape or %00. */
 enum { HTTP_PATH_END = -1, HTTP_PATH_BAD = -2 };
 int http_path_next(struct span *path);
 

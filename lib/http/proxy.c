@@ -87,8 +87,7 @@ group_parse(struct span text, unsigned *group)
 	return n;
 }
 
-/* Parse RFC 4291, section 2.2: groups, one `::`, and an IPv4 address instead of the last two
- * groups. */
+/* Parse RFC 4291, section 2.2: groups, one `::`, and an IPv4 address instead of the last two groups. */
 static bool
 ipv6_parse(struct span text, unsigned char ip[16])
 {

@@ -1,7 +1,5 @@
-/*
- * The parts of a server's opening handshake that wsupgrade, wsserve and wshub share in addition to
- * the codec: options, environment, authorization program and log.
- */
+/* The parts of a server's opening handshake that wsupgrade, wsserve and wshub share in addition to the codec:
+ * options, environment, authorization program and log. */
 #ifndef FITTINGS_ADMISSION_H
 #define FITTINGS_ADMISSION_H
 
@@ -64,11 +62,8 @@ void admission_option(struct admission *admission, int key);
 /* Check the options after the last one. Incompatible options end the program. */
 void admission_options_end(struct admission *admission, bool client);
 
-/*
- * Build the environment in space, which has *size bytes and the alignment of a pointer: the
- * inherited variables except those of a request, and those of this request. Set *size to the used
- * size. Return NULL if it does not fit.
- */
+/* Build the environment in space, which has *size bytes and the alignment of a pointer: the inherited variables
+ * except those of a request, and those of this request. Set *size to the used size. Return NULL if it does not fit. */
 char **admission_environment_in(void *space, size_t *size, const struct http_request *request,
     const struct handshake *decision, const struct cgi_connection *ends);
 
@@ -80,11 +75,8 @@ char **admission_environment(const struct http_request *request, const struct ha
  * Return its pid, or -1 after an error, which is logged. */
 pid_t admission_authorize(const struct admission *admission, char *const *environment, int null);
 
-/*
- * Decide about the request whose head begins at bytes. Return the size of the head, or 0 if it is
- * incomplete. An invalid head uses all n bytes: *request is then all zero, and the decision is a
- * refusal.
- */
+/* Decide about the request whose head begins at bytes. Return the size of the head, or 0 if it is incomplete. An
+ * invalid head uses all n bytes: *request is then all zero, and the decision is a refusal. */
 size_t admission_request(const struct admission *admission, struct http_scan *scan, const char *bytes, size_t n,
     struct http_request *request, struct handshake *decision);
 

@@ -1,8 +1,5 @@
-/*
- * A program with many clients: its process, its pipes, and the records in both directions. Records
- * to the program are `ID WORD REST`. The owner watches the pipes and interprets the records that
- * the program writes.
- */
+/* A program with many clients: its process, its pipes, and the records in both directions. Records to the program
+ * are `ID WORD REST`. The owner watches the pipes and interprets the records that the program writes. */
 #ifndef FITTINGS_BACKEND_H
 #define FITTINGS_BACKEND_H
 
@@ -54,8 +51,7 @@ void backend_write(struct backend *backend);
 /* Close the program's stdin and discard the queue. */
 void backend_close_in(struct backend *backend);
 
-/* Return the next record of the data that was read. After using a BACKEND_RECORD, call
- * backend_take(). */
+/* Return the next record of the data that was read. After using a BACKEND_RECORD, call backend_take(). */
 enum backend_record_kind backend_next(struct backend *backend, enum record_decoder_want want,
     struct backend_record *record);
 void backend_take(struct backend *backend, const struct backend_record *record);

@@ -11,8 +11,7 @@
 #include "ws/reader.h"
 #include "ws/records_to_frames.h"
 
-/* Working memory of one step. It holds no data between two steps, so connections can share it.
- * Initially zero. */
+/* Working memory of one step. It holds no data between two steps, so connections can share it. Initially zero. */
 struct compression_scratch {
 	struct inflate_tables tables;
 	struct deflate_scratch deflate;

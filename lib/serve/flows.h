@@ -1,7 +1,5 @@
-/*
- * The data flow between a WebSocket connection and a program: four buffers, the two codecs between
- * them, and a client's masking keys.
- */
+/* The data flow between a WebSocket connection and a program: four buffers, the two codecs between them, and a
+ * client's masking keys. */
 #ifndef FITTINGS_FLOWS_H
 #define FITTINGS_FLOWS_H
 
@@ -18,9 +16,8 @@ enum {
 	FLOWS_KEYS = 64,
 };
 
-/* The first storage of each buffer. A process with one connection uses FLOWS_FIRST_SIZE, which
- * suffices while it is idle. Connections that take turns share a storage of FLOWS_SIZE
- * (flows_lend()). */
+/* The first storage of each buffer. A process with one connection uses FLOWS_FIRST_SIZE, which suffices while it is
+ * idle. Connections that take turns share a storage of FLOWS_SIZE (flows_lend()). */
 struct flows_storage {
 	unsigned char *rx, *tx, *to_child, *from_child;
 	size_t size;
@@ -53,9 +50,8 @@ void flows_begin(struct flows *f, struct flows_storage *storage, enum record_mod
 /* Use permessage-deflate. Called after flows_begin(). */
 void flows_compress(struct flows *f, struct compression *compression);
 
-/* Return an unpredictable masking key, the same one until flows_key_used(), or NULL if frames are
- * not masked. If the kernel returns no random bytes, *fault is the errno and the key must not be
- * used. */
+/* Return an unpredictable masking key, the same one until flows_key_used(), or NULL if frames are not masked. If
+ * the kernel returns no random bytes, *fault is the errno and the key must not be used. */
 const unsigned char *flows_key(struct flows *f, int *fault);
 void flows_key_used(struct flows *f);
 
@@ -86,7 +82,6 @@ void flows_shrink(struct flows *f);
 void flows_lend(struct flows *f);
 bool flows_return(struct flows *f);
 
-/* Release all memory. */
 void flows_end(struct flows *f);
 
 #endif

@@ -1,7 +1,5 @@
-/*
- * The send queue of one of many clients. It refers to shared messages, so that a message to ten
- * thousand clients is in memory once. All pending messages are sent with one call.
- */
+/* The send queue of one of many clients. It refers to shared messages, so that a message to ten thousand clients is
+ * in memory once. All pending messages are sent with one call. */
 #ifndef FITTINGS_OUTBOX_H
 #define FITTINGS_OUTBOX_H
 

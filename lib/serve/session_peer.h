@@ -1,7 +1,5 @@
-/*
- * The peer's side of a session, only for session.c: the reason of the end, data for the peer in
- * addition to records, and the timers of the connection.
- */
+/* The peer's side of a session, only for session.c: the reason of the end, data for the peer in addition to
+ * records, and the timers of the connection. */
 #ifndef FITTINGS_SESSION_PEER_H
 #define FITTINGS_SESSION_PEER_H
 
@@ -58,8 +56,7 @@ code_is_success(unsigned code)
 /* Return whether the time has passed. */
 bool deadline_reached(const struct session *s, int64_t when);
 
-/* Limit the next wait to this time. A time that has already passed is handled by
- * deadline_reached(). */
+/* Limit the next wait to this time. A time that has already passed is handled by deadline_reached(). */
 void schedule(struct session *s, int64_t when);
 
 /* Run another turn at once, because the end of this turn changed the state. */

@@ -1,6 +1,4 @@
-/*
- * The program's side of the end of a session, only for session.c.
- */
+/* The program's side of the end of a session, only for session.c. */
 #ifndef FITTINGS_SESSION_PROGRAM_H
 #define FITTINGS_SESSION_PROGRAM_H
 

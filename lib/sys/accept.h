@@ -1,7 +1,5 @@
-/*
- * Accept connections without spinning or exiting: the errors of accept(2) are reduced to three
- * cases, and the caller pauses after a shortage.
- */
+/* Accept connections without spinning or exiting: the errors of accept(2) are reduced to three cases, and the
+ * caller pauses after a shortage. */
 #ifndef FITTINGS_ACCEPT_H
 #define FITTINGS_ACCEPT_H
 
@@ -31,8 +29,7 @@ enum { ACCEPT_QUEUE_MAX = 4096 };
  * it (a UNIX socket). */
 size_t accept_queued(int listener, size_t unknown);
 
-/* How long to pause accepting after a shortage, and the shortest interval between two messages
- * about it. */
+/* How long to pause accepting after a shortage, and the shortest interval between two messages about it. */
 enum { SHORTAGE_PAUSE_MS = 100, SHORTAGE_LOG_MS = 1000 };
 
 /* All zero initially. The same rule also applies to programs that cannot be started. */
@@ -44,8 +41,7 @@ struct shortage {
 /* Begin a pause after a shortage. Return whether a message is due. */
 bool shortage_begin(struct shortage *s, int64_t now);
 
-/* Return whether the pause still lasts. shortage_end() ends it early, after a connection or a child
- * has ended. */
+/* Return whether the pause still lasts. shortage_end() ends it early, after a connection or a child has ended. */
 bool shortage_lasts(struct shortage *s, int64_t now);
 void shortage_end(struct shortage *s);
 

@@ -1,7 +1,5 @@
-/*
- * Accept connections on the listening sockets of a server that runs on a loop. After a shortage (of
- * descriptors or memory) the acceptor logs the error and pauses; connections wait in the backlog.
- */
+/* Accept connections on the listening sockets of a server that runs on a loop. After a shortage (of descriptors or
+ * memory) the acceptor logs the error and pauses; connections wait in the backlog. */
 #ifndef FITTINGS_ACCEPTOR_H
 #define FITTINGS_ACCEPTOR_H
 
@@ -45,12 +43,10 @@ void acceptor_stop(struct loop *loop, struct acceptor *acceptor);
  * connection waits. */
 void acceptor_full(struct loop *loop, struct acceptor *acceptor, size_t connections);
 
-/* Accept the connections that are queued now, as far as descriptors and the callee allow, then
- * stop. */
+/* Accept the connections that are queued now, as far as descriptors and the callee allow, then stop. */
 void acceptor_drain(struct loop *loop, struct acceptor *acceptor);
 
-/* Pause after a shortage that errno names. Log `WHAT: WHY`, but not more often than
- * SHORTAGE_LOG_MS. */
+/* Pause after a shortage that errno names. Log `WHAT: WHY`, but not more often than SHORTAGE_LOG_MS. */
 void acceptor_pause(struct loop *loop, struct acceptor *acceptor, const char *what);
 
 /* End a pause early, because a connection has ended and released its resources. */

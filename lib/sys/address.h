@@ -27,8 +27,7 @@ enum {
 	ADDRESS_TEXT_SIZE = INET6_ADDRSTRLEN + sizeof "[]:65535",
 };
 
-/* Parse a numeric IPv4 or IPv6 address, also `fe80::1%eth0` and `fe80::1%2` if the interface
- * exists. */
+/* Parse a numeric IPv4 or IPv6 address, also `fe80::1%eth0` and `fe80::1%2` if the interface exists. */
 bool address_parse(const char *text, struct address *address);
 
 /* Return whether a text that is not an address looks like one with a port or brackets: `host:9000`, `[::1]`. */
@@ -47,9 +46,8 @@ uint16_t address_port(const struct address *address);
 /* Write the numeric address without its scope; IPv4-mapped as IPv4, "" for a UNIX socket. */
 void address_ip(const struct address *address, char ip[ADDRESS_IP_SIZE]);
 
-/* Write the numeric address with the scope of a link-local address: `fe80::1%eth0`. The kernel is
- * asked for the interface's name through socket, any socket: if_indextoname() would open one, which
- * a sandbox forbids. */
+/* Write the numeric address with the scope of a link-local address: `fe80::1%eth0`. The kernel is asked for the
+ * interface's name through socket, any socket: if_indextoname() would open one, which a sandbox forbids. */
 void address_scoped(const struct address *address, int socket, char ip[ADDRESS_SCOPED_SIZE]);
 
 /* Write `127.0.0.1:9000` or `[::1]:9000`, or the address alone if the port is empty; cut to size. */

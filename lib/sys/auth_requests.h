@@ -23,8 +23,7 @@ void auth_requests_add(struct auth_requests *requests, pid_t pid, void *owner);
 /* Remove the owner's request, if it has one: kill the program and free its slot. */
 void auth_requests_drop(struct auth_requests *requests, const void *owner);
 
-/* Remove the request of a child that has ended and set *owner. Return false if the child is not in
- * the table. */
+/* Remove the request of a child that has ended and set *owner. Return false if the child is not in the table. */
 bool auth_requests_end(struct auth_requests *requests, pid_t pid, void **owner);
 
 #endif

@@ -1,7 +1,5 @@
-/*
- * Blocks of memory that live as long as a message. Page faults of fresh memory cost more than the
- * bytes that pass through it, so a few large freed blocks are kept for the next allocations.
- */
+/* Blocks of memory that live as long as a message. Page faults of fresh memory cost more than the bytes that pass
+ * through it, so a few large freed blocks are kept for the next allocations. */
 #ifndef FITTINGS_BLOCK_CACHE_H
 #define FITTINGS_BLOCK_CACHE_H
 

@@ -1,7 +1,5 @@
-/*
- * Start a program with vfork(): the parent's page tables are not copied, so the cost does not
- * depend on the size of the parent.
- */
+/* Start a program with vfork(): the parent's page tables are not copied, so the cost does not depend on the size of
+ * the parent. */
 #ifndef FITTINGS_CHILD_H
 #define FITTINGS_CHILD_H
 
@@ -19,11 +17,8 @@ struct child_start {
 	int death_signal;   /* signal for the child when the parent exits (PR_SET_PDEATHSIG), 0 for none */
 };
 
-/*
- * Start a program. Return its pid, or -1 with errno. *exec_failed is false if no process could be
- * created (EAGAIN, ENOMEM), and true if the program could not be executed; the process is then
- * reaped.
- */
+/* Start a program. Return its pid, or -1 with errno. *exec_failed is false if no process could be created (EAGAIN,
+ * ENOMEM), and true if the program could not be executed; the process is then reaped. */
 pid_t child_begin(const struct child_start *start, bool *exec_failed);
 
 /*
@@ -33,8 +28,7 @@ pid_t child_begin(const struct child_start *start, bool *exec_failed);
  */
 void child_signal(pid_t pid, int number);
 
-/* Return the exit status to pass on from a status of waitpid(): the program's, or 128 plus the
- * signal. */
+/* Return the exit status to pass on from a status of waitpid(): the program's, or 128 plus the signal. */
 int child_status(int wait_status);
 
 #endif

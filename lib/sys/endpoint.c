@@ -136,8 +136,7 @@ endpoint_move(struct endpoint *endpoint)
 	return -1;
 }
 
-/* Return whether a move cannot block, so that it may be tried before poll() has reported the
- * endpoint ready. */
+/* Return whether a move cannot block, so that it may be tried before poll() has reported the endpoint ready. */
 static bool
 moves_at_once(const struct endpoint *endpoint)
 {

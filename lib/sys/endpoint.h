@@ -58,25 +58,22 @@ bool endpoint_pending(const struct endpoint *endpoint);
 bool endpoint_readable(const struct endpoint *endpoint);
 
 /*
- * Read once into the free space of the buffer, or write once from the buffer and second_iov. Return
- * the number of bytes moved, 0 if nothing could be moved now, or -1 if the endpoint has ended
- * (ended and error are set). Endpoints of kind ENDPOINT_PLAIN may block: call this only after
- * poll() has reported them ready.
+ * Read once into the free space of the buffer, or write once from the buffer and second_iov. Return the number of
+ * bytes moved, 0 if nothing could be moved now, or -1 if the endpoint has ended (ended and error are set).
+ * Endpoints of kind ENDPOINT_PLAIN may block: call this only after poll() has reported them ready.
  */
 ssize_t endpoint_move(struct endpoint *endpoint);
 
-/* Write once from a sink with pending data, unless the write could block or is known to fail with
- * EAGAIN. */
+/* Write once from a sink with pending data, unless the write could block or is known to fail with EAGAIN. */
 ssize_t endpoint_flush(struct endpoint *endpoint);
 
 /*
- * Wait until an endpoint can move bytes, then move bytes once for each ready endpoint. Sources are
- * read while their buffer has free space (it is packed first if that is cheap), sinks are written
- * while data is pending. An idle sink is polled for the loss of its reader if no other endpoint
- * reports it.
+ * Wait until an endpoint can move bytes, then move bytes once for each ready endpoint. Sources are read while their
+ * buffer has free space (it is packed first if that is cheap), sinks are written while data is pending. An idle
+ * sink is polled for the loss of its reader if no other endpoint reports it.
  *
- * timeout_ms is as for poll(2); mask as for ppoll(2), NULL to leave the signal mask alone. Return
- * how many endpoints moved bytes, ended or hung up; 0 at the timeout; -1 with errno (EINTR).
+ * timeout_ms is as for poll(2); mask as for ppoll(2), NULL to leave the signal mask alone. Return how many
+ * endpoints moved bytes, ended or hung up; 0 at the timeout; -1 with errno (EINTR).
  */
 int endpoints_wait(struct endpoint *const *endpoints, size_t count, int timeout_ms, const sigset_t *mask);
 

@@ -69,8 +69,7 @@ fds_place(const int *fds, size_t count, int first)
 {
 	int copies[FDS_PLACE_MAX];
 
-	/* First copy them above all targets: otherwise one move could close the source of a later
-	 * one. */
+	/* First copy them above all targets: otherwise one move could close the source of a later one. */
 	for (size_t i = 0; i < count; i++) {
 		copies[i] = fd_above(fds[i], first + (int)count);
 		if (copies[i] < 0)

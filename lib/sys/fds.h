@@ -12,17 +12,14 @@
  */
 void fds_open_standard(void);
 
-/* Replace stdout of a server by /dev/null, so that `$(server &)` does not wait for the end of the
- * server. */
+/* Replace stdout of a server by /dev/null, so that `$(server &)` does not wait for the end of the server. */
 void fds_leave_stdout(void);
 
 /* Return whether two descriptors refer to the same file, pipe or socket. */
 bool fds_same(int a, int b);
 
-/*
- * Replace stderr by /dev/null if it is the socket on fd 0 (as with some inetds). For programs that
- * speak a protocol or accept on fd 0; programs that they execute inherit it.
- */
+/* Replace stderr by /dev/null if it is the socket on fd 0 (as with some inetds). For programs that speak a protocol
+ * or accept on fd 0; programs that they execute inherit it. */
 void fds_guard_stderr(void);
 
 /* Duplicate fd to a close-on-exec descriptor of at least `least`. Return -1 with errno (EMFILE). */

@@ -15,8 +15,7 @@ struct meter {
  * all files are regular. */
 void meter_start(struct meter *meter, char *const *files);
 
-/* Write `2.0 MiB, 50%, 300.1 MiB/s`, at most once a second unless `last`. Return false if it is not
- * time yet. */
+/* Write `2.0 MiB, 50%, 300.1 MiB/s`, at most once a second unless `last`. Return false if it is not time yet. */
 bool meter_read(struct meter *meter, bool last, char *line, size_t size);
 
 #endif

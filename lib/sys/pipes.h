@@ -1,7 +1,5 @@
-/*
- * The pipes of a program that runs beside a loop. Its input is queued while its pipe is full; its
- * output is held until it is consumed.
- */
+/* The pipes of a program that runs beside a loop. Its input is queued while its pipe is full; its output is held
+ * until it is consumed. */
 #ifndef FITTINGS_PIPES_H
 #define FITTINGS_PIPES_H
 
@@ -31,8 +29,7 @@ int pipes_begin(struct loop *loop, struct pipes *pipes, int to, int from, size_t
 unsigned char *pipes_reserve(struct pipes *pipes, size_t n);
 void pipes_queue(struct pipes *pipes, size_t n);
 
-/* Write as much input as the pipe accepts. Return 0, or -1 with errno if the program closed its
- * stdin (EPIPE). */
+/* Write as much input as the pipe accepts. Return 0, or -1 with errno if the program closed its stdin (EPIPE). */
 int pipes_write(struct pipes *pipes);
 
 /* Free the blocks of large records once they are empty. */
@@ -47,8 +44,7 @@ uint64_t pipes_produced(const struct pipes *pipes);
 /* Read once, at most size bytes. Return the number of bytes, 0 at EOF, or -1 with errno. */
 ssize_t pipes_read(struct pipes *pipes, size_t size);
 
-/* Close the program's stdin and discard queued input; or close its stdout. Both accept a closed
- * pipe. */
+/* Close the program's stdin and discard queued input; or close its stdout. Both accept a closed pipe. */
 void pipes_close_in(struct loop *loop, struct pipes *pipes);
 void pipes_close_out(struct loop *loop, struct pipes *pipes);
 

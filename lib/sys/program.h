@@ -26,44 +26,32 @@ struct program_ends {
 	int from; /* read end of its stdout; both are blocking and close-on-exec */
 };
 
-/*
- * Start argv[0], searched in PATH, in a new process group. It gets SIGTERM when this process exits.
- * Return 0; after an error, which is logged, return its exit status (126, 127, 1).
- */
+/* Start argv[0], searched in PATH, in a new process group. It gets SIGTERM when this process exits. Return 0; after
+ * an error, which is logged, return its exit status (126, 127, 1). */
 int program_spawn(char **argv, struct program_ends *ends);
 
-/* Start a program like program_spawn(), with non-blocking endpoints. After an error both endpoints
- * have ended. */
+/* Start a program like program_spawn(), with non-blocking endpoints. After an error both endpoints have ended. */
 int program_begin(struct program *program, char **argv, struct buffer *to_child, struct buffer *from_child);
 
-/*
- * If the program has ended, reap it and send SIGTERM to the rest of its group. Output in the pipe
- * at that time can still be read; output that its children write later is not. Return whether the
- * program has just ended.
- */
+/* If the program has ended, reap it and send SIGTERM to the rest of its group. Output in the pipe at that time can
+ * still be read; output that its children write later is not. Return whether the program has just ended. */
 bool program_reap(struct program *program);
 
-/*
- * Take over a program that another process starts and reaps. ends has this process's ends of its pipes, and a pid of
- * -1 until it is known.
- */
+/* Take over a program that another process starts and reaps. ends has this process's ends of its pipes, and a pid
+ * of -1 until it is known. */
 void program_begin_apart(struct program *program, const struct program_ends *ends, struct buffer *to_child,
     struct buffer *from_child, void (*send_signal)(struct program *, int));
 
 /* Take the end of such a program, as program_reap() does. */
 void program_ended(struct program *program, int wait_status);
 
-/* Close the pipes. */
 void program_close(struct program *program);
 
 /* Send a signal to the program's process group. */
 void program_signal(struct program *program, int number);
 
-/*
- * Close the program's stdin: it gets EOF after the data in the pipe. If the pipe cannot be opened
- * again to watch its fill level (no /proc, or the sandbox without Landlock), program_end_stdin()
- * closes it.
- */
+/* Close the program's stdin: it gets EOF after the data in the pipe. If the pipe cannot be opened again to watch
+ * its fill level (no /proc, or the sandbox without Landlock), program_end_stdin() closes it. */
 void program_close_stdin(struct program *program);
 
 /* Close a stdin that is still open once the pipe is empty. Return false while it is not empty. */

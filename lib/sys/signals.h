@@ -1,7 +1,5 @@
-/*
- * Signals as flags. Caught signals stay blocked except during a wait (ppoll or epoll_pwait with
- * signals_wait_mask()), so that no signal is lost between checking the flags and waiting.
- */
+/* Signals as flags. Caught signals stay blocked except during a wait (ppoll or epoll_pwait with
+ * signals_wait_mask()), so that no signal is lost between checking the flags and waiting. */
 #ifndef FITTINGS_SIGNALS_H
 #define FITTINGS_SIGNALS_H
 
@@ -18,16 +16,12 @@ bool signals_take(int number);
 /* Return the mask for waits: empty. */
 const sigset_t *signals_wait_mask(void);
 
-/*
- * Deliver the pending signals. For a program that is never idle: a wait that finds an event at once
- * returns without delivering signals.
- */
+/* Deliver the pending signals. For a program that is never idle: a wait that finds an event at once returns without
+ * delivering signals. */
 void signals_deliver(void);
 
-/*
- * Prepare for exec, also in a vfork() child: SIGPIPE and SIGCHLD get their default action, caught
- * signals their inherited disposition, and no signal is blocked.
- */
+/* Prepare for exec, also in a vfork() child: SIGPIPE and SIGCHLD get their default action, caught signals their
+ * inherited disposition, and no signal is blocked. */
 void signals_for_exec(void);
 
 #endif

@@ -50,8 +50,7 @@ report_send(const struct helper *h, const struct spawner_report *r)
 	return send(h->fd, r, sizeof *r, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 || errno == EPIPE;
 }
 
-/* Report an event without blocking, because the other process may wait until its request is
- * received. */
+/* Report an event without blocking, because the other process may wait until its request is received. */
 static void
 report(struct helper *h, uint32_t id, enum spawner_event event, int value)
 {

@@ -64,8 +64,7 @@ int spawner_start(const struct spawner *s, uint32_t id, unsigned program, const 
 /* Send a signal to the process group of a program. No effect after its end. */
 void spawner_signal(const struct spawner *s, uint32_t id, int number);
 
-/* Send SIGKILL, and treat the program as ended: the program of another user (setuid) cannot be
- * killed. */
+/* Send SIGKILL, and treat the program as ended: the program of another user (setuid) cannot be killed. */
 void spawner_abandon(const struct spawner *s, uint32_t id);
 
 /* Return 1 and a report, 0 without a report, or -1 if the helper has ended. */

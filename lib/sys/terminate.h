@@ -1,8 +1,5 @@
-/*
- * Terminate a program or a set of programs in steps: ask (close stdin, accept no more work),
- * SIGTERM, SIGKILL, give up. Each step has its own grace period. No I/O: the owner sends the
- * signals and arms the deadline.
- */
+/* Terminate a program or a set of programs in steps: ask (close stdin, accept no more work), SIGTERM, SIGKILL, give
+ * up. Each step has its own grace period. No I/O: the owner sends the signals and arms the deadline. */
 #ifndef FITTINGS_TERMINATE_H
 #define FITTINGS_TERMINATE_H
 

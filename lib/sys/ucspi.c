@@ -5,8 +5,7 @@
 
 enum { SLOT_PROTO = 7, SLOTS };
 
-/* Variables that this module sets, or that describe the connection for which this process was
- * started. */
+/* Variables that this module sets, or that describe the connection for which this process was started. */
 static const char *const owned[] = {
 	"PROTO", "TCPLOCALIP", "TCPLOCALPORT", "TCPLOCALHOST", "TCPREMOTEIP", "TCPREMOTEPORT", "TCPREMOTEHOST",
 	"TCPREMOTEINFO", "TCPCONNNUM", "REMOTE_ADDR", "REMOTE_PORT", "REMOTE_HOST", "WEBSOCKET_PROTOCOL",

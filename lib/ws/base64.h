@@ -16,10 +16,9 @@ base64_size(size_t n)
 }
 
 /*
- * Decode a text into out, which has space for text.size / 4 * 3 bytes. Return the number of bytes,
- * or -1 for a character outside of the alphabet (including blanks and newlines), a length that is
- * not a multiple of four, or padding before the end. Nonzero pad bits are accepted, as by nearly
- * every decoder (section 3.5 leaves this open).
+ * Decode a text into out, which has space for text.size / 4 * 3 bytes. Return the number of bytes, or -1 for a
+ * character outside of the alphabet (including blanks and newlines), a length that is not a multiple of four, or
+ * padding before the end. Nonzero pad bits are accepted, as by nearly every decoder (section 3.5 leaves this open).
  */
 ptrdiff_t base64_decode(struct span text, void *out);
 

@@ -1,7 +1,5 @@
-/*
- * The environment of a program for a request: the part of CGI/1.1 (RFC 3875) that applies to a
- * WebSocket, and an HTTP_NAME variable for each field.
- */
+/* The environment of a program for a request: the part of CGI/1.1 (RFC 3875) that applies to a WebSocket, and an
+ * HTTP_NAME variable for each field. */
 #ifndef FITTINGS_CGI_H
 #define FITTINGS_CGI_H
 
@@ -25,10 +23,9 @@ struct cgi_connection {
 };
 
 /*
- * Append `NAME=value` strings, each with its NUL. Return their number. The request has passed
- * handshake_check() (or is for the page). A field name with other characters than letters, digits
- * and `-` is left out, so that it cannot imitate another one. Proxy is left out too, because
- * HTTP_PROXY has another meaning for many programs.
+ * Append `NAME=value` strings, each with its NUL. Return their number. The request has passed handshake_check() (or
+ * is for the page). A field name with other characters than letters, digits and `-` is left out, so that it cannot
+ * imitate another one. Proxy is left out too, because HTTP_PROXY has another meaning for many programs.
  */
 size_t cgi_environment(const struct http_request *request, const struct handshake *decision,
     const struct cgi_connection *connection, struct strbuf *out);

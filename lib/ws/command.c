@@ -189,8 +189,7 @@ specials(vector16 v, unsigned written)
 	return written ? hits : hits | (vector16)((v == '\n') | (v == '\r') | (v == '\0'));
 }
 
-/* Return the number of bytes before the next one that needs an escape, or (written) before the next
- * backslash. */
+/* Return the number of bytes before the next one that needs an escape, or (written) before the next backslash. */
 static inline size_t
 plain_size(const char *p, size_t n, bool written)
 {

@@ -46,9 +46,7 @@ bool command_id_next(struct span *ids, uint64_t *id);
 /* Return whether a room name is valid: 1 to 255 bytes, no blank, and no suffix like `-12`. */
 bool command_room_valid(struct span room);
 
-/*
- * Write newline, CR, NUL and backslash as \n \r \0 \\. out has space for 2n bytes. Return the size.
- */
+/* Write newline, CR, NUL and backslash as \n \r \0 \\. out has space for 2n bytes. Return the size. */
 size_t command_escape(char *out, const void *bytes, size_t n);
 
 /* Decode these escapes. out has space for n bytes and may be text. Return the size, or -1 for a

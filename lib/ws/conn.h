@@ -77,9 +77,8 @@ unsigned ws_flushed(struct ws_conn *conn);
 /* conn->timer has expired. progress: the peer has received data since it was started. */
 unsigned ws_timeout(struct ws_conn *conn, bool progress);
 
-/* The owner pauses or resumes reading, because its program does not read. While paused, no timer
- * waits for data of the peer: IDLE, PONG and, after the Close is sent, CLOSE stop, and are
- * restarted at the end. */
+/* The owner pauses or resumes reading, because its program does not read. While paused, no timer waits for data of
+ * the peer: IDLE, PONG and, after the Close is sent, CLOSE stop, and are restarted at the end. */
 unsigned ws_pause(struct ws_conn *conn, bool paused);
 
 /* EOF from the peer. Without a Close it counts as a Close with CLOSE_NORMAL: the queue and the

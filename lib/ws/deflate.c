@@ -36,9 +36,7 @@ enum {
 #define TOKEN_MATCH UINT32_C(0x80000000)
 #define TOKEN_LENGTH_BITS 9
 
-/*
- * Output.
- */
+/* Output. */
 struct writer {
 	unsigned char *at;
 	uint64_t bits;
@@ -142,9 +140,7 @@ stored_put(struct writer *w, const unsigned char *bytes, size_t n)
 	} while (n > 0);
 }
 
-/*
- * Blocks.
- */
+/* Blocks. */
 static void
 codes_make(struct deflate_codes *c)
 {
@@ -310,9 +306,7 @@ block_put(struct writer *w, struct deflate_scratch *s, size_t tokens, const unsi
 	memset(s->dist_count, 0, sizeof s->dist_count);
 }
 
-/*
- * Matches.
- */
+/* Matches. */
 static inline uint32_t
 load_32(const unsigned char *p)
 {
@@ -403,11 +397,8 @@ enter(struct finder *f, uint32_t at, uint32_t *candidate, uint32_t *near)
 	*head = *close = (uint16_t)at;
 }
 
-/*
- * Return the longest match among the candidates if it is longer than `best`. A
- * longer match has at least best + 1 equal bytes. The last four of these are
- * compared first, because they differ most often.
- */
+/* Return the longest match among the candidates if it is longer than `best`. A longer match has at least best + 1
+ * equal bytes. The last four of these are compared first, because they differ most often. */
 static inline __attribute__((always_inline)) struct match
 match_find(const struct finder *f, uint32_t at, uint32_t candidate, uint32_t near, struct match best, unsigned tries)
 {
@@ -514,11 +505,8 @@ tokens_find(struct deflate *z, size_t tokens, uint32_t *from, unsigned tries)
 	return tokens;
 }
 
-/*
- * Make space at the end of a full buffer. Positions move by exactly the window,
- * because `prev` is indexed by their lower bits. Without a history the tables are
- * cleared, because comparing old positions would be useless.
- */
+/* Make space at the end of a full buffer. Positions move by exactly the window, because `prev` is indexed by their
+ * lower bits. Without a history the tables are cleared, because comparing old positions would be useless. */
 static void
 slide(struct deflate *z)
 {
@@ -584,9 +572,7 @@ part_compress(struct deflate *z, const unsigned char *in, size_t n, bool last, u
 	return (size_t)(w.at - out);
 }
 
-/*
- * The interface.
- */
+/* The interface. */
 static unsigned
 hash_bits_of(unsigned window_bits)
 {

@@ -67,8 +67,7 @@ take_value(struct span *s, struct param *p)
 	return p->value_size > 0;
 }
 
-/* Remove the next `; NAME[=VALUE]`. Return false at the end of the extension; *bad if it is
- * invalid. */
+/* Remove the next `; NAME[=VALUE]`. Return false at the end of the extension; *bad if it is invalid. */
 static bool
 param_next(struct span *s, struct param *p, bool *bad)
 {
@@ -200,11 +199,8 @@ or_default(unsigned char bits)
 	return bits != 0 ? bits : EXTENSION_BITS_MAX;
 }
 
-/*
- * Check what the response allows. The server must follow the server parameters of the offer. The
- * client parameters of the offer apply regardless of the response (sections 7.1.1.2 and 7.1.2.2).
- * Return NULL or the error.
- */
+/* Check what the response allows. The server must follow the server parameters of the offer. The client parameters
+ * of the offer apply regardless of the response (sections 7.1.1.2 and 7.1.2.2). Return NULL or the error. */
 static const char *
 answer_check(const struct extension *answer, const struct extension *offer, struct extension *agreed)
 {

@@ -1,7 +1,5 @@
-/*
- * Negotiation of permessage-deflate (RFC 7692, section 7.1) in the fields Sec-WebSocket-Extensions
- * (RFC 6455, section 9.1), for both sides.
- */
+/* Negotiation of permessage-deflate (RFC 7692, section 7.1) in the fields Sec-WebSocket-Extensions (RFC 6455,
+ * section 9.1), for both sides. */
 #ifndef FITTINGS_EXTENSION_H
 #define FITTINGS_EXTENSION_H
 
@@ -29,18 +27,14 @@ enum extension_result {
 };
 
 /*
- * For a server: accept the first offer that it supports. want contains the windows that it allows
- * (both are set), and the context takeover that it declines. An offer without
- * client_max_window_bits allows the client 15 bits, so a server that requires less skips it.
- * *agreed is the response.
+ * For a server: accept the first offer that it supports. want contains the windows that it allows (both are set),
+ * and the context takeover that it declines. An offer without client_max_window_bits allows the client 15 bits, so
+ * a server that requires less skips it. *agreed is the response.
  */
 enum extension_result extension_accept(const struct http_fields *fields, const struct extension *want,
     struct extension *agreed, const char **why);
 
-/*
- * For a client: check the response to its offer, NULL without an offer. *agreed is the result, with
- * both windows.
- */
+/* For a client: check the response to its offer, NULL without an offer. *agreed is the result, with both windows. */
 enum extension_result extension_check(const struct http_fields *fields, const struct extension *offer,
     struct extension *agreed, const char **why);
 

@@ -42,23 +42,18 @@ enum frame_error {
 };
 
 /*
- * Parse the header at the beginning of n bytes. Return its size; 0 if it is incomplete; or a
- * frame_error as soon as these bytes cannot begin a valid header. The frame is set only if a size
- * is returned. deflate: permessage-deflate is negotiated, so RSV1 may be set on the first frame of a
- * message.
+ * Parse the header at the beginning of n bytes. Return its size; 0 if it is incomplete; or a frame_error as soon as
+ * these bytes cannot begin a valid header. The frame is set only if a size is returned. deflate: permessage-deflate
+ * is negotiated, so RSV1 may be set on the first frame of a message.
  */
 int frame_decode(struct frame *frame, const unsigned char *bytes, size_t n, bool deflate);
 const char *frame_error_text(int error);
 
-/* Write a header with the shortest form of the length. out has space for FRAME_HEAD_MAX bytes.
- * Return the size. */
+/* Write a header with the shortest form of the length. out has space for FRAME_HEAD_MAX bytes. Return the size. */
 size_t frame_encode(const struct frame *frame, unsigned char *out);
 
-/*
- * Write a complete control frame with a payload of at most FRAME_CONTROL_PAYLOAD_MAX bytes. out has
- * space for FRAME_CONTROL_MAX bytes. The frame is masked if a key is given (a client's frame).
- * Return the size.
- */
+/* Write a complete control frame with a payload of at most FRAME_CONTROL_PAYLOAD_MAX bytes. out has space for
+ * FRAME_CONTROL_MAX bytes. The frame is masked if a key is given (a client's frame). Return the size. */
 size_t frame_control(enum opcode opcode, const void *payload, size_t n, const unsigned char *key,
     unsigned char *out);
 
@@ -79,10 +74,8 @@ enum close_code {
 /* Return whether the code may be sent. */
 bool close_code_valid(unsigned code);
 
-/*
- * Write a complete Close: the code, unless it is CLOSE_NO_CODE, and as much of the reason as fits,
- * cut at a character boundary. Otherwise like frame_control().
- */
+/* Write a complete Close: the code, unless it is CLOSE_NO_CODE, and as much of the reason as fits, cut at a
+ * character boundary. Otherwise like frame_control(). */
 size_t frame_close(unsigned code, const char *reason, const unsigned char *key, unsigned char *out);
 
 #endif

@@ -38,8 +38,7 @@ handshake_refuse(struct handshake *decision, enum http_status status, const char
 	(void)refuse(decision, status, why, nothing);
 }
 
-/* Each check examines one property. It refuses the request and returns false if that property is
- * invalid. */
+/* Each check examines one property. It refuses the request and returns false if that property is invalid. */
 
 static bool
 check_version(const struct http_request *r, struct handshake *d)
@@ -69,8 +68,7 @@ check_host(struct http_request *r, struct handshake *d)
 	return true;
 }
 
-/* OPTIONS is the health check of a proxy. It requests neither a page nor the service, so no rule
- * applies. */
+/* OPTIONS is the health check of a proxy. It requests neither a page nor the service, so no rule applies. */
 static bool
 check_options(const struct http_request *r, struct handshake *d)
 {

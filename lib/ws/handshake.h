@@ -1,8 +1,5 @@
-/*
- * The server side of the WebSocket opening handshake (RFC 6455, section 4.2): whether a request is
- * accepted, and the bytes of the response. url.h has the client side. Programs do the I/O, the
- * timeouts and the logging.
- */
+/* The server side of the WebSocket opening handshake (RFC 6455, section 4.2): whether a request is accepted, and
+ * the bytes of the response. url.h has the client side. Programs do the I/O, the timeouts and the logging. */
 #ifndef FITTINGS_HANDSHAKE_H
 #define FITTINGS_HANDSHAKE_H
 
@@ -34,24 +31,19 @@ struct handshake {
 };
 
 /*
- * Decide about a request. If the target contains a host, it replaces the value of the Host field
- * (RFC 9112, section 3.2.2). An HTTP/1.0 request needs no host unless the policy lists hosts, and
- * its Upgrade is ignored (RFC 9110, section 7.8). A minor version above 1 is treated as 1.1.
- * OPTIONS is answered independent of the policy.
+ * Decide about a request. If the target contains a host, it replaces the value of the Host field (RFC 9112, section
+ * 3.2.2). An HTTP/1.0 request needs no host unless the policy lists hosts, and its Upgrade is ignored (RFC 9110,
+ * section 7.8). A minor version above 1 is treated as 1.1. OPTIONS is answered independent of the policy.
  */
 void handshake_check(const struct policy *policy, struct http_request *request,
     struct handshake *decision);
 
-/*
- * Refuse a request that was accepted so far, or that could not be checked: http_scan() or
- * http_request_parse() failed, or it timed out.
- */
+/* Refuse a request that was accepted so far, or that could not be checked: http_scan() or http_request_parse()
+ * failed, or it timed out. */
 void handshake_refuse(struct handshake *decision, enum http_status status, const char *why);
 
-/*
- * Write the response: all of it for a refusal or OPTIONS, the head for the page (of page_size
- * bytes). request is NULL if there was no complete request. Return the size.
- */
+/* Write the response: all of it for a refusal or OPTIONS, the head for the page (of page_size bytes). request is
+ * NULL if there was no complete request. Return the size. */
 size_t handshake_answer(const struct policy *policy, const struct http_request *request,
     const struct handshake *decision, size_t page_size, char out[HANDSHAKE_ANSWER_SIZE]);
 

@@ -196,11 +196,8 @@ keys_sort(uint32_t *keys, size_t n)
 	}
 }
 
-/*
- * Count the leaves of each depth in a Huffman tree. keys: the leaves in rising
- * order of weight. Each new node joins the two lightest of the remaining leaves
- * and of the nodes so far; the nodes come in rising order, too.
- */
+/* Count the leaves of each depth in a Huffman tree. keys: the leaves in rising order of weight. Each new node joins
+ * the two lightest of the remaining leaves and of the nodes so far; the nodes come in rising order, too. */
 static void
 depths_count(const uint32_t *keys, size_t n, uint16_t number[DEPTHS])
 {

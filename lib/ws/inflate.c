@@ -348,8 +348,7 @@ match_copy(struct inflate *z, struct io *io)
 		z->state = SYMBOL;
 }
 
-/* Decode one symbol. Return false if more input or output space is needed; *result is the
- * reason. */
+/* Decode one symbol. Return false if more input or output space is needed; *result is the reason. */
 static bool
 symbol_take(struct inflate *z, struct io *io, const struct codes *c, enum inflate_result *result)
 {
@@ -522,11 +521,8 @@ fast_end(struct inflate *z, struct io *io, const struct fast *f)
 	z->bit_count = (uint8_t)count;
 }
 
-/*
- * Decode literals and matches, and stop at any other symbol and at a match that
- * fast_match() refuses. With `tail` no byte after the end of the input is loaded;
- * without it each turn needs FAST_IN bytes.
- */
+/* Decode literals and matches, and stop at any other symbol and at a match that fast_match() refuses. With `tail`
+ * no byte after the end of the input is loaded; without it each turn needs FAST_IN bytes. */
 static inline __attribute__((always_inline)) void
 fast_run(struct inflate *z, struct io *io, const struct codes *c, bool tail)
 {

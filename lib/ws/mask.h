@@ -5,10 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * XOR n bytes in place with the key, the first byte with key[phase % 4]. Return the bitwise OR of
- * the resulting bytes: a value below 0x80 means ASCII.
- */
+/* XOR n bytes in place with the key, the first byte with key[phase % 4]. Return the bitwise OR of the resulting
+ * bytes: a value below 0x80 means ASCII. */
 unsigned char mask_apply(void *bytes, size_t n, const unsigned char key[4], uint64_t phase);
 
 #endif

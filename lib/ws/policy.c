@@ -116,8 +116,7 @@ policy_set_realm(struct policy *policy, const char *realm)
 	return NULL;
 }
 
-/* Return whether the handshake writes this field itself, or the field would change how the message
- * is parsed. */
+/* Return whether the handshake writes this field itself, or the field would change how the message is parsed. */
 static bool
 field_reserved(struct span name, bool client)
 {

@@ -1,7 +1,5 @@
-/*
- * The user's rules for a handshake, set by options of wsupgrade and wshub. Their effect on a
- * request is described in handshake.h.
- */
+/* The user's rules for a handshake, set by options of wsupgrade and wshub. Their effect on a request is described
+ * in handshake.h. */
 #ifndef FITTINGS_POLICY_H
 #define FITTINGS_POLICY_H
 
@@ -58,10 +56,8 @@ const char *policy_add(struct policy *policy, enum policy_kind kind, const char 
 /* Set the realm of a 401, which asks for a user and password. Return NULL or the error. */
 const char *policy_set_realm(struct policy *policy, const char *realm);
 
-/*
- * Check whether the rules are compatible, for a server or a client. Return NULL or the error, and
- * set *culprit to its value. Called once, after the last rule.
- */
+/* Check whether the rules are compatible, for a server or a client. Return NULL or the error, and set *culprit to
+ * its value. Called once, after the last rule. */
 const char *policy_fault(const struct policy *policy, bool client, struct span *culprit);
 
 /* Return the number of rules of a kind. */

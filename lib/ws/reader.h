@@ -1,11 +1,9 @@
 /*
- * Converts frames to events, for both roles (RFC 6455, section 5). It removes the mask in place and
- * validates UTF-8 incrementally. It handles fragments, control frames between them, Close codes and
- * a size limit for messages.
+ * Converts frames to events, for both roles (RFC 6455, section 5). It removes the mask in place and validates UTF-8
+ * incrementally. It handles fragments, control frames between them, Close codes and a size limit for messages.
  *
- * It stores no bytes: the caller keeps the bytes that a step did not use and passes them again with
- * more data appended. A buffer of READER_NEEDS bytes is sufficient for progress; payload of any
- * size passes through it.
+ * It stores no bytes: the caller keeps the bytes that a step did not use and passes them again with more data
+ * appended. A buffer of READER_NEEDS bytes is sufficient for progress; payload of any size passes through it.
  */
 #ifndef FITTINGS_READER_H
 #define FITTINGS_READER_H

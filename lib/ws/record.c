@@ -123,10 +123,8 @@ bad(struct record_decoder_find *find, const char *why)
 	return -1;
 }
 
-/*
- * Parse the head of a netstring. Return its size, 0 if it is incomplete, or -1 if it is invalid;
- * find describes the error.
- */
+/* Parse the head of a netstring. Return its size, 0 if it is incomplete, or -1 if it is invalid; find describes the
+ * error. */
 static int
 head_read(const struct record_decoder *s, const unsigned char *bytes, size_t n, uint64_t *length, bool *binary,
     struct record_decoder_find *find)

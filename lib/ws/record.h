@@ -1,7 +1,5 @@
-/*
- * Conversion between messages and the records of programs: lines, NUL-terminated texts, netstrings,
- * netstrings whose payload begins with the type, or plain bytes.
- */
+/* Conversion between messages and the records of programs: lines, NUL-terminated texts, netstrings, netstrings
+ * whose payload begins with the type, or plain bytes. */
 #ifndef FITTINGS_RECORD_H
 #define FITTINGS_RECORD_H
 
@@ -38,8 +36,7 @@ struct record_encoder {
 	size_t held;
 };
 
-/* Return how many bytes of payload record_encoder_put() can append, or 0 if not even an empty
- * chunk. */
+/* Return how many bytes of payload record_encoder_put() can append, or 0 if not even an empty chunk. */
 size_t record_encoder_space(const struct record_encoder *encoder, const struct buffer *to);
 
 /* Return the address for that payload. A chunk that is already at this address is not copied. */
@@ -52,10 +49,8 @@ void record_encoder_put(struct record_encoder *encoder, struct buffer *to, const
 /* The current message is invalid: remove its held bytes. */
 void record_encoder_drop(struct record_encoder *encoder, struct buffer *to);
 
-/*
- * Converts records to messages. record_decoder_peek() finds the next chunk in n bytes without
- * consuming it; record_decoder_take() reports how much of that chunk was consumed.
- */
+/* Converts records to messages. record_decoder_peek() finds the next chunk in n bytes without consuming it;
+ * record_decoder_take() reports how much of that chunk was consumed. */
 struct record_decoder {
 	enum record_mode mode;
 	bool inside;      /* a chunk of this record was consumed, but not the last */

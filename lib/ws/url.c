@@ -180,8 +180,7 @@ client_refusal_line(const struct client_refusal *refusal, const char *body, size
 
 	*line = (struct span){body, n < refusal->most ? n : refusal->most};
 	if (refusal->chunked) {
-		/* After the size of the first chunk. The line ends at the end of that chunk at the
-		 * latest. */
+		/* After the size of the first chunk. The line ends at the end of that chunk at the latest. */
 		end = line->size == 0 ? NULL : memchr(body, '\n', line->size);
 		*line = span_skip(*line, end == NULL ? line->size : (size_t)(end - body) + 1);
 	}

@@ -1,7 +1,5 @@
-/*
- * The client side of the WebSocket opening handshake (RFC 6455, section 4.1): the request, and the
- * check of the response.
- */
+/* The client side of the WebSocket opening handshake (RFC 6455, section 4.1): the request, and the check of the
+ * response. */
 #ifndef FITTINGS_URL_H
 #define FITTINGS_URL_H
 
@@ -38,8 +36,7 @@ struct client_agreement {
 	struct extension extension; /* with both windows */
 };
 
-/* Check the response to that request. Return NULL or the error, and set *culprit to the invalid
- * bytes. */
+/* Check the response to that request. Return NULL or the error, and set *culprit to the invalid bytes. */
 const char *client_response_fault(const struct policy *policy, const struct http_response *response,
     const unsigned char nonce[CLIENT_NONCE_SIZE], struct client_agreement *agreed, struct span *culprit);
 
@@ -54,10 +51,8 @@ enum { CLIENT_BODY_MAX = 512 };
 
 void client_refusal(const struct http_response *response, struct client_refusal *refusal);
 
-/*
- * Examine the first n bytes of the body. *line is the part of its first line that has arrived,
- * without the line end. Return whether the line is complete.
- */
+/* Examine the first n bytes of the body. *line is the part of its first line that has arrived, without the line
+ * end. Return whether the line is complete. */
 bool client_refusal_line(const struct client_refusal *refusal, const char *body, size_t n, struct span *line);
 
 /* Return whether the host is this machine: localhost, a name below it, 127.* or [::1]. */
