@@ -12,6 +12,11 @@
 #include "server.h"
 #include "sys/clock.h"
 
+enum {
+	TURN_SIZE = 2 << 20, /* payload from all clients in a turn */
+	DEFLATE_COST = 4,    /* of a byte to compress, compared with a byte of decompressed payload */
+};
+
 _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP,
     "the loop's events are those of poll(2)");
 
@@ -80,6 +85,11 @@ deadline_update(struct client *c)
 	int64_t at = session_deadline(&c->open->session), left = at - s->base.loop.now;
 	size_t queue = 0;
 
+	if (c->open->session.unfinished) {
+		deadline_drop(&c->base.deadline);
+		deadline_set(&s->base.loop, &s->unfinished, &c->base.deadline);
+		return;
+	}
 	/* The deadline passes in the next turn at the earliest, after the data that has arrived is
 	 * read. */
 	if (at <= s->base.loop.before)
@@ -128,12 +138,25 @@ open_turn_end(struct client *c, bool alive)
 	log_name("wsserve");
 }
 
+/* Set the share of a session in this turn, so that no client waits long for the messages of other clients. */
+static void
+share_set(struct flows *f, const struct loop *loop)
+{
+	size_t share = TURN_SIZE / (size_t)(loop->count + 1), out = share / DEFLATE_COST;
+
+	f->in.share = share > FLOWS_SIZE ? FLOWS_SIZE : share;
+	f->out.share = out > FLOWS_SIZE ? FLOWS_SIZE : out;
+}
+
 static struct session *
 open_turn_begin(struct client *c)
 {
+	struct session *session = &c->open->session;
+
 	log_name(c->open->name);
-	flows_lend(&c->open->session.flows);
-	return &c->open->session;
+	flows_lend(&session->flows);
+	share_set(&session->flows, &c->server->base.loop);
+	return session;
 }
 
 static void
@@ -201,6 +224,25 @@ open_deadline(struct loop *loop, struct deadline *deadline)
 		open_moved(c, 0);
 	else
 		open_turn_end(c, false);
+}
+
+/* Continue sessions that have spent their share, each once, after the other clients' events of this turn. */
+void
+open_continue(struct server *s)
+{
+	int64_t until = clock_ms() + LOOP_TURN_MS;
+	struct deadline *first, *last = s->unfinished.ring.before;
+
+	while ((first = deadlines_first(&s->unfinished)) != NULL) {
+		struct client *c = client_of(first);
+
+		deadline_drop(first);
+		(void)open_turn_begin(c);
+		open_step(c);
+		if (first == last || clock_ms() >= until)
+			break;
+	}
+	s->base.loop.no_wait = deadlines_first(&s->unfinished) != NULL;
 }
 
 static void

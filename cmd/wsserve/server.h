@@ -93,6 +93,7 @@ struct server {
 	int status;
 	struct deadlines drains, ends, retries;
 	struct deadlines sessions[DEADLINE_QUEUES]; /* next deadline of each session, by its distance */
+	struct deadlines unfinished; /* sessions to continue in the next turn; not a queue of the loop */
 	struct deadline end, retry;
 	struct flows_storage storage;
 	struct compression_scratch compression;
@@ -121,6 +122,7 @@ void open_stop(struct client *c);
 void open_lost(struct client *c);
 void open_report(struct client *c, enum spawner_event event, int value);
 void open_start_retry(struct server *s);
+void open_continue(struct server *s);
 void open_deadline(struct loop *loop, struct deadline *deadline);
 
 /* upgrade.c */

@@ -333,6 +333,7 @@ server_begin(struct server *s)
 	queue_begin(s, &s->retries, SHORTAGE_PAUSE_MS, retry_timeout);
 	for (size_t i = 0; i < DEADLINE_QUEUES; i++)
 		queue_begin(s, &s->sessions[i], 1, open_deadline);
+	s->unfinished.ring.next = s->unfinished.ring.before = &s->unfinished.ring;
 	s->reports.ready = reports_ready;
 	if (watch_begin(&s->base.loop, &s->reports, s->spawner.fd, EPOLLIN) != 0)
 		die(STATUS_FAILED, "epoll_ctl: %s", strerror(errno));
@@ -372,6 +373,8 @@ serve(struct server *s)
 		if (loop_turn(&s->base.loop) != 0)
 			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
 		signals_check(s);
+		if (s->base.loop.next == s->base.loop.count)
+			open_continue(s);
 		clients_end_turn(s);
 	}
 	spawner_end(&s->spawner);

@@ -120,6 +120,13 @@ to_child_grow(struct session *s)
 	return growth != FLOWS_ENOUGH;
 }
 
+static void
+share_spent(struct session *s)
+{
+	s->unfinished = true;
+	turn_again(s);
+}
+
 /* Return whether a step of the reader would have no effect, as in most turns. This check is faster than the step. */
 static bool
 nothing_received(const struct session *s)
@@ -127,14 +134,11 @@ nothing_received(const struct session *s)
 	return buffer_held(&s->flows.rx) == 0 && !s->flows.in.reader.in_frame && !s->peer_in.ended;
 }
 
-/* Dropped payload has no backpressure. Decompression makes it a thousand times the input, so a turn
- * drops only as much as a program could be given. */
 static void
 frames_to_prog(struct session *s)
 {
 	struct flows *f = &s->flows;
 	struct reader_event e;
-	size_t dropped = 0;
 
 	while (!peer_over(s) && !nothing_received(s)) {
 		enum reader_kind kind = frames_to_records_step(&f->in, &f->rx, &f->to_child, &e);
@@ -150,11 +154,8 @@ frames_to_prog(struct session *s)
 			if (!to_child_grow(s))
 				break;
 		} else if (kind == READER_DATA) {
-			dropped += e.chunk.size;
-			if (dropped > FLOWS_SIZE) {
-				turn_again(s);
-				break;
-			}
+			share_spent(s);
+			break;
 		} else if (kind == READER_MORE && s->peer_in.ended) {
 			peer_ended(s);
 		} else if (kind == READER_MORE) {
@@ -240,15 +241,20 @@ static void
 prog_to_frames(struct session *s)
 {
 	enum records_to_frames_kind kind = ENCODE_FRAMED;
+	const struct records_to_frames *out = &s->flows.out;
 	struct buffer *from = &s->flows.from_child;
 	const char *why = NULL;
 
 	if (peer_controls_flush(s) || close_put(s))
 		kind = ENCODE_FULL;
-	while (kind == ENCODE_FRAMED && !s->output_over)
+	while (kind == ENCODE_FRAMED && !s->output_over && out->spent < out->share)
 		kind = frame_next(s, &why);
 	if (s->output_over)
 		return;
+	if (kind == ENCODE_FRAMED) {
+		share_spent(s);
+		return;
+	}
 	/* An incomplete record needs the space before it. */
 	if (kind == ENCODE_MORE && buffer_space(from) == 0)
 		buffer_pack(from);
@@ -610,13 +616,14 @@ zero_copy_settle(struct session *s)
 }
 
 /* Move everything that can be moved without blocking. Decompressed messages can be a thousand times
- * the data that was received, so a turn gives the program only a part of them. */
+ * the data that was received, so a turn handles only a share of them. */
 static void
 flows_run(struct session *s)
 {
-	uint64_t before = s->prog.in.moved;
+	const struct frames_to_records *in = &s->flows.in;
 	bool moved;
 
+	s->flows.in.spent = s->flows.out.spent = 0;
 	do {
 		drop_undeliverable(s);
 		frames_to_prog(s);
@@ -627,9 +634,9 @@ flows_run(struct session *s)
 		moved = endpoint_flush(&s->prog.in) != 0;
 		moved = endpoint_flush(&s->peer_out) != 0 || moved;
 		zero_copy_settle(s);
-	} while (moved && s->prog.in.moved - before <= 2 * FLOWS_SIZE);
+	} while (moved && in->spent < in->share);
 	if (moved)
-		turn_again(s);
+		share_spent(s);
 }
 
 /* Set what to wait for. In plain bytes each read becomes a message. */
@@ -659,6 +666,7 @@ session_step(struct session *s, int64_t now)
 	s->before = s->now;
 	s->now = now;
 	s->next = CLOCK_NEVER;
+	s->unfinished = false;
 	observe(s);
 	flows_run(s);
 	timers_check(s);
@@ -705,6 +713,7 @@ begin(struct session *s, const struct session_options *options, struct flows_sto
 	s->now = s->message_at = now;
 	flows_begin(f, storage, options->mode, options->client ? READER_OF_SERVER : READER_OF_CLIENT, options->client,
 	    options->max);
+	f->in.share = f->out.share = FLOWS_SIZE;
 	f->out.replace = options->replace;
 	s->reads = true;
 	ws_open(&s->conn, !options->client, options->ping_ms != 0);

@@ -74,6 +74,7 @@ struct session {
 	bool given_up;            /* the program did not read for too long: its stdin is closed */
 	bool pong_waits, ping_waits; /* pending while the output is blocked */
 	bool reads;               /* the last wait included the peer's input */
+	bool unfinished;          /* the share of this turn is spent: the next turn follows without a wait */
 	bool enlarged;
 	bool on_terminal;         /* stdin is a terminal */
 	unsigned char pong_size;

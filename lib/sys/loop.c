@@ -138,30 +138,48 @@ deadlines_first(const struct deadlines *queue)
 	return queue->ring.next == &queue->ring ? NULL : queue->ring.next;
 }
 
+/* Return the earliest deadline of all queues, and its queue, or NULL. */
+static struct deadline *
+deadline_next(const struct loop *loop, struct deadlines **queue)
+{
+	struct deadline *next = NULL;
+
+	for (struct deadlines *q = loop->queues; q != NULL; q = q->others) {
+		struct deadline *first = deadlines_first(q);
+
+		if (first == NULL || (next != NULL && next->at <= first->at))
+			continue;
+		next = first;
+		*queue = q;
+	}
+	return next;
+}
+
 static int
 wait_ms(const struct loop *loop, int64_t now)
 {
-	int64_t at = CLOCK_NEVER;
+	struct deadlines *queue;
+	const struct deadline *next = deadline_next(loop, &queue);
 
 	if (loop->no_wait)
 		return 0;
-	for (const struct deadlines *q = loop->queues; q != NULL; q = q->others) {
-		const struct deadline *first = deadlines_first(q);
-
-		if (first != NULL && first->at < at)
-			at = first->at;
-	}
-	return clock_between(now, at);
+	return clock_between(now, next == NULL ? CLOCK_NEVER : next->at);
 }
 
+/* Call the handlers of deadlines that have passed, the earliest first, for at most LOOP_TURN_MS, so that
+ * descriptors do not wait for handlers that set their deadlines again. */
 static void
 deadlines_expire(struct loop *loop)
 {
-	for (struct deadlines *q = loop->queues; q != NULL; q = q->others) {
-		for (struct deadline *first; (first = deadlines_first(q)) != NULL && first->at <= loop->before;) {
-			deadline_drop(first);
-			q->passed(loop, first);
-		}
+	int64_t until = clock_ms() + LOOP_TURN_MS;
+	struct deadline *next;
+	struct deadlines *queue;
+
+	while ((next = deadline_next(loop, &queue)) != NULL && next->at <= loop->before) {
+		deadline_drop(next);
+		queue->passed(loop, next);
+		if (clock_ms() >= until)
+			return;
 	}
 }
 

@@ -1,5 +1,8 @@
 #include "ws/frames_to_records.h"
 
+/* The largest cost of a byte of a compressed message, compared with a byte of its payload. */
+enum { COMPRESSED_COST = 4 };
+
 /* Move the held bytes to the beginning if they are few compared with the space gained. The bytes of
  * an incomplete message cannot be consumed meanwhile. For a compressed message any amount of space
  * may be too little. */
@@ -20,32 +23,49 @@ data_put(struct frames_to_records *in, struct buffer *to, const struct reader_ev
 		record_encoder_put(&in->records, to, &e->chunk, e->sized, e->size);
 }
 
+/* Return the part of the share that is left in this turn. */
+static size_t
+share_left(const struct frames_to_records *in)
+{
+	if (in->share == 0)
+		return SIZE_MAX;
+	return in->share > in->spent ? in->share - in->spent : 0;
+}
+
 static size_t
 step(struct frames_to_records *in, struct buffer *from, struct buffer *to, struct reader_event *e)
 {
 	size_t fits = record_encoder_space(&in->records, to), space = in->discard ? SIZE_MAX : fits;
+	size_t left = share_left(in), most = READER_NEEDS + left / COMPRESSED_COST, n = buffer_held(from);
 	struct reader_inflate *z = in->inflate;
 
 	if (z == NULL)
-		return reader_step(&in->reader, buffer_head(from), buffer_held(from), space, e);
+		return reader_step(&in->reader, buffer_head(from), n, space, e);
 	z->out = record_encoder_tail(&in->records, to);
-	z->capacity = fits;
-	return reader_step_inflate(&in->reader, z, buffer_head(from), buffer_held(from), space, e);
+	z->capacity = fits < left ? fits : left;
+	return reader_step_inflate(&in->reader, z, buffer_head(from), n < most ? n : most, space, e);
 }
 
 enum reader_kind
 frames_to_records_step(struct frames_to_records *in, struct buffer *from, struct buffer *to, struct reader_event *e)
 {
-	do {
+	e->kind = READER_DATA;
+	while (share_left(in) > 0) {
 		size_t used;
 
 		make_space(in, from, to);
 		used = step(in, from, to, e);
 		buffer_take(from, used);
 		in->taken += used;
+		if (in->reader.compressed)
+			in->spent += COMPRESSED_COST * used + (e->kind == READER_DATA ? e->chunk.size : 0);
 		if (e->kind == READER_DATA)
 			data_put(in, to, e);
-	} while (e->kind == READER_DATA && !in->discard);
+		else if (e->kind == READER_MORE && used > 0 && buffer_held(from) > 0)
+			e->kind = READER_DATA; /* only a part of the input was passed */
+		else
+			break;
+	}
 	if ((e->kind == READER_FAIL || e->kind == READER_CLOSE) && !in->discard)
 		record_encoder_drop(&in->records, to);
 	return e->kind;

@@ -19,13 +19,15 @@ struct frames_to_records {
 	bool discard;      /* drop the payload after validating it */
 	uint64_t messages; /* complete messages received */
 	uint64_t taken;    /* bytes of `from` consumed */
+	size_t share;      /* limit of the compressed messages of a turn, in bytes of payload; 0: none */
+	size_t spent;      /* in this turn; the owner sets it to 0 at the beginning of each turn */
 };
 
 /*
  * Move payload from one buffer to the other until there is an event:
  * READER_MORE  `from` contains too little for further progress
  * READER_FULL  `to` has too little space
- * READER_DATA  with discard: a part of the payload was dropped
+ * READER_DATA  the share of this turn is spent
  * READER_PING, READER_PONG, READER_CLOSE, READER_FAIL  as in reader_step();
  *              the held part of a message that a Close or a failure interrupts is dropped
  */

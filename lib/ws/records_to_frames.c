@@ -9,6 +9,7 @@ enum {
 	/* Compression of shorter messages gains nothing. */
 	DEFLATE_MIN = 128,
 	DEFLATE_TAKEOVER_MIN = 32,
+	PART_MIN = 4 << 10, /* of a message that is compressed in parts */
 };
 
 static struct frame
@@ -26,6 +27,7 @@ static void
 taken(struct records_to_frames *o, const struct record_decoder_find *find)
 {
 	o->size = find->chunk.last ? 0 : o->size + find->chunk.size;
+	o->spent += o->deflate != NULL ? find->chunk.size : 0;
 	record_decoder_take(&o->records, find);
 }
 
@@ -97,6 +99,18 @@ static size_t
 payload_space(const struct buffer *to)
 {
 	return buffer_space(to) - ENCODE_RESERVE - FRAME_HEAD_MAX;
+}
+
+/* Shorten the chunk to the rest of the share. */
+static void
+share_apply(const struct records_to_frames *o, struct chunk *p)
+{
+	size_t left = o->share > o->spent ? o->share - o->spent : 0, most = left < PART_MIN ? PART_MIN : left;
+
+	if (o->share == 0 || p->size <= most)
+		return;
+	p->size = most;
+	p->last = false;
 }
 
 /* Shorten the chunk to what certainly fits after compression. Return false if that would be too short. */
@@ -191,6 +205,8 @@ records_to_frames_step(struct records_to_frames *o, struct buffer *from, enum re
 	 * again each time until `to` has space. */
 	if (p->size <= ENCODE_COPY_MAX && p->size + ENCODE_RESERVE + FRAME_HEAD_MAX > buffer_space(to))
 		return ENCODE_FULL;
+	if (o->deflate != NULL)
+		share_apply(o, p);
 	if (o->deflate != NULL && !deflate_fits(p, to))
 		return ENCODE_FULL;
 	if (!p->binary)

@@ -285,22 +285,52 @@ TEST(compressed_records_come_back)
 	}
 }
 
-TEST(a_compressed_message_is_discarded_in_parts_of_the_output)
+TEST(a_turn_decompresses_only_its_share)
 {
 	static const char bomb[] = "\xc2\x0b\x4a\x4c\x1c\x05\xa3\x60\x14\x0c\x77\x00\x00"; /* 1000 times `a` */
-	struct frames_to_records in = {.reader = {.peer = READER_OF_EITHER, .deflate = true}, .inflate = &inflate,
-	    .records.mode = RECORD_NUL, .discard = true};
-	static unsigned char frame[sizeof bomb - 1], space[200];
-	struct buffer from = buffer_over(frame, sizeof frame), to = buffer_over(space, sizeof space);
-	struct reader_event e;
-	size_t dropped = 0, parts = 0;
+	static unsigned char frames[2 * FRAME_HEAD_MAX + 1000], space[1100];
+	enum { SHARE = 300 };
 
-	compression_start(false);
-	buffer_put(&from, bomb, sizeof frame);
-	for (; frames_to_records_step(&in, &from, &to, &e) == READER_DATA; parts++)
-		dropped += e.chunk.size;
-	CHECK(e.kind == READER_MORE && dropped == 1000 && parts >= 1000 / sizeof space);
-	CHECK(in.messages == 1 && buffer_held(&from) == 0 && buffer_held(&to) == 0);
+	for (int discard = 0; discard < 2; discard++) {
+		struct frames_to_records in = {.reader = {.peer = READER_OF_EITHER, .deflate = true}, .inflate = &inflate,
+		    .records.mode = RECORD_NUL, .discard = discard, .share = SHARE};
+		struct buffer from = buffer_over(frames, sizeof frames), to = buffer_over(space, sizeof space);
+		struct reader_event e = {.kind = READER_DATA};
+		size_t turns = 0;
+
+		compression_start(false);
+		buffer_put(&from, bomb, sizeof bomb - 1);
+		buffer_put(&from, BYTES("\xc2\x7e\x03\xe8")); /* 1000 bytes that are empty blocks */
+		memset(buffer_tail(&from), 0, 1000);
+		for (size_t i = 3; i < 1000; i += 5)
+			memset(buffer_tail(&from) + i, 0xff, 2);
+		buffer_grow(&from, 1000);
+		for (; e.kind == READER_DATA; turns++) {
+			size_t made = buffer_held(&to);
+			uint64_t taken = in.taken;
+
+			in.spent = 0;
+			(void)frames_to_records_step(&in, &from, &to, &e);
+			CHECK(buffer_held(&to) - made <= SHARE && in.taken - taken <= SHARE / 4 + READER_NEEDS);
+		}
+		CHECK(e.kind == READER_MORE && in.messages == 2 && buffer_held(&to) == (discard ? 0 : 1002));
+		CHECK(turns >= 1000 / SHARE + 4 * 1000 / (SHARE + 4 * READER_NEEDS));
+	}
+}
+
+TEST(a_turn_compresses_only_its_share)
+{
+	static unsigned char zeros[10000], space[12000];
+
+	compression_start(true);
+	out_start(&out, (struct records_to_frames){.records.mode = RECORD_BYTES, .deflate = &deflate, .share = 5000}, "", 0);
+	out.from = buffer_over(zeros, sizeof zeros);
+	out.to = buffer_over(space, sizeof space);
+	buffer_grow(&out.from, sizeof zeros);
+	for (size_t left = 10000; left > 0; left = buffer_held(&out.from)) {
+		CHECK(out_step(&out, RECORD_END) == ENCODE_FRAMED);
+		CHECK(left - buffer_held(&out.from) == (left == 10000 ? 5000 : left == 5000 ? 4096 : 904));
+	}
 }
 
 TEST(a_message_is_sent_as_it_is_if_it_is_short_or_would_grow)

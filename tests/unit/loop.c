@@ -221,6 +221,29 @@ TEST(deadlines_pass_in_their_order_and_not_before)
 	CHECK(ends[0].deadline.next == NULL && longer.ring.next == &longer.ring && shorter.ring.next == &shorter.ring);
 }
 
+static void
+slow_passed(struct loop *l, struct deadline *deadline)
+{
+	note_passed(l, deadline);
+	(void)nanosleep(&(struct timespec){.tv_nsec = (LOOP_TURN_MS + 1) * 1000 * 1000}, NULL);
+}
+
+TEST(handlers_of_deadlines_do_not_delay_events_for_longer_than_a_turn)
+{
+	static struct deadlines now = {.passed = slow_passed};
+
+	deadlines_begin(&loop, &now, 1);
+	pair(&ends[0], &ends[1]);
+	log_to(&ends[0]);
+	passed_count = 0;
+	for (size_t i = 1; i <= 3; i++)
+		deadline_set_at(&now, &ends[i].deadline, clock_ms() - 1);
+	for (unsigned turn = 1; turn <= 3; turn++)
+		CHECK(loop_turn(&loop) == 0 && passed_count == turn && ends[1].heard == turn);
+	for (size_t i = 0; i < 2; i++)
+		watch_close(&loop, &ends[i].watch);
+}
+
 TEST(deadlines_with_times_of_their_own_pass_in_the_order_of_these)
 {
 	static struct deadlines any = {.passed = note_passed};
