@@ -201,8 +201,8 @@ refused() {
 	run -0 call 'send:3\n'
 	run -0 call 'send:k\n'
 	await_that grep -q 'signal 9' "$err"
-	tail -n +4 "$err" >tail
-	mapfile -t lines <tail
+	tail -n +4 "$err" >ended
+	mapfile -t lines <ended
 	[ "${#lines[@]}" = 4 ]
 	[[ ${lines[0]} =~ ^"Connected by 127.0.0.1:"([0-9]+)" (pid "[0-9]+", 3 of 7)"$ ]]
 	[[ ${lines[1]} =~ ^"127.0.0.1:${BASH_REMATCH[1]} disconnected (exit 3, "[0-9]+\.[0-9]{3}" s)"$ ]]
