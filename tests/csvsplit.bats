@@ -679,7 +679,7 @@ cuts_short() {
 
 @test "the examples of the manual work" {
 	local n
-	# Its displays are commands, each followed by its output, indented as in a terminal; the last command does not end.
+	# Each display block of the page is commands, each followed by its output; the last command does not end.
 	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE ALSO/p' "$BATS_TEST_DIRNAME/../man/csvsplit.1" | sed 's/\\e/\\/g; s/\\&//g' |
 		awk '/^\.Bd/ { on = 1; n++; next } /^\.Ed/ { on = 0 } on { print (n % 2 ? "           " : "") $0 >("example" n) }'
 	[ "$(echo example* | wc -w)" = 17 ]
