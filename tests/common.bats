@@ -259,8 +259,7 @@ catches() {
 		run -0 --separate-stderr timeout 20 bash -c "port=\$(portscan-bind -1 -q -p 0 $server & echo \$! >pid); echo \$port"
 		pids+=("$(cat pid)")
 		peer to:"$output" open
-		run -0 readlink "/proc/$(cat pid)/fd/1"
-		[ "$output" = /dev/null ]
+		prints /dev/null readlink "/proc/$(cat pid)/fd/1"
 	done
 }
 
@@ -318,10 +317,8 @@ chains() {
 # If SIGCHLD is ignored, the kernel reaps children and discards their exit status.
 @test "SIGCHLD ignored and signals blocked at the start do not hide the exit status of a program" {
 	local hidden=(env --ignore-signal=CHLD "--block-signal=CHLD,TERM,INT")
-	run -0 --separate-stderr timeout 20 wspeer get close:1011 rest wait -- "${hidden[@]}" wsframe sh -c 'exit 7'
-	[ "$output" = $'close 1011\nend\nexit 7' ]
-	run -3 --separate-stderr timeout 20 handover tcp -- "${hidden[@]}" wshub sh -c 'exit 3'
-	[ "$stderr" = "" ]
+	prints $'close 1011\nend\nexit 7' timeout 20 wspeer get close:1011 rest wait -- "${hidden[@]}" wsframe sh -c 'exit 7'
+	reports 3 "" timeout 20 handover tcp -- "${hidden[@]}" wshub sh -c 'exit 3'
 	start server handover tcp -- "${hidden[@]}" wshub cat
 	await_that catches "$pid" 15
 	kill "$pid"

@@ -457,15 +457,13 @@ holds() {
 
 @test "--max-record: a limit for held records only, which counts each byte, and 8 for each field" {
 	head -c 300000 /dev/zero | tr '\0' a >long
-	run -1 --separate-stderr csvsplit -O json --max-record 100k long
-	[ "$stderr" = 'csvsplit: long: line 1: record is larger than 102400 bytes (--max-record)' ]
+	reports 1 'csvsplit: long: line 1: record is larger than 102400 bytes (--max-record)' csvsplit -O json --max-record 100k long
 	csvsplit -O csv --max-record 1 long | cmp - <(printf '"%s"\n' "$(cat long)")
 	csvsplit -O json --max-record 1M long >got
 	cmp got <(printf '["%s"]\n' "$(cat long)")
 	(echo a,b && head -c 200000 /dev/zero | tr '\0' ,) >many
 	run -0 --separate-stderr csvsplit -f 2,1 -O csv --max-record 1M many
-	run -1 --separate-stderr csvsplit -f '~1' --max-record 1M many
-	[ "$stderr" = 'csvsplit: many: line 2: record is larger than 1048576 bytes (--max-record)' ]
+	reports 1 'csvsplit: many: line 2: record is larger than 1048576 bytes (--max-record)' csvsplit -f '~1' --max-record 1M many
 	holds 27 'aaaaaaaaaa,b\n' -O json
 	holds 27 '\n"aaaaaaaaaa","b"' -O json
 	holds 27 'x,y\naaaaaaaaaa,b,c\n' -O csv -f 2,1
@@ -473,8 +471,7 @@ holds() {
 	holds 17 'a,' -f '~1'
 	holds 18 'a,b\n' -H
 	holds 19 'a\nab,c,d\n' -O tsv -f 2,1,1
-	run -1 --separate-stderr csvsplit -f b,a --max-record 17 <<<'a,b'
-	[ "$stderr" = 'csvsplit: stdin: line 1: record is larger than 17 bytes (--max-record)' ]
+	reports 1 'csvsplit: stdin: line 1: record is larger than 17 bytes (--max-record)' csvsplit -f b,a --max-record 17 <<<'a,b'
 	fails 'a\nbb\nc\n' '["a"]\n' 'stdin: line 2: record is larger than 9 bytes (--max-record)' -O json --max-record 9
 	head -c 131072 /dev/zero | tr '\0' a >long
 	for size in 1 7 8 70000 131072 131079; do

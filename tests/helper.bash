@@ -176,6 +176,18 @@ netns() {
 		exec "${@:3}"' _ "$@"
 }
 
+# prints TEXT CMD...: the command succeeds and prints this on stdout.
+prints() {
+	run -0 --separate-stderr "${@:2}"
+	[ "$output" = "$1" ] || { printf 'instead of: %s\nit prints: %s\n' "$1" "$output"; return 1; }
+}
+
+# reports STATUS TEXT CMD...: the command ends with this status and prints this on stderr.
+reports() {
+	run "-$1" --separate-stderr "${@:3}"
+	[ "$stderr" = "$2" ] || { printf 'instead of: %s\nit reports: %s\n' "$2" "$stderr"; return 1; }
+}
+
 # Joins commands that are continued on the next line.
 joined() {
 	sed ':a; /\\$/ { N; s/ *\\\n[[:blank:]]*/ /; ba; }'

@@ -8,16 +8,16 @@ ip=127.$((RANDOM % 250 + 2)).$((RANDOM % 250 + 2)).$((RANDOM % 250 + 2))
 # occupied [-b] ADDR FIRST LAST: occupies these ports until the end of the test.
 occupied() {
 	start occupier occupy "$@"
-	await_that grep -q . "$BATS_TEST_TMPDIR/occupier.out" "$BATS_TEST_TMPDIR/occupier.err"
-	cat "$BATS_TEST_TMPDIR/occupier.err"
-	[ -s "$BATS_TEST_TMPDIR/occupier.out" ]
+	await_that grep -q . occupier.out occupier.err
+	cat occupier.err
+	[ -s occupier.out ]
 }
 
 scan() {
 	run --separate-stderr portscan-bind -a "$ip" "$@"
 }
 
-@test "the first free port is bound, reported and passed on" {
+@test "the first free port of the list is bound, reported and passed on; the default is ports 9000-9998 of 127.0.0.1" {
 	scan -p 22000-22998 env
 	[ "$status" = 0 ]
 	[ "$stderr" = "Bound to 22000" ]
@@ -25,16 +25,10 @@ scan() {
 	scan -p 22000-22998 env
 	[ "$stderr" = "Bound to 22003" ]
 	[[ $'\n'$output$'\n' == *$'\n'TCPLOCALPORT=22003$'\n'* ]]
-}
-
-@test "the default is ports 9000-9998 of 127.0.0.1" {
 	run -0 --separate-stderr portscan-bind sh -c 'echo "$TCPLOCALIP $TCPLOCALPORT"'
 	[[ $output =~ ^127.0.0.1\ 9[0-9]{3}$ ]]
 	run --separate-stderr portscan-bind --help
 	[[ $output == *"(9000-9998)"* ]]
-}
-
-@test "a list is tried in its order" {
 	occupied "$ip" 20001 20002
 	scan -p 20002,20005,20000 true
 	[ "$stderr" = "Bound to 20005" ]
@@ -44,10 +38,8 @@ scan() {
 
 @test "the scan ends at port 65535" {
 	occupied "$ip" 65534 65535
-	run -1 --separate-stderr timeout 10 portscan-bind -a "$ip" -p 65534-65535
-	[ "$stderr" = "portscan-bind: $ip: no free port in 65534-65535" ]
-	run -1 --separate-stderr timeout 10 portscan-bind -a "$ip" -p 65535
-	[ "$stderr" = "portscan-bind: $ip: no free port in 65535" ]
+	reports 1 "portscan-bind: $ip: no free port in 65534-65535" timeout 10 portscan-bind -a "$ip" -p 65534-65535
+	reports 1 "portscan-bind: $ip: no free port in 65535" timeout 10 portscan-bind -a "$ip" -p 65535
 }
 
 @test "tens of thousands of busy ports are all scanned with one descriptor" {
@@ -65,16 +57,15 @@ scan() {
 }
 
 @test "two concurrent scanners never get the same port" {
-	mkfifo "$BATS_TEST_TMPDIR/hold"
+	mkfifo hold
 	for i in 1 2 3 4 5 6 7 8; do
-		portscan-bind -a "$ip" -p 20000-20099 sh -c 'echo "$PORT"; exec cat <"$0/hold"' "$BATS_TEST_TMPDIR" \
-			>"$BATS_TEST_TMPDIR/port.$i" 2>/dev/null 3>&- &
+		portscan-bind -a "$ip" -p 20000-20099 sh -c 'echo "$PORT"; exec cat <hold' >port.$i 2>/dev/null 3>&- &
 		pids+=("$!")
 	done
 	for i in 1 2 3 4 5 6 7 8; do
-		await "$BATS_TEST_TMPDIR/port.$i" .
+		await port.$i .
 	done
-	[ "$(cat "$BATS_TEST_TMPDIR"/port.* | sort -u | wc -l)" = 8 ]
+	[ "$(cat port.* | sort -u | wc -l)" = 8 ]
 }
 
 @test "port 0 is a port of the kernel's choice, and its number is reported" {
@@ -88,13 +79,11 @@ scan() {
 @test "the scan skips privileged ports" {
 	[ "$(id -u)" = 0 ] || skip "needs root to become another user"
 	(($(cat /proc/sys/net/ipv4/ip_unprivileged_port_start) > 90)) || skip "no port is privileged here"
-	cp "$BIN/portscan-bind" "$BATS_TEST_TMPDIR/bind"
-	chmod 711 "$BATS_TEST_TMPDIR"
-	run -0 --separate-stderr setpriv --reuid=64999 --regid=64999 --clear-groups \
-		"$BATS_TEST_TMPDIR/bind" -a "$ip" -p 80-90,20000
+	cp "$BIN/portscan-bind" bind
+	chmod 711 .
+	run -0 --separate-stderr setpriv --reuid=64999 --regid=64999 --clear-groups ./bind -a "$ip" -p 80-90,20000
 	[ "$output" = 20000 ]
-	run -1 --separate-stderr setpriv --reuid=64999 --regid=64999 --clear-groups \
-		"$BATS_TEST_TMPDIR/bind" -a "$ip" -p 80-90
+	run -1 --separate-stderr setpriv --reuid=64999 --regid=64999 --clear-groups ./bind -a "$ip" -p 80-90
 	[ "$stderr" = "portscan-bind: $ip: no free port in 80-90: Permission denied" ]
 }
 
@@ -118,7 +107,7 @@ scan() {
 
 @test "an address with a scope is bound, and the peers' addresses have the scope" {
 	command -v ip >/dev/null || skip "no iproute2"
-	cat >"$BATS_TEST_TMPDIR/script" <<-'END'
+	cat >script <<-'END'
 		ip addr add fe80::1/64 dev lo scope link || exit 77
 		portscan-bind -a fe80::1%lo -p 9000 sh -c 'echo $TCPLOCALIP >&2; exec tcpaccept sh -c '\''
 			echo $TCPREMOTEIP $REMOTE_ADDR $TCPLOCALIP'\' 2>bound &
@@ -139,7 +128,7 @@ scan() {
 
 @test "a port used only by old connections is free" {
 	start server portscan-bind -a "$ip" -p 20000 tcpaccept true
-	await "$BATS_TEST_TMPDIR/server.err" Bound
+	await server.err Bound
 	peer to:20000 to:"$ip" open:3 rest
 	kill "$pid"
 	ended "$pid"
@@ -147,18 +136,13 @@ scan() {
 	[ "$stderr" = "Bound to 20000" ]
 }
 
-@test "a port of 0.0.0.0 is busy at each address, and in reverse" {
+@test "a port of 0.0.0.0 is busy at each address, and in reverse; :: is IPv6 only" {
 	occupied 0.0.0.0 21987 21987
 	scan -p 21987,21988 true
 	[ "$stderr" = "Bound to 21988" ]
 	occupied "$ip" 21989 21989
-	run -0 --separate-stderr portscan-bind -a 0.0.0.0 -p 21989,21990 true
-	[ "$stderr" = "Bound to 21990" ]
-}
-
-@test ":: is IPv6 only, so that it can be bound beside 0.0.0.0" {
-	run -0 --separate-stderr portscan-bind -a :: -a 0.0.0.0 -p 21970-21980 sh -c 'echo "$LISTEN_FDS $TCPLOCALIP"'
-	[ "$output" = "2 ::" ]
+	reports 0 "Bound to 21990" portscan-bind -a 0.0.0.0 -p 21989,21990 true
+	prints "2 ::" portscan-bind -a :: -a 0.0.0.0 -p 21970-21980 sh -c 'echo "$LISTEN_FDS $TCPLOCALIP"'
 }
 
 @test "several addresses get the same port, free at all of them" {
@@ -174,9 +158,9 @@ scan() {
 @test "each portscan-bind of a chain passes the inherited sockets on, then its own" {
 	start server portscan-bind -p 0 portscan-bind -p 0 -a 127.0.0.1 -a ::1 sh -c 'echo $LISTEN_FDS ${LISTEN_FDNAMES-no} $PORT
 		exec tcpaccept sh -c "echo \$TCPLOCALIP \$TCPLOCALPORT"' 4>&- 5>&-
-	await "$BATS_TEST_TMPDIR/server.out" .
-	mapfile -t ports < <(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/server.err")
-	same "$BATS_TEST_TMPDIR/server.out" "3 no ${ports[1]}"
+	await server.out .
+	mapfile -t ports < <(sed -n 's/^Bound to //p' server.err)
+	same server.out "3 no ${ports[1]}"
 	for at in "127.0.0.1 ${ports[0]}" "127.0.0.1 ${ports[1]}" "::1 ${ports[1]}"; do
 		run -0 peer to:"${at#* }" to:"${at% *}" open rest
 		[ "${lines[1]}" = "$at" ]
@@ -198,16 +182,12 @@ scan() {
 	[ "$stderr$output" = "portscan-bind: fd 5: already open, but needed for the listening socket" ]
 }
 
-@test "if one of several addresses is busy at all ports, it is named" {
+@test "if one of several addresses is busy at all ports, it is named, and no socket is left at the others" {
 	occupied "$ip" 20001 20003
-	run -1 --separate-stderr portscan-bind -a 127.1.1.2 -a "$ip" -p 20001-20003
-	[ "$stderr" = "portscan-bind: $ip: no free port in 20001-20003" ]
-}
-
-@test "a port that is busy at one address leaves no socket at the others" {
-	occupied "$ip" 20001 20100
-	run -1 --separate-stderr bash -c 'exec 3>&-; ulimit -n 20; exec portscan-bind -a 127.1.1.3 -a "$1" -p 20001-20100' _ "$ip"
-	[ "$stderr" = "portscan-bind: $ip: no free port in 20001-20100" ]
+	reports 1 "portscan-bind: $ip: no free port in 20001-20003" portscan-bind -a 127.1.1.2 -a "$ip" -p 20001-20003
+	occupied "$ip" 20101 20200
+	run -1 --separate-stderr bash -c 'exec 3>&-; ulimit -n 20; exec portscan-bind -a 127.1.1.3 -a "$1" -p 20101-20200' _ "$ip"
+	[ "$stderr" = "portscan-bind: $ip: no free port in 20101-20200" ]
 }
 
 @test "descriptor 3 is the socket, whether or not it was open before" {
@@ -251,7 +231,7 @@ scan() {
 
 @test "-r shares a port with other processes that use -r" {
 	start one portscan-bind -r -a "$ip" -p 20000 tcpecho
-	await "$BATS_TEST_TMPDIR/one.err" "Bound to 20000"
+	await one.err "Bound to 20000"
 	scan -r -p 20000 true
 	[ "$stderr" = "Bound to 20000" ]
 	scan -p 20000-20001 true
@@ -262,18 +242,16 @@ scan() {
 	start server portscan-bind -a "$ip" -p 20000 sh -c 'echo "$$ $0 $*"' -q -p 1
 	mine=$pid
 	ended "$pid"
-	[ "$(cat "$BATS_TEST_TMPDIR/server.out")" = "$mine -q -p 1" ]
+	[ "$(cat server.out)" = "$mine -q -p 1" ]
 }
 
 @test "the examples of the manual work" {
 	start one portscan-bind -1 tcpecho
 	await one.out '^[0-9]+$'
-	run -0 --separate-stderr portscan-connect -p "$(cat one.out)" <<<hello
-	[ "$output" = hello ]
+	prints hello portscan-connect -p "$(cat one.out)" <<<hello
 	start two portscan-bind -a 0.0.0.0 -a :: -p 8080-8180 tcpaccept echo hello
 	await two.err Bound
-	run -0 --separate-stderr portscan-connect -a ::1 -p "$(sed 's/Bound to //' two.err)"
-	[ "$output" = hello ]
+	prints hello portscan-connect -a ::1 -p "$(sed 's/Bound to //' two.err)"
 	shell_script app 'echo hello'
 	line='portscan-bind -a 0.0.0.0 -p 8080 portscan-bind -p 9000 tcpaccept ./app'
 	grep -qxF "$line" <(sed 's/\\e/\\/g' "$BATS_TEST_DIRNAME/../man/portscan-bind.1" | joined)
@@ -281,8 +259,7 @@ scan() {
 	await_that eval '(($(grep -c Bound both.err) == 2))'
 	mapfile -t ports < <(sed -n 's/^Bound to //p' both.err)
 	for at in "${ports[@]}"; do
-		run -0 --separate-stderr portscan-connect -p "$at"
-		[ "$output" = hello ]
+		prints hello portscan-connect -p "$at"
 	done
 	shell_script server 'exec portscan-bind -p "$2" tcpecho'
 	start three portscan-bind -q sh -c 'exec 3>&-; exec ./server --port "$PORT"'

@@ -205,8 +205,7 @@ closed=2-4
 
 @test "the connection has keepalive and no delay, as on the server's side" {
 	scripted server accept rest
-	run -0 --separate-stderr portscan-connect -q -p "$port" "$TOOLS/sockstate" 6
-	[ "$output" = "nodelay 1 keepalive 1 nonblock 0" ]
+	prints "nodelay 1 keepalive 1 nonblock 0" portscan-connect -q -p "$port" "$TOOLS/sockstate" 6
 }
 
 # the relay
@@ -328,8 +327,7 @@ late() {
 	for steps in "take:1000 reset" "send:x take:1000 close"; do
 		# shellcheck disable=SC2086
 		scripted server accept $steps
-		run -1 --separate-stderr portscan-connect -q -p "$port" <in
-		[ "$stderr" = "portscan-connect: server: Connection reset by peer" ]
+		reports 1 "portscan-connect: server: Connection reset by peer" portscan-connect -q -p "$port" <in
 		stop_all
 	done
 }
@@ -513,8 +511,7 @@ stalled() {
 	await server.out '^recv last$'
 	stop_all
 	scripted server accept rest
-	run -0 --separate-stderr portscan-connect -l -q -p "$port" </dev/null
-	[ "$output" = "" ]
+	prints "" portscan-connect -l -q -p "$port" </dev/null
 }
 
 @test "-l reports a server that closes or resets the connection" {
@@ -540,8 +537,7 @@ stalled() {
 @test "-l: a line of many MiB is sent whole" {
 	head -c 8M /dev/zero | tr '\0' x >line
 	scripted server accept into:got take:8388608 send:ok
-	run -0 --separate-stderr portscan-connect -l -q -p "$port" <line
-	[ "$output" = "Received ok from server" ]
+	prints "Received ok from server" portscan-connect -l -q -p "$port" <line
 	cmp line got
 }
 

@@ -65,10 +65,8 @@ client_is() {
 	for header in "$line" "$fixed\\x21\\x11\\0\\x17$v4\\x02\\0\\x08a.ex.org" 'PROXY UNKNOWN\r\n'; do
 		whole=${header}behind
 		for how in tcp unix pipes; do
-			run -0 peer on:$how send:"$whole" fin run proxyhead cat
-			[ "$output" = behind ]
-			run -0 peer on:$how bytes:"$whole" fin run proxyhead cat
-			[ "$output" = behind ]
+			prints behind peer on:$how send:"$whole" fin run proxyhead cat
+			prints behind peer on:$how bytes:"$whole" fin run proxyhead cat
 		done
 	done
 	for ((cut = 1; cut < ${#line}; cut += 3)); do
@@ -80,8 +78,7 @@ client_is() {
 @test "a header of 64 KiB is read completely" {
 	{ printf "$fixed\\x21\\x11\\xff\\xff$v4\\xe0\\xff\\xf0" && zeros 65520; printf behind; } >long
 	for how in tcp unix pipes; do
-		run -0 peer on:$how file:long fin run proxyhead cat
-		[ "$output" = behind ]
+		prints behind peer on:$how file:long fin run proxyhead cat
 	done
 }
 
@@ -94,8 +91,7 @@ zeros() {
 	peer to:"$port" open fin rest close churn:1 open 'send:PROXY' fin rest
 	await server.err 'proxyhead'
 	[[ "$(grep -v ^Bound server.err)" =~ ^"proxyhead: 127.0.0.1:"[0-9]+": no PROXY header: end of file"$ ]]
-	run -1 --separate-stderr proxyhead -v cat </dev/null
-	[ "$stderr" = "proxyhead: client: no PROXY header: end of file" ]
+	reports 1 "proxyhead: client: no PROXY header: end of file" proxyhead -v cat </dev/null
 	run -1 --separate-stderr proxyhead cat </dev/null
 	[ -z "$stderr" ]
 }
@@ -124,6 +120,5 @@ zeros() {
 
 @test "the example of the manual" {
 	sed -n "/^printf 'PROXY/,/^\.Ed/p" "$BATS_TEST_DIRNAME/../man/proxyhead.1" | sed '$d; s/\\e/\\/g' >this
-	run -0 sh ./this
-	[ "$output" = "you are 192.0.2.1" ]
+	prints "you are 192.0.2.1" sh ./this
 }

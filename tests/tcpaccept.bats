@@ -32,26 +32,20 @@ refused() {
 
 @test "the connection is on fds 0 and 1 of the program, which gets its arguments unchanged, including options" {
 	serve tcpaccept cat
-	run -0 call "send:a line\n" line fin
-	[ "$output" = "a line" ]
+	prints "a line" call "send:a line\n" line fin
 	serve tcpaccept printf '%s|' -v --max 'two words' ''
-	run -0 call
-	[ "$output" = '-v|--max|two words||' ]
+	prints '-v|--max|two words||' call
 	serve tcpaccept sh -c 'echo "you are $TCPREMOTEIP"'
-	run -0 call
-	[ "$output" = "you are 127.0.0.1" ]
+	prints "you are 127.0.0.1" call
 	serve tcpaccept -v -c 100 -C 4 timeout 1h cat
-	run -0 call 'send:hello\n' fin
-	[ "$output" = hello ]
+	prints hello call 'send:hello\n' fin
 }
 
 @test "one listening socket on fd 0 is served (inetd wait), without a message about a LISTEN_PID of another process" {
 	listen -0 tcp -- tcpaccept echo hello
-	run -0 call
-	[ "$output" = hello ]
+	prints hello call
 	LISTEN_PID=1 LISTEN_FDS=1 listen -0 tcp -- tcpaccept echo hello
-	run -0 call
-	[ "$output" = hello ]
+	prints hello call
 	[ ! -s "$err" ]
 }
 
@@ -100,13 +94,11 @@ refused() {
 
 @test "TCPLOCALIP is the address of the connection, not of the listener, and an IPv4-mapped one is written as IPv4" {
 	listen any -- tcpaccept sh -c 'echo "$TCPLOCALIP"'
-	run -0 call to:127.0.0.1
-	[ "$output" = 127.0.0.1 ]
+	prints 127.0.0.1 call to:127.0.0.1
 	run -0 peer to:"$port" to:127.0.0.7 open rest
 	[ "${lines[1]}" = 127.0.0.7 ]
 	listen dual -- tcpaccept -v sh -c 'echo "$TCPLOCALIP $TCPREMOTEIP $REMOTE_ADDR"'
-	run -0 call
-	[ "$output" = "127.0.0.1 127.0.0.1 127.0.0.1" ]
+	prints "127.0.0.1 127.0.0.1 127.0.0.1" call
 	await "$err" '^Connected by 127.0.0.1:'
 }
 
@@ -116,8 +108,7 @@ refused() {
 		from:127.0.0.2 open last line open last line
 	[ "${lines[*]}" = "open 1 1 open 2 2 open 3 3 open 4 1 open 5 2" ]
 	await_that childless "$pid"
-	run -0 call last line close
-	[ "$output" = 1 ]
+	prints 1 call last line close
 }
 
 @test "a program gets only fds 0, 1 and 2, whatever else is open" {
@@ -142,8 +133,7 @@ refused() {
 	start server env --block-signal --ignore-signal=CHLD portscan-bind tcpaccept -c 1 echo hello
 	bound
 	for _ in 1 2 3; do
-		run -0 call
-		[ "$output" = hello ]
+		prints hello call
 	done
 	kill "$pid"
 	ended "$pid" 0
@@ -151,15 +141,13 @@ refused() {
 
 @test "a program stays in the process group of tcpaccept" {
 	serve tcpaccept sh -c 'cut -d" " -f5 /proc/$$/stat'
-	run -0 call
-	[ "$output" = "$(cut -d' ' -f5 "/proc/$pid/stat")" ]
+	prints "$(cut -d' ' -f5 "/proc/$pid/stat")" call
 }
 
 @test "TCP_NODELAY and SO_KEEPALIVE are set" {
 	listen tcp tcp6 unix:"$PWD/sock" -- tcpaccept "$TOOLS/sockstate"
 	await "$out" ^path
-	run -0 call
-	[ "$output" = "nodelay 1 keepalive 1 nonblock 0" ]
+	prints "nodelay 1 keepalive 1 nonblock 0" call
 	run -0 peer to:"$(sed -n '2s/port //p' "$out")" to:::1 open rest
 	[ "${lines[1]}" = "nodelay 1 keepalive 1 nonblock 0" ]
 	run -0 peer to:"$PWD/sock" open rest
@@ -179,17 +167,14 @@ refused() {
 @test "if the program is removed, connections are closed and logged until it is back" {
 	shell_script "$PWD/prog" 'echo hello'
 	serve tcpaccept "$PWD/prog"
-	run -0 call
-	[ "$output" = hello ]
+	prints hello call
 	mv "$PWD/prog" away
 	for _ in 1 2 3; do
-		run -0 call
-		[ "$output" = "" ]
+		prints "" call
 	done
 	same "$err" "Bound to $port" "tcpaccept: $PWD/prog: No such file or directory (connection closed)"
 	mv away "$PWD/prog"
-	run -0 call
-	[ "$output" = hello ]
+	prints hello call
 	await_that childless "$pid"
 }
 
@@ -224,8 +209,7 @@ refused() {
 
 @test "-c: five clients of a service for two are all served, in order; a wait causes no spinning" {
 	serve tcpaccept -v -c 2 sh -c 'read -r line; echo "$line"'
-	run -0 peer to:"$port" open:5 'send:hello\n' rest
-	[ "$output" = "$(printf 'open 5\nhello\nhello\nhello\nhello\nhello')" ]
+	prints "$(printf 'open 5\nhello\nhello\nhello\nhello\nhello')" peer to:"$port" open:5 'send:hello\n' rest
 	! grep -q ' [3-9] of 2' "$err" || false
 	[ "$(grep -c ' of 2)$' "$err")" = 5 ]
 	serve tcpaccept -v -c 1 sh -c 'echo welcome; read -r line'
@@ -257,8 +241,7 @@ refused() {
 	[ "${lines[*]}" = "open 2 welcome welcome open 3 open 3 welcome" ]
 	await "$err" '^tcpaccept: 127\.0\.0\.1:[0-9]+: connection closed: its address has 2 connections \(--max-per-address\)$'
 	await_that childless "$pid"
-	run -0 call last line close
-	[ "$output" = welcome ]
+	prints welcome call last line close
 }
 
 @test "a close because of -C is logged without -v, at most once a second; UNIX connections are not counted" {

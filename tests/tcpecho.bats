@@ -425,10 +425,8 @@ workers() {
 	done
 	run ! --separate-stderr sh -c 'echo x | tcpecho >/dev/full'
 	[ "$stderr" = 'tcpecho: stdout: No space left on device' ]
-	run -1 --separate-stderr sh -c 'tcpecho <&-'
-	[ "$stderr" = 'tcpecho: stdin: Bad file descriptor' ]
-	run -1 --separate-stderr sh -c 'echo x | tcpecho >&-'
-	[ "$stderr" = 'tcpecho: stdout: Bad file descriptor' ]
+	reports 1 'tcpecho: stdin: Bad file descriptor' sh -c 'tcpecho <&-'
+	reports 1 'tcpecho: stdout: Bad file descriptor' sh -c 'echo x | tcpecho >&-'
 }
 
 @test "-i: a silent fd 0 ends the program with status 0" {

@@ -341,8 +341,7 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 	portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -n -T <strings >back
 	cmp strings back
 	serve tcpaccept wsupgrade wsframe cat
-	run -0 --separate-stderr bash -c "echo hello | portscan-connect -p $port wsupgrade -c ws://localhost/ wsframe -c -m 1"
-	[ "$output" = hello ]
+	prints hello bash -c "echo hello | portscan-connect -p $port wsupgrade -c ws://localhost/ wsframe -c -m 1"
 	serve tcpaccept wsupgrade wsframe sh -c 'sleep 2; echo late'
 	portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -q never </dev/null >out
 	same out late

@@ -146,8 +146,7 @@ load wshub
 		put() { if [ -z "$how" ]; then printf '1 text %s\n' "$1"; else printf '%d:1 text %s,' $((7 + ${#1})) "$1"; fi; }
 		{ put "$(head -c 2000000 /dev/zero | tr '\0' x)"; put "$(head -c 70000 /dev/zero | tr '\0' x)"; put good; } >records
 		serve wshub $how -q 64K sh -c 'head -c 7 >/dev/null; cat "$0"; cat >/dev/null' records
-		run -0 --separate-stderr visit -m 1 </dev/null
-		[ "$output" = good ]
+		prints good visit -m 1 </dev/null
 		same <(grep record server.err) 'wshub: record 1 of sh: longer than --queue allows' \
 			'wshub: record 2 of sh: longer than --queue allows'
 	done
@@ -443,8 +442,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	run -2 portscan-bind -q wshub -c 0 cat
 	run -2 portscan-bind -q wshub -o nonsense cat
 	for time in 0 25h x; do
-		run -2 --separate-stderr timeout 20 portscan-bind -q wshub -w "$time" cat
-		[ "$stderr" = "wshub: --close-wait: $time: not a duration from 1ms to 24h" ]
+		reports 2 "wshub: --close-wait: $time: not a duration from 1ms to 24h" timeout 20 portscan-bind -q wshub -w "$time" cat
 	done
 }
 

@@ -82,8 +82,7 @@ leaver() {
 @test "a client that has its answer is closed at once, whether or not prog reads the close record" {
 	mkfifo go
 	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text answer"; read -r go <"$0"; cat >&2' go
-	run -0 visit -m 1 <<<question
-	[ "$output" = answer ]
+	prints answer visit -m 1 <<<question
 	echo go >go
 	server_says '^1 close 1000 $'
 }
@@ -170,8 +169,7 @@ leaver() {
 
 @test "a Close waits for a program that takes longer than -w for a record" {
 	serve wshub -w 100ms sh -c 'read -r open; sleep 0.5; read -r text; sleep 0.5; echo "1 text late"; cat >/dev/null'
-	run -0 visit -w 20s -q 0 <<<hello
-	[ "$output" = late ]
+	prints late visit -w 20s -q 0 <<<hello
 }
 
 @test "if prog never reads, a client that closes or ends is released within -k" {
@@ -198,15 +196,13 @@ leaver() {
 	head -c 2M /dev/zero | tr '\0' x | fold -w 100000 >words
 	visit -w 20s -q 0 <words >/dev/null
 	server_says '^wshub: sh: does not read its stdin: further input is dropped$'
-	run -0 visit -m 1 </dev/null
-	[ "$output" = tick ]
+	prints tick visit -m 1 </dev/null
 }
 
 @test "a Close waits at most -k for a program that does not read" {
 	mkfifo go
 	serve wshub -w 1h -k 200ms sh -c 'read -r go <"$0"; cat >&2' go
-	run -0 visit -q 0 <<<hello
-	[ "$output" = '' ]
+	prints '' visit -q 0 <<<hello
 	echo go >go
 	server_says '^1 close 1000 $'
 	same <(grep -v ' open ' server.err) "Bound to $port" '1 text hello' '1 close 1000 '
@@ -277,8 +273,7 @@ leaver() {
 
 @test "the end of prog: its output is sent, all clients are closed with 1000 or 1011, its status is passed on" {
 	serve wshub sh -c 'read -r line; echo "1 text bye"'
-	run -0 --separate-stderr visit -q never </dev/null
-	[ "$output" = bye ]
+	prints bye visit -q never </dev/null
 	ended "$server" 0
 	serve wshub sh -c 'read -r line; printf "1 text last words without newline"; exit 7'
 	run -1 --separate-stderr visit -q never </dev/null
@@ -420,8 +415,7 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 
 @test "a program that closes only its stdout: its output is sent, all clients get 1000, its stdin ends, its status is passed on" {
 	serve wshub -w 200ms sh -c 'read -r open; echo "1 text last"; exec >&-; cat >/dev/null; exit 3'
-	run -0 --separate-stderr visit -q never </dev/null
-	[ "$output" = last ]
+	prints last visit -q never </dev/null
 	ended "$server" 3
 }
 

@@ -500,34 +500,6 @@ TEST(a_client_s_rules_are_a_client_s)
 	CHECK(policy_add(&policy, POLICY_PATH, "/") == NULL && policy_fault(&policy, true, &culprit) != NULL);
 }
 
-#define ACCEPT "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
-#define SWITCH "HTTP/1.1 101 Switching Protocols\r\n"
-
-static bool
-taken(const char *text, struct span *protocol)
-{
-	struct client_agreement agreed;
-	bool good;
-	static struct http_response response;
-	struct span culprit;
-
-	CHECK(http_response_parse(text, strlen(text), &response) == NULL);
-	good = client_response_fault(&policy, &response, nonce, &agreed, &culprit) == NULL;
-	*protocol = agreed.protocol;
-	return good;
-}
-
-TEST(a_client_accepts_the_right_answer)
-{
-	struct span protocol;
-
-	rules_none();
-	CHECK(policy_add(&policy, POLICY_PROTOCOL, "chat") == NULL);
-	CHECK(taken(SWITCH UPGRADE ACCEPT "\r\n", &protocol) && protocol.size == 0);
-	CHECK(taken(SWITCH "X: y\r\nsec-websocket-accept:s3pPLMBiTxaQ9kYGzzhZRbK+xOo=  \r\nUpgrade: WebSocket\r\n"
-	    "Connection: keep-alive, upgrade\r\nSec-WebSocket-Protocol: chat\r\n\r\n", &protocol) && is(protocol, "chat"));
-}
-
 /* Set the text shown for a refusal with these fields and body, and whether reading has ended. */
 static bool
 refusal_shows(const char *fields, const char *body, const char *shown)
