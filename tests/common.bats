@@ -9,20 +9,12 @@ setup() {
 	[ "${#programs[@]}" -ge 8 ]
 }
 
-# says LINE: stderr consists of this line.
-says() {
-	[ "$stderr" = "$1" ] || {
-		printf 'instead of: %s\nit said: %s\n' "$1" "$stderr"
-		return 1
-	}
-}
-
 # The options of a program whose value has this name in --help, for example: options_of csvsplit SIZE
 options_of() {
 	"$1" --help | sed -n "s/^ .* --\([a-z0-9-]*\) $2 .*/\1/p"
 }
 
-@test "--help prints the usage with every option on stdout, in 80 columns, and exits with 0" {
+@test "--help prints the usage with every option on stdout, in 80 columns, --version the program and the version" {
 	local p
 	for p in "${programs[@]}"; do
 		run -0 --separate-stderr "$p" --help
@@ -31,42 +23,25 @@ options_of() {
 		[[ ! $output =~ [^$'\n']{81} ]]
 		[[ $output == *$'\n'"      --help "* && $output == *$'\n'"      --version "* ]]
 		[ "$(grep -c '^ .* --[a-z]' <<<"$output")" -ge 4 ]
-	done
-}
-
-@test "--version prints the program and the version on stdout" {
-	local p
-	for p in "${programs[@]}"; do
 		run -0 --separate-stderr "$p" --version
 		[ -z "$stderr" ]
 		[[ $output =~ ^"$p (fittings) "[0-9]+\.[0-9]+\.[0-9]+$ ]]
 	done
 }
 
-@test "an unknown option is a usage error that names it" {
-	local p
-	for p in "${programs[@]}"; do
-		run -2 --separate-stderr "$p" --no-such-option
-		says "$p: --no-such-option: no such option (see $p --help)"
-		run -2 --separate-stderr "$p" -Z
-		says "$p: -Z: no such option (see $p --help)"
-		run -2 --separate-stderr "$p" -v9 -Z
-		[ -n "$stderr" ]
-		run -2 --separate-stderr "$p" --help=yes
-		says "$p: --help=yes: takes no value (see $p --help)"
-	done
-}
-
-@test "an option without its value is a usage error that names the option, long or short" {
+@test "an unknown option, and one without its value, long or short, is a usage error that names it" {
 	local p row
 	for p in "${programs[@]}"; do
+		reports 2 "$p: --no-such-option: no such option (see $p --help)" "$p" --no-such-option
+		reports 2 "$p: -Z: no such option (see $p --help)" "$p" -Z
+		run -2 --separate-stderr "$p" -v9 -Z
+		[ -n "$stderr" ]
+		reports 2 "$p: --help=yes: takes no value (see $p --help)" "$p" --help=yes
 		while read -r row; do
-			run -2 --separate-stderr "$p" "--$row"
-			says "$p: --$row: requires a value (see $p --help)"
+			reports 2 "$p: --$row: requires a value (see $p --help)" "$p" "--$row"
 		done < <("$p" --help | sed -n 's/^ .* --\([a-z0-9-]*\) [A-Z]\{1,\}  .*/\1/p')
 		while read -r letter row; do
-			run -2 --separate-stderr "$p" "$letter"
-			says "$p: --$row: requires a value (see $p --help)"
+			reports 2 "$p: --$row: requires a value (see $p --help)" "$p" "$letter"
 		done < <("$p" --help | sed -n 's/^  \(-.\), --\([a-z0-9-]*\) [A-Z]\{1,\}  .*/\1 \2/p')
 	done
 }
@@ -146,8 +121,7 @@ job_of() {
 		job_of "$p"
 		run -1 --separate-stderr full "${job[@]}"
 		[[ $stderr =~ ^"$p: "(write|stdout)": No space left on device"$ ]]
-		run -1 --separate-stderr full "$p" --help
-		says "$p: stdout: No space left on device"
+		reports 1 "$p: stdout: No space left on device" full "$p" --help
 	done
 }
 
@@ -299,18 +273,12 @@ chains() {
 	echo "handover tcp -- tcpaccept" >>list
 	while read -r -a chain; do
 		p=${chain[0]/handover/tcpaccept}
-		run -127 --separate-stderr "${chain[@]}" no-such-program </dev/null
-		says "$p: no-such-program: not found in PATH"
-		run -127 --separate-stderr "${chain[@]}" ./none/prog </dev/null
-		says "$p: ./none/prog: No such file or directory"
-		run -126 --separate-stderr "${chain[@]}" /etc </dev/null
-		says "$p: /etc: Permission denied"
-		run -126 --separate-stderr "${chain[@]}" /etc/passwd </dev/null
-		says "$p: /etc/passwd: Permission denied"
-		run -127 --separate-stderr "${chain[@]}" $'no\nsuch' </dev/null
-		says "$p: no\\x0asuch: not found in PATH"
-		run -127 --separate-stderr "${chain[@]}" '' </dev/null
-		says "$p: : No such file or directory"
+		reports 127 "$p: no-such-program: not found in PATH" "${chain[@]}" no-such-program </dev/null
+		reports 127 "$p: ./none/prog: No such file or directory" "${chain[@]}" ./none/prog </dev/null
+		reports 126 "$p: /etc: Permission denied" "${chain[@]}" /etc </dev/null
+		reports 126 "$p: /etc/passwd: Permission denied" "${chain[@]}" /etc/passwd </dev/null
+		reports 127 "$p: no\\x0asuch: not found in PATH" "${chain[@]}" $'no\nsuch' </dev/null
+		reports 127 "$p: : No such file or directory" "${chain[@]}" '' </dev/null
 	done <list
 }
 
@@ -338,18 +306,18 @@ too_large() {
 	while read -r -a chain; do
 		too_large "${chain[@]}" true
 		[ "$status" = 1 ]
-		says "${chain[0]}: true: Argument list too long"
+		[ "$stderr" = "${chain[0]}: true: Argument list too long" ]
 	done <list
 	before=(wspeer get close:1011 rest wait --)
 	too_large wsframe true
 	[ "$output" = $'close 1011\nend\nexit 1' ]
-	says "wsframe: true: Argument list too long"
+	[ "$stderr" = "wsframe: true: Argument list too long" ]
 	printf 'GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' >request
 	printf 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n' >>request
 	before=(peer file:request fin run)
 	too_large wsupgrade true
 	[ "$status" = 1 ]
-	says "wsupgrade: true: Argument list too long"
+	[ "$stderr" = "wsupgrade: true: Argument list too long" ]
 	[[ $output == "HTTP/1.1 101 "*$'\x88\x02\x03\xf3' ]]
 }
 

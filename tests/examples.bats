@@ -59,7 +59,7 @@ app() {
 	shell_script app '%s' "$1"
 }
 
-@test "tcpecho(1): its examples" {
+@test "tcpecho(1): its examples, and the first one of fittings(7)" {
 	run_line tcpecho.1 "portscan-bind tcpecho"
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 	run_line tcpecho.1 "portscan-bind tcpecho -v -F , -r 'Echo from server'"
@@ -71,6 +71,9 @@ app() {
 	run_line tcpecho.1 'portscan-bind -a 0.0.0.0 -a :: -p 9000 tcpecho -j 0 -i 5m'
 	[ "$(echo hello | portscan-connect -q -a ::1 -p "$port")" = hello ]
 	run_line tcpecho.1 'portscan-bind tcpaccept tcpecho'
+	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
+	run_line fittings.7 'portscan-bind tcpecho'
+	grep -qxF 'echo hello | portscan-connect' <(lines_of fittings.7)
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 }
 
@@ -110,12 +113,6 @@ hears() {
 	printf '%s\n' "$hostile" "${said[@]}" | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 7 | head -n 7 >got
 	same got 'Welcome. What is your name?' "$hostile is here" "${said[@]/#/$hostile: }"
 	[ ! -e owned ]
-}
-
-@test "fittings(7): an echo server and a client that finds it" {
-	run_line fittings.7 'portscan-bind tcpecho'
-	grep -qxF 'echo hello | portscan-connect' <(lines_of fittings.7)
-	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 }
 
 @test "fittings(7): the replacements for websocketd and websocat" {
@@ -212,18 +209,6 @@ hears() {
 	await_that sh -c "! portscan-connect -q -p $port true"
 }
 
-@test "portscan-bind(1): two ports, one of them only for this machine" {
-	line='portscan-bind -a 0.0.0.0 -p 8080 portscan-bind -p 9000 tcpaccept ./app'
-	grep -qxF "$line" <(lines_of portscan-bind.1 | joined)
-	app 'exec echo hello'
-	start server sh -c "exec ${line//-p [89]0[80]0/-p 0}" 4>&-
-	await server.err '^Bound to .*$'
-	ports() { sed -n 's/^Bound to //p' server.err; }
-	two() { [ "$(ports | wc -l)" = 2 ]; }
-	await_that two
-	for port in $(ports); do [ "$(portscan-connect -q -p "$port" </dev/null)" = hello ]; done
-}
-
 @test "wsupgrade(1): a client through a program for TLS" {
 	grep -qxF 'export CAFILE=/etc/ssl/certs/ca-certificates.crt' <(lines_of wsupgrade.1)
 	line='s6-tlsclient www.example.org 443 wsupgrade -c ws://www.example.org/ wsframe -c'
@@ -279,13 +264,10 @@ readme() {
 	[ "$(echo hello | env -i PATH=/usr/bin:/bin sh -c "$line -m 1")" = '<hello>' ]
 }
 
-@test "wsframe(1): a service that answers with the length of each line, with blanks" {
+@test "wsframe(1): a service that answers with the length of each line, with blanks; printf writes a frame in any shell" {
 	serve tcpaccept wsupgrade wsframe \
     sh -c 'while IFS= read -r line; do echo "${#line}"; done'
 	[ "$(printf ' two \n\n' | portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c)" = $'5\n0' ]
-}
-
-@test "wsframe(1): printf writes a frame in any shell" {
 	local line="printf '\201\205\067\372\041\075\177\237\115\121\130' | wsframe -d"
 	grep -qxF -- "$line" <(lines_of wsframe.1)
 	[ "$(sh -c "$line")" = Hello ]

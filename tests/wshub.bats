@@ -345,7 +345,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	! grep -q 204 server.err || false
 }
 
-@test "authorize: only clients that the program accepts are served" {
+@test "authorize: only clients that the program accepts are served; with --realm a refusal is 401, and prog gets the name, not the password" {
 	cat >may <<-'END'
 		#!/bin/sh
 		[ "$QUERY_STRING" = open-sesame ] && [ "$REMOTE_ADDR" = 127.0.0.1 ]
@@ -359,9 +359,6 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	[ "$(tail -n 1 answer)" = $'\r' ] # a HEAD request has no body in its answer
 	portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/?open-sesame" wsframe -c -q 0 </dev/null
 	server_says '^got 1 close 1000 $'
-}
-
-@test "authorize: with --realm a refusal is 401, and prog gets the user's name, not the password" {
 	shell_script may '[ "$HTTP_AUTHORIZATION" = "Basic YVxuOnNlY3JldA==" ]'
 	hub --headers --realm Chat -a ./may
 	printf '%b' "$request" | portscan-connect -q -p "$port" >answer
@@ -431,19 +428,6 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	server_says '^KEPT=yes$'
 	! grep -qE '^(LISTEN_|NOTIFY|HTTP_|REMOTE_|WEBSOCKET_)' server.err || false
 	! grep -qE 'socket:' server.err || false
-}
-
-@test "a missing program is 127 before a client is accepted; usage errors are status 2" {
-	run -127 portscan-bind -q wshub no-such-program
-	run -126 portscan-bind -q wshub /dev/null
-	run -2 wshub cat
-	run -2 portscan-bind -q wshub
-	run -2 portscan-bind -q wshub --fan-out cat
-	run -2 portscan-bind -q wshub -c 0 cat
-	run -2 portscan-bind -q wshub -o nonsense cat
-	for time in 0 25h x; do
-		reports 2 "wshub: --close-wait: $time: not a duration from 1ms to 24h" timeout 20 portscan-bind -q wshub -w "$time" cat
-	done
 }
 
 @test "a log file at its size limit does not end the hub" {

@@ -31,6 +31,11 @@ rules_none(void)
 	policy = (struct policy){.rules = rules};
 }
 
+BEFORE_EACH
+{
+	rules_none();
+}
+
 /* Return the decision about this head. */
 static unsigned
 judge(const char *line, const char *fields)
@@ -71,7 +76,6 @@ answer_has(const char *line)
 
 TEST(the_handshake_of_RFC_6455_section_1_3_is_answered)
 {
-	rules_none();
 	CHECK(policy_add(&policy, POLICY_PROTOCOL, "chat") == NULL);
 	CHECK(judge("GET /chat HTTP/1.1", "Host: server.example.com\r\n" UPGRADE KEY
 	    "Origin: http://server.example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\n" VERSION) == 101);
@@ -81,7 +85,6 @@ TEST(the_handshake_of_RFC_6455_section_1_3_is_answered)
 
 TEST(the_order_and_case_of_fields_do_not_matter)
 {
-	rules_none();
 	CHECK(get(VERSION KEY "CONNECTION: keep-alive\r\nupgrade: h2c\r\nconnection: ,,UPGRADE\r\nhost: h\r\n"
 	    "Upgrade: foo,\tWebSocket\r\n") == 101);
 	CHECK(get(GOOD "Sec-WebSocket-Extensions: permessage-deflate; x=\"a,b\"\r\nSec-WebSocket-Protocol: a\r\n"
@@ -96,7 +99,6 @@ TEST(a_refusal_is_a_complete_response)
 {
 	const char *body, *length;
 
-	rules_none();
 	CHECK(get(HOST) == 426);
 	CHECK(answer_has("HTTP/1.1 426 Upgrade Required\r\n") && answer_has("\r\nConnection: close"));
 	CHECK(answer_has("\r\nUpgrade: websocket\r\n") && answer_has("\r\nSec-WebSocket-Version: 13\r\n"));
@@ -131,7 +133,6 @@ TEST(OPTIONS_is_answered_regardless_of_the_rules)
 
 TEST(HTTP_1_0_gets_the_page_and_no_upgrade)
 {
-	rules_none();
 	CHECK(judge("GET / HTTP/1.0", GOOD) == 426 && strstr(decision.why, "proxy_http_version") != NULL);
 	CHECK(judge("GET http://h:81/ HTTP/1.0", "") == 426 && is(decision.host.host, "h") && decision.host.port == 81);
 	CHECK(policy_add(&policy, POLICY_PATH, "/chat") == NULL && judge("GET /x HTTP/1.0", GOOD) == 404);
@@ -145,7 +146,6 @@ TEST(HTTP_1_0_gets_the_page_and_no_upgrade)
 
 TEST(nothing_of_the_request_is_in_a_refusal)
 {
-	rules_none();
 	CHECK(judge("GET /mark HTTP/1.1", HOST UPGRADE KEY "Sec-WebSocket-Version: mark\r\n") == 426);
 	CHECK(!answer_has("mark"));
 	CHECK(get(GOOD "Origin: http://mark\r\n") == 403 && !answer_has("mark"));
@@ -164,7 +164,6 @@ from(const char *host, const char *origin)
 
 TEST(listed_origins_are_accepted_besides_the_same_origin)
 {
-	rules_none();
 	CHECK(policy_add(&policy, POLICY_ORIGIN, "https://good.example") == NULL);
 	CHECK(policy_add(&policy, POLICY_ORIGIN, "http://other.example:81") == NULL);
 	CHECK(from("h", "https://good.example") == 101);
@@ -185,7 +184,6 @@ TEST(listed_origins_are_accepted_besides_the_same_origin)
 
 TEST(only_listed_hosts_are_served)
 {
-	rules_none();
 	CHECK(policy_add(&policy, POLICY_HOST, "Good.example") == NULL);
 	CHECK(policy_add(&policy, POLICY_HOST, "::1") == NULL);
 	CHECK(from("good.EXAMPLE:9000", "http://good.example:9000") == 101);
@@ -200,7 +198,6 @@ TEST(only_listed_hosts_are_served)
 
 TEST(the_page_is_for_those_without_upgrade)
 {
-	rules_none();
 	CHECK(policy_add(&policy, POLICY_PATH, "/chat") == NULL);
 	CHECK(policy_add(&policy, POLICY_FIELD, "X-Mine: yes") == NULL);
 	policy.page = POLICY_CONSOLE;
@@ -223,7 +220,6 @@ TEST(the_page_is_for_those_without_upgrade)
 
 TEST(the_client_s_first_choice_wins)
 {
-	rules_none();
 	CHECK(policy_add(&policy, POLICY_PROTOCOL, "a") == NULL);
 	CHECK(policy_add(&policy, POLICY_PROTOCOL, "b") == NULL);
 	CHECK(get(GOOD "Sec-WebSocket-Protocol: x,,b , a\r\n") == 101 && is(decision.protocol, "b"));
@@ -281,7 +277,6 @@ TEST(the_fields_of_the_user_are_bounded_and_fit)
 	static char texts[POLICY_RULES_MAX + 1][128];
 	unsigned n = 0;
 
-	rules_none();
 	policy.page = POLICY_CONSOLE;
 	for (; n <= POLICY_RULES_MAX; n++) {
 		(void)snprintf(texts[n], sizeof texts[n], "X-%03u: %0100u", n, n);
@@ -322,7 +317,6 @@ TEST(the_environment_is_CGI)
 	const struct cgi_connection c = {span_of("192.0.2.1"), span_of("4711"), span_of("9000")}, none = {0};
 	const char *env;
 
-	rules_none();
 	CHECK(policy_add(&policy, POLICY_PROTOCOL, "chat") == NULL);
 	env = environment_of("GET /a%20b/..?q=%20 HTTP/1.1", "Host: h.example:81\r\n" UPGRADE KEY VERSION
 	    "Sec-WebSocket-Protocol: chat\r\n", &c);
@@ -346,7 +340,6 @@ TEST(a_field_cannot_pose_as_another)
 	const struct cgi_connection none = {0};
 	const char *env;
 
-	rules_none();
 	env = environment_of("GET / HTTP/1.1", GOOD "Proxy: http://evil\r\nPROXY: x\r\nX_A: 1\r\nX.A: 2\r\nX-A: 3\r\n"
 	    "x-a:\r\nX-a: 4, 5\r\nPATH: /evil\r\nLD_PRELOAD: evil\r\nCookie: `id` $(id)\r\n", &none);
 	CHECK(!strstr(env, "PROXY") && !strstr(env, "evil\n\n"));
@@ -391,7 +384,6 @@ TEST(a_401_asks_for_a_password_in_a_realm)
 {
 	static char longest[POLICY_REALM_MAX + 2];
 
-	rules_none();
 	CHECK(policy_set_realm(&policy, "a\\b\"c \xc3\xa9") == NULL);
 	handshake_refuse(&decision, HTTP_UNAUTHORIZED, "no");
 	answer[handshake_answer(&policy, NULL, &decision, 0, answer)] = '\0';
@@ -424,7 +416,6 @@ TEST(the_largest_environment_fits)
 	size_t n = (size_t)snprintf(head, sizeof head, "GET http://h/");
 	static const char rest[] = " HTTP/1.1\r\n" GOOD "\r\n";
 
-	rules_none();
 	memset(head + n, 'a', sizeof head - n);
 	memcpy(head + HTTP_HEAD_MAX - (sizeof rest - 1), rest, sizeof rest - 1);
 	CHECK(http_request_parse(head, HTTP_HEAD_MAX, &request) == NULL);
@@ -450,7 +441,6 @@ ask(const char *url)
 
 TEST(a_client_sends_the_request_of_RFC_6455_section_4_1)
 {
-	rules_none();
 	CHECK(policy_add(&policy, POLICY_PROTOCOL, "a") == NULL && policy_add(&policy, POLICY_PROTOCOL, "b") == NULL);
 	CHECK(policy_add(&policy, POLICY_ORIGIN, "http://o") == NULL);
 	CHECK(policy_add(&policy, POLICY_FIELD, "Cookie:  c=d") == NULL);
@@ -465,7 +455,6 @@ TEST(a_client_sends_the_request_of_RFC_6455_section_4_1)
 /* The server accepts the request of the client. */
 TEST(our_client_suits_our_server)
 {
-	rules_none();
 	CHECK(ask("ws://h/x") > 0);
 	CHECK(http_request_parse(asked, strlen(asked), &request) == NULL);
 	handshake_check(&policy, &request, &decision);
@@ -476,7 +465,6 @@ TEST(a_request_too_long_for_any_server_is_not_made)
 {
 	static char url[HTTP_HEAD_MAX + 16] = "ws://h/";
 
-	rules_none();
 	memset(url + 7, 'a', HTTP_HEAD_MAX);
 	CHECK(ask(url) == 0);
 }
@@ -485,7 +473,6 @@ TEST(a_client_s_rules_are_a_client_s)
 {
 	struct span culprit;
 
-	rules_none();
 	CHECK(policy_add(&policy, POLICY_ORIGIN, "http://o") == NULL);
 	CHECK(policy_fault(&policy, true, &culprit) == NULL);
 	CHECK(policy_add(&policy, POLICY_ORIGIN, "http://p") == NULL);

@@ -15,8 +15,7 @@ BEFORE_ALL
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
-static void
-begin(void)
+BEFORE_EACH
 {
 	int pair[2];
 
@@ -25,8 +24,7 @@ begin(void)
 	theirs = pair[1];
 }
 
-static void
-end(void)
+AFTER_EACH
 {
 	outbox_clear(&outbox);
 	CHECK(outbox.held == 0 && outbox.first == NULL && outbox.newest == NULL);
@@ -68,7 +66,6 @@ TEST(the_newest_replaces_the_one_before)
 {
 	size_t held;
 
-	begin();
 	put(outbox_put, 'x', LARGE);
 	CHECK(outbox_send(&outbox, ours, false) == 0 && outbox.first != NULL);
 	put(outbox_put_newest, 'a', 1);
@@ -81,18 +78,15 @@ TEST(the_newest_replaces_the_one_before)
 	CHECK(sent(LARGE, "d-"));
 	put(outbox_put_newest, 'e', 1);
 	CHECK(sent(0, "e"));
-	end();
 }
 
 TEST(a_partly_sent_message_is_sent_completely)
 {
-	begin();
 	put(outbox_put_newest, 'x', LARGE);
 	CHECK(outbox_send(&outbox, ours, false) == 0 && outbox.sent != 0);
 	put(outbox_put_newest, 'a', 1);
 	put(outbox_put_newest, 'b', 1);
 	CHECK(sent(LARGE, "b"));
-	end();
 }
 
 /* Queue n bytes without a message. Return false without space. */
@@ -110,7 +104,6 @@ TEST(short_ones_gather_in_their_order_between_others_and_count_as_they_leave)
 {
 	size_t held;
 
-	begin();
 	CHECK(!put_short('x', OUTBOX_SHORT + 1));
 	CHECK(put_short('a', 1));
 	held = outbox.held;
@@ -120,17 +113,14 @@ TEST(short_ones_gather_in_their_order_between_others_and_count_as_they_leave)
 	CHECK(sent(0, "abb-ccd") && outbox.held == 0);
 	put(outbox_put, 'x', LARGE);
 	CHECK(!put_short('d', 1)); /* a queue that long has none of them */
-	end();
 }
 
 TEST(after_a_cut_the_next_newest_message_is_queued)
 {
-	begin();
 	put(outbox_put, 'x', LARGE);
 	CHECK(outbox_send(&outbox, ours, false) == 0);
 	put(outbox_put_newest, 'a', 1);
 	outbox_cut(&outbox);
 	put(outbox_put_newest, 'b', 1);
 	CHECK(sent(LARGE, "b"));
-	end();
 }

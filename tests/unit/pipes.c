@@ -13,8 +13,7 @@ static struct pipes pipes;
 static int theirs_in, theirs_out;
 static char taken[8 * PIPE_SIZE];
 
-static void
-begin(void)
+BEFORE_EACH
 {
 	int down[2], up[2];
 
@@ -25,8 +24,7 @@ begin(void)
 	theirs_out = up[1];
 }
 
-static void
-end(void)
+AFTER_EACH
 {
 	pipes_close_in(&loop, &pipes);
 	pipes_close_out(&loop, &pipes);
@@ -52,7 +50,6 @@ BEFORE_ALL
 
 TEST(the_read_position_accounts_for_the_queue_and_the_pipe)
 {
-	begin();
 	CHECK(pipes_consumed(&pipes) == 0);
 	tell(3 * PIPE_SIZE);
 	CHECK(pipes_consumed(&pipes) == 0);
@@ -72,12 +69,10 @@ TEST(the_read_position_accounts_for_the_queue_and_the_pipe)
 	CHECK(pipes_consumed(&pipes) == 3 * PIPE_SIZE);
 	CHECK(read(theirs_in, taken, PIPE_SIZE) == 5);
 	CHECK(pipes_consumed(&pipes) == pipes.bytes_queued && pipes.bytes_queued == 3 * PIPE_SIZE + 5);
-	end();
 }
 
 TEST(one_that_reads_no_more_has_read_all)
 {
-	begin();
 	tell(10);
 	(void)close(theirs_in);
 	CHECK(pipes_write(&pipes) == -1 && errno == EPIPE);
@@ -87,12 +82,10 @@ TEST(one_that_reads_no_more_has_read_all)
 	CHECK(pipes_consumed(&pipes) == UINT64_MAX);
 	pipes_close_in(&loop, &pipes);
 	theirs_in = open("/dev/null", O_RDONLY);
-	end();
 }
 
 TEST(its_output_arrives_in_pieces_then_eof)
 {
-	begin();
 	CHECK(pipes_read(&pipes, PIPE_SIZE) == -1 && errno == EAGAIN);
 	CHECK(write(theirs_out, "hello there", 11) == 11);
 	CHECK(pipes_read(&pipes, 5) == 5);
@@ -101,5 +94,4 @@ TEST(its_output_arrives_in_pieces_then_eof)
 	(void)close(theirs_out);
 	CHECK(pipes_read(&pipes, PIPE_SIZE) == 0);
 	theirs_out = open("/dev/null", O_WRONLY);
-	end();
 }

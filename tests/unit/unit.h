@@ -7,7 +7,8 @@
  *         CHECK(!number_parse(span_of("0x10"), 0, 99, &n));
  *     }
  *
- * BEFORE_ALL { ... } and AFTER_ALL { ... } run before the first test and after the last one.
+ * BEFORE_ALL { ... } and AFTER_ALL { ... } run before the first test and after the last one,
+ * BEFORE_EACH { ... } and AFTER_EACH { ... } before and after each of them.
  */
 #ifndef FITTINGS_UNIT_H
 #define FITTINGS_UNIT_H
@@ -27,7 +28,7 @@ static struct {
 	void (*run)(void);
 } unit_tests[UNIT_MOST];
 static unsigned unit_count, unit_failures;
-static void (*unit_before_all)(void), (*unit_after_all)(void);
+static void (*unit_before_all)(void), (*unit_after_all)(void), (*unit_before_each)(void), (*unit_after_each)(void);
 static bool unit_failed;
 static const char *unit_why_skipped;
 
@@ -38,6 +39,8 @@ static const char *unit_why_skipped;
 #define TEST(test) UNIT_HOOK(test, (unit_tests[unit_count].name = #test, unit_tests[unit_count++].run = test))
 #define BEFORE_ALL UNIT_HOOK(before_all, unit_before_all = before_all)
 #define AFTER_ALL UNIT_HOOK(after_all, unit_after_all = after_all)
+#define BEFORE_EACH UNIT_HOOK(before_each, unit_before_each = before_each)
+#define AFTER_EACH UNIT_HOOK(after_each, unit_after_each = after_each)
 
 static inline void
 unit_check(bool good, const char *text, const char *file, int line)
@@ -105,7 +108,11 @@ main(void)
 	for (unsigned i = 0; i < unit_count; i++) {
 		unit_failed = false;
 		unit_why_skipped = NULL;
+		if (unit_before_each != NULL)
+			unit_before_each();
 		unit_tests[i].run();
+		if (unit_after_each != NULL)
+			unit_after_each();
 		unit_failures += unit_failed;
 		printf("%s %u ", unit_failed ? "not ok" : "ok", i + 1);
 		for (const char *name = unit_tests[i].name; *name != '\0'; name++)
