@@ -3,16 +3,16 @@
  * message that comes back is compared; a wrong one, or a lost connection, is
  * exit 1.
  *
- *     ws rr       -p port [-n connections] [-s size] [-d depth] [-t seconds] [-P pid] [-u]
+ *     ws rr       -p port [-n connections] [-s size] [-d depth] [-t seconds] [-P pid] [-u] [-z]
  *     ws sessions -p port [-n parallel] [-t seconds] [-P pid]
  *     ws idle     -p port [-n connections] -P pid
  *     ws fan      -p port [-n receivers] [-s size] [-d depth] [-t seconds] [-P pid] [-z]
  *     ws quiet    -p port [-n flooding] [-s size] [-d depth] [-t seconds] [-P pid]
  *
- * rr: each connection always has depth messages in flight; -u: of two-byte
+ * -z: compressed, each by itself. rr: each connection always has depth messages in flight; -u: of two-byte
  * characters. sessions: connect, handshake, one message there and back, Close both
  * ways. fan: one more connection sends depth messages, which all the others
- * receive, and so on; -z: compressed, each by itself. quiet: all send without end, depth messages at once, as fast
+ * receive, and so on. quiet: all send without end, depth messages at once, as fast
  * as they are accepted; one more connection has a single message in flight. Prints what
  * tcp.c prints, with deliveries a second for fan; for quiet that connection's times,
  * and first until when it has 99 of 100 answers, in microseconds.
@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "load.h"
+#include "ws/deflate.h"
 #include "ws/inflate.h"
 
 enum { HEAD_MAX = 14, PACKED_MAX = 4096 };
@@ -65,26 +66,54 @@ frame_head(unsigned char *head, unsigned opcode, size_t n)
 	return size + 4;
 }
 
+/* Compress the payload. Return its size in `packed`. */
+static size_t
+payload_deflate(const struct connection *c)
+{
+	static struct deflate_scratch scratch;
+	static void *memory;
+	struct deflate z;
+	enum deflate_result result;
+	size_t made;
+
+	if (memory == NULL)
+		memory = malloc(deflate_memory(15));
+	if (memory == NULL || deflate_bound(options.size) > sizeof packed)
+		fail("memory");
+	deflate_begin(&z, 15, memory, &scratch);
+	(void)deflate_step(&z, (const unsigned char *)c->payload, options.size, true, packed, sizeof packed, &made, &result);
+	return made;
+}
+
 /* Each connection sends its own text, so that a mix-up is detected. */
 static void
 message_make(struct connection *c, size_t number)
 {
 	unsigned char head[HEAD_MAX];
-	size_t size = frame_head(head, 1, options.size), frame = size + options.size;
+	const char *bytes;
+	size_t n = options.size, size;
 
 	c->payload = malloc(options.size + 16);
-	c->window_size = options.depth * frame;
-	c->window = malloc(c->window_size);
-	if (c->payload == NULL || c->window == NULL)
+	if (c->payload == NULL)
 		fail("memory");
 	for (size_t i = 0; i < options.size; i++)
 		c->payload[i] = options.wide ? "\xc3\xa9"[i % 2] : (char)('a' + (i * 7 + number) % 26);
 	if (options.wide && options.size % 2 != 0)
 		c->payload[options.size - 1] = 'x';
+	if (options.deflate)
+		n = payload_deflate(c);
+	bytes = options.deflate ? (const char *)packed : c->payload;
+	size = frame_head(head, options.deflate ? 0x41 : 1, n);
+	c->window_size = options.depth * (size + n);
+	c->window = malloc(c->window_size);
+	if (c->window == NULL)
+		fail("memory");
 	for (size_t i = 0; i < options.depth; i++) {
-		memcpy(c->window + i * frame, head, size);
-		for (size_t k = 0; k < options.size; k++)
-			c->window[i * frame + size + k] = (char)(c->payload[k] ^ "\x11\x22\x33\x44"[k % 4]);
+		char *at = c->window + i * (size + n);
+
+		memcpy(at, head, size);
+		for (size_t k = 0; k < n; k++)
+			at[size + k] = (char)(bytes[k] ^ "\x11\x22\x33\x44"[k % 4]);
 	}
 }
 
@@ -94,7 +123,7 @@ connected(void)
 {
 	static const char request[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-	const char *rest = options.deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n" : "\r\n";
+	const char *rest = options.deflate ? "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n\r\n" : "\r\n";
 	int fd = load_connect(true);
 	char answer[4096];
 	size_t size = 0;
