@@ -59,7 +59,10 @@ load wsframe
 	run -1 --separate-stderr wsframe -d <in
 	said 'wsframe: byte 0: reserved bit is set'
 	run -1 --separate-stderr wsframe -d -z -M 4 <in
-	[[ $stderr == 'wsframe: byte '?': message exceeds the size limit' ]]
+	said 'wsframe: byte 0: message exceeds the size limit'
+	printf '\x81\x01x\x41\x0a\x00\x05\x00\xfa\xffHello\x80\x01\x06' >in
+	run -1 --separate-stderr wsframe -d -z <in
+	said 'wsframe: byte 3: compressed message is invalid'
 	for mask in '' -c; do
 		{ seq 100000; head -c 300000 /dev/zero | tr '\0' z; printf '\nshort\n'; } | tee in | wsframe -e -z $mask -b >frames
 		(($(wc -c <frames) < 300000))

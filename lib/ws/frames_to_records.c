@@ -54,6 +54,8 @@ frames_to_records_step(struct frames_to_records *in, struct buffer *from, struct
 		size_t used;
 
 		make_space(in, from, to);
+		if (!in->reader.in_frame && !in->reader.in_message)
+			in->message_at = in->taken;
 		used = step(in, from, to, e);
 		buffer_take(from, used);
 		in->taken += used;
@@ -66,6 +68,8 @@ frames_to_records_step(struct frames_to_records *in, struct buffer *from, struct
 		else
 			break;
 	}
+	if (e->kind == READER_FAIL && in->reader.in_frame && in->reader.compressed)
+		in->taken = in->message_at;
 	if ((e->kind == READER_FAIL || e->kind == READER_CLOSE) && !in->discard)
 		record_encoder_drop(&in->records, to);
 	return e->kind;

@@ -18,7 +18,9 @@ struct frames_to_records {
 	struct record_encoder records;
 	bool discard;      /* drop the payload after validating it */
 	uint64_t messages; /* complete messages received */
-	uint64_t taken;    /* bytes of `from` consumed */
+	uint64_t taken;    /* bytes of `from` consumed; after READER_FAIL the offset of the error, in a compressed
+	                      message that of the message */
+	uint64_t message_at; /* offset of the current message */
 	size_t share;      /* limit of the compressed messages of a turn, in bytes of payload; 0: none */
 	size_t spent;      /* in this turn; the owner sets it to 0 at the beginning of each turn */
 };
