@@ -1,6 +1,7 @@
 /*
  * wspeer: a WebSocket peer that performs the steps of its command line, to test
- * wsframe and wsserve. It shares no code with the tested programs.
+ * wsframe and wsserve. Its frames share no code with the tested programs. Steps that
+ * are not listed here are those of peer.
  *
  *     wspeer text:hello get close:1000 rest wait -- wsframe cat
  *
@@ -16,7 +17,7 @@
  * `ztext` and `zbinary` for compressed ones, `ping`, `pong`, `close 1000 reason`,
  * `close`), for the end of the connection (`end`, `reset`) and for `wait`.
  *
- *     text:TEXT binary:TEXT ping:TEXT pong:TEXT   send a frame (\n \r \0 \\ \xHH)
+ *     text:TEXT binary:TEXT ping:TEXT pong:TEXT   send a frame
  *     +text:TEXT +binary:TEXT +more:TEXT more:TEXT  send its fragments
  *     close close:CODE close:CODE,REASON  send a Close
  *     raw:TEXT        send these bytes
@@ -29,10 +30,7 @@
  *     swallow         read until the end as fast as possible, without parsing
  *     slow:MS         from this step on read 4 KiB at a time, with a pause of MS before each read
  *     push            send texts until none is accepted for 300 ms
- *     fin             half-close
- *     drop            close
- *     reset           close so that the other side sees a reset (TCP)
- *     await:FILE      wait until FILE exists
+ *     drop            close the connection (`close' of peer)
  *     kill:SIGNAL     send a signal (TERM, INT, HUP, KILL, STOP, CONT) to the command
  *     memory          print the command's private memory: `private N k`
  *     peak            print the largest resident size of the command without its files: `peak N k`
@@ -41,11 +39,8 @@
  *     beat:MS         send a ping after each MS without data, until a Close or the end, which is printed
  *     wait            wait for the end of the command, and print `exit N` or `signal N`
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -53,47 +48,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "peer.h"
+
 enum { PUSH_MS = 300, SLOW_PIECE = 4096, SMALL_ROOM = 4096, TEXT_MAX = 1 << 16, SHOWN_MAX = 200, BEATS_MAX = 100, AWAIT_MAX = 6000 };
 
-static int from = -1, to = -1;
-static pid_t child;
-static bool as_server, small, listens;
-static int child_log = -1; /* stderr of a listening command */
 static long rest_ms; /* pause before each read of at most SLOW_PIECE bytes; 0: reads of any size without a pause */
 static unsigned char text[TEXT_MAX];
-
-static void
-fail(const char *what)
-{
-	printf("failed %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 static size_t
 unescape(const char *in, unsigned char *out)
 {
-	size_t n = 0;
-
-	for (; *in != '\0' && n < TEXT_MAX; in++) {
-		unsigned byte;
-
-		if (*in != '\\') {
-			out[n++] = (unsigned char)*in;
-			continue;
-		}
-		in++;
-		if (*in == 'x' && sscanf(in + 1, "%2x", &byte) == 1)
-			in += 2;
-		else
-			byte = *in == 'n' ? '\n' : *in == 'r' ? '\r' : *in == '0' ? '\0' : (unsigned char)*in;
-		out[n++] = (unsigned char)byte;
-	}
-	return n;
+	return unescape_all(in, (char *)out);
 }
 
 static void
@@ -111,23 +80,11 @@ show(const unsigned char *bytes, size_t n)
 		printf("... (%zu)", n);
 }
 
-/* Send all bytes. Return false if the peer has closed. */
+/* Return false if the peer has closed. */
 static bool
-send_all(const void *bytes, size_t n)
+put(const void *bytes, size_t n)
 {
-	const char *p = bytes;
-
-	while (n > 0) {
-		ssize_t done = write(to, p, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return false;
-		p += done;
-		n -= (size_t)done;
-	}
-	return true;
+	return send_all(conns[0], bytes, n) == (long long)n;
 }
 
 static size_t
@@ -139,7 +96,7 @@ head_make(unsigned char *out, unsigned first, uint64_t n)
 	out[1] = (unsigned char)(n < 126 ? n : n < 65536 ? 126 : 127);
 	for (int shift = n < 126 ? -8 : n < 65536 ? 8 : 56; shift >= 0; shift -= 8)
 		out[used++] = (unsigned char)(n >> shift);
-	if (!as_server) {
+	if (!program.client) {
 		out[1] |= 0x80;
 		memcpy(out + used, "\x12\x34\x56\x78", 4);
 		used += 4;
@@ -153,7 +110,7 @@ frame_make(unsigned char *out, unsigned first, const unsigned char *payload, siz
 	size_t head = head_make(out, first, n);
 
 	for (size_t i = 0; i < n; i++)
-		out[head + i] = (unsigned char)(payload[i] ^ (as_server ? 0 : (0x12 + 0x22 * (i % 4)) & 0xff));
+		out[head + i] = (unsigned char)(payload[i] ^ (program.client ? 0 : (0x12 + 0x22 * (i % 4)) & 0xff));
 	return head + n;
 }
 
@@ -161,7 +118,7 @@ static bool
 send_frame(unsigned first, const unsigned char *payload, size_t n)
 {
 	unsigned char *frame = malloc(n + 16);
-	bool sent = frame != NULL && send_all(frame, frame_make(frame, first, payload, n));
+	bool sent = frame != NULL && put(frame, frame_make(frame, first, payload, n));
 
 	free(frame);
 	return sent;
@@ -182,7 +139,7 @@ take(unsigned char *out, size_t n)
 
 		if (rest_ms != 0)
 			nap(rest_ms);
-		got = read(from, out, rest_ms != 0 && n > SLOW_PIECE ? SLOW_PIECE : n);
+		got = read(conns[0], out, rest_ms != 0 && n > SLOW_PIECE ? SLOW_PIECE : n);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
@@ -209,7 +166,7 @@ take_frame(struct got *f)
 
 	if (state != 1 || (state = take(length, more)) != 1)
 		return state;
-	if ((head[1] >= 0x80) != as_server)
+	if ((head[1] >= 0x80) != program.client)
 		printf("wrong mask: ");
 	n = more == 0 ? n : 0;
 	for (size_t i = 0; i < more; i++)
@@ -294,10 +251,10 @@ step_until(const char *arg)
 static void
 step_drop(const char *arg)
 {
+	static char close_step[] = "close";
+
 	(void)arg;
-	(void)close(from);
-	if (to != from)
-		(void)close(to);
+	step_read(close_step);
 }
 
 static void
@@ -326,7 +283,7 @@ step_swallow(const char *arg)
 	ssize_t n;
 
 	do
-		n = read(from, waste, sizeof waste);
+		n = read(conns[0], waste, sizeof waste);
 	while (n > 0 || (n < 0 && errno == EINTR));
 	step_drop(arg);
 }
@@ -348,39 +305,39 @@ step_close(const char *arg)
 static void
 step_raw(const char *arg)
 {
-	(void)send_all(text, unescape(arg, text));
+	(void)put(text, unescape(arg, text));
+}
+
+/* Send frames at once, with the n bytes of text as their payload, or each with its number. */
+static void
+frames_send(unsigned first, size_t frames, size_t n, bool numbered)
+{
+	unsigned char *all = malloc(frames * (n + 32));
+	size_t used = 0;
+
+	if (all == NULL)
+		fail("malloc");
+	for (size_t i = 0; i < frames; i++) {
+		if (numbered)
+			n = (size_t)snprintf((char *)text, sizeof text, "%zu", i);
+		used += frame_make(all + used, first, text, n);
+	}
+	(void)put(all, used);
+	free(all);
 }
 
 static void
 step_many(const char *arg)
 {
 	const char *comma = strchr(arg, ',');
-	size_t n = unescape(comma == NULL ? "" : comma + 1, text), count = strtoul(arg, NULL, 10), used = 0;
-	unsigned char *all = malloc(count * (n + 16));
 
-	if (all == NULL)
-		fail("malloc");
-	for (size_t i = 0; i < count; i++)
-		used += frame_make(all + used, 0x81, text, n);
-	(void)send_all(all, used);
-	free(all);
+	frames_send(0x81, strtoul(arg, NULL, 10), unescape(comma == NULL ? "" : comma + 1, text), false);
 }
 
 static void
 step_pings(const char *arg)
 {
-	size_t count = strtoul(arg, NULL, 10), used = 0;
-	unsigned char *all = malloc(count * 32);
-
-	if (all == NULL)
-		fail("malloc");
-	for (size_t i = 0; i < count; i++) {
-		int n = snprintf((char *)text, sizeof text, "%zu", i);
-
-		used += frame_make(all + used, 0x89, text, (size_t)n);
-	}
-	(void)send_all(all, used);
-	free(all);
+	frames_send(0x89, strtoul(arg, NULL, 10), 0, true);
 }
 
 static void
@@ -402,57 +359,28 @@ step_head(const char *arg)
 {
 	unsigned char head[16];
 
-	(void)send_all(head, head_make(head, 0x81, strtoull(arg, NULL, 10)));
+	(void)put(head, head_make(head, 0x81, strtoull(arg, NULL, 10)));
 }
 
 static void
 step_push(const char *arg)
 {
-	struct pollfd p = {.fd = to, .events = POLLOUT};
+	struct pollfd p = {.fd = way_out(conns[0]), .events = POLLOUT};
 
 	(void)arg;
 	memset(text, 'x', 1000);
-	if (fcntl(to, F_SETFL, O_NONBLOCK) != 0)
+	if (fcntl(p.fd, F_SETFL, O_NONBLOCK) != 0)
 		fail("fcntl");
 	while (poll(&p, 1, PUSH_MS) == 1 && (p.revents & POLLERR) == 0 && send_frame(0x81, text, 1000))
 		;
-	(void)fcntl(to, F_SETFL, 0);
+	(void)fcntl(p.fd, F_SETFL, 0);
 	printf("pushed\n");
-}
-
-static void
-step_fin(const char *arg)
-{
-	(void)arg;
-	if (from == to)
-		(void)shutdown(to, SHUT_WR);
-	else
-		(void)close(to);
-}
-
-static void
-step_reset(const char *arg)
-{
-	struct linger hard = {1, 0};
-
-	(void)setsockopt(to, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-	step_drop(arg);
 }
 
 static void
 step_slow(const char *arg)
 {
 	rest_ms = atol(arg);
-}
-
-static void
-step_await(const char *arg)
-{
-	for (int i = 0; access(arg, F_OK) != 0; i++) {
-		if (i == AWAIT_MAX)
-			fail(arg);
-		nap(10);
-	}
 }
 
 static void
@@ -466,7 +394,7 @@ step_kill(const char *arg)
 
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
 		if (strcmp(arg, signals[i].name) == 0)
-			(void)kill(child, signals[i].number);
+			(void)kill(program.pid, signals[i].number);
 }
 
 static unsigned long
@@ -476,7 +404,7 @@ field_sum(const char *file, const char *field)
 	unsigned long sum = 0, n;
 	FILE *f;
 
-	(void)snprintf(path, sizeof path, "/proc/%d/%s", (int)child, file);
+	(void)snprintf(path, sizeof path, "/proc/%d/%s", (int)program.pid, file);
 	f = fopen(path, "r");
 	if (f == NULL)
 		fail(path);
@@ -498,15 +426,13 @@ static void
 step_peak(const char *arg)
 {
 	(void)arg;
-	printf("peak %lu k\n", field_sum("status", "VmHWM") - field_sum("status", "RssFile"));
+	printf("peak %lu k\n", field_sum("status", "VmHWM"));
 }
 
 static void
 step_silent(const char *arg)
 {
-	struct pollfd p = {.fd = from, .events = POLLIN};
-
-	if (poll(&p, 1, atoi(arg)) != 0)
+	if (readable(conns[0], atoi(arg)))
 		printf("noise\n");
 }
 
@@ -522,18 +448,17 @@ step_chat(const char *arg)
 	do
 		size += frame_make(texts + size, 0x81, text, 1);
 	while (rest.tv_nsec == 0 && size < sizeof texts - 100);
-	for (int left = 10000; left > 0 && send_all(texts, size); left -= atoi(arg))
+	for (int left = 10000; left > 0 && put(texts, size); left -= atoi(arg))
 		(void)nanosleep(&rest, NULL);
 }
 
 static void
 step_beat(const char *arg)
 {
-	struct pollfd p = {.fd = from, .events = POLLIN};
 	int beats = 0;
 
 	do
-		for (; beats < BEATS_MAX && poll(&p, 1, atoi(arg)) == 0; beats++)
+		for (; beats < BEATS_MAX && !readable(conns[0], atoi(arg)); beats++)
 			(void)send_frame(0x89, text, 0);
 	while (beats < BEATS_MAX && get(false, "close", NULL));
 	if (beats == BEATS_MAX)
@@ -548,7 +473,7 @@ log_pass(bool all)
 	size_t n = 0;
 	int status;
 
-	while (n < sizeof line - 1 && read(child_log, line + n, 1) == 1) {
+	while (n < sizeof line - 1 && read(program.log, line + n, 1) == 1) {
 		if (line[n++] != '\n')
 			continue;
 		line[n] = '\0';
@@ -567,11 +492,11 @@ step_wait(const char *arg)
 	int status;
 
 	(void)arg;
-	if (listens) {
+	if (program.listens) {
 		log_pass(false);
 		return;
 	}
-	if (waitpid(child, &status, 0) != child)
+	if (waitpid(program.pid, &status, 0) != program.pid)
 		fail("wait");
 	if (WIFSIGNALED(status))
 		printf("signal %d\n", WTERMSIG(status));
@@ -588,14 +513,14 @@ static const struct step {
 	{"+text", 0x01, NULL}, {"+binary", 0x02, NULL}, {"more", 0x80, NULL}, {"+more", 0x00, NULL},
 	{"close", 0, step_close}, {"raw", 0, step_raw}, {"many", 0, step_many}, {"pings", 0, step_pings},
 	{"big", 0, step_big}, {"head", 0, step_head}, {"get", 0, step_get}, {"until", 0, step_until},
-	{"rest", 0, step_rest}, {"count", 0, step_count}, {"push", 0, step_push}, {"fin", 0, step_fin},
-	{"drop", 0, step_drop}, {"reset", 0, step_reset}, {"await", 0, step_await}, {"kill", 0, step_kill},
+	{"rest", 0, step_rest}, {"count", 0, step_count}, {"push", 0, step_push},
+	{"drop", 0, step_drop}, {"kill", 0, step_kill},
 	{"memory", 0, step_memory}, {"peak", 0, step_peak}, {"silent", 0, step_silent},
 	{"beat", 0, step_beat}, {"chat", 0, step_chat}, {"swallow", 0, step_swallow}, {"slow", 0, step_slow}, {"wait", 0, step_wait},
 };
 
 static void
-step_do(const char *step)
+step_do(char *step)
 {
 	size_t n = strcspn(step, ":");
 	const char *argument = step[n] == ':' ? step + n + 1 : "";
@@ -610,55 +535,7 @@ step_do(const char *step)
 		(void)fflush(stdout);
 		return;
 	}
-	errno = EINVAL;
-	fail(step);
-}
-
-/* The command's ends, for reading and writing. */
-static void
-connect_unix(int theirs[2])
-{
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
-		fail("socketpair");
-	from = to = pair[0];
-	theirs[0] = theirs[1] = pair[1];
-}
-
-static void
-connect_pipes(int theirs[2])
-{
-	int down[2], up[2];
-
-	if (pipe(down) != 0 || pipe(up) != 0)
-		fail("pipe");
-	from = up[0];
-	to = down[1];
-	theirs[0] = down[0];
-	theirs[1] = up[1];
-}
-
-static void
-connect_tcp(int theirs[2])
-{
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof at;
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, room = SMALL_ROOM;
-
-	from = to = socket(AF_INET, SOCK_STREAM, 0);
-	if (small)
-		(void)setsockopt(from, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-	if (listener < 0 || to < 0 || bind(listener, (struct sockaddr *)&at, size) != 0 || listen(listener, 1) != 0
-	    || getsockname(listener, (struct sockaddr *)&at, &size) != 0
-	    || connect(to, (struct sockaddr *)&at, size) != 0)
-		fail("connect");
-	theirs[0] = theirs[1] = listens ? listener : accept(listener, NULL, NULL);
-	(void)setsockopt(to, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (listens)
-		return;
-	(void)setsockopt(theirs[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	(void)close(listener);
+	step_read(step);
 }
 
 static void
@@ -671,72 +548,42 @@ handshake(void)
 	char c, rest[256];
 
 	(void)snprintf(rest, sizeof rest, "Sec-WebSocket-Extensions: %s\r\n\r\n", extensions == NULL ? "" : extensions);
-	(void)send_all(request, sizeof request - 1);
-	(void)send_all(rest, strlen(rest));
-	while (end < 4 && read(from, &c, 1) == 1)
+	(void)put(request, sizeof request - 1);
+	(void)put(rest, strlen(rest));
+	while (end < 4 && read(conns[0], &c, 1) == 1)
 		end = c == "\r\n\r\n"[end] ? end + 1 : c == '\r';
 }
 
-static void
-run(char **command, const int theirs[2])
-{
-	int in = as_server ? 6 : 0, out = as_server ? 7 : 1;
-	int log[2] = {-1, -1}, copies[2] = {fcntl(theirs[0], F_DUPFD, 10), fcntl(theirs[1], F_DUPFD, 10)};
-
-	(void)fcntl(from, F_SETFD, FD_CLOEXEC);
-	(void)fcntl(to, F_SETFD, FD_CLOEXEC);
-	if (listens && pipe2(log, O_CLOEXEC) != 0)
-		fail("pipe");
-	child_log = log[0];
-	child = fork();
-	if (child == 0) {
-		if (listens)
-			(void)dup2(log[1], 2);
-		(void)close(theirs[0]);
-		(void)close(theirs[1]);
-		(void)close(from);
-		(void)close(to);
-		(void)dup2(copies[0], in);
-		(void)dup2(copies[1], out);
-		(void)close(copies[0]);
-		(void)close(copies[1]);
-		(void)execvp(command[0], command);
-		_exit(127);
-	}
-	(void)close(log[1]);
-	(void)close(theirs[0]);
-	if (theirs[1] != theirs[0])
-		(void)close(theirs[1]);
-	(void)close(copies[0]);
-	(void)close(copies[1]);
-}
-
 int
-main(int argc, char **argv)
+websocket_main(int argc, char **argv)
 {
-	void (*connect_by)(int[2]) = connect_unix;
-	int theirs[2], first = 1, end;
+	int first = 1, end;
 
-	(void)signal(SIGPIPE, SIG_IGN);
+	(void)alarm(0);
+	(void)signal(SIGALRM, SIG_DFL);
 	for (; first < argc && argv[first][0] == '-' && argv[first][1] != '-'; first++) {
-		as_server = as_server || argv[first][1] == 'c';
-		small = small || argv[first][1] == 's';
-		listens = listens || argv[first][1] == 'l';
-		if (strchr("tspl", argv[first][1]) != NULL)
-			connect_by = argv[first][1] == 'p' ? connect_pipes : connect_tcp;
+		char key = argv[first][1];
+
+		program.client = program.client || key == 'c';
+		program.listens = program.listens || key == 'l';
+		room = key == 's' ? SMALL_ROOM : room;
+		if (strchr("tspl", key) != NULL)
+			program.kind = key == 'p' ? 'p' : 't';
 	}
 	for (end = first; end < argc && strcmp(argv[end], "--") != 0; end++)
 		;
 	if (end + 1 >= argc)
 		fail("usage");
-	connect_by(theirs);
-	run(argv + end + 1, theirs);
-	if (listens)
+	program.argv = argv + end + 1;
+	program_start();
+	(void)close(program.in);
+	program.in = -1;
+	if (program.listens)
 		handshake();
 	for (; first < end; first++)
 		step_do(argv[first]);
-	if (listens) {
-		(void)kill(child, SIGTERM);
+	if (program.listens) {
+		(void)kill(program.pid, SIGTERM);
 		log_pass(true);
 	}
 	return 0;

@@ -56,7 +56,8 @@
  *     ended        wait until the program has ended
  *
  * With `run', each send waits until the program has read all of the data, has answered or has ended. After the last
- * step the rest is received, and the exit status is that of the program, or 128 + n for signal n.
+ * step the rest is received, and the exit status is that of the program, or 128 + n for signal n. Under the name wspeer it
+ * is a WebSocket peer: see websocket.c.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -76,6 +77,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "peer.h"
 #include "ws/handshake.h"
 
 enum { LISTENER = 3, MAX = 20000, CHUNK = 65536, FILL_MAX = 64, FILL_MS = 100, PUSH_MS = 200, SIP_SIZE = 4096, SIP_MS = 100,
@@ -91,28 +93,21 @@ union address {
 	struct sockaddr_un local;
 };
 
-static int conns[MAX];
-static size_t first, count;
+int conns[MAX];
+size_t count;
+static size_t first;
 static union address to, from;
 static uint16_t port;
-static int room;
+int room;
 static long long pushed;
 static bool verbose, was_reset;
 static FILE *sink;
 static char bytes[CHUNK], head[CHUNK];
 static size_t head_size;
 
-/* The program, its connection, and the peer's copy of the program's end. */
-static struct {
-	char **argv;
-	pid_t pid;
-	bool client, with_stderr;
-	char kind;
-	int in, out; /* of the program */
-	int way_out; /* the peer's second pipe */
-} program = {.kind = 'u', .in = -1, .out = -1, .way_out = -1};
+struct program program = {.kind = 'u', .in = -1, .out = -1, .way_out = -1};
 
-static void __attribute__((noreturn))
+void
 fail(const char *what)
 {
 	fprintf(stderr, "peer: %s: %s\n", what, strerror(errno));
@@ -148,7 +143,7 @@ receive(int fd, size_t size)
 	return (size_t)n;
 }
 
-static bool
+bool
 readable(int fd, int ms)
 {
 	return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, ms) == 1;
@@ -284,7 +279,7 @@ tcp_pair(int ends[2])
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof a;
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
 	buffers_shrink(listener); /* accepted sockets inherit it */
 	if (bind(listener, (struct sockaddr *)&a, size) != 0 || listen(listener, 1) != 0
@@ -292,10 +287,14 @@ tcp_pair(int ends[2])
 		fail("listen");
 	ends[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	buffers_shrink(ends[0]);
+	if (room != 0)
+		(void)setsockopt(ends[0], SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
 	if (connect(ends[0], (struct sockaddr *)&a, size) != 0)
 		fail("connect");
-	ends[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	(void)close(listener);
+	(void)setsockopt(ends[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	ends[1] = program.listens ? listener : accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (!program.listens)
+		(void)close(listener);
 }
 
 static void
@@ -320,18 +319,22 @@ program_connect(void)
 	program.in = program.out = ends[1];
 }
 
-static void
+void
 program_start(void)
 {
-	int lowest = program.client ? 6 : 0, in, out;
+	int lowest = program.client ? 6 : 0, in, out, log[2] = {-1, -1};
 
 	program_connect();
+	if (program.listens && pipe2(log, O_CLOEXEC) != 0)
+		fail("pipe");
+	program.log = log[0];
 	program.pid = fork();
 	if (program.pid == 0) {
 		(void)signal(SIGPIPE, SIG_DFL);
 		in = fcntl(program.in, F_DUPFD_CLOEXEC, 10);
 		out = fcntl(program.out, F_DUPFD_CLOEXEC, 10);
-		if (dup2(in, lowest) < 0 || dup2(out, lowest + 1) < 0 || (program.with_stderr && dup2(in, 2) < 0))
+		if (dup2(in, lowest) < 0 || dup2(out, lowest + 1) < 0 || (program.with_stderr && dup2(in, 2) < 0)
+		    || (program.listens && dup2(log[1], 2) < 0))
 			_exit(125);
 		(void)execvp(program.argv[0], program.argv);
 		perror(program.argv[0]);
@@ -339,6 +342,8 @@ program_start(void)
 	}
 	if (program.out != program.in)
 		(void)close(program.out);
+	if (program.listens)
+		(void)close(log[1]);
 }
 
 static bool
@@ -381,13 +386,13 @@ program_finish(void)
 
 /* Sending. */
 
-static int
+int
 way_out(int fd)
 {
 	return program.way_out >= 0 ? program.way_out : fd;
 }
 
-static long long
+long long
 send_all(int fd, const char *data, size_t size)
 {
 	size_t sent = 0;
@@ -543,6 +548,16 @@ unescape(const char **text, char *out)
 	return 1;
 }
 
+size_t
+unescape_all(const char *text, char *data)
+{
+	size_t size = 0;
+
+	while (*text != '\0')
+		size += unescape(&text, data + size);
+	return size;
+}
+
 /* Perform a step on one connection. Return the count for -v. */
 static long long
 one_do(enum step step, int fd, const char *text, const char *data, size_t size)
@@ -573,11 +588,9 @@ static long long
 each_do(enum step step, const char *text)
 {
 	char *data = malloc(strlen(text) * HANDSHAKE_ACCEPT_SIZE + 1);
-	size_t size = 0;
+	size_t size = unescape_all(text, data);
 	long long all = 0;
 
-	for (const char *p = text; *p != '\0';)
-		size += unescape(&p, data + size);
 	was_reset = false;
 	for (size_t i = first; i < count; i++)
 		all += one_do(step, conns[i], text, data, size);
@@ -674,7 +687,7 @@ report(enum step step, long long n)
 	putchar('\n');
 }
 
-static void
+void
 step_read(char *argument)
 {
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
@@ -702,6 +715,8 @@ main(int argc, char **argv)
 	(void)signal(SIGALRM, too_late);
 	(void)alarm(LIMIT_S);
 	ip_parse("127.0.0.1", &to);
+	if (strcmp(basename(argv[0]), "wspeer") == 0)
+		return websocket_main(argc, argv);
 	verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
 	sink = verbose ? NULL : stdout;
 	i += verbose;
