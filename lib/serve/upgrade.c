@@ -54,7 +54,7 @@ struct upgrade_name
 upgrade_name(const struct upgrade *u)
 {
 	struct address remote = upgrade_remote(u);
-	struct upgrade_name name;
+	struct upgrade_name name = {.text = ""};
 
 	address_text(&remote, name.text);
 	return name;
@@ -522,11 +522,11 @@ void
 upgrade_authorize_next(struct upgrade_server *s)
 {
 	struct deadline *first;
-	struct upgrade *u = NULL;
+	bool waits = false;
 
-	while ((u == NULL || u->stage != UPGRADE_WAITING) && (first = deadlines_first(&s->waits)) != NULL) {
-		u = upgrade_of(first);
-		head_retry(s, u, false);
+	while (!waits && (first = deadlines_first(&s->waits)) != NULL) {
+		head_retry(s, upgrade_of(first), false);
+		waits = upgrade_of(first)->stage == UPGRADE_WAITING;
 	}
 }
 
