@@ -18,7 +18,7 @@ ucspi_owns(const char *entry)
 	size_t size = strcspn(entry, "=");
 
 	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
-		if (strlen(owned[i]) == size && memcmp(owned[i], entry, size) == 0)
+		if (*entry == *owned[i] && strncmp(entry, owned[i], size) == 0 && owned[i][size] == '\0')
 			return true;
 	return false;
 }

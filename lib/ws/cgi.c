@@ -157,14 +157,12 @@ cgi_owns(const char *entry)
 		"REMOTE_USER", "REQUEST_METHOD", "REQUEST_URI", "SCRIPT_NAME", "SERVER_NAME", "SERVER_PORT",
 		"SERVER_PROTOCOL", "SERVER_SOFTWARE", "WEBSOCKET_EXTENSIONS", "WEBSOCKET_PROTOCOL",
 	};
-	struct span all = span_of(entry);
-	const char *equals = memchr(all.at, '=', all.size);
-	struct span name = {entry, equals == NULL ? 0 : (size_t)(equals - entry)};
+	size_t size = strcspn(entry, "=");
 
-	if (name.size >= 5 && memcmp(name.at, "HTTP_", 5) == 0)
+	if (strncmp(entry, "HTTP_", 5) == 0)
 		return true;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (span_equal(name, span_of(names[i])))
+		if (*entry == *names[i] && strncmp(entry, names[i], size) == 0 && names[i][size] == '\0')
 			return true;
 	return false;
 }
