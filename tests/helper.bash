@@ -36,7 +36,7 @@ free_port() {
 	portscan-bind -q -p $((10000 + RANDOM % 9000))-19999
 }
 
-# start NAME CMD...: starts a program in the background, which ends with the test. Sets $pid; the
+# start NAME CMD...: starts a program in the background, which ends with the test. Sets $pid and $NAME to its pid; the
 # output is in $BATS_TEST_TMPDIR/NAME.out and NAME.err.
 start() {
 	local name=$1
@@ -47,6 +47,7 @@ start() {
 	: >"$BATS_TEST_TMPDIR/$name.err"
 	"$@" >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" 3>&- &
 	pid=$!
+	printf -v "${name//-/_}" %s "$pid"
 	pids+=("$pid")
 }
 
@@ -60,7 +61,6 @@ bound() {
 # $server, its pid.
 serve() {
 	start server portscan-bind -p 0 "$@"
-	server=$pid
 	bound
 }
 

@@ -54,7 +54,6 @@ closed=2-4
 @test "--wait retries until a port accepts, without messages" {
 	port=$(free_port)
 	start client portscan-connect -v --wait 20 -p "$closed,$port"
-	client=$pid
 	await_that eval '(($(grep -c refused client.err) >= 12))'
 	start server portscan-bind -p "$port" peer -v accept send:hello
 	ended "$client" 0
@@ -72,7 +71,6 @@ closed=2-4
 	scripted full fill await:go unlisten
 	await full.out '^full'
 	start client portscan-connect -v -t 50ms --wait 20 -p "$port"
-	client=$pid
 	await client.err 'timed out'
 	: >go
 	await client.err 'refused'
@@ -286,7 +284,6 @@ late() {
 	scripted server accept recv send:answer hold
 	mkfifo in
 	start client sh -c 'exec "$@" <in' _ portscan-connect -q --idle 50ms -p "$port"
-	client=$pid
 	exec 8>in
 	await server.out '^accepted'
 	# Longer than that.

@@ -75,7 +75,6 @@ child_of() {
 @test "sandbox: wsframe is in it, its program is not" {
 	# On a port that no concurrent test scans, so that the child belongs to this test's client.
 	start server portscan-bind -1 -p 0 tcpaccept wsframe -w 100ms sh -c ': </etc/passwd && exec sleep 100'
-	server=$pid
 	await_that test -s "$BATS_TEST_TMPDIR/server.out"
 	port=$(cat "$BATS_TEST_TMPDIR/server.out")
 	start client peer -v to:"$port" open hold

@@ -7,7 +7,6 @@ err=server.err out=server.out
 # listen KIND... -- CMD...: like serve, but started by handover; $port is the first port.
 listen() {
 	start server handover "$@"
-	server=$pid
 	await "$out" '^(port|path) '
 	port=$(sed -n 's/^port //p' "$out" | head -n 1)
 }
@@ -302,7 +301,6 @@ refused() {
 @test "SIGTERM refuses new connections at once, lets current ones finish, and ends with 0" {
 	serve tcpaccept sh -c 'read -r line; echo "$line"'
 	start client peer to:"$port" open await:go 'send:bye\n' rest
-	client=$pid
 	await_that with_child "$server"
 	kill "$server"
 	await_that refused "$port"
@@ -317,7 +315,6 @@ refused() {
 backlogged() {
 	listen "${kind:-tcp}" -- tcpaccept -c 1 "$@"
 	start client peer to:"${port:-0}" ${kind:+to:"${kind#unix:}"} open:4 await:go 'send:hello\n' rest
-	client=$pid
 	await client.out 'open 4'
 	await_that with_child "$server"
 }
@@ -362,7 +359,6 @@ backlogged() {
 	listen tcp -- tcpaccept -C 1 sh -c 'read -r line; echo "$line"; read -r line'
 	kill -STOP "$server"
 	start client peer to:"$port" open:2 'send:hello\n' await:go fin rest
-	client=$pid
 	await client.out 'open 2'
 	kill "$server"
 	kill -CONT "$server"
@@ -414,7 +410,6 @@ backlogged() {
 	listen tcp -- tcpaccept -n 2 echo hello
 	kill -STOP "$server"
 	start client peer to:"$port" open:4 rest
-	client=$pid
 	await client.out 'open 4'
 	kill "$server"
 	kill -CONT "$server"
@@ -475,7 +470,6 @@ backlogged() {
 	serve tcpaccept -v true
 	kill -STOP "$pid"
 	start flood peer to:"$port" open:100 rest
-	flood=$pid
 	await flood.out '^open 100'
 	kill -CONT "$server"
 	ended "$flood"

@@ -74,7 +74,6 @@ client() {
 @test "a client that floods does not delay other clients" {
 	serve tcpecho
 	start flood sh -c "yes | portscan-connect -q -p $port >/dev/null"
-	flood=$pid
 	await_that busy
 	client other send:x take:1 send:x take:1 send:x take:1 send:x take:1 send:x take:1 close hold
 	await other.out '^holding'
@@ -217,7 +216,6 @@ busy() {
 	await_that refused
 	# A connection with pending data is not idle: another one, whose time began later, is closed before it.
 	start other portscan-bind -1 -p 0 tcpecho
-	other=$pid
 	await_that test -s other.out
 	start silent peer -v to:"$(cat other.out)" open send:x recv rest
 	await silent.out '^recv x$'
@@ -236,7 +234,6 @@ busy() {
 		serve tcpecho -c "$most"
 		kill -STOP "$server"
 		start crowd peer to:"$port" open:3 'send:hello\n' fin rest
-		crowd=$pid
 		await crowd.out 'open 3'
 		kill "$server"
 		kill -CONT "$server"
@@ -272,7 +269,6 @@ refused() {
 	# During a flood, which may end by itself.
 	serve tcpecho
 	start flood sh -c "yes | portscan-connect -q -p $port >/dev/null"
-	flood=$pid
 	echoes during
 	kill "$server"
 	await_that refused

@@ -67,7 +67,6 @@ leaver() {
 	chmod +x gulper
 	serve wshub -w 1h ./gulper go
 	start a peer -v to:"$port" open into:heard "send:$request$last_words" rest
-	a=$pid
 	await a.out '^sent '
 	turn
 	echo go >go
@@ -91,7 +90,6 @@ leaver() {
 	deliberate
 	serve wshub ./deliberate go
 	start a peer -v to:"$port" open into:heard "send:$request\x81\x82\0\0\0\0hi" fin rest
-	a=$pid
 	server_says '^got 1 text hi$'
 	echo go >go
 	ended "$a"
@@ -131,7 +129,6 @@ leaver() {
 	serve wshub -w 200ms sh -c 'until_is() { until [ -e "$1" ]; do sleep 0.02; done; }
 		read -r open; until_is full; echo "1 close 4000"; until_is answered; exec cat >&2'
 	start a peer -v to:"$port" open file:request recv recv await:late 'send:\x88\x82\0\0\0\0\x0f\xa0' rest
-	a=$pid
 	await a.out '^recv HTTP/1.1 101 '
 	start feed wspeer "raw:$request" push await:late -- portscan-connect -q -p "$port"
 	await feed.out '^pushed'
@@ -176,9 +173,7 @@ leaver() {
 	mkfifo go
 	serve wshub -w 1h -k 2s sh -c 'read -r go <"$0"; exec cat >&2' go
 	start a peer -v to:"$port" open file:request recv into:a.heard await:full 'send:\x88\x82\0\0\0\0\x03\xe8' rest
-	a=$pid
 	start b peer -v to:"$port" open file:request recv into:b.heard await:full 'send:\x81\x81\0\0\0\0x' fin rest
-	b=$pid
 	for name in a b; do await $name.out '^recv HTTP/1.1 101 '; done
 	start feed wspeer "raw:$request" push "await:go" -- portscan-connect -q -p "$port"
 	await feed.out '^pushed'
@@ -211,7 +206,6 @@ leaver() {
 @test "a message of prog to a client whose close record it has read is dropped without a log line" {
 	hub
 	start a peer -v to:"$port" open into:heard "send:$request$last_words" rest
-	a=$pid
 	server_says '^got 1 close 4001 bye$'
 	ended "$a"
 	client b /
@@ -238,14 +232,12 @@ leaver() {
 	deliberate
 	serve wshub -w 1h ./deliberate go
 	start a peer -v to:"$port" open "send:$request$last_words" await:vanish reset
-	a=$pid
 	server_says '^got 1 text hi$'
 	touch vanish
 	ended "$a"
 	echo go >go
 	server_says '^got 1 close 4001 bye$'
 	leaver b hello
-	b=$pid
 	echo go >go
 	ended "$b"
 	same b.out 'hello to you' 'and good bye'
@@ -255,16 +247,13 @@ leaver() {
 @test "SIGTERM, and the exit of prog, end the wait of a Close" {
 	deliberate
 	serve wshub -w 1h ./deliberate go
-	server=$pid
 	leaver a hello
-	a=$pid
 	server_says '^got 1 text hello$'
 	kill "$server"
 	ended "$a"
 	echo go >go
 	ended "$server" 0
 	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text last"; exit 3'
-	server=$pid
 	leaver a hello
 	ended "$pid"
 	same a.out last
@@ -303,7 +292,6 @@ leaver() {
 		name=to_${out##*[&/]}
 		serve wshub sh -c '{ until grep -q "^State:.Z" /proc/$$/status; do sleep 0.02; done; echo dead >&2; } >'"$out"' &
 			read -r line; echo "1 text $$"; read -r line'
-		server=$pid
 		client "$name" / -v
 		client=$pid
 		hears "$name" '^[0-9]+$'
@@ -333,7 +321,6 @@ leaver() {
 @test "SIGTERM: a client whose request is in progress is accepted, and gets 1001 too" {
 	serve wshub sh -c 'read -r line; echo "1 text up"; cat >/dev/null'
 	start early peer to:"$port" open "send:${request:0:20}" await:go "send:${request:20}" rest
-	early=$pid
 	await early.out '^open 1$'
 	client open / -v
 	client=$pid
@@ -352,7 +339,6 @@ leaver() {
 	serve wshub cat
 	kill -STOP "$server"
 	start late peer to:"$port" open:40 "send:$request" rest
-	late=$pid
 	await late.out '^open 40$'
 	kill "$server"
 	kill -CONT "$server"
@@ -398,7 +384,6 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 @test "the stdin of prog ends before it gets SIGTERM, and its exit status then is ignored" {
 	serve wshub -w 100ms sh -c 'trap "echo term >&2; exit 5" TERM; echo up >&2; cat >/dev/null; echo end >&2
 		tail -f /dev/null & wait'
-	server=$pid
 	server_says '^up$'
 	kill "$server"
 	ended "$server" 0
@@ -425,7 +410,6 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	server_says '^[0-9]+$'
 	yes 'words that fill the pipe and what is behind it' | head -c 8M >words
 	start feed sh -c 'exec portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q never <"$2"' sh "$port" words
-	feed=$pid
 	rests
 	kill -KILL "$(grep -xE '[0-9]+' server.err)"
 	ended "$feed" 1

@@ -26,13 +26,11 @@ load wshub
 @test "the smallest messages queued for a client that does not read stay within -q" {
 	not_sanitized
 	serve wshub -k 1s sed -un 's/^1 close/& /w /dev/stderr'
-	server=$pid
 	{ printf '%b' "$request"; yes $'\x89\x80abc' | head -c 30M; } >pings
 	start pinger peer -v room:4096 to:"$port" open file:pings hold
 	server_says '^1 close  1006'
 	within VmHWM 8000
 	serve wshub -v sh -c 'read -r open; exec yes "1 text "'
-	server=$pid
 	slow client recv hold
 	server_says 'send queue is full'
 	within VmHWM 12000
@@ -41,7 +39,6 @@ load wshub
 @test "compressed messages of a thousand times their size are received one by one" {
 	not_sanitized
 	serve wshub -z sh -c 'grep --line-buffered "^1 close" >&2'
-	server=$pid
 	{
 		head -c 60000000 /dev/zero | tr '\0' x | fold -w 1000000 | wsframe -e -c -z
 		printf '\x88\x82\0\0\0\0\x03\xe8'
@@ -91,7 +88,6 @@ load wshub
 	serve wshub sh -c 'read -r go <"$0"; grep -c " text " >&2; echo' go
 	seq 200000 | sed 's/$/ and some more so that pipes and buffers are full/' >lines
 	start feed sh -c 'portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -q 0 <"$2"' sh "$port" lines
-	feed=$pid
 	await_that test -s server.err
 	echo go >go
 	ended "$feed"
@@ -174,7 +170,6 @@ slow() {
 	mkfifo go
 	start server handover tcp unix:"$PWD/sock" -- \
 		wshub sh -c 'read -r go <"$0"; grep -m 1 " last words$" >&2' go
-	server=$pid
 	await server.out '^port '
 	start b peer to:"$PWD/sock" open send:"$request" head say:in \
 		await:full send:'\x81\x8a\0\0\0\0last words' say:said \
@@ -258,7 +253,6 @@ descriptors() {
 	prlimit --pid "$server" --nofile=10:
 	SECONDS=0
 	start crowd peer -v to:"$port" open:20 await:go
-	crowd=$pid
 	server_says '^wshub: accept: '
 	client a /
 	rests
@@ -287,7 +281,6 @@ descriptors() {
 	yes '* text' | head -n 37000 >flood
 	serve wshub -w 50ms sh -c 'while read -r id word rest; do [ "$id" != 100 ] || break; done
 		echo crowded >&2; read -r go <go; cat flood; echo written >&2; cat >/dev/null'
-	server=$pid
 	start crowd peer -v to:"$port" open:100 into:heard send:"$request" rest
 	server_says '^crowded$'
 	paused "$server" 0 eval 'echo go >go; server_says ^written; kill "$server"'
@@ -302,7 +295,6 @@ descriptors() {
 	yes '* text x' | head -n 28000 >flood
 	serve wshub sh -c 'while read -r id word rest; do echo "$id $word" >&2; [ "$id" != 50 ] || break; done
 		read -r go <go; dd bs=252000 count=1 if=flood status=none; echo written >&2; sed -u "s/^51 open.*/* text after/;t;d"'
-	server=$pid
 	start crowd peer -v to:"$port" open:50 send:"$request" hold
 	server_says '^50 open$'
 	comes() { echo go >go; start b peer -v to:"$port" open file:request into:b.heard take:136; }
@@ -328,7 +320,6 @@ descriptors() {
 	serve wshub --fan-out
 	# Empty texts, whose key ends with a newline, as fast as possible.
 	start flood sh -c '{ printf "$2"; yes "$3"; } | portscan-connect -q -p "$1"' sh "$port" "$request" $'\x81\x80abc'
-	flood=$pid
 	await flood.out '^HTTP/1.1 101 '
 	client a /talk
 	client b /talk

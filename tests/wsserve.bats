@@ -209,7 +209,6 @@ helper() {
 	chmod 711 .
 	cp "$BIN/wsserve" ./serve
 	start server handover tcp -- setpriv --reuid=64998 --regid=64998 --clear-groups ./serve cat
-	server=$pid
 	await server.out ^port
 	port=$(sed -n 's/^port //p' server.out)
 	await_that test -n "$(helper)"

@@ -206,13 +206,13 @@ pose() {
 	# A page of the site itself has an accepted origin, including the port.
 	mkfifo "$BATS_TEST_TMPDIR/page"
 	while read -r origin answer; do
-		exec {page}<>"$BATS_TEST_TMPDIR/page"
+		exec {fd}<>"$BATS_TEST_TMPDIR/page"
 		start page sh -c 'exec "$@" <"$0"' "$BATS_TEST_TMPDIR/page" portscan-connect -q -p "$front"
 		printf '%s\r\n' 'GET /app HTTP/1.1' "Host: localhost:$front" "Origin: http://localhost:$origin" 'Upgrade: websocket' \
-			'Connection: Upgrade' 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' 'Sec-WebSocket-Version: 13' '' >&"$page"
+			'Connection: Upgrade' 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' 'Sec-WebSocket-Version: 13' '' >&"$fd"
 		await "$BATS_TEST_TMPDIR/page.out" "^HTTP/1.1 $answer"
 		kill "$pid"
-		exec {page}>&-
+		exec {fd}>&-
 	done <<-END
 		$front 101
 		$port 403
@@ -224,7 +224,7 @@ redis_start() {
 	need redis-server
 	need redis-cli
 	redis=$(free_port)
-	start redis redis-server --port "$redis" --bind 127.0.0.1 --save '' --dir "$BATS_TEST_TMPDIR"
+	start redis-server redis-server --port "$redis" --bind 127.0.0.1 --save '' --dir "$BATS_TEST_TMPDIR"
 	await_that redis-cli -p "$redis" ping
 }
 
@@ -367,12 +367,10 @@ three_meet() {
 	said='document.body.innerText.includes'
 	start ann node "$page" "http://localhost:$port/kitchen" "until(() => $said('Welcome'))" \
 		"text.value = 'Ann', document.querySelector('form').requestSubmit()" "until(() => $said('Bob: hello Ann'))"
-	ann=$pid
 	await "$BATS_TEST_TMPDIR/server.err" '^Connected by '
 	start bob node "$page" "http://localhost:$port/kitchen" "until(() => $said('Welcome'))" \
 		"text.value = 'Bob', document.querySelector('form').requestSubmit()" "until(() => $said('Bob is here'))" \
 		"text.value = 'hello Ann', document.querySelector('form').requestSubmit()" "until(() => $said('Bob: hello Ann'))"
-	bob=$pid
 	ended "$bob" 0
 	ended "$ann" 0
 }

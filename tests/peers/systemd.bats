@@ -150,7 +150,6 @@ is() {
 	booted
 	inside systemctl start websocket@app.socket
 	start before saying wait 9000 -m 2
-	before=$pid
 	await "$BATS_TEST_TMPDIR/before.out" begun
 	was=$(inside systemctl show -p MainPID websocket@app.service)
 	inside systemctl restart --no-block websocket@app.service
