@@ -28,8 +28,8 @@ node_client() {
 # their_server CMD...: starts a foreign server that prints `Bound to PORT` on stdout.
 their_server() {
 	start their "$@"
-	await "$BATS_TEST_TMPDIR/their.out" '^Bound to '
-	port=$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/their.out")
+	await their.out '^Bound to '
+	port=$(sed -n 's/^Bound to //p' their.out)
 }
 
 python_server() {
@@ -48,17 +48,17 @@ client() {
 	shift
 	# shellcheck disable=SC2086 # options
 	portscan-connect -q -p "$port" wsupgrade $upgrade_options -c "ws://127.0.0.1:$port$path" wsframe -c "$@" \
-		>"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+		>out 2>err
 }
 
 @test "wshub and wsserve under inetd wait with a program that writes to stderr" {
 	need inetd
 	local port server
-	shell_script "$BATS_TEST_TMPDIR/app" 'while read -r line; do echo "heard $line" >&2; echo "* text $line"; done'
+	shell_script app 'while read -r line; do echo "heard $line" >&2; echo "* text $line"; done'
 	for server in wshub wsserve; do
 		port=$(free_port)
-		echo "127.0.0.1:$port stream tcp wait $(id -un) $BIN/$server $server -v $BATS_TEST_TMPDIR/app" >"$BATS_TEST_TMPDIR/inetd.conf"
-		start inetd inetd -i "$BATS_TEST_TMPDIR/inetd.conf"
+		echo "127.0.0.1:$port stream tcp wait $(id -un) $BIN/$server $server -v $BATS_TEST_TMPDIR/app" >inetd.conf
+		start inetd inetd -i inetd.conf
 		await_that peer to:"$port" open
 		await_that children "$pid" $server
 		pids+=("$(children "$pid" $server)") # what inetd has started outlives it
@@ -109,98 +109,80 @@ agreements=('' '; server_max_window_bits=9; client_max_window_bits=9' "$no_takeo
 		cases python_client echo large fragments closing
 		need_node
 		cases node_client echo fragments both
-		[ "$(grep -c " 101 /, permessage-deflate${agreements[i]}\$" "$BATS_TEST_TMPDIR/server.err")" = "$(grep -c ' 101 ' "$BATS_TEST_TMPDIR/server.err")" ]
+		[ "$(grep -c " 101 /, permessage-deflate${agreements[i]}\$" server.err)" = "$(grep -c ' 101 ' server.err)" ]
 		stop_all
 		# shellcheck disable=SC2086 # options
 		serve wsserve -v ${deflates[i]} -n -T cat
 		cases python_client echo fragments
 		cases node_client echo both
-		grep -q " 101 /, permessage-deflate${agreements[i]}\$" "$BATS_TEST_TMPDIR/server.err"
+		grep -q " 101 /, permessage-deflate${agreements[i]}\$" server.err
 		stop_all
 	done
 }
 
 @test "compressed, with each parameter, our client talks to Python websockets and node ws" {
 	local upgrade_options server
-	{ seq 100000; yes 'a line' | head -n 100000 | tr '\n' ' '; } >"$BATS_TEST_TMPDIR/in"
+	{ seq 100000; yes 'a line' | head -n 100000 | tr '\n' ' '; } >in
 	for server in python_server node_server; do
 		"$server"
 		for upgrade_options in "${deflates[@]}"; do
-			client /echo -m 100001 <"$BATS_TEST_TMPDIR/in"
-			cmp "$BATS_TEST_TMPDIR/in" <(head -c -1 "$BATS_TEST_TMPDIR/out")
+			client /echo -m 100001 <in
+			cmp in <(head -c -1 out)
 			# shellcheck disable=SC2086,SC2016
-			portscan-connect -q -p "$port" wsupgrade $upgrade_options -c "ws://127.0.0.1:$port/echo" sh -c 'echo "$WEBSOCKET_EXTENSIONS" >&2' 2>"$BATS_TEST_TMPDIR/agreed"
-			grep -q '^permessage-deflate;' "$BATS_TEST_TMPDIR/agreed"
+			portscan-connect -q -p "$port" wsupgrade $upgrade_options -c "ws://127.0.0.1:$port/echo" sh -c 'echo "$WEBSOCKET_EXTENSIONS" >&2' 2>agreed
+			grep -q '^permessage-deflate;' agreed
 		done
 	done
 }
 
-@test "a client of Python websockets with lines" {
+@test "a client of Python websockets: lines, data directly after the 101, fragments, pings between, a Close, requested fields" {
 	python_server
-	printf 'one\ntwo \342\230\203\n\nlast' >"$BATS_TEST_TMPDIR/in"
-	client /echo -q 200ms <"$BATS_TEST_TMPDIR/in"
-	cmp "$BATS_TEST_TMPDIR/out" <(printf 'one\ntwo \342\230\203\n\nlast\n')
-	[ ! -s "$BATS_TEST_TMPDIR/err" ]
-}
-
-@test "a client accepts messages of Python websockets directly after the 101, in fragments, with pings between" {
-	python_server
+	printf 'one\ntwo \342\230\203\n\nlast' >in
+	client /echo -q 200ms <in
+	cmp out <(printf 'one\ntwo \342\230\203\n\nlast\n')
+	[ ! -s err ]
 	client /talk -q never </dev/null
 	{
 		printf 'first, behind the 101\nin fragments\ntwo\nlines\n'
 		"$python" -c 'import sys; sys.stdout.buffer.write(("\u2603" * 100000 + "\n").encode())'
-	} >"$BATS_TEST_TMPDIR/want"
-	cmp "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/want"
-}
-
-@test "a client reports code and reason of Python websockets' Close, with status 1" {
-	python_server
+	} >want
+	cmp out want
 	run -1 client /4000 -q never </dev/null
-	same "$BATS_TEST_TMPDIR/out" x
-	grep -q '4000.*no more' "$BATS_TEST_TMPDIR/err"
+	same out x
+	grep -q '4000.*no more' err
 	client /1001 -q never </dev/null
-	[ ! -s "$BATS_TEST_TMPDIR/err" ]
-}
-
-@test "a client requests a subprotocol, an origin and a header from Python websockets" {
-	python_server
-	portscan-connect -q -p "$port" wsupgrade -c "ws://127.0.0.1:$port/protocol" -s v1 -s v2 \
-		wsframe -c -q never </dev/null >"$BATS_TEST_TMPDIR/out"
-	same "$BATS_TEST_TMPDIR/out" "protocol v2"
-	portscan-connect -q -p "$port" wsupgrade -c "ws://127.0.0.1:$port/headers" -o http://here.example -H 'X-Token: 12 3' \
-		wsframe -c -q never </dev/null >"$BATS_TEST_TMPDIR/out"
-	same "$BATS_TEST_TMPDIR/out" "http://here.example 12 3"
-}
-
-@test "a client answers the pings of Python websockets and node ws" {
-	python_server
+	[ ! -s err ]
+	portscan-connect -q -p "$port" wsupgrade -c "ws://127.0.0.1:$port/protocol" -s v1 -s v2 wsframe -c -q never </dev/null >out
+	same out "protocol v2"
+	portscan-connect -q -p "$port" wsupgrade -c "ws://127.0.0.1:$port/headers" -o http://here.example -H 'X-Token: 12 3' wsframe -c -q never </dev/null >out
+	same out "http://here.example 12 3"
 	client /ping -q never </dev/null
-	same "$BATS_TEST_TMPDIR/out" "pong came"
+	same out "pong came"
 	node_server
 	client /pong -q never -m 1 </dev/null
-	same "$BATS_TEST_TMPDIR/out" "pong hello"
+	same out "pong hello"
 }
 
 @test "a client with a program and node ws, 16 MiB in both directions" {
 	node_server
-	head -c 12582912 /dev/urandom | base64 -w 1022 >"$BATS_TEST_TMPDIR/in"
+	head -c 12582912 /dev/urandom | base64 -w 1022 >in
 	local count
-	count=$(wc -l <"$BATS_TEST_TMPDIR/in")
-	client /echo -m "$count" <"$BATS_TEST_TMPDIR/in"
-	cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
+	count=$(wc -l <in)
+	client /echo -m "$count" <in
+	cmp in out
 	# shellcheck disable=SC2016
 	portscan-connect -q -p "$port" wsupgrade -c "ws://127.0.0.1:$port/echo" \
-		wsframe -c sh -c 'cat "$1" & head -n "$2" >"$3"' sh "$BATS_TEST_TMPDIR/in" "$count" "$BATS_TEST_TMPDIR/out2"
-	cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out2"
+		wsframe -c sh -c 'cat "$1" & head -n "$2" >"$3"' sh in "$count" out2
+	cmp in out2
 }
 
 @test "a client of websocketd" {
 	command -v websocketd >/dev/null || skip "websocketd is missing: apt-get install websocketd"
 	port=$(free_port)
 	start theirs websocketd --port="$port" --address=127.0.0.1 cat
-	await "$BATS_TEST_TMPDIR/theirs.out" 'Starting WebSocket server'
+	await theirs.out 'Starting WebSocket server'
 	seq 1000 | client / -m 1000
-	cmp "$BATS_TEST_TMPDIR/out" <(seq 1000)
+	cmp out <(seq 1000)
 }
 
 # Without pings: if a send is partial, only the newest pong is kept. -k: on a busy machine it would send one.
@@ -212,7 +194,7 @@ agreements=('' '; server_max_window_bits=9; client_max_window_bits=9' "$no_takeo
 		serve tcpaccept env SHORT_IO="$seed $((seed * 7)) 10 0" LD_PRELOAD="$BUILD/stress/short_io.so" \
 			"$BUILD/dynamic/wsupgrade" "$BUILD/dynamic/wsframe" -k 1h -n -T cat
 		"$TOOLS/wsprobe" --timeout 1m --groups handshake,origin,framing,reserved,fragments,utf8,close \
-			"127.0.0.1:$port" >"$BATS_TEST_TMPDIR/tap" || { grep -A 1 '^not ok' "$BATS_TEST_TMPDIR/tap"; return 1; }
+			"127.0.0.1:$port" >tap || { grep -A 1 '^not ok' tap; return 1; }
 		stop_all
 	done
 }

@@ -52,7 +52,6 @@ key_is_free(const struct csv_record *header, unsigned number, bool from_end)
 TEST(a_number_that_is_a_name_gets_the_first_suffix_that_is_free)
 {
 	static const char *const suffixes[] = {"", "_2", "_3", "_4", "_1", "_02", "_", "_2_2", "x"};
-	unsigned seed = 6180;
 	bool good = true;
 
 	for (unsigned turn = 0; turn < 20000 && good; turn++) {
@@ -60,9 +59,8 @@ TEST(a_number_that_is_a_name_gets_the_first_suffix_that_is_free)
 		size_t count = turn % (NAMES + 1);
 
 		for (size_t i = 0; i < count; i++) {
-			seed = seed * 1103515245 + 12345;
-			snprintf(names[i], TEXT, "%s%s%u%s", (seed >> 16) % 5 == 0 ? "~" : "", (seed >> 20) % 9 == 0 ? "0" : "",
-			    (seed >> 24) % 3, suffixes[(seed >> 12) % 9]);
+			snprintf(names[i], TEXT, "%s%s%u%s", unit_roll(5) == 0 ? "~" : "", unit_roll(9) == 0 ? "0" : "",
+			    unit_roll(3), suffixes[unit_roll(9)]);
 		}
 		header = header_of(count);
 		for (unsigned number = 1; number < 4; number++)
