@@ -110,7 +110,7 @@ refused() {
 	prints 1 call last line close
 }
 
-@test "a program gets only fds 0, 1 and 2, whatever else is open" {
+@test "a program gets only fds 0, 1 and 2, whatever else is open, and stays in the process group of tcpaccept" {
 	exec 50</etc/passwd 51>/dev/null
 	serve tcpaccept ls /proc/self/fd
 	exec 50<&- 51>&-
@@ -119,6 +119,8 @@ refused() {
 	run -0 call
 	# The fourth descriptor is the directory that ls reads.
 	[ "${lines[*]}" = "0 1 2 3" ]
+	serve tcpaccept sh -c 'cut -d" " -f5 /proc/$$/stat'
+	prints "$(cut -d' ' -f5 "/proc/$pid/stat")" call
 }
 
 @test "signals: none is blocked for a program, SIGPIPE and SIGCHLD are at default, others as inherited; ends are noticed" {
@@ -136,11 +138,6 @@ refused() {
 	done
 	kill "$pid"
 	ended "$pid" 0
-}
-
-@test "a program stays in the process group of tcpaccept" {
-	serve tcpaccept sh -c 'cut -d" " -f5 /proc/$$/stat'
-	prints "$(cut -d' ' -f5 "/proc/$pid/stat")" call
 }
 
 @test "TCP_NODELAY and SO_KEEPALIVE are set" {
@@ -334,16 +331,13 @@ backlogged() {
 	done
 }
 
-@test "SIGTERM: the number of connections in the backlog that were not served is logged" {
+@test "SIGTERM: -C and the limit of descriptors apply to the backlog too, and connections that are not served are logged" {
 	backlogged -t 1ms sh -c 'read -r line; echo "$line"'
 	kill "$server"
 	ended "$server" 0
 	grep -qx 'tcpaccept: backlog: 3 connections not served' "$err"
-}
-
-# Only two more descriptors for the three waiting connections.
-@test "SIGTERM: if descriptors do not suffice for the backlog, the rest is not served, and that is logged" {
 	backlogged sh -c 'read -r line; echo "$line"'
+	# Only two more descriptors for the three waiting connections.
 	local limit free=0
 	for ((limit = 0; free < 2; limit++)); do [ -L "/proc/$server/fd/$limit" ] || free=$((free + 1)); done
 	prlimit --pid "$server" --nofile="$limit:1024"
@@ -353,9 +347,7 @@ backlogged() {
 	ended "$client"
 	[ "$(grep -c hello client.out)" = 3 ]
 	ended "$server" 0
-}
-
-@test "SIGTERM: -C applies to the backlog too" {
+	rm go
 	listen tcp -- tcpaccept -C 1 sh -c 'read -r line; echo "$line"; read -r line'
 	kill -STOP "$server"
 	start client peer to:"$port" open:2 'send:hello\n' await:go fin rest
@@ -389,7 +381,7 @@ backlogged() {
 	ended "$pid" 127
 }
 
-@test "-n: N connections are served, not counting those closed by -C, and SIGTERM works as usual" {
+@test "-n: N connections are served, not counting those closed by -C, also from the backlog at SIGTERM" {
 	listen tcp tcp -- tcpaccept -n 3 -C 2 sh -c 'echo begun; read -r line; exit 5'
 	mapfile -t ports < <(sed -n 's/^port //p' "$out")
 	start client peer to:"${ports[0]}" open:3 line hold
@@ -404,9 +396,6 @@ backlogged() {
 	await client.out begun
 	kill "${pids[-2]}"
 	ended "${pids[-2]}" 0
-}
-
-@test "-n: at SIGTERM at most the rest of N is accepted from the backlog" {
 	listen tcp -- tcpaccept -n 2 echo hello
 	kill -STOP "$server"
 	start client peer to:"$port" open:4 rest
@@ -506,7 +495,7 @@ two_acceptors() {
 	ended "$pid"
 }
 
-@test "log lines that are not read do not block the service" {
+@test "log lines that are not read, or a log file at its size limit, do not end the service" {
 	mkfifo log
 	exec 9<>log
 	start server sh -c 'exec "$@" 2>&9' _ handover tcp -- tcpaccept -v true
@@ -518,9 +507,6 @@ two_acceptors() {
 	await_that childless "$pid"
 	[ "$(timeout 20 head -c 60000 <&9 | wc -c)" = 60000 ]
 	exec 9>&-
-}
-
-@test "a log file at its size limit does not end the service and does not affect the program" {
 	listen tcp -- prlimit --fsize=1000 tcpaccept -v sh -c 'grep ^SigIgn /proc/self/status'
 	for _ in {1..30}; do
 		run -0 call

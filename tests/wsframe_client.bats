@@ -4,17 +4,17 @@ load wsframe
 
 # ---- the client ----
 
-@test "a client masks its frames and accepts only unmasked ones" {
+@test "a client masks its frames, also Pongs, and accepts only unmasked ones; its program does not get the connection" {
 	peer -c get text:hi get close:1000 get drop wait -- wsframe -c sh -c 'echo hello; read x; echo "got $x"; read x'
 	told 'text hello' 'text got hi' 'close 1000' 'exit 0'
 	peer -c 'raw:\x81\x81\x01\x02\x03\x04x' get drop wait -- wsframe -c cat
 	told "close 1002 frame from the server is masked" 'exit 1'
 	said "wsframe: peer: frame from the server is masked (1002)"
-}
-
-@test "its program does not get the connection" {
 	peer -c get:2 close:1000 get drop wait -- wsframe -c sh -c 'for i in 6 7; do [ -e /proc/$$/fd/$i ] && echo yes || echo no; done; cat'
 	told 'text no' 'text no' 'close 1000' 'exit 0'
+	: >in
+	client ping:p get close:1000 get drop wait -- -q never
+	told 'pong p' 'close 1000' 'exit 0'
 }
 
 @test "without program: stdin is sent, messages go to stdout; it closes after -q without messages, with -q 0 at once" {
@@ -57,10 +57,13 @@ load wsframe
 	said 'wsframe: peer: Close was not answered in time'
 }
 
-@test "a client waits as long again for a server that waits for its program" {
+@test "a client waits as long again for a server that waits for its program, and lets the server close the connection first" {
 	: >in
 	client get silent:2200 close:1000 drop wait -- -q 0 -w 2s
 	told 'close 1000' 'exit 0'
+	: >in
+	client get close:1000 silent:200 fin rest wait -- -q 0 -w 20s
+	told 'close 1000' end 'exit 0'
 }
 
 @test "-m waits for its messages without a limit, and closes after them; with -q the client always closes first" {
@@ -141,17 +144,18 @@ load wsframe
 	said 'wsframe: peer: Close was not answered in time'
 }
 
-@test "the server closes the connection first" {
-	: >in
-	client get close:1000 silent:200 fin rest wait -- -q 0 -w 20s
-	told 'close 1000' end 'exit 0'
-}
-
-@test "invalid UTF-8 on stdin: Close 1011 and the line" {
+@test "invalid UTF-8 on stdin, and a full stdout, are reported with status 1, a closed stdout is status 1 without a message" {
 	printf 'ok\n\377\n' >in
 	client get:2 close:1011 drop wait -- -q never
 	told 'text ok' 'close 1011' 'exit 1'
 	said 'wsframe: stdin: line 2: not UTF-8'
+	peer -c text:a get close:1011 drop wait -- sh -c 'exec wsframe -c -q never </dev/null >/dev/full'
+	told 'close 1011' 'exit 1'
+	said 'wsframe: stdout: No space left on device'
+	mkfifo gone
+	peer -c get close:1001 drop wait -- sh -c 'head -c 0 <gone & exec wsframe -c -q never </dev/null >gone'
+	told 'close 1001' 'exit 1'
+	[ "$stderr" = "" ]
 }
 
 @test "SIGTERM to a client: the complete lines are sent, Close 1001 at once, status 0" {
@@ -165,16 +169,6 @@ load wsframe
 	client get kill:TERM get close:1001 drop wait -- -q never -w 1h
 	exec {hold}>&-
 	told 'text one' 'close 1001' 'exit 0'
-}
-
-@test "a full stdout is reported with status 1, a closed one is status 1 without a message" {
-	peer -c text:a get close:1011 drop wait -- sh -c 'exec wsframe -c -q never </dev/null >/dev/full'
-	told 'close 1011' 'exit 1'
-	said 'wsframe: stdout: No space left on device'
-	mkfifo gone
-	peer -c get close:1001 drop wait -- sh -c 'head -c 0 <gone & exec wsframe -c -q never </dev/null >gone'
-	told 'close 1001' 'exit 1'
-	[ "$stderr" = "" ]
 }
 
 @test "neither -q nor -w cuts off data for a slow stdout" {
@@ -226,10 +220,4 @@ load wsframe
 	peer -c ping: get many:10000,0123456789 kill:TERM wait -- sh -c 'exec wsframe -c -q never -w 200ms </dev/null >stuck'
 	told pong 'exit 0'
 	exec {hold}>&-
-}
-
-@test "a client answers pings, masked" {
-	: >in
-	client ping:p get close:1000 get drop wait -- -q never
-	told 'pong p' 'close 1000' 'exit 0'
 }

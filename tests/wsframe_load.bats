@@ -4,13 +4,17 @@ load wsframe
 
 # ---- keepalive, backpressure, memory ----
 
-@test "-k pings a silent peer, and ends the session if it does not answer" {
+@test "-k pings a silent peer, and ends the session if it does not answer; -k 0 never pings" {
 	peer get:2 wait -- wsframe -k 100ms cat
 	told ping end 'exit 1'
 	said 'wsframe: peer: Ping was not answered in time'
 	peer get pong: get pong: get text:a get close:1000 until:close drop wait -- wsframe -k 1s cat
 	[[ "$output" == *'text a'* ]]
 	[[ "$output" == *'exit 0' ]]
+	peer silent:400 close:1000 rest wait -- wsframe -k 0 cat
+	told 'close 1000' end 'exit 0'
+	peer silent:300 close:1000 rest wait -- wsframe cat
+	told 'close 1000' end 'exit 0'
 }
 
 @test "data that arrived while the process was stopped is read before -k and -w are checked" {
@@ -67,13 +71,6 @@ load wsframe
 		told 'close 1000' end 'exit 0'
 		holds count '3000\n'
 	done
-}
-
-@test "-k 0 never pings" {
-	peer silent:400 close:1000 rest wait -- wsframe -k 0 cat
-	told 'close 1000' end 'exit 0'
-	peer silent:300 close:1000 rest wait -- wsframe cat
-	told 'close 1000' end 'exit 0'
 }
 
 # bats file_tags=alone

@@ -29,10 +29,18 @@ load wshub
 	same a.out here
 }
 
-@test "newline, CR, NUL and backslash of a payload stay on one line, and are decoded again" {
+@test "newline, CR, NUL and backslash of a payload are one line and decoded again, up to -M and -q; netstrings carry all bytes" {
 	serve wshub grep -a --line-buffered '^[0-9]* text '
 	printf '9:a\nb\rc\0d\\e,' >want
 	visit -n -m 1 <want >got
+	cmp got want
+	serve wshub -M 1M -q 1M grep --line-buffered '^[0-9]* text '
+	head -c 1M /dev/zero | tr '\0' '\134' >in
+	visit -m 1 <in >out
+	head -c 1M out | cmp - in
+	serve wshub -n hubecho -n
+	printf '7:t\na\0b\r\\,5:b\n\377\0\1,' >want
+	visit -n -T -m 2 <want >got
 	cmp got want
 }
 
@@ -152,20 +160,6 @@ load wshub
 	done
 }
 
-@test "a message as large as -M and -q, all backslashes, is echoed" {
-	serve wshub -M 1M -q 1M grep --line-buffered '^[0-9]* text '
-	head -c 1M /dev/zero | tr '\0' '\134' >in
-	visit -m 1 <in >out
-	head -c 1M out | cmp - in
-}
-
-@test "netstring records carry binary messages exactly" {
-	serve wshub -n hubecho -n
-	printf '7:t\na\0b\r\\,5:b\n\377\0\1,' >want
-	visit -n -T -m 2 <want >got
-	cmp got want
-}
-
 @test "a binary message with lines is text if it is UTF-8, else it is refused with 1003" {
 	serve wshub -v sh -c 'cat >&2'
 	printf '2:bx,3:bx\377,' >in
@@ -197,7 +191,7 @@ load wshub
 	server_says '^got 1 open 127\.0\.0\.1 [0-9]+ / v2$'
 }
 
-@test "fan-out: all others at the same path get it, the sender and other paths do not" {
+@test "fan-out: all others at the same path get it unchanged, the sender and other paths do not" {
 	serve wshub --fan-out
 	client a /x
 	client b '/x?q'
@@ -212,9 +206,8 @@ load wshub
 	hears c '^end$'
 	! grep -q last c.out || false
 	[ ! -s a.out ]
-}
-
-@test "fan-out: text and binary are forwarded unchanged" {
+	stop_all
+	rm ./*.in
 	serve wshub -v --fan-out
 	client b / -n -T
 	server_says '^Connected by'
@@ -255,7 +248,7 @@ proxied() {
 
 signature='\r\n\r\n\0\r\nQUIT\n'
 
-@test "--proxy: a client has the address of its PROXY header, in records, in the log and for -a" {
+@test "--proxy: a client has the address of its PROXY header, in records, in the log, for -a and for -C" {
 	shell_script may 'echo "$REMOTE_ADDR $REMOTE_PORT $SERVER_PORT" >&2'
 	hub -v --proxy -a ./may
 	proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n' -q 0 </dev/null
@@ -271,9 +264,6 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 	done
 	server_says "^127\.0\.0\.1 [0-9]+ $port\$"
 	server_says '^got 5 open 127\.0\.0\.1 [0-9]+ /$'
-}
-
-@test "--proxy: -C counts by the address of the header" {
 	hub --proxy -C 1
 	start first proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 1 443\r\n' -q never
 	server_says '^got 1 open 192\.0\.2\.1 1 /$'
@@ -286,7 +276,7 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 	await_that proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 4 443\r\n' -q 0 </dev/null
 }
 
-@test "--proxy: a header in pieces of any size, directly followed by the request" {
+@test "--proxy: a header in pieces of any size is read; without a valid one in time a connection is closed and logged without an answer" {
 	local line='PROXY TCP4 192.0.2.1 198.51.100.2 56324 443' pieces=() i
 	serve wshub --proxy --console cat
 	for ((i = 0; i < ${#line}; i++)); do pieces+=("send:${line:i:1}"); done
@@ -297,9 +287,6 @@ signature='\r\n\r\n\0\r\nQUIT\n'
 	head -c 65520 /dev/zero | cat <(printf "$signature\\x21\\x11\\xff\\xff123456789012\\xe0\\xff\\xf0") - <(printf "${request/Upgrade: websocket/X: y}") |
 		portscan-connect -q -p "$port" >page
 	grep -q 'HTTP/1.1 200 OK' page
-}
-
-@test "--proxy: without a valid header in time a connection is closed and logged without an answer" {
 	serve wshub --proxy -t 500ms cat
 	run -0 peer to:"$port" open "send:$request" rest close open send:PROXY fin rest close open fin rest close churn:1 open send:PROXY rest
 	! grep HTTP <<<"$output" || false
@@ -388,7 +375,7 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	await_that gone "$(cat may.pid)"
 }
 
-@test "--page: a file is read again; if a FIFO replaces it, the old content is kept without waiting" {
+@test "--page: a file is read again, a pipe once; if a FIFO replaces the file, the old content is kept without waiting" {
 	echo first >mine
 	serve wshub --page mine --fan-out
 	page got
@@ -403,9 +390,6 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	mkfifo mine
 	page got
 	tail -n 30000 got | cmp - before
-}
-
-@test "--page: a pipe is read once, at the start, for all clients" {
 	serve bash -c 'exec wshub --page <(seq 30000) --fan-out'
 	server_says '^wshub: /dev/fd/[0-9]+: not a regular file: read once, 168894 bytes$'
 	for n in 1 2; do

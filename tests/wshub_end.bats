@@ -28,13 +28,18 @@ leaver() {
 		sh "$port" "$2"
 }
 
-@test "a message directly before a Close is answered" {
+@test "a message directly before a Close is answered; a client that has its answer is closed at once" {
 	serve wshub grep --line-buffered '^[0-9]* text '
 	for n in 1 2 3 4 5; do
 		leaver a "hello $n"
 		ended "$pid" 0
 		same a.out "hello $n"
 	done
+	mkfifo go
+	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text answer"; read -r go <"$0"; cat >&2' go
+	prints answer visit -m 1 <<<question
+	echo go >go
+	server_says '^1 close 1000 $'
 }
 
 @test "a Close waits for all answers of prog before it reads the end, and other Closes do not wait" {
@@ -76,14 +81,6 @@ leaver() {
 	ended "$a"
 	tail -c 15 heard | cmp - <(printf '\x81\x09hi to you\x88\x02\x0f\xa1')
 	server_says '^1 close 4001 bye$'
-}
-
-@test "a client that has its answer is closed at once, whether or not prog reads the close record" {
-	mkfifo go
-	serve wshub -w 1h sh -c 'read -r open; read -r text; echo "1 text answer"; read -r go <"$0"; cat >&2' go
-	prints answer visit -m 1 <<<question
-	echo go >go
-	server_says '^1 close 1000 $'
 }
 
 @test "a client that half-closes without a Close gets its answers, then a Close" {
@@ -164,9 +161,15 @@ leaver() {
 	drained 10000
 }
 
-@test "a Close waits for a program that takes longer than -w for a record" {
+@test "a Close waits for a program that takes longer than -w for a record, and at most -k for one that does not read" {
 	serve wshub -w 100ms sh -c 'read -r open; sleep 0.5; read -r text; sleep 0.5; echo "1 text late"; cat >/dev/null'
 	prints late visit -w 20s -q 0 <<<hello
+	mkfifo go
+	serve wshub -w 1h -k 200ms sh -c 'read -r go <"$0"; cat >&2' go
+	prints '' visit -q 0 <<<hello
+	echo go >go
+	server_says '^1 close 1000 $'
+	same <(grep -v ' open ' server.err) "Bound to $port" '1 text hello' '1 close 1000 '
 }
 
 @test "if prog never reads, a client that closes or ends is released within -k" {
@@ -192,15 +195,6 @@ leaver() {
 	visit -w 20s -q 0 <words >/dev/null
 	server_says '^wshub: sh: does not read its stdin: further input is dropped$'
 	prints tick visit -m 1 </dev/null
-}
-
-@test "a Close waits at most -k for a program that does not read" {
-	mkfifo go
-	serve wshub -w 1h -k 200ms sh -c 'read -r go <"$0"; cat >&2' go
-	prints '' visit -q 0 <<<hello
-	echo go >go
-	server_says '^1 close 1000 $'
-	same <(grep -v ' open ' server.err) "Bound to $port" '1 text hello' '1 close 1000 '
 }
 
 @test "a message of prog to a client whose close record it has read is dropped without a log line" {
@@ -390,15 +384,12 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	same <(grep -v '^Bound' server.err) up end term
 }
 
-@test "a program that closes its stdout and does not exit is terminated, with status 0" {
+@test "a program that closes its stdout: its output is sent, it is terminated with status 0, or its exit status is passed on" {
 	serve wshub -w 100ms sh -c 'echo "pid $$" >&2; exec >&-; tail -f /dev/null >/dev/null'
 	server_says '^pid '
 	ended "$server" 0
 	read -r _ leader < <(grep '^pid ' server.err)
 	! kill -0 "$leader" 2>/dev/null || false
-}
-
-@test "a program that closes only its stdout: its output is sent, all clients get 1000, its stdin ends, its status is passed on" {
 	serve wshub -w 200ms sh -c 'read -r open; echo "1 text last"; exec >&-; cat >/dev/null; exit 3'
 	prints last visit -q never </dev/null
 	ended "$server" 3
