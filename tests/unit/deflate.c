@@ -1,7 +1,4 @@
-/*
- * Compression to messages of RFC 7692. Each output is decompressed with a window of the same size. Divisions of input and
- * output are seeds of the fuzz target deflate.
- */
+/* Compression to messages of RFC 7692. Each output is decompressed with a window of the same size. */
 #include "ws/deflate.h"
 
 #include "unit.h"
@@ -96,6 +93,18 @@ TEST(the_examples_of_RFC_7692)
 	MAKES("Hello", "\x02\x13\x00\x00");
 	deflate_reset(&z);
 	MAKES("Hello", "\xf2\x48\xcd\xc9\xc9\x07\x00");
+}
+
+TEST(every_division_of_input_and_output)
+{
+	text_make(700, 1);
+	begin(9);
+	for (size_t cut = 1; cut < 710; cut += cut < 40 ? 1 : 67) {
+		for (size_t room = 1; room < 800; room += room < 70 ? 3 : 131) {
+			compress(text, 700, cut, room);
+			returns(text, 700);
+		}
+	}
 }
 
 /* Messages of all sizes with each window, with and without takeover; some are undone. */
