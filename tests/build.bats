@@ -1,4 +1,3 @@
-#!/usr/bin/env bats
 # shellcheck disable=SC2016,SC2046,SC2154
 # The results of `make' with different compilers, flags and libcs.
 load helper

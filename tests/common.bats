@@ -1,4 +1,3 @@
-#!/usr/bin/env bats
 # Tests of every program: options, numbers, diagnostics, closed and
 # inherited descriptors, limits, and the programs that it runs.
 load helper

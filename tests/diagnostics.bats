@@ -1,4 +1,3 @@
-#!/usr/bin/env bats
 # Error messages and exit statuses: tests/diagnostics is the table.
 load helper
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env bats
 # Every example of the manual is a test: those of tcpecho(1), wshub(1), fittings(7) and README's first
 # session here, the recipes in peers/recipes.bats, all others in the tests of their programs.
 load helper

@@ -1,4 +1,3 @@
-#!/usr/bin/env bats
 # The hardening of the built programs, and that its check reports programs without it.
 load helper
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env bats
 # The files that `make install' and similar targets install and remove, as a packager uses them.
 # shellcheck disable=SC2016,SC2154
 load helper

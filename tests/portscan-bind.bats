@@ -1,4 +1,3 @@
-#!/usr/bin/env bats
 # portscan-bind: bind the first free port and pass the listening socket on.
 load helper
 

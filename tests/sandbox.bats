@@ -36,24 +36,16 @@ in_it() {
 }
 
 @test "sandbox: tcpecho serves in it, and still reports the stop to the service manager" {
-	command -v python3 >/dev/null || skip "no python3 to be the service manager"
-	/usr/bin/python3 -c 'import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1])
-print("bound", flush=True)
-while True:
-    print(s.recv(99).decode(), flush=True)' "$BATS_TEST_TMPDIR/notify" >"$BATS_TEST_TMPDIR/told" 3>&- &
-	pids+=($!)
-	await "$BATS_TEST_TMPDIR/told" bound
-	NOTIFY_SOCKET=$BATS_TEST_TMPDIR/notify serve tcpecho -v
-	await "$BATS_TEST_TMPDIR/told" READY=1
-	await_that in_it "$pid"
+	start manager notified socket
+	await manager.out '^listening'
+	NOTIFY_SOCKET=$PWD/socket serve tcpecho -v
+	await manager.out '^READY=1$'
+	await_that in_it "$server"
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
-	kill "$pid"
-	ended "$pid" 0
-	await "$BATS_TEST_TMPDIR/told" STOPPING=1
-	same "$BATS_TEST_TMPDIR/told" bound READY=1 STOPPING=1
-	! grep sandbox "$BATS_TEST_TMPDIR/server.err" || false
+	kill "$server"
+	ended "$server" 0
+	await manager.out '^STOPPING=1$'
+	! grep sandbox server.err || false
 }
 
 @test "sandbox: tcpecho -j: every worker is in it" {

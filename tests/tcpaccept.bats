@@ -1,4 +1,3 @@
-#!/usr/bin/env bats
 # tcpaccept: run a program for each connection.
 load helper
 

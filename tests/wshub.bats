@@ -1,4 +1,3 @@
-#!/usr/bin/env bats
 # shellcheck disable=SC1003,SC2016,SC2059,SC2030,SC2031,SC2034,SC2154,SC2314 # helper.bash sets them; inner shells expand them
 # wshub: all WebSocket clients in one process, with one program.
 load wshub
@@ -412,14 +411,4 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	server_says '^KEPT=yes$'
 	! grep -qE '^(LISTEN_|NOTIFY|HTTP_|REMOTE_|WEBSOCKET_)' server.err || false
 	! grep -qE 'socket:' server.err || false
-}
-
-@test "a log file at its size limit does not end the hub" {
-	start server bash -c 'ulimit -f 1; exec portscan-bind -1 -p 0 wshub -v --fan-out 2>log'
-	await_that test -s server.out
-	port=$(cat server.out)
-	while [ "$(wc -c <log)" -lt 1024 ]; do
-		visit -q 0 </dev/null
-	done
-	run -0 visit -q 0 </dev/null
 }

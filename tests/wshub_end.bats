@@ -1,4 +1,3 @@
-#!/usr/bin/env bats
 # shellcheck disable=SC1003,SC2016,SC2059,SC2030,SC2031,SC2034,SC2154,SC2314 # helper.bash sets them; inner shells expand them
 # wshub: the closing handshake, the end of the program, signals.
 load wshub

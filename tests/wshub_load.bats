@@ -1,4 +1,3 @@
-#!/usr/bin/env bats
 # shellcheck disable=SC1003,SC2016,SC2059,SC2030,SC2031,SC2034,SC2154,SC2314 # helper.bash sets them; inner shells expand them
 # wshub: slow clients, floods, limits, memory.
 load wshub
@@ -243,24 +242,6 @@ descriptors() {
 	client a /
 	server_says "^got $((max - 1)) open "
 	[ "$(grep -c '^wshub: ' server.err)" = 1 ]
-}
-
-@test "a shortage of descriptors is logged without spinning, and waiting clients are served later" {
-	hub
-	prlimit --pid "$server" --nofile=10:
-	SECONDS=0
-	start crowd peer -v to:"$port" open:20 await:go
-	server_says '^wshub: accept: '
-	client a /
-	rests
-	! grep -q '^got 1 open' server.err || false
-	touch go
-	ended "$crowd"
-	server_says '^got 1 open '
-	order '1 text your turn'
-	hears a '^your turn$'
-	# Logged at most once a second.
-	(($(grep -c 'wshub: accept' server.err) <= SECONDS + 2))
 }
 
 @test "a program that floods: clients are accepted and get the messages, and SIGTERM works" {

@@ -204,28 +204,6 @@ helper() {
 	ended "$server" 1
 }
 
-@test "if no process can be created, that is logged, and the connection is kept and served later" {
-	[ "$(id -u)" = 0 ] || skip "needs root to become another user"
-	chmod 711 .
-	cp "$BIN/wsserve" ./serve
-	start server handover tcp -- setpriv --reuid=64998 --regid=64998 --clear-groups ./serve cat
-	await server.out ^port
-	port=$(sed -n 's/^port //p' server.out)
-	await_that test -n "$(helper)"
-	for p in "$server" $(helper); do
-		setpriv --reuid=64998 --regid=64998 --clear-groups prlimit --pid "$p" --nproc=1:1024
-	done
-	visit / -m 1 <<<hello >a 3>&- &
-	client=$!
-	server_says '^wsserve: cat: Resource temporarily unavailable'
-	rests
-	for p in "$server" $(helper); do
-		setpriv --reuid=64998 --regid=64998 --clear-groups prlimit --pid "$p" --nproc=1024:1024
-	done
-	ended "$client" 0
-	same a hello
-}
-
 @test "a removed program is 1011 for the client and logged, and works again when it is back" {
 	shell_script app 'echo hello'
 	serve wsserve ./app

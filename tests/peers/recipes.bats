@@ -1,4 +1,3 @@
-#!/usr/bin/env bats
 # The recipes of fittings(7), with the programs that they name.
 load ../helper
 

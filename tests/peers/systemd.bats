@@ -1,4 +1,3 @@
-#!/usr/bin/env bats
 # The units as installed: checked by systemd-analyze, their command lines under systemd-socket-activate, and all
 # of them under a systemd that runs as PID 1 (systemd-boot), otherwise as shipped: only PrivateDevices= is off.
 load ../helper
