@@ -541,12 +541,9 @@ relay_run(int fd, const struct scan *scan)
 		.idle_ms = scan->idle_ms,
 	};
 	struct endpoint *const ports[] = {&r.in, &r.out, &r.from_server, &r.to_server};
-	const char *partial;
 
 	r.one_socket = r.out.kind == ENDPOINT_SOCKET && fds_same(STDIN_FILENO, STDOUT_FILENO);
-	partial = sandbox_enter(SANDBOX_UNSENT);
-	if (partial != NULL && scan->verbose)
-		warn("sandbox: %s", partial);
+	sandbox_begin(SANDBOX_UNSENT, scan->verbose);
 	for (;;) {
 		int status, moved;
 

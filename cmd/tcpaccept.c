@@ -128,33 +128,6 @@ options_read(struct service *s, int argc, char **argv)
 }
 
 static void
-listeners_find(struct service *s)
-{
-	const char *why;
-	int found = listeners_take(&s->listeners, &why);
-
-	if (found < 0)
-		die(STATUS_USAGE, "%s", why);
-	if (found == 0 && why != NULL)
-		die(STATUS_USAGE, "no listening socket: %s", why);
-	if (found == 0)
-		die(STATUS_USAGE, "no listening socket: LISTEN_FDS is not set, and fd 0 %s (portscan-bind opens one)",
-		    listener_fault(STDIN_FILENO));
-}
-
-static void
-program_find(struct service *s)
-{
-	static char path[PATH_MAX];
-	const char *name = s->start.argv[0];
-	int error = exec_find(name, path, sizeof path);
-
-	if (error != 0)
-		die(exec_status(error), "%s: %s", quoted(name), exec_find_error(name, error));
-	s->start.path = path;
-}
-
-static void
 storage_get(struct service *s)
 {
 	extern char **environ;
@@ -543,11 +516,19 @@ main(int argc, char **argv)
 		.waiting = &service.held,
 		.idle_until = CLOCK_NEVER,
 	};
+	static char path[PATH_MAX];
+	const char *why;
+	int status;
 
 	fds_open_standard();
 	options_read(&service, argc, argv);
-	listeners_find(&service);
-	program_find(&service);
+	why = listeners_find(&service.listeners);
+	if (why != NULL)
+		die(STATUS_USAGE, "%s", why);
+	status = exec_locate(service.start.argv[0], path, sizeof path);
+	if (status != 0)
+		exit(status);
+	service.start.path = path;
 	fds_keep_from(STDERR_FILENO + 1);
 	(void)signal(SIGPIPE, SIG_IGN);
 	signals_catch(caught, sizeof caught / sizeof *caught);

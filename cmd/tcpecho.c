@@ -371,10 +371,8 @@ static void
 drain_begin(struct loop *loop)
 {
 	server.draining = true;
-	server.quiets.passed = drain_quiet;
-	server.limits.passed = drain_limit;
-	deadlines_begin(loop, &server.quiets, QUIET_MS);
-	deadlines_begin(loop, &server.limits, DRAIN_MS);
+	deadlines_begin(loop, &server.quiets, QUIET_MS, drain_quiet);
+	deadlines_begin(loop, &server.limits, DRAIN_MS, drain_limit);
 	deadline_set(loop, &server.quiets, &server.quiet);
 	deadline_set(loop, &server.limits, &server.limit);
 	acceptor_drain(loop, &server.acceptor);
@@ -389,23 +387,11 @@ server_begin(uint64_t max)
 		die(STATUS_FAILED, "epoll_create1: %s", strerror(errno));
 	memset(server.input, 0, sizeof server.input); /* touch the pages now, so that memory does not grow later */
 	server.max = max;
-	server.idles.passed = client_idle;
-	deadlines_begin(loop, &server.idles, options.idle_ms);
+	deadlines_begin(loop, &server.idles, options.idle_ms, client_idle);
 	server.acceptor.on_connection = client_accept;
 	server.acceptor.listeners = &server.listeners;
 	acceptor_begin(loop, &server.acceptor);
 	acceptor_start(loop, &server.acceptor);
-}
-
-/* From here on only connections open descriptors. */
-static void
-sandbox_begin(void)
-{
-	const char *partial;
-
-	partial = sandbox_enter(SANDBOX_SERVES);
-	if (partial != NULL && options.verbose)
-		warn("sandbox: %s", partial);
 }
 
 static bool
@@ -434,7 +420,7 @@ serve_alone(void)
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
 	server_begin(options.max);
 	notify_send("READY=1");
-	sandbox_begin();
+	sandbox_begin(SANDBOX_SERVES, options.verbose);
 	while (!server.done && !(server.draining && server.clients == 0)) {
 		if (loop_turn(&server.loop) != 0)
 			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
@@ -474,7 +460,7 @@ serve_as_worker(const struct workers *w, unsigned number, pid_t parent)
 		exit(STATUS_OK);
 	(void)close(w->open[0]);
 	server_begin(share);
-	sandbox_begin();
+	sandbox_begin(SANDBOX_SERVES, options.verbose);
 	while (!server.done && !(server.draining && server.clients == 0)) {
 		if (loop_turn(&server.loop) != 0)
 			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));

@@ -396,12 +396,10 @@ static int
 session_hand_over(struct session *s)
 {
 	char *path = session_space(s), **next = s->job.next;
-	int error = exec_find(next[0], path, PATH_MAX);
 
-	if (error != 0) {
-		warn("%s: %s", quoted(next[0]), exec_find_error(next[0], error));
+	s->status = exec_locate(next[0], path, PATH_MAX);
+	if (s->status != 0) {
 		handshake_refuse(&s->decision, HTTP_INTERNAL_ERROR, "program cannot be started");
-		s->status = exec_status(error);
 		return session_end(s);
 	}
 	session_take(s, strlen(path) + 1);
@@ -609,10 +607,10 @@ ask(struct session *s)
 	char *path = session_space(s), *request;
 	struct http_response response;
 	size_t n;
-	int error = exec_find(job->next[0], path, PATH_MAX);
+	int status = exec_locate(job->next[0], path, PATH_MAX);
 
-	if (error != 0)
-		die(exec_status(error), "%s: %s", quoted(job->next[0]), exec_find_error(job->next[0], error));
+	if (status != 0)
+		exit(status);
 	session_take(s, PATH_MAX);
 	request = session_space(s);
 	session_take(s, CLIENT_REQUEST_SIZE);

@@ -257,7 +257,6 @@ main(int argc, char **argv)
 	struct compression *compression = NULL;
 	struct extension extension;
 	bool client;
-	const char *partial;
 
 	fds_open_standard();
 	options_read(&set, argc, argv);
@@ -280,9 +279,7 @@ main(int argc, char **argv)
 	if (compression != NULL)
 		flows_compress(&s.flows, compression);
 	/* From here on the process only moves bytes: the program runs, or was not started. */
-	partial = sandbox_enter(SANDBOX_PARENT | SANDBOX_REOPENS | SANDBOX_ALARM | SANDBOX_OFTEN);
-	if (partial != NULL && set.session.verbose)
-		warn("sandbox: %s", partial);
+	sandbox_begin(SANDBOX_PARENT | SANDBOX_REOPENS | SANDBOX_ALARM | SANDBOX_OFTEN, set.session.verbose);
 	session_run(&s);
 	return session_result(&s);
 }

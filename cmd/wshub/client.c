@@ -19,14 +19,6 @@ hub_of(struct loop *loop)
 	return (struct hub *)loop;
 }
 
-void
-queue_begin(struct hub *hub, struct deadlines *queue, int64_t ms,
-    void (*passed)(struct loop *, struct deadline *))
-{
-	queue->passed = passed;
-	deadlines_begin(&hub->base.loop, queue, ms == 0 ? 1 : ms);
-}
-
 struct strbuf
 scratch_text(struct hub *hub)
 {

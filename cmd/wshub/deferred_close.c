@@ -242,9 +242,10 @@ deferred_closes_begin(struct hub *hub)
 {
 	/* These three queues only keep the order. The program's reading and hub->unread determine
 	 * the time. */
-	queue_begin(hub, &hub->unread_messages, TIME_LIMIT_MS, deferred_close_timeout);
-	queue_begin(hub, &hub->unread_closes, TIME_LIMIT_MS, deferred_close_timeout);
-	queue_begin(hub, &hub->unexecuted, TIME_LIMIT_MS, deferred_close_timeout);
-	queue_begin(hub, &hub->unreads, hub->options.ping_ms == 0 ? UNREAD_MS : hub->options.ping_ms, unread_timeout);
-	queue_begin(hub, &hub->polls, POLL_MS, poll_timeout);
+	deadlines_begin(&hub->base.loop, &hub->unread_messages, TIME_LIMIT_MS, deferred_close_timeout);
+	deadlines_begin(&hub->base.loop, &hub->unread_closes, TIME_LIMIT_MS, deferred_close_timeout);
+	deadlines_begin(&hub->base.loop, &hub->unexecuted, TIME_LIMIT_MS, deferred_close_timeout);
+	deadlines_begin(&hub->base.loop, &hub->unreads, hub->options.ping_ms == 0 ? UNREAD_MS : hub->options.ping_ms,
+	    unread_timeout);
+	deadlines_begin(&hub->base.loop, &hub->polls, POLL_MS, poll_timeout);
 }

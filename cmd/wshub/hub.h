@@ -115,7 +115,6 @@ struct hub {
 	size_t id_mask;
 	uint64_t last_id;
 	struct auth_requests auth_requests; /* running authorization programs */
-	int null;           /* /dev/null as their stdin, opened while descriptors are available */
 	struct rooms rooms;
 	struct client *dirty; /* their queues are sent at the end of the turn */
 	struct client *dead;  /* freed at the end of the turn */
@@ -168,8 +167,6 @@ void client_message_drop(struct hub *hub, struct client *c);
 
 /* client.c */
 struct hub *hub_of(struct loop *loop);
-void queue_begin(struct hub *hub, struct deadlines *queue, int64_t ms,
-    void (*passed)(struct loop *, struct deadline *));
 struct strbuf scratch_text(struct hub *hub);
 void program_put(struct hub *hub, const struct client *c, const char *word, const void *rest, size_t n);
 void program_put_text(struct hub *hub, const struct client *c, const char *word, const struct strbuf *text);

@@ -159,7 +159,7 @@ authorize(struct upgrade_server *s, struct upgrade *u, const struct handshake *d
 	address_ip(&remote, ip);
 	ends = (struct cgi_connection){span_of(ip[0] == '\0' ? "unix" : ip), span_of(port), span_of(called_port)};
 	environment = admission_environment(&s->request, d, &ends);
-	pid = environment == NULL ? -1 : admission_authorize(&s->options.admission, environment, hub->null);
+	pid = environment == NULL ? -1 : admission_authorize(&s->options.admission, environment, s->null);
 	free(environment);
 	if (pid < 0)
 		return AUTHORIZATION_FAILED;

@@ -287,31 +287,11 @@ program_start(struct hub *hub)
 		exit(status);
 }
 
-/* An accepted client must not fail because of missing descriptors: their limit reduces --max. */
-static void
-descriptors_begin(struct hub *hub)
-{
-	size_t left;
-
-	if (hub->base.options.admission.authorize != NULL && (hub->null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
-		die(STATUS_FAILED, "/dev/null: %s", strerror(errno));
-	fds_raise_limit();
-	left = fds_left();
-	if (left <= DESCRIPTORS)
-		die(STATUS_FAILED, "hard limit of descriptors is too low for clients (ulimit -Hn)");
-	if (hub->base.options.max <= left - DESCRIPTORS)
-		return;
-	warn("--max: %u: lowered to %zu by the hard limit of descriptors (ulimit -Hn)", hub->base.options.max,
-	    left - DESCRIPTORS);
-	hub->base.options.max = (uint32_t)(left - DESCRIPTORS);
-}
-
 static void
 server_begin(struct hub *hub)
 {
 	const int64_t close_ms = hub->options.close_ms;
 	size_t max = hub->base.options.max, places = 2;
-	const char *failed;
 
 	while (places < 2 * max)
 		places *= 2;
@@ -324,32 +304,19 @@ server_begin(struct hub *hub)
 		die(STATUS_FAILED, "getrandom: %s", strerror(errno));
 	hub->base.owner = &hub_owner;
 	hub->base.input = hub->input;
-	failed = upgrade_begin(&hub->base);
-	if (failed != NULL)
-		die(STATUS_FAILED, "%s: %s", failed, strerror(errno));
+	if (!upgrade_begin(&hub->base))
+		exit(STATUS_FAILED);
 	client_share_set(hub, READ_MAX);
 	if (hub->base.options.admission.policy.deflate)
 		deflate_start(hub, hub->base.options.admission.window_bits);
-	queue_begin(hub, &hub->idles, hub->options.ping_ms, client_timeout);
-	queue_begin(hub, &hub->pongs, hub->options.ping_ms, client_timeout);
-	queue_begin(hub, &hub->closes, close_ms, client_timeout);
+	deadlines_begin(&hub->base.loop, &hub->idles, hub->options.ping_ms, client_timeout);
+	deadlines_begin(&hub->base.loop, &hub->pongs, hub->options.ping_ms, client_timeout);
+	deadlines_begin(&hub->base.loop, &hub->closes, close_ms, client_timeout);
 	/* Limits the memory used by clients that have left. */
-	queue_begin(hub, &hub->drains, close_ms < ADMISSION_LINGER_MS ? close_ms : ADMISSION_LINGER_MS, client_timeout);
+	deadlines_begin(&hub->base.loop, &hub->drains, close_ms < ADMISSION_LINGER_MS ? close_ms : ADMISSION_LINGER_MS,
+	    client_timeout);
 	deferred_closes_begin(hub);
-	queue_begin(hub, &hub->ends, close_ms, end_timeout);
-}
-
-/* No sandbox with -a and --page: programs are run, or the file is read, at any time. */
-static void
-sandbox_begin(struct hub *hub)
-{
-	const char *partial;
-
-	if (hub->base.options.admission.authorize != NULL || hub->base.options.admission.page != NULL)
-		return;
-	partial = sandbox_enter(SANDBOX_SERVES | SANDBOX_PARENT);
-	if (partial != NULL && hub->base.options.verbose)
-		warn("sandbox: %s", partial);
+	deadlines_begin(&hub->base.loop, &hub->ends, close_ms, end_timeout);
 }
 
 static bool
@@ -383,7 +350,8 @@ serve(struct hub *hub)
 		exit(STATUS_FAILED);
 	(void)signal(SIGPIPE, SIG_IGN);
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
-	descriptors_begin(hub);
+	if (!upgrade_descriptors(&hub->base, DESCRIPTORS, 1))
+		exit(STATUS_FAILED);
 	listeners_open(&hub->base.listeners);
 	fds_leave_stdout();
 	server_begin(hub);
@@ -392,7 +360,9 @@ serve(struct hub *hub)
 		program_start(hub);
 	acceptor_start(&hub->base.loop, &hub->base.acceptor);
 	notify_send("READY=1");
-	sandbox_begin(hub);
+	/* With -a and --page programs are run, or the file is read, at any time. */
+	if (hub->base.options.admission.authorize == NULL && hub->base.options.admission.page == NULL)
+		sandbox_begin(SANDBOX_SERVES | SANDBOX_PARENT, hub->base.options.verbose);
 	while (!finished(hub)) {
 		turn_end(hub);
 		if (finished(hub))
@@ -455,17 +425,11 @@ main(int argc, char **argv)
 {
 	static struct hub hub; /* not on the stack: its pages are allocated on first use */
 	const char *why;
-	int taken;
 
 	fds_open_standard();
 	options_read(&hub, argc, argv);
-	taken = listeners_take(&hub.base.listeners, &why);
-	if (taken < 0)
+	why = listeners_find(&hub.base.listeners);
+	if (why != NULL)
 		die(STATUS_USAGE, "%s", why);
-	if (taken == 0 && why != NULL)
-		die(STATUS_USAGE, "no listening socket: %s", why);
-	if (taken == 0)
-		die(STATUS_USAGE, "no listening socket: LISTEN_FDS is not set, and fd 0 %s (portscan-bind opens one)",
-		    listener_fault(STDIN_FILENO));
 	return serve(&hub);
 }

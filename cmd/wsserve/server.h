@@ -87,7 +87,6 @@ struct server {
 	struct authorization authorizations[AUTHORIZATIONS_MAX];
 	bool starts_wait; /* clients wait for a program */
 	bool helper_full; /* until its next report */
-	int null; /* /dev/null, stdin of authorization programs */
 	enum shutdown shutdown;
 	bool gave_up;             /* the time limit of the shutdown has passed */
 	int status;

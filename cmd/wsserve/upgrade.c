@@ -33,7 +33,7 @@ authorize(struct upgrade_server *base, struct upgrade *u, const struct handshake
 	if (i < AUTHORIZATIONS_MAX) {
 		size_t size = environment_make(c, u->proxy, d, AUTHORIZATION_PROGRAM);
 
-		if (spawner_start(&s->spawner, base->options.max + i, AUTHORIZATION_PROGRAM, s->scratch, size, s->null,
+		if (spawner_start(&s->spawner, base->options.max + i, AUTHORIZATION_PROGRAM, s->scratch, size, base->null,
 		    STDERR_FILENO) == 0) {
 			s->authorizations[i] = (struct authorization){.client = u, .runs = true};
 			return AUTHORIZATION_STARTED;

@@ -107,10 +107,10 @@ options_read(struct server *s, int argc, char **argv)
 static void
 program_find(const char *name, char path[PATH_MAX])
 {
-	int error = exec_find(name, path, PATH_MAX);
+	int status = exec_locate(name, path, PATH_MAX);
 
-	if (error != 0)
-		die(exec_status(error), "%s: %s", quoted(name), exec_find_error(name, error));
+	if (status != 0)
+		exit(status);
 }
 
 /* Set the programs that the helper may start. It is forked while this process still has the limits,
@@ -145,32 +145,6 @@ programs_begin(struct server *s)
 	}
 	if (spawner_begin(&s->spawner, &s->programs) != 0)
 		die(STATUS_FAILED, "no process to start programs: %s", strerror(errno));
-}
-
-/* An accepted client must not fail because of missing descriptors: their limit reduces --max. */
-static void
-descriptors_begin(struct server *s)
-{
-	size_t left, most;
-
-	if (s->base.options.admission.authorize != NULL && (s->null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
-		die(STATUS_FAILED, "/dev/null: %s", strerror(errno));
-	fds_raise_limit();
-	left = fds_left();
-	most = left < DESCRIPTORS + PER_CLIENT ? 0 : (left - DESCRIPTORS) / PER_CLIENT;
-	if (most == 0)
-		die(STATUS_FAILED, "hard limit of descriptors is too low for clients (ulimit -Hn)");
-	if (s->base.options.max <= most)
-		return;
-	warn("--max: %u: lowered to %zu by the hard limit of descriptors (ulimit -Hn)", s->base.options.max, most);
-	s->base.options.max = (uint32_t)most;
-}
-
-static void
-queue_begin(struct server *s, struct deadlines *queue, int64_t ms, void (*passed)(struct loop *, struct deadline *))
-{
-	queue->passed = passed;
-	deadlines_begin(&s->base.loop, queue, ms == 0 ? 1 : ms);
 }
 
 /* The first call closes all sessions, the second ends the sessions that remain after their time
@@ -310,7 +284,6 @@ server_begin(struct server *s)
 	static unsigned char shared[FLOWS_BUFFERS * FLOWS_SIZE];
 	uint32_t max = s->base.options.max;
 	int64_t wait_ms = s->options.session.wait_ms;
-	const char *failed;
 
 	s->storage = flows_storage_over(shared, FLOWS_SIZE);
 	s->clients = calloc(max, sizeof(struct client *));
@@ -325,31 +298,17 @@ server_begin(struct server *s)
 	s->base.input = s->storage.from_child;
 	s->base.read_most = HTTP_HEAD_MAX;
 	s->base.owner = &server_owner;
-	failed = upgrade_begin(&s->base);
-	if (failed != NULL)
-		die(STATUS_FAILED, "%s: %s", failed, strerror(errno));
-	queue_begin(s, &s->drains, s->options.drain_ms, end_timeout);
-	queue_begin(s, &s->ends, 3 * wait_ms + GIVE_UP_MS, end_timeout);
-	queue_begin(s, &s->retries, SHORTAGE_PAUSE_MS, retry_timeout);
+	if (!upgrade_begin(&s->base))
+		exit(STATUS_FAILED);
+	deadlines_begin(&s->base.loop, &s->drains, s->options.drain_ms, end_timeout);
+	deadlines_begin(&s->base.loop, &s->ends, 3 * wait_ms + GIVE_UP_MS, end_timeout);
+	deadlines_begin(&s->base.loop, &s->retries, SHORTAGE_PAUSE_MS, retry_timeout);
 	for (size_t i = 0; i < DEADLINE_QUEUES; i++)
-		queue_begin(s, &s->sessions[i], 1, open_deadline);
+		deadlines_begin(&s->base.loop, &s->sessions[i], 1, open_deadline);
 	s->unfinished.ring.next = s->unfinished.ring.before = &s->unfinished.ring;
 	s->reports.ready = reports_ready;
 	if (watch_begin(&s->base.loop, &s->reports, s->spawner.fd, EPOLLIN) != 0)
 		die(STATUS_FAILED, "epoll_ctl: %s", strerror(errno));
-}
-
-/* No sandbox with --page, because the file is read at any time. */
-static void
-sandbox_begin(const struct server *s)
-{
-	const char *partial;
-
-	if (s->base.page.path != NULL)
-		return;
-	partial = sandbox_enter(SANDBOX_SERVES | SANDBOX_PIPES | SANDBOX_NAMES | SANDBOX_REOPENS);
-	if (partial != NULL && s->base.options.verbose)
-		warn("sandbox: %s", partial);
 }
 
 static void
@@ -364,11 +323,13 @@ serve(struct server *s)
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
 	listeners_open(&s->base.listeners);
 	fds_leave_stdout();
-	descriptors_begin(s);
+	if (!upgrade_descriptors(&s->base, DESCRIPTORS, PER_CLIENT))
+		exit(STATUS_FAILED);
 	server_begin(s);
 	acceptor_start(&s->base.loop, &s->base.acceptor);
 	notify_send("READY=1");
-	sandbox_begin(s);
+	if (s->base.page.path == NULL) /* the file is read at any time */
+		sandbox_begin(SANDBOX_SERVES | SANDBOX_PIPES | SANDBOX_NAMES | SANDBOX_REOPENS, s->base.options.verbose);
 	while (!s->gave_up && !(s->shutdown != SHUTDOWN_NONE && s->base.count == 0)) {
 		if (loop_turn(&s->base.loop) != 0)
 			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
@@ -385,18 +346,12 @@ main(int argc, char **argv)
 {
 	static struct server server; /* not on the stack: its pages are allocated on first use */
 	const char *why;
-	int taken;
 
 	fds_open_standard();
 	options_read(&server, argc, argv);
-	taken = listeners_take(&server.base.listeners, &why);
-	if (taken < 0)
+	why = listeners_find(&server.base.listeners);
+	if (why != NULL)
 		die(STATUS_USAGE, "%s", why);
-	if (taken == 0 && why != NULL)
-		die(STATUS_USAGE, "no listening socket: %s", why);
-	if (taken == 0)
-		die(STATUS_USAGE, "no listening socket: LISTEN_FDS is not set, and fd 0 %s (portscan-bind opens one)",
-		    listener_fault(STDIN_FILENO));
 	serve(&server);
 	return server.status;
 }

@@ -1,6 +1,7 @@
 #include "serve/upgrade.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,6 +9,7 @@
 
 #include "base/log.h"
 #include "sys/child.h"
+#include "sys/fds.h"
 #include "sys/progress.h"
 
 static const char no_authorization[] = "authorization program cannot be started";
@@ -530,28 +532,48 @@ upgrade_authorize_next(struct upgrade_server *s)
 	}
 }
 
-static void
-queue_begin(struct upgrade_server *s, struct deadlines *queue, int64_t ms)
+bool
+upgrade_descriptors(struct upgrade_server *s, size_t others, size_t per_connection)
 {
-	queue->passed = late;
-	deadlines_begin(&s->loop, queue, ms);
+	size_t left, most;
+
+	if (s->options.admission.authorize != NULL && (s->null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0) {
+		warn("/dev/null: %s", strerror(errno));
+		return false;
+	}
+	fds_raise_limit();
+	left = fds_left();
+	most = left < others + per_connection ? 0 : (left - others) / per_connection;
+	if (most == 0) {
+		warn("hard limit of descriptors is too low for clients (ulimit -Hn)");
+		return false;
+	}
+	if (s->options.max > most) {
+		warn("--max: %u: lowered to %zu by the hard limit of descriptors (ulimit -Hn)", s->options.max, most);
+		s->options.max = (uint32_t)most;
+	}
+	return true;
 }
 
-const char *
+bool
 upgrade_begin(struct upgrade_server *s)
 {
-	if (s->options.max_per_address != 0 && !address_limit_begin(&s->networks, s->options.max))
-		return "memory for clients";
-	if (loop_open(&s->loop) != 0)
-		return "epoll_create1";
-	queue_begin(s, &s->heads, s->options.admission.limit_ms);
+	if (s->options.max_per_address != 0 && !address_limit_begin(&s->networks, s->options.max)) {
+		warn("no memory for %u clients", s->options.max);
+		return false;
+	}
+	if (loop_open(&s->loop) != 0) {
+		warn("epoll_create1: %s", strerror(errno));
+		return false;
+	}
+	deadlines_begin(&s->loop, &s->heads, s->options.admission.limit_ms, late);
 	if (s->options.admission.authorize != NULL)
-		queue_begin(s, &s->waits, s->options.admission.limit_ms);
-	queue_begin(s, &s->lingers, ADMISSION_LINGER_MS);
+		deadlines_begin(&s->loop, &s->waits, s->options.admission.limit_ms, late);
+	deadlines_begin(&s->loop, &s->lingers, ADMISSION_LINGER_MS, late);
 	s->acceptor.on_connection = on_connection;
 	s->acceptor.listeners = &s->listeners;
 	acceptor_begin(&s->loop, &s->acceptor);
-	return NULL;
+	return true;
 }
 
 void

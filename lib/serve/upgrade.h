@@ -105,6 +105,7 @@ struct upgrade_server {
 	size_t read_most;           /* by one read */
 	const char *busy;           /* why requests are not read now, or NULL */
 	uint32_t count;             /* connections until upgrade_gone() */
+	int null;                   /* stdin of authorization programs: /dev/null */
 	struct address_limit networks;
 	struct page page;
 	int64_t over_log_after;     /* when the next message about --max-per-address may be logged */
@@ -117,9 +118,13 @@ struct upgrade_server {
 void upgrade_options_begin(struct upgrade_options *options, uint32_t max);
 void upgrade_option(struct upgrade_options *options, int key);
 
-/* Set up a server whose options, listeners, page, owner, input and read_most are set. Return NULL, or what failed,
- * with errno. It does not accept yet. */
-const char *upgrade_begin(struct upgrade_server *s);
+/* An accepted connection must not fail because of missing descriptors: lower --max if their hard limit does not allow
+ * `others` and per_connection for each. Return false after an error, which is logged. */
+bool upgrade_descriptors(struct upgrade_server *s, size_t others, size_t per_connection);
+
+/* Set up a server whose options, listeners, page, owner, input and read_most are set. It does not accept yet. Return
+ * false after an error, which is logged. */
+bool upgrade_begin(struct upgrade_server *s);
 
 /* Return the client's address. */
 struct address upgrade_remote(const struct upgrade *u);

@@ -86,8 +86,7 @@ acceptor_begin(struct loop *loop, struct acceptor *acceptor)
 {
 	for (size_t i = 0; i < acceptor->listeners->count; i++)
 		acceptor->each[i] = (struct acceptor_listener){.watch.ready = on_readable, .all = acceptor};
-	acceptor->pauses.passed = pause_over;
-	deadlines_begin(loop, &acceptor->pauses, SHORTAGE_PAUSE_MS);
+	deadlines_begin(loop, &acceptor->pauses, SHORTAGE_PAUSE_MS, pause_over);
 }
 
 void

@@ -85,14 +85,22 @@ exec_found(const char *path, char **argv)
 }
 
 int
-exec_with(char **argv, char *path, size_t size)
+exec_locate(const char *name, char *path, size_t size)
 {
-	int error = exec_find(argv[0], path, size);
+	int error = exec_find(name, path, size);
 
 	if (error == 0)
-		return exec_found(path, argv);
-	warn("%s: %s", quoted(argv[0]), exec_find_error(argv[0], error));
+		return 0;
+	warn("%s: %s", quoted(name), exec_find_error(name, error));
 	return exec_status(error);
+}
+
+int
+exec_with(char **argv, char *path, size_t size)
+{
+	int status = exec_locate(argv[0], path, size);
+
+	return status == 0 ? exec_found(path, argv) : status;
 }
 
 int

@@ -11,6 +11,9 @@
  */
 int exec_find(const char *name, char *path, size_t size);
 
+/* As exec_find(). Return 0, or after an error, which is logged, the exit status. */
+int exec_locate(const char *name, char *path, size_t size);
+
 /* Return the description of an error of exec_find(). */
 const char *exec_find_error(const char *name, int error);
 

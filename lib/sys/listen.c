@@ -150,6 +150,22 @@ listeners_take(struct listeners *l, const char **why)
 	return taken;
 }
 
+const char *
+listeners_find(struct listeners *l)
+{
+	static char text[256];
+	const char *why;
+	int taken = listeners_take(l, &why);
+
+	if (taken == 0 && why != NULL)
+		(void)snprintf(text, sizeof text, "no listening socket: %s", why);
+	else if (taken == 0)
+		(void)snprintf(text, sizeof text,
+		    "no listening socket: LISTEN_FDS is not set, and fd 0 %s (portscan-bind opens one)",
+		    listener_fault(STDIN_FILENO));
+	return taken > 0 ? NULL : taken < 0 ? why : text;
+}
+
 void
 listeners_open(const struct listeners *l)
 {

@@ -35,6 +35,9 @@ int listeners_named(const char **why);
  */
 int listeners_take(struct listeners *l, const char **why);
 
+/* As listeners_take() for a program that needs a socket. Return NULL, or why there is none. */
+const char *listeners_find(struct listeners *l);
+
 /*
  * Make the sockets non-blocking, since several processes may share them, and close-on-exec. Replace
  * a stderr that is the socket on fd 0 (inetd wait) by /dev/null, because a write would raise

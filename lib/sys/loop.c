@@ -80,10 +80,12 @@ watch_close(struct loop *loop, struct watch *watch)
 }
 
 void
-deadlines_begin(struct loop *loop, struct deadlines *queue, int64_t after_ms)
+deadlines_begin(struct loop *loop, struct deadlines *queue, int64_t after_ms,
+    void (*passed)(struct loop *loop, struct deadline *deadline))
 {
 	queue->ring.next = queue->ring.before = &queue->ring;
-	queue->after_ms = after_ms;
+	queue->after_ms = after_ms == 0 ? 1 : after_ms;
+	queue->passed = passed;
 	queue->others = loop->queues;
 	loop->queues = queue;
 }

@@ -98,9 +98,9 @@ void watch_end(struct loop *loop, struct watch *watch);
 /* Stop watching and close the descriptor. It must be the last one of its socket or pipe end. */
 void watch_close(struct loop *loop, struct watch *watch);
 
-/* Add a queue of deadlines with the duration after_ms (at least 1); queue->passed is already set. A
- * queue is never removed. */
-void deadlines_begin(struct loop *loop, struct deadlines *queue, int64_t after_ms);
+/* Add a queue of deadlines with the duration after_ms; 0 counts as 1. A queue is never removed. */
+void deadlines_begin(struct loop *loop, struct deadlines *queue, int64_t after_ms,
+    void (*passed)(struct loop *loop, struct deadline *deadline));
 
 /* Set or move a deadline to queue->after_ms after this turn. */
 void deadline_set(struct loop *loop, struct deadlines *queue, struct deadline *deadline);

@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 #if !SANDBOX
 #define SANDBOX_ARCH 0
 #elif defined __x86_64__ && !defined __ILP32__
@@ -232,3 +234,12 @@ sandbox_enter(unsigned flags)
 }
 
 #endif
+
+void
+sandbox_begin(unsigned keeps, bool verbose)
+{
+	const char *partial = sandbox_enter(keeps);
+
+	if (partial != NULL && verbose)
+		warn("sandbox: %s", partial);
+}

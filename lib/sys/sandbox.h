@@ -14,6 +14,8 @@
 #ifndef FITTINGS_SANDBOX_H
 #define FITTINGS_SANDBOX_H
 
+#include <stdbool.h>
+
 #ifndef SANDBOX
 #define SANDBOX 1
 #endif
@@ -37,5 +39,8 @@ enum {
  * Landlock is not used. The program can continue after any result.
  */
 const char *sandbox_enter(unsigned flags);
+
+/* Enter the sandbox; if verbose, log why the process is confined less than possible. */
+void sandbox_begin(unsigned keeps, bool verbose);
 
 #endif

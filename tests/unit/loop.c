@@ -148,8 +148,7 @@ TEST(after_a_pause_all_is_read_before_a_deadline_passes)
 	static struct deadlines limits;
 	unsigned told = 0;
 
-	limits.passed = note_passed;
-	deadlines_begin(&loop, &limits, 20);
+	deadlines_begin(&loop, &limits, 20, note_passed);
 	passed_count = 0;
 	loop.now = clock_ms();
 	for (size_t i = 0; i < ENDS; i += 2) {
@@ -199,9 +198,8 @@ TEST(deadlines_pass_in_their_order_and_not_before)
 	static struct deadlines longer, shorter;
 	int64_t began = clock_ms();
 
-	longer.passed = shorter.passed = note_passed;
-	deadlines_begin(&loop, &longer, 60);
-	deadlines_begin(&loop, &shorter, 20);
+	deadlines_begin(&loop, &longer, 60, note_passed);
+	deadlines_begin(&loop, &shorter, 20, note_passed);
 	for (size_t i = 0; i < 6; i++)
 		ends[i] = (struct end){0};
 	loop.now = began;
@@ -230,9 +228,9 @@ slow_passed(struct loop *l, struct deadline *deadline)
 
 TEST(handlers_of_deadlines_do_not_delay_events_for_longer_than_a_turn)
 {
-	static struct deadlines now = {.passed = slow_passed};
+	static struct deadlines now;
 
-	deadlines_begin(&loop, &now, 1);
+	deadlines_begin(&loop, &now, 1, slow_passed);
 	pair(&ends[0], &ends[1]);
 	log_to(&ends[0]);
 	passed_count = 0;
@@ -246,10 +244,10 @@ TEST(handlers_of_deadlines_do_not_delay_events_for_longer_than_a_turn)
 
 TEST(deadlines_with_times_of_their_own_pass_in_the_order_of_these)
 {
-	static struct deadlines any = {.passed = note_passed};
+	static struct deadlines any;
 	int64_t began = clock_ms();
 
-	deadlines_begin(&loop, &any, 1);
+	deadlines_begin(&loop, &any, 1, note_passed);
 	for (size_t i = 0; i < 3; i++)
 		ends[i] = (struct end){0};
 	deadline_set_at(&any, &ends[0].deadline, began + 1);
