@@ -3,7 +3,7 @@
 #
 #     claim echo 'tcpecho is as fast as a server that only uses libev'
 #     contest 'messages/s, 64 connections' more 0.95 tcpecho=rr_ours libev=rr_libev
-#     also 'us, 99 of 100 messages are faster' less 1 p99
+#     also 'us, p99 latency' less 1 p99
 #
 # contest WHAT more|less GOAL NAME[@GOAL]=COMMAND...
 #     Runs the commands in turn, RUNS times; more is better, or less. Each command
