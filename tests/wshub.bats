@@ -296,14 +296,6 @@ wshub: 127.0.0.1:PORT: no PROXY header: end of file
 wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 }
 
-@test "a message over the size limit is refused with 1009, one of exactly that size is accepted" {
-	serve wshub -M 10 grep --line-buffered '^[0-9]* text '
-	run --separate-stderr visit -m 1 <<<0123456789
-	[ "$output" = 0123456789 ]
-	run -1 --separate-stderr visit -q never <<<01234567890
-	[[ $stderr == *1009* ]]
-}
-
 @test "HTTP/1.0, HTTP/2, OPTIONS, a refused Origin and an unknown subprotocol: answered and logged as by wsupgrade" {
 	ask() {
 		printf '%b' "$@" | portscan-connect -q -p "$port" >answer

@@ -133,15 +133,12 @@ lacks() {
 		[ "$stderr" = 'wsupgrade: client: no request: Connection timed out' ]
 }
 
-@test "a head cut off by EOF or a reset starts no program" {
+@test "a head cut off by EOF or a reset starts no program, a request after a refused one is never read, and the response arrives" {
 	run -1 --separate-stderr peer send:'GET / HTTP' fin run wsupgrade echo started
 	[[ $output != *started* ]]
 	[ "$stderr" = 'wsupgrade: client: 400 incomplete request' ]
 	run -1 --separate-stderr peer on:tcp send:'GET / HTTP' reset run wsupgrade echo started
 	[[ $stderr == 'wsupgrade: '*': Connection reset by peer' ]]
-}
-
-@test "a request after a refused one is never read, and the response arrives" {
 	run --separate-stderr peer on:tcp send:"$(request "$host")$(request "$good")" run wsupgrade echo started
 	whole_answer 426
 	[[ $output != *101* ]]
@@ -242,7 +239,7 @@ lacks() {
 	done
 }
 
-@test "the program's environment is CGI/1.1" {
+@test "the program's environment is CGI/1.1; variables for the accepting program are removed" {
 	PATH_INFO=/old CONTENT_TYPE=kept HTTP_ORIGIN=old environment \
 		"$(request "${host}Sec-WebSocket-Protocol: chat\r\nX-One: a\r\nx-one: b\r\nCookie: a=1\r\ncookie: b=2\r\n$upgrade$rfc_key$version" \
 			'GET /a%20b/../%2e?q=%20%00 HTTP/1.1')" -s chat
@@ -252,6 +249,10 @@ lacks() {
 		'HTTP_COOKIE=a=1; b=2' CONTENT_TYPE=kept
 	lacks HTTP_ORIGIN REMOTE_ADDR
 	[ "$(grep -cz '^PATH_INFO=' env)" = 1 ]
+	LISTEN_PID=1 LISTEN_FDS=1 LISTEN_FDNAMES=x NOTIFY_SOCKET=/x WATCHDOG_PID=1 WATCHDOG_USEC=1 KEPT=1 \
+		environment "$(request "$good")"
+	has KEPT=1
+	lacks LISTEN_PID LISTEN_FDS LISTEN_FDNAMES NOTIFY_SOCKET WATCHDOG_PID WATCHDOG_USEC
 }
 
 @test "REMOTE_* are TCPREMOTE*, else inherited, else of the socket" {
@@ -288,13 +289,6 @@ lacks() {
 	used -H "Cookie: c2VzYW1l$(printf 'x%.0s' {1..9000})" true
 	[[ $stderr == *--header:\ Cookie:* ]]
 	[[ $stderr != *c2VzYW1l* ]]
-}
-
-@test "variables for the accepting program are removed" {
-	LISTEN_PID=1 LISTEN_FDS=1 LISTEN_FDNAMES=x NOTIFY_SOCKET=/x WATCHDOG_PID=1 WATCHDOG_USEC=1 KEPT=1 \
-		environment "$(request "$good")"
-	has KEPT=1
-	lacks LISTEN_PID LISTEN_FDS LISTEN_FDNAMES NOTIFY_SOCKET WATCHDOG_PID WATCHDOG_USEC
 }
 
 @test "a stderr that is the connection is replaced, for the program too" {
