@@ -15,8 +15,6 @@ load wsframe
 	said 'wsframe: byte 8: end of input inside a message'
 	run -1 --separate-stderr wsframe -d -b < <(printf '\x81\x01x\x82\x05Hel')
 	[ "$output" = xHel ]
-	run -1 --separate-stderr wsframe -d < <(printf '\x01\x03Hel')
-	run -1 --separate-stderr wsframe -d < <(printf '\x81')
 	run -1 --separate-stderr wsframe -d < <(printf '\x82\x01x\x82\x03ab\xff')
 	[ "$output" = x ]
 	said 'wsframe: byte 7: binary message is not UTF-8 (use -b or -n -T)'
@@ -298,15 +296,6 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 # ---- errors of the system ----
 
 # bats file_tags=alone
-@test "a failure to start: Close 1011, status 1" {
-	need_strace
-	peer get close:1011 rest wait -- strace -qq -o /dev/null -e trace=vfork,clone,fork -e inject=vfork,clone,fork:error=EAGAIN wsframe cat
-	told 'close 1011' end 'exit 1'
-	said 'wsframe: cat: Resource temporarily unavailable'
-	peer get close:1011 rest wait -- strace -qq -o /dev/null -e trace=pipe2 -e inject=pipe2:error=EMFILE wsframe cat
-	told 'close 1011' end 'exit 1'
-}
-
 @test "after a partly sent frame nothing else is sent" {
 	need_strace
 	for error in EIO ENOMEM ECONNRESET; do

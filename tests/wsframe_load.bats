@@ -144,13 +144,6 @@ load wsframe
 }
 
 # bats file_tags=
-@test "-v logs how the session ended" {
-	peer close:4000,bye rest wait -- wsframe -v cat
-	told 'close 4000' end 'exit 0'
-	[[ "$stderr" == *'wsframe: peer: closed with 4000: bye'* ]]
-	[[ "$stderr" == *'wsframe: cat: exit 0'* ]]
-}
-
 # bats test_tags=alone
 @test "log lines contain the client's name if the environment has it, and the peer's text escaped" {
 	TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=4711 peer 'text:\xff' rest wait -- wsframe cat

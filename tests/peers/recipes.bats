@@ -55,8 +55,8 @@ is_in() {
 certificate() {
 	need openssl
 	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=www.example.org -addext subjectAltName=DNS:www.example.org \
-		-keyout "$BATS_TEST_TMPDIR/key" -out "$BATS_TEST_TMPDIR/crt" 2>/dev/null
-	cat "$BATS_TEST_TMPDIR/key" "$BATS_TEST_TMPDIR/crt" >"$BATS_TEST_TMPDIR/pem"
+		-keyout key -out crt 2>/dev/null
+	cat key crt >pem
 }
 
 # stunnel with the lines of fittings(7) around REGEX, changed by sed: stunnel_with NAME REGEX SED [OPTION]
@@ -90,26 +90,23 @@ tls_server() {
 	[ "$(ask "$plain" 'through two tunnels')" = 'through two tunnels' ]
 	tls_client "$tls" www.example.com
 	run -1 --separate-stderr ask "$plain" 'to somebody else'
-	mv "$BATS_TEST_TMPDIR/crt" "$BATS_TEST_TMPDIR/first"
+	mv crt first
 	certificate
 	tls_client "$tls"
 	run -1 --separate-stderr ask "$plain" 'to somebody who is not certified'
 }
 
-@test "wss with stunnel that starts the chain, like inetd" {
+@test "stunnel starts the chain, like inetd, or a script that passes the address of the client" {
 	certificate
-	shell_script "$BATS_TEST_TMPDIR/app" 'exec cat'
+	shell_script app 'exec cat'
 	tls_server ^execArgs "s|/usr/local/bin/app|$BATS_TEST_TMPDIR/app|; s|/usr/local/bin|$BIN|g"
 	tls_client "$tls"
 	[ "$(ask "$plain" hello)" = hello ]
-}
-
-@test "stunnel starts a script that passes the address of the client" {
-	certificate
-	block 'REMOTE_ADDR=.*REMOTE_HOST' >"$BATS_TEST_TMPDIR/wss"
-	printf '#!/bin/sh\necho "you are $REMOTE_ADDR"\n' >"$BATS_TEST_TMPDIR/app"
-	sed -i "s|/usr/local/bin|$BATS_TEST_TMPDIR|" "$BATS_TEST_TMPDIR/wss"
-	chmod +x "$BATS_TEST_TMPDIR/wss" "$BATS_TEST_TMPDIR/app"
+	stop_all
+	block 'REMOTE_ADDR=.*REMOTE_HOST' >wss
+	printf '#!/bin/sh\necho "you are $REMOTE_ADDR"\n' >app
+	sed -i "s|/usr/local/bin|$BATS_TEST_TMPDIR|" wss
+	chmod +x wss app
 	tls_server ^execArgs "s|^exec = .*|exec = $BATS_TEST_TMPDIR/wss|; /^execArgs/d"
 	tls_client "$tls" www.example.org 'local = 127.0.0.2'
 	[ "$(ask "$plain" hello)" = 'you are 127.0.0.2' ]
@@ -141,13 +138,13 @@ haproxy_for() {
 	local n=0 tls='' one
 	need haproxy
 	front=$(free_port)
-	[ ! -e "$BATS_TEST_TMPDIR/pem" ] || tls=" ssl crt $BATS_TEST_TMPDIR/pem"
+	[ ! -e pem ] || tls=" ssl crt $BATS_TEST_TMPDIR/pem"
 	{
 		block '^ *bind :443' | sed -E "s|bind :443.*|bind 127.0.0.1:$front$tls|; /^ *server /d"
 		for one in "$@"; do echo " server s$((n += 1)) 127.0.0.1:$one check inter 100ms"; done
-	} >"$BATS_TEST_TMPDIR/haproxy.cfg"
-	run -0 haproxy -dW -c -f "$BATS_TEST_TMPDIR/haproxy.cfg" # any warning is an error
-	start haproxy haproxy -db -f "$BATS_TEST_TMPDIR/haproxy.cfg"
+	} >haproxy.cfg
+	run -0 haproxy -dW -c -f haproxy.cfg # any warning is an error
+	start haproxy haproxy -db -f haproxy.cfg
 	await_port "$front"
 }
 
@@ -170,13 +167,14 @@ pose() {
 
 @test "the health check of HAProxy skips a server that cannot perform the handshake" {
 	serve tcpaccept wsupgrade --host localhost wsframe cat
+	web=$port
 	start other portscan-bind -p 0 tcpecho
-	await "$BATS_TEST_TMPDIR/other.err" '^Bound to '
-	haproxy_for "$port" "$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/other.err")"
-	await "$BATS_TEST_TMPDIR/haproxy.err" 'Server app/s2 is DOWN'
+	bound other
+	haproxy_for "$web" "$port"
+	await haproxy.err 'Server app/s2 is DOWN'
 	for n in 1 2 3; do [ "$(ask "$front" hello)" = hello ]; done
-	! grep -q 's1 is DOWN' "$BATS_TEST_TMPDIR/haproxy.err" || false
-	same "$BATS_TEST_TMPDIR/server.err" "Bound to $port"
+	! grep -q 's1 is DOWN' haproxy.err || false
+	same server.err "Bound to $web"
 }
 
 @test "nginx in front, which passes the address of the client, whatever the client sends" {
@@ -184,7 +182,7 @@ pose() {
 	need curl
 	serve tcpaccept wsupgrade --console -P /app wsframe sh -c "$who_says"
 	front=$(free_port)
-	cat >"$BATS_TEST_TMPDIR/nginx.conf" <<-END
+	cat >nginx.conf <<-END
 		daemon off; pid $BATS_TEST_TMPDIR/nginx.pid; error_log stderr; worker_processes 1;
 		events { }
 		http {
@@ -197,19 +195,19 @@ pose() {
 			}
 		}
 	END
-	start nginx nginx -p "$BATS_TEST_TMPDIR" -c "$BATS_TEST_TMPDIR/nginx.conf"
+	start nginx nginx -p "$BATS_TEST_TMPDIR" -c nginx.conf
 	await_port "$front"
 	[ "$(ask "$front" hello /app)" = '127.0.0.1 says hello' ]
 	[ "$(pose "$front" /app)" = '127.0.0.1 says hello' ]
 	curl -s "http://localhost:$front/app" | grep -q '<title>'
 	# A page of the site itself has an accepted origin, including the port.
-	mkfifo "$BATS_TEST_TMPDIR/page"
+	mkfifo page
 	while read -r origin answer; do
-		exec {fd}<>"$BATS_TEST_TMPDIR/page"
-		start page sh -c 'exec "$@" <"$0"' "$BATS_TEST_TMPDIR/page" portscan-connect -q -p "$front"
+		exec {fd}<>page
+		start page sh -c 'exec "$@" <"$0"' page portscan-connect -q -p "$front"
 		printf '%s\r\n' 'GET /app HTTP/1.1' "Host: localhost:$front" "Origin: http://localhost:$origin" 'Upgrade: websocket' \
 			'Connection: Upgrade' 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' 'Sec-WebSocket-Version: 13' '' >&"$fd"
-		await "$BATS_TEST_TMPDIR/page.out" "^HTTP/1.1 $answer"
+		await page.out "^HTTP/1.1 $answer"
 		kill "$pid"
 		exec {fd}>&-
 	done <<-END
@@ -233,8 +231,8 @@ three() {
 	ports=()
 	for n in 1 2 3; do
 		start "server$n" portscan-bind "$@"
-		await "$BATS_TEST_TMPDIR/server$n.err" '^Bound to '
-		ports+=("$(sed -n 's/^Bound to //p' "$BATS_TEST_TMPDIR/server$n.err")")
+		bound "server$n"
+		ports+=("$port")
 	done
 }
 
@@ -273,13 +271,13 @@ three_meet() {
 }
 
 @test "a log in a browser, with any bytes in its lines" {
-	: >"$BATS_TEST_TMPDIR/log"
+	: >log
 	recipe 'tail -n 0 -F' "s|/var/log/syslog|$BATS_TEST_TMPDIR/log|"
 	client a "$port"
-	until grep -qs 'a line' "$BATS_TEST_TMPDIR/a.out"; do echo 'a line' >>"$BATS_TEST_TMPDIR/log"; sleep 0.02; done
-	printf 'not \377 UTF-8\n\033[31mred\n' >>"$BATS_TEST_TMPDIR/log"
-	await "$BATS_TEST_TMPDIR/a.out" '^not .+ UTF-8$'
-	await_that grep -qx $'\033\\[31mred' "$BATS_TEST_TMPDIR/a.out"
+	until grep -qs 'a line' a.out; do echo 'a line' >>log; sleep 0.02; done
+	printf 'not \377 UTF-8\n\033[31mred\n' >>log
+	await a.out '^not .+ UTF-8$'
+	await_that grep -qx $'\033\\[31mred' a.out
 }
 
 @test "a calculator in a browser on this host" {
@@ -348,8 +346,8 @@ three_meet() {
 	server=$pid
 	client a "$port"
 	client b "$port"
-	await "$BATS_TEST_TMPDIR/a.out" '[0-9] +[0-9]+$'
-	await "$BATS_TEST_TMPDIR/b.out" '[0-9] +[0-9]+$'
+	await a.out '[0-9] +[0-9]+$'
+	await b.out '[0-9] +[0-9]+$'
 	[ "$(children "$(children "$server" sh)" vmstat | wc -l)" = 1 ]
 	recipe vmstat 's/vmstat -n 1/while sleep 0.1; do cat words; done/'
 	printf '%s\n' "$hostile" >words
@@ -366,7 +364,7 @@ three_meet() {
 	said='document.body.innerText.includes'
 	start ann node "$page" "http://localhost:$port/kitchen" "until(() => $said('Welcome'))" \
 		"text.value = 'Ann', document.querySelector('form').requestSubmit()" "until(() => $said('Bob: hello Ann'))"
-	await "$BATS_TEST_TMPDIR/server.err" '^Connected by '
+	await server.err '^Connected by '
 	start bob node "$page" "http://localhost:$port/kitchen" "until(() => $said('Welcome'))" \
 		"text.value = 'Bob', document.querySelector('form').requestSubmit()" "until(() => $said('Bob is here'))" \
 		"text.value = 'hello Ann', document.querySelector('form').requestSubmit()" "until(() => $said('Bob: hello Ann'))"
