@@ -1,5 +1,4 @@
 /* The environment of a program for the client's request and connection. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/strbuf.h"
@@ -23,14 +22,6 @@ ends_find(const struct client *c, const struct proxy *p, struct address *local, 
 	return p->family != PROXY_UNIX;
 }
 
-static void
-put_entry(struct strbuf *t, const char *name, const char *value)
-{
-	strbuf_put_string(t, name);
-	strbuf_put_string(t, value);
-	strbuf_put_char(t, '\0');
-}
-
 /* Write the UCSPI variables that are not CGI variables too. */
 static void
 put_ucspi(struct client *c, const struct proxy *proxy, const struct address *local, const struct address *remote,
@@ -41,24 +32,23 @@ put_ucspi(struct client *c, const struct proxy *proxy, const struct address *loc
 
 	for (; entry < ucspi_inherited(u); entry++)
 		if (!cgi_owns(*entry))
-			put_entry(t, "", *entry);
+			strbuf_put_entry(t, "", *entry);
 	if (proxy != NULL && proxy->authority[0] != '\0')
-		put_entry(t, "SSL_TLS_SNI_SERVERNAME=", proxy->authority);
+		strbuf_put_entry(t, "SSL_TLS_SNI_SERVERNAME=", proxy->authority);
 }
 
+/* After put_ucspi(). */
 static void
-put_cgi(const struct server *s, const struct handshake *d, const struct address *local, const struct address *remote,
-    struct strbuf *t)
+put_cgi(const struct server *s, const struct handshake *d, bool tcp, struct strbuf *t)
 {
+	const struct ucspi *u = &s->ucspi;
 	struct cgi_connection ends = {{"", 0}, {"", 0}, {"", 0}};
-	char ip[ADDRESS_IP_SIZE], remote_port[8], local_port[8];
 
-	if (local != NULL) {
-		address_ip(remote, ip);
-		(void)snprintf(remote_port, sizeof remote_port, "%u", address_port(remote));
-		(void)snprintf(local_port, sizeof local_port, "%u", address_port(local));
-		ends = (struct cgi_connection){span_of(ip), span_of(remote_port), span_of(local_port)};
-	}
+	if (tcp)
+		ends = (struct cgi_connection){
+			span_of(strchr(u->remote_addr, '=') + 1), span_of(strchr(u->remote_port, '=') + 1),
+			span_of(strchr(u->local_port, '=') + 1),
+		};
 	(void)cgi_environment(&s->base.request, d, &ends, t);
 }
 
@@ -81,8 +71,8 @@ identify(struct server *s, struct strbuf *t, size_t begin)
 	}
 	if (!cgi_user(&s->base.request, user))
 		return;
-	put_entry(t, "AUTH_TYPE=", "Basic");
-	put_entry(t, "REMOTE_USER=", user);
+	strbuf_put_entry(t, "AUTH_TYPE=", "Basic");
+	strbuf_put_entry(t, "REMOTE_USER=", user);
 }
 
 /* Write the variables to server->scratch, each with its NUL. Return their size, or 0 if they do not fit. */
@@ -95,7 +85,7 @@ environment_make(struct client *c, const struct proxy *proxy, const struct hands
 	bool tcp = ends_find(c, proxy, &local, &remote);
 
 	put_ucspi(c, proxy, tcp ? &local : NULL, &remote, &t);
-	put_cgi(s, d, tcp ? &local : NULL, &remote, &t);
+	put_cgi(s, d, tcp, &t);
 	if (program == PROGRAM && s->base.options.admission.policy.realm != NULL)
 		identify(s, &t, 0);
 	return t.cut ? 0 : t.size;

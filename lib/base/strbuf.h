@@ -53,4 +53,13 @@ strbuf_put_number(struct strbuf *t, uint64_t number)
 	strbuf_put(t, (struct span){digits + first, sizeof digits - first});
 }
 
+/* Put an environment variable with its NUL. name ends with `=`. */
+static inline void
+strbuf_put_entry(struct strbuf *t, const char *name, const char *value)
+{
+	strbuf_put_string(t, name);
+	strbuf_put_string(t, value);
+	strbuf_put_char(t, '\0');
+}
+
 #endif

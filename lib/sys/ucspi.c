@@ -1,7 +1,8 @@
 #include "sys/ucspi.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "base/strbuf.h"
 
 enum { SLOT_PROTO = 7, SLOTS };
 
@@ -50,18 +51,30 @@ ucspi_begin(struct ucspi *u, char **environ, char **slots)
 }
 
 static void
+put_text(char *out, size_t size, const char *name, const char *value)
+{
+	struct strbuf t = {.at = out, .capacity = size};
+
+	strbuf_put_entry(&t, name, value);
+}
+
+static void
 put_ip(char *out, size_t size, const char *name, const struct address *address, int socket)
 {
 	char ip[ADDRESS_SCOPED_SIZE];
 
 	address_scoped(address, socket, ip);
-	(void)snprintf(out, size, "%s=%s", name, ip);
+	put_text(out, size, name, ip);
 }
 
 static void
 put_number(char *out, size_t size, const char *name, unsigned number)
 {
-	(void)snprintf(out, size, "%s=%u", name, number);
+	struct strbuf t = {.at = out, .capacity = size};
+
+	strbuf_put_string(&t, name);
+	strbuf_put_number(&t, number);
+	strbuf_put_char(&t, '\0');
 }
 
 char *const *
@@ -70,14 +83,14 @@ ucspi_tcp(struct ucspi *u, int socket, const struct address *local, const struct
 	static char proto[] = "PROTO=TCP";
 	char ip[ADDRESS_IP_SIZE];
 
-	put_ip(u->local_ip, sizeof u->local_ip, "TCPLOCALIP", local, socket);
-	put_number(u->local_port, sizeof u->local_port, "TCPLOCALPORT", address_port(local));
-	put_ip(u->remote_ip, sizeof u->remote_ip, "TCPREMOTEIP", remote, socket);
-	put_number(u->remote_port, sizeof u->remote_port, "TCPREMOTEPORT", address_port(remote));
-	put_number(u->number, sizeof u->number, "TCPCONNNUM", number);
+	put_ip(u->local_ip, sizeof u->local_ip, "TCPLOCALIP=", local, socket);
+	put_number(u->local_port, sizeof u->local_port, "TCPLOCALPORT=", address_port(local));
+	put_ip(u->remote_ip, sizeof u->remote_ip, "TCPREMOTEIP=", remote, socket);
+	put_number(u->remote_port, sizeof u->remote_port, "TCPREMOTEPORT=", address_port(remote));
+	put_number(u->number, sizeof u->number, "TCPCONNNUM=", number);
 	address_ip(remote, ip);
-	(void)snprintf(u->remote_addr, sizeof u->remote_addr, "REMOTE_ADDR=%s", ip);
-	put_number(u->addr_port, sizeof u->addr_port, "REMOTE_PORT", address_port(remote));
+	put_text(u->remote_addr, sizeof u->remote_addr, "REMOTE_ADDR=", ip);
+	put_number(u->addr_port, sizeof u->addr_port, "REMOTE_PORT=", address_port(remote));
 	u->slots[SLOT_PROTO] = proto;
 	return number == 0 ? u->slots + 1 : u->slots;
 }
