@@ -1,7 +1,7 @@
 /*
  * Framework of the fuzz targets. A target is a function of the input's bytes: the first ones select
- * options and cuts, the rest is input of the codec. It is linked with the main() of libFuzzer,
- * AFL++ or replay.c.
+ * options and cuts, the rest is input of the codec. It is linked with the main() of libFuzzer
+ * or replay.c.
  */
 #ifndef FITTINGS_FUZZ_H
 #define FITTINGS_FUZZ_H
