@@ -74,7 +74,7 @@ struct client {
 /* Shutdown state: cause and exit status. */
 struct shutdown {
 	struct terminate term; /* of the clients, and of the program's process group */
-	bool stopped;   /* by SIGTERM or SIGINT */
+	bool stopped;      /* by SIGTERM or SIGINT */
 	bool output_waits; /* until the program's stdout is read up to output_end */
 	uint64_t output_end;
 	bool status_waits; /* the program's stdout ended first: its exit status counts if it arrives in time */
@@ -120,8 +120,8 @@ struct hub {
 	struct client *dead;  /* freed at the end of the turn */
 	size_t undelivered; /* deliveries since the last flush */
 	int64_t inflate_left; /* bytes that may still be decompressed from the current client in this turn */
-	size_t fan_share;   /* the most that is read from a client at once */
-	bool backpressure;       /* the queue for prog is long: no client is read */
+	size_t fan_share; /* the most that is read from a client at once */
+	bool backpressure; /* the queue for prog is long: no client is read */
 	struct deadlines idles, pongs, closes, drains, ends;
 	/* Clients with a deferred Close, in three phases: until prog has read their messages, until it has read their
 	 * Close, and until the commands that it had written by then are executed. */

@@ -89,5 +89,5 @@ upgrade_report(struct server *s, unsigned index, enum spawner_event event, int v
 	if (u != NULL && event == SPAWNER_ENDED)
 		upgrade_authorized(&s->base, u, value);
 	else if (u != NULL)
-		upgrade_unauthorized(&s->base, u);
+		upgrade_authorization_failed(&s->base, u);
 }

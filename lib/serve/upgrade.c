@@ -515,7 +515,7 @@ upgrade_authorized(struct upgrade_server *s, struct upgrade *u, int wait_status)
 }
 
 void
-upgrade_unauthorized(struct upgrade_server *s, struct upgrade *u)
+upgrade_authorization_failed(struct upgrade_server *s, struct upgrade *u)
 {
 	partial_refuse(s, u, HTTP_INTERNAL_ERROR, no_authorization);
 }

@@ -1,7 +1,7 @@
 /*
  * A server with many connections on one loop, from accepting a connection to the response of its
  * opening handshake: PROXY header, request, authorization, page or refusal, and their time limits.
- * The owner opens the accepted ones. It embeds both structs as the first members of its own.
+ * The owner opens the admitted connections, and embeds both structs as the first members of its own structs.
  */
 #ifndef FITTINGS_UPGRADE_H
 #define FITTINGS_UPGRADE_H
@@ -65,7 +65,7 @@ struct upgrade {
 			uint64_t progress;      /* for progress_made() */
 		};
 	};
-	unsigned char *partial;            /* incomplete head */
+	unsigned char *partial;         /* incomplete head */
 	uint32_t partial_size;
 	uint16_t port;                  /* of the client, and its address as IPv6; all zero without one (UNIX socket) */
 	unsigned char ip[16];
@@ -150,7 +150,7 @@ void upgrade_interest(struct upgrade_server *s, struct upgrade *u);
 
 /* The authorization program of a connection in UPGRADE_AUTHORIZING has ended, or could not be started. */
 void upgrade_authorized(struct upgrade_server *s, struct upgrade *u, int wait_status);
-void upgrade_unauthorized(struct upgrade_server *s, struct upgrade *u);
+void upgrade_authorization_failed(struct upgrade_server *s, struct upgrade *u);
 
 /* Start authorization programs for waiting connections, as far as possible. Only with --authorize. */
 void upgrade_authorize_next(struct upgrade_server *s);
@@ -159,7 +159,7 @@ void upgrade_authorize_next(struct upgrade_server *s);
  * is then in UPGRADE_DEAD. */
 void upgrade_close(struct upgrade_server *s, struct upgrade *u);
 
-/* A closed connection does not count any more. accepts: a new one may be accepted for it. */
+/* Stop counting a closed connection. accepts: another one may be accepted in its place. */
 void upgrade_gone(struct upgrade_server *s, bool accepts);
 
 #endif
