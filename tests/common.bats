@@ -288,8 +288,7 @@ chains() {
 	reports 3 "" timeout 20 handover tcp -- "${hidden[@]}" wshub sh -c 'exit 3'
 	start server handover tcp -- "${hidden[@]}" wshub cat
 	await_that catches "$pid" 15
-	kill "$pid"
-	ended "$pid" 0
+	stopped "$pid"
 }
 
 # Injects the error only into the exec of the program, not into that of strace.

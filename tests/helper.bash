@@ -119,6 +119,12 @@ ended() {
 	[ "$status" = "${2:-$status}" ] || { echo "exit status $status, not $2"; return 1; }
 }
 
+# stopped [PID]: the process (the server) gets SIGTERM and ends with status 0.
+stopped() {
+	kill "${1:-$server}"
+	ended "${1:-$server}" 0
+}
+
 # shell_script FILE FORMAT [ARG...]: writes an executable shell script of one line with printf.
 shell_script() {
 	# shellcheck disable=SC2059

@@ -42,8 +42,7 @@ in_it() {
 	await manager.out '^READY=1$'
 	await_that in_it "$server"
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
-	kill "$server"
-	ended "$server" 0
+	stopped
 	await manager.out '^STOPPING=1$'
 	! grep sandbox server.err || false
 }
@@ -54,8 +53,7 @@ in_it() {
 	[ "$(wc -w <<<"$workers")" = 2 ]
 	for w in $workers; do await_that in_it "$w"; done
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
-	kill "$pid"
-	ended "$pid" 0
+	stopped "$pid"
 }
 
 # child_of PID: waits for a child of the process and sets $child.
@@ -98,12 +96,6 @@ under_filter() {
 	port=$(sed -n 's/^Bound to //p' filtered.err)
 }
 
-# An orderly end of it.
-stopped() {
-	kill "$pid"
-	ended "$pid" 0
-}
-
 @test "sandbox: under the filter of a service manager all programs work, and use only calls of @system-service" {
 	need strace
 	need systemd-analyze
@@ -123,20 +115,20 @@ stopped() {
 	[ "$(wc -l <allowed)" -gt 200 ]
 	under_filter portscan-bind -p 0 tcpaccept wsupgrade --page /etc/passwd wsframe cat
 	[ "$(echo hello | strace -f -qq -o calls.client filtered portscan-connect -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1)" = hello ]
-	stopped
+	stopped "$filtered"
 	under_filter portscan-bind -p 0 tcpaccept proxyhead wsupgrade --console -a true wsframe cat
 	printf 'PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n' |
 		portscan-connect -q -p "$port" | grep -q ' 200 OK'
-	stopped
+	stopped "$filtered"
 	under_filter portscan-bind -p 0 wshub sh -c 'read -r line; printf "1 text %s\n" "$line"; cat'
 	echo hello | portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1 >/dev/null
-	stopped
+	stopped "$filtered"
 	under_filter portscan-bind -p 0 wsserve -z -a true --page /etc/passwd cat
 	[ "$(echo hello | portscan-connect -q -p "$port" wsupgrade -z -c ws://localhost/ wsframe -c -m 1)" = hello ]
-	stopped
+	stopped "$filtered"
 	under_filter portscan-bind -p 0 tcpecho -j 2
 	[ "$(echo hello | strace -f -qq -o calls.relay filtered portscan-connect -q -p "$port")" = hello ]
-	stopped
+	stopped "$filtered"
 	[ "$(echo a,b | strace -f -qq -o calls.csv filtered csvsplit -f 2)" = b ]
 	echo hello | strace -f -qq -o calls.encode filtered wsframe -e | strace -f -qq -o calls.decode filtered wsframe -d
 	cat calls.* | sed -nE 's/^[0-9]+ +([a-z0-9_]+)\(.*/\1/p' | sort -u >made

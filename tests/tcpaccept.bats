@@ -135,8 +135,7 @@ refused() {
 	for _ in 1 2 3; do
 		prints hello call
 	done
-	kill "$pid"
-	ended "$pid" 0
+	stopped "$pid"
 }
 
 @test "TCP_NODELAY and SO_KEEPALIVE are set" {
@@ -332,8 +331,7 @@ backlogged() {
 
 @test "SIGTERM: -C and the limit of descriptors apply to the backlog too, and connections that are not served are logged" {
 	backlogged -t 1ms sh -c 'read -r line; echo "$line"'
-	kill "$server"
-	ended "$server" 0
+	stopped
 	grep -qx 'tcpaccept: backlog: 3 connections not served' "$err"
 	backlogged sh -c 'read -r line; echo "$line"'
 	# Only two more descriptors for the three waiting connections.
@@ -428,15 +426,13 @@ backlogged() {
 	serve tcpaccept -v -t 1ms sh -c 'trap "echo told; exit 5" TERM; echo here; while :; do read -r line; done'
 	start client peer to:"$port" open line rest
 	await client.out here
-	kill "$server"
-	ended "$server" 0
+	stopped
 	await "$err" 'disconnected \((exit 5|signal 15),'
 	serve tcpaccept -v -t 500ms sh -c 'trap "" TERM; echo here; while read -r line; do :; done'
 	start client peer to:"$port" open line hold
 	await client.out here
 	from=${EPOCHREALTIME/./}
-	kill "$server"
-	ended "$server" 0
+	stopped
 	(((${EPOCHREALTIME/./} - from) / 1000 >= 3490))
 	grep -q 'disconnected (signal 9,' "$err"
 }
@@ -449,8 +445,7 @@ backlogged() {
 	await_that refused "$port"
 	kill -INT "$server"
 	await client.out told
-	kill "$server"
-	ended "$server" 0
+	stopped
 	grep -q 'disconnected (signal 9,' "$err"
 }
 

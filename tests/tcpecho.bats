@@ -264,8 +264,7 @@ refused() {
 	kill "$server"
 	await_that refused
 	run ! gone "$server"
-	kill "$server"
-	ended "$server" 0
+	stopped
 	# During a flood, which may end by itself.
 	serve tcpecho
 	start flood sh -c "yes | portscan-connect -q -p $port >/dev/null"
@@ -313,8 +312,7 @@ workers() {
 	await_that workers 3
 	for i in 1 2 3 4 5 6; do echoes "$i"; done
 	all=$(children "$server")
-	kill "$server"
-	ended "$server" 0
+	stopped
 	for one in $all; do gone "$one"; done
 	serve tcpecho -j 2
 	echoes x
@@ -331,8 +329,7 @@ workers() {
 	kill "$server"
 	await_that refused
 	run ! gone "$server"
-	kill "$server"
-	ended "$server" 0
+	stopped
 	for one in $all; do gone "$one"; done
 }
 
@@ -368,8 +365,7 @@ workers() {
 	for i in 1 2 3; do
 		[ "$(echo "hello $i" | timeout 5 portscan-connect -q -p "$port")" = "hello $i" ]
 	done
-	kill "$server"
-	ended "$server" 0
+	stopped
 }
 
 @test "a UNIX socket, and a listening socket on fd 0 (inetd wait), are served" {
@@ -436,6 +432,5 @@ workers() {
 	command -v env >/dev/null && env --help | grep -q block-signal || skip "this env(1) has no --block-signal"
 	serve env --ignore-signal=PIPE --ignore-signal=CHLD --block-signal=TERM --block-signal=CHLD tcpecho -j 2
 	echoes x
-	kill "$pid"
-	ended "$pid" 0
+	stopped "$pid"
 }

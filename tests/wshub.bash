@@ -24,6 +24,12 @@ client() {
 	eval "$name=$fd"
 }
 
+# enters NAME ID [wsframe's option...]: a client in the background whose arrival the program has read.
+enters() {
+	client "$1" / "${@:3}"
+	server_says "^got $2 open "
+}
+
 # tell NAME LINE: the client sends the line.
 tell() {
 	printf '%s\n' "$2" >&"${!1}"

@@ -17,8 +17,7 @@ load wshub
 
 @test "client IDs increase and are never reused, beside a client that stays" {
 	hub -c 2
-	client a /
-	server_says '^got 1 open '
+	enters a 1
 	for n in 2 3 4 6 7 8; do # 5 would be at the place of 1
 		visit -q 0 </dev/null
 		server_says "^got $n close 1000 \$"
@@ -105,8 +104,7 @@ load wshub
 
 @test "the command close closes with that code and reason, after earlier messages" {
 	hub
-	client a /
-	server_says '^got 1 open '
+	enters a 1
 	order '1 text first' '1 close 4001 not welcome\n'
 	ended "$pid" 1
 	same a.out first
@@ -116,8 +114,7 @@ load wshub
 
 @test "an invalid record is logged with its number and dropped, the next one is used" {
 	hub
-	client a /
-	server_says '^got 1 open '
+	enters a 1
 	order '' 'x text no' '1 shout no' '1, text no' '1 text bad \x' '1 binary no' '1 close 1005 no' \
 		'# text no' '1 join' '1 join a b' '1 join r-12' '* join r' '0 text no' '1 text good'
 	hears a '^good$'
@@ -129,8 +126,7 @@ load wshub
 
 @test "a record for a client that has left is dropped without a message" {
 	hub
-	client a /
-	server_says '^got 1 open '
+	enters a 1
 	order '7 text nobody' '7 close 1000 ' '7 join r' '1 text still here'
 	hears a '^still here$'
 	! grep -q 'record' server.err || false
@@ -217,8 +213,7 @@ load wshub
 
 @test "one client over --max waits and is served in its turn, one over --max-per-address is closed" {
 	hub -c 1
-	client a /
-	server_says '^got 1 open '
+	enters a 1
 	client b /
 	server_says '^wshub: 1 of 1 connections: the next one waits \(--max\)$'
 	tell a x
@@ -232,8 +227,7 @@ load wshub
 	stop_all
 	rm a.in b.in
 	hub -C 1
-	client a /
-	server_says '^got 1 open '
+	enters a 1
 	run -1 --separate-stderr visit </dev/null
 	order '1 close 1000 '
 	server_says '^got 1 close '

@@ -201,8 +201,7 @@ leaver() {
 	start a peer -v to:"$port" open into:heard "send:$request$last_words" rest
 	server_says '^got 1 close 4001 bye$'
 	ended "$a"
-	client b /
-	server_says '^got 2 open '
+	enters b 2
 	order '1 text late' '1 join r' '#r text late' '1 close 1000 late' '* text end'
 	hears b '^end$'
 	! grep -q late heard || false
@@ -347,8 +346,7 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	serve wshub -w 100ms sh -c "$stubborn"
 	server_says '^pid '
 	read -r _ leader other < <(grep '^pid ' server.err)
-	kill "$server"
-	ended "$server" 0
+	stopped
 	! kill -0 "$leader" 2>/dev/null || false
 	await_that gone "$other"
 	deserter prog
@@ -368,8 +366,7 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	a=$pid
 	kill "$server"
 	ended "$a"
-	kill "$server"
-	ended "$server" 0
+	stopped
 	! kill -0 "$leader" 2>/dev/null || false
 	await_that gone "$other"
 }
@@ -378,8 +375,7 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	serve wshub -w 100ms sh -c 'trap "echo term >&2; exit 5" TERM; echo up >&2; cat >/dev/null; echo end >&2
 		tail -f /dev/null & wait'
 	server_says '^up$'
-	kill "$server"
-	ended "$server" 0
+	stopped
 	same <(grep -v '^Bound' server.err) up end term
 }
 

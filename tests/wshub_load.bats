@@ -4,8 +4,7 @@ load wshub
 
 @test "a client that does not read is closed without delaying the others" {
 	hub -v -q 2M
-	client a /
-	server_says '^got 1 open '
+	enters a 1
 	kill -STOP "$pid"
 	stopped=$pid
 	for name in b c d e f; do client $name /; done
@@ -97,8 +96,7 @@ load wshub
 
 @test "a silent client is pinged, and times out if it does not answer" {
 	hub -k 500ms
-	client a /
-	server_says '^got 1 open '
+	enters a 1
 	kill -STOP "$pid"
 	server_says '^got 1 close 1006 '
 	kill -CONT "$pid"
@@ -249,8 +247,7 @@ descriptors() {
 	for n in 1 2; do
 		[ "$(visit -q never -m 3 </dev/null | uniq)" = flood ]
 	done
-	kill "$server"
-	ended "$server" 0
+	stopped
 }
 
 # Each of 37000 records is for 100 clients.
