@@ -56,6 +56,7 @@ holds() {
 	fails 'a,b\r1,2\r' '' "$why" -H
 	fails 'a,b\r1,2\r\n' 'a\tb\\r1\t2\n' "$why" -H -O tsv
 	fails 'a,b\r1,2' '' "$why" -H -O json
+	fails '\n\na\rb\r\n\n\r\n' 'a\rb\n' "$why" -B
 	fails 'a,b\r1,2\r' '' "$why" -f a
 	fails 'a,b\r1,2\r' '' "stdin: no field is named 'b': the header has 3 fields: 'a', 'b\\x0d1', '2\\x0d' (CR alone does not end a record: tr '\\r' '\\n')" -f b
 	for n in 1 63 64 1000 20000 200000; do
@@ -70,6 +71,7 @@ holds() {
 	gives '"a\rb",c\r\n' '' -H
 	gives '"a\rb",c\r' 'a\rb\nc\r\n'
 	gives 'a\rb\n\n' 'a\rb\n\n'
+	gives 'a\rb\n\n""' 'a\rb\n\n' -B
 	gives '"\n\r\n"\r\n' '\n\r\n\n'
 }
 

@@ -104,6 +104,17 @@ certain_size(const struct csv *csv, const unsigned char *in, size_t n, bool last
 	return n - 1;
 }
 
+/* Return the size of the window without the skipped empty lines at its end. */
+static size_t
+size_without_blank(const struct csv_index *index, const unsigned char *in)
+{
+	size_t n = index->end;
+
+	while (n > 0 && (in[n - 1] == '\n' || in[n - 1] == '\r') && (index->marks[(n - 1) / 64].drop >> (n - 1) % 64 & 1) != 0)
+		n--;
+	return n;
+}
+
 /* Return the end of the first record, 0 if it is not in these n bytes. */
 static size_t
 record_end_in(const struct csv_marks *marks, size_t n)
@@ -208,8 +219,8 @@ csv_index_make(struct csv *csv, const unsigned char *in, size_t n, bool last, st
 		csv_rows_check(csv, index);
 	/* A cursor before the end sees 64 bytes, so the block after the end too. */
 	index->marks[(index->end + 63) / 64] = (struct csv_marks){0};
-	if (csv->alone && index->end > 0)
-		alone_keep(csv, index->end, record_end_in(index->marks, index->end));
+	if (csv->alone && (size = size_without_blank(index, in)) > 0)
+		alone_keep(csv, size, record_end_in(index->marks, size));
 	position_keep(csv, in, index->end, index->line);
 	return index->end;
 }
