@@ -82,10 +82,10 @@ child_of() {
 	printf '\x81\xfe\x4e\x20\0\0\0\0' >in
 	head -c 20000 /dev/zero | tr '\0' x >>in
 	printf '\x88\x80\0\0\0\0' >>in
-	peer file:in run wsframe -w 100ms sh -c 'sleep 0.5; cat >got'>answer
+	peer file:in run wsframe -w 400ms sh -c 'sleep 1.2; cat >got'>answer
 	[ "$(wc -c <got)" = 20001 ]
 	# The same if the pipe cannot be opened again to watch its fill level.
-	peer file:in run filtered wsframe -w 100ms sh -c 'sleep 0.5; cat >again'>answer
+	peer file:in run filtered wsframe -w 400ms sh -c 'sleep 1.2; cat >again'>answer
 	cmp got again
 }
 

@@ -131,7 +131,7 @@ busy() {
 }
 
 @test "-i after a pause of the process: data that arrived meanwhile is read first" {
-	serve tcpecho -i 1s
+	serve tcpecho -i 2s
 	client one send:1 recv await:go send:2 recv hold
 	await one.out '^recv 1$'
 	paused "$server" 2.3 eval 'touch go && await one.out "^sent 1$"'

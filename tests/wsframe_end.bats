@@ -91,7 +91,7 @@ load wsframe
 }
 
 @test "a program that continues after the peer's Close is cut off after -w, then TERM, then KILL" {
-	peer close:1000 until:close rest wait -- wsframe -w 100ms sh -c 'trap "echo termed >said" TERM; while :; do echo tick; sleep 0.02; done'
+	peer close:1000 until:close rest wait -- wsframe -w 500ms sh -c 'trap "echo termed >said" TERM; while :; do echo tick; sleep 0.02; done'
 	told 'close 1000' end 'exit 0'
 	holds said 'termed\n'
 }

@@ -43,7 +43,7 @@ load wsframe
 }
 
 @test "a peer that stops reading times out, with much data queued or little" {
-	peer -s slow:10 get:20 wait -- wsframe -k 300ms sh -c 'yes "$(printf %01000d 0)" | head -n 200; exec cat'
+	peer -s slow:10 get:20 wait -- wsframe -k 1s sh -c 'yes "$(printf %01000d 0)" | head -n 200; exec cat'
 	[ "${lines[20]}" = 'exit 1' ]
 	said 'wsframe: peer: Ping was not answered in time'
 	peer -t wait -- wsframe -k 300ms sh -c 'while sleep 0.02; do echo x; done'

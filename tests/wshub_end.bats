@@ -372,7 +372,7 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 }
 
 @test "the stdin of prog ends before it gets SIGTERM, and its exit status then is ignored" {
-	serve wshub -w 100ms sh -c 'trap "echo term >&2; exit 5" TERM; echo up >&2; cat >/dev/null; echo end >&2
+	serve wshub -w 1s sh -c 'trap "echo term >&2; exit 5" TERM; echo up >&2; cat >/dev/null; echo end >&2
 		tail -f /dev/null & wait'
 	server_says '^up$'
 	stopped
@@ -385,7 +385,7 @@ stubborn='trap "" TERM; tail -f /dev/null & echo "pid $$ $!" >&2; wait'
 	ended "$server" 0
 	read -r _ leader < <(grep '^pid ' server.err)
 	! kill -0 "$leader" 2>/dev/null || false
-	serve wshub -w 200ms sh -c 'read -r open; echo "1 text last"; exec >&-; cat >/dev/null; exit 3'
+	serve wshub -w 5s sh -c 'read -r open; echo "1 text last"; exec >&-; cat >/dev/null; exit 3'
 	prints last visit -q never </dev/null
 	ended "$server" 3
 }

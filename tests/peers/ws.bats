@@ -138,7 +138,7 @@ agreements=('' '; server_max_window_bits=9; client_max_window_bits=9' "$no_takeo
 @test "a client of Python websockets: lines, data directly after the 101, fragments, pings between, a Close, requested fields" {
 	python_server
 	printf 'one\ntwo \342\230\203\n\nlast' >in
-	client /echo -q 200ms <in
+	client /echo -m 4 <in
 	cmp out <(printf 'one\ntwo \342\230\203\n\nlast\n')
 	[ ! -s err ]
 	client /talk -q never </dev/null
