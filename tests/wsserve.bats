@@ -107,6 +107,16 @@ helper() {
 	printf '%b' "$request\r\n" >request
 	peer -v to:"$port" open:100 file:request recv
 	await_that eval '[ "$(grep -c "^Connected by" server.err)" = 100 ]'
+	# At a stop a request that waits is refused at once.
+	stop_all
+	deserter ./may
+	serve wsserve -t 60s -w 5s -a ./may cat
+	start a peer to:"$port" open "send:$request\r\n" rest
+	await_that test -e may.pid
+	kill "$server"
+	ended "$server" 0
+	await a.out 'HTTP/1.1 503 '
+	kill -KILL "$(cat may.pid)" 2>/dev/null || :
 }
 
 @test "--proxy: the address of the PROXY header is the client's, in the environment, in the log and for -C" {

@@ -164,8 +164,8 @@ sessions_close(struct server *s)
 			open_stop(c);
 		else if (s->shutdown == SHUTDOWN_KILLING)
 			client_end(c);
-		else if (c->base.stage <= UPGRADE_HEAD)
-			upgrade_deadline(&s->base, &c->base, &s->base.lingers); /* its request may be in flight: it is refused */
+		else
+			upgrade_stop(&s->base, &c->base);
 	}
 }
 

@@ -532,6 +532,17 @@ upgrade_authorize_next(struct upgrade_server *s)
 	}
 }
 
+void
+upgrade_stop(struct upgrade_server *s, struct upgrade *u)
+{
+	if (u->stage <= UPGRADE_HEAD) {
+		upgrade_deadline(s, u, &s->lingers);
+	} else if (u->stage < UPGRADE_LINGERING) {
+		s->owner->abandon(s, u);
+		partial_refuse(s, u, HTTP_SERVICE_UNAVAILABLE, "the server is shutting down");
+	}
+}
+
 bool
 upgrade_descriptors(struct upgrade_server *s, size_t others, size_t per_connection)
 {

@@ -155,6 +155,10 @@ void upgrade_authorization_failed(struct upgrade_server *s, struct upgrade *u);
 /* Start authorization programs for waiting connections, as far as possible. Only with --authorize. */
 void upgrade_authorize_next(struct upgrade_server *s);
 
+/* The server stops: refuse a request that waits for authorization. An incomplete one may be in flight, and has a
+ * second. */
+void upgrade_stop(struct upgrade_server *s, struct upgrade *u);
+
 /* Release everything of a connection, and close its socket unless the owner has done that (the watch's fd is -1). It
  * is then in UPGRADE_DEAD. */
 void upgrade_close(struct upgrade_server *s, struct upgrade *u);
