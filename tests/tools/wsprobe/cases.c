@@ -24,11 +24,7 @@ chosen(const char *group, const char *name)
 
 	if (settings.groups == NULL ? extra : !has_token(settings.groups, group))
 		return false;
-	if (settings.names != NULL && fnmatch(settings.names, name, 0) != 0)
-		return false;
-	if (settings.list)
-		printf("%s: %s\n", group, name);
-	return !settings.list;
+	return settings.names == NULL || fnmatch(settings.names, name, 0) == 0;
 }
 
 static void

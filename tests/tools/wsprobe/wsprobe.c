@@ -74,7 +74,7 @@ listen_as_server(void)
 		log_info("Listening on %s", port);
 }
 
-enum { FAKE = OPTION_LONG, LIST, MUTE, EARLY, OFFER, AGREED };
+enum { FAKE = OPTION_LONG, MUTE, EARLY, OFFER, AGREED };
 
 static const struct option_row rows[] = {
 	{'c', "chunk", "BYTES", "send at most so many bytes at once"},
@@ -86,7 +86,6 @@ static const struct option_row rows[] = {
 	{EARLY, "early-close", NULL, "the peer may close before it has echoed all"},
 	{OFFER, "offer", "TEXT", "the offer of permessage-deflate, sent or expected"},
 	{AGREED, "agreed", "TEXT", "the answer, expected or sent: all messages are compressed"},
-	{LIST, "list", NULL, "only say which cases there are"},
 };
 
 static const struct usage usage = {
@@ -104,36 +103,15 @@ main(int argc, char **argv)
 
 	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
 		switch (key) {
-		case 'c':
-			settings.chunk = (size_t)option_size(1, 1 << 30);
-			break;
-		case 'g':
-			settings.groups = optarg;
-			break;
-		case 'k':
-			settings.names = optarg;
-			break;
-		case 't':
-			settings.timeout_ms = (int)option_duration(1, 3600000);
-			break;
-		case FAKE:
-			fake = true;
-			break;
-		case MUTE:
-			settings.mute = true;
-			break;
-		case EARLY:
-			settings.early = true;
-			break;
-		case OFFER:
-			settings.offer = optarg;
-			break;
-		case AGREED:
-			settings.agreed = optarg;
-			break;
-		case LIST:
-			settings.list = true;
-			break;
+		case 'c': settings.chunk = (size_t)option_size(1, 1 << 30); break;
+		case 'g': settings.groups = optarg; break;
+		case 'k': settings.names = optarg; break;
+		case 't': settings.timeout_ms = (int)option_duration(1, 3600000); break;
+		case FAKE: fake = true; break;
+		case MUTE: settings.mute = true; break;
+		case EARLY: settings.early = true; break;
+		case OFFER: settings.offer = optarg; break;
+		case AGREED: settings.agreed = optarg; break;
 		}
 	}
 	if (!fake && optind + 1 != argc)
@@ -144,8 +122,7 @@ main(int argc, char **argv)
 		listen_as_server();
 		run_answers();
 	} else {
-		if (!settings.list)
-			find_server(argv[optind]);
+		find_server(argv[optind]);
 		run_requests();
 		run_offers();
 		run_slow();

@@ -74,7 +74,6 @@ extern struct settings {
 	const char *names;
 	size_t chunk;
 	int timeout_ms;
-	bool list;
 	bool mute;  /* the peer receives messages and sends none */
 	bool early; /* the peer's Close need not wait for echoes */
 	const char *offer;  /* of permessage-deflate, or NULL */
