@@ -346,10 +346,8 @@ client_accept(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 		acceptor_stop(loop, acceptor);
 }
 
-/*
- * The end of a server. Clients of an echo service need not close, so a client that has received all
- * its bytes and is silent counts as finished.
- */
+/* The end of a server. Clients of an echo service need not close, so a client that has received all its bytes and
+ * is silent counts as finished. */
 static void
 drain_quiet(struct loop *loop, struct deadline *quiet)
 {

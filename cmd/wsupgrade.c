@@ -1,5 +1,4 @@
-/* wsupgrade: perform the WebSocket opening handshake, then run the program that uses the
- * connection. */
+/* wsupgrade: perform the WebSocket opening handshake, then run the program that uses the connection. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -172,10 +171,8 @@ client_name(const struct connection *c)
 	return name;
 }
 
-/*
- * A request on a server and its result. Its data (head, fields, environment, path, response) is
- * stored sequentially in the arena, because a touched page costs more than all other work here.
- */
+/* A request on a server and its result. Its data (head, fields, environment, path, response) is stored sequentially
+ * in the arena, because a touched page costs more than all other work here. */
 struct session {
 	struct time_limit limit; /* for the head, the rest of it for -a */
 	struct connection connection;
@@ -484,8 +481,7 @@ client_read_head(const struct job *job, struct head *head, struct time_limit *li
 	    errno == 0 ? "end of file" : strerror(errno));
 }
 
-/* Read the final response. Interim responses may come before it (RFC 9110, section 15.2) and are
- * ignored. */
+/* Read the final response. Interim responses may come before it (RFC 9110, section 15.2) and are ignored. */
 static void
 client_receive(const struct job *job, struct head *head, struct http_response *response, struct time_limit *limit)
 {

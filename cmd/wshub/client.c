@@ -58,9 +58,8 @@ client_deadline(struct hub *hub, struct client *c, struct deadlines *queue)
 	deadline_set(&hub->base.loop, queue, &c->base.deadline);
 }
 
-/* A client that is not read cannot prove that it is alive. While the program does not read,
- * keepalive is suspended. If the client's own queue is the cause, progress of the queue counts as
- * the answer to a Ping. */
+/* A client that is not read cannot prove that it is alive. While the program does not read, keepalive is suspended.
+ * If the client's own queue is the cause, progress of the queue counts as the answer to a Ping. */
 static void
 client_pause(struct hub *hub, struct client *c)
 {
@@ -389,8 +388,7 @@ client_flush(struct hub *hub, struct client *c)
 	client_interest(hub, c);
 }
 
-/* Flush the queue of each client without freeing any, because the caller may be in the middle of a
- * delivery. */
+/* Flush the queue of each client without freeing any, because the caller may be in the middle of a delivery. */
 static void
 clients_flush(struct hub *hub)
 {
@@ -456,8 +454,7 @@ client_send(struct hub *hub, struct client *c, struct message *message)
 	deliveries_flush(hub);
 }
 
-/* Like client_send() for a short text, without allocating a message. Return false if a message is
- * needed. */
+/* Like client_send() for a short text, without allocating a message. Return false if a message is needed. */
 bool
 client_send_text(struct hub *hub, struct client *c, const void *text, size_t n)
 {

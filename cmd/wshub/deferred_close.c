@@ -130,8 +130,7 @@ deferred_closes_poll(struct hub *hub)
 	unread_update(hub, bytes_consumed);
 }
 
-/* The client sends no more data: queue its close record for the program, send its queue, then a
- * Close. */
+/* The client sends no more data: queue its close record for the program, send its queue, then a Close. */
 static void
 client_close_or_finish(struct hub *hub, struct client *c, unsigned actions, struct span reason)
 {
@@ -172,8 +171,7 @@ eof_take(struct hub *hub, struct client *c)
 	client_close_later(hub, c, ws_eof(&c->conn), span_of(""));
 }
 
-/* Return whether a client that is not read has closed: its unread data contains a Close, or is
- * followed by EOF. */
+/* Return whether a client that is not read has closed: its unread data contains a Close, or is followed by EOF. */
 static bool
 client_has_closed(struct hub *hub, struct client *c, struct reader_event *e)
 {
@@ -240,8 +238,7 @@ unread_timeout(struct loop *loop, struct deadline *deadline)
 void
 deferred_closes_begin(struct hub *hub)
 {
-	/* These three queues only keep the order. The program's reading and hub->unread determine
-	 * the time. */
+	/* These three queues only keep the order. The program's reading and hub->unread determine the time. */
 	deadlines_begin(&hub->base.loop, &hub->unread_messages, TIME_LIMIT_MS, deferred_close_timeout);
 	deadlines_begin(&hub->base.loop, &hub->unread_closes, TIME_LIMIT_MS, deferred_close_timeout);
 	deadlines_begin(&hub->base.loop, &hub->unexecuted, TIME_LIMIT_MS, deferred_close_timeout);

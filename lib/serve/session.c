@@ -317,8 +317,7 @@ drop_undeliverable(struct session *s)
 		buffer_take(&f->rx, buffer_held(&f->rx));
 }
 
-/* Return when a client without a program has waited for -q after its last record and the last
- * message. */
+/* Return when a client without a program has waited for -q after its last record and the last message. */
 static int64_t
 quiet_at(const struct session *s)
 {

@@ -80,9 +80,8 @@ struct session {
 	unsigned char pong_size;
 	unsigned char pong[FRAME_CONTROL_PAYLOAD_MAX];
 
-	/* The time of this turn, and the next deadline. Deadlines are compared with the time of the
-	 * turn before: data that arrived until then has been read, even if the process was stopped
-	 * meanwhile. */
+	/* The time of this turn, and the next deadline. Deadlines are compared with the time of the turn before:
+	 * data that arrived until then has been read, even if the process was stopped meanwhile. */
 	int64_t now, before, next;
 	int64_t timer_at;         /* deadline of conn.timer */
 	int64_t answer_by;        /* end of the wait for the answer to the session's Close */
@@ -96,8 +95,7 @@ struct session {
 	uint64_t progress;        /* state of progress_made() */
 };
 
-/* Start a session and its program. s is all zero. The session owns the descriptors of the
- * connection. */
+/* Start a session and its program. s is all zero. The session owns the descriptors of the connection. */
 void session_begin(struct session *s, const struct session_options *options, int in, int out,
     struct flows_storage *storage, int64_t now);
 

@@ -250,8 +250,7 @@ listeners_give(size_t named, const int *fds, size_t count, const char *name)
 {
 	if (named == 0)
 		(void)unsetenv("LISTEN_FDNAMES");
-	/* systemd's pidfd id of the process in LISTEN_PID: optional, and wrong after LISTEN_PID
-	 * changes. */
+	/* systemd's pidfd id of the process in LISTEN_PID: optional, and wrong after LISTEN_PID changes. */
 	(void)unsetenv("LISTEN_PIDFDID");
 	if (fds_place(fds, count, LISTEN_FIRST + (int)named) != 0 || set_number("LISTEN_PID", (long)getpid()) != 0
 	    || set_number("LISTEN_FDS", (long)(named + count)) != 0)

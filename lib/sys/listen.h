@@ -1,7 +1,5 @@
-/*
- * Listening sockets passed between programs: from fd 3 with LISTEN_PID and LISTEN_FDS as in
- * sd_listen_fds(3), or one socket on fd 0 (inetd wait).
- */
+/* Listening sockets passed between programs: from fd 3 with LISTEN_PID and LISTEN_FDS as in sd_listen_fds(3), or
+ * one socket on fd 0 (inetd wait). */
 #ifndef FITTINGS_LISTEN_H
 #define FITTINGS_LISTEN_H
 
@@ -48,8 +46,7 @@ void listeners_open(const struct listeners *l);
 /* Return the number of connections in the accept queues, as far as the kernel reports it (TCP). */
 size_t listeners_queued(const struct listeners *l);
 
-/* Restore the original flags and close the sockets, without shutdown() because others may share
- * them. */
+/* Restore the original flags and close the sockets, without shutdown() because others may share them. */
 void listeners_close(struct listeners *l);
 
 /* As listeners_close(), and log the number of connections that remain in the accept queues. */
@@ -62,8 +59,7 @@ void listeners_leave(struct listeners *l);
  */
 int listeners_give(size_t named, const int *fds, size_t count, const char *name);
 
-/* Unset the variables that a program for one connection must not see: LISTEN_*, NOTIFY_SOCKET,
- * WATCHDOG_*. */
+/* Unset the variables that a program for one connection must not see: LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*. */
 void listeners_forget(void);
 
 #endif

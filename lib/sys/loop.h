@@ -34,10 +34,8 @@ struct watch {
 	uint32_t wanted;
 };
 
-/*
- * A point in time. All deadlines of a queue have the same duration, so that setting, moving and
- * dropping one takes constant time.
- */
+/* A point in time. All deadlines of a queue have the same duration, so that setting, moving and dropping one takes
+ * constant time. */
 struct deadline {
 	struct deadline *next; /* NULL if not set */
 	struct deadline *before;
@@ -69,18 +67,16 @@ struct loop {
 	struct epoll_event batch[LOOP_BATCH];
 };
 
-/* Open an epoll descriptor. Return -1 with errno. After fork() each process opens a loop of its
- * own. */
+/* Open an epoll descriptor. Return -1 with errno. After fork() each process opens a loop of its own. */
 int loop_open(struct loop *loop);
 
 /*
- * Wait for events, deadlines or a signal (delivered only here: signals.h), and call the handlers.
- * Return after at most LOOP_BATCH events or LOOP_TURN_MS, so that the caller can check signals and
- * its own state; the rest of a batch follows in the next turn.
+ * Wait for events, deadlines or a signal (delivered only here: signals.h), and call the handlers. Return after at
+ * most LOOP_BATCH events or LOOP_TURN_MS, so that the caller can check signals and its own state; the rest of a
+ * batch follows in the next turn.
  *
- * After a pause of the process (SIGSTOP, suspend), descriptors are read before deadlines are
- * checked: a deadline passes only after all events that were pending at that time have been
- * reported.
+ * After a pause of the process (SIGSTOP, suspend), descriptors are read before deadlines are checked: a deadline
+ * passes only after all events that were pending at that time have been reported.
  *
  * Return 0, or -1 with errno if waiting failed: repeating it would spin.
  */
@@ -105,10 +101,8 @@ void deadlines_begin(struct loop *loop, struct deadlines *queue, int64_t after_m
 /* Set or move a deadline to queue->after_ms after this turn. */
 void deadline_set(struct loop *loop, struct deadlines *queue, struct deadline *deadline);
 
-/*
- * Set or move a deadline to the time `at`, which may have passed; queue->after_ms is not used. This is fast if most
- * deadlines of the queue are set in the order of their times.
- */
+/* Set or move a deadline to the time `at`, which may have passed; queue->after_ms is not used. This is fast if most
+ * deadlines of the queue are set in the order of their times. */
 void deadline_set_at(struct deadlines *queue, struct deadline *deadline, int64_t at);
 
 /* Drop a deadline, whether or not it is set. */

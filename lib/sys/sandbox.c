@@ -131,9 +131,8 @@ call_size(const struct call *call, unsigned flags)
 	return (call->keep & ~flags) != 0 ? 0 : call->test == ANY ? 1 : 4;
 }
 
-/* If a test fails, the calls that follow are compared: one of them may have the same number. Only
- * the lower half of an argument is tested: the kernel also ignores the upper half of these
- * arguments. */
+/* If a test fails, the calls that follow are compared: one of them may have the same number. Only the lower half of
+ * an argument is tested: the kernel also ignores the upper half of these arguments. */
 static void
 code_put_call(struct code *c, const struct call *call, size_t pass)
 {
@@ -177,10 +176,8 @@ code_write(struct code *c, unsigned flags, uint32_t reopen_answer)
 	code_put(c, ANSWER, reopen_answer, 0, 0);
 }
 
-/*
- * The access rights that Landlock can restrict grow with its version. All known rights are
- * restricted and none is granted again. linux/landlock.h may be older than the kernel.
- */
+/* The access rights that Landlock can restrict grow with its version. All known rights are restricted and none is
+ * granted again. linux/landlock.h may be older than the kernel. */
 struct ruleset {
 	uint64_t files;
 	uint64_t tcp;
@@ -215,16 +212,14 @@ sandbox_enter(unsigned flags)
 {
 	struct code code;
 	struct sock_fprog program = {.filter = code.at};
-	/* Landlock is younger than most lists of allowed system calls, and a call that is not in
-	 * the list fails or kills the process. It is therefore not tried under the filter of a
-	 * service manager or a container. */
+	/* Landlock is younger than most lists of allowed system calls, and a call that is not in the list fails or
+	 * kills the process. It is therefore not tried under the filter of a service manager or a container. */
 	bool filtered = prctl(PR_GET_SECCOMP) != 0;
 	bool no_files;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return strerror(errno);
-	/* Landlock restricts files with a name. It allows to reopen a pipe, also through
-	 * /proc/self/fd. */
+	/* Landlock restricts files with a name. It allows to reopen a pipe, also through /proc/self/fd. */
 	no_files = !filtered && landlock_enter();
 	code_write(&code, flags, no_files ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | EACCES);
 	program.len = (unsigned short)code.size;

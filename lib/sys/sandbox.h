@@ -1,15 +1,13 @@
 /*
- * Least privilege for a process that reads the network for a long time. After sandbox_enter() it
- * keeps its descriptors and can create new ones only by accepting connections. To open or name a
- * file, to create a socket or a process, to execute a program or to map executable memory ends the
- * process with SIGSYS.
+ * Least privilege for a process that reads the network for a long time. After sandbox_enter() it keeps its
+ * descriptors and can create new ones only by accepting connections. To open or name a file, to create a socket or
+ * a process, to execute a program or to map executable memory ends the process with SIGSYS.
  *
- * Still allowed: reading, writing, waiting, the clock, memory, random bytes, and what the flags
- * permit. Call it after the last fork and exec, and after the last socket(), open(), pipe() and
- * setrlimit().
+ * Still allowed: reading, writing, waiting, the clock, memory, random bytes, and what the flags permit. Call it
+ * after the last fork and exec, and after the last socket(), open(), pipe() and setrlimit().
  *
- * The sandbox cannot be left, and all later children inherit it. -DSANDBOX=0 disables it, for
- * sanitizers and gcov, which need forbidden calls.
+ * The sandbox cannot be left, and all later children inherit it. -DSANDBOX=0 disables it, for sanitizers and gcov,
+ * which need forbidden calls.
  */
 #ifndef FITTINGS_SANDBOX_H
 #define FITTINGS_SANDBOX_H

@@ -3,9 +3,8 @@
 /* The largest cost of a byte of a compressed message, compared with a byte of its payload. */
 enum { COMPRESSED_COST = 4 };
 
-/* Move the held bytes to the beginning if they are few compared with the space gained. The bytes of
- * an incomplete message cannot be consumed meanwhile. For a compressed message any amount of space
- * may be too little. */
+/* Move the held bytes to the beginning if they are few compared with the space gained. The bytes of an incomplete
+ * message cannot be consumed meanwhile. For a compressed message any amount of space may be too little. */
 static void
 make_space(const struct frames_to_records *in, const struct buffer *from, struct buffer *to)
 {

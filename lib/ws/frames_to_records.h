@@ -1,7 +1,5 @@
-/*
- * Converts the peer's frames in one buffer to the program's records in another, with the reader and
- * the record encoder.
- */
+/* Converts the peer's frames in one buffer to the program's records in another, with the reader and the record
+ * encoder. */
 #ifndef FITTINGS_FRAMES_TO_RECORDS_H
 #define FITTINGS_FRAMES_TO_RECORDS_H
 
@@ -39,8 +37,7 @@ enum reader_kind frames_to_records_step(struct frames_to_records *flow, struct b
 /* Return whether the peer is inside a message or a frame. */
 bool frames_to_records_inside(const struct frames_to_records *flow, const struct buffer *from);
 
-/* Return whether one message that must be complete fills all of `to`, so that only a larger buffer
- * helps. */
+/* Return whether one message that must be complete fills all of `to`, so that only a larger buffer helps. */
 bool frames_to_records_needs_more(const struct frames_to_records *flow, const struct buffer *to);
 
 #endif

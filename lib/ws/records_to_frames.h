@@ -1,8 +1,7 @@
 /*
- * Converts the program's records in one buffer to frames in another. A large payload is not copied:
- * its header is written to `to`, and the payload stays at the head of `from`, to be sent directly
- * after the contents of `to`. With permessage-deflate each
- * payload is written to `to`, compressed if that makes it smaller.
+ * Converts the program's records in one buffer to frames in another. A large payload is not copied: its header is
+ * written to `to`, and the payload stays at the head of `from`, to be sent directly after the contents of `to`.
+ * With permessage-deflate each payload is written to `to`, compressed if that makes it smaller.
  */
 #ifndef FITTINGS_RECORDS_TO_FRAMES_H
 #define FITTINGS_RECORDS_TO_FRAMES_H
@@ -52,8 +51,7 @@ enum records_to_frames_kind {
 	ENCODE_TOO_BIG,
 };
 
-/* Make at most one frame. If a record is invalid, why describes the error; its number is
- * records.number + 1. */
+/* Make at most one frame. If a record is invalid, why describes the error; its number is records.number + 1. */
 enum records_to_frames_kind records_to_frames_step(struct records_to_frames *flow, struct buffer *from, enum record_decoder_want want,
     struct buffer *to, const unsigned char *key, const char **why);
 
