@@ -421,9 +421,7 @@ deadline_of(const struct service *s)
 static void
 end_check(struct service *s)
 {
-	bool terminated = signals_take(SIGTERM);
-
-	if (signals_take(SIGINT) || terminated)
+	if (signals_take_stop())
 		end_advance(s);
 	if (s->end.step != TERM_OVER && clock_until(deadline_of(s)) == 0)
 		end_advance(s);
@@ -509,7 +507,7 @@ serve(struct service *s)
 int
 main(int argc, char **argv)
 {
-	static const int caught[] = {SIGTERM, SIGINT, SIGCHLD};
+	static const int caught[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
 	static struct service service = {
 		.max = MAX_DEFAULT,
 		.drain_ms = DRAIN_DEFAULT_MS,

@@ -443,7 +443,7 @@ backlogged() {
 	await client.out here
 	kill "$server"
 	await_that refused "$port"
-	kill -INT "$server"
+	kill -HUP "$server"
 	await client.out told
 	stopped
 	grep -q 'disconnected (signal 9,' "$err"

@@ -119,6 +119,29 @@ helper() {
 	kill -KILL "$(cat may.pid)" 2>/dev/null || :
 }
 
+@test "-a: clients that wait for a free authorization program are checked in the order of their connections" {
+	ask() { start "$1" peer to:"$port" open "send:${request/'/ HTTP'/"/$1 HTTP"}\r\n" recv recv; }
+	answered() { peer to:"$port" open 'send:GET / HTTP/1.0\r\n\r\n' rest; }
+	mkfifo gate
+	exec 9<>gate
+	shell_script may 'echo "$REQUEST_URI" >>order; [ "$REQUEST_URI" != /block ] || read -r x <gate'
+	serve wsserve -v -a ./may cat
+	stay first
+	await order '^/$'
+	start block peer to:"$port" open:64 "send:${request/'/ HTTP'/'/block HTTP'}\r\n" recv
+	await_that eval '[ "$(grep -c block order)" = 64 ]'
+	ask second
+	answered
+	kill "${pids[1]}"
+	server_says ' disconnected'
+	ask third
+	answered
+	echo >&9
+	await order third
+	same <(tail -2 order) /second /third
+	exec 9>&-
+}
+
 @test "--proxy: the address of the PROXY header is the client's, in the environment, in the log and for -C" {
 	proxied() {
 		portscan-connect -q -p "$port" bash -c 'printf "$0" >&7; exec "$@"' "$1" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
@@ -187,7 +210,7 @@ helper() {
 	serve wsserve --drain 60s -w 60s sh -c 'trap "" TERM; echo up; cat; exec sleep 1000'
 	stay a
 	await a.out '^up$'
-	kill "$server"
+	kill -HUP "$server"
 	await_that eval '! peer to:"$port" open'
 	kill -0 "$server"
 	! grep -q 1001 a.err || false
@@ -211,6 +234,33 @@ helper() {
 	server_says '^termed$'
 	server_says '^wsserve: the process that starts programs has ended$'
 	ended "$server" 1
+}
+
+@test "if the helper is killed after a program has ended, its exit status remains" {
+	serve wsserve -v -w 60s sh -c 'echo up; until [ -e go ]; do sleep 0.02; done; exit 3'
+	stay a
+	await a.out '^up$'
+	kill -STOP "$pid"
+	touch go
+	server_says 'sh: exit 3$'
+	kill -KILL "$(helper)"
+	server_says 'has ended$'
+	kill -CONT "$pid"
+	ended "$server" 1
+	[ "$(grep -c 'sh: exit' server.err)" = 1 ]
+}
+
+@test "a helper that does not run, with a full socket, delays no client" {
+	serve wsserve -v -w 100ms cat
+	helper=$(helper)
+	kill -STOP "$helper"
+	printf '%b' "${request}X: $(printf %014000d 0)\r\n\r\n" >request
+	peer to:"$port" open:200 file:request recv >/dev/null
+	server_says ' disconnected'
+	peer to:"$port" open 'send:GET / HTTP/1.0\r\n\r\n' rest
+	kill -CONT "$helper"
+	kill "$server"
+	ended "$server" 0
 }
 
 @test "a removed program is 1011 for the client and logged, and works again when it is back" {

@@ -193,13 +193,10 @@ client_name_lines(void)
 static void
 signals_begin(void)
 {
-	int numbers[5] = {SIGTERM, SIGINT, SIGCHLD};
-	size_t count = 3;
-	struct sigaction hangup = {0};
+	int numbers[5] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+	size_t count = 4;
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (sigaction(SIGHUP, NULL, &hangup) != 0 || hangup.sa_handler != SIG_IGN)
-		numbers[count++] = SIGHUP;
 	if (alarm_take())
 		numbers[count++] = SIGALRM;
 	signals_catch(numbers, count);
@@ -209,11 +206,7 @@ signals_begin(void)
 static void
 signals_check(struct session *s, int64_t now)
 {
-	bool stop = signals_take(SIGTERM);
-
-	stop = signals_take(SIGINT) || stop;
-	stop = signals_take(SIGHUP) || stop;
-	if (stop)
+	if (signals_take_stop())
 		session_stop(s, now);
 	if (signals_take(SIGCHLD))
 		session_reap(s);

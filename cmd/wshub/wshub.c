@@ -241,7 +241,7 @@ children_reap(struct hub *hub)
 	}
 }
 
-/* Handle SIGTERM or SIGINT. */
+/* Handle a signal to stop. */
 static void
 stop(struct hub *hub)
 {
@@ -261,9 +261,7 @@ stop(struct hub *hub)
 static void
 signals_check(struct hub *hub)
 {
-	bool stopped = signals_take(SIGTERM);
-
-	if (signals_take(SIGINT) || stopped)
+	if (signals_take_stop())
 		stop(hub);
 	if (signals_take(SIGCHLD))
 		children_reap(hub);
@@ -343,7 +341,7 @@ turn_end(struct hub *hub)
 static int
 serve(struct hub *hub)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
 
 	/* Reading the page may take up to -t, so signals still have their default action. */
 	if (!page_begin(&hub->base.page, &hub->base.options.admission))

@@ -431,8 +431,9 @@ open_lost(struct client *c)
 {
 	struct session *session = open_turn_begin(c);
 
-	c->start = START_NONE;
 	open_child_ends_close(c->open);
-	session_program_ended(session, SIGTERM);
+	if (c->start != START_NONE)
+		session_program_ended(session, SIGTERM);
+	c->start = START_NONE;
 	open_step(c);
 }

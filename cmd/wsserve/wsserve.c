@@ -169,7 +169,7 @@ sessions_close(struct server *s)
 	}
 }
 
-/* Handle SIGTERM or SIGINT. Connections in the backlog are established for their clients and are
+/* Handle a signal to stop. Connections in the backlog are established for their clients and are
  * served. */
 static void
 stop(struct server *s)
@@ -214,9 +214,7 @@ retry_timeout(struct loop *loop, struct deadline *deadline)
 static void
 signals_check(struct server *s)
 {
-	bool stopped = signals_take(SIGTERM);
-
-	if (signals_take(SIGINT) || stopped)
+	if (signals_take_stop())
 		stop(s);
 }
 
@@ -266,7 +264,8 @@ reports_ready(struct loop *loop, struct watch *watch, uint32_t events)
 	int got = 1;
 
 	(void)watch;
-	(void)events;
+	if ((events & EPOLLOUT) != 0)
+		(void)spawner_flush(&s->spawner);
 	for (int i = 0; i < REPORTS_AT_ONCE && got > 0; i++) {
 		got = spawner_receive(&s->spawner, &r);
 		if (got > 0)
@@ -314,7 +313,7 @@ server_begin(struct server *s)
 static void
 serve(struct server *s)
 {
-	static const int numbers[] = {SIGTERM, SIGINT};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
 
 	if (!page_begin(&s->base.page, &s->base.options.admission))
 		exit(STATUS_FAILED);
@@ -337,6 +336,8 @@ serve(struct server *s)
 		if (s->base.loop.next == s->base.loop.count)
 			open_continue(s);
 		clients_end_turn(s);
+		if (s->reports.fd >= 0)
+			watch_want(&s->base.loop, &s->reports, s->spawner.waiting != 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
 	}
 	spawner_end(&s->spawner);
 }

@@ -23,6 +23,8 @@ signals_catch(const int *numbers, size_t count)
 		(void)sigaddset(&block, numbers[i]);
 	(void)sigprocmask(SIG_BLOCK, &block, NULL);
 	for (size_t i = 0; i < count; i++) {
+		if (numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+			continue;
 		(void)sigaction(numbers[i], &action, &before);
 		was_ignored[numbers[i]] = before.sa_handler == SIG_IGN;
 		caught[numbers[i]] = true;
@@ -36,6 +38,14 @@ signals_take(int number)
 
 	arrived[number] = 0;
 	return pending;
+}
+
+bool
+signals_take_stop(void)
+{
+	bool terminated = signals_take(SIGTERM), interrupted = signals_take(SIGINT);
+
+	return signals_take(SIGHUP) || terminated || interrupted;
 }
 
 const sigset_t *

@@ -7,11 +7,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Catch these signals from now on; the previous dispositions are stored. */
+/* Catch these signals from now on; the previous dispositions are stored. SIGHUP stays ignored if it is (nohup(1)). */
 void signals_catch(const int *numbers, size_t count);
 
 /* Return whether the signal has arrived since the last call. */
 bool signals_take(int number);
+
+/* Return whether SIGTERM, SIGINT or SIGHUP has arrived since the last call. */
+bool signals_take_stop(void);
 
 /* Return the mask for waits: empty. */
 const sigset_t *signals_wait_mask(void);

@@ -16,16 +16,9 @@
 #include "sys/fds.h"
 #include "sys/signals.h"
 
-enum { HELPER_FD = 3, SOCKET_SIZE = 1 << 20, END_MS = 10000 };
+enum { HELPER_FD = 3, SIGNALS_PER_ID = 4, SOCKET_SIZE = 1 << 20, END_MS = 10000 };
 
 enum request_kind { REQUEST_START, REQUEST_SIGNAL, REQUEST_ABANDON };
-
-/* Followed by the environment entries and, for a start, two descriptors. */
-struct request {
-	uint32_t id;
-	uint32_t kind;
-	int32_t value; /* the program, or the signal */
-};
 
 union control {
 	struct cmsghdr head;
@@ -41,7 +34,7 @@ struct helper {
 	char **environment; /* inherited entries, then those of a request */
 	struct spawner_report *reports; /* reports that wait for the socket, a ring with space for two per id */
 	size_t first, waiting;
-	char bytes[sizeof(struct request) + SPAWNER_TEXT_MAX + 1];
+	char bytes[sizeof(struct spawner_request) + SPAWNER_TEXT_MAX + 1];
 };
 
 static bool
@@ -72,7 +65,7 @@ reports_flush(struct helper *h)
 static bool
 environment_take(struct helper *h, size_t size)
 {
-	char *entry = h->bytes + sizeof(struct request), *end = h->bytes + size;
+	char *entry = h->bytes + sizeof(struct spawner_request), *end = h->bytes + size;
 	size_t count = 0;
 
 	for (; entry < end; entry += strlen(entry) + 1) {
@@ -86,7 +79,7 @@ environment_take(struct helper *h, size_t size)
 
 /* Start a program. All descriptors from 3 up are close-on-exec. */
 static void
-start(struct helper *h, const struct request *request, size_t size, const int fds[2])
+start(struct helper *h, const struct spawner_request *request, size_t size, const int fds[2])
 {
 	unsigned program = (unsigned)request->value;
 	struct child_start child = {.envp = h->environment, .in = fds[0], .out = fds[1], .own_group = true};
@@ -111,7 +104,7 @@ start(struct helper *h, const struct request *request, size_t size, const int fd
 }
 
 static void
-start_with(struct helper *h, const struct request *request, size_t size, const struct msghdr *message)
+start_with(struct helper *h, const struct spawner_request *request, size_t size, const struct msghdr *message)
 {
 	const struct cmsghdr *c = CMSG_FIRSTHDR(message);
 	int fds[2] = {-1, -1};
@@ -128,7 +121,7 @@ start_with(struct helper *h, const struct request *request, size_t size, const s
 }
 
 static void
-signal_send(struct helper *h, const struct request *request)
+signal_send(struct helper *h, const struct spawner_request *request)
 {
 	pid_t pid = h->pids[request->id];
 
@@ -151,7 +144,7 @@ request_take(struct helper *h)
 		.msg_iov = &bytes, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control,
 	};
 	ssize_t n = recvmsg(h->fd, &message, MSG_CMSG_CLOEXEC);
-	struct request request;
+	struct spawner_request request;
 
 	if (n < 0)
 		return errno == EINTR;
@@ -256,7 +249,9 @@ spawner_begin(struct spawner *s, const struct spawner_programs *programs)
 		helper_run(h);
 	}
 	(void)close(ends[1]);
-	if (s->pid > 0)
+	s->capacity = SIGNALS_PER_ID * (size_t)programs->ids;
+	s->signals = calloc(s->capacity, sizeof *s->signals);
+	if (s->pid > 0 && s->signals != NULL)
 		return 0;
 	(void)close(ends[0]);
 	return -1;
@@ -266,7 +261,7 @@ int
 spawner_start(const struct spawner *s, uint32_t id, unsigned program, const char *entries, size_t size, int in,
     int out)
 {
-	struct request request = {.id = id, .kind = REQUEST_START, .value = (int32_t)program};
+	struct spawner_request request = {.id = id, .kind = REQUEST_START, .value = (int32_t)program};
 	struct iovec parts[] = {{&request, sizeof request}, {(void *)(uintptr_t)entries, size}};
 	const int fds[] = {in, out};
 	union control control = {
@@ -284,22 +279,36 @@ spawner_start(const struct spawner *s, uint32_t id, unsigned program, const char
 	return sendmsg(s->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
-static void
-request_send(const struct spawner *s, uint32_t id, enum request_kind kind, int number)
+bool
+spawner_flush(struct spawner *s)
 {
-	struct request request = {.id = id, .kind = (uint32_t)kind, .value = number};
+	for (; s->waiting != 0; s->waiting--) {
+		if (send(s->fd, &s->signals[s->first], sizeof *s->signals, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EAGAIN)
+			return false;
+		s->first = (s->first + 1) % s->capacity;
+	}
+	return true;
+}
 
-	(void)send(s->fd, &request, sizeof request, MSG_NOSIGNAL);
+/* A program gets at most two signals before it is abandoned, so the ring is never full. */
+static void
+request_send(struct spawner *s, uint32_t id, enum request_kind kind, int number)
+{
+	struct spawner_request request = {.id = id, .kind = (uint32_t)kind, .value = number};
+
+	if (s->waiting < s->capacity)
+		s->signals[(s->first + s->waiting++) % s->capacity] = request;
+	(void)spawner_flush(s);
 }
 
 void
-spawner_signal(const struct spawner *s, uint32_t id, int number)
+spawner_signal(struct spawner *s, uint32_t id, int number)
 {
 	request_send(s, id, REQUEST_SIGNAL, number);
 }
 
 void
-spawner_abandon(const struct spawner *s, uint32_t id)
+spawner_abandon(struct spawner *s, uint32_t id)
 {
 	request_send(s, id, REQUEST_ABANDON, 0);
 }

@@ -31,9 +31,18 @@ struct spawner_programs {
 	uint32_t ids;                         /* all ids are below this */
 };
 
+/* A request to the helper. A start is followed by the environment entries, and has two descriptors. */
+struct spawner_request {
+	uint32_t id;
+	uint32_t kind;
+	int32_t value; /* the program of a start, or the signal */
+};
+
 struct spawner {
 	int fd;    /* socket to the helper */
 	pid_t pid; /* of the helper */
+	struct spawner_request *signals; /* that wait for the socket, a ring */
+	size_t first, waiting, capacity;
 };
 
 enum spawner_event {
@@ -61,11 +70,13 @@ int spawner_begin(struct spawner *s, const struct spawner_programs *programs);
 int spawner_start(const struct spawner *s, uint32_t id, unsigned program, const char *entries, size_t size, int in,
     int out);
 
-/* Send a signal to the process group of a program. No effect after its end. */
-void spawner_signal(const struct spawner *s, uint32_t id, int number);
+/* Send a signal to the process group of a program. No effect after its end. While the helper does not read, signals
+ * wait: spawner_flush() is called when s->fd is writable, and returns whether none waits any more. */
+void spawner_signal(struct spawner *s, uint32_t id, int number);
+bool spawner_flush(struct spawner *s);
 
 /* Send SIGKILL, and treat the program as ended: the program of another user (setuid) cannot be killed. */
-void spawner_abandon(const struct spawner *s, uint32_t id);
+void spawner_abandon(struct spawner *s, uint32_t id);
 
 /* Return 1 and a report, 0 without a report, or -1 if the helper has ended. */
 int spawner_receive(const struct spawner *s, struct spawner_report *report);
