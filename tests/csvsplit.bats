@@ -96,7 +96,7 @@ holds() {
 	csvsplit -O csv in | csvsplit | cmp - expected
 }
 
-@test "-S: leniency becomes an error with line, column and field, after all output before it" {
+@test "-S: leniency is an error with line, column and field, unequal width with both counts, after all output before it" {
 	fails 'a,b\nc,d"e\n' 'a\nb\nc\nd' 'stdin: 2:4: quote in an unquoted field (the field begins at 2:3)' -S
 	fails '"a\n\nb"c,d\n' 'a\n\nb' 'stdin: 3:3: text after a closing quote (the field begins at 1:1)' --strict
 	fails 'a,b\rc\n' 'a\nb' 'stdin: 1:4: CR without LF' -S
@@ -109,9 +109,6 @@ holds() {
 	fails "a,$long\"" "a\n$long" 'stdin: 1:150003: quote in an unquoted field (the field begins at 1:3)' -S
 	gives '"a""b",\r\n"c\rd",\r\n' 'a"b\n\nc\rd\n\n' -S
 	gives 'a,b\nc,\r\nd,e' 'a\nb\nc\n\nd\ne\n' -S
-}
-
-@test "-S: records of unequal width are an error with file, line and both counts" {
 	fails 'a,b\n"c\n"\nd,e\n' 'a,b\n"c\n' 'stdin: line 2: 1 field, but 2 in the first record' -S -O csv
 	fails 'a\nb\nc,\n' 'a\nb\nc\n' 'stdin: line 3: 2 fields, but 1 in the first record' -S
 	fails 'a,b\nc,d,e' '["a","b"]\n' 'stdin: line 2: 3 fields, but 2 in the first record' -S -O json
@@ -305,19 +302,6 @@ holds() {
 	same got 2 1 1
 }
 
-@test "-f: a position beyond a known header that is a name in it is refused, with the spelling of the name" {
-	beyond() {
-		fails "$1" "$2" "stdin: position $3 is beyond the header, which has a field of that name (-f '\"$3\"')" "${@:4}"
-	}
-	beyond 'sex,18-24\nm,1\n' '' 18-24 -f sex,18-24
-	beyond '2019,2020\n1,2\n' '' 2020 -H -f 1,2020 -O json
-	beyond 'a,2020-01\n1,2\n' '' 2020-01 -x -f 2020-01,a
-	beyond '~3,a\n1,2\n' '' '~3' -f 'a,~3'
-	gives '2020,a\n1,2\n' '\n\n' -f 2020
-	gives 'a,1\n1,2\n' '1\n' -H -f 1
-	gives 'sex,18-24\nm,1\n' 'm\n1\n' -f 'sex,"18-24"'
-}
-
 @test "-f: names are looked up in the header of each file" {
 	printf 'a,b\n1,2\n' >1
 	printf 'b,c,a\n4,5,3\n' >2
@@ -329,7 +313,7 @@ holds() {
 	same got '{"a":"1","b":"2"}' '{"b":"4","c":"5","a":"3"}'
 }
 
-@test "-f: names that the header lacks" {
+@test "-f: names that the header lacks are reported with a hint at the cause, positions beyond it with the spelling of the name" {
 	fails 'a,b\n1,2\n' '' "stdin: no field is named 'c': the header has 2 fields: 'a', 'b'" -f a,c
 	fails '' '' 'stdin: no header' -f a
 	fails 'a\n' '' "stdin: no field is named '\\x1b[31mx': the header has 1 field: 'a'" -f "$esc[31mx"
@@ -339,9 +323,6 @@ holds() {
 	run -1 --separate-stderr csvsplit -f a 1 2
 	[ "$output" = 1 ]
 	[ "$stderr" = "csvsplit: 2: no field is named 'a': the header has 1 field: 'b'" ]
-}
-
-@test "-f: the error for a missing name has a hint at the cause" {
 	not() {
 		printf "$1" >in
 		run --separate-stderr csvsplit "${@:3}" in
@@ -354,6 +335,16 @@ holds() {
 	not 'SEP=,\na,b\n' "skip the line 'sep=': tail -n +2" -f b
 	not '\xff\xfea\0,\0b\0\n\0' "UTF-16: iconv -f UTF-16 -t UTF-8" -f b
 	not '\xfe\xff\0a\0;\0b\0\n' "UTF-16: iconv -f UTF-16 -t UTF-8" -f b
+	beyond() {
+		fails "$1" "$2" "stdin: position $3 is beyond the header, which has a field of that name (-f '\"$3\"')" "${@:4}"
+	}
+	beyond 'sex,18-24\nm,1\n' '' 18-24 -f sex,18-24
+	beyond '2019,2020\n1,2\n' '' 2020 -H -f 1,2020 -O json
+	beyond 'a,2020-01\n1,2\n' '' 2020-01 -x -f 2020-01,a
+	beyond '~3,a\n1,2\n' '' '~3' -f 'a,~3'
+	gives '2020,a\n1,2\n' '\n\n' -f 2020
+	gives 'a,1\n1,2\n' '1\n' -H -f 1
+	gives 'sex,18-24\nm,1\n' 'm\n1\n' -f 'sex,"18-24"'
 }
 
 @test "-x: all other fields, in the order of the record" {

@@ -86,14 +86,11 @@ scan() {
 	[ "$stderr" = "portscan-bind: $ip: no free port in 80-90: Permission denied" ]
 }
 
-@test "a port that may not be bound is reported, wherever it is in the list" {
+@test "an error other than a busy port is reported: a port that may not be bound, an unsupported address family beside others" {
 	need_strace
 	occupied "$ip" 20001 20001
 	run -1 --separate-stderr strace -o /dev/null -e inject=bind:error=EACCES:when=1 portscan-bind -a "$ip" -p 20000-20001
 	[ "$stderr" = "portscan-bind: $ip: no free port in 20000-20001: Permission denied" ]
-}
-
-@test "an unsupported address family is reported, and the other addresses are used if there are any" {
 	need_strace
 	run -0 --separate-stderr strace -o /dev/null -e inject=socket:error=EAFNOSUPPORT:when=2 \
 		portscan-bind -a "$ip" -a ::1 -a 127.1.1.9 -p 20000-20009 sh -c 'echo $LISTEN_FDS; sockstate 3; sockstate 4'
@@ -189,32 +186,30 @@ scan() {
 	[ "$stderr" = "portscan-bind: $ip: no free port in 20101-20200" ]
 }
 
-@test "descriptor 3 is the socket, whether or not it was open before" {
+@test "descriptor 3 is the socket, whether or not it was open before; it is blocking, and its backlog is that of -b" {
 	run -0 bash -c 'exec 3</etc/passwd 4>&- 9</etc/group; portscan-bind -a "$1" -p 20000-20009 sh -c "sockstate 3; sockstate 4; readlink /proc/\$\$/fd/9"' _ "$ip"
 	[[ $output == *"backlog"*$'\n'*"-1"*$'\n'"/etc/group" ]]
 	run -0 --separate-stderr bash -c 'exec 3>&-; portscan-bind -a "$1" -p 20000-20009 sockstate 3' _ "$ip"
 	[[ $output == *"backlog"* ]]
-}
-
-@test "the socket is blocking, and its backlog is that of -b" {
 	scan -p 20000 -b 7 sockstate 3
 	[ "$output" = "nodelay 0 keepalive 0 nonblock 0 backlog 7" ]
 	scan -p 20000 sockstate 3
 	[ "$output" = "nodelay 0 keepalive 0 nonblock 0 backlog $(cat /proc/sys/net/core/somaxconn)" ]
 }
 
-@test "the environment contains each variable once, whatever was inherited" {
+@test "the environment contains each variable once, whatever was inherited, and NOTIFY_SOCKET; prog keeps its options and the process" {
 	export LISTEN_PID=1 LISTEN_FDS=9 LISTEN_FDNAMES=old PROTO=old TCPLOCALIP=old TCPLOCALPORT=old PORT=old
 	scan -p 20000 sh -c 'echo $$; env'
 	[ "$(grep -cE '^LISTEN_' <<<"$output")" = 2 ]
 	[[ $output == *LISTEN_PID=${lines[0]}$'\n'* || $output == *LISTEN_PID=${lines[0]} ]]
 	[ "$(grep -E '^(LISTEN_FDS|PROTO|TCP.*|PORT)=' <<<"$output" | sort)" = \
 		"$(printf '%s\n' LISTEN_FDS=1 PORT=20000 PROTO=TCP TCPLOCALIP="$ip" TCPLOCALPORT=20000)" ]
-}
-
-@test "NOTIFY_SOCKET is passed on, because prog reports readiness" {
 	NOTIFY_SOCKET=/nowhere scan -p 20000 sh -c 'echo "$NOTIFY_SOCKET"'
 	[ "$output" = /nowhere ]
+	start server portscan-bind -a "$ip" -p 20000 sh -c 'echo "$$ $0 $*"' -q -p 1
+	mine=$pid
+	ended "$pid"
+	[ "$(cat server.out)" = "$mine -q -p 1" ]
 }
 
 @test "-q prints no message, -1 prints only the port on stdout before prog runs" {
@@ -235,13 +230,6 @@ scan() {
 	[ "$stderr" = "Bound to 20000" ]
 	scan -p 20000-20001 true
 	[ "$stderr" = "Bound to 20001" ]
-}
-
-@test "prog keeps its options and runs in the same process" {
-	start server portscan-bind -a "$ip" -p 20000 sh -c 'echo "$$ $0 $*"' -q -p 1
-	mine=$pid
-	ended "$pid"
-	[ "$(cat server.out)" = "$mine -q -p 1" ]
 }
 
 @test "the examples of the manual work" {

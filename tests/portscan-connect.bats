@@ -94,7 +94,7 @@ closed=2-4
 	((SECONDS < 10))
 }
 
-@test "every address of a name is tried, and -4 and -6 select" {
+@test "every address of a name is tried before the next port, and -4 and -6 select" {
 	netns_run $'127.0.0.1 here.test\n::1 here.test' '
 		portscan-bind -a ::1 -p 9000 peer -v accept send:six accept send:six >/dev/null 2>err &
 		until grep -qs Bound err; do sleep 0.01; done
@@ -106,9 +106,6 @@ closed=2-4
 	[ "${lines[2]}" = " 1" ]
 	[ "${stderr_lines[0]}" = "Bound to 9000" ]
 	[ "${stderr_lines[1]}" = "portscan-connect: here.test: no open port in 9000: Connection refused" ]
-}
-
-@test "both addresses of a port are tried before the next port" {
 	netns_run $'127.0.0.1 here.test\n::1 here.test' '
 		portscan-connect -v -a here.test -p 9000-9001 </dev/null; echo "$?"'
 	[ "$output" = 1 ]
@@ -170,7 +167,7 @@ closed=2-4
 	[ "${lines[1]}" = none ]
 }
 
-@test "6 and 7 are the connection, whatever was open there, and other descriptors are kept" {
+@test "6 and 7 are the connection, whatever was open there, and other descriptors are kept; too few are reported as such" {
 	cat >list <<-'END'
 		for fd in {0..260}; do [ ! -e /proc/self/fd/$fd ] || echo "$fd"; done
 	END
@@ -189,9 +186,6 @@ closed=2-4
 		same <(printf '%s\n' "${lines[@]:4}") $(sort -n -u plain <(printf '6\n7\n'))
 		stop_all
 	done
-}
-
-@test "too few descriptors for 6 and 7 are reported as such" {
 	scripted server accept rest
 	for limit in 6 7 8; do
 		run -1 --separate-stderr bash -c "exec 3>&- 4>&- 5>&-; ulimit -n $limit; exec portscan-connect -q -p $port true"
@@ -305,7 +299,7 @@ late() {
 	await server.out '^rest 16777216$'
 }
 
-@test "a reset is reported with status 1, and the data before it is delivered" {
+@test "a reset is reported once, with status 1, and the data before it is delivered" {
 	scripted server accept send:before await:go reset
 	mkfifo in
 	exec 8<>in
@@ -317,9 +311,7 @@ late() {
 	[ "$status" = 1 ]
 	[ "$(cat out)" = before ]
 	same err "portscan-connect: server: Connection reset by peer"
-}
-
-@test "a reset while sending is reported once, with status 1" {
+	rm in
 	head -c 8M /dev/zero >in
 	for steps in "take:1000 reset" "send:x take:1000 close"; do
 		# shellcheck disable=SC2086
@@ -356,7 +348,7 @@ stalled() {
 	[ "$at" -gt 65536 ] && [ $((looks++)) -ge 10 ]
 }
 
-@test "a server that sends 64 MiB before it reads does not block the relay" {
+@test "a server that reads late or never does not block the data that it sends" {
 	head -c 64M /dev/urandom >flood
 	head -c 16M /dev/urandom >in
 	scripted server accept file:flood into:got rest
@@ -364,11 +356,9 @@ stalled() {
 	cmp flood out
 	await server.out '^rest 16777216$'
 	cmp in got
-}
-
-@test "a server that never reads does not block the data that it sends" {
 	head -c 16M /dev/urandom >flood
 	scripted server accept file:flood await:go close
+	rm in
 	mkfifo in
 	(yes >in || :) 2>yes.err 3>&- &
 	pids+=($!)
@@ -501,7 +491,7 @@ stalled() {
 	[ "$(cat got)" = "onetwo, three" ]
 }
 
-@test "-l ends at EOF of stdin, and sends a last line without newline" {
+@test "-l ends at EOF of stdin, and sends a last line without newline, of any bytes and of many MiB" {
 	scripted server accept recv send:yes recv send:'no\n' rest
 	run -0 --separate-stderr portscan-connect --lockstep -q -p "$port" < <(printf 'first\nlast')
 	[ "$output" = $'Received yes from server\nReceived no\n from server' ]
@@ -509,6 +499,16 @@ stalled() {
 	stop_all
 	scripted server accept rest
 	prints "" portscan-connect -l -q -p "$port" </dev/null
+	printf 'a\0b\xff\r\e[31m\n' >in
+	scripted server accept into:got recv send:'\0\xff\x1b' rest
+	portscan-connect -l -q -p "$port" <in >out
+	await server.out '^rest 0'
+	cmp got <(printf 'a\0b\xff\r\e[31m')
+	cmp out <(printf 'Received \0\xff\e from server\n')
+	head -c 8M /dev/zero | tr '\0' x >line
+	scripted server accept into:got take:8388608 send:ok
+	prints "Received ok from server" portscan-connect -l -q -p "$port" <line
+	cmp line got
 }
 
 @test "-l reports a server that closes or resets the connection" {
@@ -520,22 +520,6 @@ stalled() {
 		[ "$stderr" = "" ]
 		stop_all
 	done
-}
-
-@test "-l sends any byte except newline" {
-	printf 'a\0b\xff\r\e[31m\n' >in
-	scripted server accept into:got recv send:'\0\xff\x1b' rest
-	portscan-connect -l -q -p "$port" <in >out
-	await server.out '^rest 0'
-	cmp got <(printf 'a\0b\xff\r\e[31m')
-	cmp out <(printf 'Received \0\xff\e from server\n')
-}
-
-@test "-l: a line of many MiB is sent whole" {
-	head -c 8M /dev/zero | tr '\0' x >line
-	scripted server accept into:got take:8388608 send:ok
-	prints "Received ok from server" portscan-connect -l -q -p "$port" <line
-	cmp line got
 }
 
 # the manual's examples, unchanged

@@ -21,7 +21,7 @@ client_is() {
 		"TCPLOCALIP=$3" "TCPLOCALPORT=$4" "TCPREMOTEIP=$1" "TCPREMOTEPORT=$2"
 }
 
-@test "the client's address is in the environment, for versions 1 and 2, IPv4 and IPv6" {
+@test "the client's address is in the environment, for versions 1 and 2, IPv4 and IPv6, and the authority" {
 	reads "$line"
 	client_is 192.0.2.1 56324 198.51.100.2 443
 	reads 'PROXY TCP6 2001:db8::1 2001:db8::2 56324 443\r\n'
@@ -32,9 +32,6 @@ client_is() {
 	client_is 102:304:506:708:90a:b0c:d0e:f10 1 203:405:607:809:a0b:c0d:e0f:1011 65535
 	reads 'PROXY TCP6 ::ffff:192.0.2.1 ::ffff:198.51.100.2 1 2\r\n'
 	client_is 192.0.2.1 1 198.51.100.2 2
-}
-
-@test "the authority of a header is SSL_TLS_SNI_SERVERNAME" {
 	reads "$fixed\\x21\\x11\\0\\x17$v4\\x02\\0\\x08a.ex.org"
 	client_is 192.0.2.1 56324 198.51.100.2 443 SSL_TLS_SNI_SERVERNAME=a.ex.org
 }
@@ -60,7 +57,7 @@ client_is() {
 }
 
 # The program gets the data after the header on any descriptor: sent at once, divided anywhere, or byte by byte.
-@test "nothing after the header is read: TCP, UNIX sockets and pipes, divided at every byte" {
+@test "nothing after the header is read: TCP, UNIX sockets and pipes, divided at every byte, and after 64 KiB" {
 	local how cut whole header
 	for header in "$line" "$fixed\\x21\\x11\\0\\x17$v4\\x02\\0\\x08a.ex.org" 'PROXY UNKNOWN\r\n'; do
 		whole=${header}behind
@@ -73,9 +70,6 @@ client_is() {
 		[ "${line:cut-1:1}" = '\' ] || run -0 peer on:pipes send:"${line:0:cut}" send:"${line:cut}behind" fin run proxyhead cat
 		[ "$output" = behind ]
 	done
-}
-
-@test "a header of 64 KiB is read completely" {
 	{ printf "$fixed\\x21\\x11\\xff\\xff$v4\\xe0\\xff\\xf0" && zeros 65520; printf behind; } >long
 	for how in tcp unix pipes; do
 		prints behind peer on:$how file:long fin run proxyhead cat
@@ -96,12 +90,9 @@ zeros() {
 	[ -z "$stderr" ]
 }
 
-@test "-t limits the whole header, however slowly it arrives" {
+@test "-t limits the whole header, however slowly it arrives; -v logs the client of the proxy" {
 	run -1 --separate-stderr peer on:tcp dribble:'PROXY UNKNOWN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' run proxyhead -t 200ms cat
 	[[ ${stderr_lines[0]} =~ ^"proxyhead: 127.0.0.1:"[0-9]+": no PROXY header: "(Operation|Connection)" timed out"$ ]]
-}
-
-@test "-v logs the client of the proxy" {
 	serve tcpaccept proxyhead -v cat
 	peer to:"$port" open "send:$line" fin rest
 	await server.err '^127.0.0.1:[0-9]+ connects for 192.0.2.1:56324$'

@@ -88,7 +88,7 @@ lacks() {
 	END
 }
 
-@test "-s: the client's first choice that is offered, else none" {
+@test "-s: the client's first choice that is offered, else none; -H adds a field to the 101 and to the page, not to a refusal" {
 	accepted "$(request "${good}Sec-WebSocket-Protocol: x, b\r\nSec-WebSocket-Protocol: a\r\n")" -s a --protocol b
 	[[ $output == *$'\r\nSec-WebSocket-Protocol: b\r\n'* ]]
 	accepted "$(request "${good}Sec-WebSocket-Protocol: x, A\r\n")" -s a
@@ -96,9 +96,6 @@ lacks() {
 	accepted "$(request "$good")" -s a
 	[[ $output != *Protocol:* ]]
 	refused 400 "$(request "${good}Sec-WebSocket-Protocol: a b\r\n")" -s a
-}
-
-@test "-H adds a field to the 101 and to the page, not to a refusal" {
 	accepted "$(request "$good")" -H 'Set-Cookie: a=b' --header 'X-Y:z'
 	[[ $output == *$'\r\nSet-Cookie: a=b\r\nX-Y: z\r\n'* ]]
 	run peer send:"$(request "$host")" run wsupgrade -H 'X-Y: z' --console false

@@ -11,20 +11,19 @@ client_refuses() {
 	[ ! -e started ]
 }
 
-@test "the client sends the request, and passes the data after the 101 on" {
+@test "the client sends the request, and passes the data after the 101 on, also byte by byte; stdin and stdout are kept" {
 	peer client head send:"$answer\r\n\x81\x05hello" fin \
 		run wsupgrade -c ws://localhost:9000/chat?x sh -c 'cat <&6 >got; echo back >&7' >out
 	printf '\x81\x05hello' | cmp - got
 	sed 's/^Sec-WebSocket-Key: [A-Za-z0-9+\/]\{22\}==\r$/KEY/' out >asked
 	printf '%b' 'GET /chat?x HTTP/1.1\r\nHost: localhost:9000\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nKEY\nSec-WebSocket-Version: 13\r\n\r\nback\n' | cmp - asked
-}
-
-@test "the same byte by byte, on TCP and on pipes" {
 	for kind in tcp pipes; do
 		peer client on:$kind head bytes:"$answer\r\n\x81\x05hello" fin run wsupgrade -c ws://h sh -c 'cat <&6 >got' >out
 		printf '\x81\x05hello' | cmp - got
 		grep -q '^GET / HTTP/1.1' out
 	done
+	run peer client head send:"$answer\r\n" run wsupgrade -c ws://h cat <<<mine
+	[ "${lines[-1]}" = mine ]
 }
 
 @test "the same with the smallest buffers, and a server that does not read times out" {
@@ -43,15 +42,12 @@ client_refuses() {
 	[ ! -e started ]
 }
 
-@test "the key differs each time" {
+@test "the key differs each time; without random numbers there is none: no request, status 1" {
 	for i in 1 2; do
 		peer client head run wsupgrade -t 50ms -c ws://h/ true 2>/dev/null | grep Key >"key$i"
 	done
 	[ -s key1 ]
 	run ! cmp -s key1 key2
-}
-
-@test "without random numbers there is no key: no request, status 1" {
 	need_strace
 	run -1 --separate-stderr peer client fin run strace -qq -o calls -e trace=getrandom -e inject=getrandom:error=ENOSYS \
 		wsupgrade -c ws://h touch started
@@ -91,11 +87,6 @@ client_refuses() {
 	grep -qxF "Sec-WebSocket-Extensions: $offer"$'\r' out
 	same chosen "$offer"
 	client_refuses "${answer}Sec-WebSocket-Extensions: $d; server_no_context_takeover\r\n\r\n" -z --window 10 --no-takeover
-}
-
-@test "stdin and stdout of the user are kept" {
-	run peer client head send:"$answer\r\n" run wsupgrade -c ws://h cat <<<mine
-	[ "${lines[-1]}" = mine ]
 }
 
 @test "a few interim responses before the 101 are skipped" {
