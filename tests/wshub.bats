@@ -398,3 +398,13 @@ wshub: 127.0.0.1:PORT: no PROXY header: Operation timed out' ]
 	! grep -qE '^(LISTEN_|NOTIFY|HTTP_|REMOTE_|WEBSOCKET_)' server.err || false
 	! grep -qE 'socket:' server.err || false
 }
+
+@test "a log file at its size limit does not end the hub" {
+	start server bash -c 'ulimit -f 1; exec portscan-bind -1 -p 0 wshub -v --fan-out 2>log'
+	await_that test -s server.out
+	port=$(cat server.out)
+	while [ "$(wc -c <log)" -lt 1024 ]; do
+		visit -q 0 </dev/null
+	done
+	run -0 visit -q 0 </dev/null
+}
