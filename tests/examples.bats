@@ -132,7 +132,14 @@ hears() {
 	[ "$(ask hello)" = hello ]
 }
 
-@test "fittings(7): the replacements for tcpserver, tcpclient, socat and systemd-socket-activate" {
+@test "fittings(7): the replacements for xsv, cut and csvquote, for tcpserver, tcpclient, socat and systemd-socket-activate" {
+	printf 'name,age,city\n"Doe, Ann",7,Rome\n' >people.csv
+	for line in 'csvsplit -O csv -f 1,3 people.csv' 'csvsplit -f 2 people.csv' \
+		'csvsplit -O tsv people.csv | sort | csvsplit -I tsv -O csv'; do
+		grep -qxF "$line" <(lines_of fittings.7)
+		LC_ALL=C sh -c "$line"
+	done >got
+	same got name,city '"Doe, Ann",Rome' age 7 '"Doe, Ann",7,Rome' name,age,city
 	app 'exec cat'
 	for line in 'portscan-bind -p 8080 tcpaccept ./app' 'portscan-bind -a 0.0.0.0 -p 8080 tcpaccept -v -c 100 -C 4 ./app'; do
 		run_line fittings.7 "$line"
@@ -148,16 +155,6 @@ hears() {
 	run_line fittings.7 'portscan-bind -p 8080 ./app'
 	await given '^1$'
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
-}
-
-@test "fittings(7): the replacements for xsv, cut and csvquote" {
-	printf 'name,age,city\n"Doe, Ann",7,Rome\n' >people.csv
-	for line in 'csvsplit -O csv -f 1,3 people.csv' 'csvsplit -f 2 people.csv' \
-		'csvsplit -O tsv people.csv | sort | csvsplit -I tsv -O csv'; do
-		grep -qxF "$line" <(lines_of fittings.7)
-		LC_ALL=C sh -c "$line"
-	done >got
-	same got name,city '"Doe, Ann",Rome' age 7 '"Doe, Ann",7,Rome' name,age,city
 }
 
 @test "fittings(7): the lines of inetd.conf, run as by inetd" {

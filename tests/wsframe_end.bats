@@ -84,13 +84,10 @@ load wsframe
 
 # ---- the end, from the peer ----
 
-@test "the peer's Close: earlier data reaches the program, then EOF; its answers are sent" {
+@test "the peer's Close: earlier data reaches the program, then EOF; its answers are sent, until it is cut off after -w, then TERM, then KILL" {
 	peer text:a text:b close:1001 rest wait -- wsframe sh -c 'cat >got; echo last'
 	told 'text last' 'close 1001' end 'exit 0'
 	holds got 'a\nb\n'
-}
-
-@test "a program that continues after the peer's Close is cut off after -w, then TERM, then KILL" {
 	peer close:1000 until:close rest wait -- wsframe -w 500ms sh -c 'trap "echo termed >said" TERM; while :; do echo tick; sleep 0.02; done'
 	told 'close 1000' end 'exit 0'
 	holds said 'termed\n'

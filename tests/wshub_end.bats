@@ -310,24 +310,8 @@ leaver() {
 	ended "${pids[0]}" 3
 }
 
-@test "SIGTERM: a client whose request is in progress is accepted, and gets 1001 too" {
-	serve wshub sh -c 'read -r line; echo "1 text up"; cat >/dev/null'
-	start early peer to:"$port" open "send:${request:0:20}" await:go "send:${request:20}" rest
-	await early.out '^open 1$'
-	client open / -v
-	client=$pid
-	hears open '^up$' # accepted after the other one
-	kill "${pids[0]}"
-	ended "$client"
-	touch go
-	ended "$early"
-	grep -q '^HTTP/1.1 101 ' early.out
-	tail -c 4 early.out | cmp - <(printf '\x88\x02\x03\xe9')
-	ended "${pids[0]}" 0
-}
-
 # More clients than one turn accepts.
-@test "SIGTERM: clients in the backlog are accepted, and get 1001" {
+@test "SIGTERM: clients in the backlog, and one whose request is in progress, are accepted and get 1001" {
 	serve wshub cat
 	kill -STOP "$server"
 	start late peer to:"$port" open:40 "send:$request" rest
@@ -336,6 +320,19 @@ leaver() {
 	kill -CONT "$server"
 	ended "$late"
 	[ "$(LC_ALL=C grep -caF $'\x88\x02\x03\xe9' late.out)" = 40 ]
+	ended "$server" 0
+	serve wshub sh -c 'read -r line; echo "1 text up"; cat >/dev/null'
+	start early peer to:"$port" open "send:${request:0:20}" await:go "send:${request:20}" rest
+	await early.out '^open 1$'
+	client open / -v
+	client=$pid
+	hears open '^up$' # accepted after the other one
+	kill "$server"
+	ended "$client"
+	touch go
+	ended "$early"
+	grep -q '^HTTP/1.1 101 ' early.out
+	tail -c 4 early.out | cmp - <(printf '\x88\x02\x03\xe9')
 	ended "$server" 0
 }
 

@@ -46,7 +46,7 @@ load wshub
 	within VmHWM 12000
 }
 
-@test "browsers that do not read a page share one copy in memory" {
+@test "memory: browsers that do not read a page share one copy, that of a 16 MB message is released although the client stays" {
 	not_sanitized
 	head -c 6000000 /dev/zero >page
 	serve wshub --page page --fan-out
@@ -55,9 +55,6 @@ load wshub
 	done
 	for n in $(seq 12); do await "$BATS_TEST_TMPDIR/get$n.out" '^recv HTTP/1.1 200 '; done
 	within VmRSS 20000
-}
-
-@test "the memory of a 16 MB message is released, although the client stays" {
 	not_sanitized
 	serve wshub -M 16M -q 16M grep --line-buffered '^[0-9]* text '
 	client a /

@@ -371,7 +371,7 @@ ask_for() {
 	printf '%b' "GET $2 HTTP/1.1\r\nHost: $1\r\n$3$upgrade$rfc_key$version\r\n" | portscan-connect -q -p "$port"
 }
 
-@test "example: a filter as a service, and a client of it" {
+@test "example: a filter as a service, and a client of it; a greeting by name" {
 	local line='portscan-bind tcpaccept wsupgrade --console --host localhost wsframe cat'
 	example "$line"
 	# shellcheck disable=SC2086 # the example is words
@@ -380,6 +380,10 @@ ask_for() {
 	same out hello
 	ask_for evil / '' | grep -q '^HTTP/1.1 403'
 	printf 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' | portscan-connect -q -p "$port" | grep -q '</html>'
+	# shellcheck disable=SC2016 # the example's
+	serve_example 'tcpaccept wsupgrade wsframe sh -c '\''printf "Hello %s\n" "$QUERY_STRING"'\'
+	portscan-connect -q -p "$port" wsupgrade -c 'ws://localhost:9000/?Ada' wsframe -c </dev/null >out
+	same out 'Hello Ada'
 }
 
 @test "example: only for the pages of one site, on the same host or another" {
@@ -398,7 +402,7 @@ ask_for() {
 	ask_for ws.example.org / 'Origin: https://www.example.org\r\n' | grep -aq '^HTTP/1.1 101'
 }
 
-@test "example: only for clients that know the password" {
+@test "examples: only for clients that know the password, or a user and a password in the dialog of a browser" {
 	printf '#!/bin/sh\nexec cat\n' >chat
 	# shellcheck disable=SC2016 # the example's
 	{
@@ -415,9 +419,6 @@ ask_for() {
 	echo wrong >known
 	run -1 --separate-stderr portscan-connect -q -p "$port" sh -c "exec ${line/secret/known}"
 	[[ $stderr == *'HTTP/1.1 403 Forbidden (Forbidden: not authorized)' ]]
-}
-
-@test "example: a user and a password, in the browser's dialog" {
 	printf '#!/bin/sh\nexec cat\n' >chat
 	# shellcheck disable=SC2016 # the example's
 	local line='grep -qxF -e "${HTTP_AUTHORIZATION#Basic }" users'
@@ -432,11 +433,4 @@ ask_for() {
 	for wrong in '' "Authorization: Basic $(printf ann:wrong | base64)\r\n" 'Authorization: Basic -vex\r\n'; do
 		ask_for localhost / "$wrong" | grep -aq '^HTTP/1.1 401'
 	done
-}
-
-@test "example: a greeting by name" {
-	# shellcheck disable=SC2016 # the example's
-	serve_example 'tcpaccept wsupgrade wsframe sh -c '\''printf "Hello %s\n" "$QUERY_STRING"'\'
-	portscan-connect -q -p "$port" wsupgrade -c 'ws://localhost:9000/?Ada' wsframe -c </dev/null >out
-	same out 'Hello Ada'
 }

@@ -165,12 +165,6 @@ TEST(a_cut_is_never_within_a_character)
 	CHECK(csv_write_cut((const unsigned char *)"a\x80\x80\x80\x80\x80\x80", 7, 5) == 5);
 }
 
-TEST(nul_refuses_a_NUL)
-{
-	CHECK(!stream((const unsigned char *)"ab,c\0d,e\n", 9, 9, CSV_NUL, every, 1, &streamed));
-	CHECK(streamed.size == 3 && memcmp(streamed.bytes, "ab", 3) == 0);
-}
-
 /* Many simple records are taken at once. */
 TEST(nul_refuses_a_NUL_of_a_selected_field_among_simple_records)
 {
