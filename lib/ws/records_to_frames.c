@@ -101,31 +101,32 @@ payload_space(const struct buffer *to)
 	return buffer_space(to) - ENCODE_RESERVE - FRAME_HEAD_MAX;
 }
 
-/* Shorten the chunk to the rest of the share. */
-static void
-share_apply(const struct records_to_frames *o, struct chunk *p)
+/* Find how many of n bytes can be compressed now: the rest of the share, and what certainly fits. Return false if those
+ * would be too few. */
+static bool
+deflate_fits(const struct records_to_frames *o, size_t n, const struct buffer *to, size_t *most)
 {
-	size_t left = o->share > o->spent ? o->share - o->spent : 0, most = left < PART_MIN ? PART_MIN : left;
+	size_t space = payload_space(to), left = o->share > o->spent ? o->share - o->spent : 0;
 
-	if (o->share == 0 || p->size <= most)
-		return;
-	p->size = most;
-	p->last = false;
+	left = o->share == 0 ? SIZE_MAX : left < PART_MIN ? PART_MIN : left;
+	*most = n < left ? n : left;
+	if (deflate_bound(*most) <= space)
+		return true;
+	if (n <= ENCODE_COPY_MAX || space <= ENCODE_COPY_MAX)
+		return false;
+	*most = space - (deflate_bound(space) - space);
+	return true;
 }
 
-/* Shorten the chunk to what certainly fits after compression. Return false if that would be too short. */
-static bool
-deflate_fits(struct chunk *p, const struct buffer *to)
+/* Shorten the chunk, which is valid, before an incomplete character. */
+static void
+chunk_cut(struct records_to_frames *o, struct chunk *p, size_t most)
 {
-	size_t space = payload_space(to);
-
-	if (deflate_bound(p->size) <= space)
-		return true;
-	if (p->size <= ENCODE_COPY_MAX || space <= ENCODE_COPY_MAX)
-		return false;
-	p->size = space - (deflate_bound(space) - space);
+	if (p->size <= most)
+		return;
+	p->size = most - (p->binary ? 0 : utf8_tail(p->at, most));
 	p->last = false;
-	return true;
+	o->text = (struct utf8){0};
 }
 
 static void
@@ -192,6 +193,7 @@ records_to_frames_step(struct records_to_frames *o, struct buffer *from, enum re
 	struct record_decoder_find find;
 	struct chunk *p = &find.chunk;
 	enum text text = TEXT_GOOD;
+	size_t most = SIZE_MAX;
 
 	if (o->zero_copy_left > 0 || buffer_space(to) < ENCODE_RESERVE + FRAME_HEAD_MAX)
 		return ENCODE_FULL;
@@ -205,12 +207,12 @@ records_to_frames_step(struct records_to_frames *o, struct buffer *from, enum re
 	 * again each time until `to` has space. */
 	if (p->size <= ENCODE_COPY_MAX && p->size + ENCODE_RESERVE + FRAME_HEAD_MAX > buffer_space(to))
 		return ENCODE_FULL;
-	if (o->deflate != NULL)
-		share_apply(o, p);
-	if (o->deflate != NULL && !deflate_fits(p, to))
+	if (o->deflate != NULL && !deflate_fits(o, p->size, to, &most))
 		return ENCODE_FULL;
 	if (!p->binary)
 		text = text_check(o, p);
+	if (text == TEXT_GOOD || o->replace)
+		chunk_cut(o, p, most);
 	if (text == TEXT_BAD && o->replace)
 		return replaced_put(o, from, &find, to, key);
 	if (text == TEXT_BAD)

@@ -331,6 +331,18 @@ TEST(a_turn_compresses_only_its_share)
 		CHECK(out_step(&out, RECORD_END) == ENCODE_FRAMED);
 		CHECK(left - buffer_held(&out.from) == (left == 10000 ? 5000 : left == 5000 ? 4096 : 904));
 	}
+	/* Text is validated before its first part is sent, and divided between characters. */
+	for (size_t n = 9999; n <= 10000; n++) {
+		for (size_t i = 0; i < n; i++)
+			zeros[i] = (unsigned char)"\xe2\x82\xac"[i % 3];
+		out.flow = (struct records_to_frames){.records.mode = RECORD_NUL, .deflate = &deflate, .share = 5000};
+		out.from = buffer_over(zeros, sizeof zeros);
+		out.to = buffer_over(space, sizeof space);
+		buffer_grow(&out.from, n);
+		CHECK(out_step(&out, RECORD_END) == (n % 3 == 0 ? ENCODE_FRAMED : ENCODE_BAD_TEXT));
+		CHECK(buffer_held(&out.from) == (n % 3 == 0 ? n - 4998 : n) && (n % 3 == 0) == (buffer_held(&out.to) > 0));
+		CHECK(n % 3 != 0 || (out_all(&out, RECORD_END) == ENCODE_MORE && buffer_held(&out.from) == 0));
+	}
 }
 
 TEST(a_message_is_sent_as_it_is_if_it_is_short_or_would_grow)
