@@ -21,7 +21,7 @@ buffer_with(const char *text)
 	return b;
 }
 
-/* What each test uses anew: a pair of descriptors, the source at fds[0] or the sink at fds[1], and their buffer. */
+/* Set up again by each test: a pair of descriptors, the source at fds[0] or the sink at fds[1], and their buffer. */
 static struct buffer b;
 static struct endpoint in, out;
 static int fds[2];
