@@ -7,6 +7,7 @@
 bats_require_minimum_version 1.5.0
 source "${BASH_SOURCE[0]%/*}/proc.bash"
 
+: "${BUILD:?is not set: use make check TESTS=FILE}"
 PATH=$BIN:$TOOLS:$PATH
 pids=()
 
