@@ -20,6 +20,7 @@ loop_open(struct loop *loop)
 	loop->next = loop->count = 0;
 	loop->no_wait = false;
 	loop->watched = loop->reported = 0;
+	loop->error = 0;
 	return loop->fd < 0 ? -1 : 0;
 }
 
@@ -29,6 +30,15 @@ control(struct loop *loop, int what, struct watch *watch)
 	struct epoll_event event = {.events = watch->wanted, .data.ptr = watch};
 
 	return epoll_ctl(loop->fd, what, watch->fd, &event);
+}
+
+/* Without its effect the loop would report the same events for ever, so an error is fatal. A closed descriptor (EBADF,
+ * ENOENT) reports no events. */
+static void
+control_surely(struct loop *loop, int what, struct watch *watch)
+{
+	if (control(loop, what, watch) != 0 && errno != EBADF && errno != ENOENT)
+		loop->error = errno;
 }
 
 int
@@ -48,7 +58,7 @@ watch_want(struct loop *loop, struct watch *watch, uint32_t wanted)
 	if (watch->wanted == wanted)
 		return;
 	watch->wanted = wanted;
-	(void)control(loop, EPOLL_CTL_MOD, watch);
+	control_surely(loop, EPOLL_CTL_MOD, watch);
 }
 
 /* An event of this batch must not reach a watch that has ended: its memory may have been reused. */
@@ -65,7 +75,7 @@ watch_end(struct loop *loop, struct watch *watch)
 {
 	forget(loop, watch);
 	loop->watched--;
-	(void)control(loop, EPOLL_CTL_DEL, watch);
+	control_surely(loop, EPOLL_CTL_DEL, watch);
 }
 
 /* Closing the last descriptor of a file removes it from epoll, but this may not be the last one:
@@ -228,6 +238,10 @@ events_known(const struct loop *loop)
 int
 loop_turn(struct loop *loop)
 {
+	if (loop->error != 0) {
+		errno = loop->error;
+		return -1;
+	}
 	if (loop->next == loop->count && events_wait(loop) != 0)
 		return -1;
 	loop->now = clock_ms();

@@ -61,6 +61,7 @@ struct loop {
 	int next;    /* position in the batch: the next event to handle */
 	int count;
 	bool no_wait;    /* the next turn does not wait, because the caller has more to do */
+	int error;     /* of epoll_ctl(), or 0 */
 	size_t watched;
 	size_t reported; /* events since deadlines were last checked */
 	int64_t before;  /* clock_ms() before the wait that reported the first of them */
@@ -78,7 +79,7 @@ int loop_open(struct loop *loop);
  * After a pause of the process (SIGSTOP, suspend), descriptors are read before deadlines are checked: a deadline
  * passes only after all events that were pending at that time have been reported.
  *
- * Return 0, or -1 with errno if waiting failed: repeating it would spin.
+ * Return 0, or -1 with errno if waiting or changing a watch failed: repeating it would spin.
  */
 int loop_turn(struct loop *loop);
 

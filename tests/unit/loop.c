@@ -284,6 +284,21 @@ TEST(an_acceptor_that_cannot_watch_a_listener_watches_none)
 		close(listeners.fds[i]);
 }
 
+TEST(a_watch_that_cannot_be_changed_is_an_error_of_the_turn)
+{
+	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	pair(&ends[0], &ends[1]);
+	log_to(&ends[0]);
+	CHECK(dup2(file, ends[1].watch.fd) >= 0); /* EPERM */
+	watch_want(&loop, &ends[1].watch, 0);
+	CHECK(loop_turn(&loop) == -1 && errno == EPERM);
+	loop.error = 0;
+	(void)close(file);
+	(void)close(ends[1].watch.fd);
+	watch_close(&loop, &ends[0].watch);
+}
+
 TEST(a_signal_ends_the_wait_and_is_delivered_even_if_events_are_always_pending)
 {
 	static const int numbers[] = {SIGUSR1};
