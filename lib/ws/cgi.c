@@ -161,7 +161,7 @@ cgi_owns(const char *entry)
 
 	if (strncmp(entry, "HTTP_", 5) == 0)
 		return true;
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+	for (size_t i = 0; entry[size] == '=' && i < sizeof names / sizeof *names; i++)
 		if (*entry == *names[i] && strncmp(entry, names[i], size) == 0 && names[i][size] == '\0')
 			return true;
 	return false;
