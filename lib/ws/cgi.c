@@ -157,12 +157,13 @@ cgi_owns(const char *entry)
 		"REMOTE_USER", "REQUEST_METHOD", "REQUEST_URI", "SCRIPT_NAME", "SERVER_NAME", "SERVER_PORT",
 		"SERVER_PROTOCOL", "SERVER_SOFTWARE", "WEBSOCKET_EXTENSIONS", "WEBSOCKET_PROTOCOL",
 	};
-	size_t size = strcspn(entry, "=");
+	const char *end = memchr(entry, '=', strlen(entry));
+	size_t size = end == NULL ? 0 : (size_t)(end - entry);
 
-	if (strncmp(entry, "HTTP_", 5) == 0)
+	if (size >= 5 && memcmp(entry, "HTTP_", 5) == 0)
 		return true;
-	for (size_t i = 0; entry[size] == '=' && i < sizeof names / sizeof *names; i++)
-		if (*entry == *names[i] && strncmp(entry, names[i], size) == 0 && names[i][size] == '\0')
+	for (size_t i = 0; size != 0 && i < sizeof names / sizeof *names; i++)
+		if (*entry == *names[i] && strlen(names[i]) == size && memcmp(entry, names[i], size) == 0)
 			return true;
 	return false;
 }
