@@ -25,6 +25,7 @@ server_says() {
 
 # The process that starts the programs.
 helper() {
+	await_that grep -q . "/proc/$server/task/$server/children"
 	xargs <"/proc/$server/task/$server/children"
 }
 
@@ -277,7 +278,9 @@ helper() {
 
 @test "1000 sessions leave no zombie, no descriptor and no memory" {
 	not_sanitized
-	serve wsserve cat
+	serve wsserve -v cat
+	visit / -m 1 <<<x
+	server_says ' disconnected '
 	fds=$(ls "/proc/$server/fd" | wc -l)
 	for n in 1 2; do
 		for ((i = 0; i < 4; i++)); do
@@ -302,10 +305,11 @@ helper() {
 
 @test "it ends after its helper, which a service manager would otherwise kill" {
 	serve wsserve cat
+	visit / -m 1 <<<x
 	helper=$(helper)
 	kill -STOP "$helper"
 	kill "$server"
-	sleep 0.2
+	await_that eval '! peer to:"$port" open'
 	! gone "$server" || false
 	kill -CONT "$helper"
 	ended "$server" 0
