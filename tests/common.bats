@@ -205,13 +205,6 @@ readerless() {
 	done
 }
 
-# catches PID SIGNAL: the process has a handler for the signal.
-catches() {
-	local mask
-	mask=$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status")
-	((0x$mask >> ($2 - 1) & 1))
-}
-
 @test "inherited descriptors are kept, and own descriptors are not inherited" {
 	exec 50</etc/passwd
 	run -0 --separate-stderr portscan-bind -p 0 ls -l /proc/self/fd 3>&- 4>&-

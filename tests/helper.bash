@@ -120,6 +120,18 @@ ended() {
 	[ "$status" = "${2:-$status}" ] || { echo "exit status $status, not $2"; return 1; }
 }
 
+# catches PID SIGNAL: the process has a handler for the signal.
+catches() {
+	local mask
+	mask=$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status")
+	((0x$mask >> ($2 - 1) & 1))
+}
+
+# handles_term: waits until the server handles SIGTERM; its start may take longer than the message of portscan-bind.
+handles_term() {
+	await_that catches "$server" 15
+}
+
 # stopped [PID]: the process (the server) gets SIGTERM and ends with status 0.
 stopped() {
 	kill "${1:-$server}"
