@@ -183,11 +183,13 @@ wait_ms(const struct loop *loop, int64_t now)
 static void
 deadlines_expire(struct loop *loop)
 {
-	int64_t until = clock_ms() + LOOP_TURN_MS;
+	int64_t until = 0;
 	struct deadline *next;
 	struct deadlines *queue;
 
 	while ((next = deadline_next(loop, &queue)) != NULL && next->at <= loop->before) {
+		if (until == 0)
+			until = clock_ms() + LOOP_TURN_MS;
 		deadline_drop(next);
 		queue->passed(loop, next);
 		if (clock_ms() >= until)
