@@ -63,6 +63,7 @@ bound() {
 serve() {
 	start server portscan-bind -p 0 "$@"
 	bound
+	ready "$@"
 }
 
 # ticks [PID]: the hundredths of a second that the process (the server) has run.
@@ -127,9 +128,15 @@ catches() {
 	((0x$mask >> ($2 - 1) & 1))
 }
 
-# handles_term: waits until the server handles SIGTERM; its start may take longer than the message of portscan-bind.
-handles_term() {
-	await_that catches "$server" 15
+# ready CMD...: waits until the server of this chain handles SIGTERM or has ended, because it starts after the message of
+# portscan-bind.
+ready() {
+	local word
+	for word; do
+		case $word in
+		tcpaccept | tcpecho | wshub | wsserve) await_that eval 'gone "$server" || catches "$server" 15'; return ;;
+		esac
+	done
 }
 
 # stopped [PID]: the process (the server) gets SIGTERM and ends with status 0.

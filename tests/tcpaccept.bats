@@ -8,6 +8,7 @@ listen() {
 	start server handover "$@"
 	await "$out" '^(port|path) '
 	port=$(sed -n 's/^port //p' "$out" | head -n 1)
+	ready "$@"
 }
 
 # The program prints a variable for its client.
@@ -350,7 +351,6 @@ backlogged() {
 	ended "$server" 0
 	rm go
 	listen tcp -- tcpaccept -C 1 sh -c 'read -r line; echo "$line"; read -r line'
-	handles_term
 	kill -STOP "$server"
 	start client peer to:"$port" open:2 'send:hello\n' await:go fin rest
 	await client.out 'open 2'
@@ -399,7 +399,6 @@ backlogged() {
 	kill "${pids[-2]}"
 	ended "${pids[-2]}" 0
 	listen tcp -- tcpaccept -n 2 echo hello
-	handles_term
 	kill -STOP "$server"
 	start client peer to:"$port" open:4 rest
 	await client.out 'open 4'

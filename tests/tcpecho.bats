@@ -227,7 +227,6 @@ busy() {
 	local most
 	for most in 9 2; do
 		serve tcpecho -c "$most"
-		handles_term
 		kill -STOP "$server"
 		start crowd peer to:"$port" open:3 'send:hello\n' fin rest
 		await crowd.out 'open 3'

@@ -313,7 +313,6 @@ leaver() {
 # More clients than one turn accepts.
 @test "SIGTERM: clients in the backlog, and one whose request is in progress, are accepted and get 1001" {
 	serve wshub cat
-	handles_term
 	kill -STOP "$server"
 	start late peer to:"$port" open:40 "send:$request" rest
 	await late.out '^open 40$'
