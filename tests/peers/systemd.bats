@@ -97,6 +97,7 @@ activate() {
 # With a real systemd.
 
 booted() {
+	need ss
 	pid1=$(cat "$BATS_FILE_TMPDIR/pid1")
 	[ -n "$pid1" ] || skip "$(tail -n 1 "$BATS_FILE_TMPDIR/boot.err")"
 	inside rm -f /srv/go
@@ -120,6 +121,11 @@ saying() {
 # is UNIT PROPERTY VALUE
 is() {
 	[ "$(inside systemctl show -p "$2" --value "$1")" = "$3" ]
+}
+
+# Connections to this port, the first one too, have SO_KEEPALIVE.
+kept_alive() {
+	await_that eval '[[ "$(inside ss -Htno state established "( sport = :'"$1"' )")" == *keepalive* ]]'
 }
 
 @test "booted: tcpecho.service" {
@@ -171,6 +177,7 @@ is() {
 	inside systemctl start websocket@quick.socket
 	start client saying wait 9014 -v -q never
 	await "$BATS_TEST_TMPDIR/client.out" begun
+	kept_alive 9014
 	inside systemctl stop websocket@quick.service
 	ended "$pid"
 	grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/client.err"
@@ -227,6 +234,7 @@ is() {
 		for _ in {1..5}; do
 			start client saying hello "${service#*:}" -v -q never
 			await "$BATS_TEST_TMPDIR/client.out" hello
+			kept_alive "${service#*:}"
 			inside systemctl reset-failed "$unit.service"
 			inside systemctl restart "$unit.service"
 			ended "$pid"
