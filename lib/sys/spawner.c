@@ -236,8 +236,7 @@ spawner_begin(struct spawner *s, const struct spawner_programs *programs)
 		return -1;
 	(void)setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	fds_guard_stderr(); /* the programs get it from the helper */
-	s->fd = ends[0];
-	s->pid = fork();
+	*s = (struct spawner){.fd = ends[0], .pid = fork()};
 	if (s->pid == 0) {
 		h = helper_make(HELPER_FD, programs);
 		if (h == NULL || (ends[1] != HELPER_FD && dup3(ends[1], HELPER_FD, O_CLOEXEC) < 0))
@@ -324,10 +323,12 @@ spawner_receive(const struct spawner *s, struct spawner_report *report)
 }
 
 void
-spawner_end(const struct spawner *s)
+spawner_end(struct spawner *s)
 {
 	struct pollfd p = {.fd = s->fd};
 
 	(void)shutdown(s->fd, SHUT_WR);
 	(void)poll(&p, 1, END_MS); /* no events: only a hangup ends it */
+	(void)close(s->fd);
+	free(s->signals);
 }

@@ -83,6 +83,6 @@ int spawner_receive(const struct spawner *s, struct spawner_report *report);
 
 /* Let the helper end after its last request, and wait for that, at most for 10 s. Otherwise a service
  * manager would kill it as a process that is left over. */
-void spawner_end(const struct spawner *s);
+void spawner_end(struct spawner *s);
 
 #endif

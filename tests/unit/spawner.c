@@ -159,7 +159,7 @@ TEST(without_descriptors_for_it_a_start_is_a_shortage)
 	p = (struct pollfd){.fd = small.fd, .events = POLLIN};
 	CHECK(spawner_start(&small, 5, SHELL, "CODE=:", 7, null, null) == 0 && poll(&p, 1, LATEST_MS) == 1);
 	CHECK(spawner_receive(&small, &r) == 1 && r.id == 5 && r.event == SPAWNER_NO_PROCESS && r.value == EMFILE);
-	(void)close(small.fd);
+	spawner_end(&small);
 	CHECK(waitpid(small.pid, NULL, 0) == small.pid);
 }
 
