@@ -158,7 +158,7 @@ listening() {
 	awk '/accept4\(.*\) = [0-9]+$/ { n++ } n == 3 { print } n == 3 && /execve\(/ { exit }' calls |
 		sed 's/^[0-9]* *//; s/(.*//' | grep -v '^<' >names
 	same names accept4 getsockname vfork dup2 dup2 \
-		rt_sigaction rt_sigaction rt_sigaction rt_sigaction rt_sigprocmask execve
+		rt_sigaction rt_sigaction rt_sigaction rt_sigaction rt_sigaction rt_sigprocmask execve
 }
 
 # A client that tries the ports from its first argument up, sends the other arguments, and prints each answer.
