@@ -33,7 +33,7 @@ int listeners_named(const char **why);
  */
 int listeners_take(struct listeners *l, const char **why);
 
-/* As listeners_take() for a program that needs a socket. Return NULL, or why there is none. */
+/* As listeners_take() for a program that needs a socket. Return NULL, or the reason of the failure. */
 const char *listeners_find(struct listeners *l);
 
 /*
