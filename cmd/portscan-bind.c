@@ -189,27 +189,17 @@ options_read(struct scan *scan, int argc, char **argv)
 {
 	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
 		switch (key) {
-		case '1':
-			scan->print_port = true;
-			break;
-		case 'q':
-			scan->quiet = true;
-			break;
-		case 'r':
-			scan->reuse_port = true;
-			break;
-		case 'a':
-			address_add(scan, optarg);
-			break;
+		case '1': scan->print_port = true; break;
+		case 'q': scan->quiet = true; break;
+		case 'r': scan->reuse_port = true; break;
+		case 'a': address_add(scan, optarg); break;
 		case 'p':
 			scan->ports = optarg;
 			scan->range_count = port_list_parse(span_of(optarg), scan->ranges, RANGES_MAX);
 			if (scan->range_count == 0)
 				option_refuse("not a list of ports and ranges from 1 to 65535 (for example 8080,9000-9998)");
 			break;
-		case 'b':
-			scan->backlog = (int)option_number(1, INT32_MAX);
-			break;
+		case 'b': scan->backlog = (int)option_number(1, INT32_MAX); break;
 		}
 	}
 }

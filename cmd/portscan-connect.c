@@ -36,7 +36,6 @@ enum {
 	STALL_MS = 10 * 1000,  /* for a server that acknowledges no data from stdin, */
 	LAST_ACK_MS = 1000,    /* and for the acknowledgement of the last bytes */
 	POLL_MS = 10,
-	DURATION_MAX = 24 * 60 * 60 * 1000,
 	/* First and longest pause of --wait between two scans of the list. It doubles each time. */
 	PAUSE_MS = 10,
 	PAUSE_MS_MAX = 500,
@@ -101,21 +100,11 @@ options_read(struct scan *scan, int argc, char **argv)
 {
 	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
 		switch (key) {
-		case 'l':
-			scan->lockstep = true;
-			break;
-		case 'q':
-			scan->quiet = true;
-			break;
-		case 'v':
-			scan->verbose = true;
-			break;
-		case '4':
-			scan->family = AF_INET;
-			break;
-		case '6':
-			scan->family = AF_INET6;
-			break;
+		case 'l': scan->lockstep = true; break;
+		case 'q': scan->quiet = true; break;
+		case 'v': scan->verbose = true; break;
+		case '4': scan->family = AF_INET; break;
+		case '6': scan->family = AF_INET6; break;
 		case 'a':
 			scan->host = optarg;
 			if (*optarg == '\0')
@@ -131,17 +120,13 @@ options_read(struct scan *scan, int argc, char **argv)
 			if (scan->range_count == 0)
 				option_refuse("not a list of ports and ranges from 1 to 65535 (for example 8080,9000-9998)");
 			break;
-		case 't':
-			scan->attempt_ms = (int64_t)option_duration(1, DURATION_MAX);
-			break;
+		case 't': scan->attempt_ms = option_duration(1, OPTION_DAY_MS); break;
 		case 'T':
 		case KEY_WAIT:
-			scan->deadline = clock_ms() + (int64_t)option_duration(1, DURATION_MAX);
+			scan->deadline = clock_ms() + option_duration(1, OPTION_DAY_MS);
 			*(key == KEY_WAIT ? &scan->wait : &scan->total) = true;
 			break;
-		case KEY_IDLE:
-			scan->idle_ms = (int64_t)option_duration(1, DURATION_MAX);
-			break;
+		case KEY_IDLE: scan->idle_ms = option_duration(1, OPTION_DAY_MS); break;
 		}
 	}
 }

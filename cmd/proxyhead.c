@@ -18,7 +18,7 @@
 #include "sys/timed_io.h"
 #include "sys/ucspi.h"
 
-enum { LIMIT_DEFAULT_MS = 5000, LIMIT_MAX_MS = 24 * 60 * 60 * 1000, CHUNK = 256, SMALL_SLOTS = 256 };
+enum { LIMIT_DEFAULT_MS = 5000, CHUNK = 256, SMALL_SLOTS = 256 };
 
 static const struct option_row rows[] = {
 	{'v', "verbose", NULL, "log of clients and of silent connections"},
@@ -49,12 +49,8 @@ options_read(int argc, char **argv)
 {
 	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
 		switch (key) {
-		case 'v':
-			job.verbose = true;
-			break;
-		case 't':
-			job.limit.limit_ms = (int64_t)option_duration(1, LIMIT_MAX_MS);
-			break;
+		case 'v': job.verbose = true; break;
+		case 't': job.limit.limit_ms = option_duration(1, OPTION_DAY_MS); break;
 		}
 	}
 	if (argv[optind] == NULL)

@@ -30,7 +30,6 @@ enum {
 	MAX_DEFAULT = 1024,
 	MAX_LIMIT = 1000000,
 	DRAIN_DEFAULT_MS = 5 * 1000,
-	DRAIN_LIMIT_MS = 24 * 60 * 60 * 1000,
 	KILL_AFTER_MS = 3 * 1000, /* with the drain 8 s, because container runtimes allow 10 s */
 	GIVE_UP_AFTER_MS = 1000, /* on a program that does not end after SIGKILL */
 };
@@ -102,24 +101,12 @@ options_read(struct service *s, int argc, char **argv)
 {
 	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
 		switch (key) {
-		case 'v':
-			s->verbose = true;
-			break;
-		case 'c':
-			s->max = (size_t)option_number(1, MAX_LIMIT);
-			break;
-		case 'C':
-			s->max_per_address = (unsigned)option_number(1, MAX_LIMIT);
-			break;
-		case 't':
-			s->drain_ms = (int64_t)option_duration(0, DRAIN_LIMIT_MS);
-			break;
-		case 'n':
-			s->limit = option_number(1, INT32_MAX);
-			break;
-		case KEY_EXIT_IDLE:
-			s->idle_ms = (int64_t)option_duration(1, DRAIN_LIMIT_MS);
-			break;
+		case 'v': s->verbose = true; break;
+		case 'c': s->max = (size_t)option_number(1, MAX_LIMIT); break;
+		case 'C': s->max_per_address = (unsigned)option_number(1, MAX_LIMIT); break;
+		case 't': s->drain_ms = option_duration(0, OPTION_DAY_MS); break;
+		case 'n': s->limit = option_number(1, INT32_MAX); break;
+		case KEY_EXIT_IDLE: s->idle_ms = option_duration(1, OPTION_DAY_MS); break;
 		}
 	}
 	if (argv[optind] == NULL)

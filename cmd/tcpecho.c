@@ -683,9 +683,7 @@ options_read(int argc, char **argv)
 {
 	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
 		switch (key) {
-		case 'v':
-			options.verbose = true;
-			break;
+		case 'v': options.verbose = true; break;
 		case 'F':
 			options.fields = true;
 			options.take = MESSAGE_SIZE;
@@ -696,15 +694,9 @@ options_read(int argc, char **argv)
 			options.reply = span_of(optarg);
 			options.take = MESSAGE_SIZE;
 			break;
-		case 'j':
-			options.jobs = (unsigned)option_number(0, JOBS_MAX);
-			break;
-		case 'c':
-			options.max = option_number(1, INT32_MAX);
-			break;
-		case 'i':
-			options.idle_ms = (int64_t)option_duration(1, INT32_MAX);
-			break;
+		case 'j': options.jobs = (unsigned)option_number(0, JOBS_MAX); break;
+		case 'c': options.max = option_number(1, INT32_MAX); break;
+		case 'i': options.idle_ms = option_duration(1, INT32_MAX); break;
 		}
 	}
 	if (argv[optind] != NULL)

@@ -24,7 +24,6 @@ enum {
 	CLIENT_IN = 6, /* UCSPI: a client reads from fd 6 and writes to fd 7 */
 	CLIENT_OUT = 7,
 	SIGNAL_TURNS = 32, /* turns until pending signals are delivered */
-	DAY_MS = 24 * 60 * 60 * 1000,
 	OPTION_REPLACE = OPTION_LONG,
 };
 
@@ -68,7 +67,7 @@ quiet_time(void)
 {
 	if (strcmp(optarg, "never") == 0)
 		return CLOCK_NEVER;
-	return (int64_t)option_duration(0, DAY_MS);
+	return option_duration(0, OPTION_DAY_MS);
 }
 
 static void
@@ -89,8 +88,8 @@ option_take(struct settings *set, int key)
 	case 'e': set->encode = true; break;
 	case 'z': set->deflate = true; break;
 	case OPTION_REPLACE: set->session.replace = true; break;
-	case 'k': set->session.ping_ms = (int64_t)option_duration(0, DAY_MS); break;
-	case 'w': set->session.wait_ms = (int64_t)option_duration(1, DAY_MS); break;
+	case 'k': set->session.ping_ms = option_duration(0, OPTION_DAY_MS); break;
+	case 'w': set->session.wait_ms = option_duration(1, OPTION_DAY_MS); break;
 	case 'q':
 		set->session.quiet_ms = quiet_time();
 		set->session.quiet_given = true;

@@ -239,9 +239,9 @@ void
 deferred_closes_begin(struct hub *hub)
 {
 	/* These three queues only keep the order. The program's reading and hub->unread determine the time. */
-	deadlines_begin(&hub->base.loop, &hub->unread_messages, TIME_LIMIT_MS, deferred_close_timeout);
-	deadlines_begin(&hub->base.loop, &hub->unread_closes, TIME_LIMIT_MS, deferred_close_timeout);
-	deadlines_begin(&hub->base.loop, &hub->unexecuted, TIME_LIMIT_MS, deferred_close_timeout);
+	deadlines_begin(&hub->base.loop, &hub->unread_messages, OPTION_DAY_MS, deferred_close_timeout);
+	deadlines_begin(&hub->base.loop, &hub->unread_closes, OPTION_DAY_MS, deferred_close_timeout);
+	deadlines_begin(&hub->base.loop, &hub->unexecuted, OPTION_DAY_MS, deferred_close_timeout);
 	deadlines_begin(&hub->base.loop, &hub->unreads, hub->options.ping_ms == 0 ? UNREAD_MS : hub->options.ping_ms,
 	    unread_timeout);
 	deadlines_begin(&hub->base.loop, &hub->polls, POLL_MS, poll_timeout);

@@ -34,7 +34,6 @@
 #include "ws/reader.h"
 
 enum {
-	TIME_LIMIT_MS = 24 * 60 * 60 * 1000,
 	/* Limits of the data that can be ahead of a client's message: data of other clients in a turn, data queued
 	 * for the program, the contents of both pipes, and data read from the program. */
 	READ_MAX = 64 << 10,       /* largest read from a client */

@@ -382,8 +382,8 @@ option_take(struct hub *hub, int key)
 	case 'n': options->exact = true; break;
 	case 'q': options->queue = (size_t)option_size(1, QUEUE_LIMIT); break;
 	case 'M': options->message = option_size(1, QUEUE_LIMIT); break;
-	case 'k': options->ping_ms = (int64_t)option_duration(0, TIME_LIMIT_MS); break;
-	case 'w': options->close_ms = (int64_t)option_duration(1, TIME_LIMIT_MS); break;
+	case 'k': options->ping_ms = option_duration(0, OPTION_DAY_MS); break;
+	case 'w': options->close_ms = option_duration(1, OPTION_DAY_MS); break;
 	case KEY_HEADERS: options->headers = true; break;
 	case KEY_FAN_OUT: options->fan_out = true; break;
 	case KEY_REPLACE: options->replace = true; break;

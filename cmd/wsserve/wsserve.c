@@ -21,7 +21,6 @@
 
 enum {
 	MAX_DEFAULT = 1000,
-	TIME_LIMIT_MS = 24 * 60 * 60 * 1000,
 	PER_CLIENT = 4,        /* descriptors: the connection, two pipes, one more during the end */
 	DESCRIPTORS = 16,      /* in addition to those of clients */
 	REPORTS_AT_ONCE = 64,
@@ -64,10 +63,10 @@ option_take(struct server *s, int key)
 	case 'n': o->netstring = true; break;
 	case 'T': o->types = true; break;
 	case 'M': o->session.max = option_size(0, INT64_MAX); break;
-	case 'k': o->session.ping_ms = (int64_t)option_duration(0, TIME_LIMIT_MS); break;
-	case 'w': o->session.wait_ms = (int64_t)option_duration(1, TIME_LIMIT_MS); break;
+	case 'k': o->session.ping_ms = option_duration(0, OPTION_DAY_MS); break;
+	case 'w': o->session.wait_ms = option_duration(1, OPTION_DAY_MS); break;
 	case KEY_REPLACE: o->session.replace = true; break;
-	case KEY_DRAIN: o->drain_ms = (int64_t)option_duration(0, TIME_LIMIT_MS); break;
+	case KEY_DRAIN: o->drain_ms = option_duration(0, OPTION_DAY_MS); break;
 	default: upgrade_option(&s->base.options, key); break;
 	}
 }

@@ -243,8 +243,8 @@ option_size(uint64_t min, uint64_t max)
 	return value;
 }
 
-uint64_t
-option_duration(uint64_t min_ms, uint64_t max_ms)
+int64_t
+option_duration(unsigned min_ms, unsigned max_ms)
 {
 	static const char *const names[] = {"ms", "s", "m", "h", NULL};
 	static const uint64_t factors[] = {1, 1000, 60 * 1000, 60 * 60 * 1000};
@@ -256,5 +256,5 @@ option_duration(uint64_t min_ms, uint64_t max_ms)
 		measure_text(high, sizeof high, max_ms, names, factors);
 		refuse_range("duration", low, high);
 	}
-	return value;
+	return (int64_t)value;
 }

@@ -13,7 +13,7 @@ struct option_row {
 	const char *help;
 };
 
-enum { OPTION_LONG = 256 };
+enum { OPTION_LONG = 256, OPTION_DAY_MS = 24 * 60 * 60 * 1000 /* longest duration of most options */ };
 
 struct usage {
 	const char *program;
@@ -34,7 +34,7 @@ int option_next(const struct usage *usage, int argc, char **argv);
 /* Return the value of the option that option_next() returned last. A value out of range is wrong usage. */
 uint64_t option_number(uint64_t min, uint64_t max);
 uint64_t option_size(uint64_t min, uint64_t max);
-uint64_t option_duration(uint64_t min_ms, uint64_t max_ms);
+int64_t option_duration(unsigned min_ms, unsigned max_ms);
 
 /* Report `program: --option: value: why` for the last option and exit with 2. */
 void option_refuse(const char *why) __attribute__((noreturn));

@@ -45,7 +45,7 @@ admission_option(struct admission *admission, int key)
 	case 'a': admission->authorize = optarg; break;
 	case ADMISSION_REALM: admission_realm(admission); break;
 	case 'H': admission_rule(admission, POLICY_FIELD); break;
-	case 't': admission->limit_ms = (int64_t)option_duration(1, ADMISSION_HEAD_MS_MAX); break;
+	case 't': admission->limit_ms = option_duration(1, OPTION_DAY_MS); break;
 	case ADMISSION_CONSOLE: admission->console = true; break;
 	case ADMISSION_PAGE: admission->page = optarg; break;
 	case 'z': admission->policy.deflate = true; break;

@@ -17,7 +17,6 @@
 
 enum {
 	ADMISSION_HEAD_MS = 10 * 1000,
-	ADMISSION_HEAD_MS_MAX = 24 * 60 * 60 * 1000,
 	ADMISSION_PAGE_MAX = 16 * 1024 * 1024,
 	ADMISSION_LINGER_MS = 1000, /* time limit for the delivery of a response before the connection is closed */
 };
