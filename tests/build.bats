@@ -53,6 +53,41 @@ make_own() {
 	[[ $output == *' -D_FORTIFY_SOURCE=2 '* && $output != *_FORTIFY_SOURCE=3* && $output != *-U_FORTIFY* ]]
 }
 
+# finds WORDS...: the hardening check reports these for the separate build.
+finds() {
+	local words
+	BUILD=$own run "$BATS_TEST_DIRNAME/lint" hardening
+	for words; do
+		[[ $output == *"$words"* ]] || { echo "not '$words': $output"; return 1; }
+	done
+}
+
+@test "build: the hardening check accepts the built-in flags with others added, and reports each missing protection" {
+	local words flags
+	while IFS='|' read -r words flags; do
+		eval "make_own LIBC=shared CFLAGS=-O1 LDFLAGS=-Wl,-O1 $flags \"\$own/bin/csvsplit\""
+		mkdir -p "$own/dynamic"
+		cp "$own/bin/csvsplit" "$own/dynamic"
+		finds "$words"
+		rm "$own/bin/csvsplit"
+	done <<-'END'
+		no findings|
+		is not a PIE|LDFLAGS_shared=-no-pie
+		has no RELRO|LDFLAGS_shared='-pie -Wl,-z,norelro'
+		not bound at its start|LDFLAGS_shared='-pie -Wl,-z,lazy'
+		executable stack|LDFLAGS_shared='-pie -Wl,-z,execstack'
+		library search path|LDFLAGS_shared='-pie -Wl,-rpath,/tmp'
+		more than a libc|LDFLAGS_shared='-pie -Wl,--no-as-needed -lm'
+	END
+	echo 'static shared' >"$own/libc"
+	cp "$own/dynamic/csvsplit" "$own/bin"
+	finds 'linked dynamically'
+	make_own LIBC=shared CFLAGS='-O0 -fno-stack-protector -fcf-protection=none -fno-stack-clash-protection' "$own/bin/csvsplit"
+	cp "$own/bin/csvsplit" "$own/dynamic"
+	finds 'no stack protector' 'not fortified'
+	[ "$(uname -m)" != x86_64 ] || finds 'no CET note' 'jump over the guard page'
+}
+
 @test "build: an unknown libc, a missing musl and one for another architecture are reported" {
 	make_own LIBC=nosuch
 	[ "$status" = 2 ]

@@ -1,4 +1,4 @@
-"""A server of Python's websockets on a free port, which it prints. What it does hangs on the path."""
+"""A server of Python's websockets on a free port, which it prints. The path selects its behavior."""
 import asyncio
 
 import websockets
@@ -17,15 +17,11 @@ async def serve(ws, path):
     elif path == "/4000":
         await ws.send("x")
         await ws.close(4000, "no more \u2603")
-    elif path == "/1001":
-        await ws.close(1001, "going away")
     elif path == "/protocol":
         await ws.send("protocol " + str(ws.subprotocol))
     elif path == "/ping":
         await asyncio.wait_for(await ws.ping(b"hello"), 10)
         await ws.send("pong came")
-    elif path == "/headers":
-        await ws.send("%s %s" % (ws.request_headers["Origin"], ws.request_headers["X-Token"]))
 
 
 async def main():
