@@ -1,6 +1,31 @@
+/*
+ * Load generators for servers on 127.0.0.1 that echo: tcp bytes, ws WebSocket messages of text. All
+ * that comes back is compared; a wrong byte or a lost connection is exit 1.
+ *
+ *     tcp|ws rr       -p PORT [-n CONNECTIONS] [-s SIZE] [-d DEPTH] [-t SECONDS] [-P PID]
+ *     tcp|ws flood    -p PORT [-n CONNECTIONS] [-s SIZE] [-d DEPTH] [-t SECONDS] [-P PID]
+ *     tcp|ws sessions -p PORT [-n PARALLEL]    [-s SIZE] [-t SECONDS] [-P PID]
+ *     tcp|ws idle     -p PORT [-n CONNECTIONS] -P PID
+ *     ws fan          -p PORT [-n RECEIVERS]   [-s SIZE] [-d DEPTH] [-t SECONDS] [-P PID]
+ *     ws quiet        -p PORT [-n FLOODING]    [-s SIZE] [-d DEPTH] [-t SECONDS] [-P PID]
+ *
+ * rr: each connection always has DEPTH messages in flight. flood: each sends without end, as fast as
+ * the bytes are accepted. sessions: connect, handshake, one message there and back, Close or end of
+ * file both ways; with tcp -s 0 nothing but the server's end of file. fan: one more connection sends
+ * DEPTH messages, which all the others receive, and so on. quiet: a flood, beside which one more
+ * connection has a single message in flight. ws -u: of two-byte characters; -z: compressed, each by itself.
+ * Prints one line:
+ *
+ *     RATE CPU P50 P99 P999 FAULTS
+ *
+ * messages, MiB (flood), sessions or deliveries (fan) a second; with -P what one of them cost the pid,
+ * its descendants and those that they waited for (else 0): microseconds of processor and page
+ * faults; and microseconds from a message to its echo. For RATE idle prints the bytes of memory (Pss of
+ * pid and its descendants) that a connection holds, and quiet P99 of that one connection.
+ */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,29 +33,22 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "load.h"
 
 enum {
 	LIMIT_S = 120, /* in total: a server that stalls is a failure */
-	SUB_BUCKETS = 32, /* histogram buckets per doubling */
-	BUCKETS = 40 * SUB_BUCKETS,
+	CHUNK = 256 * 1024,
 	BATCH = 256,
 };
 
-/* Of a process, its reaped children, and its descendants. */
-struct cost {
-	double processor_us, faults, memory;
-	size_t processes;
-};
+struct load_options options = {.connections = 1, .size = 64, .depth = 1, .seconds = 1};
 
-struct load_options options = {.connections = 1, .size = 64, .depth = 1, .seconds = 1, .bulk = 256};
-uint64_t done;
-char taken[CHUNK];
-
-static uint64_t histogram[BUCKETS], timed, began;
-static struct cost at_start, at_begin;
+static struct connection *all;
+static size_t count, open_count;
+static bool stopping;
 static int epoll;
 
 void
@@ -47,8 +65,18 @@ wrong(const char *what)
 	fail(what);
 }
 
-int
-load_connect(bool wait)
+void *
+allocate(size_t n)
+{
+	void *memory = calloc(1, n);
+
+	if (memory == NULL)
+		fail("memory");
+	return memory;
+}
+
+static int
+socket_connect(bool wait)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(options.port)};
 	int on = 1, fd = socket(AF_INET, SOCK_STREAM | (wait ? 0 : SOCK_NONBLOCK), 0);
@@ -62,17 +90,134 @@ load_connect(bool wait)
 	return fd;
 }
 
-void
-watch(int what, int fd, void *whose, uint32_t events)
+static bool
+unsent(const struct connection *c)
 {
-	struct epoll_event e = {.events = events, .data.ptr = whose};
-
-	if (epoll_ctl(epoll, what, fd, &e) != 0)
-		fail("epoll_ctl");
+	return c->sent < c->out[c->phase].size;
 }
 
-void
-turn(void (*ready)(void *, uint32_t))
+/* Wait for data, and for space while something is unsent. */
+static void
+want(struct connection *c)
+{
+	uint32_t events = unsent(c) ? EPOLLIN | EPOLLOUT : EPOLLIN;
+	struct epoll_event e = {.events = events, .data.ptr = c};
+
+	if (c->events != events && epoll_ctl(epoll, c->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, c->fd, &e) != 0)
+		fail("epoll_ctl");
+	c->events = events;
+}
+
+static void
+send_some(struct connection *c, int flags)
+{
+	struct span rest = span_skip(c->out[c->phase], c->sent);
+	ssize_t n = send(c->fd, rest.at, rest.size, flags | MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN)
+		fail("send");
+	c->sent += n < 0 ? 0 : (size_t)n;
+}
+
+/* Return false at the end of file. */
+static bool
+receive(struct connection *c, int flags)
+{
+	static char bytes[CHUNK];
+	ssize_t n = recv(c->fd, bytes, sizeof bytes, flags);
+
+	if (n < 0 && errno != EAGAIN)
+		fail("recv");
+	if (n > 0)
+		protocol_take(c, bytes, (size_t)n);
+	if (n == 0 && c->phase != PHASE_CLOSE) {
+		errno = ECONNRESET;
+		fail("closed by the server");
+	}
+	return n != 0;
+}
+
+/* Send and receive what is possible. Return false at the end of file. */
+static bool
+advance(struct connection *c, uint32_t events)
+{
+	if ((events & EPOLLOUT) != 0 && unsent(c)) {
+		send_some(c, MSG_DONTWAIT);
+		want(c);
+	}
+	return (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) == 0 || receive(c, MSG_DONTWAIT);
+}
+
+static void
+phase_begin(struct connection *c, enum phase phase)
+{
+	c->phase = phase;
+	c->sent = c->received = 0;
+	if (c->out[phase].size > 0)
+		send_some(c, MSG_DONTWAIT);
+	else if (options.size > 0)
+		(void)shutdown(c->fd, SHUT_WR);
+	want(c);
+}
+
+/* Send the bytes of the phase and receive the answer, blocking. */
+static void
+exchange(struct connection *c)
+{
+	c->sent = c->received = 0;
+	send_some(c, 0);
+	while (c->received == 0)
+		(void)receive(c, 0);
+}
+
+static void
+connection_open(struct connection *c, size_t number)
+{
+	protocol_make(c, number);
+	c->from = c;
+	c->fd = socket_connect(true);
+	for (c->phase = phase_first; c->phase < PHASE_MESSAGES; c->phase++)
+		exchange(c);
+}
+
+static void
+open_all(size_t n)
+{
+	count = n;
+	all = allocate(n * sizeof *all);
+	for (size_t i = 0; i < n; i++)
+		connection_open(&all[i], i);
+}
+
+/* A server with a program for each client has as many to terminate, which must not overlap the next
+ * measurement. */
+static void
+close_all(void)
+{
+	for (size_t i = 0; i < count; i++)
+		(void)close(all[i].fd);
+	server_settle();
+}
+
+static void
+window_begin(struct connection *c)
+{
+	c->sent_at = now_ns();
+	phase_begin(c, PHASE_MESSAGES);
+}
+
+static void
+begin_all(void)
+{
+	for (size_t i = 0; i < count; i++)
+		window_begin(&all[i]);
+}
+
+typedef void ready_handler(struct connection *c, uint32_t events);
+
+/* Wait once and call the function for each ready connection. */
+static void
+turn(ready_handler *ready)
 {
 	struct epoll_event batch[BATCH];
 	int n = epoll_wait(epoll, batch, BATCH, ANSWER_S * 1000);
@@ -85,192 +230,206 @@ turn(void (*ready)(void *, uint32_t))
 		ready(batch[i].data.ptr, batch[i].events);
 }
 
-void
-note_time(uint64_t ns)
+static void
+turns(ready_handler *ready, uint64_t end, double enough)
 {
-	unsigned log = 0;
-	uint64_t n = ns + SUB_BUCKETS;
-	size_t bucket;
-
-	while (n >> log >= 2 * SUB_BUCKETS)
-		log++;
-	bucket = log * SUB_BUCKETS + (size_t)(n >> log) - SUB_BUCKETS;
-	histogram[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
-	timed++;
+	while (now_ns() < end && done < enough)
+		turn(ready);
 }
 
-double
-percentile_us(double share)
+/* Measure the continuous load of all connections. */
+static void
+measure(ready_handler *ready)
 {
-	uint64_t want = (uint64_t)((double)timed * share), seen = 0;
+	turns(ready, in_seconds(options.seconds / 10), INFINITY); /* warm-up */
+	measure_begin();
+	turns(ready, in_seconds(options.seconds), INFINITY);
+	turns(ready, in_seconds(60), 1e-9); /* a large message may take longer */
+}
 
-	for (size_t i = 0; i < BUCKETS; i++) {
-		seen += histogram[i];
-		if (seen > want)
-			return (double)(((i % SUB_BUCKETS) + SUB_BUCKETS) << (i / SUB_BUCKETS)) / 1e3;
+/* The next window is sent after all messages of this one were received. */
+static void
+rr_ready(struct connection *c, uint32_t events)
+{
+	(void)advance(c, events);
+	if (c->received < options.depth)
+		return;
+	note_time(now_ns() - c->sent_at);
+	done += (double)c->received;
+	c->received = 0;
+	if (!stopping)
+		window_begin(c);
+}
+
+static void
+rr(void)
+{
+	open_all(options.connections);
+	begin_all();
+	measure(rr_ready);
+	measure_print(measure_rate());
+	close_all();
+}
+
+/* Each connection is served twice, so that memory allocated on demand is present. */
+static void
+idle(void)
+{
+	double before = server_memory(), after = 0;
+
+	open_all(options.connections);
+	stopping = true;
+	for (int round = 0; round < 2; round++) {
+		measure_begin();
+		begin_all();
+		turns(rr_ready, in_seconds(60), (double)count);
+		after = server_memory();
 	}
-	return 0;
-}
-
-/* Open /proc/PID/NAME. Return NULL if the process has ended. */
-static FILE *
-open_proc(long pid, const char *name)
-{
-	char path[300];
-
-	(void)snprintf(path, sizeof path, "/proc/%ld/%s", pid, name);
-	return fopen(path, "r");
-}
-
-/* The parent reports ended children in clock ticks, which add up exactly. */
-static void
-add_process(long pid, struct cost *cost)
-{
-	unsigned long faults[2] = {0}, ticks[2] = {0};
-	char text[1024], *at;
-	FILE *f = open_proc(pid, "stat");
-
-	if (f == NULL)
-		return;
-	if (fgets(text, sizeof text, f) != NULL && (at = strrchr(text, ')')) != NULL)
-		(void)sscanf(at + 2, "%*c %*d %*d %*d %*d %*d %*u %lu %lu %*u %*u %*u %*u %lu %lu", &faults[0],
-		    &faults[1], &ticks[0], &ticks[1]);
-	(void)fclose(f);
-	cost->faults += (double)(faults[0] + faults[1]);
-	cost->processor_us += (double)(ticks[0] + ticks[1]) * 1e6 / (double)sysconf(_SC_CLK_TCK);
-	cost->processes++;
-}
-
-/* Running processes are measured in nanoseconds: a thousand processes may each have used less than
- * a tick. */
-static void
-add_thread(long pid, const char *thread, struct cost *cost)
-{
-	char name[288];
-	double ns;
-	FILE *f;
-
-	(void)snprintf(name, sizeof name, "task/%s/schedstat", thread);
-	f = open_proc(pid, name);
-	if (f == NULL)
-		return;
-	if (fscanf(f, "%lf", &ns) == 1)
-		cost->processor_us += ns / 1e3;
-	(void)fclose(f);
+	measure_print((after - before) / (double)count);
+	close_all();
 }
 
 static void
-add_memory(long pid, struct cost *cost)
+flood_ready(struct connection *c, uint32_t events)
 {
-	char line[256];
-	double kib = 0;
-	FILE *f = open_proc(pid, "smaps_rollup");
-
-	while (f != NULL && fgets(line, sizeof line, f) != NULL)
-		(void)sscanf(line, "Pss: %lf", &kib);
-	if (f != NULL)
-		(void)fclose(f);
-	cost->memory += kib * 1024;
+	(void)advance(c, events);
+	done += (double)(c->received * options.size) / (1 << 20);
+	c->received = 0;
+	if (!unsent(c))
+		window_begin(c);
 }
 
-/* Add up pid and all its descendants; each thread has its own children. */
 static void
-add_family(long pid, void (*add)(long, struct cost *), struct cost *cost)
+flood(void)
 {
-	char path[64], name[288];
-	DIR *threads;
+	open_all(options.connections);
+	begin_all();
+	measure(flood_ready);
+	measure_print(measure_rate());
+	close_all();
+}
 
-	(void)snprintf(path, sizeof path, "/proc/%ld/task", pid);
-	threads = opendir(path);
-	if (threads == NULL)
-		return;
-	add(pid, cost);
-	for (struct dirent *e; (e = readdir(threads)) != NULL;) {
-		FILE *children;
-		long child;
+static void
+fan_ready(struct connection *c, uint32_t events)
+{
+	(void)advance(c, events);
+	done += (double)c->received;
+	c->received = 0;
+}
 
-		if (e->d_name[0] == '.')
-			continue;
-		add_thread(pid, e->d_name, cost);
-		(void)snprintf(name, sizeof name, "task/%s/children", e->d_name);
-		children = open_proc(pid, name);
-		while (children != NULL && fscanf(children, "%ld", &child) == 1)
-			add_family(child, add, cost);
-		if (children != NULL)
-			(void)fclose(children);
+/* The last connection is the sender. */
+static void
+fan(void)
+{
+	struct connection *sender;
+	double enough = 0;
+
+	open_all(options.connections + 1);
+	sender = &all[count - 1];
+	for (size_t i = 0; i < count; i++) {
+		all[i].from = sender;
+		all[i].sent = all[i].out[PHASE_MESSAGES].size; /* they only receive */
+		want(&all[i]);
 	}
-	(void)closedir(threads);
+	measure_begin();
+	for (uint64_t end = in_seconds(options.seconds); now_ns() < end;) {
+		window_begin(sender);
+		enough += (double)(options.depth * (count - 1));
+		turns(fan_ready, in_seconds(60), enough);
+		note_time(now_ns() - sender->sent_at);
+	}
+	measure_print(measure_rate());
+	close_all();
 }
 
-static struct cost
-server_cost(void)
+/* The flood is a separate process, so that the measured connection does not wait for it. */
+static void
+quiet(void)
 {
-	struct cost cost = {0};
+	struct connection c = {0};
+	uint64_t start, end;
+	int status;
+	pid_t pid;
 
-	if (options.pid != 0)
-		add_family(options.pid, add_process, &cost);
-	return cost;
+	open_all(options.connections);
+	start = in_seconds(options.seconds / 10);
+	end = in_seconds(options.seconds * 1.1);
+	pid = fork();
+	if (pid < 0)
+		fail("fork");
+	if (pid == 0) {
+		begin_all();
+		turns(flood_ready, end, INFINITY);
+		_exit(done == 0);
+	}
+	options.depth = 1;
+	connection_open(&c, count);
+	while (now_ns() < start)
+		exchange(&c);
+	measure_begin();
+	while (now_ns() < end) {
+		uint64_t before = now_ns();
+
+		exchange(&c);
+		note_time(now_ns() - before);
+		done++;
+	}
+	if (wait(&status) < 0 || status != 0)
+		wrong("flood");
+	measure_print(percentile_us(0.99));
+	close_all();
 }
 
-double
-server_memory(void)
+static void
+session_begin(struct connection *c)
 {
-	struct cost cost = {0};
-
-	if (options.pid != 0)
-		add_family(options.pid, add_memory, &cost);
-	return cost.memory;
+	c->fd = socket_connect(false);
+	c->events = 0;
+	c->at = 0;
+	c->sent_at = now_ns();
+	open_count++;
+	phase_begin(c, options.size == 0 ? PHASE_CLOSE : phase_first);
 }
 
-void
-server_settle(void)
+static void
+session_ready(struct connection *c, uint32_t events)
 {
-	const struct timespec pause = {.tv_nsec = 5000000};
-
-	for (uint64_t end = in_seconds(ANSWER_S); now_ns() < end; nanosleep(&pause, NULL))
-		if (server_cost().processes <= at_start.processes)
+	if (advance(c, events)) {
+		if (c->received == 0 || c->phase == PHASE_CLOSE)
 			return;
+		if (c->phase == PHASE_MESSAGES)
+			note_time(now_ns() - c->sent_at);
+		phase_begin(c, c->phase + 1);
+		return;
+	}
+	if (c->out[PHASE_CLOSE].size > 0 && c->received == 0)
+		wrong("closed without a Close");
+	done++;
+	open_count--;
+	(void)close(c->fd);
+	if (!stopping)
+		session_begin(c);
 }
 
-void
-measure_begin(void)
-{
-	memset(histogram, 0, sizeof histogram);
-	timed = done = 0;
-	at_begin = server_cost();
-	began = now_ns();
-}
-
+/* The costs of programs are known only after they have ended. */
 static void
-print_line(double figure, double units)
+sessions(void)
 {
-	struct cost now = server_cost();
+	double rate;
 
-	printf("%.1f %.2f %.0f %.0f %.0f %.1f\n", figure, (now.processor_us - at_begin.processor_us) / units,
-	    percentile_us(0.5), percentile_us(0.99), percentile_us(0.999), (now.faults - at_begin.faults) / units);
-	(void)fflush(stdout);
-}
-
-double
-measure_rate(double unit)
-{
-	return (double)done / unit / ((double)(now_ns() - began) / 1e9);
-}
-
-void
-measure_end(double unit)
-{
-	double rate = measure_rate(unit);
-
-	if (done == 0)
-		fail("nothing was done");
-	print_line(rate, (double)done / unit);
-}
-
-void
-measure_end_with(double figure)
-{
-	print_line(figure, done == 0 ? 1 : (double)done);
+	count = options.connections;
+	all = allocate(count * sizeof *all);
+	for (size_t i = 0; i < count; i++) {
+		protocol_make(&all[i], i);
+		all[i].from = &all[i];
+		session_begin(&all[i]);
+	}
+	measure(session_ready);
+	rate = measure_rate();
+	for (stopping = true; open_count > 0;)
+		turn(session_ready);
+	server_settle();
+	measure_print(rate);
 }
 
 static void
@@ -278,7 +437,7 @@ arguments(int argc, char **argv)
 {
 	options.name = argv[0];
 	options.mode = argc > 1 ? argv[1] : "";
-	for (int key; argc > 1 && (key = getopt(argc - 1, argv + 1, "p:n:s:d:t:b:P:uz")) != -1;) {
+	for (int key; argc > 1 && (key = getopt(argc - 1, argv + 1, "p:n:s:d:t:P:uz")) != -1;) {
 		double value = optarg == NULL ? 0 : strtod(optarg, NULL);
 
 		switch (key) {
@@ -287,7 +446,6 @@ arguments(int argc, char **argv)
 		case 's': options.size = (size_t)value; break;
 		case 'd': options.depth = (size_t)value; break;
 		case 't': options.seconds = value; break;
-		case 'b': options.bulk = (size_t)value; break;
 		case 'P': options.pid = (long)value; break;
 		case 'u': options.wide = true; break;
 		case 'z': options.deflate = true; break;
@@ -297,8 +455,14 @@ arguments(int argc, char **argv)
 }
 
 int
-load_main(int argc, char **argv, const struct load_mode *modes)
+main(int argc, char **argv)
 {
+	static const struct {
+		const char *name;
+		void (*run)(void);
+	} modes[] = {
+		{"rr", rr}, {"flood", flood}, {"sessions", sessions}, {"idle", idle}, {"fan", fan}, {"quiet", quiet},
+	};
 	struct rlimit limit;
 
 	arguments(argc, argv);
@@ -310,13 +474,13 @@ load_main(int argc, char **argv, const struct load_mode *modes)
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll < 0)
 		fail("epoll_create1");
-	at_start = server_cost();
-	for (const struct load_mode *mode = modes; mode->name != NULL; mode++) {
-		if (strcmp(mode->name, options.mode) == 0) {
-			mode->run();
+	measure_start();
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+		if (strcmp(modes[i].name, options.mode) == 0) {
+			modes[i].run();
 			return 0;
 		}
 	}
-	fprintf(stderr, "usage: %s MODE -p port [option...]; the modes are at the head of its source\n", argv[0]);
+	fprintf(stderr, "usage: %s MODE -p port [option...]; the modes are at the head of load.c\n", argv[0]);
 	return 2;
 }
