@@ -116,19 +116,19 @@ hears() {
 
 @test "fittings(7): the replacements for websocketd and websocat" {
 	app 'while read -r line; do echo "<$line>"; done'
-	run_line fittings.7 'portscan-bind -p 8080 tcpaccept wsupgrade wsframe ./app'
+	run_line fittings.7 'portscan-bind -p 8080 wsserve ./app'
 	[ "$(ask hello)" = '<hello>' ]
 	# websocat ws://127.0.0.1:8080/
 	for line in 'portscan-connect -p 8080 wsupgrade -c ws://127.0.0.1:8080/ wsframe -c' 'ws ws://127.0.0.1:8080/'; do
 		grep -qxF "$line" <(lines_of fittings.7 | joined)
 		[ "$(echo hello | PATH=$man/examples:$PATH sh -c "exec ${line//8080/$port}")" = '<hello>' ]
 	done
-	run_line fittings.7 'portscan-bind -p 8080 tcpaccept wsupgrade --console wsframe ./app'
+	run_line fittings.7 'portscan-bind -p 8080 wsserve --console ./app'
 	printf 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' | portscan-connect -q -p "$port" | grep -q '<title>'
 	app 'exec head -c 3'
-	run_line fittings.7 'portscan-bind -p 8080 tcpaccept wsupgrade wsframe -b ./app'
+	run_line fittings.7 'portscan-bind -p 8080 wsserve -b ./app'
 	[ "$(echo hello | portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -b -m 1)" = hel ]
-	run_line fittings.7 'portscan-bind -p 8080 tcpaccept wsupgrade wsframe cat'
+	run_line fittings.7 'portscan-bind -p 8080 wsserve cat'
 	[ "$(ask hello)" = hello ]
 }
 
