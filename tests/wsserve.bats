@@ -166,10 +166,13 @@ helper() {
 		seq 30001 60000 >mine
 	done
 	serve wsserve -v -t 500ms cat
-	run -0 peer to:"$port" open "send:$request" rest close open "send:GET /" fin rest close open rest
+	run -0 peer to:"$port" open "send:$request" rest close open "send:GET /" fin rest close \
+		open fin rest close open send:GET reset open rest
 	[[ $output == *'HTTP/1.1 408 '* && $output == *'HTTP/1.1 400 '* ]]
 	server_says '408 request timed out$'
 	server_says '400 incomplete request$'
+	server_says 'no request: end of file$'
+	server_says 'no request: Connection reset by peer$'
 	server_says 'no request: (Operation|Connection) timed out$'
 }
 

@@ -298,12 +298,16 @@ proxied(struct upgrade_server *s, struct upgrade *u)
 		address_count(s, u, &remote);
 }
 
-/* A connection that is closed before its first byte is a health check. */
+/* The request, or the PROXY header before it, is missing. A connection that is closed before its first byte is a
+ * health check. */
 static void
-proxy_missed(struct upgrade_server *s, struct upgrade *u, const char *why)
+miss(struct upgrade_server *s, struct upgrade *u, int error)
 {
-	if (u->proxy->taken != 0 || s->options.verbose)
-		warn("%s: no PROXY header: %s", upgrade_name(u).text, why);
+	bool proxy = u->stage == UPGRADE_PROXY;
+
+	if (s->options.verbose || (proxy ? u->proxy->taken != 0 : u->partial_size != 0))
+		warn("%s: no %s: %s", upgrade_name(u).text, proxy ? "PROXY header" : "request",
+		    error == 0 ? "end of file" : strerror(error));
 	s->owner->end(s, u);
 }
 
@@ -365,12 +369,10 @@ feed(struct upgrade_server *s, struct upgrade *u, unsigned char *bytes, size_t n
 static void
 eof(struct upgrade_server *s, struct upgrade *u)
 {
-	if (u->stage == UPGRADE_PROXY)
-		proxy_missed(s, u, "end of file");
-	else if (u->partial_size != 0)
+	if (u->stage == UPGRADE_HEAD && u->partial_size != 0)
 		refuse(s, u, HTTP_BAD_REQUEST, "incomplete request");
 	else
-		s->owner->end(s, u);
+		miss(s, u, 0);
 }
 
 static void
@@ -382,7 +384,7 @@ receive(struct upgrade_server *s, struct upgrade *u)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
-		s->owner->end(s, u);
+		miss(s, u, errno);
 		return;
 	}
 	if (n == 0) {
@@ -449,18 +451,6 @@ on_connection(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 		acceptor_full(loop, acceptor, s->count);
 }
 
-static void
-head_timeout(struct upgrade_server *s, struct upgrade *u)
-{
-	if (u->partial_size != 0) {
-		refuse(s, u, HTTP_REQUEST_TIMEOUT, "request timed out");
-		return;
-	}
-	if (s->options.verbose)
-		warn("%s: no request: %s", upgrade_name(u).text, strerror(ETIMEDOUT));
-	s->owner->end(s, u);
-}
-
 /* The time limit restarts if TCP shows that the client is still receiving. At the first check, pending data is
  * sufficient. */
 static void
@@ -487,10 +477,10 @@ late(struct loop *loop, struct deadline *deadline)
 		partial_refuse(s, u, HTTP_INTERNAL_ERROR, "authorization program timed out");
 	} else if (s->busy != NULL) {
 		refuse(s, u, HTTP_SERVICE_UNAVAILABLE, s->busy);
-	} else if (u->stage == UPGRADE_PROXY) {
-		proxy_missed(s, u, strerror(ETIMEDOUT));
+	} else if (u->stage == UPGRADE_HEAD && u->partial_size != 0) {
+		refuse(s, u, HTTP_REQUEST_TIMEOUT, "request timed out");
 	} else {
-		head_timeout(s, u);
+		miss(s, u, ETIMEDOUT);
 	}
 }
 
