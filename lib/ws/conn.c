@@ -132,7 +132,7 @@ ws_pause(struct ws_conn *conn, bool paused)
 unsigned
 ws_eof(struct ws_conn *conn)
 {
-	if (conn->ended || conn->state == WS_CLOSED)
+	if (conn->state == WS_CLOSED)
 		return 0;
 	conn->ended = true;
 	if (conn->state == WS_FINISHING)
