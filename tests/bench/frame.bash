@@ -2,7 +2,8 @@
 # `source "$(dirname "$0")/frame.bash"`, and continues with, for example:
 #
 #     claim echo 'tcpecho is as fast as a server that only uses libev'
-#     contest 'messages/s, 64 connections' more 0.95 tcpecho=rr_ours libev=rr_libev
+#     entries 'load tcp rr' tcpecho libev@0.95
+#     contest 'messages/s, 64 connections' more - "${list[@]}"
 #     also 'us, p99 latency' less 1 p99
 #
 # contest WHAT more|less GOAL NAME[@GOAL]=COMMAND...
@@ -21,8 +22,7 @@
 #     The same runs, compared by another field: cpu, p50, p99, p999, faults. GOAL is
 #     for the commands that had their own goal.
 # point
-#     A contest of fewer and shorter runs, for a curve. With curve=NAME and x=NUMBER
-#     set, a figure is a point of that curve.
+#     A contest of fewer and shorter runs, for a curve.
 #
 # The figures also go to $BENCH_TSV, as TSV with a header.
 set -u
@@ -42,7 +42,7 @@ bench_tmp=$(mktemp -d)
 bench_pids=() bench_dirs=()
 bench_claim='' bench_header=1
 bench_status=0
-declare -A at pid_of # of the servers: port and process
+declare -A at pid_of command_of # of the servers: port, process and command
 
 # Ends the server that was started last.
 background_end() {
@@ -100,11 +100,6 @@ background() {
 	bench_pids+=("$pid")
 }
 
-# free_port: a port that is free now, in $port.
-free_port() {
-	port=$(portscan-bind -q -p 9000-9998)
-}
-
 # listening PORT: waits until a server listens there, at most 10 s.
 listening() {
 	local end=$((SECONDS + 10))
@@ -117,16 +112,39 @@ listening() {
 	done
 }
 
-# server NAME CMD...: runs a server at the $port of free_port, and reports the command.
-# Without CMD on this machine it does nothing.
+# server NAME CMD...: runs a server at a free port, which replaces PORT in its command, and reports the
+# command. Without CMD on this machine it does nothing.
 server() {
-	local name=$1
-	shift
-	have "$1" || return 0
-	note "\$ $*"
-	background "$@"
-	at[$name]=$port pid_of[$name]=$pid
-	listening "$port" || unset "at[$name]" "pid_of[$name]"
+	have "$2" || return 0
+	command_of[$1]=$(printf '%q ' "${@:2}")
+	serve "$1" note
+}
+
+# serve NAME [note]: runs the command of this server.
+serve() {
+	local port command
+	port=$(portscan-bind -q -p 9000-9998)
+	command=${command_of[$1]//PORT/$port}
+	${2:+"$2" "\$ $command"}
+	eval "background $command"
+	at[$1]=$port pid_of[$1]=$pid
+	listening "$port" || unset "at[$1]" "pid_of[$1]"
+}
+
+# load tcp|ws MODE NAME [OPTION...]: loads a server with $clients that send messages of $size bytes, $depth at once.
+load() {
+	"$1" "$2" -p "${at[$3]}" -P "${pid_of[$3]}" -n "${clients:-1}" -s "${size:-64}" -d "${depth:-1}" -t "$SECONDS_EACH" "${@:4}"
+}
+
+# idle tcp|ws NAME: the memory of each client of a new server, because memory once used stays allocated.
+idle() {
+	local -A at pid_of
+	local status
+	serve "$2"
+	load "$1" idle "$2"
+	status=$?
+	background_end
+	return $status
 }
 
 # entries COMMAND NAME...: appends `NAME=COMMAND NAME` to the list for each server that runs;
@@ -180,7 +198,7 @@ bench_report() {
 		[ -e "$failed" ] && sed "s/^/$(basename "${failed##*/run}" .failed) failed /" "$failed"
 	done | cat "$bench_tmp/runs" - 2>/dev/null |
 		awk -v claim="$bench_claim" -v what="$1" -v better="$2" -v goal="$3" -v field="$4" \
-			-v header="$bench_header" -v curve="${curve:-}" -v x="${x:-}" -v names="$5" -v tsv="$BENCH_TSV" \
+			-v header="$bench_header" -v names="$5" -v tsv="$BENCH_TSV" \
 			-f "$BENCH_DIR/report.awk" || bench_status=1
 	bench_header=0
 }

@@ -1,7 +1,7 @@
 # One contest as a table and as lines of TSV. On stdin `I RUN FIGURE CPU P50 P99 P999
 # FAULTS` for each run of contestant I, `I failed WHY`; their names, NAME[@GOAL] in
 # order, in the file `names`. Exits with 1 if the program of fittings failed.
-# Variables: claim what better goal field curve x names tsv, header (print the header of the table).
+# Variables: claim what better goal field names tsv, header (print the header of the table).
 
 function figure(n) {
 	return n == "" ? "" : sprintf(n >= 100 ? "%.0f" : n >= 10 ? "%.1f" : "%.2f", n)
@@ -67,7 +67,7 @@ function put(i,   name, own, r, cpu, lean, times, p50, p99, p999, m) {
 	if (i in failure) {
 		judge(i, "", own)
 		printf "%s\n", columns(name, "failed", failure[i], "", "", "", "", shown)
-		print claim, what, curve, x, name, better, "failed", "", "", "", "", "", "", "", "", shown, "failed" >> tsv
+		print claim, what, name, better, "failed", "", "", "", "", "", "", "", "", shown, "failed" >> tsv
 		return
 	}
 	cpu = middle(i, 2)
@@ -83,7 +83,7 @@ function put(i,   name, own, r, cpu, lean, times, p50, p99, p999, m) {
 		cpu = lean = times = "" # printed only once
 	printf "%s\n", columns(name, figure(m), figure(low) " .. " figure(high), r == "" ? "" : r "x", figure(cpu), \
 		lean == "" ? "" : lean "x", times, shown == "" ? "" : shown " " verdict)
-	print claim, what, curve, x, name, better, m, low, high, cpu, p50, p99, p999, r, lean, shown, verdict >> tsv
+	print claim, what, name, better, m, low, high, cpu, p50, p99, p999, r, lean, shown, verdict >> tsv
 }
 
 BEGIN {
