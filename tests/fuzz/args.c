@@ -5,21 +5,7 @@
 #include "fuzz.h"
 #include "base/number.h"
 #include "sys/listen.h"
-
-/* Return whether the text consists of digits and is a number of at most 64 bits. */
-static bool
-naive_digits(const char *text, size_t n, uint64_t *value)
-{
-	*value = 0;
-	for (size_t i = 0; i < n; i++) {
-		unsigned digit = (unsigned)(text[i] - '0');
-
-		if (digit > 9 || *value > (UINT64_MAX - digit) / 10)
-			return false;
-		*value = *value * 10 + digit;
-	}
-	return n > 0;
-}
+#include "naive.h"
 
 struct unit {
 	const char *name;
@@ -135,9 +121,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	edge = (char *)fuzz_edge(0, f.at, f.size);
 	numbers(edge, f.size, bounds[choice % 8], bounds[choice / 8 % 8]);
 	ports(edge, f.size, 1 + choice % 8);
-	for (size_t i = 0; i < f.size; i++)
-		text[i] = f.at[i] == 0 ? ' ' : (char)f.at[i];
-	text[f.size] = '\0';
+	fuzz_string(text, sizeof text, f.at, f.size);
 	listen_environment(text, choice % 2 == 0);
 	return 0;
 }

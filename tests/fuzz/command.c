@@ -75,12 +75,7 @@ read_cut(struct fuzz f, bool exact, struct account *a)
 	bool good = true;
 
 	while (good && f.size > 0) {
-		size_t n = fuzz_cut(&f, f.size);
-
-		buffer_pack(&from);
-		buffer_put(&from, f.at, n);
-		f.at += n;
-		f.size -= n;
+		fuzz_feed(&f, &from);
 		good = take(&s, &from, RECORD_WHOLE, exact, a);
 	}
 	if (good)
@@ -102,21 +97,7 @@ before_blank(struct span *rest)
 static bool
 naive_id(struct span digits, uint64_t *id)
 {
-	uint64_t value = 0;
-
-	while (digits.size > 1 && digits.at[0] == '0')
-		digits = span_skip(digits, 1);
-	if (digits.size == 0)
-		return false;
-	for (size_t i = 0; i < digits.size; i++) {
-		unsigned digit = (unsigned)digits.at[i] - '0';
-
-		if (digit > 9 || value > (UINT64_MAX - digit) / 10)
-			return false;
-		value = value * 10 + digit;
-	}
-	*id = value;
-	return value != 0;
+	return naive_digits(digits.at, digits.size, id) && *id != 0;
 }
 
 /* Find `-ID` at the end of text; *before is the text before it. */
@@ -249,33 +230,16 @@ naive_record(struct span record, bool exact, struct account *a)
 }
 
 static void
-naive_lines(struct span text, struct account *a)
+naive_records(struct span text, bool exact, struct account *a)
 {
+	struct span record;
+
 	while (text.size > 0) {
-		const char *end = memchr(text.at, '\n', text.size);
-		size_t n = end == NULL ? text.size : (size_t)(end - text.at);
-
-		naive_record((struct span){text.at, n}, false, a);
-		text = span_skip(text, n + (end != NULL));
-	}
-}
-
-static void
-naive_netstrings(struct span text, struct account *a)
-{
-	while (text.size > 0) {
-		uint64_t n = 0;
-		size_t i = 0;
-
-		for (; i < text.size && text.at[i] >= '0' && text.at[i] <= '9' && i < 19; i++)
-			n = n * 10 + (unsigned)(text.at[i] - '0');
-		if (i == 0 || i == text.size || text.at[i] != ':' || (i > 1 && text.at[0] == '0') || n > INT64_MAX
-		    || n >= text.size - i - 1 || text.at[i + 1 + (size_t)n] != ',') {
+		if (!naive_record_take(&text, exact ? ':' : '\n', &record)) {
 			account_text(a, "\nbad");
 			return;
 		}
-		naive_record((struct span){text.at + i + 1, (size_t)n}, true, a);
-		text = span_skip(text, i + 1 + (size_t)n + 1);
+		naive_record(record, exact, a);
 	}
 }
 
@@ -305,10 +269,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
 	got.size = want.size = 0;
 	read_cut(f, exact, &got);
-	if (exact)
-		naive_netstrings(all, &want);
-	else
-		naive_lines(all, &want);
+	naive_records(all, exact, &want);
 	accounts_equal(&got, &want);
 	escapes(f.at, f.size);
 	return 0;

@@ -3,8 +3,6 @@
  * match it. Otherwise its blanks, quotes and escapes are removed, and the rest is split at commas
  * and semicolons and looked up (RFC 7692, section 7.1).
  */
-#include <regex.h>
-
 #include "ws/extension.h"
 #include "fuzz.h"
 
@@ -13,18 +11,6 @@
 #define ITEM TOKEN "+(" B ";" B TOKEN "+(" B "=" B "(" TOKEN "+|\"(\\\\?" TOKEN ")+\"))?)*"
 
 enum { TEXT_MAX = 1000, ITEMS_MAX = TEXT_MAX };
-
-static bool
-matches(const char *text)
-{
-	static const char pattern[] = "^(" B ",)*" B "(" ITEM B "(," B "(" ITEM B ")?)*)?$";
-	static regex_t list;
-	static bool compiled;
-
-	FUZZ_CHECK(compiled || regcomp(&list, pattern, REG_EXTENDED | REG_NOSUB) == 0);
-	compiled = true;
-	return regexec(&list, text, 0, NULL, 0) == 0;
-}
 
 /* Parameters by number: 0 server_no, 1 client_no, 2 server_bits, 3 client_bits; -1 absent, 0 without a value. */
 struct naive {
@@ -64,12 +50,13 @@ naive_item(char *item)
 static int
 naive_list(const char *text, struct naive *items)
 {
+	static const char pattern[] = "^(" B ",)*" B "(" ITEM B "(," B "(" ITEM B ")?)*)?$";
 	static char plain[TEXT_MAX + 1];
 	char *rest = plain, *item;
 	size_t n = 0;
 	int count = 0;
 
-	if (!matches(text))
+	if (!fuzz_matches(pattern, text, NULL, 0))
 		return -1;
 	for (; *text != '\0'; text++)
 		if (strchr(" \t\"\\", *text) == NULL)

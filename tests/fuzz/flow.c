@@ -6,7 +6,6 @@
 #include "ws/frames_to_records.h"
 #include "ws/records_to_frames.h"
 #include "fuzz.h"
-#include "base/span.h"
 #include "naive.h"
 
 enum { SMALL = 20 << 10, LARGE = FUZZ_MAX * 2 };
@@ -94,12 +93,7 @@ carry(struct fuzz f, struct records_to_frames o, struct pipe_in *in)
 	enum records_to_frames_kind kind = ENCODE_MORE;
 
 	while (f.size > 0 && kind == ENCODE_MORE) {
-		size_t n = fuzz_cut(&f, f.size);
-
-		buffer_pack(&from);
-		buffer_put(&from, f.at, n);
-		f.at += n;
-		f.size -= n;
+		fuzz_feed(&f, &from);
 		/* RECORD_ALL is always allowed, and divides records into fragments. */
 		kind = records_to_frames_run(&f, &o, &from, fuzz_cut(&f, 2) == 1 ? RECORD_WHOLE : RECORD_ALL, in);
 	}
@@ -134,79 +128,49 @@ naive_text(const struct rules *r, const unsigned char *text, size_t n, struct ac
 	return true;
 }
 
-/* Parse `5:hello,` at the head. Return its size, or 0 if it is invalid. */
-static size_t
-naive_netstring(const struct rules *r, const unsigned char *in, size_t n, size_t *head, size_t *payload)
-{
-	size_t digits = 0;
-
-	*payload = 0;
-	while (digits < n && digits < 18 && in[digits] >= '0' && in[digits] <= '9')
-		*payload = *payload * 10 + in[digits++] - '0';
-	if (digits == 0 || digits == n || in[digits] != ':' || (digits > 1 && in[0] == '0'))
-		return 0;
-	*head = digits + 1;
-	if (*payload >= n || *head + *payload >= n || in[*head + *payload] != ',')
-		return 0;
-	if (r->mode == RECORD_TYPED) {
-		if (*payload == 0 || (in[*head] != 't' && in[*head] != 'b'))
-			return 0;
-		*head += 1;
-		*payload -= 1;
-	}
-	return *head + *payload + 1;
-}
-
 /* Process one record. Return false at the first invalid one. */
 static bool
-naive_record(const struct rules *r, const unsigned char **in, size_t *n, struct account *a)
+naive_record(const struct rules *r, struct span *in, struct account *a)
 {
 	static struct account text;
-	bool netstring = r->mode == RECORD_NETSTRING || r->mode == RECORD_TYPED;
-	size_t head = 0, payload = *n, size = *n;
-	bool binary = false;
+	bool typed = r->mode == RECORD_TYPED, netstring = typed || r->mode == RECORD_NETSTRING;
+	struct span record;
+	char type = 't';
 
 	text.size = 0;
-	if (netstring) {
-		size = naive_netstring(r, *in, *n, &head, &payload);
-		if (size == 0)
+	if (!naive_record_take(in, netstring ? ':' : r->mode == RECORD_LINE ? '\n' : '\0', &record))
+		return false;
+	if (typed) {
+		type = record.size == 0 ? '\0' : *record.at;
+		if (type != 't' && type != 'b')
 			return false;
-		binary = r->mode == RECORD_TYPED && (*in)[head - 1] == 'b';
-	} else {
-		const unsigned char *end = memchr(*in, r->mode == RECORD_LINE ? '\n' : 0, *n);
-
-		payload = end == NULL ? *n : (size_t)(end - *in);
-		size = end == NULL ? *n : payload + 1;
+		record = span_skip(record, 1);
 	}
-	if (r->limit != 0 && payload > r->limit)
+	if (r->limit != 0 && record.size > r->limit)
 		return false;
-	if (binary)
-		account_put(&text, *in + head, payload);
-	else if (!naive_text(r, *in + head, payload, &text))
+	if (type == 'b')
+		account_put(&text, record.at, record.size);
+	else if (!naive_text(r, (const unsigned char *)record.at, record.size, &text))
 		return false;
 	if (netstring)
-		account_number(a, "", text.size + (r->mode == RECORD_TYPED));
-	if (netstring)
-		account_text(a, r->mode != RECORD_TYPED ? ":" : binary ? ":b" : ":t");
+		account_number(a, "", text.size + typed);
+	account_text(a, !netstring ? "" : !typed ? ":" : type == 'b' ? ":b" : ":t");
 	account_put(a, text.bytes, text.size);
 	account_put(a, netstring ? "," : r->mode == RECORD_LINE ? "\n" : "", 1);
-	*in += size;
-	*n -= size;
 	return true;
 }
 
 static bool
 naive_records(const struct rules *r, const struct fuzz *f, struct account *a)
 {
-	const unsigned char *in = f->at;
-	size_t n = f->size;
+	struct span in = {(const char *)f->at, f->size};
 
 	if (r->mode == RECORD_BYTES) {
-		account_put(a, in, n);
+		account_put(a, in.at, in.size);
 		return true;
 	}
-	while (n > 0)
-		if (!naive_record(r, &in, &n, a))
+	while (in.size > 0)
+		if (!naive_record(r, &in, a))
 			return false;
 	return true;
 }

@@ -268,20 +268,16 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct fuzz f = fuzz_over(bytes, size);
 	unsigned choice = fuzz_byte(&f), most = fuzz_byte(&f);
 	struct reader r = {.peer = (unsigned char)(choice % 3), .text_only = (choice & 64) != 0};
-	struct fuzz at_once;
 
 	r.limit = limits[choice / 4 % 8];
-	at_once = f;
-	memset(at_once.cuts, 255, sizeof at_once.cuts);
 	whole.size = cut.size = want.size = 0;
+	memset(&v, 0, offsetof(struct naive, text));
 	v.rules = &r;
 	v.in = f.at;
 	v.n = f.size;
-	v.at = v.held = v.size = 0;
-	v.inside = v.over = v.binary = false;
 	v.a = &want;
 	naive_read(&v);
-	read_cut(r, at_once, 0, &whole);
+	read_cut(r, fuzz_uncut(f), 0, &whole);
 	read_cut(r, f, most, &cut);
 	accounts_equal(&whole, &want);
 	accounts_equal(&cut, &want);
@@ -290,7 +286,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (r.limit == 0 || r.limit > COMPRESSED_MOST)
 		r.limit = COMPRESSED_MOST;
 	whole.size = cut.size = 0;
-	read_cut(r, at_once, 0, &whole);
+	read_cut(r, fuzz_uncut(f), 0, &whole);
 	read_cut(r, f, most, &cut);
 	accounts_equal(&cut, &whole);
 	return 0;

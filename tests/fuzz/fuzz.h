@@ -6,6 +6,7 @@
 #ifndef FITTINGS_FUZZ_H
 #define FITTINGS_FUZZ_H
 
+#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "base/buffer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
@@ -64,6 +67,55 @@ fuzz_cut(struct fuzz *f, size_t left)
 
 	cut = cut < 128 ? cut + 1 : (cut - 127) * 61;
 	return cut < left ? cut : left;
+}
+
+/* Append the next piece of the rest to the buffer. */
+static inline void
+fuzz_feed(struct fuzz *f, struct buffer *to)
+{
+	size_t n = fuzz_cut(f, f->size);
+
+	buffer_pack(to);
+	buffer_put(to, f->at, n);
+	f->at += n;
+	f->size -= n;
+}
+
+/* Return the same input in pieces as large as possible. */
+static inline struct fuzz
+fuzz_uncut(struct fuzz f)
+{
+	memset(f.cuts, 255, sizeof f.cuts);
+	return f;
+}
+
+/* Copy bytes as a string that is cut to fit; NULs become blanks. */
+static inline void
+fuzz_string(char *text, size_t capacity, const uint8_t *bytes, size_t n)
+{
+	n = n < capacity - 1 ? n : capacity - 1;
+	for (size_t i = 0; i < n; i++)
+		text[i] = bytes[i] == 0 ? ' ' : (char)bytes[i];
+	text[n] = '\0';
+}
+
+/* Match the text with an extended regular expression. The pattern is compiled once and known by its address. */
+static inline bool
+fuzz_matches(const char *pattern, const char *text, regmatch_t *groups, size_t count)
+{
+	static struct {
+		const char *pattern;
+		regex_t compiled;
+	} cache[8];
+	size_t i = 0;
+
+	while (cache[i].pattern != NULL && cache[i].pattern != pattern)
+		i++;
+	if (cache[i].pattern == NULL) {
+		FUZZ_CHECK(i < 7 && regcomp(&cache[i].compiled, pattern, REG_EXTENDED) == 0);
+		cache[i].pattern = pattern;
+	}
+	return regexec(&cache[i].compiled, text, count, groups, 0) == 0;
 }
 
 enum { FUZZ_SPACE = FUZZ_MAX * 2 };

@@ -3,8 +3,6 @@
  * of RFC 6455, section 4.2.1, accepts it. The response and the environment are valid for any
  * request.
  */
-#include <strings.h>
-
 #include "ws/base64.h"
 #include "ws/cgi.h"
 #include "ws/handshake.h"
@@ -89,61 +87,40 @@ naive_origin(const struct http_request *r, const struct handshake *d, unsigned c
 static bool
 naive_no_body(const struct http_request *r)
 {
+	const struct http_field *f;
 	struct span unused;
 
-	for (size_t i = 0; i < r->fields.count; i++)
-		if (r->fields.all[i].name.size == 14 && strncasecmp(r->fields.all[i].name.at, "Content-Length", 14) == 0
-		    && !span_equal(r->fields.all[i].value, span_of("0")))
+	for (size_t i = 0; (f = naive_find(&r->fields, "Content-Length", &i)) != NULL;)
+		if (!span_equal(f->value, span_of("0")))
 			return false;
 	return naive_count(&r->fields, "Transfer-Encoding", &unused) == 0;
 }
 
+/* The target origin compares http_path_next(). */
 static bool
 naive_path(struct span path, bool a_b_only)
 {
 	char decoded[HTTP_HEAD_MAX];
 	size_t n = 0;
+	int c;
 
-	for (size_t i = 0; i < path.size; i++) {
-		char digits[3] = "", value;
-
-		if (path.at[i] != '%') {
-			decoded[n++] = path.at[i];
-			continue;
-		}
-		memcpy(digits, path.at + i + 1, path.size - i < 3 ? 0 : 2);
-		value = (char)strtoul(digits, NULL, 16);
-		if (strspn(digits, "0123456789abcdefABCDEF") != 2 || value == '\0')
-			return false;
-		decoded[n++] = value;
-		i += 2;
-	}
-	return !a_b_only || (n == 4 && memcmp(decoded, "/a b", 4) == 0);
+	while ((c = http_path_next(&path)) >= 0)
+		decoded[n++] = (char)c;
+	return c == HTTP_PATH_END && (!a_b_only || (n == 4 && memcmp(decoded, "/a b", 4) == 0));
 }
 
 static bool
 naive_protocols(const struct http_request *r)
 {
-	for (size_t i = 0; i < r->fields.count; i++) {
-		const struct http_field *f = &r->fields.all[i];
-		size_t begin = 0;
+	const struct http_field *f;
 
-		if (f->name.size != 22 || strncasecmp(f->name.at, "Sec-WebSocket-Protocol", 22) != 0)
-			continue;
-		for (size_t at = 0; at <= f->value.size; at++) {
-			size_t end = at;
+	for (size_t i = 0; (f = naive_find(&r->fields, "Sec-WebSocket-Protocol", &i)) != NULL;)
+		for (struct span list = f->value; list.size > 0;) {
+			struct span item = naive_item(&list, ',');
 
-			if (at < f->value.size && f->value.at[at] != ',')
-				continue;
-			while (begin < end && strchr(" \t", f->value.at[begin]) != NULL)
-				begin++;
-			while (end > begin && strchr(" \t", f->value.at[end - 1]) != NULL)
-				end--;
-			if (end > begin && !naive_token(f->value.at + begin, end - begin))
+			if (item.size > 0 && !naive_token(item.at, item.size))
 				return false;
-			begin = at + 1;
 		}
-	}
 	return true;
 }
 
@@ -167,7 +144,7 @@ naive_good(const struct http_request *r, const struct handshake *d, unsigned cho
 	return r->major == 1 && r->minor >= 1 && span_equal(r->method, span_of("GET"))
 	    && naive_host(r) && naive_no_body(r)
 	    && naive_path(r->path, (choice & 8) != 0)
-	    && ((choice & 1) == 0 || (d->host.host.size == 11 && strncasecmp(d->host.host.at, "example.org", 11) == 0))
+	    && ((choice & 1) == 0 || naive_equal(d->host.host, "example.org"))
 	    && naive_list_has(&r->fields, "Upgrade", "websocket") && naive_list_has(&r->fields, "Connection", "upgrade")
 	    && naive_count(&r->fields, "Sec-WebSocket-Version", &version) == 1 && span_equal(version, span_of("13"))
 	    && naive_count(&r->fields, "Sec-WebSocket-Key", &key) == 1 && key.size == 24

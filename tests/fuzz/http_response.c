@@ -1,6 +1,4 @@
 /* A response of a server as the client reads it: the head, and whether it answers the request. */
-#include <strings.h>
-
 #include "ws/url.h"
 #include "ws/handshake.h"
 #include "fuzz.h"
@@ -38,7 +36,7 @@ naive_good(const struct http_response *r, bool asked)
 		extension = span_skip(extension, 1);
 
 	return r->major == 1 && r->minor >= 1 && r->status == 101 && naive_count(&r->fields, "Upgrade", &upgrade) == 1
-	    && upgrade.size == 9 && strncasecmp(upgrade.at, "websocket", 9) == 0
+	    && naive_equal(upgrade, "websocket")
 	    && naive_list_has(&r->fields, "Connection", "upgrade")
 	    && naive_count(&r->fields, "Sec-WebSocket-Accept", &accept) == 1 && span_equal(accept, span_of(accept_of_it))
 	    && (extensions == 0 || (extensions == 1 && extension.size == 0))

@@ -171,12 +171,10 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	static struct target target;
-	struct fuzz f = fuzz_over(bytes, size), at_once;
+	struct fuzz f = fuzz_over(bytes, size);
 	unsigned choice = fuzz_byte(&f);
 
-	at_once = f;
-	memset(at_once.cuts, 255, sizeof at_once.cuts);
-	messages(&target, at_once, choice);
+	messages(&target, fuzz_uncut(f), choice);
 	messages(&target, f, choice);
 	return 0;
 }

@@ -1,10 +1,13 @@
-/* The meaning of texts and frames, computed slowly and simply, to compare the codecs with. */
+/* The meaning of texts, numbers and records, computed slowly and simply, to compare the codecs with. */
 #ifndef FITTINGS_NAIVE_H
 #define FITTINGS_NAIVE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include "base/span.h"
 
 /* Return whether a character in first..last may be encoded by UTF-8 in size bytes. */
 static inline bool
@@ -65,6 +68,43 @@ naive_utf8(const unsigned char *bytes, size_t n, bool *whole)
 		}
 	}
 	return at;
+}
+
+/* Return whether the text consists of digits and is a number of at most 64 bits. */
+static inline bool
+naive_digits(const char *text, size_t n, uint64_t *value)
+{
+	*value = 0;
+	for (size_t i = 0; i < n; i++) {
+		unsigned digit = (unsigned)(text[i] - '0');
+
+		if (digit > 9 || *value > (UINT64_MAX - digit) / 10)
+			return false;
+		*value = *value * 10 + digit;
+	}
+	return n > 0;
+}
+
+/* Take the first record from the text: up to the terminator, if the text has one, or a netstring (end ':'). Return
+ * false if the netstring is invalid. */
+static inline bool
+naive_record_take(struct span *text, char end, struct span *record)
+{
+	const char *stop = memchr(text->at, end, text->size);
+	size_t head = stop == NULL ? text->size : (size_t)(stop - text->at);
+	uint64_t n;
+
+	if (end != ':') {
+		*record = (struct span){text->at, head};
+		*text = span_skip(*text, head + (stop != NULL));
+		return true;
+	}
+	if (stop == NULL || !naive_digits(text->at, head, &n) || (head > 1 && *text->at == '0')
+	    || n >= text->size - head - 1 || stop[1 + n] != ',')
+		return false;
+	*record = (struct span){stop + 1, (size_t)n};
+	*text = span_skip(*text, head + (size_t)n + 2);
+	return true;
 }
 
 #endif

@@ -2,6 +2,8 @@
 #ifndef FITTINGS_NAIVE_HTTP_H
 #define FITTINGS_NAIVE_HTTP_H
 
+#include <strings.h>
+
 #include "http/head.h"
 #include "fuzz.h"
 
@@ -44,56 +46,50 @@ naive_token(const char *at, size_t n)
 	return n > 0;
 }
 
-struct naive_field {
-	char name[HTTP_HEAD_MAX], value[HTTP_HEAD_MAX];
-};
-
-/* Find the number-th line after the first one, `Name: value`. Return false if it is invalid. */
 static inline bool
-naive_field(const char *head, size_t n, size_t number, struct naive_field *field)
+naive_equal(struct span s, const char *text)
 {
-	const char *line = head + (n > 2 && memcmp(head, "\r\n", 2) == 0 ? 2 : 0), *end, *colon;
-	size_t size;
-
-	for (; number > 0; number--)
-		line = (const char *)memchr(line, '\n', n - (size_t)(line - head)) + 1;
-	end = (const char *)memchr(line, '\n', n - (size_t)(line - head)) - 1;
-	colon = (const char *)memchr(line, ':', (size_t)(end - line));
-	if (colon == NULL || !naive_token(line, (size_t)(colon - line)))
-		return false;
-	size = (size_t)(colon - line);
-	memcpy(field->name, line, size);
-	field->name[size] = '\0';
-	for (colon++; colon < end && strchr(" \t", *colon) != NULL;)
-		colon++;
-	while (end > colon && strchr(" \t", end[-1]) != NULL)
-		end--;
-	size = (size_t)(end - colon);
-	memcpy(field->value, colon, size);
-	field->value[size] = '\0';
-	return true;
+	return s.size == strlen(text) && strncasecmp(s.at, text, s.size) == 0;
 }
 
-/* Return whether the lines after the first one are the fields that the codec found. */
+/* Take the next item of a list, without blanks around it. */
+static inline struct span
+naive_item(struct span *list, char separator)
+{
+	const char *end = memchr(list->at, separator, list->size);
+	struct span item = {list->at, end == NULL ? list->size : (size_t)(end - list->at)};
+
+	*list = span_skip(*list, item.size + (end != NULL));
+	while (item.size > 0 && strchr(" \t", *item.at) != NULL)
+		item = span_skip(item, 1);
+	while (item.size > 0 && strchr(" \t", item.at[item.size - 1]) != NULL)
+		item.size--;
+	return item;
+}
+
+/* Return whether the lines after the first one are the fields that the codec found: `Name: value`. */
 static inline bool
 naive_fields(const char *head, size_t n, const struct http_fields *fields, bool parsed)
 {
-	static struct naive_field field;
-	size_t lines = 0;
+	const char *line = (const char *)memchr(head + 2, '\n', n - 2) + 1, *end;
+	size_t count = 0;
 
-	for (size_t i = n > 2 && memcmp(head, "\r\n", 2) == 0 ? 2 : 0; i < n; i++)
-		lines += head[i] == '\n';
-	lines -= 2; /* the first and the empty one */
-	for (size_t i = 0; i < lines; i++) {
-		if (!naive_field(head, n, i + 1, &field))
+	for (; *line != '\r'; line = end + 1, count++) {
+		const char *colon;
+		struct span value;
+
+		end = memchr(line, '\n', n - (size_t)(line - head));
+		colon = memchr(line, ':', (size_t)(end - line));
+		if (colon == NULL || !naive_token(line, (size_t)(colon - line)))
 			return false;
 		if (!parsed)
 			continue;
-		FUZZ_CHECK(i < fields->count);
-		FUZZ_CHECK(span_equal(fields->all[i].name, span_of(field.name)));
-		FUZZ_CHECK(span_equal(fields->all[i].value, span_of(field.value)));
+		value = (struct span){colon + 1, (size_t)(end - colon) - 2};
+		FUZZ_CHECK(count < fields->count);
+		FUZZ_CHECK(span_equal(fields->all[count].name, (struct span){line, (size_t)(colon - line)}));
+		FUZZ_CHECK(span_equal(fields->all[count].value, naive_item(&value, '\n')));
 	}
-	FUZZ_CHECK(!parsed || fields->count == lines);
+	FUZZ_CHECK(!parsed || fields->count == count);
 	return true;
 }
 
@@ -121,29 +117,26 @@ scan_cut(struct fuzz f, int want)
 	return got;
 }
 
+/* Return the next field of that name from *i on, or NULL. */
+static inline const struct http_field *
+naive_find(const struct http_fields *fields, const char *name, size_t *i)
+{
+	while (*i < fields->count)
+		if (naive_equal(fields->all[(*i)++].name, name))
+			return &fields->all[*i - 1];
+	return NULL;
+}
+
 /* Return whether an item of the list in the fields of that name is the token, in any case. */
 static inline bool
 naive_list_has(const struct http_fields *fields, const char *name, const char *token)
 {
-	size_t size = strlen(token);
+	const struct http_field *f;
 
-	for (size_t i = 0; i < fields->count; i++) {
-		const struct http_field *f = &fields->all[i];
-
-		if (f->name.size != strlen(name) || strncasecmp(f->name.at, name, f->name.size) != 0)
-			continue;
-		for (size_t at = 0; at + size <= f->value.size; at++) {
-			size_t before = at, behind = at + size;
-
-			while (before > 0 && strchr(" \t", f->value.at[before - 1]) != NULL)
-				before--;
-			while (behind < f->value.size && strchr(" \t", f->value.at[behind]) != NULL)
-				behind++;
-			if (strncasecmp(f->value.at + at, token, size) == 0 && (before == 0 || f->value.at[before - 1] == ',')
-			    && (behind == f->value.size || f->value.at[behind] == ','))
+	for (size_t i = 0; (f = naive_find(fields, name, &i)) != NULL;)
+		for (struct span list = f->value; list.size > 0;)
+			if (naive_equal(naive_item(&list, ','), token))
 				return true;
-		}
-	}
 	return false;
 }
 
@@ -151,14 +144,11 @@ naive_list_has(const struct http_fields *fields, const char *name, const char *t
 static inline size_t
 naive_count(const struct http_fields *fields, const char *name, struct span *value)
 {
+	const struct http_field *f;
 	size_t count = 0;
 
-	for (size_t i = fields->count; i-- > 0;)
-		if (fields->all[i].name.size == strlen(name)
-		    && strncasecmp(fields->all[i].name.at, name, strlen(name)) == 0) {
-			*value = fields->all[i].value;
-			count++;
-		}
+	for (size_t i = 0; (f = naive_find(fields, name, &i)) != NULL; count++)
+		*value = count == 0 ? f->value : *value;
 	return count;
 }
 

@@ -1,6 +1,5 @@
 /* Authorities, origins and their comparison, client URLs and paths, compared with regular
  * expressions. */
-#include <regex.h>
 #include <strings.h>
 
 #include "ws/url.h"
@@ -11,24 +10,6 @@
 #define HOST "([-A-Za-z0-9._~!$&'()*+,;=]|%[0-9A-Fa-f][0-9A-Fa-f])+|\\[[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\\]"
 #define AUTHORITY "(" HOST ")(:([0-9]*))?"
 
-static bool
-matches(const char *pattern, const char *text, regmatch_t *groups, size_t count)
-{
-	static struct {
-		const char *pattern;
-		regex_t compiled;
-	} cache[8];
-	size_t i = 0;
-
-	while (cache[i].pattern != NULL && cache[i].pattern != pattern)
-		i++;
-	if (cache[i].pattern == NULL) {
-		FUZZ_CHECK(i < 7 && regcomp(&cache[i].compiled, pattern, REG_EXTENDED) == 0);
-		cache[i].pattern = pattern;
-	}
-	return regexec(&cache[i].compiled, text, count, groups, 0) == 0;
-}
-
 /* Parse a text as host and port; the port is -1 if absent, -2 if too large. */
 static bool
 naive_authority(const char *text, struct span *host, int *port)
@@ -37,7 +18,7 @@ naive_authority(const char *text, struct span *host, int *port)
 	regmatch_t g[5];
 	const char *digits;
 
-	if (!matches(pattern, text, g, 5))
+	if (!fuzz_matches(pattern, text, g, 5))
 		return false;
 	*host = (struct span){text + g[1].rm_so, (size_t)(g[1].rm_eo - g[1].rm_so)};
 	*port = -1;
@@ -68,7 +49,7 @@ naive_origin(const char *text, struct span *scheme, struct span *host, int *port
 	static const char pattern[] = "^([-!#$%&'*+.^_`|~0-9A-Za-z]+)://";
 	regmatch_t g[2];
 
-	if (!matches(pattern, text, g, 2))
+	if (!fuzz_matches(pattern, text, g, 2))
 		return false;
 	*scheme = (struct span){text, (size_t)g[1].rm_eo};
 	return naive_authority(text + g[0].rm_eo, host, port);
@@ -119,7 +100,7 @@ patterns(const char *a, const char *b)
 	struct origin oa, ob;
 	regmatch_t g[6];
 	char before[256] = "";
-	bool is = matches(pattern, a, g, 6) && naive_origin(a, &scheme_a, &host_a, &port_a);
+	bool is = fuzz_matches(pattern, a, g, 6) && naive_origin(a, &scheme_a, &host_a, &port_a);
 
 	FUZZ_CHECK(origin_pattern_parse(span_of(a), &oa) == is);
 	if (!is || !origin_parse(span_of(b), &ob) || !naive_origin(b, &scheme_b, &host_b, &port_b))
@@ -129,7 +110,7 @@ patterns(const char *a, const char *b)
 	    && strncasecmp(host_b.at + host_b.size - (host_a.size - 1), host_a.at + 1, host_a.size - 1) == 0;
 	if (is)
 		memcpy(before, host_b.at, host_b.size - (host_a.size - 1));
-	FUZZ_CHECK(origin_pattern_matches(&oa, &ob) == (is && matches(labels, before, NULL, 0)));
+	FUZZ_CHECK(origin_pattern_matches(&oa, &ob) == (is && fuzz_matches(labels, before, NULL, 0)));
 }
 
 static void
@@ -138,7 +119,7 @@ url(const char *text)
 	static const char pattern[] = "^[wW][sS]://(" AUTHORITY ")([/?][!\"$-~]*)?$";
 	struct client_url got;
 	regmatch_t g[7];
-	bool is = matches(pattern, text, g, 7);
+	bool is = fuzz_matches(pattern, text, g, 7);
 	char where[256];
 	struct span host;
 	int port;
@@ -179,10 +160,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	char text[256], *other;
 
-	size = size < sizeof text - 2 ? size : sizeof text - 2;
-	for (size_t i = 0; i < size; i++)
-		text[i] = bytes[i] == 0 ? ' ' : (char)bytes[i];
-	text[size] = '\0';
+	fuzz_string(text, sizeof text - 1, bytes, size);
 	authority(text);
 	url(text);
 	path(text);
