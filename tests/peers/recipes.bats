@@ -282,7 +282,7 @@ three_meet() {
 
 @test "a calculator in a browser on this host" {
 	need bc
-	recipe 'wsframe bc$'
+	recipe 'wsserve .* bc$'
 	[ "$(ask "$port" '6*7')" = 42 ]
 	[ "$(printf '%s\n' '!touch owned' '$(touch owned) `touch owned`' '6*7' | portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1)" = 42 ]
 	[ ! -e owned ]
@@ -332,7 +332,7 @@ three_meet() {
 	block 'grep -qxF' >may
 	printf '#!/bin/sh\nexec cat\n' >app
 	chmod +x may app
-	recipe 'wsupgrade -a ./may'
+	recipe 'wsserve -a ./may'
 	[ "$(ask "$port" hello '/?mellon')" = hello ]
 	for guess in '' '?' '?guess' '?-vex' '?-v' '?-f/dev/null' '?.*' '?mell' '?--help'; do
 		run -1 --separate-stderr ask "$port" hello "/$guess"
