@@ -24,19 +24,11 @@ enum {
 	CLIENT_IN = 6, /* UCSPI: a client reads from fd 6 and writes to fd 7 */
 	CLIENT_OUT = 7,
 	SIGNAL_TURNS = 32, /* turns until pending signals are delivered */
-	OPTION_REPLACE = OPTION_LONG,
 };
 
 static const struct option_row rows[] = {
 	{'v', "verbose", NULL, "log of how the session ends"},
-	{'b', "binary", NULL, "byte stream instead of records"},
-	{'0', "nul", NULL, "records that end with NUL instead of newline"},
-	{'n', "netstring", NULL, "records as netstrings"},
-	{'T', "types", NULL, "with -n: type t or b before each payload"},
-	{'M', "max", "SIZE", "largest message from the peer, 0: any (16M)"},
-	{'k', "ping", "TIME", "silence before a Ping, 0: never (30s)"},
-	{'w', "close-wait", "TIME", "limit for the Close and each shutdown step (2s)"},
-	{OPTION_REPLACE, "replace", NULL, "U+FFFD for invalid UTF-8 from the program"},
+	SESSION_ROWS("max", "the peer"),
 	{'c', "client", NULL, "client mode: fds 6 and 7, masked frames"},
 	{'q', "quiet-time", "TIME", "client: silence before Close, or 'never' (1s)"},
 	{'m', "messages", "COUNT", "client: number of messages before Close (none)"},
@@ -57,7 +49,6 @@ USAGE_FIRST static const struct usage usage = {
 struct settings {
 	struct session_options session;
 	bool decode, encode, deflate;
-	bool binary, nul, netstring, types;
 	bool max_given;
 	const char *live, *prog_less; /* a given option that requires a connection, or a client without prog */
 };
@@ -77,28 +68,19 @@ option_take(struct settings *set, int key)
 		set->live = key == 'k' ? "--ping" : "--close-wait";
 	if (key == 'q' || key == 'm')
 		set->live = set->prog_less = key == 'q' ? "--quiet-time" : "--messages";
+	set->max_given |= key == 'M';
 	switch (key) {
 	case 'v': set->session.verbose = true; break;
-	case 'b': set->binary = true; break;
-	case '0': set->nul = true; break;
-	case 'n': set->netstring = true; break;
-	case 'T': set->types = true; break;
 	case 'c': set->session.client = true; break;
 	case 'd': set->decode = true; break;
 	case 'e': set->encode = true; break;
 	case 'z': set->deflate = true; break;
-	case OPTION_REPLACE: set->session.replace = true; break;
-	case 'k': set->session.ping_ms = option_duration(0, OPTION_DAY_MS); break;
-	case 'w': set->session.wait_ms = option_duration(1, OPTION_DAY_MS); break;
 	case 'q':
 		set->session.quiet_ms = quiet_time();
 		set->session.quiet_given = true;
 		break;
 	case 'm': set->session.count = option_number(1, INT64_MAX); break;
-	case 'M':
-		set->session.max = option_size(0, INT64_MAX);
-		set->max_given = true;
-		break;
+	default: (void)session_option(&set->session, key); break;
 	}
 }
 
@@ -107,13 +89,7 @@ options_check(const struct settings *set)
 {
 	bool filter = set->decode || set->encode;
 
-	if (set->binary + set->nul + set->netstring > 1)
-		usage_refuse("--binary, --nul and --netstring exclude each other");
-	if (set->types && !set->netstring)
-		usage_refuse("--types requires --netstring");
-	if (set->netstring && set->session.max == 0)
-		usage_refuse("--max: 0: netstrings need a limit, because each message is held in memory");
-	if (set->session.replace && (set->binary || set->decode))
+	if (set->session.replace && set->decode)
 		usage_refuse("--replace applies to text only");
 	if (set->decode && set->encode)
 		usage_refuse("--decode and --encode exclude each other");
@@ -135,11 +111,10 @@ options_read(struct settings *set, int argc, char **argv)
 	for (int key; (key = option_next(&usage, argc, argv)) != -1;)
 		option_take(set, key);
 	set->session.program = argv[optind] == NULL ? NULL : argv + optind;
+	session_options_end(&set->session, "--max");
 	options_check(set);
 	if (set->session.count != 0 && !set->session.quiet_given)
 		set->session.quiet_ms = CLOCK_NEVER; /* -m waits for its messages without a limit */
-	set->session.mode = set->binary ? RECORD_BYTES : set->nul ? RECORD_NUL : !set->netstring ? RECORD_LINE
-	    : set->types ? RECORD_TYPED : RECORD_NETSTRING;
 }
 
 /* Close the client's connection for the program, and keep diagnostics out of the server's
@@ -241,7 +216,7 @@ int
 main(int argc, char **argv)
 {
 	static struct settings set = {
-		.session = {.max = 16 << 20, .ping_ms = 30000, .wait_ms = 2000, .quiet_ms = 1000},
+		.session = {SESSION_DEFAULTS, .quiet_ms = 1000},
 	};
 	static unsigned char first[FLOWS_BUFFERS * FLOWS_FIRST_SIZE];
 	static struct session s;

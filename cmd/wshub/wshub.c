@@ -13,6 +13,7 @@
 #include "base/option.h"
 #include "base/status.h"
 #include "hub.h"
+#include "serve/session_options.h"
 #include "sys/child.h"
 #include "sys/clock.h"
 #include "sys/fds.h"
@@ -32,18 +33,17 @@ enum {
 	DESCRIPTORS = 6,       /* besides clients: epoll, two pipes, the notify socket, /dev/null, one spare */
 };
 
-enum { KEY_HEADERS = UPGRADE_OWN, KEY_FAN_OUT, KEY_REPLACE };
+enum { KEY_HEADERS = UPGRADE_OWN, KEY_FAN_OUT };
 
 static const struct option_row rows[] = {
 	UPGRADE_ROWS("10000"),
 	{'n', "netstring", NULL, "records as netstrings, with binary messages"},
 	{'q', "queue", "SIZE", "send queue limit of a client, then 1013 (8M)"},
 	{'M', "max-message", "SIZE", "largest message from a client (1M)"},
-	{'k', "ping", "TIME", "silence before a Ping, 0: never (30s)"},
-	{'w', "close-wait", "TIME", "limit for the Close and each shutdown step (2s)"},
+	SESSION_KEEPALIVE_ROWS,
 	{KEY_HEADERS, "headers", NULL, "fields of each request as records"},
 	{KEY_FAN_OUT, "fan-out", NULL, "no program: relay within each path"},
-	{KEY_REPLACE, "replace", NULL, "U+FFFD for invalid UTF-8 from the program"},
+	SESSION_REPLACE_ROW,
 	UPGRADE_HANDSHAKE_ROWS,
 };
 
@@ -386,7 +386,7 @@ option_take(struct hub *hub, int key)
 	case 'w': options->close_ms = option_duration(1, OPTION_DAY_MS); break;
 	case KEY_HEADERS: options->headers = true; break;
 	case KEY_FAN_OUT: options->fan_out = true; break;
-	case KEY_REPLACE: options->replace = true; break;
+	case SESSION_REPLACE: options->replace = true; break;
 	default: upgrade_option(&hub->base.options, key); break;
 	}
 }

@@ -27,7 +27,6 @@ enum { AUTHORIZATIONS_MAX = 64, PROGRAM = 0, AUTHORIZATION_PROGRAM = 1, DEADLINE
 
 struct options {
 	struct session_options session;
-	bool binary, nul, netstring, types;
 	int64_t drain_ms;
 };
 

@@ -27,18 +27,11 @@ enum {
 	GIVE_UP_MS = 1000,     /* on programs that do not end after SIGKILL */
 };
 
-enum { KEY_REPLACE = UPGRADE_OWN, KEY_DRAIN };
+enum { KEY_DRAIN = UPGRADE_OWN };
 
 static const struct option_row rows[] = {
 	UPGRADE_ROWS("1000"),
-	{'b', "binary", NULL, "byte stream instead of records"},
-	{'0', "nul", NULL, "records that end with NUL instead of newline"},
-	{'n', "netstring", NULL, "records as netstrings"},
-	{'T', "types", NULL, "with -n: type t or b before each payload"},
-	{'M', "max-message", "SIZE", "largest message from a client, 0: any (16M)"},
-	{'k', "ping", "TIME", "silence before a Ping, 0: never (30s)"},
-	{'w', "close-wait", "TIME", "limit for the Close and each shutdown step (2s)"},
-	{KEY_REPLACE, "replace", NULL, "U+FFFD for invalid UTF-8 in the program's text"},
+	SESSION_ROWS("max-message", "a client"),
 	{KEY_DRAIN, "drain", "TIME", "grace period for sessions on SIGTERM (0s)"},
 	UPGRADE_HANDSHAKE_ROWS,
 	ADMISSION_TAKEOVER_ROW,
@@ -53,54 +46,24 @@ static const struct usage usage = {
 };
 
 static void
-option_take(struct server *s, int key)
-{
-	struct options *o = &s->options;
-
-	switch (key) {
-	case 'b': o->binary = true; break;
-	case '0': o->nul = true; break;
-	case 'n': o->netstring = true; break;
-	case 'T': o->types = true; break;
-	case 'M': o->session.max = option_size(0, INT64_MAX); break;
-	case 'k': o->session.ping_ms = option_duration(0, OPTION_DAY_MS); break;
-	case 'w': o->session.wait_ms = option_duration(1, OPTION_DAY_MS); break;
-	case KEY_REPLACE: o->session.replace = true; break;
-	case KEY_DRAIN: o->drain_ms = option_duration(0, OPTION_DAY_MS); break;
-	default: upgrade_option(&s->base.options, key); break;
-	}
-}
-
-static void
-options_check(const struct options *o)
-{
-	if (o->binary + o->nul + o->netstring > 1)
-		usage_refuse("--binary, --nul and --netstring exclude each other");
-	if (o->types && !o->netstring)
-		usage_refuse("--types requires --netstring");
-	if (o->netstring && o->session.max == 0)
-		usage_refuse("--max-message: 0: netstrings need a limit, because each message is held in memory");
-	if (o->session.replace && o->binary)
-		usage_refuse("--replace applies to text only");
-	if (o->session.program[0] == NULL)
-		usage_refuse("no program to run");
-}
-
-static void
 options_read(struct server *s, int argc, char **argv)
 {
-	struct options *o = &s->options;
+	struct session_options *session = &s->options.session;
 
-	*o = (struct options){.session = {.upgraded = true, .max = 16 << 20, .ping_ms = 30000, .wait_ms = 2000}};
+	*session = (struct session_options){.upgraded = true, SESSION_DEFAULTS};
 	upgrade_options_begin(&s->base.options, MAX_DEFAULT);
-	for (int key; (key = option_next(&usage, argc, argv)) != -1;)
-		option_take(s, key);
+	for (int key; (key = option_next(&usage, argc, argv)) != -1;) {
+		if (key == KEY_DRAIN)
+			s->options.drain_ms = option_duration(0, OPTION_DAY_MS);
+		else if (!session_option(session, key))
+			upgrade_option(&s->base.options, key);
+	}
 	admission_options_end(&s->base.options.admission, false);
-	o->session.verbose = s->base.options.verbose;
-	o->session.program = argv + optind;
-	o->session.mode = o->binary ? RECORD_BYTES : o->nul ? RECORD_NUL : !o->netstring ? RECORD_LINE
-	    : o->types ? RECORD_TYPED : RECORD_NETSTRING;
-	options_check(o);
+	session_options_end(session, "--max-message");
+	session->verbose = s->base.options.verbose;
+	session->program = argv + optind;
+	if (session->program[0] == NULL)
+		usage_refuse("no program to run");
 }
 
 static void

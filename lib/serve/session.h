@@ -20,24 +20,11 @@
 
 #include "base/span.h"
 #include "serve/flows.h"
+#include "serve/session_options.h"
 #include "sys/endpoint.h"
 #include "sys/program.h"
 #include "sys/terminate.h"
 #include "ws/conn.h"
-
-/* Shared by sessions. */
-struct session_options {
-	bool client, verbose, replace;
-	bool upgraded;     /* the owner has answered the handshake */
-	bool quiet_given;  /* quiet_ms was set by the user */
-	enum record_mode mode;
-	uint64_t max;      /* largest message from the peer, 0: no limit */
-	uint64_t count;    /* messages before a client without a program closes, 0: no limit */
-	int64_t ping_ms;   /* 0: no keepalive */
-	int64_t wait_ms;   /* time limit of each shutdown step */
-	int64_t quiet_ms;  /* -q of a client without a program; CLOCK_NEVER: the peer ends the session */
-	char **program;    /* NULL: records go to stdout and come from stdin */
-};
 
 /* The event that ends a session: the first one. */
 enum end_reason {
