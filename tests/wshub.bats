@@ -211,6 +211,29 @@ load wshub
 	await_that cmp in b.out
 }
 
+@test "fan-out: each message of a burst is sent, compressed or not, also before a Close and an invalid frame" {
+	local n last text deflate
+	serve wshub -z -v --fan-out
+	client a /
+	deflate=-z client b /
+	deflate='-z --window 9' client c /
+	start raw portscan-connect -q -p "$port" wsupgrade -z -c "ws://localhost:$port/" sh -c 'cat <&6'
+	server_says '^Connected by .*[(]4, '
+	for last in '\x88\x80' '\x83\x80'; do
+		for n in 126 130 600 1500 127; do
+			text=$(yes "$(seq -s '' 200 400)" | tr -d '\n' | head -c $n) # repeated after more than 512 bytes
+			printf "\x81\xfe\x$(printf %02x $((n / 256)))\x$(printf %02x $((n % 256)))\0\0\0\0%s" "$text"
+			echo "$text" >>want
+		done >burst
+		printf "$last\0\0\0\0" >>burst
+		portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" sh -c 'cat burst >&7; cat <&6 >sender'
+	done
+	for n in a b c; do
+		await_that cmp want $n.out
+	done
+	(($(wc -c <raw.out) < 4000))
+}
+
 @test "one client over --max waits and is served in its turn, one over --max-per-address is closed" {
 	hub -c 1
 	enters a 1

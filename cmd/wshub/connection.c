@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/copy.h"
 #include "base/log.h"
 #include "hub.h"
 #include "sys/block_cache.h"
@@ -13,25 +14,59 @@ enum {
 	TURN_SIZE = 256 << 10, /* read from all clients in a turn; the share of each is at most READ_MAX, */
 	READ_LEAST = 1 << 10,  /* and at least this, */
 	FAN_LEAST = 64,        /* or less if each byte goes to very many clients */
+	BATCHED_MAX = 1 << 10, /* copying a longer message costs more than queuing it alone */
 };
 
-/* Send a message to all other clients at the same path. */
+/* Send frames to all other clients at the same path, and release them. */
 static void
-message_fan_out(struct hub *hub, struct client *c, bool binary, const void *payload, size_t n)
+frames_fan_out(struct hub *hub, struct client *c, struct message *frames, size_t longest)
 {
-	struct outgoing o = {.plain = message_frame(binary ? OPCODE_BINARY : OPCODE_TEXT, payload, n)};
-	struct member *next;
+	struct outgoing o = {.plain = frames, .longest = longest};
+	/* NULL after a failure for want of memory. */
+	struct member *in = c->rooms != NULL ? rooms_first(c->rooms) : NULL, *next;
 
-	if (o.plain == NULL) {
+	if (frames == NULL) {
 		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
 		return;
 	}
-	for (struct member *in = rooms_first(c->rooms); in != NULL; in = next) {
+	for (; in != NULL; in = next) {
 		next = in->next;
 		if (in->owner != c)
 			client_send(hub, in->owner, outgoing_for(hub, &o, in->owner));
 	}
 	outgoing_release(&o);
+}
+
+static void
+batch_send(struct hub *hub, struct client *c)
+{
+	struct batch *b = &hub->batch;
+
+	if (b->size != 0)
+		frames_fan_out(hub, c, message_of(b->bytes, b->size), b->longest);
+	b->size = b->longest = 0;
+}
+
+/* Send a message to all other clients at the same path. The short ones of one read are queued for each client as one
+ * batch. */
+static void
+message_fan_out(struct hub *hub, struct client *c, bool binary, const void *payload, size_t n)
+{
+	struct frame frame = {.length = n, .opcode = binary ? OPCODE_BINARY : OPCODE_TEXT, .fin = true};
+	struct batch *b = &hub->batch;
+	size_t most = sizeof b->bytes < hub->options.queue ? sizeof b->bytes : hub->options.queue;
+	bool alone = n > BATCHED_MAX || FRAME_HEAD_MAX + n > most;
+
+	if (alone || b->size + FRAME_HEAD_MAX + n > most)
+		batch_send(hub, c);
+	if (alone) {
+		frames_fan_out(hub, c, message_frame(frame.opcode, payload, n), n);
+		return;
+	}
+	b->size += frame_encode(&frame, b->bytes + b->size);
+	copy_bytes(b->bytes + b->size, payload, n);
+	b->size += n;
+	b->longest = n > b->longest ? n : b->longest;
 }
 
 /* Handle a complete message of a client. */
@@ -114,6 +149,8 @@ frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
 		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
 	while (e.kind != READER_MORE && client_frames_used(c) && (hub->inflate_left > 0 || used == n)) {
 		used += reader_step_inflate(&c->reader, z, bytes + used, n - used, SIZE_MAX, &e);
+		if (e.kind != READER_DATA)
+			batch_send(hub, c);
 		switch (e.kind) {
 		case READER_DATA:
 			if (c->reader.compressed)
@@ -126,6 +163,7 @@ frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
 		default: break;
 		}
 	}
+	batch_send(hub, c);
 	if (client_frames_used(c) && c->reader.compressed && (c->reader.in_frame || c->reader.in_message)
 	    && !inflate_keep(hub, c, z))
 		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");

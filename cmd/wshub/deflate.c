@@ -29,27 +29,41 @@ deflate_wanted(const struct client *c, size_t n)
 	return c->deflate != 0 && n >= DEFLATE_MIN;
 }
 
-/* Return the frame compressed, or NULL if that is not smaller or there is no memory. */
+/* Write a frame to `to`: compressed, or as it is if that is not larger. Return the size. */
+static size_t
+frame_deflate(struct compressor *z, struct frame frame, const unsigned char *payload, unsigned char *to)
+{
+	unsigned char *space = to + FRAME_HEAD_MAX;
+	size_t n = (size_t)frame.length, made = n, head;
+	enum deflate_result result;
+
+	if (n >= DEFLATE_MIN) {
+		(void)deflate_step(&z->deflate, payload, n, true, space, deflate_bound(n), &made, &result);
+		deflate_reset(&z->deflate);
+	}
+	frame.compressed = made < n;
+	frame.length = made < n ? made : n;
+	head = frame_encode(&frame, to);
+	memmove(to + head, frame.compressed ? space : payload, (size_t)frame.length);
+	return head + (size_t)frame.length;
+}
+
+/* Return the frames compressed, or NULL if that is not smaller or there is no memory. */
 static struct message *
 message_deflate(struct compressor *z, const struct message *plain)
 {
-	enum deflate_result result;
-	struct message *large, *m = NULL;
+	struct message *large = message_new(FRAME_HEAD_MAX + deflate_bound(plain->size)), *m = NULL;
 	struct frame frame;
-	size_t head = (size_t)frame_decode(&frame, plain->bytes, plain->size, false), n = plain->size - head, made;
+	size_t made = 0;
 
-	large = n < DEFLATE_MIN ? NULL : message_new(deflate_bound(n));
 	if (large == NULL)
 		return NULL;
-	(void)deflate_step(&z->deflate, plain->bytes + head, n, true, large->bytes, deflate_bound(n), &made, &result);
-	deflate_reset(&z->deflate);
-	if (made < n && (m = message_new(FRAME_HEAD_MAX + made)) != NULL) {
-		frame.length = made;
-		frame.compressed = true;
-		head = frame_encode(&frame, m->bytes);
-		memcpy(m->bytes + head, large->bytes, made);
-		m->size = head + made;
+	for (size_t at = 0; at < plain->size; at += (size_t)frame.length) {
+		at += (size_t)frame_decode(&frame, plain->bytes + at, plain->size - at, false);
+		made += frame_deflate(z, frame, plain->bytes + at, large->bytes + made);
 	}
+	if (made < plain->size)
+		m = message_of(large->bytes, made);
 	message_release(large);
 	return m;
 }
@@ -61,7 +75,7 @@ outgoing_for(struct hub *hub, struct outgoing *o, const struct client *c)
 	struct compressor *z = &hub->compressor;
 	unsigned bits = DEFLATE_BITS_LEAST + c->deflate;
 
-	if (!deflate_wanted(c, o->plain->size) || (bits < z->window_bits && o->plain->size > (size_t)1 << bits))
+	if (!deflate_wanted(c, o->longest) || (bits < z->window_bits && o->longest > (size_t)1 << bits))
 		return o->plain;
 	if (!o->tried)
 		o->deflated = message_deflate(z, o->plain);

@@ -77,6 +77,7 @@ command_send(struct hub *hub, const struct command *command, struct message *mes
 
 	if (message == NULL)
 		return "no memory";
+	delivery.message.longest = message->size;
 	command_deliver(hub, command, &delivery);
 	outgoing_release(&delivery.message);
 	return NULL;

@@ -97,9 +97,16 @@ struct compressor {
 	unsigned char inflated[READ_MAX];
 };
 
-/* A message for clients with and without compression. */
+/* Frames of consecutive short messages that go to the same clients. */
+struct batch {
+	unsigned char bytes[16 << 10];
+	size_t size, longest; /* longest: payload */
+};
+
+/* A message, or a batch, for clients with and without compression. */
 struct outgoing {
 	struct message *plain, *deflated;
+	size_t longest; /* at least the longest payload in it */
 	bool tried; /* to compress it */
 };
 
@@ -118,6 +125,7 @@ struct hub {
 	struct client *dead;  /* freed at the end of the turn */
 	size_t undelivered; /* deliveries since the last flush */
 	int64_t inflate_left; /* bytes that may still be decompressed from the current client in this turn */
+	struct batch batch; /* from the current client, with --fan-out */
 	size_t fan_share; /* the most that is read from a client at once */
 	bool backpressure; /* the queue for prog is long: no client is read */
 	struct deadlines idles, pongs, closes, drains, ends;
