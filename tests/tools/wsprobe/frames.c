@@ -9,6 +9,7 @@
 #include "../../fuzz/naive_inflate.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "ws/deflate.h"
 #include "wsprobe.h"
 
 static unsigned
@@ -72,7 +73,7 @@ put_close(struct bytes *out, const char *word)
 }
 
 static void
-put_length(struct bytes *out, uint64_t length, int bits, unsigned mask_bit)
+put_length(struct bytes *out, uint64_t length, unsigned bits, unsigned mask_bit)
 {
 	if (bits == 0)
 		bits = length < 126 ? 7 : length < 65536 ? 16 : 64;
@@ -81,7 +82,7 @@ put_length(struct bytes *out, uint64_t length, int bits, unsigned mask_bit)
 		return;
 	}
 	bytes_byte(out, mask_bit | (bits == 16 ? 126 : 127));
-	for (int shift = bits - 8; shift >= 0; shift -= 8)
+	for (int shift = (int)bits - 8; shift >= 0; shift -= 8)
 		bytes_byte(out, (unsigned)(length >> shift) & 0xff);
 }
 
@@ -90,9 +91,10 @@ put_frame(struct link *l, const struct next_frame *f, unsigned op, bool fin, con
 {
 	bool masked = l->client != f->unmasked;
 	unsigned char key[4] = {0}, *to;
+	unsigned first = (fin ? 0x80 : 0) | (unsigned)f->rsv << 4 | (f->compressed && op != OP_CONT ? 0x40 : 0);
 
-	bytes_byte(&l->out, (fin ? 0x80 : 0) | f->rsv << 4 | (f->compressed && op != OP_CONT ? 0x40 : 0) | (f->has_op ? f->op : op));
-	put_length(&l->out, f->has_declared ? f->declared : n, f->length_bits, masked ? 0x80 : 0);
+	bytes_byte(&l->out, first | (f->op != OP_OF_WORD ? (unsigned)f->op : op));
+	put_length(&l->out, f->declared != NOT_DECLARED ? f->declared : n, (unsigned)f->length_bits, masked ? 0x80 : 0);
 	if (masked) {
 		if (!f->zero_key && getrandom(key, sizeof key, 0) != sizeof key)
 			die(STATUS_FAILED, "getrandom: %s", strerror(errno));
@@ -154,7 +156,7 @@ take_length(struct link *l, unsigned short_form, const char *what, uint64_t *len
 }
 
 static bool
-frame_allowed(const struct reader *r, unsigned first, unsigned second, uint64_t length)
+frame_allowed(const struct frame_reader *r, unsigned first, unsigned second, uint64_t length)
 {
 	unsigned op = first & 15;
 	bool fin = (first & 0x80) != 0, control = op >= 8;
@@ -220,34 +222,70 @@ close_allowed(const struct bytes *payload)
 	return is_utf8(payload->at + 2, payload->size - 2) ? true : wrong("a Close's reason is no UTF-8");
 }
 
-/* Return whether the response has this parameter for the peer's side; *value is the text after it. */
+/* Return whether the agreement has this parameter for a side; *value is the text after it. */
 static bool
-agreed_on(const struct link *l, const char *parameter, const char **value)
+agreed_on(bool client, const char *parameter, const char **value)
 {
 	char name[64];
 	const char *at;
 
-	snprintf(name, sizeof name, "%s_%s", l->client ? "server" : "client", parameter);
+	snprintf(name, sizeof name, "%s_%s", client ? "client" : "server", parameter);
 	at = strstr(settings.agreed, name);
 	*value = at == NULL ? "" : at + strlen(name);
 	return at != NULL;
 }
 
+static unsigned
+window_bits(bool client)
+{
+	const char *value;
+
+	return agreed_on(client, "max_window_bits", &value) ? (unsigned)strtoul(value + 1, NULL, 10) : 15;
+}
+
+/* Compress a message, or a fragment, which keeps the 00 00 FF FF that the last fragment omits. */
+void
+pack_message(const struct link *l, enum blocks blocks, bool last, struct bytes *payload)
+{
+	static struct deflate_scratch scratch;
+	static uint16_t memory[128 << 10];
+	struct bytes packed = {0};
+	enum deflate_result result;
+	struct deflate z;
+
+	if (blocks == STORED) {
+		for (size_t i = 0, n; i < payload->size; i += n) {
+			n = payload->size - i < UINT16_MAX ? payload->size - i : UINT16_MAX;
+			bytes_put(&packed, (const unsigned char[]){0, n & 0xff, (unsigned char)(n >> 8), ~n & 0xff, (unsigned char)(~n >> 8)}, 5);
+			bytes_put(&packed, payload->at + i, n);
+		}
+		bytes_byte(&packed, 0);
+	} else {
+		deflate_begin(&z, window_bits(l->client), memory, &scratch);
+		bytes_more(&packed, deflate_bound(payload->size));
+		deflate_step(&z, payload->at, payload->size, true, packed.at, packed.size, &packed.size, &result);
+	}
+	if (!last)
+		bytes_put(&packed, "\0\0\xff\xff", 4);
+	bytes_free(payload);
+	*payload = packed;
+}
+
 /* Decompress the received message; without context takeover it must be independent. */
 static bool
-unpack(struct reader *r)
+unpack(struct frame_reader *r)
 {
 	struct bytes *all = &r->link->inflated;
 	const char *value;
 	size_t n = r->message.size, from;
 	struct naive_inflate z;
 
-	from = agreed_on(r->link, "no_context_takeover", &value) ? 0 : all->size;
+	from = agreed_on(!r->link->client, "no_context_takeover", &value) ? 0 : all->size;
 	all->size = from;
 	bytes_more(all, INFLATED_MAX);
 	bytes_more(&r->message, 4);
 	z = (struct naive_inflate){.out = all->at, .size = from, .capacity = all->size,
-		.window = (size_t)1 << (agreed_on(r->link, "max_window_bits", &value) ? strtoul(value + 1, NULL, 10) : 15)};
+		.window = (size_t)1 << window_bits(!r->link->client)};
 	if (naive_message(&z, r->message.at, n) != NAIVE_BETWEEN_BLOCKS)
 		return wrong("the compressed message is invalid after %zu of %zu bytes", z.at / 8, n);
 	all->size = z.size;
@@ -258,7 +296,7 @@ unpack(struct reader *r)
 
 /* Receive the next complete message or control frame. */
 bool
-next_event(struct reader *r, const char *what, struct event *event)
+next_event(struct frame_reader *r, const char *what, struct event *event)
 {
 	struct link *l = r->link;
 	uint64_t length;

@@ -1,47 +1,43 @@
-/* The handshake with a server. */
+/* The handshake, in both roles. */
 #include <ctype.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
 
 #include "base/log.h"
+#include "ws/base64.h"
 #include "wsprobe.h"
 
 /* Replace one {NAME}. Return the number of bytes used. */
 static size_t
-put_name(struct bytes *out, const char *at, const struct names *names, size_t *pad)
+put_name(struct link *l, const char *at, size_t *pad)
 {
 	size_t n = strcspn(at, "}");
 	const char *star = memchr(at, '*', n);
 
 	if (star != NULL) {
-		size_t each = (size_t)(star - at - 1);
-
 		for (unsigned long times = strtoul(star + 1, NULL, 10); times > 0; times--)
-			bytes_put(out, at + 1, each);
+			bytes_put(&l->out, at + 1, (size_t)(star - at - 1));
 	} else if (strncmp(at, "{HOST", 5) == 0) {
-		bytes_say(out, names->host);
+		bytes_say(&l->out, settings.host);
 	} else if (strncmp(at, "{ACCEPT", 7) == 0) {
-		bytes_say(out, names->accept);
+		bytes_say(&l->out, l->accept);
 	} else if (strncmp(at, "{TPECCA", 7) == 0) {
-		for (const char *c = names->accept; *c != '\0'; c++)
-			bytes_byte(out, (unsigned)(islower((unsigned char)*c) ? toupper((unsigned char)*c) : tolower((unsigned char)*c)));
+		for (const char *c = l->accept; *c != '\0'; c++)
+			bytes_byte(&l->out, (unsigned char)(isalpha((unsigned char)*c) ? *c ^ 0x20 : *c));
 	} else if (strncmp(at, "{NUL", 4) == 0) {
-		bytes_byte(out, 0);
+		bytes_byte(&l->out, 0);
 	} else {
 		*pad = strtoul(at + 5, NULL, 10);
 	}
 	return n + 1;
 }
 
-void
-expand(struct bytes *out, const char *text, const struct names *names)
+static void
+put_head(struct link *l, const char *text)
 {
+	struct bytes *out = &l->out;
 	size_t pad = 0, pad_at = 0;
 
 	while (*text != '\0') {
@@ -51,7 +47,7 @@ expand(struct bytes *out, const char *text, const struct names *names)
 		}
 		size_t before = pad;
 
-		text += put_name(out, text, names, &pad);
+		text += put_name(l, text, &pad);
 		if (pad != before)
 			pad_at = out->size;
 	}
@@ -64,8 +60,21 @@ expand(struct bytes *out, const char *text, const struct names *names)
 	}
 }
 
+/* Write a head with the extension, if there is one. */
+static void
+put_head_with(struct link *l, const char *text, const char *extension)
+{
+	put_head(l, text);
+	if (extension != NULL) {
+		bytes_say(&l->out, EXTENSIONS);
+		bytes_say(&l->out, extension);
+		bytes_say(&l->out, END);
+	}
+	bytes_say(&l->out, END);
+}
+
 /* Return the end of the head including the empty line, or 0 if it is incomplete. */
-size_t
+static size_t
 head_size(const struct bytes *in)
 {
 	const unsigned char *end = in->size == 0 ? NULL : memmem(in->at, in->size, "\r\n\r\n", 4);
@@ -73,214 +82,232 @@ head_size(const struct bytes *in)
 	return end == NULL ? 0 : (size_t)(end - in->at) + 4;
 }
 
-/* Return how many times the head has a field, and copy the trimmed value of the last one. */
-unsigned
-head_field(const struct bytes *in, const char *name, char *value, size_t size)
+/* Return whether the head has the field once with one of these values: `Name: a|b`. An empty one stands for no field. */
+static bool
+field_is(const struct http_fields *fields, const char *wanted)
 {
-	const char *at = (const char *)in->at, *end = at + head_size(in) - 2;
-	size_t n = strlen(name);
-	unsigned count = 0;
+	size_t n = strcspn(wanted, ":"), count;
+	struct span value = {"", 0};
+	char name[64];
 
-	for (at = memmem(at, (size_t)(end - at), "\r\n", 2); at != NULL && at < end;) {
-		at += 2;
-		const char *next = memmem(at, (size_t)(end + 2 - at), "\r\n", 2);
-
-		if (next != NULL && (size_t)(next - at) > n && strncasecmp(at, name, n) == 0 && at[n] == ':') {
-			at += n + 1;
-			at += strspn(at, " \t");
-			snprintf(value, size, "%.*s", (int)(next - at), at);
-			for (size_t k = strlen(value); k > 0 && strchr(" \t", value[k - 1]) != NULL; k--)
-				value[k - 1] = '\0';
-			count++;
-		}
-		at = next;
-	}
-	return count;
-}
-
-/* Return whether a list contains a token, in any case. */
-bool
-has_token(const char *list, const char *token)
-{
-	size_t n = strlen(token);
-
-	for (const char *at = list; *at != '\0'; at += strcspn(at, ","), at += *at == ',') {
-		at += strspn(at, " \t");
-		size_t k = strcspn(at, ", \t");
-
-		if (k == n && strncasecmp(at, token, n) == 0)
+	snprintf(name, sizeof name, "%.*s", (int)n, wanted);
+	count = http_field_find(fields, name, &value);
+	for (const char *at = wanted + n + 2;; at += n + 1) {
+		n = strcspn(at, "|");
+		if (count == (n != 0) && span_equal(value, (struct span){at, n}))
 			return true;
+		if (at[n] == '\0')
+			return wrong("wanted %s, got %zu, `%s'", wanted, count, quoted_bytes(value.at, value.size));
 	}
-	return false;
-}
-
-bool
-field_is(const struct bytes *in, const char *name, const char *wanted)
-{
-	char value[512] = "";
-	unsigned count = head_field(in, name, value, sizeof value);
-
-	if (count != 1 || strcmp(value, wanted) != 0)
-		return wrong("wanted one %s: %s, got %u, `%s'", name, wanted, count, quoted(value));
-	return true;
-}
-
-bool
-field_has(const struct bytes *in, const char *name, const char *token)
-{
-	char value[512] = "";
-
-	if (head_field(in, name, value, sizeof value) != 1 || !has_token(value, token))
-		return wrong("wanted %s: %s, got `%s'", name, token, quoted(value));
-	return true;
 }
 
 static bool
-field_absent(const struct bytes *in, const char *name)
+extension_is(const struct http_fields *fields, const char *wanted)
 {
-	char value[512] = "";
+	char field[256];
 
-	return head_field(in, name, value, sizeof value) == 0 ? true : wrong("got %s: %s", name, quoted(value));
+	snprintf(field, sizeof field, EXTENSIONS "%s", wanted == NULL ? "" : wanted);
+	return field_is(fields, field);
 }
 
-/* Check the response (RFC 6455, section 4.2.2) to the key of the RFC. */
 static bool
-check_switch(const struct bytes *in)
+field_lists(const struct http_fields *fields, const char *name, const char *token)
 {
-	return field_has(in, "Upgrade", "websocket") && field_has(in, "Connection", "upgrade")
-	       && field_is(in, "Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
-	       && (settings.agreed == NULL ? field_absent(in, "Sec-WebSocket-Extensions")
-	                                   : field_is(in, "Sec-WebSocket-Extensions", settings.agreed)) && field_absent(in, "Sec-WebSocket-Protocol")
-	       && field_absent(in, "Content-Length") && field_absent(in, "Transfer-Encoding");
+	return http_list_has(fields, name, token) ? true : wrong("wanted %s: %s", name, token);
 }
 
-/* A refusal is complete, has a length, and ends the connection. */
-bool
-check_refusal(struct link *l, unsigned status, bool head_only)
+static bool
+upgrades(const struct http_fields *fields)
 {
-	char length[32] = "";
+	return field_lists(fields, "Upgrade", "websocket") && field_lists(fields, "Connection", "upgrade");
+}
 
-	shutdown(l->fd, SHUT_WR);
+/* Check the response (RFC 6455, section 4.2.2) to the key of the RFC, except its extension. */
+static bool
+check_switch(const struct http_fields *fields)
+{
+	return upgrades(fields) && field_is(fields, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+	       && field_is(fields, "Sec-WebSocket-Protocol: ") && field_is(fields, "Content-Length: ")
+	       && field_is(fields, "Transfer-Encoding: ");
+}
+
+static bool
+wait_for_end(struct link *l)
+{
 	while (!l->ended)
-		if (!link_wait(l, "the end of the answer"))
+		if (!link_wait(l, "the end of the connection"))
 			return false;
-	if (!field_has(&l->in, "Connection", "close"))
-		return false;
-	if (status == 426 && !(field_has(&l->in, "Upgrade", "websocket") && field_has(&l->in, "Connection", "upgrade")))
-		return false;
-	if (status == 204)
-		return field_absent(&l->in, "Content-Length") && (l->in.size == head_size(&l->in) || wrong("a body in a 204"));
-	if (head_field(&l->in, "Content-Length", length, sizeof length) != 1)
-		return wrong("wanted one Content-Length");
-	size_t body = l->in.size - head_size(&l->in);
-
-	if (body != (head_only ? 0 : strtoul(length, NULL, 10)))
-		return wrong("Content-Length is %s, %zu bytes came behind the head", length, body);
 	return true;
 }
 
-/* Wait for a head. Return false at an error. *status is 0 at EOF without a byte. */
-bool
-take_head(struct link *l, unsigned *status)
+/* Receive a response's head. Return false at an error. At EOF without a byte the status is 0. */
+static bool
+take_response(struct link *l, struct http_response *r)
 {
-	*status = 0;
+	const char *fault;
+
+	r->status = 0;
 	while (head_size(&l->in) == 0) {
 		if (l->ended && l->in.size == 0 && !l->reset)
 			return true;
 		if (!link_wait(l, "an answer"))
 			return false;
 	}
-	if (l->in.size < 13 || memcmp(l->in.at, "HTTP/1.1 ", 9) != 0 || l->in.at[12] != ' ')
-		return wrong("the status line is `%s'", quoted_bytes(l->in.at, strcspn((char *)l->in.at, "\r")));
-	for (int i = 9; i < 12; i++) {
-		if (!isdigit(l->in.at[i]))
-			return wrong("the status is `%s'", quoted_bytes(l->in.at + 9, 3));
-		*status = *status * 10 + (unsigned)(l->in.at[i] - '0');
-	}
+	l->taken = head_size(&l->in);
+	fault = http_response_parse((const char *)l->in.at, l->taken, r);
+	if (fault != NULL || r->major != 1 || r->minor != 1)
+		return wrong("the head is `%s' (%s)", quoted_bytes(l->in.at, l->taken), fault);
+	return true;
+}
+
+/* A refusal is complete, has a length, and ends the connection. */
+static bool
+check_refusal(struct link *l, bool head_only)
+{
+	struct http_response r;
+	struct span length;
+
+	shutdown(l->fd, SHUT_WR);
+	if (!wait_for_end(l) || !take_response(l, &r) || !field_lists(&r.fields, "Connection", "close"))
+		return false;
+	if (r.status == 426 && !upgrades(&r.fields))
+		return false;
+	if (r.status == 204)
+		return field_is(&r.fields, "Content-Length: ") && (l->in.size == l->taken || wrong("a body in a 204"));
+	if (http_field_find(&r.fields, "Content-Length", &length) != 1)
+		return wrong("wanted one Content-Length");
+	size_t body = l->in.size - l->taken;
+
+	if (body != (head_only ? 0 : strtoul(length.at, NULL, 10)))
+		return wrong("Content-Length is %s, %zu bytes came behind the head", quoted_bytes(length.at, length.size), body);
+	return true;
+}
+
+/* Send byte by byte until something arrives. */
+static void
+dribble(struct link *l)
+{
+	struct pollfd p = {.fd = l->fd, .events = POLLIN};
+
+	for (size_t sent = 0; sent < l->out.size && (int)sent * DRIBBLE_MS < settings.timeout_ms; sent++)
+		if (send(l->fd, l->out.at + sent, 1, MSG_NOSIGNAL) != 1 || poll(&p, 1, DRIBBLE_MS) != 0)
+			break;
+	l->out.size = 0;
+}
+
+bool
+play_request(struct link *l, const void *http_case)
+{
+	const struct http_case *c = http_case;
+	bool slow = strncmp(c->want, "slow ", 5) == 0, whole, head_only;
+	const char *want = c->want + (slow ? 5 : 0), *field = strchr(want, ' ');
+	char statuses[16], status[12];
+	struct http_response r;
+
+	snprintf(statuses, sizeof statuses, "%.*s", (int)strcspn(want, " "), want);
+	put_head(l, c->send);
+	whole = head_size(&l->out) != 0;
+	head_only = whole && memcmp(l->out.at, "HEAD", 4) == 0;
+	if (slow)
+		dribble(l);
+	else if (!link_flush(l))
+		return false;
+	else if (!whole && strpbrk(statuses, "-*") != NULL)
+		shutdown(l->fd, SHUT_WR);
+	if (!take_response(l, &r))
+		return false;
+	snprintf(status, sizeof status, "%u", r.status);
+	if (*statuses != '*' && strstr(statuses, r.status == 0 ? "-" : status) == NULL)
+		return wrong("wanted status %s, got %s", statuses, status);
+	if (r.status == 0)
+		return link_end(l);
+	if (field != NULL && !field_is(&r.fields, field + 1))
+		return false;
+	if (r.status != 101)
+		return check_refusal(l, head_only);
+	return check_switch(&r.fields) && (field != NULL || extension_is(&r.fields, NULL))
+	       && play_script(l, "text Hello =text Hello");
+}
+
+/* The requirements for a client's request (RFC 6455, section 4.1). Computes the response to its key. */
+static bool
+check_request(struct link *l)
+{
+	static char last_key[HANDSHAKE_KEY_SIZE];
+	struct http_request r;
+	struct span value;
+	unsigned char nonce[HANDSHAKE_KEY_SIZE];
+
+	if (http_request_parse((const char *)l->in.at, l->in.size, &r) != NULL || !span_equal(r.method, span_of("GET"))
+	    || r.target.at[0] != '/' || r.major != 1 || r.minor != 1)
+		return wrong("the request is `%s'", quoted_bytes(l->in.at, l->in.size));
+	if (http_field_find(&r.fields, "Host", &value) != 1 || value.size == 0)
+		return wrong("wanted one Host");
+	if (!upgrades(&r.fields) || !field_is(&r.fields, "Sec-WebSocket-Version: 13"))
+		return false;
+	if (settings.offer != NULL && !extension_is(&r.fields, settings.offer))
+		return false;
+	if (http_field_find(&r.fields, "Sec-WebSocket-Key", &value) != 1 || value.size != HANDSHAKE_KEY_SIZE
+	    || base64_decode(value, nonce) != 16 || strchr("AQgw", value.at[21]) == NULL)
+		return wrong("the key is `%s'", quoted_bytes(value.at, value.size));
+	if (memcmp(value.at, last_key, sizeof last_key) == 0)
+		return wrong("the key is the same as before");
+	memcpy(last_key, value.at, sizeof last_key);
+	handshake_accept(last_key, l->accept);
 	return true;
 }
 
 static bool
-status_wanted(const char *wanted, unsigned status)
+take_request(struct link *l)
 {
-	char text[12];
-
-	snprintf(text, sizeof text, "%u", status);
-	return strcmp(wanted, "*") == 0 || (status == 0 ? strcmp(wanted, "-") == 0 : strstr(wanted, text) != NULL);
-}
-
-/* Connect to the tested server. */
-bool
-link_open(struct link *l)
-{
-	int on = 1;
-
-	*l = (struct link){.client = true, .fd = socket(settings.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-	if (l->fd < 0 || connect(l->fd, (struct sockaddr *)&settings.address, settings.address_size) != 0)
-		return wrong("connect to %s: %s", settings.where, strerror(errno));
-	if (settings.address.ss_family != AF_UNIX)
-		setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	while (head_size(&l->in) == 0)
+		if (!link_wait(l, "a request"))
+			return false;
+	if (head_size(&l->in) != l->in.size)
+		return wrong("something was sent behind the request, before the answer");
+	if (!check_request(l))
+		return false;
+	l->in.size = 0;
 	return true;
 }
 
-static bool
-check_field(const struct bytes *in, const char *field)
-{
-	char name[64];
-	size_t n = strcspn(field, ":");
-
-	snprintf(name, sizeof name, "%.*s", (int)n, field);
-	return field_is(in, name, field + n + 2);
-}
-
+/* Send a response to the client's request, then a Hello if the response is valid. */
 bool
-play_request(struct link *l, const struct request_case *c)
+play_answer(struct link *l, const void *http_case)
 {
-	struct names names = {.host = settings.host};
-	unsigned status;
-	bool orderly;
+	const struct http_case *c = http_case;
 
-	expand(&l->out, c->send, &names);
-	bool whole = head_size(&l->out) != 0, head_only = l->out.size > 4 && memcmp(l->out.at, "HEAD", 4) == 0;
-
+	if (!take_request(l))
+		return false;
+	put_head(l, c->send);
+	if (strcmp(c->want, "taken") == 0)
+		return play_script(l, "text Hello =text Hello");
 	if (!link_flush(l))
 		return false;
-	if (!whole && strpbrk(c->status, "-*") != NULL)
+	/* A head without an end must be refused too. */
+	if (strstr(c->send, "{x*") == NULL)
 		shutdown(l->fd, SHUT_WR);
-	if (!take_head(l, &status))
+	if (!wait_for_end(l))
 		return false;
-	if (!status_wanted(c->status, status))
-		return wrong("wanted status %s, got %u", c->status, status);
-	if (status == 0)
-		return link_end(l);
-	if (c->field != NULL && !check_field(&l->in, c->field))
-		return false;
-	if (status != 101)
-		return check_refusal(l, status, head_only);
-	if (!check_switch(&l->in))
-		return false;
-	l->taken = head_size(&l->in);
-	return play_script(l, "text Hello =text Hello", &orderly);
+	return l->in.size == 0 ? true : wrong("the client went on: %s", quoted_bytes(l->in.at, l->in.size));
 }
 
-/* Perform a valid handshake before a script. The script's first data is sent in the same segment. */
+/* Perform a valid handshake before a script. A server's response is sent in the same segment as the first data. */
 bool
-shake_hands(struct link *l)
+play_frames(struct link *l, const void *script)
 {
-	struct names names = {.host = settings.host};
-	unsigned status;
+	struct http_response r;
 
-	expand(&l->out, GET FIELDS, &names);
-	if (settings.offer != NULL) {
-		bytes_say(&l->out, "Sec-WebSocket-Extensions: ");
-		bytes_say(&l->out, settings.offer);
-		bytes_say(&l->out, END);
+	if (!l->client) {
+		if (!take_request(l))
+			return false;
+		put_head_with(l, SWITCHED, settings.agreed);
+		return play_script(l, script);
 	}
-	bytes_say(&l->out, END);
-	if (!link_flush(l) || !take_head(l, &status))
+	put_head_with(l, GET FIELDS, settings.offer);
+	if (!link_flush(l) || !take_response(l, &r))
 		return false;
-	if (status != 101)
-		return wrong("the handshake was refused with %u", status);
-	l->taken = head_size(&l->in);
-	return check_switch(&l->in);
+	if (r.status != 101)
+		return wrong("the handshake was refused with %u", r.status);
+	return check_switch(&r.fields) && extension_is(&r.fields, settings.agreed) && play_script(l, script);
 }

@@ -1,11 +1,11 @@
 /* The connection: data to send, received data, and errors. */
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -65,6 +65,29 @@ wrong(const char *format, ...)
 }
 
 struct settings settings = {.timeout_ms = 10000, .listener = -1};
+
+/* Connect to the tested server, or accept the tested client. */
+bool
+link_open(struct link *l)
+{
+	struct pollfd p = {.fd = settings.listener, .events = POLLIN};
+	int on = 1;
+
+	*l = (struct link){.client = settings.listener < 0};
+	if (l->client) {
+		l->fd = socket(settings.address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (connect(l->fd, &settings.address.any, settings.address.size) != 0)
+			return wrong("connect to %s: %s", settings.host, strerror(errno));
+	} else {
+		if (poll(&p, 1, settings.prog != NULL ? settings.timeout_ms : -1) <= 0)
+			die(STATUS_FAILED, "no client connected");
+		l->fd = accept4(settings.listener, NULL, NULL, SOCK_CLOEXEC);
+		if (l->fd < 0)
+			return wrong("accept: %s", strerror(errno));
+	}
+	setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	return true;
+}
 
 static void
 link_read(struct link *l)

@@ -10,9 +10,8 @@
 
 struct play {
 	struct link *link;
-	struct reader reader;
+	struct frame_reader reader;
 	struct next_frame next;
-	size_t turns; /* of turns=N */
 	enum blocks blocks; /* of the current message */
 	bool over;    /* the connection has ended as expected */
 	bool closing; /* a Close was sent first */
@@ -20,7 +19,7 @@ struct play {
 	int answer;   /* code of the peer's Close, ANY_CODE before it */
 };
 
-static const struct next_frame plain_frame = {.times = 1};
+static const struct next_frame plain_frame = {.times = 1, .op = OP_OF_WORD, .declared = NOT_DECLARED};
 
 /* Return whether the code of a Close is one of those in word: `1002|1009`, `-`, `any`. */
 static bool
@@ -109,57 +108,31 @@ expect(struct play *p, unsigned op, const char *word)
 static bool
 modify(struct next_frame *f, const char *word)
 {
-	const char *value = strchr(word, '=');
-	unsigned long long n = value == NULL ? 0 : strtoull(value + 1, NULL, 10);
+	static const struct {
+		const char *name;
+		size_t member;
+		uint64_t value; /* of a word without = */
+	} words[] = {
+		{"unmasked", offsetof(struct next_frame, unmasked), true}, {"zerokey", offsetof(struct next_frame, zero_key), true},
+		{"plain", offsetof(struct next_frame, blocks), PLAIN}, {"stored", offsetof(struct next_frame, blocks), STORED},
+		{"deaf", offsetof(struct next_frame, deaf), true}, {"rsv=", offsetof(struct next_frame, rsv), 0},
+		{"op=", offsetof(struct next_frame, op), 0}, {"length=", offsetof(struct next_frame, length_bits), 0},
+		{"declare=", offsetof(struct next_frame, declared), 0}, {"cut=", offsetof(struct next_frame, cut), 0},
+		{"times=", offsetof(struct next_frame, times), 0}, {"turns=", offsetof(struct next_frame, turns), 0},
+		{"chunk=", offsetof(struct next_frame, chunk), 0},
+	};
 
-	if (strcmp(word, "unmasked") == 0)
-		f->unmasked = true;
-	else if (strcmp(word, "zerokey") == 0)
-		f->zero_key = true;
-	else if (strcmp(word, "plain") == 0)
-		f->blocks = PLAIN;
-	else if (strcmp(word, "stored") == 0)
-		f->blocks = STORED;
-	else if (strcmp(word, "final") == 0)
-		f->blocks = FINAL;
-	else if (strncmp(word, "rsv=", 4) == 0)
-		f->rsv = (unsigned)n;
-	else if (strncmp(word, "op=", 3) == 0)
-		f->has_op = true, f->op = (unsigned)n;
-	else if (strncmp(word, "length=", 7) == 0)
-		f->length_bits = (int)n;
-	else if (strncmp(word, "declare=", 8) == 0)
-		f->has_declared = true, f->declared = n;
-	else if (strncmp(word, "cut=", 4) == 0)
-		f->cut = (size_t)n;
-	else if (strncmp(word, "times=", 6) == 0)
-		f->times = (size_t)n;
-	else
-		return false;
-	return true;
-}
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		size_t n = strlen(words[i].name);
+		bool has_value = words[i].name[n - 1] == '=';
 
-/* Handle words without a frame. Return 1 after success, 0 for another word, -1 after a failure. */
-static int
-play_alone(struct play *p, const char *word)
-{
-	if (strcmp(word, "flush") == 0)
-		return link_flush(p->link) ? 1 : -1;
-	if (strcmp(word, "fin") == 0) {
-		if (!link_flush(p->link))
-			return -1;
-		shutdown(p->link->fd, SHUT_WR);
-		return 1;
+		if (strncmp(word, words[i].name, n) != 0 || (!has_value && word[n] != '\0'))
+			continue;
+		memcpy((char *)f + words[i].member, &(uint64_t){has_value ? strtoull(word + n, NULL, 10) : words[i].value},
+		    sizeof(uint64_t));
+		return true;
 	}
-	if (strcmp(word, "deaf") == 0)
-		p->link->deaf = true;
-	else if (strncmp(word, "chunk=", 6) == 0)
-		p->link->chunk = strtoul(word + 6, NULL, 10);
-	else if (strncmp(word, "turns=", 6) == 0)
-		p->turns = strtoul(word + 6, NULL, 10);
-	else
-		return 0;
-	return 1;
+	return false;
 }
 
 static int
@@ -177,15 +150,12 @@ static void
 pack(struct play *p, unsigned op, bool last, struct bytes *payload)
 {
 	struct next_frame *f = &p->next;
-	struct bytes packed = {0};
 
 	if (op == OP_TEXT || op == OP_BINARY)
-		p->blocks = settings.agreed == NULL || f->rsv != 0 ? PLAIN : f->blocks != BLOCKS_DEFAULT ? f->blocks : FIXED;
-	if (p->blocks == PLAIN || op >= OP_CLOSE || f->has_op || f->has_declared || f->rsv != 0)
+		p->blocks = settings.agreed == NULL || f->rsv != 0 ? PLAIN : (enum blocks)f->blocks;
+	if (p->blocks == PLAIN || op >= OP_CLOSE || f->op != OP_OF_WORD || f->declared != NOT_DECLARED || f->rsv != 0)
 		return;
-	deflate(&packed, payload, p->blocks, last);
-	bytes_free(payload);
-	*payload = packed;
+	pack_message(p->link, p->blocks, last, payload);
 	f->compressed = true;
 }
 
@@ -195,7 +165,10 @@ send_frame(struct play *p, const char *word, const char *payload_word)
 	size_t n = strcspn(word, "+");
 	int op = op_of(word, n);
 	struct bytes payload = {0};
+	struct link *l = p->link;
 
+	l->deaf |= p->next.deaf;
+	l->chunk = p->next.chunk != 0 ? p->next.chunk : l->chunk;
 	if (op < 0 && strcmp(word, "raw") != 0)
 		die(STATUS_USAGE, "a script says %s", word);
 	if (op == OP_CLOSE)
@@ -206,11 +179,11 @@ send_frame(struct play *p, const char *word, const char *payload_word)
 		p->closing = true;
 	if (op >= 0)
 		pack(p, (unsigned)op, word[n] != '+', &payload);
-	for (size_t i = 0; i < p->next.times; i++) {
+	for (uint64_t i = 0; i < p->next.times; i++) {
 		if (op < 0)
-			bytes_put(&p->link->out, payload.at, payload.size);
+			bytes_put(&l->out, payload.at, payload.size);
 		else
-			put_message(p->link, &p->next, (unsigned)op, word[n] != '+', &payload);
+			put_message(l, &p->next, (unsigned)op, word[n] != '+', &payload);
 	}
 	bytes_free(&payload);
 	p->next = plain_frame;
@@ -222,38 +195,34 @@ take_turns(struct play *p, const char *word, const char *payload)
 {
 	int op = op_of(word, strlen(word));
 
-	for (; p->turns > 0; p->turns--) {
-		struct next_frame kept = p->next;
-
+	for (uint64_t turns = p->next.turns; turns > 0; turns--) {
 		send_frame(p, word, payload);
-		p->next = kept;
 		if (!expect(p, op == OP_PING ? OP_PONG : (unsigned)op, payload))
 			return false;
 	}
-	p->next = plain_frame;
 	return true;
 }
 
 static bool
 play_word(struct play *p, const char *word, char **rest)
 {
-	int alone = play_alone(p, word);
-
-	if (alone != 0)
-		return alone > 0;
+	if (strcmp(word, "flush") == 0)
+		return link_flush(p->link);
+	if (strcmp(word, "fin") == 0)
+		return link_flush(p->link) && shutdown(p->link->fd, SHUT_WR) == 0;
 	if (word[0] != '=' && modify(&p->next, word))
 		return true;
 	const char *payload = strtok_r(NULL, " ", rest);
 
 	if (payload == NULL)
 		die(STATUS_USAGE, "a script ends in %s", word);
-	if (p->turns != 0)
+	if (p->next.turns != 0)
 		return take_turns(p, word, payload);
 	if (word[0] != '=') {
 		send_frame(p, word, payload);
 		return true;
 	}
-	size_t times = p->next.times;
+	uint64_t times = p->next.times;
 
 	for (p->next = plain_frame; times > 0; times--)
 		if (!expect(p, (unsigned)op_of(word + 1, strlen(word + 1)), payload))
@@ -273,16 +242,15 @@ play_words(struct play *p, const char *script)
 	return good;
 }
 
-/* Play a script to the end of the connection. *orderly: a Close was sent, and the peer reported no
- * error. */
+/* Play a script to the end of the connection. */
 bool
-play_script(struct link *l, const char *script, bool *orderly)
+play_script(struct link *l, const char *script)
 {
-	struct play p = {.link = l, .reader = {.link = l}, .next = plain_frame, .answer = ANY_CODE};
+	struct play p = {.link = l, .reader = {.link = l}, .next = plain_frame, .blocks = PLAIN, .answer = ANY_CODE};
 	bool good = play_words(&p, script) && (p.over || play_words(&p, "close 1000 =close 1000"));
 
 	bytes_free(&p.reader.message);
 	bytes_free(&p.early.payload);
-	*orderly = p.closing && (p.answer == NO_CODE || p.answer == 1000 || p.answer == 1001);
+	l->orderly = p.closing && (p.answer == NO_CODE || p.answer == 1000 || p.answer == 1001);
 	return good;
 }
