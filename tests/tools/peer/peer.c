@@ -59,7 +59,6 @@
  * step the rest is received, and the exit status is that of the program, or 128 + n for signal n. Under the name wspeer it
  * is a WebSocket peer: see websocket.c.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -73,11 +72,11 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "peer.h"
+#include "sys/address.h"
 #include "ws/handshake.h"
 
 enum { LISTENER = 3, MAX = 20000, CHUNK = 65536, FILL_MAX = 64, FILL_MS = 100, PUSH_MS = 200, SIP_SIZE = 4096, SIP_MS = 100,
@@ -86,17 +85,10 @@ enum { LISTENER = 3, MAX = 20000, CHUNK = 65536, FILL_MAX = 64, FILL_MS = 100, P
 enum step { TO, FROM, ROOM, OPEN, ACCEPT, LAST, CHURN, FILL, UNLISTEN, SEND, BYTES, DRIBBLE, SEND_FILE, PUSH, ECHO_BACK,
 	FIN, INTO, TAKE, SIP, BACK, RECV, LINE, HEAD, REST, RESET, CLOSE, VANISH, PAUSE, SAY, AWAIT, HOLD, LIMIT, ENDED, ON, CLIENT, STDERR };
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-	struct sockaddr_un local;
-};
-
 int conns[MAX];
 size_t count;
 static size_t first;
-static union address to, from;
+static struct address to, from;
 static uint16_t port;
 int room;
 static long long pushed;
@@ -152,11 +144,9 @@ readable(int fd, int ms)
 /* Addresses and connections. */
 
 static void
-ip_parse(const char *text, union address *a)
+ip_parse(const char *text, struct address *a)
 {
-	memset(a, 0, sizeof *a);
-	a->any.sa_family = strchr(text, ':') == NULL ? AF_INET : AF_INET6;
-	if (inet_pton(a->any.sa_family, text, a->any.sa_family == AF_INET ? (void *)&a->v4.sin_addr : &a->v6.sin6_addr) != 1)
+	if (!address_parse(text, a))
 		fail(text);
 }
 
@@ -166,8 +156,7 @@ destination_set(const char *text)
 	if (text[strspn(text, "0123456789")] == '\0') {
 		port = (uint16_t)strtoul(text, NULL, 10);
 	} else if (text[0] == '/') {
-		memset(&to, 0, sizeof to);
-		to.local.sun_family = AF_UNIX;
+		to = (struct address){.local.sun_family = AF_UNIX, .size = sizeof to.local};
 		(void)snprintf(to.local.sun_path, sizeof to.local.sun_path, "%s", text);
 	} else {
 		ip_parse(text, &to);
@@ -180,12 +169,12 @@ connected(void)
 	int fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (to.any.sa_family != AF_UNIX)
-		to.v4.sin_port = htons(port);
+		address_set_port(&to, port);
 	if (room != 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-	if (fd < 0 || (from.any.sa_family != AF_UNSPEC && bind(fd, &from.any, sizeof from.v6) != 0))
+	if (fd < 0 || (from.any.sa_family != AF_UNSPEC && bind(fd, &from.any, from.size) != 0))
 		fail("bind");
-	if (connect(fd, &to.any, to.any.sa_family == AF_UNIX ? sizeof to.local : sizeof to.v6) != 0)
+	if (connect(fd, &to.any, to.size) != 0)
 		fail("connect");
 	return fd;
 }
@@ -242,16 +231,15 @@ churn(unsigned long n)
 static void
 backlog_fill(void)
 {
-	struct sockaddr_storage at;
-	socklen_t size = sizeof at;
+	struct address at;
 
-	if (getsockname(LISTENER, (struct sockaddr *)&at, &size) != 0 || listen(LISTENER, 0) != 0)
+	if (address_local(LISTENER, &at) != 0 || listen(LISTENER, 0) != 0)
 		fail("fill");
 	for (int i = 0; i < FILL_MAX; i++) {
-		int fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		int fd = socket(at.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		struct pollfd p = {.fd = fd, .events = POLLOUT};
 
-		if (fd < 0 || (connect(fd, (struct sockaddr *)&at, size) != 0 && errno != EINPROGRESS))
+		if (fd < 0 || (connect(fd, &at.any, at.size) != 0 && errno != EINPROGRESS))
 			fail("fill");
 		if (poll(&p, 1, FILL_MS) == 0) {
 			(void)close(fd);
@@ -277,19 +265,18 @@ buffers_shrink(int fd)
 static void
 tcp_pair(int ends[2])
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof a;
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+	struct address a;
 
+	ip_parse("127.0.0.1", &a);
 	buffers_shrink(listener); /* accepted sockets inherit it */
-	if (bind(listener, (struct sockaddr *)&a, size) != 0 || listen(listener, 1) != 0
-	    || getsockname(listener, (struct sockaddr *)&a, &size) != 0)
+	if (bind(listener, &a.any, a.size) != 0 || listen(listener, 1) != 0 || address_local(listener, &a) != 0)
 		fail("listen");
 	ends[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	buffers_shrink(ends[0]);
 	if (room != 0)
 		(void)setsockopt(ends[0], SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-	if (connect(ends[0], (struct sockaddr *)&a, size) != 0)
+	if (connect(ends[0], &a.any, a.size) != 0)
 		fail("connect");
 	(void)setsockopt(ends[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	ends[1] = program.listens ? listener : accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -518,43 +505,29 @@ rest(int fd)
 	return all;
 }
 
-/* Write the bytes of one character or escape and move *text past it. Return their number. */
-static size_t
-unescape(const char **text, char *out)
+size_t
+unescape_all(const char *text, unsigned char *data)
 {
 	static const char names[] = "rnt0", meant[] = "\r\n\t", key[] = "\r\nSec-WebSocket-Key: ";
-	const char *p = *text, *found;
-
-	*text += *p == '\\' && p[1] != '\0' ? 2 : 1;
-	*out = *p;
-	if (*text == p + 1)
-		return 1;
-	if (p[1] == 'A') {
-		found = memmem(head, head_size, key, sizeof key - 1);
-		memset(out, '?', HANDSHAKE_ACCEPT_SIZE);
-		if (found != NULL)
-			handshake_accept(found + sizeof key - 1, out);
-		return HANDSHAKE_ACCEPT_SIZE;
-	}
-	if (p[1] == 'x') {
-		char hex[3] = {p[2], p[3], '\0'};
-
-		*text = p + 2 + strlen(hex);
-		*out = (char)strtoul(hex, NULL, 16);
-		return 1;
-	}
-	found = strchr(names, p[1]);
-	*out = found == NULL ? p[1] : meant[found - names];
-	return 1;
-}
-
-size_t
-unescape_all(const char *text, char *data)
-{
 	size_t size = 0;
 
-	while (*text != '\0')
-		size += unescape(&text, data + size);
+	for (const char *found; *text != '\0'; text++) {
+		if (*text != '\\' || text[1] == '\0') {
+			data[size++] = (unsigned char)*text;
+		} else if (*++text == 'A') {
+			found = memmem(head, head_size, key, sizeof key - 1);
+			memset(data + size, '?', HANDSHAKE_ACCEPT_SIZE);
+			if (found != NULL)
+				handshake_accept(found + sizeof key - 1, (char *)data + size);
+			size += HANDSHAKE_ACCEPT_SIZE;
+		} else if (*text == 'x') {
+			data[size++] = (unsigned char)strtoul((char[]){text[1], text[2], '\0'}, NULL, 16);
+			text += strnlen(text + 1, 2);
+		} else {
+			found = strchr(names, *text);
+			data[size++] = (unsigned char)(found == NULL ? *text : meant[found - names]);
+		}
+	}
 	return size;
 }
 
@@ -588,7 +561,7 @@ static long long
 each_do(enum step step, const char *text)
 {
 	char *data = malloc(strlen(text) * HANDSHAKE_ACCEPT_SIZE + 1);
-	size_t size = unescape_all(text, data);
+	size_t size = unescape_all(text, (unsigned char *)data);
 	long long all = 0;
 
 	was_reset = false;

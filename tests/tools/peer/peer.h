@@ -33,7 +33,7 @@ int way_out(int fd);
 long long send_all(int fd, const char *data, size_t size);
 
 /* Write the bytes of a text with escapes, \A with HANDSHAKE_ACCEPT_SIZE. Return their number. */
-size_t unescape_all(const char *text, char *data);
+size_t unescape_all(const char *text, unsigned char *data);
 
 /* Perform a step of the command line. */
 void step_read(char *argument);

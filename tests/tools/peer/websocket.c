@@ -1,7 +1,7 @@
 /*
  * wspeer: a WebSocket peer that performs the steps of its command line, to test
- * wsframe and wsserve. Its frames share no code with the tested programs. Steps that
- * are not listed here are those of peer.
+ * wsframe and wsserve. Its frames are those of lib/ws: wsprobe is the peer that shares
+ * no code with it. Steps that are not listed here are those of peer.
  *
  *     wspeer text:hello get close:1000 rest wait -- wsframe cat
  *
@@ -49,21 +49,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "peer.h"
+#include "ws/frame.h"
+#include "ws/mask.h"
 
 enum { PUSH_MS = 300, SLOW_PIECE = 4096, SMALL_ROOM = 4096, TEXT_MAX = 1 << 16, SHOWN_MAX = 200, BEATS_MAX = 100, AWAIT_MAX = 6000 };
 
-static long rest_ms; /* pause before each read of at most SLOW_PIECE bytes; 0: reads of any size without a pause */
+static int rest_ms; /* pause before each read of at most SLOW_PIECE bytes; 0: reads of any size without a pause */
 static unsigned char text[TEXT_MAX];
 
-static size_t
-unescape(const char *in, unsigned char *out)
-{
-	return unescape_all(in, (char *)out);
-}
+#define KEY {0x12, 0x34, 0x56, 0x78}
 
 static void
 show(const unsigned char *bytes, size_t n)
@@ -90,18 +87,10 @@ put(const void *bytes, size_t n)
 static size_t
 head_make(unsigned char *out, unsigned first, uint64_t n)
 {
-	size_t used = 2;
+	const struct frame frame = {.length = n, .opcode = first & 0x0f, .fin = (first & 0x80) != 0,
+	    .masked = !program.client, .key = KEY};
 
-	out[0] = (unsigned char)first;
-	out[1] = (unsigned char)(n < 126 ? n : n < 65536 ? 126 : 127);
-	for (int shift = n < 126 ? -8 : n < 65536 ? 8 : 56; shift >= 0; shift -= 8)
-		out[used++] = (unsigned char)(n >> shift);
-	if (!program.client) {
-		out[1] |= 0x80;
-		memcpy(out + used, "\x12\x34\x56\x78", 4);
-		used += 4;
-	}
-	return used;
+	return frame_encode(&frame, out);
 }
 
 static size_t
@@ -109,8 +98,10 @@ frame_make(unsigned char *out, unsigned first, const unsigned char *payload, siz
 {
 	size_t head = head_make(out, first, n);
 
-	for (size_t i = 0; i < n; i++)
-		out[head + i] = (unsigned char)(payload[i] ^ (program.client ? 0 : (0x12 + 0x22 * (i % 4)) & 0xff));
+	if (n != 0)
+		memcpy(out + head, payload, n);
+	if (!program.client)
+		(void)mask_apply(out + head, n, (const unsigned char[])KEY, 0);
 	return head + n;
 }
 
@@ -124,12 +115,6 @@ send_frame(unsigned first, const unsigned char *payload, size_t n)
 	return sent;
 }
 
-static void
-nap(long ms)
-{
-	(void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
-}
-
 /* Return 1, 0 at EOF, or -1 after a reset. */
 static int
 take(unsigned char *out, size_t n)
@@ -137,8 +122,7 @@ take(unsigned char *out, size_t n)
 	while (n > 0) {
 		ssize_t got;
 
-		if (rest_ms != 0)
-			nap(rest_ms);
+		(void)poll(NULL, 0, rest_ms);
 		got = read(conns[0], out, rest_ms != 0 && n > SLOW_PIECE ? SLOW_PIECE : n);
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -159,26 +143,28 @@ struct got {
 static int
 take_frame(struct got *f)
 {
-	unsigned char head[2], length[8], key[4] = {0};
-	int state = take(head, 2);
-	uint64_t n = head[1] & 0x7fU;
-	size_t more = n == 126 ? 2 : n == 127 ? 8 : 0;
+	unsigned char head[FRAME_HEAD_MAX];
+	size_t held = 0;
+	struct frame frame;
+	int state, size;
 
-	if (state != 1 || (state = take(length, more)) != 1)
-		return state;
-	if ((head[1] >= 0x80) != program.client)
+	do {
+		state = take(head + held, held == 0 ? 2 : 1);
+		if (state != 1)
+			return state;
+		held += held == 0 ? 2 : 1;
+		size = frame_decode(&frame, head, held, true);
+	} while (size == 0);
+	if (size < 0)
+		fail(frame_error_text(size));
+	if (frame.masked != program.client)
 		printf("wrong mask: ");
-	n = more == 0 ? n : 0;
-	for (size_t i = 0; i < more; i++)
-		n = n << 8 | length[i];
-	if (head[1] >= 0x80 && (state = take(key, 4)) != 1)
-		return state;
-	*f = (struct got){head[0], (size_t)n, malloc((size_t)n + 1)};
+	*f = (struct got){head[0], (size_t)frame.length, malloc((size_t)frame.length + 1)};
 	if (f->payload == NULL)
 		fail("malloc");
 	state = take(f->payload, f->size);
-	for (size_t i = 0; i < f->size; i++)
-		f->payload[i] ^= key[i % 4];
+	if (frame.masked)
+		(void)mask_apply(f->payload, f->size, frame.key, 0);
 	return state;
 }
 
@@ -235,49 +221,17 @@ get(bool tell, const char *until, size_t *bytes)
 }
 
 static void
-step_get(const char *arg)
-{
-	for (int n = *arg == '\0' ? 1 : atoi(arg); n > 0 && get(true, NULL, NULL); n--)
-		;
-}
-
-static void
-step_until(const char *arg)
-{
-	while (get(false, arg, NULL))
-		;
-}
-
-static void
-step_drop(const char *arg)
-{
-	static char close_step[] = "close";
-
-	(void)arg;
-	step_read(close_step);
-}
-
-static void
-step_rest(const char *arg)
-{
-	while (get(true, NULL, NULL))
-		;
-	step_drop(arg);
-}
-
-static void
-step_count(const char *arg)
+frames_count(void)
 {
 	size_t frames = 0, bytes = 0;
 
 	while (get(false, NULL, &bytes))
 		frames++;
 	printf("%zu frames %zu bytes\n", frames, bytes);
-	step_drop(arg);
 }
 
 static void
-step_swallow(const char *arg)
+swallow(void)
 {
 	static unsigned char waste[1 << 18];
 	ssize_t n;
@@ -285,11 +239,10 @@ step_swallow(const char *arg)
 	do
 		n = read(conns[0], waste, sizeof waste);
 	while (n > 0 || (n < 0 && errno == EINTR));
-	step_drop(arg);
 }
 
 static void
-step_close(const char *arg)
+close_send(const char *arg)
 {
 	unsigned code = (unsigned)strtoul(arg, NULL, 10);
 	const char *reason = strchr(arg, ',');
@@ -298,14 +251,8 @@ step_close(const char *arg)
 	text[0] = (unsigned char)(code >> 8);
 	text[1] = (unsigned char)code;
 	if (reason != NULL)
-		n += unescape(reason + 1, text + 2);
+		n += unescape_all(reason + 1, text + 2);
 	(void)send_frame(0x88, text, *arg == '\0' ? 0 : n);
-}
-
-static void
-step_raw(const char *arg)
-{
-	(void)put(text, unescape(arg, text));
 }
 
 /* Send frames at once, with the n bytes of text as their payload, or each with its number. */
@@ -327,23 +274,8 @@ frames_send(unsigned first, size_t frames, size_t n, bool numbered)
 }
 
 static void
-step_many(const char *arg)
+big_send(size_t n)
 {
-	const char *comma = strchr(arg, ',');
-
-	frames_send(0x81, strtoul(arg, NULL, 10), unescape(comma == NULL ? "" : comma + 1, text), false);
-}
-
-static void
-step_pings(const char *arg)
-{
-	frames_send(0x89, strtoul(arg, NULL, 10), 0, true);
-}
-
-static void
-step_big(const char *arg)
-{
-	size_t n = strtoul(arg, NULL, 10);
 	unsigned char *bytes = malloc(n + 1);
 
 	if (bytes == NULL)
@@ -355,19 +287,10 @@ step_big(const char *arg)
 }
 
 static void
-step_head(const char *arg)
-{
-	unsigned char head[16];
-
-	(void)put(head, head_make(head, 0x81, strtoull(arg, NULL, 10)));
-}
-
-static void
-step_push(const char *arg)
+push(void)
 {
 	struct pollfd p = {.fd = way_out(conns[0]), .events = POLLOUT};
 
-	(void)arg;
 	memset(text, 'x', 1000);
 	if (fcntl(p.fd, F_SETFL, O_NONBLOCK) != 0)
 		fail("fcntl");
@@ -378,13 +301,7 @@ step_push(const char *arg)
 }
 
 static void
-step_slow(const char *arg)
-{
-	rest_ms = atol(arg);
-}
-
-static void
-step_kill(const char *arg)
+signal_send(const char *arg)
 {
 	static const struct {
 		const char *name;
@@ -416,49 +333,27 @@ field_sum(const char *file, const char *field)
 }
 
 static void
-step_memory(const char *arg)
-{
-	(void)arg;
-	printf("private %lu k\n", field_sum("smaps", "Anonymous"));
-}
-
-static void
-step_peak(const char *arg)
-{
-	(void)arg;
-	printf("peak %lu k\n", field_sum("status", "VmHWM"));
-}
-
-static void
-step_silent(const char *arg)
-{
-	if (readable(conns[0], atoi(arg)))
-		printf("noise\n");
-}
-
-static void
-step_chat(const char *arg)
+chat(int ms)
 {
 	static unsigned char texts[1 << 16];
-	struct timespec rest = {.tv_nsec = atoi(arg) * 1000000L};
 	size_t size = 0;
 
-	if (rest.tv_nsec == 0)
+	if (ms == 0)
 		alarm(10);
 	do
 		size += frame_make(texts + size, 0x81, text, 1);
-	while (rest.tv_nsec == 0 && size < sizeof texts - 100);
-	for (int left = 10000; left > 0 && put(texts, size); left -= atoi(arg))
-		(void)nanosleep(&rest, NULL);
+	while (ms == 0 && size < sizeof texts - 100);
+	for (int left = 10000; left > 0 && put(texts, size); left -= ms)
+		(void)poll(NULL, 0, ms);
 }
 
 static void
-step_beat(const char *arg)
+beat(int ms)
 {
 	int beats = 0;
 
 	do
-		for (; beats < BEATS_MAX && !readable(conns[0], atoi(arg)); beats++)
+		for (; beats < BEATS_MAX && !readable(conns[0], ms); beats++)
 			(void)send_frame(0x89, text, 0);
 	while (beats < BEATS_MAX && get(false, "close", NULL));
 	if (beats == BEATS_MAX)
@@ -487,11 +382,10 @@ log_pass(bool all)
 }
 
 static void
-step_wait(const char *arg)
+end_wait(void)
 {
 	int status;
 
-	(void)arg;
 	if (program.listens) {
 		log_pass(false);
 		return;
@@ -504,37 +398,80 @@ step_wait(const char *arg)
 		printf("exit %d\n", WEXITSTATUS(status));
 }
 
-static const struct step {
-	const char *name;
-	unsigned first; /* first byte of a frame whose payload is the argument, */
-	void (*run)(const char *argument); /* or another action */
-} steps[] = {
-	{"text", 0x81, NULL}, {"binary", 0x82, NULL}, {"ping", 0x89, NULL}, {"pong", 0x8a, NULL},
-	{"+text", 0x01, NULL}, {"+binary", 0x02, NULL}, {"more", 0x80, NULL}, {"+more", 0x00, NULL},
-	{"close", 0, step_close}, {"raw", 0, step_raw}, {"many", 0, step_many}, {"pings", 0, step_pings},
-	{"big", 0, step_big}, {"head", 0, step_head}, {"get", 0, step_get}, {"until", 0, step_until},
-	{"rest", 0, step_rest}, {"count", 0, step_count}, {"push", 0, step_push},
-	{"drop", 0, step_drop}, {"kill", 0, step_kill},
-	{"memory", 0, step_memory}, {"peak", 0, step_peak}, {"silent", 0, step_silent},
-	{"beat", 0, step_beat}, {"chat", 0, step_chat}, {"swallow", 0, step_swallow}, {"slow", 0, step_slow}, {"wait", 0, step_wait},
+enum step {
+	FRAME, CLOSE_FRAME, RAW, MANY, PINGS, BIG, HEAD_ONLY, GET, UNTIL, REST, COUNT, SWALLOW, SLOW, PUSH, DROP, KILL, MEMORY, PEAK,
+	SILENT, CHAT, BEAT, WAIT
 };
+
+static const struct {
+	const char *name;
+	enum step step;
+	unsigned first; /* first byte of a FRAME, whose payload is the argument */
+} steps[] = {
+	{"text", FRAME, 0x81}, {"binary", FRAME, 0x82}, {"ping", FRAME, 0x89}, {"pong", FRAME, 0x8a}, {"+text", FRAME, 0x01},
+	{"+binary", FRAME, 0x02}, {"more", FRAME, 0x80}, {"+more", FRAME, 0x00}, {"close", CLOSE_FRAME, 0}, {"raw", RAW, 0},
+	{"many", MANY, 0}, {"pings", PINGS, 0}, {"big", BIG, 0}, {"head", HEAD_ONLY, 0}, {"get", GET, 0}, {"until", UNTIL, 0},
+	{"rest", REST, 0}, {"count", COUNT, 0}, {"swallow", SWALLOW, 0}, {"slow", SLOW, 0}, {"push", PUSH, 0}, {"drop", DROP, 0},
+	{"kill", KILL, 0}, {"memory", MEMORY, 0}, {"peak", PEAK, 0}, {"silent", SILENT, 0}, {"chat", CHAT, 0}, {"beat", BEAT, 0},
+	{"wait", WAIT, 0},
+};
+
+static void
+step_run(enum step step, unsigned first, const char *arg)
+{
+	static char close_step[] = "close";
+	unsigned long n = strtoul(arg, NULL, 10);
+	const char *comma = strchr(arg, ',');
+	unsigned char head[FRAME_HEAD_MAX];
+
+	switch (step) {
+	case FRAME: (void)send_frame(first, text, unescape_all(arg, text)); break;
+	case CLOSE_FRAME: close_send(arg); break;
+	case RAW: (void)put(text, unescape_all(arg, text)); break;
+	case MANY: frames_send(0x81, n, unescape_all(comma == NULL ? "" : comma + 1, text), false); break;
+	case PINGS: frames_send(0x89, n, 0, true); break;
+	case BIG: big_send(n); break;
+	case HEAD_ONLY: (void)put(head, head_make(head, 0x81, n)); break;
+	case GET:
+		for (n = *arg == '\0' ? 1 : n; n > 0 && get(true, NULL, NULL); n--)
+			;
+		break;
+	case UNTIL:
+		while (get(false, arg, NULL))
+			;
+		break;
+	case REST:
+		while (get(true, NULL, NULL))
+			;
+		break;
+	case COUNT: frames_count(); break;
+	case SWALLOW: swallow(); break;
+	case SLOW: rest_ms = (int)n; break;
+	case PUSH: push(); break;
+	case DROP: break;
+	case KILL: signal_send(arg); break;
+	case MEMORY: printf("private %lu k\n", field_sum("smaps", "Anonymous")); break;
+	case PEAK: printf("peak %lu k\n", field_sum("status", "VmHWM")); break;
+	case SILENT: printf("%s", readable(conns[0], (int)n) ? "noise\n" : ""); break;
+	case CHAT: chat((int)n); break;
+	case BEAT: beat((int)n); break;
+	case WAIT: end_wait(); break;
+	}
+	if (step == REST || step == COUNT || step == SWALLOW || step == DROP)
+		step_read(close_step);
+	(void)fflush(stdout);
+}
 
 static void
 step_do(char *step)
 {
 	size_t n = strcspn(step, ":");
-	const char *argument = step[n] == ':' ? step + n + 1 : "";
 
-	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-		if (strlen(steps[i].name) != n || strncmp(steps[i].name, step, n) != 0)
-			continue;
-		if (steps[i].run != NULL)
-			steps[i].run(argument);
-		else
-			(void)send_frame(steps[i].first, text, unescape(argument, text));
-		(void)fflush(stdout);
-		return;
-	}
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+		if (strlen(steps[i].name) == n && strncmp(steps[i].name, step, n) == 0) {
+			step_run(steps[i].step, steps[i].first, step[n] == ':' ? step + n + 1 : "");
+			return;
+		}
 	step_read(step);
 }
 
