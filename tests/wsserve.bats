@@ -63,25 +63,6 @@ helper() {
 	(((0x$(sed -n 's/^SigIgn:.//p' signals) & 0x11001) == 1))
 }
 
-@test "-c: one client over the limit waits and is served later; -C: one over the limit is closed and logged" {
-	serve wsserve -v -c 1 cat
-	stay a
-	server_says '^Connected by .* \(pid [0-9]+, 1 of 1\)$'
-	stay b
-	server_says '^wsserve: 1 of 1 connections: the next one waits \(--max\)$'
-	kill "${pids[1]}"
-	await_that eval '[ "$(grep -c "^Connected" server.err)" = 2 ]'
-	peer to:"$port" open
-	kill "$server"
-	server_says '^wsserve: backlog: 1 connections not served$'
-	stop_all
-	serve wsserve -v -C 1 cat
-	stay a
-	server_says '^Connected by '
-	run -1 --separate-stderr visit / </dev/null
-	server_says '^wsserve: 127\.0\.0\.1:[0-9]+: connection closed: its address has 1 connections \(--max-per-address\)$'
-}
-
 @test "-v logs the request, the program and the end of the session, with the client's name" {
 	serve wsserve -v sh -c 'read -r x; exit 3'
 	visit / <<<bye || :
@@ -90,90 +71,6 @@ helper() {
 	same log 'wsserve: 127.0.0.1:PORT: 101 /' 'Connected by 127.0.0.1:PORT (pid PID, 1 of 1000)' \
 		'wsserve: 127.0.0.1:PORT: sh: exit 3' 'wsserve: 127.0.0.1:PORT: peer: closed with 1011' \
 		'127.0.0.1:PORT disconnected (exit 3, TIME)'
-}
-
-@test "-a: accepted clients; with --realm a refusal is 401, and the program gets the name, not the password" {
-	shell_script may '[ "$HTTP_AUTHORIZATION" = "Basic YVxuOnNlY3JldA==" ] && [ "$REMOTE_ADDR" = 127.0.0.1 ]'
-	serve wsserve --console --realm Chat -a ./may sh -c 'printf "%s\n" "$AUTH_TYPE $REMOTE_USER $HTTP_AUTHORIZATION"'
-	run -1 --separate-stderr visit / </dev/null
-	[[ $stderr == *401* ]]
-	prints 'Basic a\n ' visit -H 'Authorization: Basic YVxuOnNlY3JldA==' / </dev/null
-	run -0 peer to:"$port" open 'send:GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' rest
-	[[ $output == *'HTTP/1.1 401 '* ]]
-	! grep -q 'YVxuO' server.err || false
-}
-
-@test "-a: more clients than authorization programs at a time are all checked" {
-	serve wsserve -v -a true cat
-	printf '%b' "$request\r\n" >request
-	peer -v to:"$port" open:100 file:request recv
-	await_that eval '[ "$(grep -c "^Connected by" server.err)" = 100 ]'
-	# At a stop a request that waits is refused at once.
-	stop_all
-	deserter ./may
-	serve wsserve -t 60s -w 5s -a ./may cat
-	start a peer to:"$port" open "send:$request\r\n" rest
-	await_that test -e may.pid
-	kill "$server"
-	ended "$server" 0
-	await a.out 'HTTP/1.1 503 '
-	kill -KILL "$(cat may.pid)" 2>/dev/null || :
-}
-
-@test "-a: clients that wait for a free authorization program are checked in the order of their connections" {
-	ask() { start "$1" peer to:"$port" open "send:${request/'/ HTTP'/"/$1 HTTP"}\r\n" recv recv; }
-	answered() { peer to:"$port" open 'send:GET / HTTP/1.0\r\n\r\n' rest; }
-	mkfifo gate
-	exec 9<>gate
-	shell_script may 'echo "$REQUEST_URI" >>order; [ "$REQUEST_URI" != /block ] || read -r x <gate'
-	serve wsserve -v -a ./may cat
-	stay first
-	await order '^/$'
-	start block peer to:"$port" open:64 "send:${request/'/ HTTP'/'/block HTTP'}\r\n" recv
-	await_that eval '[ "$(grep -c block order)" = 64 ]'
-	ask second
-	answered
-	kill "${pids[1]}"
-	server_says ' disconnected'
-	ask third
-	answered
-	echo >&9
-	await order third
-	same <(tail -2 order) /second /third
-	exec 9>&-
-}
-
-@test "--proxy: the address of the PROXY header is the client's, in the environment, in the log and for -C" {
-	proxied() {
-		portscan-connect -q -p "$port" bash -c 'printf "$0" >&7; exec "$@"' "$1" wsupgrade -c "ws://localhost:$port/" wsframe -c -q never </dev/null
-	}
-	serve wsserve -v --proxy -C 1 sh -c 'echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALPORT $REMOTE_ADDR $SERVER_PORT $PROTO"; read x'
-	start first proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n'
-	await first.out '^192\.0\.2\.1 56324 443 192\.0\.2\.1 443 TCP$'
-	run -1 proxied 'PROXY TCP4 192.0.2.1 198.51.100.2 56325 443\r\n'
-	server_says '^wsserve: 192\.0\.2\.1:56325: connection closed: its address has 1 connections'
-	start second proxied 'PROXY UNKNOWN\r\n'
-	await second.out "^127\.0\.0\.1 [0-9]+ $port 127\.0\.0\.1 $port TCP$"
-	run -0 peer to:"$port" open send:GET fin rest
-	server_says 'PROXY header: not a PROXY header$'
-}
-
-@test "--page: the current content; a request without a complete head in time; one that is cut off; a connection without one" {
-	seq 30000 >mine
-	serve wsserve --page mine cat
-	for n in 1 2; do
-		printf 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' | portscan-connect -q -p "$port" | tail -n 30000 | cmp - mine
-		seq 30001 60000 >mine
-	done
-	serve wsserve -v -t 500ms cat
-	run -0 peer to:"$port" open "send:$request" rest close open "send:GET /" fin rest close \
-		open fin rest close open send:GET reset open rest
-	[[ $output == *'HTTP/1.1 408 '* && $output == *'HTTP/1.1 400 '* ]]
-	server_says '408 request timed out$'
-	server_says '400 incomplete request$'
-	server_says 'no request: end of file$'
-	server_says 'no request: Connection reset by peer$'
-	server_says 'no request: (Operation|Connection) timed out$'
 }
 
 @test "data directly after the request reaches the program, also 100 KiB of it" {
