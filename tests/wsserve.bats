@@ -176,9 +176,11 @@ helper() {
 	[ "$(visit / </dev/null)" = hello ]
 }
 
-@test "1000 sessions leave no zombie, no descriptor and no memory" {
+@test "1000 sessions leave no zombie, no descriptor and no memory; other children that end, as those of process 1, no zombie" {
 	not_sanitized
-	serve wsserve -v cat
+	serve sh -c 'sleep 1000 & exec wsserve -v cat'
+	await_that eval 'kill $(children "$server" sleep)'
+	await_that eval '! children "$server" sleep >/dev/null'
 	visit / -m 1 <<<x
 	server_says ' disconnected '
 	fds=$(ls "/proc/$server/fd" | wc -l)

@@ -281,6 +281,8 @@ serve(struct server *s)
 		exit(STATUS_FAILED);
 	programs_begin(s);
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* As process 1 of a container it is the parent of processes that a program leaves: no zombies. */
+	(void)signal(SIGCHLD, SIG_IGN);
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
 	listeners_open(&s->base.listeners);
 	fds_leave_stdout();
