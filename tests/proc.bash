@@ -1,3 +1,9 @@
+# Shared by the bats files and the scripts.
+
+# The request of RFC 6455, section 1.3.
+ws_request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+ws_request+='Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+
 # Process information from /proc. (pgrep belongs to procps, which a minimal system lacks.)
 
 # children PID [NAME]: prints the pids of its children (that run NAME), one per line; fails without

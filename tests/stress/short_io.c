@@ -24,12 +24,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Also under the names used with _FORTIFY_SOURCE. */
-ssize_t __read_chk(int fd, void *bytes, size_t n, size_t size);
-ssize_t __recv_chk(int fd, void *bytes, size_t n, size_t size, int flags);
-int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
-int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask, size_t size);
-
 enum { VECTORS_MAX = 64 };
 
 static uint32_t state = 1;
@@ -133,28 +127,11 @@ read(int fd, void *bytes, size_t n)
 }
 
 ssize_t
-__read_chk(int fd, void *bytes, size_t n, size_t size)
-{
-	(void)size;
-	return read(fd, bytes, n);
-}
-
-ssize_t
 write(int fd, const void *bytes, size_t n)
 {
 	REAL(write);
 	/* Diagnostics are one write by design. */
 	return fd == STDERR_FILENO || shorten(fd, &n, true) ? real(fd, bytes, n) : -1;
-}
-
-ssize_t
-readv(int fd, const struct iovec *vectors, int count)
-{
-	struct iovec some[VECTORS_MAX];
-	size_t n;
-
-	REAL(readv);
-	return shorten_vectors(fd, vectors, (size_t)count, some, &n, true) ? real(fd, some, (int)n) : -1;
 }
 
 ssize_t
@@ -175,6 +152,8 @@ recv(int fd, void *bytes, size_t n, int flags)
 		return -1;
 	return real(fd, bytes, n, flags);
 }
+
+ssize_t __recv_chk(int fd, void *bytes, size_t n, size_t size, int flags);
 
 ssize_t
 __recv_chk(int fd, void *bytes, size_t n, size_t size, int flags)
@@ -259,24 +238,10 @@ poll(struct pollfd *fds, nfds_t n, int timeout)
 }
 
 int
-__poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size)
-{
-	(void)size;
-	return poll(fds, n, timeout);
-}
-
-int
 ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
 {
 	REAL(ppoll);
 	return happens(interrupted, EINTR) ? -1 : real(fds, n, timeout, mask);
-}
-
-int
-__ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask, size_t size)
-{
-	(void)size;
-	return ppoll(fds, n, timeout, mask);
 }
 
 int
@@ -306,3 +271,10 @@ waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 	REAL(waitid);
 	return (options & WNOHANG) == 0 && happens(interrupted, EINTR) ? -1 : real(type, id, info, options);
 }
+
+/* The same functions under the names used with _FORTIFY_SOURCE, with one more argument at the end. */
+#define FORTIFIED(name) __asm__(".globl __" #name "_chk\n.set __" #name "_chk, " #name)
+
+FORTIFIED(read);
+FORTIFIED(poll);
+FORTIFIED(ppoll);
