@@ -289,8 +289,13 @@ static void
 server_begin(struct hub *hub)
 {
 	const int64_t close_ms = hub->options.close_ms;
-	size_t max = hub->base.options.max, places = 2;
+	size_t max, places = 2;
 
+	hub->base.owner = &hub_owner;
+	hub->base.input = hub->input;
+	if (!upgrade_begin(&hub->base, DESCRIPTORS, 1))
+		exit(STATUS_FAILED);
+	max = hub->base.options.max;
 	while (places < 2 * max)
 		places *= 2;
 	hub->id_mask = places - 1;
@@ -300,10 +305,6 @@ server_begin(struct hub *hub)
 		die(STATUS_FAILED, "no memory for %zu clients", max);
 	if (getrandom(&hub->rooms.secret, sizeof hub->rooms.secret, 0) < 0)
 		die(STATUS_FAILED, "getrandom: %s", strerror(errno));
-	hub->base.owner = &hub_owner;
-	hub->base.input = hub->input;
-	if (!upgrade_begin(&hub->base))
-		exit(STATUS_FAILED);
 	client_share_set(hub, READ_MAX);
 	if (hub->base.options.admission.policy.deflate)
 		deflate_start(hub, hub->base.options.admission.window_bits);
@@ -348,10 +349,6 @@ serve(struct hub *hub)
 		exit(STATUS_FAILED);
 	(void)signal(SIGPIPE, SIG_IGN);
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
-	if (!upgrade_descriptors(&hub->base, DESCRIPTORS, 1))
-		exit(STATUS_FAILED);
-	listeners_open(&hub->base.listeners);
-	fds_leave_stdout();
 	server_begin(hub);
 	notify_send("STATUS=starting"); /* while $NOTIFY_SOCKET is set */
 	if (!hub->options.fan_out)

@@ -243,10 +243,17 @@ static void
 server_begin(struct server *s)
 {
 	static unsigned char shared[FLOWS_BUFFERS * FLOWS_SIZE];
-	uint32_t max = s->base.options.max;
 	int64_t wait_ms = s->options.session.wait_ms;
+	uint32_t max;
 
 	s->storage = flows_storage_over(shared, FLOWS_SIZE);
+	/* The buffer for program output, because data after the request is put into rx. */
+	s->base.input = s->storage.from_child;
+	s->base.read_most = HTTP_HEAD_MAX;
+	s->base.owner = &server_owner;
+	if (!upgrade_begin(&s->base, DESCRIPTORS, PER_CLIENT))
+		exit(STATUS_FAILED);
+	max = s->base.options.max;
 	s->clients = calloc(max, sizeof(struct client *));
 	s->free_ids = calloc(max, sizeof *s->free_ids);
 	if (s->clients == NULL || s->free_ids == NULL || !address_limit_begin(&s->addresses, max))
@@ -255,12 +262,6 @@ server_begin(struct server *s)
 		s->free_ids[s->free] = max - 1 - s->free;
 		s->free++;
 	}
-	/* The buffer for program output, because data after the request is put into rx. */
-	s->base.input = s->storage.from_child;
-	s->base.read_most = HTTP_HEAD_MAX;
-	s->base.owner = &server_owner;
-	if (!upgrade_begin(&s->base))
-		exit(STATUS_FAILED);
 	deadlines_begin(&s->base.loop, &s->drains, s->options.drain_ms, end_timeout);
 	deadlines_begin(&s->base.loop, &s->ends, 3 * wait_ms + GIVE_UP_MS, end_timeout);
 	deadlines_begin(&s->base.loop, &s->retries, SHORTAGE_PAUSE_MS, retry_timeout);
@@ -284,10 +285,6 @@ serve(struct server *s)
 	/* As process 1 of a container it is the parent of processes that a program leaves: no zombies. */
 	(void)signal(SIGCHLD, SIG_IGN);
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
-	listeners_open(&s->base.listeners);
-	fds_leave_stdout();
-	if (!upgrade_descriptors(&s->base, DESCRIPTORS, PER_CLIENT))
-		exit(STATUS_FAILED);
 	server_begin(s);
 	acceptor_start(&s->base.loop, &s->base.acceptor);
 	notify_send("READY=1");

@@ -533,8 +533,8 @@ upgrade_stop(struct upgrade_server *s, struct upgrade *u)
 	}
 }
 
-bool
-upgrade_descriptors(struct upgrade_server *s, size_t others, size_t per_connection)
+static bool
+descriptors_begin(struct upgrade_server *s, size_t others, size_t per_connection)
 {
 	size_t left, most;
 
@@ -557,8 +557,12 @@ upgrade_descriptors(struct upgrade_server *s, size_t others, size_t per_connecti
 }
 
 bool
-upgrade_begin(struct upgrade_server *s)
+upgrade_begin(struct upgrade_server *s, size_t others, size_t per_connection)
 {
+	listeners_open(&s->listeners);
+	fds_leave_stdout();
+	if (!descriptors_begin(s, others, per_connection))
+		return false;
 	if (s->options.max_per_address != 0 && !address_limit_begin(&s->networks, s->options.max)) {
 		warn("no memory for %u clients", s->options.max);
 		return false;

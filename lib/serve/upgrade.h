@@ -118,13 +118,10 @@ struct upgrade_server {
 void upgrade_options_begin(struct upgrade_options *options, uint32_t max);
 void upgrade_option(struct upgrade_options *options, int key);
 
-/* An accepted connection must not fail because of missing descriptors: lower --max if their hard limit does not allow
- * `others` and per_connection for each. Return false after an error, which is logged. */
-bool upgrade_descriptors(struct upgrade_server *s, size_t others, size_t per_connection);
-
-/* Set up a server whose options, listeners, page, owner, input and read_most are set. It does not accept yet. Return
- * false after an error, which is logged. */
-bool upgrade_begin(struct upgrade_server *s);
+/* Open the listeners and set up a server whose options, page, owner, input and read_most are set. It does not accept
+ * yet. An accepted connection must not fail because of missing descriptors: lower --max if their hard limit does not
+ * allow `others` and per_connection for each. Return false after an error, which is logged. */
+bool upgrade_begin(struct upgrade_server *s, size_t others, size_t per_connection);
 
 /* Return the client's address. */
 struct address upgrade_remote(const struct upgrade *u);
