@@ -249,6 +249,24 @@ chains() {
 	END
 }
 
+@test "--exit-idle-time: a server exits with 0 after that time without connections, never during one" {
+	for p in tcpaccept wsserve wshub; do
+		mkfifo "start.$p"
+		start server portscan-bind -p 0 sh -c 'read -r _ <"start.$1"; exec "$1" --exit-idle-time 100ms cat' _ "$p"
+		bound
+		start client peer to:"$port" open:1 "await:end.$p" fin rest
+		await client.out 'open 1'
+		echo >"start.$p"
+		# Longer than that.
+		rests "$server"
+		peer to:"$port" open:1
+		touch "end.$p"
+		ended "$server" 0
+		start server portscan-bind -p 0 "$p" --exit-idle-time 1ms cat
+		ended "$server" 0
+	done
+}
+
 @test "a program starts with no signal blocked, SIGPIPE and SIGCHLD at default, others as inherited" {
 	chains >list
 	while read -r -a chain; do

@@ -409,19 +409,6 @@ backlogged() {
 	ended "$server" 0
 }
 
-@test "--exit-idle-time: it exits with 0 after that time without connections, never during one" {
-	serve tcpaccept --exit-idle-time 300ms sh -c 'echo begun; read -r line'
-	start client peer to:"$port" open line await:go 'send:\n' rest
-	await client.out begun
-	# Longer than that.
-	rests "$server"
-	! gone "$server" || false
-	touch go
-	ended "$server" 0
-	serve tcpaccept --exit-idle-time 1ms true
-	ended "$pid" 0
-}
-
 @test "SIGINT ends it like SIGTERM; after -t the remaining programs get SIGTERM, and SIGKILL 3 s later" {
 	serve tcpaccept cat
 	# Until it serves it ignores SIGINT, like every process that bash starts in the background.

@@ -257,6 +257,15 @@ stop(struct hub *hub)
 	deadline_set(&hub->base.loop, &hub->ends, &hub->end);
 }
 
+static void
+idle_stop(struct upgrade_server *base)
+{
+	struct hub *hub = (struct hub *)base;
+
+	if (!hub->shutdown.stopped)
+		stop(hub);
+}
+
 /* A service manager may stop prog together with the hub: then the hub's signal is the cause. */
 static void
 signals_check(struct hub *hub)
@@ -292,6 +301,7 @@ server_begin(struct hub *hub)
 	size_t max, places = 2;
 
 	hub->base.owner = &hub_owner;
+	hub->base.on_idle = idle_stop;
 	hub->base.input = hub->input;
 	if (!upgrade_begin(&hub->base, DESCRIPTORS, 1))
 		exit(STATUS_FAILED);

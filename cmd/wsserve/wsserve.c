@@ -149,6 +149,15 @@ stop(struct server *s)
 	sessions_close(s);
 }
 
+static void
+idle_stop(struct upgrade_server *base)
+{
+	struct server *s = (struct server *)base;
+
+	if (s->shutdown == SHUTDOWN_NONE)
+		stop(s);
+}
+
 /* The grace period of the sessions, or the time limit of the shutdown, has passed. */
 static void
 end_timeout(struct loop *loop, struct deadline *deadline)
@@ -251,6 +260,7 @@ server_begin(struct server *s)
 	s->base.input = s->storage.from_child;
 	s->base.read_most = HTTP_HEAD_MAX;
 	s->base.owner = &server_owner;
+	s->base.on_idle = idle_stop;
 	if (!upgrade_begin(&s->base, DESCRIPTORS, PER_CLIENT))
 		exit(STATUS_FAILED);
 	max = s->base.options.max;

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/status.h"
 
-enum { ROWS_MAX = 26, KEY_HELP = 1, KEY_VERSION = 2 };
+enum { ROWS_MAX = 27, KEY_HELP = 1, KEY_VERSION = 2 };
 
 static const struct usage *current;
 static const struct option_row *last;

@@ -32,6 +32,7 @@ upgrade_option(struct upgrade_options *options, int key)
 	case 'c': options->max = (uint32_t)option_number(1, MAX_LIMIT); break;
 	case 'C': options->max_per_address = (uint32_t)option_number(1, MAX_LIMIT); break;
 	case UPGRADE_KEY_PROXY: options->proxy = true; break;
+	case UPGRADE_KEY_EXIT_IDLE: options->idle_ms = option_duration(1, OPTION_DAY_MS); break;
 	default: admission_option(&options->admission, key); break;
 	}
 }
@@ -446,6 +447,7 @@ on_connection(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 	if (proxy == NULL)
 		address_count(s, u, remote);
 	upgrade_deadline(s, u, &s->heads);
+	deadline_drop(&s->idle);
 	s->owner->begin(s, u);
 	if (++s->count == s->options.max)
 		acceptor_full(loop, acceptor, s->count);
@@ -556,6 +558,26 @@ descriptors_begin(struct upgrade_server *s, size_t others, size_t per_connection
 	return true;
 }
 
+static void
+idle_begin(struct upgrade_server *s)
+{
+	if (s->options.idle_ms != 0)
+		deadline_set(&s->loop, &s->idles, &s->idle);
+}
+
+/* A connection in the backlog is accepted in the next turn: the shutdown would refuse its request. */
+static void
+idle_timeout(struct loop *loop, struct deadline *idle)
+{
+	struct upgrade_server *s = server_of(loop);
+
+	(void)idle;
+	if (listeners_queued(&s->listeners) != 0)
+		idle_begin(s);
+	else
+		s->on_idle(s);
+}
+
 bool
 upgrade_begin(struct upgrade_server *s, size_t others, size_t per_connection)
 {
@@ -575,6 +597,9 @@ upgrade_begin(struct upgrade_server *s, size_t others, size_t per_connection)
 	if (s->options.admission.authorize != NULL)
 		deadlines_begin(&s->loop, &s->waits, s->options.admission.limit_ms, late);
 	deadlines_begin(&s->loop, &s->lingers, ADMISSION_LINGER_MS, late);
+	if (s->options.idle_ms != 0)
+		deadlines_begin(&s->loop, &s->idles, s->options.idle_ms, idle_timeout);
+	idle_begin(s);
 	s->acceptor.on_connection = on_connection;
 	s->acceptor.listeners = &s->listeners;
 	acceptor_begin(&s->loop, &s->acceptor);
@@ -610,4 +635,6 @@ upgrade_gone(struct upgrade_server *s, bool accepts)
 	if (s->count-- == s->options.max && accepts)
 		acceptor_start(&s->loop, &s->acceptor);
 	acceptor_retry(&s->loop, &s->acceptor);
+	if (s->count == 0)
+		idle_begin(s);
 }

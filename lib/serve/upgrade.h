@@ -21,13 +21,14 @@
 #include "sys/listen.h"
 #include "sys/loop.h"
 
-enum { UPGRADE_KEY_PROXY = ADMISSION_OWN, UPGRADE_OWN /* the first long option of the program itself */ };
+enum { UPGRADE_KEY_PROXY = ADMISSION_OWN, UPGRADE_KEY_EXIT_IDLE, UPGRADE_OWN /* the first long option of the program itself */ };
 
 /* Rows of these options for the program's table. max: the default of --max. */
 #define UPGRADE_ROWS(max) \
 	{'v', "verbose", NULL, "log of connections and their ends"}, \
 	{'c', "max", "N", "connections at once; later ones wait (" max ")"}, \
-	{'C', "max-per-address", "N", "limit per address; excess is closed (none)"}
+	{'C', "max-per-address", "N", "limit per address; excess is closed (none)"}, \
+	{UPGRADE_KEY_EXIT_IDLE, "exit-idle-time", "TIME", "exit after this time without connections (never)"}
 
 #define UPGRADE_HANDSHAKE_ROWS \
 	{UPGRADE_KEY_PROXY, "proxy", NULL, "PROXY header before each request"}, \
@@ -38,6 +39,7 @@ struct upgrade_options {
 	struct admission admission;
 	bool verbose, proxy;
 	uint32_t max, max_per_address; /* connections; max_per_address 0: no limit */
+	int64_t idle_ms; /* 0: no exit without connections */
 	struct policy_rule rules[POLICY_RULES_MAX]; /* of the admission; untouched without options */
 };
 
@@ -101,6 +103,7 @@ struct upgrade_server {
 	struct acceptor acceptor;
 	struct listeners listeners;
 	const struct upgrade_owner *owner;
+	void (*on_idle)(struct upgrade_server *s); /* begin the shutdown, if it has not begun */
 	unsigned char *input;       /* HTTP_HEAD_MAX + read_most bytes, shared by all connections */
 	size_t read_most;           /* by one read */
 	const char *busy;           /* why requests are not read now, or NULL */
@@ -109,7 +112,8 @@ struct upgrade_server {
 	struct address_limit networks;
 	struct page page;
 	int64_t over_log_after;     /* when the next message about --max-per-address may be logged */
-	struct deadlines heads, lingers;
+	struct deadlines heads, lingers, idles;
+	struct deadline idle;       /* set without connections, with --exit-idle-time */
 	struct deadlines waits;     /* as heads: connections in UPGRADE_WAITING, first in, first out */
 	struct http_request request; /* the current request; all zero if it is incomplete */
 };
@@ -118,7 +122,7 @@ struct upgrade_server {
 void upgrade_options_begin(struct upgrade_options *options, uint32_t max);
 void upgrade_option(struct upgrade_options *options, int key);
 
-/* Open the listeners and set up a server whose options, page, owner, input and read_most are set. It does not accept
+/* Open the listeners and set up a server whose options, page, owner, on_idle, input and read_most are set. It does not accept
  * yet. An accepted connection must not fail because of missing descriptors: lower --max if their hard limit does not
  * allow `others` and per_connection for each. Return false after an error, which is logged. */
 bool upgrade_begin(struct upgrade_server *s, size_t others, size_t per_connection);
