@@ -219,9 +219,11 @@ readerless() {
 	exec 50<&-
 }
 
+servers=(tcpecho 'tcpecho -j 2' 'tcpaccept cat' 'wshub cat' 'wsserve cat')
+
 @test "a server does not block the shell that reads its stdout: port=\$(... &)" {
 	local server
-	for server in tcpecho 'tcpecho -j 2' 'tcpaccept cat' 'wshub cat' 'wsserve cat'; do
+	for server in "${servers[@]}"; do
 		run -0 --separate-stderr timeout 20 bash -c "port=\$(portscan-bind -1 -q -p 0 $server & echo \$! >pid); echo \$port"
 		pids+=("$(cat pid)")
 		peer to:"$output" open
@@ -229,14 +231,49 @@ readerless() {
 	done
 }
 
-@test "a stderr that is the listening socket (inetd wait) becomes /dev/null, also for the next program" {
-	local server
-	for server in tcpecho 'tcpecho -j 2' 'tcpaccept cat' 'wshub cat' 'wsserve cat'; do
+@test "inetd wait: the listening socket on fd 0 is served, as stderr it becomes /dev/null, also for the next program" {
+	local server words
+	for server in "${servers[@]}"; do
 		read -ra words <<<"$server"
-		start server handover -012 tcp closed closed -- "${words[@]}"
+		LISTEN_PID=1 LISTEN_FDS=1 start server handover -012 tcp closed closed -- "${words[@]}"
 		await_that eval '[ "$(readlink "/proc/$pid/fd/2")" = /dev/null ]'
 		await_that catches "$pid" 15
 		for child in $(children "$pid"); do [ "$(readlink "/proc/$child/fd/2")" = /dev/null ]; done
+		LISTEN_PID=1 LISTEN_FDS=1 start server handover -0 tcp -- "${words[@]}"
+		await server.out '^port '
+		await_that catches "$pid" 15
+		peer to:"$(sed -n 's/^port //p' server.out)" open 'send:x\r\n\r\n' head
+		[ ! -s server.err ] || grep -q ': 400 ' server.err
+	done
+}
+
+@test "a server sends READY=1 when it serves, STOPPING=1 when it stops, and restores the flags of the listening socket" {
+	local words path
+	for words in "${servers[@]}"; do
+		for path in "$PWD/manager" "@fittings-test-$$"; do
+			start manager notified "$path"
+			await manager.out '^listening'
+			start server portscan-bind -p 0 sh -c 'grep flags /proc/self/fdinfo/3
+				NOTIFY_SOCKET=$1 '"$words"' <&3 & echo $! >pid; wait $!
+				grep flags /proc/self/fdinfo/3' 4>&- _ "$path"
+			await manager.out '^READY=1$'
+			kill "$(cat pid)"
+			await manager.out '^STOPPING=1$'
+			ended "$pid" 0
+			[ "$(grep -c flags server.out) $(sort -u server.out | wc -l)" = "2 1" ]
+			stop_all
+			rm -f manager
+		done
+	done
+}
+
+@test "signals that were ignored or blocked at the start still work, and ends of programs are noticed" {
+	local words
+	for words in "${servers[@]}"; do
+		serve env --ignore-signal=PIPE,CHLD --block-signal=TERM,CHLD $words
+		peer to:"$port" open:3 close
+		[[ $words != tcpaccept* ]] || await_that eval '! children "$server"'
+		stopped
 	done
 }
 
@@ -268,14 +305,21 @@ chains() {
 }
 
 @test "a program starts with no signal blocked, SIGPIPE and SIGCHLD at default, others as inherited" {
+	local shows=(grep -E '^Sig(Blk|Ign)' /proc/self/status) name mask
+	local odd=(env --block-signal=HUP,USR1 --ignore-signal=PIPE,CHLD,USR2)
 	chains >list
-	while read -r -a chain; do
-		run -0 --separate-stderr env --block-signal=HUP,USR1 --ignore-signal=PIPE,CHLD,USR2 \
-			"${chain[@]}" grep -E '^Sig(Blk|Ign)' /proc/self/status
-		[ "${lines[0]}" = $'SigBlk:\t0000000000000000' ]
-		ignored=$((16#${lines[1]#*$'\t'}))
-		(((ignored >> 12 & 1) == 0 && (ignored >> 16 & 1) == 0 && (ignored >> 11 & 1) == 1))
-	done <list
+	while read -r -a chain; do "${odd[@]}" "${chain[@]}" "${shows[@]}" >>seen; done <list
+	serve "${odd[@]}" tcpaccept "${shows[@]}"
+	peer to:"$port" open rest >>seen
+	serve "${odd[@]}" wsserve "${shows[@]}"
+	portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -q never </dev/null >>seen
+	[ "$(grep -c ^Sig seen)" = 8 ]
+	while read -r name mask; do
+		case $name in
+		SigBlk:) [ "$mask" = 0000000000000000 ] ;;
+		SigIgn:) (((0x$mask & 0x11800) == 0x800)) ;;
+		esac
+	done <seen
 }
 
 @test "a missing program is 127, one that cannot be executed 126, and both are named" {

@@ -35,25 +35,20 @@ in_it() {
 	grep -q '^Seccomp:.2$' "/proc/$1/status" && grep -q '^NoNewPrivs:.1$' "/proc/$1/status"
 }
 
-@test "sandbox: tcpecho serves in it, and still reports the stop to the service manager" {
-	start manager notified socket
-	await manager.out '^listening'
-	NOTIFY_SOCKET=$PWD/socket serve tcpecho -v
-	await manager.out '^READY=1$'
+@test "sandbox: tcpecho, its workers and wshub are in it, wshub not if it runs programs later" {
+	local one
+	serve tcpecho -v
 	await_that in_it "$server"
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
-	stopped
-	await manager.out '^STOPPING=1$'
 	! grep sandbox server.err || false
-}
-
-@test "sandbox: tcpecho -j: every worker is in it" {
 	serve tcpecho -j 2
-	workers=$(children "$pid")
-	[ "$(wc -w <<<"$workers")" = 2 ]
-	for w in $workers; do await_that in_it "$w"; done
+	[ "$(children "$server" | wc -l)" = 2 ]
+	for one in $(children "$server"); do await_that in_it "$one"; done
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
-	stopped "$pid"
+	serve wshub --fan-out
+	await_that in_it "$server"
+	serve wshub -a true --fan-out
+	! in_it "$server" || false
 }
 
 # child_of PID: waits for a child of the process and sets $child.
@@ -141,12 +136,4 @@ under_filter() {
 	[ "${stderr_lines[0]}" = "wsframe: sandbox: another seccomp filter is active (Landlock is not used)" ]
 	run --separate-stderr filtered wsframe true </dev/null
 	[[ $stderr != *sandbox* ]]
-}
-
-@test "sandbox: wshub is in it, unless it runs programs or reads files later" {
-	serve wshub --fan-out
-	await_that in_it "$pid"
-	stop_all
-	serve wshub -a true --fan-out
-	! in_it "$pid" || false
 }

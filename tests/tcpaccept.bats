@@ -40,14 +40,6 @@ refused() {
 	prints hello call 'send:hello\n' fin
 }
 
-@test "one listening socket on fd 0 is served (inetd wait), without a message about a LISTEN_PID of another process" {
-	listen -0 tcp -- tcpaccept echo hello
-	prints hello call
-	LISTEN_PID=1 LISTEN_FDS=1 listen -0 tcp -- tcpaccept echo hello
-	prints hello call
-	[ ! -s "$err" ]
-}
-
 @test "every listening socket is served: IPv4, IPv6, UNIX" {
 	listen tcp tcp6 unix:"$PWD/sock" tcp -- tcpaccept sh -c 'echo "$PROTO $TCPREMOTEIP"'
 	await "$out" ^path
@@ -123,22 +115,6 @@ refused() {
 	prints "$(cut -d' ' -f5 "/proc/$pid/stat")" call
 }
 
-@test "signals: none is blocked for a program, SIGPIPE and SIGCHLD are at default, others as inherited; ends are noticed" {
-	start server env --block-signal --ignore-signal=CHLD --ignore-signal=PIPE --ignore-signal=USR1 \
-		--default-signal=INT portscan-bind tcpaccept grep -E '^Sig(Blk|Ign)' /proc/self/status
-	bound
-	run -0 call
-	[ "${lines[0]}" = $'SigBlk:\t0000000000000000' ]
-	ignored=$((16#${lines[1]#*$'\t'}))
-	(((ignored >> 12 & 1) == 0 && (ignored >> 16 & 1) == 0 && (ignored >> 9 & 1) == 1 && (ignored >> 1 & 1) == 0))
-	start server env --block-signal --ignore-signal=CHLD portscan-bind tcpaccept -c 1 echo hello
-	bound
-	for _ in 1 2 3; do
-		prints hello call
-	done
-	stopped "$pid"
-}
-
 @test "TCP_NODELAY and SO_KEEPALIVE are set" {
 	listen tcp tcp6 unix:"$PWD/sock" -- tcpaccept "$TOOLS/sockstate"
 	await "$out" ^path
@@ -147,16 +123,6 @@ refused() {
 	[ "${lines[1]}" = "nodelay 1 keepalive 1 nonblock 0" ]
 	run -0 peer to:"$PWD/sock" open rest
 	[ "${lines[1]}" = "nodelay -1 keepalive 0 nonblock 0" ]
-}
-
-@test "the flags of the listening socket are restored" {
-	listen -0 tcp -- sh -c '"$0" 0 >&2; exec 5<&0; tcpaccept -v cat <&5 5<&- & echo $! >"$1"; wait; "$0" 0 >&2' \
-		"$TOOLS/sockstate" "$PWD/pid"
-	run -0 call close
-	await "$err" disconnected
-	kill "$(cat "$PWD/pid")"
-	ended "$pid"
-	[ "$(grep -c '^nodelay 0 keepalive 0 nonblock 0 ' "$err")" = 2 ]
 }
 
 @test "if the program is removed, connections are closed and logged until it is back" {
@@ -450,19 +416,6 @@ backlogged() {
 	ended "$flood"
 	[ "$(grep -c ^Connected "$err")" = 100 ]
 	! grep -q ', 100 of 1024)' "$err" || false
-}
-
-@test "READY=1 is sent when it serves, STOPPING=1 when it stops" {
-	local path
-	for path in "$BATS_TEST_TMPDIR/manager" "@fittings-test-$$"; do
-		start manager notified "$path"
-		await manager.out '^listening'
-		NOTIFY_SOCKET=$path start server handover tcp -- tcpaccept cat
-		await manager.out '^READY=1$'
-		kill "$pid"
-		await manager.out '^STOPPING=1$'
-		ended "$pid" 0
-	done
 }
 
 two_acceptors() {

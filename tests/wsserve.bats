@@ -56,13 +56,6 @@ helper() {
 	[ "$(grep -c '^[01] pipe:' wsserve.fds)" = 2 ]
 }
 
-@test "a program starts with no signal blocked, SIGPIPE and SIGCHLD at default, others as inherited" {
-	serve env --ignore-signal=HUP --ignore-signal=CHLD --block-signal=USR1 wsserve grep -E '^Sig(Blk|Ign)' /proc/self/status
-	visit / </dev/null >signals
-	grep -q '^SigBlk:.0*$' signals
-	(((0x$(sed -n 's/^SigIgn:.//p' signals) & 0x11001) == 1))
-}
-
 @test "-v logs the request, the program and the end of the session, with the client's name" {
 	serve wsserve -v sh -c 'read -r x; exit 3'
 	visit / <<<bye || :
