@@ -140,6 +140,7 @@ address_drop(struct scan *scan, size_t i)
 static unsigned
 ports_scan(struct scan *scan)
 {
+	char text[ADDRESS_TEXT_SIZE];
 	bool denied = false;
 	size_t failed = 0;
 
@@ -156,7 +157,8 @@ ports_scan(struct scan *scan)
 				return taken;
 			denied |= errno == EACCES;
 			if (errno != EADDRINUSE && errno != EACCES) {
-				warn("%s port %u: %s", quoted(scan->names[failed]), port, strerror(errno));
+				address_text(&scan->addresses[failed], text);
+				warn("%s: %s", text, strerror(errno));
 				return 0;
 			}
 		}

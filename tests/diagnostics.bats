@@ -17,7 +17,7 @@ setup() {
 
 # Replaces what differs between runs and libcs.
 plain() {
-	sed -E -e '/^Bound to /d' -e 's/(127\.0\.0\.1:|port |in |at |of )[0-9]{4,5}\b/\1PORT/g' \
+	sed -E -e '/^Bound to /d' -e 's/(127\.0\.0\.1:|192\.0\.2\.1:|\[::1\]:|port |in |at |of )[0-9]{4,5}\b/\1PORT/g' \
 		-e 's/LISTEN_PID is [0-9]+/LISTEN_PID is PID/; s/process [0-9]+/process PID/; s/pid [0-9]+/pid PID/; s/, [0-9]+\.[0-9]{3} s\)/, TIME)/' \
 		-e 's/Cannot assign requested address/Address not available/; s/Too many open files$/No file descriptors available/' \
 		-e 's/Too many open files/No file descriptors available/; s/Cannot allocate memory/Out of memory/' \

@@ -98,7 +98,7 @@ scan() {
 	[[ ${stderr_lines[1]} == "Bound to 2000"* ]]
 	[[ ${lines[0]} == 2 && ${lines[1]} == *backlog* && ${lines[2]} == *backlog* ]]
 	run -1 --separate-stderr strace -o /dev/null -e inject=socket:error=EAFNOSUPPORT portscan-bind -a ::1 -p 20000
-	[ "$stderr" = "portscan-bind: ::1 port 20000: Address family not supported by protocol" ]
+	[ "$stderr" = "portscan-bind: [::1]:20000: Address family not supported by protocol" ]
 }
 
 @test "an address with a scope is bound, and the peers' addresses have the scope" {

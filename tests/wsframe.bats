@@ -188,7 +188,7 @@ sys.stdout.write("".join("\\x%02x" % b for b in (c.compress(bytes(2 << 20)) + c.
 		# shellcheck disable=SC2086
 		peer 'binary:caf\xc3\xa9' '+binary:\xc3' 'more:\xa9' binary: get:3 text:b 'raw:\x82\x85\0\0\0\0a\xff' rest wait -- wsframe $mode cat
 		told 'text caf\xc3\xa9' 'text \xc3\xa9' text 'text b' 'close 1003 binary message is not UTF-8' end 'exit 1'
-		said 'wsframe: peer: binary message is not UTF-8 (1003) (use -b or -n -T)'
+		said 'wsframe: peer: binary message is not UTF-8 (1003; use -b or -n -T)'
 	done
 	long=$(printf %040000d 0)
 	peer "+binary:$long" "+more:$long" 'more:\xff' rest wait -- wsframe sh -c 'wc -c >count'

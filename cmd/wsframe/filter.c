@@ -54,7 +54,8 @@ decode_end(struct flows *f, struct endpoint *out, const struct reader_event *e)
 	out->withheld = 0;
 	filter_write(out);
 	if (e->kind == READER_FAIL)
-		warn("byte %" PRIu64 ": %s%s", f->in.taken, e->why, flows_hint(e->code));
+		warn("byte %" PRIu64 ": %s%s", f->in.taken, e->why,
+		    e->code == CLOSE_UNSUPPORTED ? " (" FLOWS_BINARY_HINT ")" : "");
 	if (inside)
 		warn("byte %" PRIu64 ": end of input inside a message", f->in.taken + buffer_held(&f->rx));
 	return inside || e->kind == READER_FAIL ? STATUS_FAILED : STATUS_OK;

@@ -97,7 +97,6 @@ program_flush(struct hub *hub)
 static int
 end_step(struct hub *hub, enum term_step step)
 {
-	deadline_drop(&hub->end);
 	deadline_set(&hub->base.loop, &hub->ends, &hub->end);
 	return terminate_step(&hub->shutdown.term, step, hub->base.loop.now, hub->options.close_ms);
 }
@@ -253,7 +252,6 @@ stop(struct hub *hub)
 	if (shutdown_begun(hub))
 		return;
 	output_end_begin(hub);
-	deadline_drop(&hub->end);
 	deadline_set(&hub->base.loop, &hub->ends, &hub->end);
 }
 

@@ -80,12 +80,6 @@ flows_sources_grow(struct flows *f)
 	    || grow(&f->from_child, f->storage->from_child) != FLOWS_NO_MEMORY;
 }
 
-const char *
-flows_hint(unsigned code)
-{
-	return code == CLOSE_UNSUPPORTED ? " (use -b or -n -T)" : "";
-}
-
 struct lent_buffer {
 	struct buffer *buffer;
 	unsigned char *first;

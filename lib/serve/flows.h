@@ -68,8 +68,8 @@ enum flows_growth flows_to_child_grow(struct flows *f);
  * false without memory. */
 bool flows_sources_grow(struct flows *f);
 
-/* Return a hint in parentheses with the options that avoid this close code, or "". */
-const char *flows_hint(unsigned code);
+/* After CLOSE_UNSUPPORTED: the options that avoid it. */
+#define FLOWS_BINARY_HINT "use -b or -n -T"
 
 /* Release the memory that a burst of data needed. */
 void flows_shrink(struct flows *f);

@@ -91,7 +91,8 @@ peer_speaks_http(const struct session *s)
 static const char *
 hint_of(const struct session *s, unsigned code)
 {
-	return peer_speaks_http(s) ? " (an HTTP request: is wsupgrade missing?)" : flows_hint(code);
+	return peer_speaks_http(s) ? "; an HTTP request: is wsupgrade missing?"
+	    : code == CLOSE_UNSUPPORTED ? "; " FLOWS_BINARY_HINT : "";
 }
 
 static void
@@ -100,7 +101,7 @@ peer_fails(struct session *s, const struct reader_event *e)
 	bool open = end_reason_open(s);
 
 	if (open || s->options->verbose)
-		warn("peer: %s (%u)%s", e->why, e->code, hint_of(s, e->code));
+		warn("peer: %s (%u%s)", e->why, e->code, hint_of(s, e->code));
 	if (open)
 		s->fault = e->why;
 	peer_end(s, open ? END_PROTOCOL : END_NONE, ws_event(&s->conn, e));

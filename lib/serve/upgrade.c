@@ -63,8 +63,9 @@ upgrade_name(const struct upgrade *u)
 	return name;
 }
 
-void
-upgrade_deadline(struct upgrade_server *s, struct upgrade *u, struct deadlines *queue)
+/* Replace the deadline of a connection. */
+static void
+deadline_change(struct upgrade_server *s, struct upgrade *u, struct deadlines *queue)
 {
 	deadline_drop(&u->deadline);
 	deadline_set(&s->loop, queue, &u->deadline);
@@ -98,10 +99,10 @@ linger_flush(struct upgrade_server *s, struct upgrade *u)
 	if (u->out.first == NULL && !u->shut) {
 		u->shut = true;
 		(void)shutdown(u->socket.fd, SHUT_WR);
-		upgrade_deadline(s, u, &s->lingers);
+		deadline_change(s, u, &s->lingers);
 	} else if (u->out.held != before) {
 		(void)progress_made(u->socket.fd, &u->progress);
-		upgrade_deadline(s, u, &s->heads);
+		deadline_change(s, u, &s->heads);
 	}
 	upgrade_interest(s, u);
 }
@@ -139,7 +140,7 @@ linger_begin(struct upgrade_server *s, struct upgrade *u, const struct handshake
 		s->owner->end(s, u);
 		return;
 	}
-	upgrade_deadline(s, u, &s->heads);
+	deadline_change(s, u, &s->heads);
 	linger_flush(s, u);
 }
 
@@ -446,7 +447,7 @@ on_connection(struct loop *loop, struct acceptor *acceptor, int fd, const struct
 	address_set(u, remote);
 	if (proxy == NULL)
 		address_count(s, u, remote);
-	upgrade_deadline(s, u, &s->heads);
+	deadline_change(s, u, &s->heads);
 	deadline_drop(&s->idle);
 	s->owner->begin(s, u);
 	if (++s->count == s->options.max)
@@ -461,7 +462,7 @@ linger_late(struct upgrade_server *s, struct upgrade *u)
 	bool first = u->progress == 0;
 
 	if (!u->shut && (progress_made(u->socket.fd, &u->progress) || (first && u->progress != 0)))
-		upgrade_deadline(s, u, &s->heads);
+		deadline_change(s, u, &s->heads);
 	else
 		s->owner->end(s, u);
 }
@@ -528,7 +529,7 @@ void
 upgrade_stop(struct upgrade_server *s, struct upgrade *u)
 {
 	if (u->stage <= UPGRADE_HEAD) {
-		upgrade_deadline(s, u, &s->lingers);
+		deadline_change(s, u, &s->lingers);
 	} else if (u->stage < UPGRADE_LINGERING) {
 		s->owner->abandon(s, u);
 		partial_refuse(s, u, HTTP_SERVICE_UNAVAILABLE, "the server is shutting down");

@@ -137,9 +137,6 @@ struct upgrade_name {
 /* Return `127.0.0.1:52344` for log lines. */
 struct upgrade_name upgrade_name(const struct upgrade *u);
 
-/* Replace the deadline of a connection. */
-void upgrade_deadline(struct upgrade_server *s, struct upgrade *u, struct deadlines *queue);
-
 static inline struct upgrade *
 upgrade_of(struct deadline *deadline)
 {

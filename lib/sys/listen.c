@@ -54,7 +54,8 @@ option_set(int fd, int level, int name, int value)
 		(void)setsockopt(fd, level, name, &value, sizeof value);
 }
 
-const char *
+/* Return why a descriptor cannot be a listening stream socket ("is not a socket"), or NULL. */
+static const char *
 listener_fault(int fd)
 {
 	int type = socket_option(fd, SO_TYPE), domain = socket_option(fd, SO_DOMAIN);

@@ -16,9 +16,6 @@ struct listeners {
 	size_t count;
 };
 
-/* Return why a descriptor cannot be a listening stream socket ("is not a socket"), or NULL. */
-const char *listener_fault(int fd);
-
 /*
  * Return how many sockets LISTEN_PID and LISTEN_FDS pass to this process, from LISTEN_FIRST up.
  * Return 0 without sockets (*why is NULL, or describes a missing LISTEN_PID or one of another

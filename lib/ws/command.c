@@ -66,8 +66,9 @@ except_split(struct span text, struct span *name, uint64_t *except)
 	return true;
 }
 
-bool
-command_room_valid(struct span room)
+/* Return whether a room name is valid: 1 to 255 bytes, no blank, and no suffix like `-12`. */
+static bool
+room_valid(struct span room)
 {
 	struct span name;
 	uint64_t except;
@@ -91,7 +92,7 @@ to_parse(struct span to, struct command *command)
 		command->to = COMMAND_ROOM;
 		(void)except_split(name, &name, &command->except);
 		command->room = name;
-		return command_room_valid(name) ? NULL : "invalid room name";
+		return room_valid(name) ? NULL : "invalid room name";
 	}
 	command->to = COMMAND_IDS;
 	command->ids = to;
@@ -117,7 +118,7 @@ room_parse(struct command *command)
 	if (command->to != COMMAND_IDS)
 		return "join and part need one ID";
 	command->room = command->payload;
-	return command_room_valid(command->room) ? NULL : "invalid room name";
+	return room_valid(command->room) ? NULL : "invalid room name";
 }
 
 /* Parse the most frequent record, `ID text PAYLOAD`. Return false for any other. */

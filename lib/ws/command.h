@@ -43,9 +43,6 @@ const char *command_read(char *record, size_t n, bool exact, struct command *com
 /* Remove the next number from the list. Return false at its end. */
 bool command_id_next(struct span *ids, uint64_t *id);
 
-/* Return whether a room name is valid: 1 to 255 bytes, no blank, and no suffix like `-12`. */
-bool command_room_valid(struct span room);
-
 /* Write newline, CR, NUL and backslash as \n \r \0 \\. out has space for 2n bytes. Return the size. */
 size_t command_escape(char *out, const void *bytes, size_t n);
 

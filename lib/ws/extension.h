@@ -9,7 +9,7 @@
 #include "base/span.h"
 #include "base/strbuf.h"
 
-enum { EXTENSION_BITS_MIN = 8, EXTENSION_BITS_MAX = 15, EXTENSION_SIZE = 160 /* of an offer or a response */ };
+enum { EXTENSION_BITS_MAX = 15, EXTENSION_SIZE = 160 /* of an offer or a response */ };
 
 /* The parameters that one side requests, or both have agreed on. */
 struct extension {

@@ -30,7 +30,6 @@ enum {
 	HUFFMAN_PRECODE_BITS = 7,
 	HUFFMAN_LITLEN_SIZE = 1334, /* most entries, with subtables, for 288 symbols and 15 bits */
 	HUFFMAN_DIST_SIZE = 402,    /* for 32 symbols */
-	HUFFMAN_PRECODE_SIZE = 1 << HUFFMAN_PRECODE_BITS,
 };
 
 #define HUFFMAN_SUBTABLE UINT32_C(0x2000)
