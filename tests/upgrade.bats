@@ -126,6 +126,7 @@ answers() {
 	[[ $(ask "${request/GET \/ HTTP\/1.1/GET \/x HTTP\/1.0}") == 'HTTP/1.1 426 '* ]]
 	server_says "^$service: .*: 426 HTTP/1.0 cannot upgrade \(nginx: proxy_http_version 1.1\)\$"
 	[[ $(ask "${request/Host/Origin: https://a.example.org\\r\\nHost}" '\x88\x80\0\0\0\0') == 'HTTP/1.1 101 '* ]]
+	server_says "^$service: .*: 101 /\$"
 	[[ $(ask "${request/Host/Origin: http://evil\\r\\nHost}") == 'HTTP/1.1 403 '* ]]
 	server_says "^$service: .*: 403 Origin is not allowed: http://evil \(Host: localhost\)\$"
 	[[ $(ask "${request/Host/Sec-WebSocket-Protocol: x, y\\r\\nHost}" '\x88\x80\0\0\0\0') == 'HTTP/1.1 101 '* ]]

@@ -14,8 +14,7 @@ deliberate() {
 			echo "got $id $word $rest" >&2
 			[ "$word" = text ] || continue
 			read -r go <"$1"
-			echo "$id text $rest to you"
-			echo "$id text and good bye"
+			printf '%s text %s to you\n%s text and good bye\n' "$id" "$rest" "$id" # in one write
 		done
 	END
 	chmod +x deliberate

@@ -125,7 +125,7 @@ opened(struct upgrade_server *s, struct upgrade *u, struct handshake *d, const s
 		handshake_refuse(d, HTTP_SERVICE_UNAVAILABLE, "no memory");
 		return false;
 	}
-	if (s->options.verbose && admission_protocols_missed(d, &s->request).size != 0)
+	if (s->options.verbose)
 		admission_log(upgrade_name(u).text, d, &s->request, true);
 	client_open(hub, c, d);
 	client_opened(hub, c, trailing, n);

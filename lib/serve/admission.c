@@ -188,8 +188,9 @@ admission_denial(const struct admission *admission)
 	return admission->policy.realm != NULL ? HTTP_UNAUTHORIZED : HTTP_FORBIDDEN;
 }
 
-struct span
-admission_protocols_missed(const struct handshake *d, const struct http_request *request)
+/* Return the requested subprotocols if the request was accepted without one, or an empty span. */
+static struct span
+protocols_missed(const struct handshake *d, const struct http_request *request)
 {
 	struct span requested = {"", 0};
 
@@ -213,7 +214,7 @@ admission_log(const char *who, const struct handshake *d, const struct http_requ
 	}
 	if (!verbose)
 		return;
-	missed = admission_protocols_missed(d, request);
+	missed = protocols_missed(d, request);
 	if (d->deflate) {
 		strbuf_put_string(&out, ", ");
 		extension_put(&out, &d->extension);

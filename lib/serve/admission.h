@@ -82,9 +82,6 @@ size_t admission_request(const struct admission *admission, struct http_scan *sc
 /* Return the status of a refusal by the authorization program. */
 enum http_status admission_denial(const struct admission *admission);
 
-/* Return the requested subprotocols if the request was accepted without one, or an empty span. */
-struct span admission_protocols_missed(const struct handshake *d, const struct http_request *request);
-
 /* Log a refusal; if verbose, also any other decision. */
 void admission_log(const char *who, const struct handshake *d, const struct http_request *request, bool verbose);
 
