@@ -42,7 +42,7 @@ in_it() {
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 	! grep sandbox server.err || false
 	serve tcpecho -j 2
-	[ "$(children "$server" | wc -l)" = 2 ]
+	await_that eval '[ "$(children "$server" | wc -l)" = 2 ]'
 	for one in $(children "$server"); do await_that in_it "$one"; done
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 	serve wshub --fan-out

@@ -90,18 +90,30 @@ browse() {
 	[ "${lines[0]}" = '"Basic ann"' ]
 }
 
-@test "the console in a browser: it connects, sends, receives, and closes with code and reason" {
-	serve tcpaccept wsupgrade --console --host localhost -s chat wsframe -n -T sh -c 'exec cat'
+@test "the console in a browser: it sends, recalls with up and down, receives, closes with a code, and reports what fails" {
+	local service
+	serve tcpaccept wsupgrade --host localhost wsframe cat
+	service=$port
+	serve tcpaccept wsupgrade --console --host localhost wsframe -n -T cat
 	browse "http://localhost:$port/" \
 		'until(() => document.querySelector("#state.open"))' \
-		'$("text").value = "Grüße"; $("send").click(); until(() => document.querySelectorAll(".message").length === 2)' \
-		'$("hex").checked = true; $("text").value = "00 ff 41"; $("send").click(); until(() => document.querySelectorAll(".message").length === 4)' \
+		'for (const text of ["one", "two\nlines"]) { $("text").value = text; send(); } $("text").value = "a draft"' \
+		'key = name => { $("text").dispatchEvent(new KeyboardEvent("keydown", { key: name })); return $("text").value; }; 0' \
+		'[key("ArrowDown"), key("ArrowUp"), key("ArrowUp")]' \
+		'$("text").selectionEnd = 0; [key("ArrowUp"), key("ArrowUp"), key("ArrowDown"), key("ArrowDown"), key("ArrowDown")]' \
+		'$("text").value = "Grüße"; $("send").click(); until(() => document.querySelectorAll(".message").length === 6)' \
+		'$("hex").checked = true; $("text").value = "00 ff 41"; $("send").click(); until(() => document.querySelectorAll(".message").length === 8)' \
 		'$("code").value = "3001"; $("reason").value = "enough"; $("hangup").click(); until(() => !socket)' \
+		'$("hex").checked = false; $("text").value = "unsaid"; send(); $("text").value' \
+		"\$('url').value = 'ws://localhost:$service/'; \$('dial').click(); until(() => document.querySelector('#state.lost'))" \
 		"$rows"
-	grep -qF '"TIME connected to ws://localhost:'"$port"'/","Grüße\n→ sent TIME · text, 7 bytes","Grüße\n← received TIME · text, 7 bytes"' <<<"${lines[-1]}"
+	[ "${lines[3]}" = '["a draft","two\nlines","two\nlines"]' ]
+	[ "${lines[4]}" = '["one","one","two\nlines","a draft","a draft"]' ]
+	[ "${lines[8]}" = '"unsaid"' ]
+	[[ ${lines[-1]} == '["TIME connected to ws://localhost:'"$port"'/",'* ]]
+	[[ ${lines[-1]} == *'"Grüße\n→ sent TIME · text, 7 bytes","Grüße\n← received TIME · text, 7 bytes"'* ]]
 	[[ ${lines[-1]} == *'0000  00 ff 41'*'..A\n→ sent TIME · binary, 3 bytes"'*'0000  00 ff 41'*'..A\n← received TIME · binary, 3 bytes"'* ]]
-	echo "${lines[-1]}"
-	[[ ${lines[-1]} == *'"TIME closed: code 3001"]' ]]
+	[[ ${lines[-1]} == *'"TIME closed: code 3001","TIME not connected",'*'"TIME closed: code 1006 (refused or lost'*'"]' ]]
 }
 
 @test "the console in a browser: compressed messages, with each parameter" {
@@ -123,16 +135,16 @@ browse() {
 	END
 }
 
-@test "the console in a browser: a subprotocol, a message with markup as text, and a close by the service" {
+@test "the console in a browser: a subprotocol, the query of the page, a message with markup as text, and a close by the service" {
 	serve tcpaccept wsupgrade --console --host localhost -s chat \
-		wsframe sh -c 'echo "<b>$WEBSOCKET_PROTOCOL</b>"; read line; exit 3'
-	browse "http://localhost:$port/" \
+		wsframe sh -c 'echo "<b>$WEBSOCKET_PROTOCOL $QUERY_STRING</b>"; read line; exit 3'
+	browse "http://localhost:$port/?Ada" \
 		'until(() => document.querySelector("#state.open"))' \
 		'$("dial").click(); until(() => !socket)' '$("clear").click()' \
 		'$("protocols").value = "other, chat"; $("dial").click(); until(() => document.querySelector(".message"))' \
 		'$("text").value = "bye"; $("send").click(); until(() => !socket)' \
 		"$rows"
-	[[ ${lines[-1]} == *'subprotocol chat","<b>chat</b>\n'* ]]
+	[[ ${lines[-1]} == *'subprotocol chat","<b>chat Ada</b>\n'* ]]
 	[[ ${lines[-1]} == *'"TIME closed: code 1011 (the program failed)"]' ]]
 }
 
@@ -165,47 +177,10 @@ browse() {
 	[ "$(grep -o '← received' <<<"${lines[-1]}" | wc -l)" = 1000 ]
 }
 
-@test "the console in a browser: up and down recall sent messages and restore the draft" {
-	serve tcpaccept wsupgrade --console --host localhost wsframe cat
-	browse "http://localhost:$port/" \
-		'until(() => document.querySelector("#state.open"))' \
-		'for (const text of ["one", "two\nlines"]) { $("text").value = text; send(); } $("text").value = "a draft"' \
-		'key = name => { $("text").dispatchEvent(new KeyboardEvent("keydown", { key: name })); return $("text").value; }; 0' \
-		'[key("ArrowDown"), key("ArrowUp"), key("ArrowUp")]' \
-		'$("text").selectionEnd = 0; [key("ArrowUp"), key("ArrowUp"), key("ArrowDown"), key("ArrowDown"), key("ArrowDown")]'
-	[ "${lines[3]}" = '["a draft","two\nlines","two\nlines"]' ]
-	[ "${lines[4]}" = '["one","one","two\nlines","a draft","a draft"]' ]
-}
-
-@test "the console in a browser: a missing connection is reported, and a page of another origin is refused" {
-	serve tcpaccept wsupgrade --host localhost wsframe cat
-	local service=$port
-	serve tcpaccept wsupgrade --console --host localhost wsframe cat
-	browse "http://localhost:$port/" \
-		'until(() => document.querySelector("#state.open"))' \
-		'$("dial").click(); until(() => !socket)' \
-		'$("text").value = "unsaid"; send(); $("text").value' \
-		"\$(\"url\").value = 'ws://localhost:$service/'; \$(\"dial\").click(); until(() => document.querySelector(\"#state.lost\"))" \
-		"$rows"
-	[ "${lines[2]}" = '"unsaid"' ]
-	[[ ${lines[-1]} == *'"TIME not connected"'* ]]
-	[[ ${lines[-1]} == *'"TIME closed: code 1006 (refused or lost'*'"]' ]]
-}
-
-@test "the console and the chat in a browser: the query of the page is passed to the program" {
-	local program='echo "for $QUERY_STRING"; read line'
-	serve tcpaccept wsupgrade --console --host localhost wsframe sh -c "$program"
-	browse "http://localhost:$port/?Ada" 'until(() => document.querySelector("pre")).then(e => e.innerText)'
-	[ "${lines[0]}" = '"for Ada"' ]
-	serve tcpaccept wsupgrade --page "$chat" --host localhost wsframe sh -c "$program"
-	browse "http://localhost:$port/?Ada" 'until(() => document.querySelector("li")).then(e => e.innerText)'
-	[ "${lines[0]}" = '"for Ada"' ]
-}
-
-@test "the chat in a browser: text typed after the connection was lost is kept, and sent on the next one" {
-	serve tcpaccept wsupgrade --page "$chat" --host localhost wsframe sh -c 'read line; echo "$line again"'
+@test "the chat in a browser: text typed after the connection was lost is kept, and sent on the next one, with the query of the page" {
+	serve tcpaccept wsupgrade --page "$chat" --host localhost wsframe sh -c 'read line; echo "$line $QUERY_STRING"'
 	local rows='Array.from(document.querySelectorAll("li"), e => e.innerText)' say='document.querySelector("form button")'
-	browse "http://localhost:$port/" \
+	browse "http://localhost:$port/?again" \
 		"until(() => socket.readyState === WebSocket.OPEN && !$say.disabled)" \
 		"text.value = 'once'; $say.click(); until(() => $say.disabled)" \
 		"text.value = 'twice'; $say.click(); document.querySelector('form').requestSubmit(); text.value" \
