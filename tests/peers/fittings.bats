@@ -1,6 +1,7 @@
 # The statements of fittings(7) about other tools, tested with these tools.
 # shellcheck disable=SC1003 # a line that ends in a backslash
 load ../helper
+load proxies
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || exit
@@ -18,8 +19,6 @@ page() {
 	[[ $(printf 'GET / HTTP/1.0\r\n\r\n' | portscan-connect -q -p "$port") == *hello ]]
 }
 
-timeouts='timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
-
 @test "a client of a UNIX socket, by socat" {
 	need socat
 	start unix socat UNIX-LISTEN:socket,fork EXEC:'wsupgrade wsframe cat'
@@ -32,37 +31,22 @@ timeouts='timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
 }
 
 @test "several protocols on one port, with HAProxy" {
-	need haproxy
 	serve tcpaccept wsupgrade wsframe cat
 	web=$port
 	start echo portscan-bind -1 -p 0 tcpecho
 	await echo.out .
 	port=$(free_port)
-	{
-		# shellcheck disable=SC2059
-		printf "defaults\n mode tcp\n $timeouts"
-		printf 'frontend f\n bind 127.0.0.1:%s\n default_backend echo\n' "$port"
-		other 'tcp-request inspect-delay 2s'
-		other 'tcp-request content accept if HTTP'
-		other 'use_backend web if HTTP'
-		printf 'backend web\n server s 127.0.0.1:%s\nbackend echo\n server s 127.0.0.1:%s\n' "$web" "$(cat echo.out)"
-	} >haproxy.cfg
-	start haproxy haproxy -db -f haproxy.cfg
+	haproxy_start tcp 'frontend f' " bind 127.0.0.1:$port" ' default_backend echo' "$(other 'tcp-request inspect-delay 2s')" \
+		"$(other 'tcp-request content accept if HTTP')" "$(other 'use_backend web if HTTP')" \
+		'backend web' " server s 127.0.0.1:$web" 'backend echo' " server s 127.0.0.1:$(cat echo.out)"
 	await_that portscan-connect -q -p "$port" true
 	[ "$(echo hello | portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1)" = hello ]
 	[ "$(echo 'no request' | portscan-connect -q -p "$port")" = 'no request' ]
 }
 
 @test "a listening socket for nginx" {
-	need nginx
 	port=$(free_port)
-	cat >nginx.conf <<-END
-		pid $PWD/nginx.pid; error_log stderr; worker_processes 1; events { }
-		http {
-			access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
-			server { $(other '.Li listen 127.0.0.1:8080 ,' "s/.Li //; s/ ,//; s/8080/$port/"); return 200 hello; }
-		}
-	END
+	nginx_config "http { $http server { $(other '.Li listen 127.0.0.1:8080 ,' "s/.Li //; s/ ,//; s/8080/$port/"); return 200 hello; } }"
 	line=$(other 'portscan-bind -p 8080 sh -c '\''NGINX="3;" exec nginx -g "daemon off;"'\''' "s/8080/$port/; s|exec nginx|& -p . -c nginx.conf|")
 	start nginx sh -c "exec $line"
 	await_that page
@@ -70,11 +54,8 @@ timeouts='timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
 }
 
 @test "a listening socket for HAProxy" {
-	need haproxy
-	# shellcheck disable=SC2059
-	printf "defaults\n mode http\n $timeouts" >haproxy.cfg
-	printf 'frontend f\n%s\n http-request return status 200 content-type text/plain string hello\n' \
-		"$(other '.Li bind fd@3 :' 's/.Li //; s/ :$//')" >>haproxy.cfg
+	haproxy_config http 'frontend f' "$(other '.Li bind fd@3 :' 's/.Li //; s/ :$//')" \
+		' http-request return status 200 content-type text/plain string hello'
 	line=$(other 'portscan-bind -p 8080 haproxy -db -f haproxy.cfg' 's/8080/0/')
 	start haproxy sh -c "exec $line"
 	await haproxy.err '^Bound to '

@@ -1,5 +1,6 @@
 # proxyhead and wshub --proxy behind proxies that send the header, configured as in the manual.
 load ../helper
+load proxies
 
 man=$BATS_TEST_DIRNAME/../../man/proxyhead.1
 
@@ -18,22 +19,10 @@ in_manual() {
 	sed "s/9000/$port/; s/ ssl//; s/listen 443/listen 127.0.0.1:$front/" <<<"$1"
 }
 
-# haproxy LINE...: starts HAProxy with these lines in its server section.
-haproxy_start() {
-	need haproxy
-	{
-		printf 'defaults\n mode tcp\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
-		printf 'listen l\n bind 127.0.0.1:%s\n' "$front"
-		printf ' %s\n' "$@"
-	} >haproxy.cfg
-	start haproxy haproxy -db -f haproxy.cfg
+# proxy_through LINE: starts HAProxy with this line for the server.
+proxy_through() {
+	haproxy_start tcp 'listen l' " bind 127.0.0.1:$front" " $1"
 	front_await
-}
-
-certificate() {
-	need openssl
-	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key -out crt 2>/dev/null
-	cat key crt >pem
 }
 
 # The program sends each client its address; it is started by the line of the manual.
@@ -53,18 +42,18 @@ tells='echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT"'
 	local line
 	line='server one 127.0.0.1:9000 send-proxy-v2'
 	service sh -c "$tells"
-	haproxy_start "$(in_manual "$line")"
+	proxy_through "$(in_manual "$line")"
 	sees_client
 	stop_all
 	service sh -c "$tells"
-	haproxy_start "$(in_manual "$line" | sed 's/-v2//')"
+	proxy_through "$(in_manual "$line" | sed 's/-v2//')"
 	sees_client
 }
 
 # The service gets each health check as a connection of HAProxy itself.
 @test "HAProxy's health checks are connections with their own addresses" {
 	service sh -c 'exec 2>/dev/null; echo "$TCPREMOTEIP $TCPLOCALPORT" | tee -a seen'
-	haproxy_start "server one 127.0.0.1:$port send-proxy-v2 check inter 50ms source 127.0.0.8"
+	proxy_through "server one 127.0.0.1:$port send-proxy-v2 check inter 50ms source 127.0.0.8"
 	await seen "^127.0.0.8 $port\$"
 	same server.err "Bound to $port"
 }
@@ -72,12 +61,8 @@ tells='echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT"'
 @test "HAProxy passes the host name that a TLS client requested" {
 	certificate
 	service sh -c 'echo "$SSL_TLS_SNI_SERVERNAME"'
-	{
-		printf 'defaults\n mode tcp\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n'
-		printf 'listen l\n bind 127.0.0.1:%s ssl crt %s\n' "$front" "$PWD/pem"
-		printf ' server one 127.0.0.1:%s send-proxy-v2 proxy-v2-options authority,crc32c,ssl\n' "$port"
-	} >haproxy.cfg
-	start haproxy haproxy -db -f haproxy.cfg
+	haproxy_start tcp 'listen l' " bind 127.0.0.1:$front ssl crt $PWD/pem" \
+		" server one 127.0.0.1:$port send-proxy-v2 proxy-v2-options authority,crc32c,ssl"
 	front_await
 	run -0 timeout 20 openssl s_client -quiet -connect "127.0.0.1:$front" -servername www.example.org <<<''
 	[[ $output == *www.example.org ]]
@@ -104,19 +89,11 @@ tells='echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT"'
 }
 
 @test "nginx as a stream proxy with proxy_protocol on" {
-	need nginx
 	local module=/usr/lib/nginx/modules/ngx_stream_module.so
 	[ -e "$module" ] || skip "no stream module of nginx"
 	service sh -c "$tells"
-	cat >nginx.conf <<-END
-		load_module $module;
-		daemon off; pid $PWD/nginx.pid; error_log stderr; worker_processes 1;
-		events { }
-		stream {
-			$(sed -n '/^server {$/,/^}$/p' "$man" | while IFS= read -r line; do in_manual "$line"; done)
-		}
-	END
-	start nginx nginx -p "$PWD" -c "$PWD/nginx.conf"
+	nginx_start "load_module $module; stream {
+		$(sed -n '/^server {$/,/^}$/p' "$man" | while IFS= read -r line; do in_manual "$line"; done) }"
 	front_await
 	sees_client
 }
@@ -147,7 +124,7 @@ faults() {
 @test "wshub --proxy behind HAProxy" {
 	serve wshub -v --proxy --console --fan-out
 	front_begin
-	haproxy_start "server one 127.0.0.1:$port send-proxy-v2"
+	proxy_through "server one 127.0.0.1:$port send-proxy-v2"
 	run -0 peer to:"$front" from:127.0.0.7 open 'send:GET / HTTP/1.1\r\nHost: h\r\n\r\n' rest
 	[[ ${lines[1]} == 'HTTP/1.1 200 OK'* ]]
 	await server.err '127\.0\.0\.7:[0-9]+'
@@ -157,7 +134,7 @@ faults() {
 	grep -qxF '.Dl portscan-bind -p 9000 tcpaccept proxyhead wsupgrade wsframe ./app' "$man"
 	serve tcpaccept proxyhead wsupgrade wsframe sh -c 'read -r line; echo "$REMOTE_ADDR says $line"'
 	front_begin
-	haproxy_start "server one 127.0.0.1:$port send-proxy-v2"
+	proxy_through "server one 127.0.0.1:$port send-proxy-v2"
 	run -0 bash -c 'echo hello | portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1/" wsframe -c -m 1' _ "$front"
 	[ "$output" = '127.0.0.1 says hello' ]
 }

@@ -1,5 +1,6 @@
 # The recipes of fittings(7), with the programs that they name.
 load ../helper
+load proxies
 
 examples=$BATS_TEST_DIRNAME/../../man/examples
 
@@ -50,13 +51,6 @@ await_in() {
 is_in() {
 	tell "$1" "$1 is in"
 	grep -qs "$1 is in" "$BATS_TEST_TMPDIR/$1.out"
-}
-
-certificate() {
-	need openssl
-	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=www.example.org -addext subjectAltName=DNS:www.example.org \
-		-keyout key -out crt 2>/dev/null
-	cat key crt >pem
 }
 
 # stunnel with the lines of fittings(7) around REGEX, changed by sed: stunnel_with NAME REGEX SED [OPTION]
@@ -136,9 +130,9 @@ tls_server() {
 # An HAProxy with the lines of fittings(7) in front of these ports, its own in $front; TLS where a certificate is there.
 haproxy_for() {
 	local n=0 tls='' one
-	need haproxy
 	front=$(free_port)
 	[ ! -e pem ] || tls=" ssl crt $BATS_TEST_TMPDIR/pem"
+	need haproxy
 	{
 		block '^ *bind :443' | sed -E "s|bind :443.*|bind 127.0.0.1:$front$tls|; /^ *server /d"
 		for one in "$@"; do echo " server s$((n += 1)) 127.0.0.1:$one check inter 100ms"; done
@@ -178,24 +172,11 @@ pose() {
 }
 
 @test "nginx in front, which passes the address of the client, whatever the client sends" {
-	need nginx
 	need curl
 	serve tcpaccept wsupgrade --console -P /app wsframe sh -c "$who_says"
 	front=$(free_port)
-	cat >nginx.conf <<-END
-		daemon off; pid $BATS_TEST_TMPDIR/nginx.pid; error_log stderr; worker_processes 1;
-		events { }
-		http {
-			access_log off;
-			client_body_temp_path $BATS_TEST_TMPDIR/b; proxy_temp_path $BATS_TEST_TMPDIR/p; fastcgi_temp_path $BATS_TEST_TMPDIR/f;
-			uwsgi_temp_path $BATS_TEST_TMPDIR/u; scgi_temp_path $BATS_TEST_TMPDIR/s;
-			server {
-				listen 127.0.0.1:$front;
-				$(block '^ *location /app' | sed "s|127.0.0.1:9000|127.0.0.1:$port|")
-			}
-		}
-	END
-	start nginx nginx -p "$BATS_TEST_TMPDIR" -c nginx.conf
+	nginx_start "http { $http server { listen 127.0.0.1:$front;
+		$(block '^ *location /app' | sed "s|127.0.0.1:9000|127.0.0.1:$port|") } }"
 	await_port "$front"
 	[ "$(ask "$front" hello /app)" = '127.0.0.1 says hello' ]
 	[ "$(pose "$front" /app)" = '127.0.0.1 says hello' ]

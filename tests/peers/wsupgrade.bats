@@ -1,5 +1,6 @@
 # wsupgrade seen by curl, and its pages in a real browser.
 load ../helper
+load proxies
 
 chat=$BATS_TEST_DIRNAME/../../man/examples/chat.html
 
@@ -41,38 +42,15 @@ browse() {
 }
 
 @test "HAProxy's health check is answered, and nginx with HTTP/1.0 gets a hint at the missing directive" {
-	need haproxy
 	serve tcpaccept wsupgrade -v --host localhost -P /chat wsframe cat
-	cat >haproxy.cfg <<-END
-		defaults
-		 mode http
-		 timeout connect 5s
-		 timeout client 1m
-		 timeout server 1m
-		frontend f
-		 bind unix@$PWD/ha
-		 default_backend b
-		backend b
-		 option httpchk
-		 server s 127.0.0.1:$port check inter 100ms fall 1 rise 2
-	END
-	start haproxy haproxy -db -f haproxy.cfg
+	haproxy_start http 'frontend f' " bind unix@$PWD/ha" ' default_backend b' \
+		'backend b' ' option httpchk' " server s 127.0.0.1:$port check inter 100ms fall 1 rise 2"
 	checked_again() { [ "$(grep -c ': 204 /$' server.err)" -ge 2 ]; }
 	await_that checked_again
 	! grep -q 'Server b/s is DOWN' haproxy.err || false
-	need nginx
-	cat >nginx.conf <<-END
-		daemon off; pid $PWD/nginx.pid; error_log stderr; worker_processes 1;
-		events { }
-		http {
-			access_log off;
-			client_body_temp_path $PWD/b; proxy_temp_path $PWD/p; fastcgi_temp_path $PWD/f; uwsgi_temp_path $PWD/u; scgi_temp_path $PWD/s;
-			server { listen unix:$PWD/front; location / {
-				proxy_pass http://127.0.0.1:$port; proxy_set_header Host localhost;
-				proxy_set_header Upgrade \$http_upgrade; proxy_set_header Connection upgrade; } }
-		}
-	END
-	start nginx nginx -p "$PWD" -c "$PWD/nginx.conf"
+	nginx_start "http { $http server { listen unix:$PWD/front; location / {
+		proxy_pass http://127.0.0.1:$port; proxy_set_header Host localhost;
+		proxy_set_header Upgrade \$http_upgrade; proxy_set_header Connection upgrade; } } }"
 	await_that test -S front
 	curl -sS --unix-socket front -o /dev/null http://localhost/chat -H 'Upgrade: websocket' -H 'Connection: Upgrade'
 	await server.err ': 426 HTTP/1.0 cannot upgrade \(nginx: proxy_http_version 1.1\)$'
