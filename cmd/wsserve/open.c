@@ -13,8 +13,8 @@
 #include "sys/clock.h"
 
 enum {
-	TURN_SIZE = 2 << 20, /* payload from all clients in a turn */
-	DEFLATE_COST = 4,    /* of a byte to compress, compared with a byte of decompressed payload */
+	TURN_SIZE = 2 << 20, /* the shares of all sessions in a turn */
+	CONTINUE_MS = 10,    /* of a turn, for sessions that have spent their share */
 };
 
 _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP,
@@ -142,10 +142,9 @@ open_turn_end(struct client *c, bool alive)
 static void
 share_set(struct flows *f, const struct loop *loop)
 {
-	size_t share = TURN_SIZE / (size_t)(loop->count + 1), out = share / DEFLATE_COST;
+	size_t share = TURN_SIZE / (size_t)(loop->count + 1);
 
-	f->in.share = share > FLOWS_SIZE ? FLOWS_SIZE : share;
-	f->out.share = out > FLOWS_SIZE ? FLOWS_SIZE : out;
+	f->in.share = f->out.share = share > FLOWS_SIZE ? FLOWS_SIZE : share;
 }
 
 static struct session *
@@ -177,16 +176,26 @@ open_moved(struct client *c, int moved)
 	}
 }
 
+/* Move bytes, unless the session has spent its share: then open_continue() does that. */
+static void
+endpoints_ready(struct client *c, uint32_t events, struct endpoint *first, struct endpoint *second)
+{
+	if (c->open->session.unfinished)
+		return;
+	(void)open_turn_begin(c);
+	(void)endpoint_turn(first, poll_events(events));
+	if (second != NULL)
+		(void)endpoint_turn(second, poll_events(events));
+	open_moved(c, 1);
+}
+
 static void
 socket_ready(struct loop *loop, struct watch *watch, uint32_t events)
 {
 	struct client *c = (struct client *)watch;
-	struct session *session = open_turn_begin(c);
 
 	(void)loop;
-	(void)endpoint_turn(&session->peer_in, poll_events(events));
-	(void)endpoint_turn(&session->peer_out, poll_events(events));
-	open_moved(c, 1);
+	endpoints_ready(c, events, &c->open->session.peer_in, &c->open->session.peer_out);
 }
 
 static void
@@ -195,9 +204,7 @@ to_program_ready(struct loop *loop, struct watch *watch, uint32_t events)
 	struct open *o = (struct open *)((char *)watch - offsetof(struct open, to_program));
 
 	(void)loop;
-	(void)open_turn_begin(o->client);
-	(void)endpoint_turn(&o->session.prog.in, poll_events(events));
-	open_moved(o->client, 1);
+	endpoints_ready(o->client, events, &o->session.prog.in, NULL);
 }
 
 static void
@@ -206,9 +213,7 @@ from_program_ready(struct loop *loop, struct watch *watch, uint32_t events)
 	struct open *o = (struct open *)((char *)watch - offsetof(struct open, from_program));
 
 	(void)loop;
-	(void)open_turn_begin(o->client);
-	(void)endpoint_turn(&o->session.prog.out, poll_events(events));
-	open_moved(o->client, 1);
+	endpoints_ready(o->client, events, &o->session.prog.out, NULL);
 }
 
 /* Everything that arrived until loop->before has been read. Run a step with that time first,
@@ -226,19 +231,21 @@ open_deadline(struct loop *loop, struct deadline *deadline)
 		open_turn_end(c, false);
 }
 
-/* Continue sessions that have spent their share, each once, after the other clients' events of this turn. */
+/* Continue the sessions that have spent their share, after the events of all other sessions: each once, but for a limited
+ * time. So clients that flood delay each other, but no other client. */
 void
 open_continue(struct server *s)
 {
-	int64_t until = clock_ms() + LOOP_TURN_MS;
+	int64_t until = clock_ms() + CONTINUE_MS;
 	struct deadline *first, *last = s->unfinished.ring.before;
 
-	while ((first = deadlines_first(&s->unfinished)) != NULL) {
+	while (s->base.loop.reported == 0 && (first = deadlines_first(&s->unfinished)) != NULL) {
 		struct client *c = client_of(first);
+		struct endpoint *endpoints[SESSION_ENDPOINTS];
 
 		deadline_drop(first);
-		(void)open_turn_begin(c);
-		open_step(c);
+		session_endpoints(open_turn_begin(c), endpoints);
+		open_moved(c, endpoints_wait(endpoints, SESSION_ENDPOINTS, 0, NULL));
 		if (first == last || clock_ms() >= until)
 			break;
 	}

@@ -615,8 +615,8 @@ zero_copy_settle(struct session *s)
 	s->peer_out.second_iov_sent = 0;
 }
 
-/* Move everything that can be moved without blocking. Decompressed messages can be a thousand times
- * the data that was received, so a turn handles only a share of them. */
+/* Move everything that can be moved without blocking, within the share of a turn: the bytes in the buffers can be many
+ * thousand short messages, or a message a thousand times as large. */
 static void
 flows_run(struct session *s)
 {

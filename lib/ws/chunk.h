@@ -13,4 +13,8 @@ struct chunk {
 	bool last;   /* last chunk */
 };
 
+/* The time for a frame or record, for a compressed byte (at most), for a byte to compress, and for this number of
+ * uncompressed bytes, compared with a byte of decompressed payload: the units of a share of a turn. */
+enum { FRAME_COST = 32, INFLATE_COST = 4, DEFLATE_COST = 4, PLAIN_SIZE = 4 };
+
 #endif

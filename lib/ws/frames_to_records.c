@@ -1,8 +1,5 @@
 #include "ws/frames_to_records.h"
 
-/* The largest cost of a byte of a compressed message, compared with a byte of its payload. */
-enum { COMPRESSED_COST = 4 };
-
 /* Move the held bytes to the beginning if they are few compared with the space gained. The bytes of an incomplete
  * message cannot be consumed meanwhile. For a compressed message any amount of space may be too little. */
 static void
@@ -35,7 +32,7 @@ static size_t
 step(struct frames_to_records *in, struct buffer *from, struct buffer *to, struct reader_event *e)
 {
 	size_t fits = record_encoder_space(&in->records, to), space = in->discard ? SIZE_MAX : fits;
-	size_t left = share_left(in), most = READER_NEEDS + left / COMPRESSED_COST, n = buffer_held(from);
+	size_t left = share_left(in), most = READER_NEEDS + left / INFLATE_COST, n = buffer_held(from);
 	struct reader_inflate *z = in->inflate;
 
 	if (z == NULL)
@@ -58,8 +55,11 @@ frames_to_records_step(struct frames_to_records *in, struct buffer *from, struct
 		used = step(in, from, to, e);
 		buffer_take(from, used);
 		in->taken += used;
+		in->spent += FRAME_COST;
 		if (in->reader.compressed)
-			in->spent += COMPRESSED_COST * used + (e->kind == READER_DATA ? e->chunk.size : 0);
+			in->spent += INFLATE_COST * used + (e->kind == READER_DATA ? e->chunk.size : 0);
+		else
+			in->spent += used / PLAIN_SIZE;
 		if (e->kind == READER_DATA)
 			data_put(in, to, e);
 		else if (e->kind == READER_MORE && used > 0 && buffer_held(from) > 0)

@@ -27,7 +27,7 @@ static void
 taken(struct records_to_frames *o, const struct record_decoder_find *find)
 {
 	o->size = find->chunk.last ? 0 : o->size + find->chunk.size;
-	o->spent += o->deflate != NULL ? find->chunk.size : 0;
+	o->spent += FRAME_COST + (o->deflate != NULL ? DEFLATE_COST * find->chunk.size : find->chunk.size / PLAIN_SIZE);
 	record_decoder_take(&o->records, find);
 }
 
@@ -106,7 +106,7 @@ payload_space(const struct buffer *to)
 static bool
 deflate_fits(const struct records_to_frames *o, size_t n, const struct buffer *to, size_t *most)
 {
-	size_t space = payload_space(to), left = o->share > o->spent ? o->share - o->spent : 0;
+	size_t space = payload_space(to), left = o->share > o->spent ? (o->share - o->spent) / DEFLATE_COST : 0;
 
 	left = o->share == 0 ? SIZE_MAX : left < PART_MIN ? PART_MIN : left;
 	*most = n < left ? n : left;

@@ -38,7 +38,7 @@ struct records_to_frames {
 	uint64_t size;    /* of the current record so far */
 	size_t zero_copy_left;    /* bytes at the head of `from` to be sent after `to` */
 	size_t after;     /* bytes after them to drop */
-	size_t share;     /* with permessage-deflate: payload to compress in a turn, in parts of 4 KiB or more; 0: no limit */
+	size_t share;     /* as in struct frames_to_records; payload is compressed in parts of 4 KiB or more */
 	size_t spent;     /* in this turn; the owner sets it to 0 at the beginning of each turn */
 };
 

@@ -318,12 +318,39 @@ TEST(a_turn_decompresses_only_its_share)
 	}
 }
 
+TEST(a_turn_handles_only_its_share_of_uncompressed_messages)
+{
+	enum { FRAMES = 5, SHARE = 10 * 32 };
+	static const char *const frames[FRAMES] = {"\x81\0", "\x89\0", "\x01\0", "\x80\0", "\x81\1y"};
+	static unsigned char bytes[3000], space[1000];
+	struct buffer from = buffer_over(bytes, sizeof bytes), to = buffer_over(space, sizeof space);
+	struct frames_to_records in = {.reader = {.peer = READER_OF_SERVER}, .records.mode = RECORD_LINE, .share = SHARE};
+	struct reader_event e = {.kind = READER_DATA};
+	size_t turns = 0, made = 0;
+
+	for (size_t i = 0; i < 1000; i++)
+		buffer_put(&from, frames[i % FRAMES], i % FRAMES == FRAMES - 1 ? 3 : 2);
+	for (; e.kind != READER_MORE; turns += e.kind == READER_DATA) {
+		size_t held = buffer_held(&from);
+
+		in.spent = e.kind == READER_DATA ? 0 : in.spent;
+		(void)frames_to_records_step(&in, &from, &to, &e);
+		CHECK(held - buffer_held(&from) <= 10 * 3);
+	}
+	CHECK(turns >= 99 && in.messages == 600);
+	out_start(&out, (struct records_to_frames){.records.mode = RECORD_LINE, .share = SHARE}, "", 0);
+	out.from = to;
+	while (out.flow.spent < SHARE && out_step(&out, RECORD_WHOLE) == ENCODE_FRAMED)
+		made++;
+	CHECK(made == 10);
+}
+
 TEST(a_turn_compresses_only_its_share)
 {
 	static unsigned char zeros[10000], space[12000];
 
 	compression_start(true);
-	out_start(&out, (struct records_to_frames){.records.mode = RECORD_BYTES, .deflate = &deflate, .share = 5000}, "", 0);
+	out_start(&out, (struct records_to_frames){.records.mode = RECORD_BYTES, .deflate = &deflate, .share = 20000}, "", 0);
 	out.from = buffer_over(zeros, sizeof zeros);
 	out.to = buffer_over(space, sizeof space);
 	buffer_grow(&out.from, sizeof zeros);
@@ -335,7 +362,7 @@ TEST(a_turn_compresses_only_its_share)
 	for (size_t n = 9999; n <= 10000; n++) {
 		for (size_t i = 0; i < n; i++)
 			zeros[i] = (unsigned char)"\xe2\x82\xac"[i % 3];
-		out.flow = (struct records_to_frames){.records.mode = RECORD_NUL, .deflate = &deflate, .share = 5000};
+		out.flow = (struct records_to_frames){.records.mode = RECORD_NUL, .deflate = &deflate, .share = 20000};
 		out.from = buffer_over(zeros, sizeof zeros);
 		out.to = buffer_over(space, sizeof space);
 		buffer_grow(&out.from, n);
