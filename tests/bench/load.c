@@ -275,8 +275,12 @@ rr(void)
 static void
 idle(void)
 {
-	double before = server_memory(), after = 0;
+	struct connection first = {0};
+	double before, after = 0;
 
+	connection_open(&first, options.connections);
+	exchange(&first); /* the server has started */
+	before = server_memory();
 	open_all(options.connections);
 	stopping = true;
 	for (int round = 0; round < 2; round++) {
