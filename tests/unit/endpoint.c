@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "sys/fds.h"
 #include "unit.h"
 
 enum { SIZE = 64 * 1024, SOON_MS = 20, DEADLOCK_S = 20 };
@@ -47,13 +48,6 @@ sink_begin(int kind, const char *text)
 	pair_of(kind, fds);
 	b = buffer_with(text);
 	out = endpoint_over(fds[1], true, &b);
-}
-
-static void
-pair_close(const int pair[2])
-{
-	(void)close(pair[0]);
-	(void)close(pair[1]);
 }
 
 /* One turn of one endpoint, or of both. */
@@ -114,19 +108,21 @@ BEFORE_ALL
 	(void)alarm(DEADLOCK_S);
 }
 
+AFTER_EACH
+{
+	fds_close_from(STDERR_FILENO + 1);
+}
+
 TEST(a_port_is_of_the_kind_that_its_descriptor_is)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	source_begin(1);
 	CHECK(in.kind == ENDPOINT_SOCKET);
-	pair_close(fds);
 	source_begin(0);
 	CHECK(in.kind == ENDPOINT_PIPE);
-	pair_close(fds);
 	CHECK(endpoint_over(null, true, &b).kind == ENDPOINT_PLAIN);
 	CHECK(endpoint_over(-1, true, &b).kind == ENDPOINT_PLAIN);
-	(void)close(null);
 }
 
 TEST(a_source_fills_its_buffer_and_is_left_alone_while_that_is_full)
@@ -142,7 +138,6 @@ TEST(a_source_fills_its_buffer_and_is_left_alone_while_that_is_full)
 	buffer_take(&b, 3);
 	CHECK(turn(&in, -1) == 1);
 	CHECK(buffer_held(&b) == 3 && memcmp(buffer_head(&b), "def", 3) == 0);
-	pair_close(fds);
 }
 
 TEST(the_end_of_a_source_is_an_end_without_an_error)
@@ -153,7 +148,6 @@ TEST(the_end_of_a_source_is_an_end_without_an_error)
 		CHECK(turn(&in, -1) == 1);
 		CHECK(in.ended && in.error == 0);
 		CHECK(turn(&in, SOON_MS) == 0);
-		(void)close(fds[0]);
 	}
 }
 
@@ -167,7 +161,6 @@ TEST(a_source_that_cannot_be_read_ends_with_the_reason)
 	while (!in.ended || !out.ended)
 		CHECK(turn_both(-1) > 0);
 	CHECK(in.error == EISDIR && out.error == EBADF);
-	(void)close(dir);
 }
 
 TEST(a_sink_keeps_data_that_a_full_reader_does_not_accept)
@@ -186,7 +179,6 @@ TEST(a_sink_keeps_data_that_a_full_reader_does_not_accept)
 		CHECK(read(fds[0], storage, SIZE) > 0);
 		CHECK(turn(&out, -1) == 1 && buffer_held(&b) < SIZE);
 		CHECK((fcntl(fds[1], F_GETFL) & O_NONBLOCK) == 0);
-		pair_close(fds);
 	}
 }
 
@@ -198,7 +190,6 @@ TEST(a_sink_without_a_reader_ends_with_epipe_idle_or_not)
 		CHECK(turn(&out, -1) == 1);
 		CHECK(out.ended && out.error == EPIPE);
 		CHECK(turn(&out, SOON_MS) == 0);
-		(void)close(fds[1]);
 	}
 }
 
@@ -211,7 +202,6 @@ TEST(an_unwatched_sink_learns_of_it_when_it_writes)
 	buffer_put(&b, "x", 1);
 	CHECK(turn(&out, -1) == 1);
 	CHECK(out.ended && out.error == EPIPE);
-	(void)close(fds[1]);
 }
 
 TEST(a_sink_is_polled_if_its_source_is_not)
@@ -227,7 +217,6 @@ TEST(a_sink_is_polled_if_its_source_is_not)
 	CHECK(in.ended && !out.ended);
 	CHECK(turn_both(-1) == 1);
 	CHECK(out.ended && out.error == EPIPE);
-	(void)close(fds[1]);
 }
 
 /* Sent are "own" of its buffer, without the withheld "kept", then "behind" of the other buffer,
@@ -251,7 +240,6 @@ TEST(a_second_buffer_is_sent_directly_after_the_first)
 		CHECK(out.second_iov_sent == 10 && out.second_iov_size == 0 && buffer_held(&b) == 4);
 		out.withheld = 0;
 		CHECK(endpoint_move(&out) == 4 && readable(fds[0], "kept") && !endpoint_pending(&out));
-		pair_close(fds);
 	}
 }
 
@@ -265,8 +253,6 @@ TEST(data_of_a_source_is_sent_in_the_same_turn)
 	CHECK(write(fds[1], "now", 3) == 3);
 	CHECK(turn_both(-1) == 2);
 	CHECK(buffer_held(&b) == 0 && readable(to[1], "now"));
-	pair_close(fds);
-	pair_close(to);
 }
 
 TEST(an_endpoint_that_may_block_is_not_tried_before_poll_reports_it)
@@ -286,8 +272,6 @@ TEST(an_endpoint_that_may_block_is_not_tried_before_poll_reports_it)
 		CHECK(turn_both(-1) == 1);
 		CHECK(buffer_held(&b) == 3);
 		CHECK(turn_both(SOON_MS) == 0);
-		pair_close(fds);
-		pair_close(to);
 	}
 }
 
@@ -303,7 +287,6 @@ TEST(without_nowait_a_pipe_gets_no_more_than_pipe_buf_at_once)
 	buffer_grow(&b, SIZE);
 	CHECK(endpoint_move(&out) == 4096);
 	CHECK(buffer_held(&b) == SIZE - 4096);
-	pair_close(fds);
 }
 
 TEST(a_full_pipe_and_an_empty_one_do_not_block_and_stay_as_they_were)
@@ -314,11 +297,9 @@ TEST(a_full_pipe_and_an_empty_one_do_not_block_and_stay_as_they_were)
 	CHECK(pipe_fill(fds[1]) > 0);
 	CHECK(endpoint_move(&out) == 0 && !out.ended);
 	CHECK((fcntl(fds[1], F_GETFL) & O_NONBLOCK) == 0);
-	pair_close(fds);
 	source_begin(0);
 	CHECK(endpoint_move(&in) == 0 && !in.ended);
 	CHECK((fcntl(fds[0], F_GETFL) & O_NONBLOCK) == 0);
-	pair_close(fds);
 }
 
 static void
@@ -339,7 +320,6 @@ TEST(a_signal_allowed_by_the_mask_is_reported_as_eintr)
 	CHECK(turn(&in, SOON_MS) == 0);
 	CHECK(endpoints_wait(&(struct endpoint *){&in}, 1, -1, &none) == -1 && errno == EINTR);
 	CHECK(sigprocmask(SIG_UNBLOCK, &block, NULL) == 0);
-	pair_close(fds);
 }
 
 static unsigned char
@@ -375,6 +355,4 @@ TEST(bytes_come_out_as_they_went_in)
 			same = same && *buffer_head(&c) == pattern(got++);
 	}
 	CHECK(same && got == ALL);
-	pair_close(p);
-	pair_close(s);
 }

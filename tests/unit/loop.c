@@ -70,6 +70,20 @@ BEFORE_ALL
 	CHECK(loop_open(&loop) == 0);
 }
 
+BEFORE_EACH
+{
+	for (size_t i = 0; i < ENDS; i++)
+		ends[i] = (struct end){.watch.fd = -1};
+	passed_count = 0;
+}
+
+AFTER_EACH
+{
+	for (size_t i = 0; i < ENDS; i++)
+		if (ends[i].watch.fd >= 0)
+			watch_close(&loop, &ends[i].watch);
+}
+
 TEST(unread_data_is_reported_again)
 {
 	char byte;
@@ -86,7 +100,6 @@ TEST(unread_data_is_reported_again)
 	watch_close(&loop, &ends[0].watch);
 	CHECK(loop_turn(&loop) == 0);
 	CHECK((ends[1].events & EPOLLHUP) != 0);
-	watch_close(&loop, &ends[1].watch);
 }
 
 TEST(an_ended_watch_gets_no_event_of_the_same_turn)
@@ -102,18 +115,16 @@ TEST(an_ended_watch_gets_no_event_of_the_same_turn)
 	CHECK(loop_turn(&loop) == 0);
 	CHECK(ends[1].heard + ends[3].heard == 1);
 	CHECK(ends[1].watch.fd == -1 && ends[3].watch.fd == -1);
-	watch_close(&loop, &ends[0].watch);
-	watch_close(&loop, &ends[2].watch);
 
-	pair(&ends[0], &ends[1]);
-	log_to(&ends[0]);
-	watch_end(&loop, &ends[1].watch);
-	CHECK(read(ends[1].watch.fd, &byte, 1) == 1);
-	watch_want(&loop, &ends[0].watch, EPOLLOUT);
+	pair(&ends[4], &ends[5]);
+	log_to(&ends[4]);
+	watch_end(&loop, &ends[5].watch);
+	CHECK(read(ends[5].watch.fd, &byte, 1) == 1);
+	watch_want(&loop, &ends[4].watch, EPOLLOUT);
 	CHECK(loop_turn(&loop) == 0);
-	CHECK(ends[1].heard == 0 && ends[0].heard == 1);
-	close(ends[1].watch.fd);
-	watch_close(&loop, &ends[0].watch);
+	CHECK(ends[5].heard == 0 && ends[4].heard == 1);
+	(void)close(ends[5].watch.fd);
+	ends[5].watch.fd = -1;
 }
 
 TEST(reported_watches_come_after_the_others)
@@ -129,8 +140,6 @@ TEST(reported_watches_come_after_the_others)
 	for (size_t i = 0; i < ENDS; i++)
 		told += ends[i].heard > 0;
 	CHECK(told == ENDS / 2);
-	for (size_t i = 0; i < ENDS; i++)
-		watch_close(&loop, &ends[i].watch);
 }
 
 static void
@@ -149,7 +158,6 @@ TEST(after_a_pause_all_is_read_before_a_deadline_passes)
 	unsigned told = 0;
 
 	deadlines_begin(&loop, &limits, 20, note_passed);
-	passed_count = 0;
 	loop.now = clock_ms();
 	for (size_t i = 0; i < ENDS; i += 2) {
 		pair(&ends[i], &ends[i + 1]);
@@ -164,8 +172,6 @@ TEST(after_a_pause_all_is_read_before_a_deadline_passes)
 	for (size_t i = 0; i < ENDS; i += 2)
 		told += ends[i].heard;
 	CHECK(told == ENDS / 2 && passed_count == 1 && passed[0] == &ends[1]);
-	for (size_t i = 0; i < ENDS; i++)
-		watch_close(&loop, &ends[i].watch);
 }
 
 static void
@@ -189,8 +195,6 @@ TEST(a_turn_is_bounded_in_time_and_the_rest_of_its_batch_comes_next)
 		CHECK(ends[1].heard + ends[3].heard + ends[5].heard == turn);
 	}
 	CHECK(ends[1].heard == 2 && ends[3].heard == 2 && ends[5].heard == 2);
-	for (size_t i = 0; i < 6; i++)
-		watch_close(&loop, &ends[i].watch);
 }
 
 TEST(deadlines_pass_in_their_order_and_not_before)
@@ -200,8 +204,6 @@ TEST(deadlines_pass_in_their_order_and_not_before)
 
 	deadlines_begin(&loop, &longer, 60, note_passed);
 	deadlines_begin(&loop, &shorter, 20, note_passed);
-	for (size_t i = 0; i < 6; i++)
-		ends[i] = (struct end){0};
 	loop.now = began;
 	deadline_set(&loop, &longer, &ends[0].deadline);
 	deadline_set(&loop, &shorter, &ends[1].deadline);
@@ -211,7 +213,6 @@ TEST(deadlines_pass_in_their_order_and_not_before)
 	deadline_drop(&ends[2].deadline);
 	loop.now = began + 5;
 	deadline_set(&loop, &shorter, &ends[1].deadline); /* moved after the last */
-	passed_count = 0;
 	while (passed_count < 3)
 		CHECK(loop_turn(&loop) == 0);
 	CHECK(passed[0] == &ends[3] && passed[1] == &ends[1] && passed[2] == &ends[0]);
@@ -233,13 +234,10 @@ TEST(handlers_of_deadlines_do_not_delay_events_for_longer_than_a_turn)
 	deadlines_begin(&loop, &now, 1, slow_passed);
 	pair(&ends[0], &ends[1]);
 	log_to(&ends[0]);
-	passed_count = 0;
 	for (size_t i = 1; i <= 3; i++)
 		deadline_set_at(&now, &ends[i].deadline, clock_ms() - 1);
 	for (unsigned turn = 1; turn <= 3; turn++)
 		CHECK(loop_turn(&loop) == 0 && passed_count == turn && ends[1].heard == turn);
-	for (size_t i = 0; i < 2; i++)
-		watch_close(&loop, &ends[i].watch);
 }
 
 TEST(deadlines_with_times_of_their_own_pass_in_the_order_of_these)
@@ -248,13 +246,10 @@ TEST(deadlines_with_times_of_their_own_pass_in_the_order_of_these)
 	int64_t began = clock_ms();
 
 	deadlines_begin(&loop, &any, 1, note_passed);
-	for (size_t i = 0; i < 3; i++)
-		ends[i] = (struct end){0};
 	deadline_set_at(&any, &ends[0].deadline, began + 1);
 	deadline_set_at(&any, &ends[1].deadline, began + 20);
 	deadline_set_at(&any, &ends[0].deadline, began + 30);
 	deadline_set_at(&any, &ends[2].deadline, began + 10);
-	passed_count = 0;
 	while (passed_count < 3)
 		CHECK(loop_turn(&loop) == 0);
 	CHECK(passed[0] == &ends[2] && passed[1] == &ends[1] && passed[2] == &ends[0] && clock_ms() - began >= 30);
@@ -296,7 +291,7 @@ TEST(a_watch_that_cannot_be_changed_is_an_error_of_the_turn)
 	loop.error = 0;
 	(void)close(file);
 	(void)close(ends[1].watch.fd);
-	watch_close(&loop, &ends[0].watch);
+	ends[1].watch.fd = -1;
 }
 
 TEST(a_signal_ends_the_wait_and_is_delivered_even_if_events_are_always_pending)
@@ -317,6 +312,4 @@ TEST(a_signal_ends_the_wait_and_is_delivered_even_if_events_are_always_pending)
 	while (!signals_take(SIGUSR1) && turns++ < 10000000)
 		CHECK(loop_turn(&loop) == 0);
 	CHECK(turns < 10000000);
-	watch_close(&loop, &ends[0].watch);
-	watch_close(&loop, &ends[1].watch);
 }
