@@ -1,66 +1,32 @@
-/* Compression to messages of RFC 7692. Each output is decompressed with a window of the same size. */
-#include "ws/deflate.h"
+/*
+ * Compression to messages of RFC 7692: the RFC's examples, the size of the output, and the fuzz target on texts: each
+ * output is decompressed with a window of the same size.
+ */
+#include "../fuzz/deflate.c"
 
 #include "unit.h"
-#include "ws/inflate.h"
 
 enum { TEXT = 200000 };
 
 static struct deflate_scratch scratch;
-static struct inflate_tables tables;
 static struct deflate z;
-static struct inflate back;
 static uint16_t memory[100000];
-static unsigned char window[1 << 15], text[TEXT], out[2 * TEXT], got[TEXT + 1];
-static size_t out_size;
+static unsigned char text[TEXT];
 
 static void
 begin(unsigned bits)
 {
 	memset(memory, 0xa5, sizeof memory);
-	CHECK(deflate_memory(bits) <= sizeof memory);
 	deflate_begin(&z, bits, memory, &scratch);
-	inflate_begin(&back, bits, window, &tables);
 }
 
-/* Compress in steps of `cut` input bytes and `room` bytes of space. */
-static void
-compress(const void *in, size_t n, size_t cut, size_t room)
+/* Compress to made_all in one step. Return the size. */
+static size_t
+compress(const void *in, size_t n)
 {
-	static unsigned char *edge;
-	unsigned char *end = edge != NULL ? edge : (edge = unit_at_edge(out, sizeof out) + sizeof out);
+	struct fuzz none = {0};
 
-	out_size = 0;
-	for (size_t at = 0, part; !unit_failed; at += part) {
-		enum deflate_result result;
-		bool last = n - at <= cut;
-		size_t used = 0, made;
-
-		part = last ? n - at : cut;
-		do {
-			used += deflate_step(&z, (const unsigned char *)in + at + used, part - used, last, end - room, room, &made, &result);
-			CHECK(used <= part && made <= room && (result == DEFLATE_FULL || used == part));
-			memcpy(out + out_size, end - room, made);
-			out_size += made;
-		} while (result == DEFLATE_FULL && !unit_failed);
-		if (last)
-			return;
-	}
-}
-
-/* Decompress the output byte by byte: no block is final. */
-static void
-returns(const void *want, size_t n)
-{
-	size_t size = 0, made;
-	enum inflate_result result;
-
-	for (size_t i = 0; i < out_size && !unit_failed; i++) {
-		CHECK(inflate_step(&back, out + i, 1, got + size, n + 1 - size, &made, &result) == 1 && result == INFLATE_MORE);
-		size += made;
-		CHECK(!back.final && size <= n);
-	}
-	CHECK(inflate_finish(&back) && size == n && memcmp(got, want, n) == 0);
+	return message(&z, &none, in, n, true);
 }
 
 /* Text with near and far repetitions, and a random part. */
@@ -75,11 +41,7 @@ text_make(size_t n, unsigned seed)
 	}
 }
 
-#define MAKES(in, want) \
-	do { \
-		compress(in, sizeof in - 1, 100, 100); \
-		CHECK(out_size == sizeof want - 1 && memcmp(out, want, out_size) == 0); \
-	} while (0)
+#define MAKES(in, want) CHECK(compress(in, sizeof in - 1) == sizeof want - 1 && memcmp(made_all, want, sizeof want - 1) == 0)
 
 TEST(the_examples_of_RFC_7692)
 {
@@ -95,84 +57,47 @@ TEST(the_examples_of_RFC_7692)
 	MAKES("Hello", "\xf2\x48\xcd\xc9\xc9\x07\x00");
 }
 
-TEST(every_division_of_input_and_output)
+/* Each window, whole and in steps, with and without takeover, undone messages, messages of a few sizes and repeated ones. */
+TEST(every_choice_of_the_fuzz_target)
 {
-	text_make(700, 1);
-	begin(9);
-	for (size_t cut = 1; cut < 710; cut += cut < 40 ? 1 : 67) {
-		for (size_t room = 1; room < 800; room += room < 70 ? 3 : 131) {
-			compress(text, 700, cut, room);
-			returns(text, 700);
-		}
-	}
-}
+	static const uint8_t cuts[][FUZZ_CUTS] = {{1, 3, 0, 0}, {2, 7, 30, 100}, {255, 8, 6, 200}, {254, 248, 254, 255}};
+	static uint8_t input[FUZZ_CUTS + 1 + 70000];
 
-/* Messages of all sizes with each window, with and without takeover; some are undone. */
-TEST(every_window)
-{
-	for (unsigned bits = 8; bits <= 15; bits++) {
-		for (unsigned takeover = 0; takeover < 2; takeover++) {
-			begin(bits);
-			for (unsigned turn = 0; turn < 60 && !unit_failed; turn++) {
-				size_t n = turn % 12 == 11 ? 70000 : turn * turn;
-
-				text_make(n, turn);
-				compress(text, n, n, deflate_bound(n));
-				if (turn % 5 == 4) {
-					deflate_undo(&z);
-					continue;
-				}
-				returns(text, n);
-				if (takeover == 0) {
-					deflate_reset(&z);
-					inflate_reset(&back);
-				}
+	for (unsigned choice = 0; choice < 256; choice++)
+		for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++)
+			for (size_t n = 1; n < (i < 2 || choice & 32 ? 2000 : 60000); n *= i < 2 ? 9 : 39) {
+				text_make(n, choice);
+				memcpy(input, cuts[i], FUZZ_CUTS);
+				input[FUZZ_CUTS] = (uint8_t)choice;
+				memcpy(input + FUZZ_CUTS + 1, text, n);
+				(void)LLVMFuzzerTestOneInput(input, FUZZ_CUTS + 1 + n);
 			}
-		}
-	}
 }
 
-/* After deflate_undo() the output is as short as without the message. */
-TEST(undo)
+TEST(without_an_undone_message_the_output_is_as_short)
 {
 	size_t n, made;
 	enum deflate_result result;
 
 	text_make(3000, 7);
 	begin(12);
-	compress(text, 1000, 1000, 2000);
-	returns(text, 1000);
-	(void)deflate_step(&z, text + 2000, 1000, false, out, 10, &made, &result);
+	(void)compress(text, 1000);
+	(void)deflate_step(&z, text + 2000, 1000, false, made_all, 10, &made, &result);
 	CHECK(result == DEFLATE_FULL);
 	deflate_undo(&z);
-	compress(text + 500, 900, 900, 2000);
-	n = out_size;
+	n = compress(text + 500, 900);
 	deflate_undo(&z);
-	compress(text + 500, 900, 900, 2000);
-	CHECK(out_size <= n + 4); /* near matches of three bytes may be lost */
-	returns(text + 500, 900);
-	/* A message longer than the buffer loses the history, but not the state. */
-	compress(text, sizeof text, sizeof text, deflate_bound(sizeof text));
-	deflate_undo(&z);
-	compress(text + 500, 900, 900, 2000);
-	returns(text + 500, 900);
+	CHECK(compress(text + 500, 900) <= n + 4); /* near matches of three bytes may be lost */
 }
 
 TEST(random_bytes_hardly_grow)
 {
-	unsigned seed = 1;
-
 	for (size_t i = 0; i < TEXT; i++)
-		text[i] = (unsigned char)((seed = seed * 1103515245 + 12345) >> 16);
+		text[i] = (unsigned char)unit_roll(256);
 	begin(15);
-	for (size_t n = 1; n <= TEXT; n = n * 3 + 1) {
-		for (unsigned turn = 0; turn < 2; turn++) {
-			compress(text, n, n, turn == 0 ? n + 5 : deflate_bound(n));
-			CHECK(turn == 0 || out_size <= n + 7 * (n / 16000 + 1));
-			returns(text, n);
-			deflate_reset(&z);
-			inflate_reset(&back);
-		}
+	for (size_t n = 1; n <= FUZZ_MAX; n = n * 3 + 1) {
+		CHECK(compress(text, n) <= n + 7 * (n / 16000 + 1));
+		deflate_reset(&z);
 	}
 }
 
@@ -181,14 +106,13 @@ TEST(random_bytes_hardly_grow)
 TEST(repeated_messages)
 {
 	for (unsigned bits = 9; bits <= 15; bits++) {
-		size_t n = (size_t)3 << bits >> 3;
+		size_t n = (size_t)3 << bits >> 3, size;
 
 		text_make(n, bits);
 		begin(bits);
 		for (unsigned turn = 0; turn < 40; turn++) {
-			compress(text, n, n, deflate_bound(n));
-			CHECK(turn == 0 || turn == 4 || out_size < 40 + n / 30);
-			returns(text, n);
+			size = compress(text, n);
+			CHECK(turn == 0 || turn == 4 || size < 40 + n / 30);
 			if (turn == 3)
 				deflate_reset(&z);
 		}
