@@ -143,34 +143,6 @@ TEST(random_text_in_bulk_agrees_with_a_naive_scan)
 	}
 }
 
-TEST(nothing_is_read_past_the_input_or_written_past_the_output)
-{
-	static const char *const units[] = {"a,b\r\n", "\r\n", "\"a\"\"b\",c\n", "abcdefgh,", "a\"b,"};
-	static unsigned char text[400];
-	static struct csv_index index;
-
-	for (size_t u = 0; u < 5; u++)
-		for (size_t n = 1; n < sizeof text; n++)
-			for (enum csv_path path = 0; path <= csv_best_path(); path++) {
-				unsigned char *in, *out;
-				struct csv csv;
-				size_t written;
-
-				for (size_t i = 0; i < n; i++)
-					text[i] = (unsigned char)units[u][i % strlen(units[u])];
-				in = unit_at_edge(text, n);
-				out = unit_at_edge(text, n + CSV_SLACK <= sizeof text ? n + CSV_SLACK : n);
-				csv_start(&csv, &lenient, path);
-				if (n + CSV_SLACK <= sizeof text)
-					CHECK(csv_flatten(&csv, in, n, true, '\n', out, &written) == n);
-				csv_start(&csv, &lenient, path);
-				CHECK(csv_index_make(&csv, in, n, true, &index) == n);
-				CHECK(csv_copy(&index, in, 0, out, n + CSV_SLACK <= sizeof text ? n + CSV_SLACK : n, &written) <= n);
-				unit_drop(in, n);
-				unit_drop(out, n + CSV_SLACK <= sizeof text ? n + CSV_SLACK : n);
-			}
-}
-
 /* The fuzz target reads them from its input only if a flag in the input is set. */
 TEST(a_delimiter_and_a_quote_may_be_any_bytes)
 {
