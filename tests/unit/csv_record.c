@@ -113,10 +113,17 @@ TEST(a_used_window_gives_nothing_more)
 	CHECK(!record.begun && record.count == 0);
 }
 
-TEST(its_line_is_that_of_its_start_even_many_windows_ago)
+TEST(its_line_is_that_of_its_start_even_many_windows_ago_or_when_it_is_full)
 {
+	static const char text[] = "a\n\"b\n\n\",c\nd";
+
 	CHECK(take(BYTES("\"a\n\nb\",c\nd"), 2) == CSV_TAKEN_RECORD);
 	CHECK(csv_record_line(&record, &csv_index) == 1 && field_is(1, "a\n\nb"));
+	record = record_of(2, 2, 0);
+	CHECK(take(BYTES(text), 99) == CSV_TAKEN_RECORD && csv_record_line(&record, &csv_index) == 1);
+	csv_record_clear(&record);
+	CHECK(csv_record_take(&record, &csv_index, (const unsigned char *)text, &at) == CSV_TAKEN_FULL);
+	CHECK(csv_record_line(&record, &csv_index) == 2);
 }
 
 TEST(it_is_UTF8_if_each_field_is)

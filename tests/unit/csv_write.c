@@ -324,24 +324,6 @@ TEST(a_long_field_is_always_quoted)
 	}
 }
 
-TEST(a_record_has_its_line_and_reports_when_it_is_full)
-{
-	static const unsigned char text[] = "a\n\"b\n\n\",c\nd";
-	static const uint64_t lines[] = {1, 2, 5};
-	unsigned char bytes[2];
-	size_t ends[2], at = 0;
-	struct csv_record record = {.bytes = bytes, .size = sizeof bytes, .ends = ends, .capacity = 2};
-	struct csv csv;
-
-	csv_start(&csv, &plain, CSV_PORTABLE);
-	CHECK(csv_index_make(&csv, text, sizeof text - 1, true, &csv_index) == sizeof text - 1);
-	CHECK(csv_record_take(&record, &csv_index, text, &at) == CSV_TAKEN_RECORD);
-	CHECK(csv_record_line(&record, &csv_index) == lines[0] && record.count == 1);
-	csv_record_clear(&record);
-	CHECK(csv_record_take(&record, &csv_index, text, &at) == CSV_TAKEN_FULL);
-	CHECK(csv_record_line(&record, &csv_index) == lines[1]);
-}
-
 /* Two fields of n bytes at `data`, each written at once or in parts. */
 static size_t
 two_fields(struct csv_writer writer, bool at_once, const unsigned char *data, size_t n, size_t readable, unsigned char *to)

@@ -83,17 +83,6 @@ TEST(the_handshake_of_RFC_6455_section_1_3_is_answered)
 	    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n") == 0);
 }
 
-TEST(the_order_and_case_of_fields_do_not_matter)
-{
-	CHECK(get(VERSION KEY "CONNECTION: keep-alive\r\nupgrade: h2c\r\nconnection: ,,UPGRADE\r\nhost: h\r\n"
-	    "Upgrade: foo,\tWebSocket\r\n") == 101);
-	CHECK(get(GOOD "Sec-WebSocket-Extensions: permessage-deflate; x=\"a,b\"\r\nSec-WebSocket-Protocol: a\r\n"
-	    "Content-Length: 0\r\nCookie: a=b\r\n") == 101);
-	CHECK(!answer_has("Extensions") && !answer_has("Protocol:"));
-	CHECK(judge("GET http://other/x HTTP/1.1", GOOD) == 101);
-	CHECK(judge("GET / HTTP/1.2", GOOD) == 101);
-}
-
 /* A refusal is a complete HTTP response whose length is that of its body. */
 TEST(a_refusal_is_a_complete_response)
 {
@@ -450,15 +439,6 @@ TEST(a_client_sends_the_request_of_RFC_6455_section_4_1)
 	rules_none();
 	CHECK(ask("ws://h:80?q") > 0);
 	CHECK(strcmp(asked, "GET /?q HTTP/1.1\r\nHost: h\r\n" UPGRADE KEY VERSION "\r\n") == 0);
-}
-
-/* The server accepts the request of the client. */
-TEST(our_client_suits_our_server)
-{
-	CHECK(ask("ws://h/x") > 0);
-	CHECK(http_request_parse(asked, strlen(asked), &request) == NULL);
-	handshake_check(&policy, &request, &decision);
-	CHECK(decision.status == 101);
 }
 
 TEST(a_request_too_long_for_any_server_is_not_made)

@@ -3,15 +3,6 @@
 
 static const unsigned char key[4] = {0x37, 0xfa, 0x21, 0x3d};
 
-TEST(unmasks_the_hello_of_rfc_6455_section_5_7)
-{
-	unsigned char hello[5] = {0x7f, 0x9f, 0x4d, 0x51, 0x58};
-	unsigned char any = mask_apply(hello, sizeof hello, key, 0);
-
-	CHECK(memcmp(hello, "Hello", 5) == 0);
-	CHECK(any == ('H' | 'e' | 'l' | 'o'));
-}
-
 /* n bytes at any alignment, in two pieces, compared with one byte at a time. */
 TEST(masks_every_size_phase_alignment_and_split_as_a_byte_loop_does)
 {

@@ -39,37 +39,29 @@ TEST(anything_else_is_invalid)
 	CHECK(refuses("0", 1, 9));
 }
 
-TEST(sizes_count_in_1024)
-{
-	uint64_t n = 0;
+#define REFUSED UINT64_MAX
 
-	CHECK(size_parse(span_of("10"), 0, UINT64_MAX, &n) && n == 10);
-	CHECK(size_parse(span_of("4k"), 0, UINT64_MAX, &n) && n == 4096);
-	CHECK(size_parse(span_of("64M"), 0, UINT64_MAX, &n) && n == 67108864);
-	CHECK(size_parse(span_of("3G"), 0, UINT64_MAX, &n) && n == 3221225472);
-	CHECK(size_parse(span_of("4K"), 0, UINT64_MAX, &n) && n == 4096);
-	CHECK(size_parse(span_of("64m"), 0, UINT64_MAX, &n) && n == 67108864);
-	CHECK(size_parse(span_of("3g"), 0, UINT64_MAX, &n) && n == 3221225472);
-	CHECK(!size_parse(span_of("4kk"), 0, UINT64_MAX, &n));
-	CHECK(!size_parse(span_of("k"), 0, UINT64_MAX, &n));
-	CHECK(!size_parse(span_of("1.5k"), 0, UINT64_MAX, &n));
-	CHECK(!size_parse(span_of("17179869184G"), 0, UINT64_MAX, &n));
-	CHECK(size_parse(span_of("17179869183G"), 0, UINT64_MAX, &n) && n == 17179869183U * (1ULL << 30));
+static const struct {
+	bool (*parse)(struct span text, uint64_t min, uint64_t max, uint64_t *value);
+	const char *text;
+	uint64_t value; /* REFUSED: the text is invalid */
+} units[] = {
+	{size_parse, "10", 10}, {size_parse, "4k", 4096}, {size_parse, "64M", 67108864}, {size_parse, "3G", 3221225472},
+	{size_parse, "4K", 4096}, {size_parse, "64m", 67108864}, {size_parse, "3g", 3221225472},
+	{size_parse, "17179869183G", 17179869183U * (1ULL << 30)}, {size_parse, "17179869184G", REFUSED},
+	{size_parse, "4kk", REFUSED}, {size_parse, "k", REFUSED}, {size_parse, "1.5k", REFUSED},
+	{duration_parse, "3", 3000}, {duration_parse, "3s", 3000}, {duration_parse, "250ms", 250}, {duration_parse, "2m", 120000},
+	{duration_parse, "1h", 3600000}, {duration_parse, "1d", REFUSED}, {duration_parse, "ms", REFUSED},
+	{duration_parse, "1 s", REFUSED},
+};
+
+TEST(sizes_count_in_1024_and_durations_are_seconds_by_default)
+{
+	uint64_t n;
+
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		CHECK((units[i].parse(span_of(units[i].text), 0, UINT64_MAX, &n) ? n : REFUSED) == units[i].value);
 	CHECK(!size_parse(span_of("2k"), 0, 2047, &n));
-}
-
-TEST(durations_are_seconds_by_default)
-{
-	uint64_t ms = 0;
-
-	CHECK(duration_parse(span_of("3"), 0, UINT64_MAX, &ms) && ms == 3000);
-	CHECK(duration_parse(span_of("3s"), 0, UINT64_MAX, &ms) && ms == 3000);
-	CHECK(duration_parse(span_of("250ms"), 0, UINT64_MAX, &ms) && ms == 250);
-	CHECK(duration_parse(span_of("2m"), 0, UINT64_MAX, &ms) && ms == 120000);
-	CHECK(duration_parse(span_of("1h"), 0, UINT64_MAX, &ms) && ms == 3600000);
-	CHECK(!duration_parse(span_of("1d"), 0, UINT64_MAX, &ms));
-	CHECK(!duration_parse(span_of("ms"), 0, UINT64_MAX, &ms));
-	CHECK(!duration_parse(span_of("1 s"), 0, UINT64_MAX, &ms));
 }
 
 static size_t

@@ -83,34 +83,6 @@ TEST(every_three_bytes_of_edge_values_are_judged_as_the_grammar_does)
 	}
 }
 
-TEST(the_position_of_an_invalid_byte_is_found_in_known_texts)
-{
-	static const struct {
-		const char *text;
-		size_t size, good;
-	} rows[] = {
-		{"", 0, 0},
-		{"Hello-\xc2\xb5@\xc3\x9f\xc3\xb6\xc3\xa4\xc3\xbc\xc3\xa0\xc3\xa1-UTF-8!!", 28, 28},
-		{"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80" "edited", 20, 12},
-		{"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xf4\x90\x80\x80" "edited", 21, 12},
-		{"abc\xc0\x80", 5, 3},
-		{"abc\x80", 4, 3},
-		{"\xe2\x82\xac\xe2\x82", 5, 5},
-		{"\xf0\x80\x80\x80", 4, 1},
-		{"\xf8\x88\x80\x80\x80", 5, 0},
-		{"\xe0\x9f\xbf", 3, 1},
-		{"\xc3(", 2, 1},
-	};
-
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		unsigned char *p = unit_at_edge(rows[i].text, rows[i].size);
-
-		for (size_t cut = 0; cut <= rows[i].size; cut++)
-			CHECK(check_cut(p, rows[i].size, cut).good == rows[i].good);
-		unit_drop(p, rows[i].size);
-	}
-}
-
 /* Valid text of about n bytes, in runs of one kind of character. */
 static size_t
 make_text(unsigned char *out, size_t n)
