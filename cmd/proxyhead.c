@@ -90,13 +90,10 @@ peer_name(void)
 	struct address peer;
 
 	if (ip != NULL && port != NULL)
-		(void)snprintf(name, sizeof name, "%s%s%s:%s", strchr(ip, ':') == NULL ? "" : "[", ip,
-		    strchr(ip, ':') == NULL ? "" : "]", port);
+		address_join(span_of(ip), span_of(port), name, sizeof name);
 	else if (address_remote(STDIN_FILENO, &peer) == 0)
 		address_text(&peer, name);
-	else
-		return "client";
-	return quoted(name);
+	return name[0] == '\0' ? "client" : quoted(name);
 }
 
 /* A connection that is closed before its first byte is a health check. */

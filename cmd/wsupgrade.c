@@ -165,10 +165,8 @@ client_name(const struct connection *c)
 {
 	static char name[128];
 
-	if (c->ends.remote_address.size == 0)
-		return "client";
 	address_join(c->ends.remote_address, c->ends.remote_port, name, sizeof name);
-	return name;
+	return name[0] == '\0' ? "client" : name;
 }
 
 /* A request on a server and its result. Its data (head, fields, environment, path, response) is stored sequentially

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/option.h"
 #include "base/status.h"
-#include "base/strbuf.h"
 #include "filter.h"
 #include "serve/session.h"
 #include "sys/address.h"
@@ -150,17 +149,14 @@ extension_read(struct extension *extension)
 static void
 client_name_lines(void)
 {
-	static char name[sizeof "wsframe: " + ADDRESS_TEXT_SIZE];
-	struct strbuf t = {.at = name, .capacity = sizeof name - 1};
+	enum { FRONT = sizeof "wsframe: " - 1 };
+	static char name[FRONT + ADDRESS_TEXT_SIZE] = "wsframe: ";
 	const char *ip = getenv("TCPREMOTEIP"), *port = getenv("TCPREMOTEPORT");
 
 	if (ip == NULL || port == NULL)
 		return;
-	strbuf_put_string(&t, strchr(ip, ':') == NULL ? "wsframe: " : "wsframe: [");
-	strbuf_put_string(&t, ip);
-	strbuf_put_string(&t, strchr(ip, ':') == NULL ? ":" : "]:");
-	strbuf_put_string(&t, port);
-	if (!t.cut)
+	address_join(span_of(ip), span_of(port), name + FRONT, ADDRESS_TEXT_SIZE);
+	if (name[FRONT] != '\0')
 		log_name(name);
 }
 

@@ -160,16 +160,6 @@ client_end(struct hub *hub, struct client *c)
 }
 
 struct message *
-message_of(const void *bytes, size_t n)
-{
-	struct message *m = message_new(n);
-
-	if (m != NULL && n != 0)
-		memcpy(m->bytes, bytes, n);
-	return m;
-}
-
-struct message *
 message_close(unsigned code, const char *reason)
 {
 	unsigned char frame[FRAME_CONTROL_MAX];

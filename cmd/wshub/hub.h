@@ -184,7 +184,6 @@ void client_mark(struct hub *hub, struct client *c);
 void client_forget(struct hub *hub, struct client *c, unsigned code, struct span reason);
 void client_put_close(struct hub *hub, struct client *c);
 void client_end(struct hub *hub, struct client *c);
-struct message *message_of(const void *bytes, size_t n);
 struct message *message_close(unsigned code, const char *reason);
 struct message *message_begin(enum opcode opcode, size_t n, unsigned char **payload);
 struct message *message_frame(enum opcode opcode, const void *payload, size_t n);

@@ -346,28 +346,6 @@ open_report(struct client *c, enum spawner_event event, int value)
 	}
 }
 
-/* Create the pipes of a program. Return false with errno. */
-static bool
-open_pipes(struct open *o, struct program_ends *ends)
-{
-	int to[2], from[2];
-
-	if (pipe2(to, O_CLOEXEC) != 0)
-		return false;
-	if (pipe2(from, O_CLOEXEC) != 0) {
-		int error = errno;
-
-		(void)close(to[0]);
-		(void)close(to[1]);
-		errno = error;
-		return false;
-	}
-	*ends = (struct program_ends){.pid = -1, .to = to[1], .from = from[0]};
-	o->child_in = to[0];
-	o->child_out = from[1];
-	return true;
-}
-
 static struct open *
 open_new(struct client *c, const struct proxy *proxy, const struct handshake *d, struct program_ends *ends)
 {
@@ -377,7 +355,7 @@ open_new(struct client *c, const struct proxy *proxy, const struct handshake *d,
 	char *entries = malloc(size);
 	struct compression *z = d->deflate ? compression_begin(&d->extension, false, &c->server->compression) : NULL;
 
-	if (o == NULL || entries == NULL || (d->deflate && z == NULL) || !open_pipes(o, ends)) {
+	if (o == NULL || entries == NULL || (d->deflate && z == NULL) || program_pipes(ends, &o->child_in, &o->child_out) != 0) {
 		if (z != NULL)
 			compression_end(z);
 		free(o);

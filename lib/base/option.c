@@ -193,68 +193,62 @@ usage_refuse(const char *format, ...)
 	die(STATUS_USAGE, "%s (see %s --help)", what, current->program);
 }
 
-static void
-refuse_range(const char *kind, const char *min, const char *max)
-{
-	char why[128];
+/* Values of one kind, with their units, the smallest first. */
+struct measure {
+	const char *kind;
+	bool (*parse)(struct span text, uint64_t min, uint64_t max, uint64_t *value);
+	char units[5][3];
+	uint64_t factors[4];
+};
 
-	(void)snprintf(why, sizeof why, "not a %s from %s to %s", kind, min, max);
-	option_refuse(why);
+/* Use the largest unit that divides the value, as a user would write it. */
+static void
+measure_text(const struct measure *m, uint64_t value, char text[32])
+{
+	size_t i = 0;
+
+	while (m->units[i + 1][0] != '\0' && value != 0 && value % m->factors[i + 1] == 0)
+		i++;
+	(void)snprintf(text, 32, "%" PRIu64 "%s", value / m->factors[i], m->units[i]);
+}
+
+static uint64_t
+option_value(const struct measure *m, uint64_t min, uint64_t max)
+{
+	char low[32], high[32], why[128];
+	uint64_t value = 0;
+
+	if (!m->parse(span_of(optarg), min, max, &value)) {
+		measure_text(m, min, low);
+		measure_text(m, max, high);
+		(void)snprintf(why, sizeof why, "not a %s from %s to %s", m->kind, low, high);
+		option_refuse(why);
+	}
+	return value;
 }
 
 uint64_t
 option_number(uint64_t min, uint64_t max)
 {
-	uint64_t value = 0;
-	char low[24], high[24];
+	static const struct measure number = {"number", number_parse, {""}, {1}};
 
-	if (!number_parse(span_of(optarg), min, max, &value)) {
-		(void)snprintf(low, sizeof low, "%" PRIu64, min);
-		(void)snprintf(high, sizeof high, "%" PRIu64, max);
-		refuse_range("number", low, high);
-	}
-	return value;
-}
-
-/* Use the largest unit that divides the value, as a user would write it. */
-static void
-measure_text(char *out, size_t size, uint64_t value, const char *const *names, const uint64_t *factors)
-{
-	size_t i = 0;
-
-	while (names[i + 1] != NULL && value != 0 && value % factors[i + 1] == 0)
-		i++;
-	(void)snprintf(out, size, "%" PRIu64 "%s", value / factors[i], names[i]);
+	return option_value(&number, min, max);
 }
 
 uint64_t
 option_size(uint64_t min, uint64_t max)
 {
-	static const char *const names[] = {"", "k", "M", "G", NULL};
-	static const uint64_t factors[] = {1, 1 << 10, 1 << 20, 1 << 30};
-	uint64_t value = 0;
-	char low[32], high[32];
+	static const struct measure size = {"size", size_parse, {"", "k", "M", "G"}, {1, 1 << 10, 1 << 20, 1 << 30}};
 
-	if (!size_parse(span_of(optarg), min, max, &value)) {
-		measure_text(low, sizeof low, min, names, factors);
-		measure_text(high, sizeof high, max, names, factors);
-		refuse_range("size", low, high);
-	}
-	return value;
+	return option_value(&size, min, max);
 }
 
 int64_t
 option_duration(unsigned min_ms, unsigned max_ms)
 {
-	static const char *const names[] = {"ms", "s", "m", "h", NULL};
-	static const uint64_t factors[] = {1, 1000, 60 * 1000, 60 * 60 * 1000};
-	uint64_t value = 0;
-	char low[32], high[32];
+	static const struct measure duration = {
+		"duration", duration_parse, {"ms", "s", "m", "h"}, {1, 1000, 60 * 1000, 60 * 60 * 1000},
+	};
 
-	if (!duration_parse(span_of(optarg), min_ms, max_ms, &value)) {
-		measure_text(low, sizeof low, min_ms, names, factors);
-		measure_text(high, sizeof high, max_ms, names, factors);
-		refuse_range("duration", low, high);
-	}
-	return (int64_t)value;
+	return (int64_t)option_value(&duration, min_ms, max_ms);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -38,6 +39,16 @@ message_new(size_t size)
 
 	if (message != NULL)
 		*message = (struct message){.users = 1, .capacity = capacity, .size = size};
+	return message;
+}
+
+struct message *
+message_of(const void *bytes, size_t size)
+{
+	struct message *message = message_new(size);
+
+	if (message != NULL && size != 0)
+		memcpy(message->bytes, bytes, size);
 	return message;
 }
 

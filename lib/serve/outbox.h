@@ -13,8 +13,9 @@ struct message {
 	unsigned char bytes[];
 };
 
-/* Allocate a message whose only user is the caller. Return NULL without memory. */
+/* Allocate a message whose only user is the caller, without or with its contents. Return NULL without memory. */
 struct message *message_new(size_t size);
+struct message *message_of(const void *bytes, size_t size);
 
 /* Remove a user. The last one frees the message. */
 void message_release(struct message *message);

@@ -8,16 +8,6 @@
 #include "sys/file.h"
 #include "ws/console.h"
 
-static struct message *
-message_of(const void *bytes, size_t n)
-{
-	struct message *m = message_new(n);
-
-	if (m != NULL && n != 0)
-		memcpy(m->bytes, bytes, n);
-	return m;
-}
-
 bool
 page_renew(struct page *page)
 {

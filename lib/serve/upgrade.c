@@ -125,14 +125,11 @@ linger_receive(struct upgrade_server *s, struct upgrade *u)
 static void
 linger_begin(struct upgrade_server *s, struct upgrade *u, const struct handshake *d, struct span response)
 {
-	struct message *m = message_new(response.size);
-	bool queued = m != NULL;
+	struct message *m = message_of(response.at, response.size);
+	bool queued = m != NULL && outbox_put(&u->out, m);
 
-	if (m != NULL) {
-		memcpy(m->bytes, response.at, response.size);
-		queued = outbox_put(&u->out, m);
+	if (m != NULL)
 		message_release(m);
-	}
 	if (queued && d->status == HTTP_OK && span_equal(s->request.method, span_of("GET")))
 		queued = outbox_put(&u->out, s->page.message);
 	u->stage = UPGRADE_LINGERING;

@@ -165,20 +165,25 @@ address_scoped(const struct address *address, int socket, char ip[ADDRESS_SCOPED
 void
 address_join(struct span ip, struct span port, char *text, size_t size)
 {
+	struct strbuf t = {.at = text, .capacity = size - 1};
 	bool v6 = port.size != 0 && memchr(ip.at, ':', ip.size) != NULL;
+	const struct span pieces[] = {{"[", v6}, ip, {"]", v6}, {":", port.size != 0}, port};
 
-	(void)snprintf(text, size, "%s%.*s%s%s%.*s", v6 ? "[" : "", (int)ip.size, ip.at, v6 ? "]" : "",
-	    port.size == 0 ? "" : ":", (int)port.size, port.at);
+	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+		strbuf_put(&t, pieces[i]);
+	text[t.cut ? 0 : t.size] = '\0';
 }
 
 void
 address_text(const struct address *address, char text[ADDRESS_TEXT_SIZE])
 {
-	char ip[ADDRESS_IP_SIZE], port[sizeof "65535"];
+	char ip[ADDRESS_IP_SIZE], digits[sizeof "65535"];
+	struct strbuf port = {.at = digits, .capacity = sizeof digits};
 
 	address_ip(address, ip);
-	(void)snprintf(port, sizeof port, "%u", address_port(address) + 0U);
-	address_join(span_of(ip[0] == '\0' ? "unix" : ip), span_of(ip[0] == '\0' ? "" : port), text, ADDRESS_TEXT_SIZE);
+	if (ip[0] != '\0')
+		strbuf_put_number(&port, address_port(address));
+	address_join(span_of(ip[0] == '\0' ? "unix" : ip), (struct span){digits, port.size}, text, ADDRESS_TEXT_SIZE);
 }
 
 int

@@ -50,7 +50,7 @@ void address_ip(const struct address *address, char ip[ADDRESS_IP_SIZE]);
  * interface's name through socket, any socket: if_indextoname() would open one, which a sandbox forbids. */
 void address_scoped(const struct address *address, int socket, char ip[ADDRESS_SCOPED_SIZE]);
 
-/* Write `127.0.0.1:9000` or `[::1]:9000`, or the address alone if the port is empty; cut to size. */
+/* Write `127.0.0.1:9000` or `[::1]:9000`, or the address alone if the port is empty; "" if it does not fit. */
 void address_join(struct span ip, struct span port, char *text, size_t size);
 
 /* Write the address and port like address_join(), or `unix` for a UNIX socket. */

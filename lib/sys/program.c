@@ -36,32 +36,33 @@ own_endpoint(int fd, bool sink, struct buffer *buffer)
 	return (struct endpoint){.fd = fd, .kind = ENDPOINT_OWN, .sink = sink, .unwatched = sink, .buffer = buffer};
 }
 
-static pid_t
-begin_piped(struct child_start *start, int *to, int *from, bool *exec_failed)
+int
+program_pipes(struct program_ends *ends, int *child_in, int *child_out)
 {
-	int to_child[2], from_child[2];
-	pid_t pid;
+	int to[2], from[2];
 
+	if (pipe2(to, O_CLOEXEC) != 0)
+		return -1;
+	if (pipe2(from, O_CLOEXEC) != 0) {
+		close_both(to);
+		return -1;
+	}
+	*ends = (struct program_ends){.pid = -1, .to = to[1], .from = from[0]};
+	*child_in = to[0];
+	*child_out = from[1];
+	return 0;
+}
+
+static void
+begin_piped(struct child_start *start, struct program_ends *ends, bool *exec_failed)
+{
 	*exec_failed = false;
-	if (pipe2(to_child, O_CLOEXEC) != 0)
-		return -1;
-	if (pipe2(from_child, O_CLOEXEC) != 0) {
-		close_both(to_child);
-		return -1;
-	}
-	start->in = to_child[0];
-	start->out = from_child[1];
-	pid = child_begin(start, exec_failed);
-	if (pid < 0) {
-		close_both(to_child);
-		close_both(from_child);
-		return -1;
-	}
-	(void)close(to_child[0]);
-	(void)close(from_child[1]);
-	*to = to_child[1];
-	*from = from_child[0];
-	return pid;
+	if (program_pipes(ends, &start->in, &start->out) != 0)
+		return;
+	ends->pid = child_begin(start, exec_failed);
+	close_both((int[]){start->in, start->out});
+	if (ends->pid < 0)
+		close_both((int[]){ends->to, ends->from});
 }
 
 /* path is storage for the path of the program. */
@@ -78,7 +79,7 @@ spawn_with(char **argv, struct program_ends *ends, char *path, size_t size)
 
 	*ends = (struct program_ends){.pid = -1, .to = -1, .from = -1};
 	if (error == 0)
-		ends->pid = begin_piped(&start, &ends->to, &ends->from, &exec_failed);
+		begin_piped(&start, ends, &exec_failed);
 	if (ends->pid >= 0)
 		return 0;
 	if (error == 0) {

@@ -30,6 +30,9 @@ struct program_ends {
  * an error, which is logged, return its exit status (126, 127, 1). */
 int program_spawn(char **argv, struct program_ends *ends);
 
+/* Create the pipes of a program without starting it. Return 0, or -1 with errno. */
+int program_pipes(struct program_ends *ends, int *child_in, int *child_out);
+
 /* Start a program like program_spawn(), with non-blocking endpoints. After an error both endpoints have ended. */
 int program_begin(struct program *program, char **argv, struct buffer *to_child, struct buffer *from_child);
 
