@@ -3,7 +3,7 @@
 #   a message, an exit status, wrong usage: a row of tests/diagnostics; of every program: common.bats
 #   bytes on the wire between WebSocket peers: a case of tests/tools/wsprobe
 #   options, programs, signals and time limits: the bats file of the program; with foreign programs: tests/peers
-#   short system calls: short_io.bats; reached limits: limits.bats; failing system calls: tests/stress
+#   failing and short system calls, reached limits: failing_syscalls.bats, short_io.bats, limits.bats
 bats_require_minimum_version 1.5.0
 source "${BASH_SOURCE[0]%/*}/proc.bash"
 

@@ -1,23 +1,30 @@
-#!/usr/bin/env bash
-# usage: tests/stress/failing_syscalls BUILD [SCENARIO...]
-# Every system call of every program fails: the first one of its name, the second, and so on, once
-# and from then on, until a run is clean. Each outcome must be the normal one, or a message and an
-# exit status other than 0, and the output of a filter must be a beginning of the normal one. A server must report the
-# error or serve the next client. Never allowed are truncated output without a message, a hang, spinning or a crash. Allocations count as one more
-# system call (nomem.so). Prints TAP, a line for each scenario. MOST=n stops after the n-th call of
-# each name; CALLS='NAME...' selects calls.
-# Its functions are called by the names of the cases.
-# shellcheck disable=SC2317,SC2209,SC2086,SC2094,SC2002,SC1010,SC1007,SC2059
-set -u
-source "${BASH_SOURCE[0]%/*}/../proc.bash" || exit 1
-BUILD=$(realpath "$1")
-shift
-PATH=$BUILD/bin:$BUILD/tools:$PATH
-most=${MOST:-1000}
-work=$(mktemp -d) || exit 1
-running=()
-trap 'kill "${running[@]}" 2>/dev/null; rm -rf "$work"' EXIT
-cd "$work" || exit 1
+# Every system call of every program fails: the first one of its name, the second, and so on, once and from then on, until
+# a run is clean. Each outcome must be the normal one, or a message and an exit status other than 0, and the output of a
+# filter must be a beginning of the normal one. A server must report the error or serve the next client. Never allowed are
+# truncated output without a message, a hang, spinning or a crash. Allocations count as one more system call (nomem.so).
+# MOST=n stops after the n-th call of each name (1; `make faults` tries all); CALLS='NAME...' selects calls.
+# Functions are called by the names of the scenarios.
+# shellcheck disable=SC2209,SC2086,SC2002,SC1010,SC1007,SC2059
+load helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit
+	need strace
+	not_sanitized # a sanitizer must be loaded first, and its allocator aborts without memory
+	for i in 1 2 3; do printf 'name %d,"a ""b"" c",é\n' "$i"; done >csv
+	printf 'line one\nline two\nand three\n' >lines
+	head -c 3000 /dev/zero | tr '\0' x >blob
+	wsframe -e <lines >frames
+	wsframe -e -c <lines >frames.masked
+	printf "${ws_request}and what follows" >request
+	start echo portscan-bind -p 0 tcpecho
+	bound echo
+	echo_port=$port
+	start chain portscan-bind -p 0 tcpaccept wsupgrade wsframe cat
+	bound chain
+	chain_port=$port
+	export BUILD fault= program=
+}
 
 # The injected error of each call, which must be possible for it. Excluded are close(2), which
 # releases the descriptor in any case; shutdown(2), after whose error the next call fails; brk(2),
@@ -56,17 +63,17 @@ traced() {
 export -f traced
 
 # Scenarios: out is the output, $status the exit status of the program, err its stderr.
-run() {
+run_traced() {
 	timeout -k 1 20 bash -c 'traced "$@"' _ "$@" >out 2>err
 	status=$?
 }
-csv_json() { run csvsplit -O json -H <csv; }
-csv_file() { run csvsplit -f 2,1 csv; }
-bind_port() { run portscan-bind -q -p 0 && echo done >out; }
-bind_chain() { run portscan-bind -q -p 0 csvsplit --version; }
-connect_relay() { run portscan-connect -q -p "$echo_port" <blob; }
-connect_chain() { run portscan-connect -q -p "$echo_port" csvsplit --version; }
-echo_pipe() { run tcpecho <blob; }
+csv_json() { run_traced csvsplit -O json -H <csv; }
+csv_file() { run_traced csvsplit -f 2,1 csv; }
+bind_port() { run_traced portscan-bind -q -p 0 && echo done >out; }
+bind_chain() { run_traced portscan-bind -q -p 0 csvsplit --version; }
+connect_relay() { run_traced portscan-connect -q -p "$echo_port" <blob; }
+connect_chain() { run_traced portscan-connect -q -p "$echo_port" csvsplit --version; }
+echo_pipe() { run_traced tcpecho <blob; }
 on_socket() {
 	timeout -k 1 20 peer limit:15 "file:$1" ${half:-} run bash -c 'traced "$@" 2>err' _ "${@:2}" >out 2>peer.err
 	status=$?
@@ -74,8 +81,8 @@ on_socket() {
 echo_socket() { half=fin on_socket blob tcpecho; }
 upgrade() { half=fin on_socket request wsupgrade -v tcpecho; }
 frame() { half=fin on_socket frames.masked wsframe tcpecho; }
-frame_decode() { run wsframe -d -n -T <frames; }
-frame_encode() { run wsframe -e <lines; }
+frame_decode() { run_traced wsframe -d -n -T <frames; }
+frame_encode() { run_traced wsframe -e <lines; }
 frame_client() {
 	fault=$fault timeout -k 1 20 portscan-connect -q -p "$chain_port" wsupgrade -c ws://localhost/ \
 		bash -c 'traced wsframe -c -m 3 -w 500ms 2>err' <lines >out 2>connect.err
@@ -87,16 +94,15 @@ upgrade_client() {
 	status=$?
 }
 
-# client: a client and what it receives. again: a later client.
+# A client, which prints what it receives.
 client() { timeout 3 portscan-connect -q -p "$1" -t 1 <blob; }
 client_ws() { timeout 3 portscan-connect -q -p "$1" -t 1 wsupgrade -t 1 -c ws://localhost/ wsframe -c -m 3 <lines; }
-ticks() { awk '{ print $14 + $15 }' "/proc/${1:-none}/stat" 2>/dev/null || echo 0; }
 # Prints the only child of a process, if it has one.
 child() { [ -n "$1" ] && children "$1" | head -n 1; }
 serve_and_call() {
-	local call=$1 tracer server port before
+	local call=$1 tracer server port
 	shift
-	run='exec timeout -k 1 30' traced portscan-bind -p 9000-9998 "$@" 2>err &
+	run='exec timeout -k 1 30' traced portscan-bind -p 9000-9998 "$@" 2>err 3>&- &
 	tracer=$!
 	until grep -q '^Bound to ' err || ! kill -0 "$tracer" 2>/dev/null; do sleep 0.005; done
 	port=$(sed -n 's/^Bound to //p' err)
@@ -108,9 +114,7 @@ serve_and_call() {
 			# one.
 			$call "$port" >out 2>>client.err
 			cmp -s out want || { sleep 0.3; $call "$port" >out 2>>client.err; }
-			before=$(ticks "$server")
-			sleep 0.3
-			[ $(($(ticks "$server") - before)) -le 6 ] || echo "spins" >spin
+			[ -z "$server" ] || rests "$server" || touch spin
 		fi
 		[ -z "$server" ] || kill "$server" 2>/dev/null
 	fi
@@ -123,33 +127,18 @@ accept_server() { serve_and_call client tcpaccept tcpecho; }
 each_server() { serve_and_call client_ws wsserve cat; }
 hub_server() { serve_and_call client_ws wshub sh -c 'trap "exit 0" PIPE; while read -r id word rest; do [ $word != text ] || echo "$id text $rest"; done'; }
 
-for i in 1 2 3; do printf 'name %d,"a ""b"" c",é\n' "$i"; done >csv
-printf 'line one\nline two\nand three\n' >lines
-head -c 3000 /dev/zero | tr '\0' x >blob
-wsframe -e <lines >frames
-wsframe -e -c <lines >frames.masked
-printf "${ws_request}and what follows" >request
-touch echo.err chain.err
-portscan-bind -p 9000-9998 tcpecho 2>echo.err &
-running+=($!)
-portscan-bind -p 9000-9998 tcpaccept wsupgrade wsframe cat 2>chain.err &
-running+=($!)
-for name in echo chain; do until grep -q '^Bound to ' $name.err; do sleep 0.01; done; done
-echo_port=$(sed -n 's/^Bound to //p' echo.err) chain_port=$(sed -n 's/^Bound to //p' chain.err)
-export BUILD fault= program=
-
 # The program whose memory is limited, by the first word of a scenario.
-declare -A program_of=([csv]=csvsplit [bind]=portscan-bind [connect]=portscan-connect [accept]=tcpaccept [each]=wsserve
+declare -gA program_of=([csv]=csvsplit [bind]=portscan-bind [connect]=portscan-connect [accept]=tcpaccept [each]=wsserve
 	[hub]=wshub [echo]=tcpecho [upgrade]=wsupgrade [frame]=wsframe)
 
 # loads NAME: how often the loader of portscan-connect makes this call.
 loads() { strace -qq -e trace="$1" portscan-connect --version 2>&1 >/dev/null | grep -c "^$1("; }
 
-# judge SCENARIO: whether the outcome is allowed; prints why not.
+# Whether the outcome is allowed; prints why not.
 judge() {
-	local why=
+	local why
 	if [ -e spin ]; then
-		why=$(cat spin)
+		why="spins"
 	elif [ "$status" = 124 ] || [ "$status" = 137 ]; then
 		why="hangs"
 	elif [ "$status" -gt 128 ]; then
@@ -160,56 +149,61 @@ judge() {
 		why="other output"
 	elif { [ "$status" != 0 ] || [[ $scenario == *_server ]]; } && { [ -s err ] || [[ $fault == @(write|poll):*+ ]]; }; then
 		return 0 # without write or wait no message can be written
-	elif [ "$status" = 0 ]; then
-		why="other output, exit 0"
 	else
-		why="exit $status without a word"
+		why="other output, or none, without a message, exit $status"
 	fi
-	echo "# $1, $fault: $why: $(head -c 200 err)"
+	echo "$scenario, $fault: $why: $(head -c 200 err)"
 	return 1
 }
 
-scenarios=(csv_json csv_file bind_port bind_chain connect_relay connect_chain echo_pipe echo_socket upgrade frame
-	frame_decode frame_encode frame_client upgrade_client echo_server accept_server each_server hub_server)
-[ $# = 0 ] || scenarios=("$@")
-number=0 failed=0
-for scenario in "${scenarios[@]}"; do
-	: >want
-	fault= runs=0 bad=0 program=${program_of[${scenario%%_*}]}
-	$scenario
-	cp out want
-	want_status=$status
-	names=${CALLS:-"$(sed -n 's/^\([a-z0-9_]*\)(.*/\1/p' calls | sort -u) malloc"}
-	for name in $names; do
-		error=$(error_of "$name")
-		[ -n "$error" ] || continue
-		for how in '' +; do
-			# If every connection fails, no client can be served.
-			case $scenario-$name$how in *_server-recv*+ | *_server-send*+ | *_server-get*name+ | hub_server-writev+ | each_server-epoll_ctl+) continue ;; esac
-			# Without memory, the dynamic loader fails in its own way.
-			first=1
-			case $scenario-$name in
-			connect_*-mmap) first=$(($(loads mmap) + 1)) ;;
-			*-mmap) ! readelf -lW "$BUILD/bin/$program" | grep -q INTERP || continue ;;
-			esac
-			for ((n = first; n < first + most; n++)); do
-				fault=$name:error=$error:when=$n$how
-				rm -f out log spin
-				: >err
-				$scenario
-				grep -q INJECTED log || break
-				runs=$((runs + 1))
-				judge "$scenario" || bad=$((bad + 1))
-			done
+# fails_calls NAME: each call of this name in the scenario fails once, and it and all later ones.
+fails_calls() {
+	local error how first=1 n
+	error=$(error_of "$1")
+	[ -n "$error" ] || return 0
+	# Without memory, the dynamic loader fails in its own way.
+	case $scenario-$1 in
+	connect_*-mmap) first=$(($(loads mmap) + 1)) ;;
+	*-mmap) ! readelf -lW "$BUILD/bin/$program" | grep -q INTERP || return 0 ;;
+	esac
+	for how in '' +; do
+		# If every connection fails, no client can be served.
+		case $scenario-$1$how in *_server-recv*+ | *_server-send*+ | *_server-get*name+ | hub_server-writev+ | each_server-epoll_ctl+) continue ;; esac
+		for ((n = first; n < first + ${MOST:-1}; n++)); do
+			fault=$1:error=$error:when=$n$how
+			rm -f out log spin
+			: >err
+			$scenario
+			grep -qs INJECTED log || break
+			runs=$((runs + 1))
+			judge || bad=$((bad + 1))
 		done
 	done
-	number=$((number + 1))
-	if [ "$bad" = 0 ] && [ "$runs" -gt 1 ]; then
-		echo "ok $number syscalls: $scenario survives $runs failing calls"
-	else
-		echo "not ok $number syscalls: $scenario, $bad of $runs outcomes will not do"
-		failed=1
-	fi
-done
-echo "1..$number"
-exit "$failed"
+}
+
+# survives SCENARIO...: with each failing call the outcome is allowed.
+survives() {
+	local scenario name want_status runs=0 bad=0
+	set +T # without bats's trap at each command
+	for scenario; do
+		: >want
+		fault= program=${program_of[${scenario%%_*}]}
+		$scenario || :
+		cp out want
+		want_status=$status
+		for name in ${CALLS:-$(sed -n 's/^\([a-z0-9_]*\)(.*/\1/p' calls | sort -u) malloc}; do
+			fails_calls "$name" || return
+		done
+		echo "$scenario: $bad of $runs outcomes are not allowed"
+	done
+	[ "$bad" = 0 ] && [ "$runs" -gt 1 ]
+}
+
+@test "syscalls: each first failing allocation is reported or has no effect" {
+	CALLS=malloc MOST=${MOST:-2} survives csv_json bind_chain connect_chain echo_server accept_server each_server hub_server
+}
+
+@test "syscalls: the first failing call of each system call is reported or has no effect" {
+	survives csv_json bind_chain connect_relay echo_pipe upgrade frame ${MOST:+csv_file bind_port connect_chain echo_socket
+		frame_decode frame_encode frame_client upgrade_client echo_server accept_server each_server hub_server}
+}
