@@ -1,6 +1,6 @@
 # Every example of the manual is a test: those of tcpecho(1), wshub(1), fittings(7) and README's first
 # session here, the recipes in peers/recipes.bats, all others in the tests of their programs.
-load helper
+load wshub
 
 man=$BATS_TEST_DIRNAME/../man
 
@@ -76,14 +76,6 @@ app() {
 	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
 }
 
-# hears NAME PATH: starts a client that sends nothing, and waits for its first message.
-hears() {
-	mkfifo "$1.in"
-	start "$1" sh -c 'exec "$@" <"$0"' "$1.in" \
-		portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port$2" wsframe -c -q never
-	exec {fd}>"$1.in"
-}
-
 @test "wsserve(1): its example" {
 	run_line wsserve.1 'portscan-bind wsserve --console --host localhost grep --line-buffered -i b'
 	[ "$(printf 'a\nB\n' | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1)" = B ]
@@ -91,7 +83,7 @@ hears() {
 
 @test "wshub(1): its examples" {
 	run_line wshub.1 'portscan-bind wshub --console --host localhost --fan-out'
-	hears a /x
+	client a /x
 	end=$((SECONDS + 20))
 	until grep -qs hello a.out; do
 		[ $SECONDS -lt $end ]

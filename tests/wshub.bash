@@ -1,6 +1,6 @@
 # What the test files of wshub share.
 # shellcheck disable=SC1003,SC2016,SC2059,SC2030,SC2031,SC2034,SC2154,SC2314 # helper.bash sets them; inner shells expand them
-load helper
+source "${BASH_SOURCE[0]%/*}/helper.bash"
 
 # The first message of a client.
 request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'

@@ -1,8 +1,6 @@
 # wsserve without its sessions, which are tested by the cases of wsframe (tests/run served:tests/wsframe.bats).
 # shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154
-load helper
-
-request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+load wshub
 
 # visit [-OPTION of wsupgrade]... PATH [ARG of wsframe]...: runs a client with the caller's stdin and stdout.
 visit() {
@@ -17,10 +15,6 @@ visit() {
 # stay NAME [PATH]: starts a client that does not close; its messages are in NAME.out.
 stay() {
 	start "$1" portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port${2-/}" wsframe -c -v -q never
-}
-
-server_says() {
-	await server.err "$1"
 }
 
 # The process that starts the programs.
@@ -68,7 +62,7 @@ helper() {
 
 @test "data directly after the request reaches the program, also 100 KiB of it" {
 	serve wsserve -b sh -c 'head -c 100005 | wc -c'
-	{ printf '%b' "$request\r\n"; printf '\x82\x85\0\0\0\0hello'; printf '\x82\xff\0\0\0\0\0\x01\x86\xa0\0\0\0\0'; head -c 100000 /dev/zero; } >all
+	{ cat request; printf '\x82\x85\0\0\0\0hello'; printf '\x82\xff\0\0\0\0\0\x01\x86\xa0\0\0\0\0'; head -c 100000 /dev/zero; } >all
 	run -0 peer to:"$port" open file:all rest
 	[[ $output == *100005* ]]
 }
@@ -148,7 +142,7 @@ helper() {
 	serve wsserve -v -w 100ms cat
 	helper=$(helper)
 	kill -STOP "$helper"
-	printf '%b' "${request}X: $(printf %014000d 0)\r\n\r\n" >request
+	printf '%b' "${request%\\r\\n}X: $(printf %014000d 0)\r\n\r\n" >request
 	peer to:"$port" open:200 file:request recv >/dev/null
 	server_says ' disconnected'
 	peer to:"$port" open 'send:GET / HTTP/1.0\r\n\r\n' rest

@@ -1,5 +1,5 @@
 # The recipes of fittings(7), with the programs that they name.
-load ../helper
+load ../wshub
 load proxies
 
 examples=$BATS_TEST_DIRNAME/../../man/examples
@@ -28,19 +28,6 @@ await_port() {
 # ask PORT LINE [PATH]: sends a line to a service and prints its first answer.
 ask() {
 	printf '%s\n' "$2" | portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1${3-/}" wsframe -c -m 1
-}
-
-# client NAME PORT: starts a client that sends the lines of NAME.in (its fd in $NAME) and writes its messages to NAME.out.
-client() {
-	mkfifo "$BATS_TEST_TMPDIR/$1.in"
-	start "$1" sh -c 'exec "$@" <"$0"' "$BATS_TEST_TMPDIR/$1.in" \
-		portscan-connect -q -p "$2" wsupgrade -c "ws://localhost:$2/" wsframe -c -q never
-	exec {fd}>"$BATS_TEST_TMPDIR/$1.in"
-	eval "$1=$fd"
-}
-
-tell() {
-	printf '%s\n' "$2" >&"${!1}"
 }
 
 # Waits until the client NAME receives its own message, which shows that it is connected.
@@ -224,7 +211,7 @@ hostile='-x -e $(touch owned) `touch owned` \\n\\c%s "; touch owned; * #'
 three_meet() {
 	local name other
 	for name in a b c; do
-		client $name "$front"
+		port=$front client $name /
 		await_in $name
 	done
 	for name in a b c; do tell $name "last of $name"; done
@@ -254,7 +241,7 @@ three_meet() {
 @test "a log in a browser, with any bytes in its lines" {
 	: >log
 	recipe 'tail -n 0 -F' "s|/var/log/syslog|$BATS_TEST_TMPDIR/log|"
-	client a "$port"
+	client a /
 	until grep -qs 'a line' a.out; do echo 'a line' >>log; sleep 0.02; done
 	printf 'not \377 UTF-8\n\033[31mred\n' >>log
 	await a.out '^not .+ UTF-8$'
@@ -273,9 +260,9 @@ three_meet() {
 
 @test "a chat in one line, with a file as the bus" {
 	recipe 'cat >>bus'
-	client a "$port"
+	client a /
 	await_in a
-	client b "$port"
+	client b /
 	await_in b
 	tell a "$hostile"
 	await_that grep -qxF -- "$hostile" b.out
@@ -325,14 +312,14 @@ three_meet() {
 	need vmstat
 	recipe vmstat
 	server=$pid
-	client a "$port"
-	client b "$port"
+	client a /
+	client b /
 	await a.out '[0-9] +[0-9]+$'
 	await b.out '[0-9] +[0-9]+$'
 	[ "$(children "$(children "$server" sh)" vmstat | wc -l)" = 1 ]
 	recipe vmstat 's/vmstat -n 1/while sleep 0.1; do cat words; done/'
 	printf '%s\n' "$hostile" >words
-	client c "$port"
+	client c /
 	await_that grep -qxF -- "$hostile" c.out
 	! grep record server.err || false
 }
