@@ -165,8 +165,11 @@ realm() {
 }
 
 slow() {
-	deserter ./may
+	shell_script may 'echo $$ >may.pid\nexec tail -f /dev/null'
 	service -t 500ms -a ./may
+	[[ $(ask "$request") == 'HTTP/1.1 500 '* ]]
+	await_that gone "$(cat may.pid)"
+	deserter ./may
 	[[ $(ask "$request") == 'HTTP/1.1 500 '* ]]
 	await_that gone "$(cat may.pid)"
 	rm may.pid
