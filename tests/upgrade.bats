@@ -173,7 +173,7 @@ slow() {
 	[[ $(ask "$request") == 'HTTP/1.1 500 '* ]]
 	await_that gone "$(cat may.pid)"
 	rm may.pid
-	service -t 60s -w 5s -a ./may
+	service -t 60s -w 500ms -a ./may
 	start a peer to:"$port" open "send:$request" rest
 	await_that test -e may.pid
 	stopped

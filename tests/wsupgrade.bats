@@ -65,29 +65,6 @@ lacks() {
 	printf '%b\r\nhello' "$switching" | cmp - out
 }
 
-# All rules of origins, hosts and paths are tests of unit/handshake, cases of prober.bats and seeds of the fuzz target origin.
-@test "-o, --host and -P: accepted origins, hosts and paths" {
-	local code options host target origin
-	while IFS='|' read -r code options host target origin; do
-		eval "options=($options)"
-		run --separate-stderr peer send:"$(request "Host: ${host:-localhost:9000}\r\n${origin:+Origin: $origin\r\n}$upgrade$rfc_key$version" \
-			"GET ${target:-/} HTTP/1.1")" run wsupgrade "${options[@]}" echo started
-		[[ $output == "HTTP/1.1 $code "* ]] || { echo "$options, $host, $target, $origin: $output"; return 1; }
-		[[ $output != *started || $code = 101 ]]
-	done <<-'END'
-		101|-o https://good.example|||https://good.example
-		101|-o capacitor://localhost -o file://|||file://
-		101|-o 'https://*.example.org'|||https://a.b.example.org
-		101|--host localhost --host 127.0.0.1|||
-		403|--host localhost||http://evil/|
-		403|--host localhost --console|evil||
-		101|-P /chat||/chat?x=/y|
-		101|-P /chat --path '/b c'||/b%20c|
-		404|-P /chat||/chat/|
-		404|-P /chat||/chat%2f|
-	END
-}
-
 @test "-s: the client's first choice that is offered, else none; -H adds a field to the 101 and to the page, not to a refusal" {
 	accepted "$(request "${good}Sec-WebSocket-Protocol: x, b\r\nSec-WebSocket-Protocol: a\r\n")" -s a --protocol b
 	[[ $output == *$'\r\nSec-WebSocket-Protocol: b\r\n'* ]]
@@ -301,14 +278,6 @@ lacks() {
 		ls /proc/self/fd >before; exec wsupgrade -a true ls /proc/self/fd' >out
 	sed '1,/^\r$/d' out | cmp - before
 	grep -qx 9 before
-}
-
-@test "a program that cannot be executed after the 101 closes the WebSocket with 1011" {
-	echo 'not a program' >broken
-	chmod +x broken
-	peer send:"$(request "$good")" run wsupgrade ./broken >out && false
-	[ "$?" = 126 ]
-	printf '%b\r\n\x88\x02\x03\xf3' "$switching" | cmp - out
 }
 
 @test "log lines contain no control bytes, and are cut" {
