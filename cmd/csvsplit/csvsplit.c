@@ -91,7 +91,8 @@ list_option(struct job *job, const char *list)
 		usage_refuse("--fields: %s: not a position or a range", quoted_bytes(last.at, last.size));
 	case CSV_ITEM_OUT_OF_RANGE:
 		last = items[count - 1].text;
-		usage_refuse("--fields: %s: not a position from 1 to %" PRIu32, quoted_bytes(last.at, last.size), CSV_POSITION_MAX);
+		usage_refuse("--fields: %s: not a position from 1 to %" PRIu32, quoted_bytes(last.at, last.size),
+		    CSV_POSITION_MAX);
 	case CSV_ITEM_GOOD: break;
 	}
 	job->select.items = items, job->select.count = count;

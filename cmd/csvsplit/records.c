@@ -175,7 +175,8 @@ record_grow(struct job *job, struct csv_record *record)
 	const uint64_t most = job->record_max;
 
 	if (record->count == record->capacity) {
-		record->capacity = capacity_double(job, record, record->capacity, RECORD_FIRST / FIELD_COST, most / FIELD_COST);
+		record->capacity = capacity_double(job, record, record->capacity, RECORD_FIRST / FIELD_COST,
+		    most / FIELD_COST);
 		record->ends = storage(record->ends, record->capacity, sizeof *record->ends);
 	} else {
 		record->size = capacity_double(job, record, record->size, RECORD_FIRST, most);
@@ -229,8 +230,8 @@ header_compare(struct job *job)
 			    job->select.count * sizeof *job->items);
 	} else if (!csv_select_same_names(&job->first_select, &job->first_keys, &job->select, &job->keys)) {
 		out_flush(job, true);
-		die(STATUS_FAILED, "%s: header differs from that of %s (-f NAME,... selects fields by name)", quoted(job->name),
-		    quoted(job->first_name));
+		die(STATUS_FAILED, "%s: header differs from that of %s (-f NAME,... selects fields by name)",
+		    quoted(job->name), quoted(job->first_name));
 	}
 }
 

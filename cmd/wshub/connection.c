@@ -91,7 +91,8 @@ chunk_take(struct hub *hub, struct client *c, struct reader_inflate *z, const st
 		return;
 	}
 	/* Also for an empty chunk. */
-	if ((c->reader.compressed && !inflate_keep(hub, c, z)) || !block_reserve(&c->message, p->size == 0 ? 1 : p->size, (size_t)(2 * hub->options.message))) {
+	if ((c->reader.compressed && !inflate_keep(hub, c, z))
+	    || !block_reserve(&c->message, p->size == 0 ? 1 : p->size, (size_t)(2 * hub->options.message))) {
 		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
 		return;
 	}

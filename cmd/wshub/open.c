@@ -90,8 +90,8 @@ client_open(struct hub *hub, struct client *c, const struct handshake *d)
 	user_put(hub, c);
 	headers_put(hub, c);
 	if (hub->base.options.verbose)
-		log_info("Connected by %s (%llu, %u of %u)", upgrade_name(&c->base).text, (unsigned long long)c->id, hub->base.count,
-		    hub->base.options.max);
+		log_info("Connected by %s (%llu, %u of %u)", upgrade_name(&c->base).text, (unsigned long long)c->id,
+		    hub->base.count, hub->base.options.max);
 	/* Its request was in progress at SIGTERM. */
 	if (shutdown_begun(hub))
 		client_close_once(hub, c, message_close(CLOSE_GOING_AWAY, ""));

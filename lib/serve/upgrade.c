@@ -250,7 +250,8 @@ address_full(struct upgrade_server *s, const struct address *remote)
 	address_text(remote, text);
 	if (s->options.verbose || s->loop.now >= s->over_log_after) {
 		s->over_log_after = s->loop.now + SHORTAGE_LOG_MS;
-		warn("%s: connection closed: its address has %u connections (--max-per-address)", text, s->options.max_per_address);
+		warn("%s: connection closed: its address has %u connections (--max-per-address)", text,
+		    s->options.max_per_address);
 	}
 	return true;
 }

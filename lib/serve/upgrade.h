@@ -21,7 +21,7 @@
 #include "sys/listen.h"
 #include "sys/loop.h"
 
-enum { UPGRADE_KEY_PROXY = ADMISSION_OWN, UPGRADE_KEY_EXIT_IDLE, UPGRADE_OWN /* the first long option of the program itself */ };
+enum { UPGRADE_KEY_PROXY = ADMISSION_OWN, UPGRADE_KEY_EXIT_IDLE, UPGRADE_OWN /* for the program */ };
 
 /* Rows of these options for the program's table. max: the default of --max. */
 #define UPGRADE_ROWS(max) \
@@ -122,9 +122,9 @@ struct upgrade_server {
 void upgrade_options_begin(struct upgrade_options *options, uint32_t max);
 void upgrade_option(struct upgrade_options *options, int key);
 
-/* Open the listeners and set up a server whose options, page, owner, on_idle, input and read_most are set. It does not accept
- * yet. An accepted connection must not fail because of missing descriptors: lower --max if their hard limit does not
- * allow `others` and per_connection for each. Return false after an error, which is logged. */
+/* Open the listeners and set up a server whose options, page, owner, on_idle, input and read_most are set. It does not
+ * accept yet. An accepted connection must not fail because of missing descriptors: lower --max if their hard limit does
+ * not allow `others` and per_connection for each. Return false after an error, which is logged. */
 bool upgrade_begin(struct upgrade_server *s, size_t others, size_t per_connection);
 
 /* Return the client's address. */

@@ -32,8 +32,8 @@ control(struct loop *loop, int what, struct watch *watch)
 	return epoll_ctl(loop->fd, what, watch->fd, &event);
 }
 
-/* Without its effect the loop would report the same events in each turn, so an error is fatal. A closed descriptor (EBADF,
- * ENOENT) reports no events. */
+/* Without its effect the loop would report the same events in each turn, so an error is fatal. A closed descriptor
+ * (EBADF, ENOENT) reports no events. */
 static void
 control_surely(struct loop *loop, int what, struct watch *watch)
 {

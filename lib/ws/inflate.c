@@ -672,7 +672,7 @@ inflate_finish(struct inflate *z)
 	unsigned char nothing;
 	size_t made;
 
-	/* Usually the payload ends with the head of the empty stored block. It may also be empty, or end without that head. */
+	/* Usually the payload ends with the head of the empty stored block. It may also be empty, or end without it. */
 	if (z->state <= STORED && z->bit_count == 0) {
 		z->state = HEAD;
 		return true;

@@ -69,8 +69,8 @@ struct inflate {
 	uint8_t lengths[HUFFMAN_SYMBOLS_MAX + 32];
 };
 
-/* window: 1 << window_bits bytes (8 to 15) of the caller. NULL if each message is decompressed by a single step, without
- * takeover; after INFLATE_FULL such a message cannot be continued. */
+/* window: 1 << window_bits bytes (8 to 15) of the caller. NULL if each message is decompressed by a single step,
+ * without takeover; after INFLATE_FULL such a message cannot be continued. */
 void inflate_begin(struct inflate *z, unsigned window_bits, unsigned char *window, struct inflate_tables *tables);
 
 /* Decompress. Return the number of input bytes used; *made is the number of output bytes. The rest of the output space

@@ -1,5 +1,5 @@
-/* The tables of the fixed codes (RFC 1951 section 3.2.6), as huffman_table() would build them. They are constant so that
- * all states share them: a table in each state would not stay in the cache. */
+/* The tables of the fixed codes (RFC 1951 section 3.2.6), as huffman_table() would build them. They are constant so
+ * that all states share them: a table in each state would not stay in the cache. */
 #ifndef FITTINGS_INFLATE_FIXED_H
 #define FITTINGS_INFLATE_FIXED_H
 
