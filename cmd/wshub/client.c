@@ -223,8 +223,7 @@ client_queue_once(struct hub *hub, struct client *c, struct message *message)
 {
 	bool queued = client_queue(hub, c, message);
 
-	if (message != NULL)
-		message_release(message);
+	message_release(message);
 	return queued;
 }
 
@@ -312,8 +311,7 @@ void
 client_close_once(struct hub *hub, struct client *c, struct message *close)
 {
 	client_close(hub, c, close);
-	if (close != NULL)
-		message_release(close);
+	message_release(close);
 }
 
 /* Close the client after a protocol error, or without memory for its message, and stop reading. */

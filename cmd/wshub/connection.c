@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include "base/copy.h"
-#include "base/log.h"
 #include "hub.h"
 #include "sys/block_cache.h"
 #include "sys/clock.h"

@@ -87,8 +87,7 @@ void
 outgoing_release(struct outgoing *o)
 {
 	message_release(o->plain);
-	if (o->deflated != NULL)
-		message_release(o->deflated);
+	message_release(o->deflated);
 }
 
 /* While c->inflates the message begins with the address of its state. */

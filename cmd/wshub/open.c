@@ -1,11 +1,9 @@
 /* Authorization and opening of a client. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "base/status.h"
 #include "base/strbuf.h"
 #include "hub.h"
 #include "ws/cgi.h"

@@ -1,6 +1,5 @@
 /* wshub: options, the end of the program, shutdown, main. */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -129,8 +128,7 @@ clients_close(struct hub *hub, unsigned code, int status)
 		else
 			client_close(hub, c, close);
 	}
-	if (close != NULL)
-		message_release(close);
+	message_release(close);
 }
 
 /* The grace period of a step is over: end the clients, and signal the program. */

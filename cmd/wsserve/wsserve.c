@@ -1,6 +1,5 @@
 /* wsserve: options, reports of the helper, shutdown, main. */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>

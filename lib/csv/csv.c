@@ -1,6 +1,5 @@
 #include "csv/csv.h"
 
-#include <string.h>
 
 #include "csv/csv_blocks.h"
 #include "csv/csv_rows.h"

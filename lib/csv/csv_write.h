@@ -12,7 +12,6 @@
 
 #include "base/buffer.h"
 #include "base/copy.h"
-#include "base/span.h"
 
 enum csv_format {
 	CSV_LINES, /* each field and a newline */

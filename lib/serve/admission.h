@@ -9,7 +9,6 @@
 #include <sys/types.h>
 
 #include "base/option.h"
-#include "base/span.h"
 #include "http/head.h"
 #include "ws/cgi.h"
 #include "ws/handshake.h"

@@ -55,7 +55,7 @@ message_of(const void *bytes, size_t size)
 void
 message_release(struct message *message)
 {
-	if (--message->users == 0)
+	if (message != NULL && --message->users == 0)
 		block_free(message, message->capacity);
 }
 

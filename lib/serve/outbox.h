@@ -17,7 +17,7 @@ struct message {
 struct message *message_new(size_t size);
 struct message *message_of(const void *bytes, size_t size);
 
-/* Remove a user. The last one frees the message. */
+/* Remove a user, unless message is NULL. The last one frees the message. */
 void message_release(struct message *message);
 
 struct queue_node;

@@ -15,7 +15,6 @@
 #define FITTINGS_SESSION_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/span.h"

@@ -128,8 +128,7 @@ linger_begin(struct upgrade_server *s, struct upgrade *u, const struct handshake
 	struct message *m = message_of(response.at, response.size);
 	bool queued = m != NULL && outbox_put(&u->out, m);
 
-	if (m != NULL)
-		message_release(m);
+	message_release(m);
 	if (queued && d->status == HTTP_OK && span_equal(s->request.method, span_of("GET")))
 		queued = outbox_put(&u->out, s->page.message);
 	u->stage = UPGRADE_LINGERING;

@@ -1,7 +1,6 @@
 #include "sys/auth_requests.h"
 
 #include <signal.h>
-#include <stddef.h>
 
 #include "sys/child.h"
 

@@ -3,7 +3,6 @@
 #ifndef FITTINGS_LISTEN_H
 #define FITTINGS_LISTEN_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 enum { LISTEN_FIRST = 3, LISTEN_MAX = 64 };

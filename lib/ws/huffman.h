@@ -18,7 +18,6 @@
 #ifndef FITTINGS_HUFFMAN_H
 #define FITTINGS_HUFFMAN_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
