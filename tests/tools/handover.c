@@ -18,16 +18,14 @@
  *     file  pipe    /etc/passwd, the read end of a pipe
  *     closed        nothing
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "sys/address.h"
 
 enum { FDS_MAX = 64, FIRST = 3, APART = 100 };
 
@@ -46,43 +44,29 @@ checked(int result, const char *what)
 	return result;
 }
 
-static void
-say_port(int fd)
-{
-	struct sockaddr_in6 at;
-	socklen_t size = sizeof at;
-
-	checked(getsockname(fd, (struct sockaddr *)&at, &size), "getsockname");
-	/* The port is at the same offset in both families. */
-	printf("port %u\n", ntohs(at.sin6_port));
-}
-
 static int
-bound4(int type, in_addr_t to)
+bound(int type, const char *ip, int only_v6)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(to)};
-	int fd = checked(socket(AF_INET, type, 0), "socket");
+	struct address at;
+	int fd;
 
-	checked(bind(fd, (struct sockaddr *)&at, sizeof at), "bind");
+	(void)address_parse(ip, &at);
+	fd = checked(socket(at.any.sa_family, type, 0), "socket");
+	if (at.any.sa_family == AF_INET6)
+		checked(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6), "IPV6_V6ONLY");
+	checked(bind(fd, &at.any, at.size), "bind");
 	return fd;
 }
 
 static int
-bound6(struct in6_addr to, int only)
+listening(const char *ip, int only_v6)
 {
-	struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_addr = to};
-	int fd = checked(socket(AF_INET6, SOCK_STREAM, 0), "socket");
+	int fd = bound(SOCK_STREAM, ip, only_v6);
+	struct address at;
 
-	checked(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only), "IPV6_V6ONLY");
-	checked(bind(fd, (struct sockaddr *)&at, sizeof at), "bind");
-	return fd;
-}
-
-static int
-listening(int fd)
-{
 	checked(listen(fd, SOMAXCONN), "listen");
-	say_port(fd);
+	checked(address_local(fd, &at), "getsockname");
+	printf("port %u\n", address_port(&at));
 	return fd;
 }
 
@@ -102,14 +86,12 @@ listening_local(int type, const char *path)
 static int
 connected(void)
 {
-	struct sockaddr_in at;
-	socklen_t size = sizeof at;
-	int listener = bound4(SOCK_STREAM, INADDR_LOOPBACK), fd;
+	int listener = bound(SOCK_STREAM, "127.0.0.1", 0), fd = checked(socket(AF_INET, SOCK_STREAM, 0), "socket");
+	struct address at;
 
 	checked(listen(listener, 1), "listen");
-	checked(getsockname(listener, (struct sockaddr *)&at, &size), "getsockname");
-	fd = checked(socket(AF_INET, SOCK_STREAM, 0), "socket");
-	checked(connect(fd, (struct sockaddr *)&at, size), "connect");
+	checked(address_local(listener, &at), "getsockname");
+	checked(connect(fd, &at.any, at.size), "connect");
 	return fd;
 }
 
@@ -127,23 +109,23 @@ static int
 of_kind(const char *kind)
 {
 	if (strcmp(kind, "tcp") == 0)
-		return listening(bound4(SOCK_STREAM, INADDR_LOOPBACK));
+		return listening("127.0.0.1", 0);
 	if (strcmp(kind, "any") == 0)
-		return listening(bound4(SOCK_STREAM, INADDR_ANY));
+		return listening("0.0.0.0", 0);
 	if (strcmp(kind, "tcp6") == 0)
-		return listening(bound6(in6addr_loopback, 1));
+		return listening("::1", 1);
 	if (strcmp(kind, "dual") == 0)
-		return listening(bound6(in6addr_any, 0));
+		return listening("::", 0);
 	if (strncmp(kind, "unix:", 5) == 0)
 		return listening_local(SOCK_STREAM, kind + 5);
 	if (strncmp(kind, "packet:", 7) == 0)
 		return listening_local(SOCK_SEQPACKET, kind + 7);
 	if (strcmp(kind, "bound") == 0)
-		return bound4(SOCK_STREAM, INADDR_LOOPBACK);
+		return bound(SOCK_STREAM, "127.0.0.1", 0);
 	if (strcmp(kind, "connected") == 0)
 		return connected();
 	if (strcmp(kind, "udp") == 0)
-		return bound4(SOCK_DGRAM, INADDR_LOOPBACK);
+		return bound(SOCK_DGRAM, "127.0.0.1", 0);
 	if (strcmp(kind, "file") == 0)
 		return checked(open("/etc/passwd", O_RDONLY), "/etc/passwd");
 	if (strcmp(kind, "pipe") == 0)

@@ -166,10 +166,10 @@ ranges_text(const struct csv_range *ranges, size_t count, bool fill, uint64_t n,
 			used += put_number(all, used, (int64_t)p, n);
 }
 
-TEST(ranges_agree_with_the_walk)
+TEST(ranges_agree_with_the_walk_and_those_of_a_complement_are_in_any_order)
 {
 	static const char *const lists[] = {
-		"1", "2 4", "1-3", "1 3-", "2-2 4-6 9", "-3 5", "7-", "1-5 6-7 8-", "1 2 3 4 5 6 7 8",
+		"1", "2 4", "1-3", "1 3-", "2-2 4-6 9", "-3 5", "7-", "1-5 6-7 8-", "1 2 3 4 5 6 7 8", "9 3-1 2 5",
 	};
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
@@ -180,6 +180,8 @@ TEST(ranges_agree_with_the_walk)
 				long count = csv_select_ranges(&select, ranges);
 				char walked[TEXT_MAX], ranged[TEXT_MAX];
 
+				if (count < 0 && complement == 0)
+					continue; /* the next test has these */
 				CHECK(count >= 0);
 				walk_text(&select, n, walked);
 				ranges_text(ranges, (size_t)count, complement == 0, n, ranged);
@@ -197,17 +199,6 @@ TEST(lists_that_go_back_or_count_from_the_end_have_no_ranges)
 
 		CHECK(csv_select_ranges(&select, ranges) < 0);
 	}
-}
-
-TEST(a_complement_has_ranges_in_any_order)
-{
-	struct csv_range ranges[ITEMS_MAX + 1];
-	struct csv_select select = {items, items_parse("9 3-1 2 5"), true};
-
-	CHECK(csv_select_ranges(&select, ranges) == 3);
-	CHECK(ranges[0].from == 4 && ranges[0].to == 4);
-	CHECK(ranges[1].from == 6 && ranges[1].to == 8);
-	CHECK(ranges[2].from == 10 && ranges[2].to == UINT64_MAX);
 }
 
 TEST(the_limit_is_the_last_position_that_matters)
