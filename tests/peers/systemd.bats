@@ -1,5 +1,5 @@
-# The units as installed: checked by systemd-analyze, their command lines under systemd-socket-activate, and all
-# of them under a systemd that runs as PID 1 (systemd-boot), otherwise as shipped: only PrivateDevices= is off.
+# The units as installed: checked by systemd-analyze, and run by a systemd that is PID 1 (systemd-boot), as shipped but for
+# PrivateDevices=, which is off.
 load ../helper
 
 setup_file() {
@@ -46,30 +46,10 @@ drop_in() {
 	printf '%s\n' "[$2]" "${@:3}" >>"$at/$1.conf"
 }
 
-setup() {
-	need systemd-socket-activate
-	units=$BATS_FILE_TMPDIR/usr/lib/systemd/system
-	ln -sf /bin/cat "$BATS_FILE_TMPDIR/usr/bin/app"
-}
-
-# The command of a unit, with its specifiers expanded.
-command_of() {
-	sed -n 's/^ExecStart=//p' "$units/$1" | sed 's/%[ij]/app/g; s/\${HOST}/localhost/g'
-}
-
-# activate UNIT [OPTION...]: starts its command on a free port, $port.
-activate() {
-	local unit=$1
-	shift
-	port=$(free_port)
-	read -ra words <<<"$(command_of "$unit")"
-	start activate systemd-socket-activate -l "127.0.0.1:$port" "$@" "${words[@]}"
-	await "$BATS_TEST_TMPDIR/activate.err" '^Listening on'
-}
-
 @test "systemd finds no error in the units" {
-	cp "$units"/* "$BATS_TEST_TMPDIR"
-	cd "$BATS_TEST_TMPDIR"
+	need systemd-analyze
+	ln -sf /bin/cat "$BATS_FILE_TMPDIR/usr/bin/app"
+	cp "$BATS_FILE_TMPDIR"/usr/lib/systemd/system/* .
 	ln -s websocket@.service websocket@app.service
 	ln -s websocket@.socket websocket@app.socket
 	run systemd-analyze verify --man=no ./tcpecho.socket ./tcpecho.service ./websocket@app.socket ./websocket@app.service \
@@ -78,23 +58,6 @@ activate() {
 	[ "$status" = 0 ]
 	[ -z "$output" ]
 }
-
-@test "each service answers under systemd-socket-activate" {
-	local unit
-	activate tcpecho.service
-	[ "$(echo hello | portscan-connect -q -p "$port")" = hello ]
-	for unit in websocket@.service 'websocket-app@.service --inetd -a' wsserve.service wshub.service; do
-		if [ "$unit" = wshub.service ]; then
-			shell_script "$BATS_TEST_TMPDIR/app" 'exec grep --line-buffered " text "'
-			ln -sf "$BATS_TEST_TMPDIR/app" "$BATS_FILE_TMPDIR/usr/bin/app"
-		fi
-		# shellcheck disable=SC2086 # a unit and options
-		activate $unit
-		[ "$(echo hello | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/" wsframe -c -m 1)" = hello ]
-	done
-}
-
-# With a real systemd.
 
 booted() {
 	need ss
@@ -141,12 +104,12 @@ kept_alive() {
 	inside systemctl start websocket@app.socket
 	[ "$(echo hello | client 9000 -m 1)" = hello ]
 	start client saying wait 9000 -v -m 2
-	await "$BATS_TEST_TMPDIR/client.out" begun
+	await client.out begun
 	inside systemctl stop --no-block websocket@app.service
 	await_that is websocket@app.service SubState stop-sigterm
 	inside touch /srv/go
 	ended "$pid" 0
-	same "$BATS_TEST_TMPDIR/client.out" begun answered
+	same client.out begun answered
 	await_that is websocket@app.service ActiveState inactive
 	is websocket@app.service Result success
 }
@@ -155,7 +118,7 @@ kept_alive() {
 	booted
 	inside systemctl start websocket@app.socket
 	start before saying wait 9000 -m 2
-	await "$BATS_TEST_TMPDIR/before.out" begun
+	await before.out begun
 	was=$(inside systemctl show -p MainPID websocket@app.service)
 	inside systemctl restart --no-block websocket@app.service
 	await_that is websocket@app.service SubState stop-sigterm
@@ -167,7 +130,7 @@ kept_alive() {
 	ended "$before" 0
 	for n in 1 2 3; do
 		ended "${during[n]}"
-		[ "$(cat "$BATS_TEST_TMPDIR/during$n.out")" = hello ]
+		[ "$(cat "during$n.out")" = hello ]
 	done
 	[ "$(inside systemctl show -p MainPID websocket@app.service)" != "$was" ]
 }
@@ -176,11 +139,11 @@ kept_alive() {
 	booted
 	inside systemctl start websocket@quick.socket
 	start client saying wait 9014 -v -q never
-	await "$BATS_TEST_TMPDIR/client.out" begun
+	await client.out begun
 	kept_alive 9014
 	inside systemctl stop websocket@quick.service
 	ended "$pid"
-	grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/client.err"
+	grep -qx 'wsframe: peer: closed with 1001' client.err
 	is websocket@quick.service Result success
 }
 
@@ -220,10 +183,10 @@ kept_alive() {
 	[ "$(echo hello | client 9001 -m 1)" = hello ]
 	is websocket-app.socket ActiveState active
 	start client saying wait 9001 -v -q never
-	await "$BATS_TEST_TMPDIR/client.out" begun
+	await client.out begun
 	inside systemctl stop 'websocket-app@*.service'
 	ended "$pid"
-	grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/client.err"
+	grep -qx 'wsframe: peer: closed with 1001' client.err
 }
 
 @test "booted: wshub.service and wsserve.service serve, and each restart closes their clients with 1001" {
@@ -233,12 +196,12 @@ kept_alive() {
 		inside systemctl start "$unit.socket"
 		for _ in {1..5}; do
 			start client saying hello "${service#*:}" -v -q never
-			await "$BATS_TEST_TMPDIR/client.out" hello
+			await client.out hello
 			kept_alive "${service#*:}"
 			inside systemctl reset-failed "$unit.service"
 			inside systemctl restart "$unit.service"
 			ended "$pid"
-			grep -qx 'wsframe: peer: closed with 1001' "$BATS_TEST_TMPDIR/client.err"
+			grep -qx 'wsframe: peer: closed with 1001' client.err
 		done
 		is "$unit.service" Result success
 	done
