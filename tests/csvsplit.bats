@@ -150,17 +150,6 @@ holds() {
 	fails 'a\\nb\tc\nd\n' 'a\nb\nc\nd' 'stdin: line 2: 1 field, but 2 in the first record' -I tsv -S
 }
 
-@test "-O tsv and -I tsv: any data is converted and converted back without loss" {
-	for i in $(seq 24); do
-		head -c $((i < 20 ? 2000 : 60000)) /dev/urandom | tr '\0-\377' 'a\\,"\n\r\n\t\0\\t\\\\nr,""\357\273\277bc' >in
-		csvsplit -O csv in >expected 2>/dev/null || true
-		csvsplit -O tsv in 2>/dev/null | csvsplit -I tsv -O csv | cmp expected -
-		csvsplit -O tsv in 2>/dev/null | dd bs=$((1 + i * 7)) status=none | csvsplit -I tsv -S -f 1- -O csv >got 2>err || grep -q 'field' err
-		csvsplit -f 3,1 -O csv in >expected 2>/dev/null || true
-		csvsplit -O tsv in 2>/dev/null | csvsplit -I tsv -f 3,1 -O csv | cmp expected -
-	done
-}
-
 @test "-e: the byte after the escape is data, in quotes and outside" {
 	json() { gives "$1" "$2" -O json "${@:3}"; }
 	json '"a\\"b\\\\",c\\,d\n' '["a\\"b\\\\","c,d"]\n' -e '\'
@@ -244,13 +233,6 @@ holds() {
 	gives 'a,"b\tc"\n' 'a\t"b\tc"\n' -O csv -D '\t'
 	gives 'a,"b\0c",\n' 'a\0"b\0c"\0\n' -O csv -D '\0'
 	gives 'a,x\n\n,\n' '"x"xa\nx\nx\n' -O csv -D x -f 2,1
-	head -c 100000 /dev/urandom | tr '\0-\377' 'a,;"\n\r\nabcdefgh;,",,""' >in
-	csvsplit -O csv in >expected 2>/dev/null || true
-	for options in '' '-f 1-' '-f ~9-'; do
-		csvsplit -O csv -D ';' $options in 2>/dev/null >semi || true
-		csvsplit -d ';' -O csv semi | cmp - <(csvsplit $options -O csv expected)
-		csvsplit -d ';' -D ';' -O csv semi | cmp - semi
-	done
 }
 
 @test "--headerless: csv and tsv without the header" {
@@ -457,16 +439,11 @@ holds() {
 	holds 19 'a\nab,c,d\n' -O tsv -f 2,1,1
 	reports 1 'csvsplit: stdin: line 1: record is larger than 17 bytes (--max-record)' csvsplit -f b,a --max-record 17 <<<'a,b'
 	fails 'a\nbb\nc\n' '["a"]\n' 'stdin: line 2: record is larger than 9 bytes (--max-record)' -O json --max-record 9
-	head -c 131072 /dev/zero | tr '\0' a >long
-	for size in 1 7 8 70000 131072 131079; do
-		run -1 --separate-stderr csvsplit -O json --max-record "$size" long
-		[ -z "$output" ]
-		[ "$stderr" = "csvsplit: long: line 1: record is larger than $size bytes (--max-record)" ]
+	for size in 7 8 70000; do
+		fails "$(cat long)" '' "stdin: line 1: record is larger than $size bytes (--max-record)" -O json --max-record "$size"
 	done
-	csvsplit -O json --max-record 131080 long | cmp - <(printf '["%s"]\n' "$(cat long)")
-	head -c 19999 /dev/zero | tr '\0' , >many
-	csvsplit -O json --max-record 160000 many | cmp - <(csvsplit -O json many)
-	fails "$(cat many)" '' 'stdin: line 1: record is larger than 159999 bytes (--max-record)' -O json --max-record 159999
+	holds 131080 "$(head -c 131072 long)" -O json
+	holds 160000 "$(head -c 19999 /dev/zero | tr '\0' ,)" -O json
 }
 
 @test "--progress: size, rate and share of the files; that of stdin is its rest, counted once" {
@@ -622,11 +599,8 @@ cuts_short() {
 
 @test "constant memory: a field of 200 MB in lines, nul, tsv and csv" {
 	echo a | prlimit --as=67108864 csvsplit || skip "this build needs more address space to start"
-	long() { yes ',"a""' | tr -d '\n' | head -c 200000000 | tr , "${1:-,}"; }
-	for format in lines nul tsv csv; do
-		prlimit --as=67108864 csvsplit -O "$format" < <(head -c 200000000 /dev/zero | tr '\0' x) | tr -d '"\n\0' | wc -c >count
-		same count 200000000
-		prlimit --as=67108864 csvsplit -O "$format" -f 1 < <(head -c 200000000 /dev/zero | tr '\0' x) | tr -d '"\n\0' | wc -c >count
+	for options in '-O lines' '-O nul' '-O tsv' '-O csv' '-f 1 -O lines' '-f 1 -O nul' '-f 1 -O tsv' '-f 1 -O csv'; do
+		prlimit --as=67108864 csvsplit $options < <(head -c 200000000 /dev/zero | tr '\0' x) | tr -d '"\n\0' | wc -c >count
 		same count 200000000
 	done
 	prlimit --as=67108864 csvsplit < <(head -c 200000000 /dev/zero | tr '\0' ,) | wc -c >count
