@@ -11,12 +11,21 @@
 
 enum { INHERITED_MAX = 1024 }; /* inherited descriptors are expected below this number */
 
+/* Without /dev, return a descriptor that can be neither read nor written. */
+static int
+null_open(int flags)
+{
+	int null = open("/dev/null", flags);
+
+	return null >= 0 ? null : open("/", O_PATH | (flags & O_CLOEXEC));
+}
+
 void
 fds_open_standard(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-			(void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+			(void)null_open(fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
 bool
@@ -30,7 +39,7 @@ fds_same(int a, int b)
 static void
 replace_by_null(int fd)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int null = null_open(O_RDWR | O_CLOEXEC);
 
 	if (null >= 0) {
 		(void)dup2(null, fd);

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "unit.h"
 
@@ -52,6 +54,35 @@ places(const int *fds, size_t count, int first)
 		right = right && (is_closed(fds[i]) || (fds[i] >= first && fds[i] < first + (int)count));
 	fds_close_from(100);
 	return right;
+}
+
+/* Return whether using the descriptor fails as if it were closed, although it is open. */
+static bool
+is_unusable(int fd)
+{
+	char byte = 0;
+
+	return fcntl(fd, F_GETFD) >= 0 && read(fd, &byte, 1) < 0 && errno == EBADF && write(fd, &byte, 1) < 0 && errno == EBADF;
+}
+
+TEST(closed_0_1_and_2_are_occupied_without_dev_null_as_well)
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		if (chroot("/etc") != 0 && (unshare(CLONE_NEWUSER) != 0 || chroot("/etc") != 0))
+			_exit(77);
+		for (int fd = 0; fd <= 2; fd++)
+			(void)close(fd);
+		fds_open_standard();
+		_exit(is_unusable(0) && is_unusable(1) && is_unusable(2) ? 0 : 1);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		unit_skip("chroot() is not permitted");
+	else
+		CHECK(status == 0);
 }
 
 TEST(descriptors_are_placed_however_they_overlap)
