@@ -148,17 +148,11 @@ is_address(const char *host)
 static bool
 resolves_later(int error)
 {
-	switch (error) {
-	case EAI_NONAME:
-	case EAI_AGAIN:
-	case EAI_FAIL:
 #ifdef EAI_NODATA
-	case EAI_NODATA:
-#endif
+	if (error == EAI_NODATA)
 		return true;
-	default:
-		return false;
-	}
+#endif
+	return error == EAI_NONAME || error == EAI_AGAIN || error == EAI_FAIL;
 }
 
 /* Return the addresses of the host, or NULL. The error is in resolve_error, and in error if that is
@@ -233,18 +227,8 @@ connect_to(const struct address *to, int64_t deadline)
 static bool
 is_temporary(int error)
 {
-	switch (error) {
-	case ECONNREFUSED:
-	case ECONNRESET:
-	case ETIMEDOUT:
-	case EHOSTUNREACH:
-	case EHOSTDOWN:
-	case ENETUNREACH:
-	case ENETDOWN:
-		return true;
-	default:
-		return false;
-	}
+	return error == ECONNREFUSED || error == ECONNRESET || error == ETIMEDOUT || error == EHOSTUNREACH
+	    || error == EHOSTDOWN || error == ENETUNREACH || error == ENETDOWN;
 }
 
 /* Try a port at each address of the host. */

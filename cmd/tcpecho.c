@@ -178,8 +178,7 @@ __attribute__((common)) struct server {
 	uint64_t pending; /* clients with a rest */
 
 	/* The end: after QUIET_MS without traffic, or after the limit. */
-	bool draining;
-	bool done;
+	enum { SERVING, DRAINING, DONE } state;
 	struct deadlines quiets, limits;
 	struct deadline quiet, limit;
 
@@ -196,7 +195,7 @@ client_end(struct loop *loop, struct client *c)
 	deadline_drop(&c->idle);
 	watch_close(loop, &c->watch);
 	free(c);
-	if (server.clients-- == server.max && !server.draining)
+	if (server.clients-- == server.max && server.state == SERVING)
 		acceptor_start(loop, &server.acceptor);
 	acceptor_retry(loop, &server.acceptor);
 }
@@ -299,7 +298,7 @@ client_moved(struct loop *loop, struct client *c)
 {
 	if (options.idle_ms != 0)
 		deadline_set(loop, &server.idles, &c->idle);
-	if (server.draining)
+	if (server.state == DRAINING)
 		deadline_set(loop, &server.quiets, &server.quiet);
 }
 
@@ -352,7 +351,7 @@ static void
 drain_quiet(struct loop *loop, struct deadline *quiet)
 {
 	if (server.pending == 0)
-		server.done = true;
+		server.state = DONE;
 	else
 		deadline_set(loop, &server.quiets, quiet);
 }
@@ -362,13 +361,13 @@ drain_limit(struct loop *loop, struct deadline *limit)
 {
 	(void)loop;
 	(void)limit;
-	server.done = true;
+	server.state = DONE;
 }
 
 static void
 drain_begin(struct loop *loop)
 {
-	server.draining = true;
+	server.state = DRAINING;
 	deadlines_begin(loop, &server.quiets, QUIET_MS, drain_quiet);
 	deadlines_begin(loop, &server.limits, DRAIN_MS, drain_limit);
 	deadline_set(loop, &server.quiets, &server.quiet);
@@ -400,6 +399,17 @@ stop_requested(void)
 	return signals_take(SIGINT) || terminated;
 }
 
+/* Return false at the end of the service. */
+static bool
+server_turn(void)
+{
+	if (server.state == DONE || (server.state == DRAINING && server.clients == 0))
+		return false;
+	if (loop_turn(&server.loop) != 0)
+		die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
+	return true;
+}
+
 /* Remaining clients are in no list from which they could be freed: exit without exit handlers. */
 static void __attribute__((noreturn))
 server_end(void)
@@ -419,12 +429,10 @@ serve_alone(void)
 	server_begin(options.max);
 	notify_send("READY=1");
 	sandbox_begin(SANDBOX_SERVES, options.verbose);
-	while (!server.done && !(server.draining && server.clients == 0)) {
-		if (loop_turn(&server.loop) != 0)
-			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
+	while (server_turn()) {
 		if (!stop_requested())
 			continue;
-		if (server.draining)
+		if (server.state == DRAINING)
 			break;
 		notify_send("STOPPING=1");
 		drain_begin(&server.loop);
@@ -459,10 +467,8 @@ serve_as_worker(const struct workers *w, unsigned number, pid_t parent)
 	(void)close(w->open[0]);
 	server_begin(share);
 	sandbox_begin(SANDBOX_SERVES, options.verbose);
-	while (!server.done && !(server.draining && server.clients == 0)) {
-		if (loop_turn(&server.loop) != 0)
-			die(STATUS_FAILED, "epoll_wait: %s", strerror(errno));
-		if (!signals_take(SIGTERM) || server.draining)
+	while (server_turn()) {
+		if (!signals_take(SIGTERM) || server.state != SERVING)
 			continue;
 		drain_begin(&server.loop);
 		for (size_t i = 0; i < server.listeners.count; i++)

@@ -116,8 +116,7 @@ options_read(struct settings *set, int argc, char **argv)
 		set->session.quiet_ms = CLOCK_NEVER; /* -m waits for its messages without a limit */
 }
 
-/* Close the client's connection for the program, and keep diagnostics out of the server's
- * connection. */
+/* Close the client's connection for the program, and keep diagnostics out of the server's connection. */
 static void
 net_guard(const struct settings *set)
 {

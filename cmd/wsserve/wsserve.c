@@ -108,8 +108,7 @@ programs_begin(struct server *s)
 		die(STATUS_FAILED, "no process to start programs: %s", strerror(errno));
 }
 
-/* The first call closes all sessions, the second ends the sessions that remain after their time
- * limits. */
+/* The first call closes all sessions, the second ends the sessions that remain after their time limits. */
 static void
 sessions_close(struct server *s)
 {
@@ -130,8 +129,7 @@ sessions_close(struct server *s)
 	}
 }
 
-/* Handle a signal to stop. Connections in the backlog are established for their clients and are
- * served. */
+/* Handle a signal to stop. Connections in the backlog are established for their clients and are served. */
 static void
 stop(struct server *s)
 {
@@ -212,8 +210,7 @@ helper_lost(struct server *s)
 static void
 report_take(struct server *s, const struct spawner_report *r)
 {
-	/* A service manager may stop the programs together with this process: then its signal is
-	 * the cause. */
+	/* A service manager may stop the programs together with this process: then its signal is the cause. */
 	if (r->event == SPAWNER_ENDED) {
 		signals_deliver();
 		signals_check(s);
