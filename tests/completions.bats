@@ -105,19 +105,13 @@ gives() {
 	[ "$(awk '{ if (length() > n) n = length() } END { print n }' listed)" = 40 ]
 }
 
-@test "bash: the next program is completed with its options, in a chain of any length" {
+@test "bash: the next program is completed in a chain of any length, another program by its own completions, and values" {
 	each gives "$chains"
 	# After the name of the next program, its options are not completed.
 	gives 'portscan-bind -- --rep' ''
-}
-
-@test "bash: after the name of another program its own completions are used" {
 	gives 'portscan-bind -p 9000 cat peop' people.csv
 	[ "$(in_bash 'portscan-bind -p 9000 tcpaccept theirs --x=1 y')" = '4:theirs --x = 1 y:y:1' ]
 	[ "$(in_bash 'portscan-bind theirs ')" = '1:theirs ::theirs' ]
-}
-
-@test "bash: completion of values" {
 	each gives "$values"
 	gives 'csvsplit -Ot' -Otsv
 	gives 'csvsplit --format=ts' tsv
@@ -177,21 +171,13 @@ offers() {
 	done
 }
 
-@test "fish: the next program is completed with its options, in a chain of any length" {
+@test "fish: the next program is completed in a chain of any length, another program by its own completions, and values" {
 	need fish
 	each offers "$chains"
-}
-
-@test "fish: another program in the line has its own completions, also before one of these programs" {
-	need fish
 	offers 'portscan-bind -p 9000 cat peop' people.csv
 	[ "$(in_fish 'portscan-bind -p 9000 tcpaccept cat --')" = "$(in_fish 'cat --')" ]
 	offers 'env portscan-bind -q tcpaccept --m' --max --max-per-address
 	offers 'portscan-bind env tcpaccept --m' --max --max-per-address
-}
-
-@test "fish: completion of values" {
-	need fish
 	each offers "$values"
 	offers 'csvsplit -Ot' -Otsv
 	offers 'csvsplit --format=ts' --format=tsv
@@ -229,28 +215,21 @@ lists() {
 	done
 }
 
-@test "zsh: the next program is completed with its options, in a chain of any length" {
+@test "zsh: the next program is completed in a chain of any length, another program by its own completions, and values" {
 	need zsh
-	local lines more=('env portscan-bind -q tcpaccept --dr' 'portscan-bind env tcpaccept --dr' 'portscan-bind cat peop'
-		'portscan-bind tcpaccept cat --squee')
-	mapfile -t lines < <(sed 's/|.*//' <<<"$chains")
-	in_zsh "${lines[@]}" "${more[@]}"
+	local lines line
+	mapfile -t lines < <(sed 's/|.*//' <<<"$chains"$'\n'"$values")
+	in_zsh "${lines[@]}" 'env portscan-bind -q tcpaccept --dr' 'portscan-bind env tcpaccept --dr' 'portscan-bind cat peop' \
+		'portscan-bind tcpaccept cat --squee' 'csvsplit -Ot' 'csvsplit --format=ts' 'wshub --page=pag'
 	# Without the help behind each option.
 	offered() { listed "$1" | awk '{ print $1 }' | just "${@:2}" || { cat zsh.out && echo "for $1" && return 1; }; }
 	each offered "$chains"
-	for line in "${more[@]:0:2}"; do
+	for line in 'env portscan-bind -q tcpaccept --dr' 'portscan-bind env tcpaccept --dr'; do
 		[[ $(listed "$line") == *"--drain"*"-- grace period"* ]]
 	done
-	lists "${more[2]}" people.csv
-	[[ $(listed "${more[3]}") == *"--squeeze-blank"* ]]
-}
-
-@test "zsh: completion of values" {
-	need zsh
-	local lines
-	mapfile -t lines < <(sed 's/|.*//' <<<"$values")
-	in_zsh "${lines[@]}" 'csvsplit -Ot' 'csvsplit --format=ts' 'wshub --page=pag'
+	[[ $(listed 'portscan-bind tcpaccept cat --squee') == *"--squeeze-blank"* ]]
 	each lists "$values"
+	lists 'portscan-bind cat peop' people.csv
 	lists 'csvsplit -Ot' tsv
 	lists 'csvsplit --format=ts' tsv
 	lists 'wshub --page=pag' page.html

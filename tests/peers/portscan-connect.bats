@@ -2,24 +2,6 @@
 # shellcheck disable=SC2030,SC2031,SC2154
 load ../helper
 
-# The tutorial's server; its port is in $port.
-tutorial() {
-	need /usr/bin/python3
-	start tutorial /usr/bin/python3 "$BATS_TEST_DIRNAME/tutorial_server.py"
-	await tutorial.out '^Bound to '
-	port=$(sed -n 's/^Bound to //p' tutorial.out)
-}
-
-@test "lockstep with the tutorial's server: one field, one answer, at once" {
-	tutorial
-	run -0 --separate-stderr portscan-connect -l -p "$port" < <(printf 'hello\nworld\n\nnever sent\n')
-	[ "$output" = $'Received Echo from server from server\nReceived Echo from server from server' ]
-	[ "$stderr" = "Bound to $port" ]
-	await tutorial.out ' disconnected$'
-	[ "$(grep -c '^Received ' tutorial.out)" = 2 ]
-	grep -q "^Received hello from ('127.0.0.1', " tutorial.out
-}
-
 @test "nc: both directions end separately" {
 	need nc
 	head -c 4M /dev/urandom >up

@@ -161,38 +161,6 @@ listening() {
 		rt_sigaction rt_sigaction rt_sigaction rt_sigaction rt_sigaction rt_sigprocmask execve
 }
 
-# A client that tries the ports from its first argument up, sends the other arguments, and prints each answer.
-tutorial_client() {
-	cat >client.py <<-'PY'
-		import socket, sys
-
-		for port in range(int(sys.argv[1]), 9999):
-		    peer = socket.socket()
-		    try:
-		        peer.connect(("127.0.0.1", port))
-		        break
-		    except ConnectionRefusedError:
-		        peer.close()
-		for message in sys.argv[2:]:
-		    peer.sendall(message.encode())
-		    print("Received", peer.recv(999).decode(), "from server")
-	PY
-}
-
-@test "a client from the tutorial gets the answers of the tutorial's server" {
-	need /usr/bin/python3
-	tutorial_client
-	start server portscan-bind tcpecho -v -F , -r 'Echo from server'
-	bound
-	run -0 --separate-stderr /usr/bin/python3 client.py "$port" a,b,c a, , hello
-	one='Echo from server'
-	same <(printf '%s\n' "$output") "Received $one$one$one from server" "Received $one$one from server" \
-		"Received $one$one from server" "Received $one from server"
-	await server.err ' disconnected$'
-	same <(sed -n 's/^\(Received .*\) from.*/\1/p' server.err) 'Received a' 'Received b' 'Received c' \
-		'Received a' 'Received ' 'Received ' 'Received ' 'Received hello'
-}
-
 @test "urgent data causes no spinning" {
 	need /usr/bin/python3
 	serve tcpecho
