@@ -530,17 +530,19 @@ example() {
 		| sed -n '/^\.Bd/,/^\.Ed/p' | awk -v n="$1" '/^\.Bd/ { i++; next } /^\.Ed/ { next } i == n' | sed 's/\\e/\\/g'
 }
 
-# Runs the Nth example with this server: it prints OUTPUT, and ERROR on stderr if it is given, and exits with 0 or STATUS.
-# example_run N PORT SERVER OUTPUT [ERROR [STATUS]]
+# Runs a script for the Nth example, which is in ./this, with a server (arguments of portscan-bind): it prints OUTPUT, and
+# ERROR on stderr if it is given, and exits with 0 or STATUS.
+# example_run N SERVER SCRIPT OUTPUT [ERROR [STATUS]]
 example_run() {
 	example "$1" >this
 	[ -s this ]
 	# A line of the previous example must not be taken for one of this server.
 	rm -f bound
 	cat >script <<-END
-		portscan-bind -a 127.0.0.1 -a ::1 -p $2 $3 >/dev/null 2>bound & server=\$!
+		portscan-bind -a 127.0.0.1 -a ::1 $2 >/dev/null 2>bound & server=\$!
 		until grep -qs ^Bound bound; do sleep 0.01; done
-		. ./this; status=\$?
+		$3
+		status=\$?
 		kill \$server 2>/dev/null
 		exit \$status
 	END
@@ -549,41 +551,17 @@ example_run() {
 	[ "$stderr" = "${5-$stderr}" ]
 }
 
-@test "examples: an echo service, streaming, in lockstep and as a check; a wait, a scan, a page and a dialogue" {
-	example_run 1 9000 tcpecho hello "Bound to 9000"
-	example_run 2 9001 tcpecho $'Received one from server\nReceived two from server'
-	example_run 3 9000 tcpecho '' ''
-	example_run 4 443,80 tcpecho 443 '' 1
+@test "the examples of the manual" {
 	head -c 1M /dev/urandom >file
-	example_run 7 9002 tcpecho '' ''
 	printf 'HTTP/1.0 200 OK\r\n\r\nhello' >page
-	example_run 5 8080 "tcpaccept sh -c 'head -c 18 >/dev/null; cat page'" $'HTTP/1.0 200 OK\r\n\r\nhello'
-	example_run 6 9000 tcpecho ping
-}
-
-@test "examples: pass a port on" {
-	example 8 >forward
-	[ -s forward ]
-	cat >script <<-'END'
-		portscan-bind -a ::1 -p 9000 tcpecho 2>bound & server=$!
-		bash -c "exec $(cat forward)" 2>forward.err & forward=$!
-		until grep -qs ^Bound bound && grep -qs ^Bound forward.err; do sleep 0.01; done
-		head -c 1M /dev/urandom >file
-		portscan-connect -p 8000 <file | cmp - file && echo same
-		kill $server $forward
-	END
-	netns_run $'127.0.0.1 localhost\n::1 localhost' '. ./script'
-	[ "$output" = same ]
-}
-
-@test "examples: a WebSocket client" {
-	example 9 >client
-	cat >script <<-'END'
-		portscan-bind -p 9000 tcpaccept wsupgrade wsframe cat 2>bound & server=$!
-		until grep -qs ^Bound bound; do sleep 0.01; done
-		printf 'one\ntwo\n' | bash ./client
-		kill $server
-	END
-	netns_run '127.0.0.1 localhost' '. ./script'
-	[ "$output" = $'one\ntwo' ]
+	example_run 1 '-p 9000 tcpecho' '. ./this' hello "Bound to 9000"
+	example_run 2 '-p 9001 tcpecho' '. ./this' $'Received one from server\nReceived two from server'
+	example_run 3 '-p 9000 tcpecho' '. ./this' '' ''
+	example_run 4 '-p 443,80 tcpecho' '. ./this' 443 '' 1
+	example_run 5 "-p 8080 tcpaccept sh -c 'head -c 18 >/dev/null; cat page'" '. ./this' $'HTTP/1.0 200 OK\r\n\r\nhello'
+	example_run 6 '-p 9000 tcpecho' '. ./this' ping
+	example_run 7 '-p 9002 tcpecho' '. ./this' '' ''
+	example_run 8 '-p 9000 tcpecho' 'bash -c "exec $(cat this)" 2>forward & until grep -qs ^Bound forward; do sleep 0.01; done
+		portscan-connect -q -p 8000 <file | cmp - file && kill $!' ''
+	example_run 9 '-p 9000 tcpaccept wsupgrade wsframe cat' 'printf "one\ntwo\n" | bash ./this' $'one\ntwo'
 }

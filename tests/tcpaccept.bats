@@ -40,17 +40,25 @@ refused() {
 	prints hello call 'send:hello\n' fin
 }
 
-@test "every listening socket is served: IPv4, IPv6, UNIX" {
-	listen tcp tcp6 unix:"$PWD/sock" tcp -- tcpaccept sh -c 'echo "$PROTO $TCPREMOTEIP"'
+@test "every listening socket is served, IPv4, IPv6 and UNIX, with TCP_NODELAY and SO_KEEPALIVE; -v writes IPv6 addresses in brackets" {
+	local tcp='nodelay 1 keepalive 1 nonblock 0'
+	listen tcp tcp6 unix:"$PWD/sock" tcp -- tcpaccept -v sh -c 'echo "$PROTO $TCPREMOTEIP"; exec sockstate'
 	await "$out" ^path
 	mapfile -t ports < <(sed -n 's/^port //p' "$out")
-	run -0 peer to:"${ports[0]}" open rest close "say:then" to:"$PWD/sock" open rest
-	[ "${lines[1]}" = "TCP 127.0.0.1" ]
-	[ "${lines[4]}" = "IPC " ]
+	prints "open 1
+TCP 127.0.0.1
+$tcp
+then
+open 1
+IPC 
+nodelay -1 keepalive 0 nonblock 0" peer to:"${ports[0]}" open rest close say:then to:"$PWD/sock" open rest
 	run -0 peer to:"${ports[1]}" to:::1 open rest
-	[ "${lines[1]}" = "TCP ::1" ]
+	[ "${lines[1]} ${lines[2]}" = "TCP ::1 $tcp" ]
 	run -0 peer to:"${ports[2]}" open rest
 	[ "${lines[1]}" = "TCP 127.0.0.1" ]
+	await "$err" '^Connected by \[::1\]:[0-9]+ \(pid'
+	await "$err" '^Connected by unix \(pid'
+	await "$err" '^unix disconnected'
 }
 
 @test "the environment describes the connection" {
@@ -115,16 +123,6 @@ refused() {
 	prints "$(cut -d' ' -f5 "/proc/$pid/stat")" call
 }
 
-@test "TCP_NODELAY and SO_KEEPALIVE are set" {
-	listen tcp tcp6 unix:"$PWD/sock" -- tcpaccept "$TOOLS/sockstate"
-	await "$out" ^path
-	prints "nodelay 1 keepalive 1 nonblock 0" call
-	run -0 peer to:"$(sed -n '2s/port //p' "$out")" to:::1 open rest
-	[ "${lines[1]}" = "nodelay 1 keepalive 1 nonblock 0" ]
-	run -0 peer to:"$PWD/sock" open rest
-	[ "${lines[1]}" = "nodelay -1 keepalive 0 nonblock 0" ]
-}
-
 @test "if the program is removed, connections are closed and logged until it is back" {
 	shell_script "$PWD/prog" 'echo hello'
 	serve tcpaccept "$PWD/prog"
@@ -154,18 +152,6 @@ refused() {
 	[[ ${lines[1]} =~ ^"127.0.0.1:${BASH_REMATCH[1]} disconnected (exit 3, "[0-9]+\.[0-9]{3}" s)"$ ]]
 	[[ ${lines[2]} =~ ^"Connected by 127.0.0.1:"([0-9]+)" (pid "[0-9]+", 3 of 7)"$ ]]
 	[[ ${lines[3]} =~ ^"127.0.0.1:${BASH_REMATCH[1]} disconnected (signal 9, "[0-9]+\.[0-9]{3}" s)"$ ]]
-}
-
-@test "-v writes an IPv6 address in brackets, and unix for a UNIX socket; without -v nothing is logged" {
-	listen tcp6 unix:"$PWD/sock" -- tcpaccept -v true
-	await "$out" ^path
-	peer to:"$port" to:::1 open rest close to:"$PWD/sock" open rest
-	await "$err" '^Connected by \[::1\]:[0-9]+ \(pid'
-	await "$err" '^Connected by unix \(pid'
-	await "$err" '^unix disconnected'
-	serve tcpaccept true
-	run -0 call
-	[ "$(cat "$err")" = "Bound to $port" ]
 }
 
 @test "-c: five clients of a service for two are all served, in order; a wait causes no spinning" {

@@ -5,6 +5,12 @@ load helper
 # A compressed "Hello" of RFC 7692.
 hello='\xf2\x48\xcd\xc9\xc9\x07\x00'
 
+# Each test runs in its own directory with an empty file for the stdin of a client.
+setup() {
+	cd "$BATS_TEST_TMPDIR" || exit
+	: >in
+}
+
 # peer STEP... -- CMD...: runs both; the output of the peer is in $output.
 peer() {
 	if [ -n "${SERVED-}" ]; then

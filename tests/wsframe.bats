@@ -102,10 +102,10 @@ sys.stdout.buffer.write(zlib.decompressobj(-15).decompress(data[4:] + b"\0\0\xff
 }
 
 @test "a filter writes the data that it has before it waits for more" {
-	mkfifo in out
-	wsframe -d <in >out 3>&- &
+	mkfifo to from
+	wsframe -d <to >from 3>&- &
 	pids+=("$!")
-	exec 5>in 6<out
+	exec 5>to 6<from
 	printf '\x81\x05Hello' >&5
 	read -r -u 6 line
 	[ "$line" = Hello ]

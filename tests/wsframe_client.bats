@@ -9,7 +9,6 @@ load wsframe
 	told 'text hello' 'text got hi' 'close 1000' 'exit 0'
 	peer -c get:2 close:1000 get drop wait -- wsframe -c sh -c 'for i in 6 7; do [ -e /proc/$$/fd/$i ] && echo yes || echo no; done; cat'
 	told 'text no' 'text no' 'close 1000' 'exit 0'
-	: >in
 	client ping:p get close:1000 get drop wait -- -q never
 	told 'pong p' 'close 1000' 'exit 0'
 }
@@ -40,11 +39,9 @@ load wsframe
 }
 
 @test "-q counts from the last message; pings of the peer prolong neither -q nor -w" {
-	: >in
 	client silent:100 text:a silent:100 text:b silent:100 text:c get close:1000 drop wait -- -q 500ms
 	told 'close 1000' 'exit 0'
 	holds out 'a\nb\nc\n'
-	: >in
 	client beat:50 close:1000 drop wait -- -q 200ms
 	told 'close 1000' 'exit 0'
 	client get beat:50 wait -- -q 0 -w 200ms
@@ -55,10 +52,8 @@ load wsframe
 }
 
 @test "a client waits as long again for a server that waits for its program, and lets the server close the connection first" {
-	: >in
 	client get silent:2200 close:1000 drop wait -- -q 0 -w 2s
 	told 'close 1000' 'exit 0'
-	: >in
 	client get close:1000 silent:200 fin rest wait -- -q 0 -w 20s
 	told 'close 1000' end 'exit 0'
 }
@@ -72,7 +67,6 @@ load wsframe
 	client text:a silent:300 close:1000 get drop wait -- -q never
 	told 'close 1000' 'exit 0'
 	holds out 'a\n'
-	: >in
 	client text:a text:b get close:1000 drop wait -- -q never -m 2
 	told 'close 1000' 'exit 0'
 	holds out 'a\nb\n'
@@ -85,7 +79,6 @@ load wsframe
 }
 
 @test "-m: fewer messages are status 1, however the session ended" {
-	: >in
 	client text:a close:1000 get drop wait -- -m 2
 	told 'close 1000' 'exit 1'
 	said 'wsframe: 1 of 2 messages received'
@@ -101,6 +94,7 @@ load wsframe
 }
 
 @test "the peer's Close before all of stdin was sent is status 1, except for a terminal" {
+	rm in
 	mkfifo in
 	exec {hold}<>in
 	printf 'one\ntwo' >&$hold
@@ -120,7 +114,6 @@ load wsframe
 }
 
 @test "the peer's Close for a client: 1000, 1001 and none are success, others are reported" {
-	: >in
 	for code in close:1000 close:1001 close; do
 		client "$code" get drop wait -- -q never
 		[[ "$output" == *$'\nexit 0' ]]
@@ -132,7 +125,6 @@ load wsframe
 }
 
 @test "for a client an end without a Close, and no answer to its Close, are status 1" {
-	: >in
 	client text:a drop wait -- -q never
 	told 'exit 1'
 	holds out 'a\n'
@@ -156,7 +148,6 @@ load wsframe
 }
 
 @test "SIGTERM to a client: the complete lines are sent, Close 1001 at once, status 0" {
-	: >in
 	client ping: get kill:TERM get close:1001 drop wait -- -q never
 	told pong 'close 1001' 'exit 0'
 	rm in
@@ -204,7 +195,6 @@ load wsframe
 }
 
 @test "a server that keeps sending delays the end by at most ten times -w after the client's Close, and -w after a signal" {
-	: >in
 	for enough in -m1 -q0; do
 		client chat:20 wait -- $enough -w 50ms
 		told 'exit 1'

@@ -2,16 +2,6 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154
 load wshub
 
-# visit [-OPTION of wsupgrade]... PATH [ARG of wsframe]...: runs a client with the caller's stdin and stdout.
-visit() {
-	local options=()
-	while [[ $1 == -* ]]; do
-		options+=("$1" "$2")
-		shift 2
-	done
-	portscan-connect -q -p "$port" wsupgrade "${options[@]}" -c "ws://localhost:$port$1" wsframe -c "${@:2}"
-}
-
 # stay NAME [PATH]: starts a client that does not close; its messages are in NAME.out.
 stay() {
 	start "$1" portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port${2-/}" wsframe -c -v -q never
@@ -25,7 +15,7 @@ helper() {
 
 @test "each client has a program of its own" {
 	serve wsserve sh -c 'echo $$; cat'
-	for client in a b; do visit / -m 2 <<<hello >$client & done
+	for client in a b; do visit -m 2 <<<hello >$client & done
 	wait $!
 	await_that cmp <(sed -n 2p a) <(echo hello)
 	await_that cmp <(sed -n 2p b) <(echo hello)
@@ -37,9 +27,10 @@ helper() {
 	local inherited=(env NOTIFY_SOCKET=/nowhere HTTP_COOKIE=a REMOTE_USER=root TCPREMOTEHOST=x WEBSOCKET_PROTOCOL=x KEPT=yes)
 	for by in 'tcpaccept wsupgrade -s chat wsframe' 'wsserve -s chat'; do
 		serve "${inherited[@]}" $by sh -c "$script" 9<.
-		visit -s chat '/a%20b?c=d' </dev/null | grep -E '^[A-Z_]+=' | grep -vE '^(PWD|OLDPWD|_|SHLVL|[A-Z_]*KEY)=' |
+		portscan-connect -q -p "$port" wsupgrade -s chat -c "ws://localhost:$port/a%20b?c=d" wsframe -c </dev/null |
+			grep -E '^[A-Z_]+=' | grep -vE '^(PWD|OLDPWD|_|SHLVL|[A-Z_]*KEY)=' |
 			sed -E 's/^([A-Z_]*(PORT|HOST)=)[^ ]*[0-9]+$/\1N/' | sort >"${by%% *}"
-		visit / </dev/null | sed -n 's/.* \([0-9]*\) -> /\1 /p' | grep -v /proc/ >"${by%% *}.fds"
+		visit </dev/null | sed -n 's/.* \([0-9]*\) -> /\1 /p' | grep -v /proc/ >"${by%% *}.fds"
 		stop_all
 	done
 	diff tcpaccept wsserve
@@ -52,7 +43,7 @@ helper() {
 
 @test "-v logs the request, the program and the end of the session, with the client's name" {
 	serve wsserve -v sh -c 'read -r x; exit 3'
-	visit / <<<bye || :
+	visit <<<bye || :
 	server_says ' disconnected '
 	sed -E '1d; /: sandbox: /d; s/:[0-9]{4,5}/:PORT/; s/pid [0-9]+/pid PID/; s/[0-9.]+ s\)/TIME)/' server.err >log
 	same log 'wsserve: 127.0.0.1:PORT: 101 /' 'Connected by 127.0.0.1:PORT (pid PID, 1 of 1000)' \
@@ -75,7 +66,7 @@ helper() {
 	kill "$server"
 	await a.err 'closed with 1001'
 	server_says '^eof$'
-	run -1 --separate-stderr visit / </dev/null
+	run -1 --separate-stderr visit </dev/null
 	ended "$server" 0
 	await_that gone "$helper"
 	pids=("${pids[@]:1}")
@@ -154,13 +145,13 @@ helper() {
 @test "a removed program is 1011 for the client and logged, and works again when it is back" {
 	shell_script app 'echo hello'
 	serve wsserve ./app
-	[ "$(visit / </dev/null)" = hello ]
+	[ "$(visit </dev/null)" = hello ]
 	mv app gone
-	run -1 --separate-stderr visit / </dev/null
+	run -1 --separate-stderr visit </dev/null
 	[[ $stderr == *1011* ]]
 	server_says '^wsserve: 127\.0\.0\.1:[0-9]+: \./app: No such file or directory$'
 	mv gone app
-	[ "$(visit / </dev/null)" = hello ]
+	[ "$(visit </dev/null)" = hello ]
 }
 
 @test "1000 sessions leave no zombie, no descriptor and no memory; other children that end, as those of process 1, no zombie" {
@@ -168,12 +159,12 @@ helper() {
 	serve sh -c 'sleep 1000 & exec wsserve -v cat'
 	await_that eval 'kill $(children "$server" sleep)'
 	await_that eval '! children "$server" sleep >/dev/null'
-	visit / -m 1 <<<x
+	visit -m 1 <<<x
 	server_says ' disconnected '
 	fds=$(ls "/proc/$server/fd" | wc -l)
 	for n in 1 2; do
 		for ((i = 0; i < 4; i++)); do
-			for ((j = 0; j < 50; j++)); do visit / -m 1 <<<x >/dev/null; done &
+			for ((j = 0; j < 50; j++)); do visit -m 1 <<<x >/dev/null; done &
 			clients[i]=$!
 		done
 		wait "${clients[@]}"
@@ -187,14 +178,14 @@ helper() {
 @test "it runs in the sandbox, its helper, which starts programs, does not" {
 	not_sanitized
 	serve wsserve -a true cat
-	visit / -m 1 <<<x
+	visit -m 1 <<<x
 	grep -q '^Seccomp:.2' "/proc/$server/status"
 	grep -q '^Seccomp:.0' "/proc/$(helper)/status"
 }
 
 @test "it ends after its helper, which a service manager would otherwise kill" {
 	serve wsserve cat
-	visit / -m 1 <<<x
+	visit -m 1 <<<x
 	helper=$(helper)
 	kill -STOP "$helper"
 	kill "$server"

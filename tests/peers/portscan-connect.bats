@@ -23,16 +23,6 @@ listening() {
 	grep -qi "0100007F:$(printf %04X "$1") 00000000:0000 0A" /proc/net/tcp
 }
 
-@test "socat: 64 MiB through its echo" {
-	need socat
-	head -c 64M /dev/urandom >in
-	start socat socat -d -d TCP-LISTEN:0,bind=127.0.0.1 EXEC:cat
-	await socat.err 'listening on'
-	port=$(sed -n 's/.*listening on AF=2 127.0.0.1:\([0-9]*\).*/\1/p' socat.err)
-	portscan-connect -q -p "$port" <in >out
-	cmp in out
-}
-
 @test "an interrupted connect is not called again" {
 	need_strace
 	serve peer -v accept send:hello
