@@ -181,21 +181,30 @@ listening() {
 	PY
 }
 
-@test "inetd: nowait and wait, and no log line reaches the client" {
+@test "inetd, nowait and wait: servers work, and no log line or line of a program on stderr reaches the client" {
 	need inetd
-	for wait in nowait wait; do
+	local wait name words left
+	shell_script app 'while read -r line; do echo "heard $line" >&2; echo "* text $line"; done'
+	while read -r wait name words; do
 		port=$(free_port)
-		echo "127.0.0.1:$port stream tcp $wait $(id -un) $BIN/tcpecho tcpecho -v" >inetd.conf
-		start server inetd -i "$PWD/inetd.conf"
+		echo "127.0.0.1:$port stream tcp $wait $(id -un) $BIN/$name $name $words" >inetd.conf
+		start inetd inetd -i "$PWD/inetd.conf"
 		await_that listens
-		echoes one
-		echoes two
-		# The server that inetd started for `wait' continues after its end.
-		echo_pid=$(children "$pid" tcpecho) || true
-		stop_all
-		if [ -n "$echo_pid" ]; then
-			kill "$echo_pid"
-			await_that gone "$echo_pid"
+		if [ "$name" = tcpecho ]; then
+			echoes one
+			echoes two
+		else
+			run -0 portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1 <<<hello
+			[[ $output == *" open 127.0.0.1 "* || $output == '* text hello' ]]
 		fi
-	done
+		# A server that inetd has started for `wait' continues after its end.
+		left=$(children "$pid" "$name") || :
+		stop_all
+		[ -z "$left" ] || { kill "$left"; await_that gone "$left"; }
+	done <<-END
+		nowait tcpecho -v
+		wait tcpecho -v
+		wait wshub -v $PWD/app
+		wait wsserve -v $PWD/app
+	END
 }

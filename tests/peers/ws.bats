@@ -47,22 +47,6 @@ client() {
 		>out 2>err
 }
 
-@test "wshub and wsserve under inetd wait with a program that writes to stderr" {
-	need inetd
-	local port server
-	shell_script app 'while read -r line; do echo "heard $line" >&2; echo "* text $line"; done'
-	for server in wshub wsserve; do
-		port=$(free_port)
-		echo "127.0.0.1:$port stream tcp wait $(id -un) $BIN/$server $server -v $BATS_TEST_TMPDIR/app" >inetd.conf
-		start inetd inetd -i inetd.conf
-		await_that peer to:"$port" open
-		await_that children "$pid" $server
-		pids+=("$(children "$pid" $server)") # what inetd has started outlives it
-		run -0 portscan-connect -q -p "$port" wsupgrade -c ws://localhost/ wsframe -c -m 1 <<<hello
-		[[ $output == *" open 127.0.0.1 "* || $output == '* text hello' ]]
-	done
-}
-
 # cases CASE...: each case of ws_client.py passes with the server on $port.
 cases() {
 	local case
