@@ -38,6 +38,13 @@ node_server() {
 	their_server node "$here/ws_server.js"
 }
 
+uws_server() {
+	local module=@trufflesuite/uws-js-unofficial path
+	path=$(npm root -g 2>/dev/null)
+	[ -e "$path/$module" ] || skip "uWebSockets is missing: npm install -g $module"
+	their_server env NODE_PATH="$path" node "$here/uws_server.js"
+}
+
 # client PATH [OPTION...]: wsframe -c to the foreign server; stdout and stderr in files.
 client() {
 	local path=$1
@@ -90,6 +97,17 @@ agreements=('' ', permessage-deflate' ', permessage-deflate; server_max_window_b
 			portscan-connect -q -p "$port" wsupgrade $upgrade_options -c "ws://127.0.0.1:$port/echo" sh -c 'echo "$WEBSOCKET_EXTENSIONS" >&2' 2>agreed
 			grep -q '^permessage-deflate;' agreed
 		done
+	done
+}
+
+@test "our client talks to uWebSockets, compressed or not" {
+	local upgrade_options
+	uws_server
+	seq 100000 >in
+	for upgrade_options in '' '-vz' '-vz --no-takeover'; do
+		client / -m 100000 <in
+		cmp in out
+		[ -z "$upgrade_options" ] || grep -q 'connected, permessage-deflate' err
 	done
 }
 
