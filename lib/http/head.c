@@ -87,20 +87,20 @@ scan_refuse(struct http_scan *scan, enum http_status status, const char *why)
 int
 http_scan(struct http_scan *scan, const char *bytes, size_t n)
 {
-	for (; scan->seen < n && scan->seen < HTTP_HEAD_MAX; scan->seen++) {
-		unsigned char c = (unsigned char)bytes[scan->seen];
+	for (; scan->examined < n && scan->examined < HTTP_HEAD_MAX; scan->examined++) {
+		unsigned char c = (unsigned char)bytes[scan->examined];
 		const char *why = scan_fault(scan->state, c);
 
 		if (why != NULL)
 			return scan_refuse(scan, HTTP_BAD_REQUEST, why);
 		scan->state = scan_after(scan->state, c);
 		if (scan->state == AT_END)
-			return (int)++scan->seen;
+			return (int)++scan->examined;
 		scan->lines += scan->state == AT_NEXT_LINE;
 		if (scan->state == IN_LINE && scan->lines == 1 + HTTP_FIELDS_MAX)
 			return scan_refuse(scan, HTTP_FIELDS_TOO_LARGE, "more than 100 fields");
 	}
-	if (scan->seen < HTTP_HEAD_MAX)
+	if (scan->examined < HTTP_HEAD_MAX)
 		return 0;
 	if (scan->lines == 0)
 		return scan_refuse(scan, HTTP_URI_TOO_LONG, "first line is longer than 16 KiB");

@@ -37,14 +37,14 @@ const char *http_reason(enum http_status status);
 
 /* State of the search for the end of a head; all zero initially. */
 struct http_scan {
-	size_t seen;     /* bytes examined */
+	size_t examined; /* bytes */
 	unsigned lines;  /* complete lines in them */
 	unsigned state;
 	const char *why; /* after a negative return */
 };
 
 /*
- * Examine bytes[seen..n) of a head that begins at bytes[0]. Return the size of the head including its empty line; 0
+ * Examine bytes[examined..n) of a head that begins at bytes[0]. Return the size of the head including its empty line; 0
  * if more bytes are needed; or the negative status of the response if the head is invalid: 400, 414 (16 KiB without
  * the end of the first line) or 431 (more than 16 KiB or 100 fields). An error is reported at the first byte that
  * causes it. One empty line before the first line is skipped (RFC 9112, section 2.2).

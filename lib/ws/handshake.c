@@ -52,7 +52,7 @@ static bool
 check_host(struct http_request *r, struct handshake *d)
 {
 	struct span value = nothing;
-	size_t count = http_field_find(&r->fields, "Host", &value), behind = 0;
+	size_t count = http_field_find(&r->fields, "Host", &value), next = 0;
 
 	if (count == 0 && r->minor > 0)
 		return refuse(d, HTTP_BAD_REQUEST, "no Host", nothing);
@@ -61,8 +61,8 @@ check_host(struct http_request *r, struct handshake *d)
 	if (count == 1 && !http_authority_parse(value, &d->host))
 		return refuse(d, HTTP_BAD_REQUEST, "Host is not host[:port]", value);
 	if (r->authority.size != 0) {
-		if (http_field_next(&r->fields, "Host", &behind) != NULL)
-			r->fields.all[behind - 1].value = r->authority;
+		if (http_field_next(&r->fields, "Host", &next) != NULL)
+			r->fields.all[next - 1].value = r->authority;
 		(void)http_authority_parse(r->authority, &d->host);
 	}
 	return true;

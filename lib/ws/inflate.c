@@ -428,10 +428,10 @@ struct fast {
 static inline uint64_t
 tail_load(const struct io *io, const unsigned char *in)
 {
-	ptrdiff_t behind = 8 - (io->in_end - in);
+	ptrdiff_t back = 8 - (io->in_end - in);
 
-	behind = behind > 0 ? behind : 0;
-	return load_64(in - behind) >> 4 * behind >> 4 * behind;
+	back = back > 0 ? back : 0;
+	return load_64(in - back) >> 4 * back >> 4 * back;
 }
 
 /* Read until at least 56 bits are available, or to the end of the input. */

@@ -112,7 +112,7 @@ scan_cut(struct fuzz f, int want)
 		FUZZ_CHECK(got != 0 || (missing >= 1 && missing <= 4));
 		FUZZ_CHECK(got != 0 || want <= 0 || held + missing <= (size_t)want);
 	}
-	FUZZ_CHECK(got <= 0 || ((size_t)got <= held && scan.seen == (size_t)got));
+	FUZZ_CHECK(got <= 0 || ((size_t)got <= held && scan.examined == (size_t)got));
 	FUZZ_CHECK(got >= 0 || scan.why != NULL);
 	return got;
 }
