@@ -110,6 +110,24 @@ load wshub
 	await_that pings 2
 }
 
+@test "long messages of many clients are queued one by one: a short message of another client waits for few of them" {
+	mkfifo go
+	serve wshub sh -c 'read -r go <"$0"; sed -u "s/ xx*$/ x/" >&2' go
+	{ printf '%b\x81\xff\0\0\0\0\0\3\0\0\0\0\0\0' "$request" && head -c 196607 /dev/zero | tr '\0' x; } >long
+	start crowd peer -v to:"$port" open:20 file:long await:last send:x say:ended hold
+	start b peer -v to:"$port" open file:request await:short send:'\x81\x81\0\0\0\0b' say:sent hold
+	await crowd.out "^sent $((20 * $(wc -c <long)))\$"
+	await b.out '^sent '
+	# The last byte and the short message arrive together, after everything else was read.
+	all_read() { ! grep -E "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$port") .* 01 [0-9A-F]+:0*[1-9A-F]" /proc/net/tcp; }
+	await_that all_read
+	ends() { touch last && await crowd.out '^ended$' && touch short && await b.out '^sent$'; }
+	paused "$server" 0 ends
+	echo go >go
+	server_says ' text b$'
+	(($(sed "/ text b$/q" server.err | grep -c ' text x') <= 5))
+}
+
 # slow NAME STEP...: a client with a small receive buffer that will get an answer of 120010 bytes.
 slow() {
 	start "$1" peer -v room:4096 to:"$port" open file:request "${@:2}"

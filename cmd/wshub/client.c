@@ -28,14 +28,28 @@ scratch_text(struct hub *hub)
 void
 program_put(struct hub *hub, const struct client *c, const char *word, const void *rest, size_t n)
 {
+	const struct buffer *queue = &hub->backend.pipes.to;
+
 	if (!backend_put(&hub->backend, c->id, word, rest, n))
 		die(STATUS_FAILED, "no memory for the program's input");
+	if (hub->behind || buffer_held(queue) <= RESUME_AT)
+		return;
+	backend_write(&hub->backend);
+	hub->behind = buffer_held(queue) > RESUME_AT;
 }
 
 void
 program_put_text(struct hub *hub, const struct client *c, const char *word, const struct strbuf *text)
 {
 	program_put(hub, c, word, text->at, text->size);
+}
+
+/* Return whether the client is not read because the program must keep up with its input. Clients with an incomplete
+ * message wait first: so long messages are queued one by one, and a short one waits for one of them at most. */
+static bool
+client_waits(const struct hub *hub, const struct client *c)
+{
+	return hub->backpressure || (hub->behind && c->message.bytes != NULL);
 }
 
 /* Return whether to read from the client: the program must keep up with its input, and the client
@@ -47,7 +61,7 @@ client_reads(struct hub *hub, const struct client *c)
 		return !c->conn.ended;
 	if (c->conn.state == WS_CLOSE_RECEIVED)
 		return false;
-	return !hub->backpressure && c->base.out.held <= hub->options.queue / 2;
+	return !client_waits(hub, c) && c->base.out.held <= hub->options.queue / 2;
 }
 
 /* Replace the client's deadline. */
@@ -63,7 +77,7 @@ client_deadline(struct hub *hub, struct client *c, struct deadlines *queue)
 static void
 client_pause(struct hub *hub, struct client *c)
 {
-	bool slow = c->base.out.held > hub->options.queue / 2, paused = hub->backpressure && !slow;
+	bool slow = c->base.out.held > hub->options.queue / 2, paused = client_waits(hub, c) && !slow;
 
 	if (paused != c->conn.paused)
 		client_act(hub, c, ws_pause(&c->conn, paused));
@@ -86,6 +100,7 @@ client_interest(struct hub *hub, struct client *c)
 	if (c->base.stage != UPGRADE_OPEN)
 		return;
 	client_pause(hub, c);
+	hub->suspended |= client_waits(hub, c);
 	watch_want(&hub->base.loop, &c->base.socket, (reads ? EPOLLIN : sends ? 0 : EPOLLET) | (sends ? EPOLLOUT : 0));
 }
 

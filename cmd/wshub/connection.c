@@ -148,6 +148,8 @@ frames_take(struct hub *hub, struct client *c, unsigned char *bytes, size_t n)
 	if (c->reader.deflate && z == NULL)
 		client_fail(hub, c, CLOSE_INTERNAL_ERROR, "no memory");
 	while (e.kind != READER_MORE && client_frames_used(c) && (hub->inflate_left > 0 || used == n)) {
+		if (z != NULL)
+			z->capacity = hub->inflate_left > 0 && hub->inflate_left < READ_MAX ? (size_t)hub->inflate_left : READ_MAX;
 		used += reader_step_inflate(&c->reader, z, bytes + used, n - used, SIZE_MAX, &e);
 		if (e.kind != READER_DATA)
 			batch_send(hub, c);
@@ -194,7 +196,6 @@ client_feed(struct hub *hub, struct client *c, unsigned char *bytes, size_t n, s
 {
 	size_t used = n;
 
-	hub->inflate_left = left == 0 ? INT64_MAX : READ_MAX;
 	if (client_frames_used(c))
 		used = frames_take(hub, c, bytes, n);
 	if (c->base.stage == UPGRADE_DEAD)
@@ -253,13 +254,13 @@ static void
 client_receive(struct hub *hub, struct client *c)
 {
 	int flags = c->reader.deflate && client_frames_used(c) ? MSG_PEEK : 0;
-	size_t before = c->base.partial_size, left;
+	size_t before = c->base.partial_size, share = client_share(hub), left;
 	int64_t began = hub->options.fan_out ? clock_ms() : 0;
 	ssize_t n;
 
 	if (before != 0)
 		memcpy(hub->input, c->base.partial, before);
-	n = recv(c->base.socket.fd, hub->input + before, client_share(hub), flags);
+	n = recv(c->base.socket.fd, hub->input + before, share, flags);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
@@ -271,11 +272,21 @@ client_receive(struct hub *hub, struct client *c)
 		return;
 	}
 	client_keepalive(hub, c);
+	hub->inflate_left = flags == 0 ? INT64_MAX : (int64_t)share;
 	left = client_feed(hub, c, hub->input, before + (size_t)n, flags == 0 ? 0 : (size_t)n);
 	if (flags != 0 && c->base.stage != UPGRADE_DEAD)
 		(void)recv(c->base.socket.fd, hub->input, (size_t)n - left, 0);
 	if (hub->options.fan_out)
 		client_share_adapt(hub, clock_ms() - began);
+}
+
+/* Stop reading from the client for now. */
+static void
+client_refuse(struct hub *hub, struct client *c)
+{
+	client_interest(hub, c);
+	if (hub->suspended && hub->refused == 0)
+		hub->refused = c->index + 1;
 }
 
 static void
@@ -291,12 +302,13 @@ client_ready(struct loop *loop, struct watch *watch, uint32_t events)
 	else if ((events & EPOLLERR) || ((events & EPOLLHUP) && client_reads(hub, c)))
 		client_end(hub, c);
 	else if (events & (EPOLLIN | EPOLLHUP))
-		client_interest(hub, c);
+		client_refuse(hub, c);
 }
 
 void
 client_opened(struct hub *hub, struct client *c, unsigned char *trailing, size_t n)
 {
 	c->base.socket.ready = client_ready;
+	hub->inflate_left = INT64_MAX;
 	(void)client_feed(hub, c, trailing, n, 0);
 }

@@ -51,7 +51,7 @@ unread_begin(struct hub *hub)
 void
 unread_update(struct hub *hub, uint64_t bytes_consumed)
 {
-	if (!hub->backpressure && hub->poll_at.next == NULL)
+	if (!hub->behind && hub->poll_at.next == NULL)
 		deadline_drop(&hub->unread);
 	if (hub->unread.next == NULL || bytes_consumed == hub->bytes_consumed)
 		return;
@@ -223,15 +223,15 @@ unread_timeout(struct loop *loop, struct deadline *deadline)
 			close_answer(hub, client_of(d));
 		for (struct deadline *d; (d = deadlines_first(&hub->unread_closes)) != NULL;)
 			close_answer(hub, client_of(d));
-		for (size_t i = hub->base.count; hub->backpressure && i-- > 0;)
+		for (size_t i = hub->base.count; hub->behind && i-- > 0;)
 			unread_client_check(hub, hub->clients[i]);
-		if (hub->backpressure && bytes_consumed == 0 && hub->backend.records.number != 0) {
+		if (hub->behind && bytes_consumed == 0 && hub->backend.records.number != 0) {
 			warn("%s: does not read its stdin: further input is dropped", quoted(hub->options.next[0]));
 			backend_close_in(&hub->backend);
 		}
 	}
 	hub->bytes_consumed = bytes_consumed;
-	if (hub->backpressure || hub->poll_at.next != NULL)
+	if (hub->behind || hub->poll_at.next != NULL)
 		deadline_set(loop, &hub->unreads, deadline);
 }
 

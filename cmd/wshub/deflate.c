@@ -126,7 +126,6 @@ inflate_take(struct hub *hub, struct client *c)
 		inflate_begin(&inflater->in.z, z->window_bits, inflater->window, &z->tables);
 	}
 	inflater->in.out = z->inflated;
-	inflater->in.capacity = sizeof z->inflated;
 	return &inflater->in;
 }
 

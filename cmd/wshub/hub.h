@@ -37,6 +37,8 @@ enum {
 	/* Limits of the data that can be ahead of a client's message: data of other clients in a turn, data queued
 	 * for the program, the contents of both pipes, and data read from the program. */
 	READ_MAX = 64 << 10,       /* largest read from a client */
+	STALL_AT = 256 << 10,      /* queued for the program: no client is read, */
+	RESUME_AT = 64 << 10,      /* until only this is queued */
 	PROGRAM_SIZE = 256 << 10,  /* largest read from the program */
 };
 
@@ -127,7 +129,10 @@ struct hub {
 	int64_t inflate_left; /* bytes that may still be decompressed from the current client in this turn */
 	struct batch batch; /* from the current client, with --fan-out */
 	size_t fan_share; /* the most that is read from a client at once */
-	bool backpressure; /* the queue for prog is long: no client is read */
+	bool behind;       /* more than RESUME_AT is queued for prog: no client with an incomplete message is read */
+	bool backpressure; /* more than STALL_AT was queued: no client is read */
+	bool suspended;    /* there are clients that are not read for these reasons */
+	uint32_t refused;  /* 1 + the index of the first of them that had data to read, or 0 */
 	struct deadlines idles, pongs, closes, drains, ends;
 	/* Clients with a deferred Close, in three phases: until prog has read their messages, until it has read their
 	 * Close, and until the commands that it had written by then are executed. */

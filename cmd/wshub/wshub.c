@@ -27,8 +27,6 @@ enum {
 	MESSAGE_DEFAULT = 1 << 20,
 	PING_DEFAULT_MS = 30 * 1000,
 	CLOSE_DEFAULT_MS = 2000,
-	STALL_AT = 256 << 10,  /* bytes queued for the program: no client is read */
-	RESUME_AT = 64 << 10,
 	DESCRIPTORS = 6,       /* besides clients: epoll, two pipes, the notify socket, /dev/null, one spare */
 };
 
@@ -65,7 +63,22 @@ program_in_ready(struct loop *loop, struct watch *watch, uint32_t events)
 		backend_close_in(&hub->backend);
 }
 
-/* At the end of a turn. All clients are read again after the program has read enough. */
+/* Read all clients again, first the one that has waited longest. */
+static void
+clients_resume(struct hub *hub)
+{
+	uint32_t first = hub->refused != 0 ? hub->refused - 1 : 0;
+
+	hub->behind = hub->backpressure = false;
+	hub->base.busy = NULL;
+	unread_update(hub, hub->bytes_consumed);
+	for (uint32_t i = 0; hub->suspended && i < hub->base.count; i++)
+		client_interest(hub, hub->clients[(first + i) % hub->base.count]);
+	hub->suspended = false;
+	hub->refused = 0;
+}
+
+/* At the end of a turn. */
 static void
 program_flush(struct hub *hub)
 {
@@ -80,14 +93,12 @@ program_flush(struct hub *hub)
 	if (buffer_held(&p->to) > STALL_AT) {
 		hub->backpressure = true;
 		hub->base.busy = "program does not read";
+	}
+	if (hub->behind && buffer_held(&p->to) <= RESUME_AT) {
+		clients_resume(hub);
+	} else if (hub->behind) {
 		unread_begin(hub);
 		unread_update(hub, pipes_consumed(p));
-	} else if (hub->backpressure && buffer_held(&p->to) <= RESUME_AT) {
-		hub->backpressure = false;
-		hub->base.busy = NULL;
-		unread_update(hub, hub->bytes_consumed);
-		for (uint32_t i = 0; i < hub->base.count; i++)
-			client_interest(hub, hub->clients[i]);
 	}
 }
 
