@@ -82,7 +82,7 @@ head_size(const struct bytes *in)
 	return end == NULL ? 0 : (size_t)(end - in->at) + 4;
 }
 
-/* Return whether the head has the field once with one of these values: `Name: a|b`. An empty one stands for no field. */
+/* Return whether the head has the field once with one of these values: `Name: a|b`. An empty value: without the field. */
 static bool
 field_is(const struct http_fields *fields, const char *wanted)
 {
