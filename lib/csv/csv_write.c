@@ -136,21 +136,32 @@ csv_write_field_formatted(struct csv_writer *w, struct buffer *out)
 	}
 }
 
-static void
-put_tsv(struct buffer *out, const unsigned char *data, size_t n, size_t readable)
+ALWAYS static inline void
+put_escaped(struct buffer *out, const unsigned char *data, size_t n, size_t readable, unsigned in,
+            void (*put_escape)(struct buffer *, unsigned char))
 {
 	for (size_t i = 0; i < n;) {
-		size_t run = plain_run(data + i, n - i, readable - i, IN_TSV, 0);
+		size_t run = plain_run(data + i, n - i, readable - i, in, 0);
 
 		put_bytes(out, data + i, run, readable - i);
 		i += run;
-		if (i < n) {
-			unsigned char byte = data[i++];
-
-			put_byte(out, '\\');
-			put_byte(out, byte == '\t' ? 't' : byte == '\n' ? 'n' : byte == '\r' ? 'r' : '\\');
-		}
+		if (i < n)
+			put_escape(out, data[i++]);
 	}
+}
+
+static inline void
+put_tsv_escape(struct buffer *out, unsigned char byte)
+{
+	put_byte(out, '\\');
+	put_byte(out, byte == '\t' ? 't' : byte == '\n' ? 'n' : byte == '\r' ? 'r' : '\\');
+}
+
+static inline void
+put_quotes(struct buffer *out, unsigned char quote)
+{
+	put_byte(out, '"');
+	put_byte(out, quote);
 }
 
 /* Insert the opening quote before the part of the field that is in the buffer. */
@@ -173,20 +184,11 @@ put_csv(struct csv_writer *w, struct buffer *out, const unsigned char *data, siz
 	w->length += n;
 	if (!w->quoted && (w->length > CSV_HOLD_MAX || plain_run(data, n, readable, IN_CSV, w->delimiter) < n))
 		open_quote(w, out);
-	if (!w->quoted) {
+	if (w->quoted) {
+		put_escaped(out, data, n, readable, IN_QUOTES, put_quotes);
+	} else {
 		put_bytes(out, data, n, readable);
 		w->held += n;
-		return;
-	}
-	for (size_t i = 0; i < n;) {
-		size_t run = plain_run(data + i, n - i, readable - i, IN_QUOTES, 0);
-
-		put_bytes(out, data + i, run, readable - i);
-		i += run;
-		if (i < n) {
-			put_byte(out, '"');
-			put_byte(out, data[i++]);
-		}
 	}
 }
 
@@ -210,14 +212,7 @@ put_json_escape(struct buffer *out, unsigned char byte)
 static void
 put_json(struct buffer *out, const unsigned char *data, size_t n, size_t readable)
 {
-	for (size_t i = 0; i < n;) {
-		size_t run = plain_run(data + i, n - i, readable - i, IN_JSON, 0);
-
-		put_bytes(out, data + i, run, readable - i);
-		i += run;
-		if (i < n)
-			put_json_escape(out, data[i++]);
-	}
+	put_escaped(out, data, n, readable, IN_JSON, put_json_escape);
 }
 
 /* Return how many bytes before data[n] are the beginning of a character. */
@@ -265,7 +260,7 @@ csv_write_data_formatted(struct csv_writer *w, struct buffer *out, const unsigne
 		csv_write_hold(w, w->held + n);
 		break;
 	case CSV_TSV:
-		put_tsv(out, data, n, readable);
+		put_escaped(out, data, n, readable, IN_TSV, put_tsv_escape);
 		break;
 	case CSV_CSV:
 		put_csv(w, out, data, n, readable);
