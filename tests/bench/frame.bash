@@ -44,24 +44,12 @@ bench_claim='' bench_header=1
 bench_status=0
 declare -A at pid_of command_of # of the servers: port, process and command
 
-# Ends the server that was started last.
+# Ends the server that was started last, and the processes that it started.
 background_end() {
 	local last=${bench_pids[-1]}
 	unset 'bench_pids[-1]'
 	bench_family "$last" | xargs kill 2>/dev/null
 	wait "$last" 2>/dev/null
-}
-
-# Ends all servers and the processes that they started.
-bench_end() {
-	local pid
-	for pid in "${bench_pids[@]}"; do
-		bench_family "$pid" | xargs kill 2>/dev/null
-	done
-	for pid in "${bench_pids[@]}"; do
-		wait "$pid" 2>/dev/null
-	done
-	bench_pids=()
 }
 
 bench_family() {
@@ -71,7 +59,7 @@ bench_family() {
 	done
 	echo "$1"
 }
-trap 'bench_status=$((bench_status | $?)); bench_end; rm -rf "$bench_tmp" "${bench_dirs[@]}"; exit $bench_status' EXIT
+trap 'bench_status=$((bench_status | $?)); while ((${#bench_pids[@]} > 0)); do background_end; done; rm -rf "$bench_tmp" "${bench_dirs[@]}"; exit $bench_status' EXIT
 trap 'exit 130' INT TERM
 
 have() {

@@ -1,7 +1,8 @@
-/* A typical echo server with libev: argv[1] is the port. */
-#include <arpa/inet.h>
+/* A typical echo server with libev for the listening socket fd 3. */
 #include <errno.h>
 #include <ev.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,19 +87,13 @@ accept_cb(struct ev_loop *loop, ev_io *w, int events)
 }
 
 int
-main(int argc, char **argv)
+main(void)
 {
 	struct ev_loop *loop = EV_DEFAULT;
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argc > 1 ? argv[1] : "0"))};
-	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	ev_io listener;
 
-	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, SOMAXCONN) != 0)
-		return 1;
-	ev_io_init(&listener, accept_cb, fd, EV_READ);
+	fcntl(3, F_SETFL, O_NONBLOCK);
+	ev_io_init(&listener, accept_cb, 3, EV_READ);
 	ev_io_start(loop, &listener);
-	ev_run(loop, 0);
-	return 0;
+	return ev_run(loop, 0);
 }

@@ -13,23 +13,15 @@ struct reading {
 	char authority[256];
 };
 
-static bool
-naive_port(const char *text, uint16_t *port)
-{
-	unsigned long value = strtoul(text, NULL, 10);
-	char again[24];
-
-	(void)snprintf(again, sizeof again, "%lu", value);
-	*port = (uint16_t)value;
-	return value <= 65535 && strcmp(again, text) == 0;
-}
-
 static struct reading
 naive_line(const uint8_t *bytes, size_t n)
 {
-	char line[PROXY_LINE_MAX + 1], *words[7], *at = line;
+	static const char pattern[] = "^PROXY TCP([46]) ([^ ]+) ([^ ]+) (0|[1-9][0-9]*) (0|[1-9][0-9]*)$";
+	char line[PROXY_LINE_MAX + 1];
 	struct reading r = {0};
+	unsigned long ports[2];
 	size_t size = 0;
+	regmatch_t g[6];
 	int family;
 
 	while (size < n && size < PROXY_LINE_MAX && bytes[size] != '\n')
@@ -40,18 +32,18 @@ naive_line(const uint8_t *bytes, size_t n)
 	line[size - 1] = '\0';
 	if (memcmp(line, "PROXY UNKNOWN", size == 14 ? 14 : 13) == 0 && (size == 14 || line[13] == ' '))
 		return (struct reading){.size = size + 1};
-	if (strlen(line) != size - 1)
+	if (strlen(line) != size - 1 || !fuzz_matches(pattern, line, g, 6))
 		return r;
-	for (int i = 0; i < 7; i++)
-		words[i] = strsep(&at, " ");
-	if (strcmp(words[0], "PROXY") != 0 || words[5] == NULL || words[6] != NULL
-	    || (strcmp(words[1], "TCP4") != 0 && strcmp(words[1], "TCP6") != 0))
-		return r;
-	family = words[1][3] == '4' ? AF_INET : AF_INET6;
-	if (inet_pton(family, words[2], r.client.ip) == 1 && inet_pton(family, words[3], r.server.ip) == 1
-	    && naive_port(words[4], &r.client.port) && naive_port(words[5], &r.server.port)) {
+	family = line[g[1].rm_so] == '4' ? AF_INET : AF_INET6;
+	line[g[2].rm_eo] = line[g[3].rm_eo] = '\0';
+	ports[0] = strtoul(line + g[4].rm_so, NULL, 10);
+	ports[1] = strtoul(line + g[5].rm_so, NULL, 10);
+	if (inet_pton(family, line + g[2].rm_so, r.client.ip) == 1 && inet_pton(family, line + g[3].rm_so, r.server.ip) == 1
+	    && ports[0] <= 65535 && ports[1] <= 65535) {
 		r.size = size + 1;
 		r.family = family == AF_INET ? PROXY_IPV4 : PROXY_IPV6;
+		r.client.port = (uint16_t)ports[0];
+		r.server.port = (uint16_t)ports[1];
 	}
 	return r;
 }

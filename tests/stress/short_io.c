@@ -223,54 +223,28 @@ syscall(long number, ...)
 	return real(number, args[0], args[1], args[2], args[3], args[4], args[5]);
 }
 
-int
-accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
-{
-	REAL(accept4);
-	return happens(interrupted, EINTR) || happens(unready, EAGAIN) ? -1 : real(fd, address, size, flags);
-}
+/* A function that fails in some cases, else does the same. */
+#define FAILING(type, name, parameters, arguments, fails) \
+	type name parameters \
+	{ \
+		REAL(name); \
+		return (fails) ? -1 : real arguments; \
+	}
 
-int
-poll(struct pollfd *fds, nfds_t n, int timeout)
-{
-	REAL(poll);
-	return timeout != 0 && happens(interrupted, EINTR) ? -1 : real(fds, n, timeout);
-}
-
-int
-ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
-{
-	REAL(ppoll);
-	return happens(interrupted, EINTR) ? -1 : real(fds, n, timeout, mask);
-}
-
-int
-epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
-{
-	REAL(epoll_wait);
-	return timeout != 0 && happens(interrupted, EINTR) ? -1 : real(fd, events, (int)cut((size_t)count), timeout);
-}
-
-int
-epoll_pwait(int fd, struct epoll_event *events, int count, int timeout, const sigset_t *mask)
-{
-	REAL(epoll_pwait);
-	return timeout != 0 && happens(interrupted, EINTR) ? -1 : real(fd, events, (int)cut((size_t)count), timeout, mask);
-}
-
-pid_t
-waitpid(pid_t pid, int *status, int options)
-{
-	REAL(waitpid);
-	return (options & WNOHANG) == 0 && happens(interrupted, EINTR) ? -1 : real(pid, status, options);
-}
-
-int
-waitid(idtype_t type, id_t id, siginfo_t *info, int options)
-{
-	REAL(waitid);
-	return (options & WNOHANG) == 0 && happens(interrupted, EINTR) ? -1 : real(type, id, info, options);
-}
+FAILING(int, accept4, (int fd, struct sockaddr *address, socklen_t *size, int flags), (fd, address, size, flags),
+    happens(interrupted, EINTR) || happens(unready, EAGAIN))
+FAILING(int, poll, (struct pollfd *fds, nfds_t n, int timeout), (fds, n, timeout),
+    timeout != 0 && happens(interrupted, EINTR))
+FAILING(int, ppoll, (struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask),
+    (fds, n, timeout, mask), happens(interrupted, EINTR))
+FAILING(int, epoll_wait, (int fd, struct epoll_event *events, int count, int timeout),
+    (fd, events, (int)cut((size_t)count), timeout), timeout != 0 && happens(interrupted, EINTR))
+FAILING(int, epoll_pwait, (int fd, struct epoll_event *events, int count, int timeout, const sigset_t *mask),
+    (fd, events, (int)cut((size_t)count), timeout, mask), timeout != 0 && happens(interrupted, EINTR))
+FAILING(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options),
+    (options & WNOHANG) == 0 && happens(interrupted, EINTR))
+FAILING(int, waitid, (idtype_t type, id_t id, siginfo_t *info, int options), (type, id, info, options),
+    (options & WNOHANG) == 0 && happens(interrupted, EINTR))
 
 /* The same functions under the names used with _FORTIFY_SOURCE, with one more argument at the end. */
 #define FORTIFIED(name) __asm__(".globl __" #name "_chk\n.set __" #name "_chk, " #name)
