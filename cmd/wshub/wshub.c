@@ -235,17 +235,22 @@ program_ended(struct hub *hub, int status)
 static void
 children_reap(struct hub *hub)
 {
-	int status;
+	siginfo_t info = {0};
 
-	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+	for (; waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0; info.si_pid = 0) {
+		pid_t pid = info.si_pid;
+		bool program = pid == hub->backend.pid;
+		int status = 0;
 		void *client;
 
-		if (pid == hub->backend.pid) {
-			(void)kill(-pid, SIGTERM); /* the rest of its group */
+		/* The rest of its group. Until the program is reaped, no other group can get its number. */
+		if (program)
+			(void)kill(-pid, SIGTERM);
+		(void)waitpid(pid, &status, 0);
+		if (program)
 			program_ended(hub, status);
-		} else if (auth_requests_end(&hub->auth_requests, pid, &client)) {
+		else if (auth_requests_end(&hub->auth_requests, pid, &client))
 			upgrade_authorized(&hub->base, client, status);
-		}
 	}
 }
 
