@@ -15,23 +15,9 @@
 static bool
 is_connection_error(int error)
 {
-	switch (error) {
-	case ECONNABORTED:
-	case ECONNRESET:
-	case EPROTO:
-	case ENETDOWN:
-	case ENOPROTOOPT:
-	case EHOSTDOWN:
-	case ENONET:
-	case EHOSTUNREACH:
-	case EOPNOTSUPP:
-	case ENETUNREACH:
-	case ETIMEDOUT:
-	case EINTR:
-		return true;
-	default:
-		return false;
-	}
+	return error == ECONNABORTED || error == ECONNRESET || error == EPROTO || error == ENETDOWN || error == ENOPROTOOPT
+	    || error == EHOSTDOWN || error == ENONET || error == EHOSTUNREACH || error == EOPNOTSUPP
+	    || error == ENETUNREACH || error == ETIMEDOUT || error == EINTR;
 }
 
 int
@@ -42,10 +28,8 @@ accept_next(int listener, int flags, struct address *remote)
 	/* The flag belongs to the open file description: another process that served this socket
 	 * may have restored it when it ended. */
 	(void)fcntl(listener, F_SETFL, O_NONBLOCK);
-	if (remote != NULL)
-		remote->size = sizeof remote->local;
-	fd = accept4(listener, remote == NULL ? NULL : &remote->any, remote == NULL ? NULL : &remote->size,
-	    flags | SOCK_CLOEXEC);
+	remote->size = sizeof remote->local;
+	fd = accept4(listener, &remote->any, &remote->size, flags | SOCK_CLOEXEC);
 	if (fd >= 0)
 		return fd;
 	if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -68,12 +52,12 @@ accept_queued(int listener, size_t unknown)
 bool
 shortage_begin(struct shortage *s, int64_t now)
 {
-	bool log_info = now >= s->log_after;
+	bool due = now >= s->log_after;
 
 	s->until = now + SHORTAGE_PAUSE_MS;
-	if (log_info)
+	if (due)
 		s->log_after = now + SHORTAGE_LOG_MS;
-	return log_info;
+	return due;
 }
 
 bool
@@ -93,15 +77,6 @@ shortage_end(struct shortage *s)
 bool
 shortage_passes(int error)
 {
-	switch (error) {
-	case EAGAIN:
-	case ENOMEM:
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ETXTBSY:
-		return true;
-	default:
-		return false;
-	}
+	return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE || error == ENOBUFS
+	    || error == ETXTBSY;
 }

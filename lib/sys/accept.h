@@ -17,8 +17,8 @@ enum accept_failure {
 
 /*
  * Accept the next connection of a listener, which becomes non-blocking. The connection is
- * close-on-exec and has the given flags (SOCK_NONBLOCK or 0). Store the peer's address in remote
- * unless it is NULL. Return the descriptor, or one of the values above.
+ * close-on-exec and has the given flags (SOCK_NONBLOCK or 0). Store the peer's address in *remote.
+ * Return the descriptor, or one of the values above.
  */
 int accept_next(int listener, int flags, struct address *remote);
 

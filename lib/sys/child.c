@@ -39,8 +39,6 @@ run(const struct child_start *start, pid_t parent, volatile int *error)
 		if (getppid() != parent)
 			(void)raise(start->death_signal);
 	}
-	if (start->only_standard)
-		fds_close_from(3);
 	signals_for_exec();
 	(void)execve(start->path, start->argv, start->envp);
 	*error = errno;

@@ -12,7 +12,6 @@ struct child_start {
 	char *const *envp;
 	int in;             /* becomes fd 0 */
 	int out;            /* becomes fd 1; may be the same as in */
-	bool only_standard; /* close fds 3 and up in the child */
 	bool own_group;     /* make the child the leader of a new process group */
 	int death_signal;   /* signal for the child when the parent exits (PR_SET_PDEATHSIG), 0 for none */
 };

@@ -16,10 +16,7 @@
 #include "sys/accept.h"
 #include "sys/fds.h"
 
-static int
-refuse(const char **why, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int
+__attribute__((format(printf, 2, 3))) static int
 refuse(const char **why, const char *format, ...)
 {
 	static char text[200];

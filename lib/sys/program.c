@@ -189,7 +189,6 @@ program_signal(struct program *p, int number)
 		p->send_signal(p, number);
 	else
 		child_signal(p->pid, number);
-	p->signalled = true;
 }
 
 void

@@ -14,7 +14,6 @@ struct program {
 	struct endpoint out; /* source: its stdout */
 	bool reaped;     /* it has ended */
 	int wait_status; /* status of waitpid(2) */
-	bool signalled;  /* it was sent a signal before it ended */
 	int watch;       /* an end of the pipe to its stdin after program_close_stdin(), else -1 */
 	void (*send_signal)(struct program *program, int number); /* NULL if this process is its parent */
 	bool end_withheld; /* watch is the write end: the program has not seen EOF yet */

@@ -37,10 +37,12 @@ AFTER_EACH
 	fds_close_from(STDERR_FILENO + 1);
 }
 
+static struct address remote;
+
 TEST(a_connection_comes_with_its_address_and_flags)
 {
 	int l = listener(), c, fd;
-	struct address remote, local;
+	struct address local;
 
 	CHECK(accept_next(l, 0, &remote) == ACCEPT_NOTHING);
 	c = client();
@@ -49,7 +51,7 @@ TEST(a_connection_comes_with_its_address_and_flags)
 	CHECK(address_local(c, &local) == 0 && address_port(&local) == address_port(&remote));
 	CHECK((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
 	c = client();
-	fd = accept_next(l, 0, NULL);
+	fd = accept_next(l, 0, &remote);
 	CHECK(fd >= 0 && (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0);
 }
 
@@ -62,9 +64,9 @@ TEST(out_of_descriptors_is_a_shortage_and_the_connection_still_waits)
 	CHECK(getrlimit(RLIMIT_NOFILE, &was) == 0);
 	none = (struct rlimit){.rlim_cur = 0, .rlim_max = was.rlim_max};
 	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
-	CHECK(accept_next(l, 0, NULL) == ACCEPT_SHORTAGE && errno == EMFILE);
+	CHECK(accept_next(l, 0, &remote) == ACCEPT_SHORTAGE && errno == EMFILE);
 	CHECK(setrlimit(RLIMIT_NOFILE, &was) == 0);
-	fd = accept_next(l, 0, NULL);
+	fd = accept_next(l, 0, &remote);
 	CHECK(fd >= 0);
 }
 
@@ -83,7 +85,7 @@ TEST(the_length_of_a_queue_is_known_for_tcp_only)
 		return;
 	}
 	CHECK(accept_queued(l, 7) == 2);
-	close(accept_next(l, 0, NULL));
+	close(accept_next(l, 0, &remote));
 	CHECK(accept_queued(l, 7) == 1);
 	CHECK(accept_queued(local, 7) == 7);
 }
