@@ -94,13 +94,14 @@ upgrade_client() {
 	status=$?
 }
 
-# A client, which prints what it receives.
-client() { timeout 3 portscan-connect -q -p "$1" -t 1 <blob; }
-client_ws() { timeout 3 portscan-connect -q -p "$1" -t 1 wsupgrade -t 1 -c ws://localhost/ wsframe -c -m 3 <lines; }
+# A client, which prints what it receives. Its time is short ($limit) only if it need not be served.
+client() { timeout $((3 * limit)) portscan-connect -q -p "$1" -t "$limit" <blob; }
+client_ws() { timeout $((3 * limit)) portscan-connect -q -p "$1" -t "$limit" wsupgrade -t "$limit" -c ws://localhost/ wsframe -c -m 3 <lines; }
 # Prints the only child of a process, if it has one.
 child() { [ -n "$1" ] && children "$1" | head -n 1; }
 serve_and_call() {
-	local call=$1 tracer server port
+	local call=$1 tracer server port limit=8
+	[ -z "$fault" ] || limit=1
 	shift
 	run='exec timeout -k 1 30' traced portscan-bind -p 9000-9998 "$@" 2>err 3>&- &
 	tracer=$!
@@ -113,7 +114,7 @@ serve_and_call() {
 			# The first client was affected. Try a second, and after a pause a third
 			# one.
 			$call "$port" >out 2>>client.err
-			cmp -s out want || { sleep 0.3; $call "$port" >out 2>>client.err; }
+			cmp -s out want || { sleep 0.3; limit=8 $call "$port" >out 2>>client.err; }
 			[ -z "$server" ] || rests "$server" || touch spin
 		fi
 		[ -z "$server" ] || kill "$server" 2>/dev/null
