@@ -365,9 +365,7 @@ too_large() {
 	too_large wsframe true
 	[ "$output" = $'close 1011\nend\nexit 1' ]
 	[ "$stderr" = "wsframe: true: Argument list too long" ]
-	printf 'GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' >request
-	printf 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n' >>request
-	before=(peer file:request fin run)
+	before=(peer send:"$ws_request" fin run)
 	too_large wsupgrade true
 	[ "$status" = 1 ]
 	[ "$stderr" = "wsupgrade: true: Argument list too long" ]

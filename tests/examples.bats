@@ -151,8 +151,7 @@ app() {
 
 @test "fittings(7): the lines of inetd.conf, run as by inetd" {
 	grep -qxF '9001 stream tcp nowait nobody /usr/local/bin/wsupgrade wsupgrade /usr/local/bin/wsframe /usr/local/bin/app' <(lines_of fittings.7)
-	request='GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n'
-	peer on:tcp send:"$request" send:'\x81\x82\0\0\0\0hi\x88\x80\0\0\0\0' run wsupgrade wsframe cat >out
+	peer on:tcp send:"$ws_request" send:'\x81\x82\0\0\0\0hi\x88\x80\0\0\0\0' run wsupgrade wsframe cat >out
 	grep -aq '^HTTP/1.1 101' out
 	grep -aq "$(printf '\x81\x02hi')" out
 	grep -qxF '9002 stream tcp wait   nobody /usr/local/bin/tcpecho tcpecho' <(lines_of fittings.7)

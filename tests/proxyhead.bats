@@ -99,12 +99,11 @@ zeros() {
 }
 
 @test "wsupgrade and its program see the client's address, or none for a UNIX socket" {
-	request='GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
-	run -0 peer on:tcp send:"$line$request" fin run proxyhead wsupgrade sh -c 'echo "you are $REMOTE_ADDR $REMOTE_PORT"'
+	run -0 peer on:tcp send:"$line$ws_request" fin run proxyhead wsupgrade sh -c 'echo "you are $REMOTE_ADDR $REMOTE_PORT"'
 	[ "${lines[-1]}" = "you are 192.0.2.1 56324" ]
 	printf "$fixed\\x21\\x31\\0\\xd8" >unix
 	zeros 216 >>unix
-	printf "$request" >>unix
+	printf "$ws_request" >>unix
 	run -0 peer on:tcp file:unix fin run proxyhead wsupgrade sh -c 'echo "you are ${REMOTE_ADDR-nobody}"'
 	[ "${lines[-1]}" = "you are nobody" ]
 }

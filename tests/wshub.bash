@@ -3,7 +3,7 @@
 source "${BASH_SOURCE[0]%/*}/helper.bash"
 
 # The first message of a client.
-request='GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+request=$ws_request
 # Much more than the kernel buffers, and more than half of --queue.
 much='read -r open; printf "1 text "; head -c 7000000 /dev/zero | tr "\0" x; echo; cat >&2'
 

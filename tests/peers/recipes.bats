@@ -169,19 +169,10 @@ pose() {
 	[ "$(pose "$front" /app)" = '127.0.0.1 says hello' ]
 	curl -s "http://localhost:$front/app" | grep -q '<title>'
 	# A page of the site itself has an accepted origin, including the port.
-	mkfifo page
-	while read -r origin answer; do
-		exec {fd}<>page
-		start page sh -c 'exec "$@" <"$0"' page portscan-connect -q -p "$front"
-		printf '%s\r\n' 'GET /app HTTP/1.1' "Host: localhost:$front" "Origin: http://localhost:$origin" 'Upgrade: websocket' \
-			'Connection: Upgrade' 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' 'Sec-WebSocket-Version: 13' '' >&"$fd"
-		await page.out "^HTTP/1.1 $answer"
-		kill "$pid"
-		exec {fd}>&-
-	done <<-END
-		$front 101
-		$port 403
-	END
+	origin() { portscan-connect -q -p "$front" wsupgrade -o "http://localhost:$1" -c "ws://localhost:$front/app" true; }
+	origin "$front"
+	run -1 --separate-stderr origin "$port"
+	[[ $stderr == *403* ]]
 }
 
 # Starts a Redis; its port is in $redis.
