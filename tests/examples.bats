@@ -84,11 +84,8 @@ app() {
 @test "wshub(1): its examples" {
 	run_line wshub.1 'portscan-bind wshub --console --host localhost --fan-out'
 	client a /x
-	end=$((SECONDS + 20))
-	until grep -qs hello a.out; do
-		[ $SECONDS -lt $end ]
-		echo hello | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/x" wsframe -c -q 0
-	done
+	reaches_a() { echo hello | portscan-connect -q -p "$port" wsupgrade -c "ws://localhost:$port/x" wsframe -c -q 0 && grep -qs hello a.out; }
+	await_that reaches_a
 	shell_script vmstat 'while sleep 0.1; do printf "%%s\\n" "C:\\new \\q"; done'
 	line=$(lines_of wshub.1 | joined | grep vmstat)
 	[[ $line == *" sh -c 'vmstat -n 1 | sed -u \"s/[\]/&&/g; s/^/* text /\"'" ]]

@@ -145,6 +145,11 @@ stopped() {
 	ended "${1:-$server}" 0
 }
 
+# no_listener [PORT]: nothing listens at the port ($port).
+no_listener() {
+	! peer to:"${1:-$port}" open
+}
+
 # shell_script FILE FORMAT [ARG...]: writes an executable shell script of one line with printf.
 shell_script() {
 	# shellcheck disable=SC2059

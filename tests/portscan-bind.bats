@@ -101,6 +101,31 @@ scan() {
 	[ "$stderr" = "portscan-bind: [::1]:20000: Address family not supported by protocol" ]
 }
 
+# traced CALL[:WHAT] ARG...: portscan-bind at $ip, with an error injected into the first such call.
+traced() {
+	local inject=()
+	[[ $1 != *:* ]] || inject=(-e "inject=$1")
+	run --separate-stderr strace -qq -o calls -e trace="${1%%:*}" "${inject[@]}" portscan-bind -a "$ip" "${@:2}"
+}
+
+@test "injected errors: a port that another process listens on after the bind is skipped, an error of another kind ends the scan" {
+	need_strace
+	local call
+	traced listen:error=EADDRINUSE:when=1 -p 9000-9010 true
+	[ "$status $stderr" = "0 Bound to 9001" ]
+	for call in socket:error=ENFILE bind:error=ENOBUFS listen:error=ENOMEM setsockopt:error=ENOPROTOOPT; do
+		traced "$call:when=1" -p 9000-9998 true
+		[[ $status = 1 && $stderr == "portscan-bind: $ip:9000: "* ]] || { echo "$call: $status $stderr"; return 1; }
+	done
+	# The kernel's choice is busy at the second address.
+	traced bind:error=EADDRINUSE:when=2 -a 127.1.1.8 -p 0 sh -c 'echo $LISTEN_FDS'
+	[ "$status $output" = "0 2" ]
+	# Each port is tried once.
+	occupied "$ip" 9000 9002
+	traced bind -p 9000-9002
+	[ "$status $(grep -c '^bind' calls)" = "1 3" ]
+}
+
 @test "an address with a scope is bound, and the peers' addresses have the scope" {
 	command -v ip >/dev/null || skip "no iproute2"
 	cat >script <<-'END'

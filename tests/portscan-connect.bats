@@ -45,10 +45,8 @@ closed=2-4
 	run -0 --separate-stderr portscan-connect -v -t 50ms -p "$full,$port" </dev/null
 	[ "$output" = hello ]
 	[[ "${stderr_lines[0]}" == "portscan-connect: 127.0.0.1:$full: "*" timed out" ]]
-	SECONDS=0
 	run -1 --separate-stderr portscan-connect -t 60s -T 50ms -p "$full,$closed" </dev/null
 	[ "$stderr" = "portscan-connect: 127.0.0.1: no open port in $full,$closed: timed out at port $full" ]
-	[ "$SECONDS" -lt 30 ]
 }
 
 @test "--wait retries until a port accepts, without messages" {
@@ -58,13 +56,11 @@ closed=2-4
 	start server portscan-bind -p "$port" peer -v accept send:hello
 	ended "$client" 0
 	[ "$(cat client.out)" = hello ]
-	SECONDS=0
 	run -1 --separate-stderr portscan-connect --wait 300ms -p "$closed" </dev/null
 	[ "$stderr" = "portscan-connect: 127.0.0.1: no open port in 2-4: Connection refused" ]
 	# 0, 10, 30, 70, 150 and 300 ms
 	run -1 --separate-stderr portscan-connect -v --wait 300ms -p 2 </dev/null
 	(($(grep -c '127.0.0.1:2: Connection refused' <<<"$stderr") <= 6))
-	((SECONDS < 10))
 }
 
 @test "--wait waits for a port that does not answer, and for a name" {
@@ -87,11 +83,9 @@ closed=2-4
 }
 
 @test "--wait fails at once if waiting cannot help" {
-	SECONDS=0
-	run -1 --separate-stderr portscan-connect --wait 1h -a fe80::1 -p 9000 </dev/null
+	run -1 --separate-stderr timeout 60 portscan-connect --wait 1h -a fe80::1 -p 9000 </dev/null
 	[[ "$stderr" == "portscan-connect: fe80::1: no open port in 9000: Invalid argument" ]]
-	run -1 --separate-stderr portscan-connect --wait 1h -6 -a 127.0.0.1 -p 9000 </dev/null
-	((SECONDS < 10))
+	run -1 --separate-stderr timeout 60 portscan-connect --wait 1h -6 -a 127.0.0.1 -p 9000 </dev/null
 }
 
 @test "every address of a name is tried before the next port, and -4 and -6 select" {

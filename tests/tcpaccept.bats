@@ -25,10 +25,6 @@ childless() {
 	! with_child "$1"
 }
 
-refused() {
-	! peer to:"$1" open
-}
-
 @test "the connection is on fds 0 and 1 of the program, which gets its arguments unchanged, including options" {
 	serve tcpaccept cat
 	prints "a line" call "send:a line\n" line fin
@@ -255,7 +251,7 @@ nodelay -1 keepalive 0 nonblock 0" peer to:"${ports[0]}" open rest close say:the
 	start client peer to:"$port" open await:go 'send:bye\n' rest
 	await_that with_child "$server"
 	kill "$server"
-	await_that refused "$port"
+	await_that no_listener
 	! gone "$server" || false
 	touch go
 	ended "$client"
@@ -321,7 +317,7 @@ backlogged() {
 		serve tcpaccept -n 1 -t 1ms sh -c "echo begun; read -r line; ${status_of%=*}"
 		start client peer to:"$port" open line await:go 'send:\n' rest
 		await client.out begun
-		await_that refused "$port"
+		await_that no_listener
 		! gone "$server" || false
 		touch go
 		ended "$server"
@@ -341,8 +337,8 @@ backlogged() {
 	start client peer to:"${ports[0]}" open:3 line hold
 	await client.out end
 	peer to:"${ports[1]}" from:127.0.0.2 open line
-	await_that refused "${ports[0]}"
-	await_that refused "${ports[1]}"
+	await_that no_listener "${ports[0]}"
+	await_that no_listener "${ports[1]}"
 	kill "${pids[-1]}"
 	ended "$server" 0
 	serve tcpaccept -n 2 -t 1ms sh -c 'echo begun; read -r line'
@@ -386,7 +382,7 @@ backlogged() {
 	start client peer to:"$port" open line line hold
 	await client.out here
 	kill "$server"
-	await_that refused "$port"
+	await_that no_listener
 	kill -HUP "$server"
 	await client.out told
 	stopped

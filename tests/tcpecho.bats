@@ -208,7 +208,7 @@ busy() {
 	client busy push await:go fin rest
 	await busy.out '^pushed '
 	kill "$server"
-	await_that refused
+	await_that no_listener
 	# A connection with pending data is not idle: another one, whose time began later, is closed before it.
 	start other portscan-bind -1 -p 0 tcpecho
 	await_that test -s other.out
@@ -239,10 +239,6 @@ busy() {
 	same server.err "Bound to $port" "tcpecho: backlog: 1 connections not served"
 }
 
-refused() {
-	! (exec 8<>"/dev/tcp/127.0.0.1/$port")
-}
-
 @test "SIGTERM: a silent client does not delay the end, SIGINT is the same, and a second signal ends it at once" {
 	local signal
 	for signal in TERM INT; do
@@ -257,7 +253,7 @@ refused() {
 	client stuck push hold
 	await stuck.out '^pushed '
 	kill "$server"
-	await_that refused
+	await_that no_listener
 	run ! gone "$server"
 	stopped
 	# During a flood, which may end by itself.
@@ -265,7 +261,7 @@ refused() {
 	start flood sh -c "yes | portscan-connect -q -p $port >/dev/null"
 	echoes during
 	kill "$server"
-	await_that refused
+	await_that no_listener
 	kill "$server" 2>/dev/null || gone "$server"
 	ended "$server" 0
 	ended "$flood"
@@ -309,7 +305,7 @@ workers() {
 	await stuck.out '^pushed '
 	all=$(children "$server")
 	kill "$server"
-	await_that refused
+	await_that no_listener
 	run ! gone "$server"
 	stopped
 	for one in $all; do gone "$one"; done

@@ -103,7 +103,7 @@ headers() {
 	head -c 65520 /dev/zero | cat <(printf "$signature\\x21\\x11\\xff\\xff123456789012\\xe0\\xff\\xf0") - <(printf "$plain") |
 		portscan-connect -q -p "$port" >answer
 	grep -q 'HTTP/1.1 200 OK' answer
-	serve $service --proxy -t 500ms cat
+	serve $service --proxy -t 1s cat
 	run -0 peer to:"$port" open "send:$request" rest close open send:PROXY fin rest close open fin rest close churn:1 open send:PROXY rest
 	! grep HTTP <<<"$output" || false
 	server_says 'timed out$'
@@ -131,7 +131,7 @@ answers() {
 	server_says "^$service: .*: 403 Origin is not allowed: http://evil \(Host: localhost\)\$"
 	[[ $(ask "${request/Host/Sec-WebSocket-Protocol: x, y\\r\\nHost}" '\x88\x80\0\0\0\0') == 'HTTP/1.1 101 '* ]]
 	server_says "^$service: .*: 101 /, subprotocols not offered: x, y\$"
-	service -v -t 500ms
+	service -v -t 1s
 	run -0 peer to:"$port" open "send:${request%\\r\\n}" rest close open "send:GET /" fin rest close \
 		open fin rest close open send:GET reset open rest
 	[[ $output == *'HTTP/1.1 408 '* && $output == *'HTTP/1.1 400 '* ]]

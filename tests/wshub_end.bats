@@ -300,7 +300,7 @@ leaver() {
 @test "a first SIGTERM after the end of prog leaves the clients their time to answer the Close" {
 	serve wshub -w 1h sh -c 'read -r line; exit 3'
 	start late peer to:"$port" open "send:$request" await:go 'send:\x88\x82\0\0\0\0\x03\xf3' rest
-	await_that eval '! peer to:"$port" open:1'
+	await_that no_listener
 	kill "${pids[0]}"
 	await "/proc/${pids[0]}/status" '^ShdPnd:.0+$'
 	touch go

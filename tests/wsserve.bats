@@ -90,7 +90,7 @@ helper() {
 	stay a
 	await a.out '^up$'
 	kill -HUP "$server"
-	await_that eval '! peer to:"$port" open'
+	await_that no_listener
 	kill -0 "$server"
 	! grep -q 1001 a.err || false
 	kill "$server"
@@ -189,7 +189,7 @@ helper() {
 	helper=$(helper)
 	kill -STOP "$helper"
 	kill "$server"
-	await_that eval '! peer to:"$port" open'
+	await_that no_listener
 	! gone "$server" || false
 	kill -CONT "$helper"
 	ended "$server" 0
