@@ -35,6 +35,12 @@ tell() {
 	printf '%s\n' "$2" >&"${!1}"
 }
 
+# meets NAME OTHER: a message of NAME has reached OTHER, so both are connected (for await_that).
+meets() {
+	tell "$1" in
+	grep -qs in "$2.out"
+}
+
 hears() {
 	await "$BATS_TEST_TMPDIR/$1.out" "$2"
 }

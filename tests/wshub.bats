@@ -193,8 +193,8 @@ load wshub
 	client c /y
 	# Each receives a message of a second client of its path, so it is connected.
 	client d /y
-	until grep -qs in b.out; do tell a in; sleep 0.02; done
-	until grep -qs in c.out; do tell d in; sleep 0.02; done
+	await_that meets a b
+	await_that meets d c
 	tell a last
 	hears b '^last$'
 	tell d end

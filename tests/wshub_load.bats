@@ -313,7 +313,7 @@ descriptors() {
 	await flood.out '^HTTP/1.1 101 '
 	client a /talk
 	client b /talk
-	until grep -qs in b.out; do tell a in; sleep 0.02; done
+	await_that meets a b
 	for n in 1 2 3; do
 		tell a "word $n"
 		hears b "^word $n\$"

@@ -30,16 +30,6 @@ ask() {
 	printf '%s\n' "$2" | portscan-connect -q -p "$1" wsupgrade -c "ws://localhost:$1${3-/}" wsframe -c -m 1
 }
 
-# Waits until the client NAME receives its own message, which shows that it is connected.
-await_in() {
-	await_that is_in "$1"
-}
-
-is_in() {
-	tell "$1" "$1 is in"
-	grep -qs "$1 is in" "$BATS_TEST_TMPDIR/$1.out"
-}
-
 # stunnel with the lines of fittings(7) around REGEX, changed by sed: stunnel_with NAME REGEX SED [OPTION]
 stunnel_with() {
 	need stunnel
@@ -203,7 +193,7 @@ three_meet() {
 	local name other
 	for name in a b c; do
 		port=$front client $name /
-		await_in $name
+		await_that meets $name $name
 	done
 	for name in a b c; do tell $name "last of $name"; done
 	tell a "$hostile"
@@ -252,9 +242,9 @@ three_meet() {
 @test "a chat in one line, with a file as the bus" {
 	recipe 'cat >>bus'
 	client a /
-	await_in a
+	await_that meets a a
 	client b /
-	await_in b
+	await_that meets b b
 	tell a "$hostile"
 	await_that grep -qxF -- "$hostile" b.out
 	[ ! -e owned ]
