@@ -84,6 +84,16 @@ load wsframe
 	done
 }
 
+@test "the memory of a long message is released once the program has read it, and is not used for short messages" {
+	not_sanitized
+	for size in 8388617 4000000; do
+		peer text:x get memory big:8388608 get memory push memory -- wsframe -n -w 100ms sh -c '
+			head -c 4; head -c "$0" >/dev/null; printf 1:y,; exec sleep 60' "$size"
+		readarray -t seen < <(printf '%s\n' "$output" | sed -n 's/^private \([0-9]*\) k$/\1/p')
+		((seen[2] - seen[1] <= 1024 && (size == 4000000 || seen[1] - seen[0] <= 1024)))
+	done
+}
+
 @test "an idle connection uses at most 24 KiB (64 with glibc), plus a page or two for the stack" {
 	readelf -lW "$BIN/wsframe" 2>/dev/null | grep -q INTERP && skip "dynamic: the libc's own data is on top"
 	peer text:x get memory close:1000 rest -- env -i PATH="$PATH" wsframe cat

@@ -15,6 +15,7 @@ flows_begin(struct flows *f, struct flows_storage *storage, enum record_mode mod
 	f->in.reader.limit = max;
 	f->in.reader.text_only = mode != RECORD_BYTES && mode != RECORD_TYPED;
 	f->in.records.mode = mode;
+	f->in.queue_max = FLOWS_SIZE;
 	f->out.records.mode = mode;
 	f->out.masked = masked;
 }
@@ -52,7 +53,7 @@ grow(struct buffer *b, const unsigned char *first)
 {
 	if (b->size >= FLOWS_SIZE)
 		return FLOWS_ENOUGH;
-	return mmap_buffer_grow(b, first, FLOWS_SIZE) ? FLOWS_GROWN : FLOWS_NO_MEMORY;
+	return mmap_buffer_resize(b, first, FLOWS_SIZE) ? FLOWS_GROWN : FLOWS_NO_MEMORY;
 }
 
 enum flows_growth
@@ -68,7 +69,18 @@ flows_to_child_grow(struct flows *f)
 
 	if (growth != FLOWS_ENOUGH || !frames_to_records_needs_more(&f->in, &f->to_child))
 		return growth;
-	return mmap_buffer_grow(&f->to_child, f->storage->to_child, 2 * f->to_child.size) ? FLOWS_GROWN : FLOWS_NO_MEMORY;
+	return mmap_buffer_resize(&f->to_child, f->storage->to_child, 2 * f->to_child.size) ? FLOWS_GROWN : FLOWS_NO_MEMORY;
+}
+
+void
+flows_settle(struct flows *f)
+{
+	struct buffer *b = &f->to_child;
+
+	if (b->size <= FLOWS_KEPT || buffer_held(b) > FLOWS_SIZE || f->in.records.held > 0)
+		return;
+	buffer_pack(b);
+	(void)mmap_buffer_resize(b, f->storage->to_child, FLOWS_SIZE);
 }
 
 bool
@@ -133,7 +145,7 @@ flows_return(struct flows *f)
 			*b = (struct buffer){0};
 		} else if (b->bytes == each[i].first) {
 			buffer_pack(b);
-			if (!mmap_buffer_grow(b, each[i].first, FLOWS_SIZE))
+			if (!mmap_buffer_resize(b, each[i].first, FLOWS_SIZE))
 				return false;
 		}
 	}

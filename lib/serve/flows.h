@@ -13,6 +13,7 @@
 enum {
 	FLOWS_FIRST_SIZE = 512, /* of a buffer; most idle connections never need more */
 	FLOWS_SIZE = 128 << 10,
+	FLOWS_KEPT = 2 << 20, /* of the memory for a long message, which is kept for the next one */
 	FLOWS_KEYS = 64,
 };
 
@@ -63,6 +64,9 @@ enum flows_growth flows_tx_grow(struct flows *f);
 /* Enlarge to_child if it has too little space. A netstring must be complete, so a message may need
  * more than FLOWS_SIZE; the memory then grows with the data received. */
 enum flows_growth flows_to_child_grow(struct flows *f);
+
+/* Release the memory of a long message that the program has read. */
+void flows_settle(struct flows *f);
 
 /* Enlarge an input buffer that is full at its first size, because more data is pending. Return
  * false without memory. */

@@ -626,6 +626,7 @@ flows_run(struct session *s)
 	s->flows.in.spent = s->flows.out.spent = 0;
 	do {
 		drop_undeliverable(s);
+		flows_settle(&s->flows);
 		frames_to_prog(s);
 		prog_to_frames(s);
 		hang_up(s);

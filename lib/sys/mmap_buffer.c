@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 
 bool
-mmap_buffer_grow(struct buffer *b, const void *first, size_t size)
+mmap_buffer_resize(struct buffer *b, const void *first, size_t size)
 {
 	void *bytes;
 

@@ -8,9 +8,9 @@
 
 #include "base/buffer.h"
 
-/* Enlarge the buffer, whose storage is `first` or mapped already, to size bytes and keep its
- * contents. Return false without memory. */
-bool mmap_buffer_grow(struct buffer *buffer, const void *first, size_t size);
+/* Enlarge the buffer, whose storage is `first` or mapped already, to size bytes, or reduce a mapped and packed one,
+ * and keep its contents. Return false without memory. */
+bool mmap_buffer_resize(struct buffer *buffer, const void *first, size_t size);
 
 /* Return an empty buffer to its first storage. */
 void mmap_buffer_shrink(struct buffer *buffer, void *first, size_t first_size);

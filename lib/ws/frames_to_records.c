@@ -31,7 +31,8 @@ share_left(const struct frames_to_records *in)
 static size_t
 step(struct frames_to_records *in, struct buffer *from, struct buffer *to, struct reader_event *e)
 {
-	size_t fits = record_encoder_space(&in->records, to), space = in->discard ? SIZE_MAX : fits;
+	bool waits = in->queue_max != 0 && in->records.held == 0 && buffer_held(to) > in->queue_max;
+	size_t fits = waits ? 0 : record_encoder_space(&in->records, to), space = in->discard ? SIZE_MAX : fits;
 	size_t left = share_left(in), most = READER_NEEDS + left / INFLATE_COST, n = buffer_held(from);
 	struct reader_inflate *z = in->inflate;
 

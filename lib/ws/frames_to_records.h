@@ -19,6 +19,7 @@ struct frames_to_records {
 	uint64_t taken;    /* bytes of `from` consumed; after READER_FAIL the offset of the error, in a compressed
 	                      message that of the message */
 	uint64_t message_at; /* offset of the current message */
+	size_t queue_max;  /* no message begins while `to` holds more than this; 0: no limit */
 	size_t share;      /* of a turn: the work that may be spent, in the units of ws/chunk.h; 0: no limit */
 	size_t spent;      /* in this turn; the owner sets it to 0 at the beginning of each turn */
 };
