@@ -1,4 +1,5 @@
 /* The kernel for any CPU: eight bytes in a word. */
+#include "base/load.h"
 #include "csv/csv_blocks.h"
 
 #define KERNEL
@@ -29,19 +30,6 @@ needles_make(const struct csv *csv, unsigned char terminator)
 	};
 }
 
-/* Load a word whose first byte is the lowest. */
-static inline uint64_t
-word_load(const unsigned char *p)
-{
-	uint64_t word;
-
-	memcpy(&word, p, sizeof word);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	word = __builtin_bswap64(word);
-#endif
-	return word;
-}
-
 /* Return the high bits of the bytes that equal those of the needle. */
 static inline uint64_t
 word_equal(uint64_t word, uint64_t needle)
@@ -64,7 +52,7 @@ block_bits(const struct needles *needles, const unsigned char *p, struct csv_bit
 {
 	*bits = (struct csv_bits){0};
 	for (unsigned i = 0; i < 64; i += 8) {
-		uint64_t word = word_load(p + i);
+		uint64_t word = load_64_low_first(p + i);
 
 		bits->quote |= word_gather(word_equal(word, needles->quote)) << i;
 		bits->delimiter |= word_gather(word_equal(word, needles->delimiter)) << i;
@@ -88,7 +76,7 @@ block_bare(const struct needles *needles, const unsigned char *p, unsigned char 
 
 	bits->newline = bits->cr = 0;
 	for (unsigned i = 0; i < 64; i += 8) {
-		uint64_t word = word_load(p + i), newline = word_equal(word, low_bits * '\n');
+		uint64_t word = load_64_low_first(p + i), newline = word_equal(word, low_bits * '\n');
 		uint64_t ends = word_equal(word, needles->delimiter) | newline;
 
 		special |= word_equal(word, needles->quote) | word_equal(word, needles->special);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/load.h"
+
 enum state {
 	BETWEEN, /* messages */
 	OPEN,    /* a message has begun */
@@ -307,24 +309,6 @@ block_put(struct writer *w, struct deflate_scratch *s, size_t tokens, const unsi
 }
 
 /* Matches. */
-static inline uint32_t
-load_32(const unsigned char *p)
-{
-	uint32_t x;
-
-	memcpy(&x, p, sizeof x);
-	return x;
-}
-
-static inline uint64_t
-load_64(const unsigned char *p)
-{
-	uint64_t x;
-
-	memcpy(&x, p, sizeof x);
-	return x;
-}
-
 /* Return how many bytes are equal, at most `most`. */
 static inline unsigned
 match_length(const unsigned char *a, const unsigned char *b, unsigned most)

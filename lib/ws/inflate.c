@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/load.h"
 #include "ws/inflate_fixed.h"
 
 enum state {
@@ -51,18 +52,6 @@ inflate_reset(struct inflate *z)
 	z->position = z->history = 0;
 }
 
-static uint64_t
-load_64(const unsigned char *p)
-{
-	uint64_t x;
-
-	memcpy(&x, p, sizeof x);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	x = __builtin_bswap64(x);
-#endif
-	return x;
-}
-
 /* Read as many bytes of input as z->bits has space for. Bits above bit_count are zero. */
 static void
 bits_fill(struct inflate *z, struct io *io)
@@ -71,7 +60,7 @@ bits_fill(struct inflate *z, struct io *io)
 
 	if (n >= 8) {
 		n = space;
-		z->bits |= (load_64(io->in) & ((UINT64_C(1) << (8 * n)) - 1)) << z->bit_count;
+		z->bits |= (load_64_low_first(io->in) & ((UINT64_C(1) << (8 * n)) - 1)) << z->bit_count;
 	} else {
 		n = n < space ? n : space;
 		for (size_t i = 0; i < n; i++)
@@ -431,7 +420,7 @@ tail_load(const struct io *io, const unsigned char *in)
 	ptrdiff_t back = 8 - (io->in_end - in);
 
 	back = back > 0 ? back : 0;
-	return load_64(in - back) >> 4 * back >> 4 * back;
+	return load_64_low_first(in - back) >> 4 * back >> 4 * back;
 }
 
 /* Read until at least 56 bits are available, or to the end of the input. */
@@ -440,7 +429,7 @@ fast_fill(struct fast *f, const struct io *io, bool tail)
 {
 	ptrdiff_t n = (ptrdiff_t)((63 - f->count) >> 3);
 
-	f->bits |= (tail ? tail_load(io, f->in) : load_64(f->in)) << f->count;
+	f->bits |= (tail ? tail_load(io, f->in) : load_64_low_first(f->in)) << f->count;
 	if (tail && n > io->in_end - f->in)
 		n = io->in_end - f->in;
 	f->in += n;

@@ -2,20 +2,12 @@
 
 #include <string.h>
 
-/* Read eight bytes at any alignment; compilers generate a single load or store. */
-static inline uint64_t
-word_at(const unsigned char *p)
-{
-	uint64_t word;
-
-	memcpy(&word, p, sizeof word);
-	return word;
-}
+#include "base/load.h"
 
 static inline uint64_t
 word_flip(unsigned char *p, uint64_t with)
 {
-	uint64_t word = word_at(p) ^ with;
+	uint64_t word = load_64(p) ^ with;
 
 	memcpy(p, &word, sizeof word);
 	return word;
@@ -45,7 +37,7 @@ mask_apply(void *bytes, size_t n, const unsigned char key[4], uint64_t phase)
 
 	for (unsigned i = 0; i < sizeof turned; i++)
 		turned[i] = key[(phase + i) % 4];
-	const uint64_t with = word_at(turned);
+	const uint64_t with = load_64(turned);
 	const vector both = {with, with};
 
 	for (; n >= 64; n -= 64, p += 64) {
