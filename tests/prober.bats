@@ -1,5 +1,5 @@
-# The WebSocket server and client, tested by a peer that shares no code with
-# them: tests/tools/wsprobe contains the cases and the expected results.
+# The WebSocket server and client, tested by a peer that shares neither frames nor the rules of
+# the handshake with them: tests/tools/wsprobe contains the cases and the expected results.
 load helper
 
 # Thousands of processes: leaks are checked by the sanitizer in the other tests.

@@ -1,6 +1,6 @@
 # shellcheck disable=SC2016,SC2034,SC2154
 # wsframe: the filters, messages and records as a server, errors of the peer and of the program.
-# The peer is wspeer, which shares no code with wsframe, or the bytes are given here.
+# The peer is wspeer, or the bytes are given here. The independent peer is that of prober.bats.
 load wsframe
 
 # ---- the filters ----

@@ -94,18 +94,18 @@ listen_environment(const char *text, bool pid_too)
 	const char *why;
 	char pid[16];
 	uint64_t number = 0;
-	bool valid, ours;
+	bool valid, addressed;
 
 	(void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
 	setenv("LISTEN_PID", pid_too ? text : pid, 1);
 	setenv("LISTEN_FDS", pid_too ? "1" : text, 1);
 	valid = naive_digits(text, strlen(text), &number);
-	ours = pid_too ? number == (uint64_t)getpid() : number != 0;
+	addressed = pid_too ? number == (uint64_t)getpid() : number != 0;
 	if (pid_too)
 		valid = valid && number >= 1 && number <= INT32_MAX;
-	FUZZ_CHECK(listeners_take(&l, &why) == (valid && !ours ? 0 : -1));
-	FUZZ_CHECK(l.count == 0 && ((why == NULL) == (valid && !ours && !pid_too)));
-	FUZZ_CHECK(getenv("LISTEN_FDS") == NULL || !valid || ours);
+	FUZZ_CHECK(listeners_take(&l, &why) == (valid && !addressed ? 0 : -1));
+	FUZZ_CHECK(l.count == 0 && ((why == NULL) == (valid && !addressed && !pid_too)));
+	FUZZ_CHECK(getenv("LISTEN_FDS") == NULL || !valid || addressed);
 }
 
 int

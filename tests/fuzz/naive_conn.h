@@ -15,7 +15,7 @@ enum event {
 	PAUSE, RESUME, END, RESET, EVENTS
 };
 
-enum { OUR_CODE = CLOSE_GOING_AWAY, PEER_CODE = 3000, FAIL_CODE = CLOSE_BAD_TEXT };
+enum { OWNER_CODE = CLOSE_GOING_AWAY, PEER_CODE = 3000, FAIL_CODE = CLOSE_BAD_TEXT };
 
 struct facts {
 	bool server, keepalive;
@@ -194,7 +194,7 @@ apply(struct node *n, enum event event, unsigned *want)
 	case PEER_CLOSE: return read_one(n, READER_CLOSE, PEER_CODE, want);
 	case PEER_CLOSE_EMPTY: return read_one(n, READER_CLOSE, CLOSE_NO_CODE, want);
 	case FAILURE: return read_one(n, READER_FAIL, FAIL_CODE, want);
-	case CLOSE: *want = naive_close(f, OUR_CODE); return ws_close(conn, OUR_CODE);
+	case CLOSE: *want = naive_close(f, OWNER_CODE); return ws_close(conn, OWNER_CODE);
 	case FLUSHED: *want = naive_flushed(f); return ws_flushed(conn);
 	case TIMEOUT: *want = naive_timeout(f, false); return ws_timeout(conn, false);
 	case PROGRESS: *want = naive_timeout(f, true); return ws_timeout(conn, true);

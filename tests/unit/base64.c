@@ -10,21 +10,6 @@ static const char *const pairs[][2] = {
 	{"\xfb\xff\xbf", "+/+/"},
 };
 
-TEST(the_examples_encode)
-{
-	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-		size_t n = strlen(pairs[i][0]), size = base64_size(n);
-		unsigned char *in = unit_at_edge(pairs[i][0], n);
-		unsigned char *out = unit_at_edge("                        ", size);
-
-		CHECK(size == strlen(pairs[i][1]));
-		base64_encode(in, n, (char *)out);
-		CHECK(memcmp(out, pairs[i][1], size) == 0);
-		unit_drop(in, n);
-		unit_drop(out, size);
-	}
-}
-
 static ssize_t
 decode_at_edge(const char *text, unsigned char *out)
 {
@@ -36,13 +21,18 @@ decode_at_edge(const char *text, unsigned char *out)
 	return size;
 }
 
-TEST(the_examples_decode)
+TEST(the_examples_encode_and_decode)
 {
-	unsigned char out[64];
-
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-		CHECK(decode_at_edge(pairs[i][1], out) == (ssize_t)strlen(pairs[i][0]));
-		CHECK(memcmp(out, pairs[i][0], strlen(pairs[i][0])) == 0);
+		size_t n = strlen(pairs[i][0]), size = base64_size(n);
+		unsigned char *in = unit_at_edge(pairs[i][0], n), *out = unit_at_edge("                        ", size), back[64];
+
+		CHECK(size == strlen(pairs[i][1]));
+		base64_encode(in, n, (char *)out);
+		CHECK(memcmp(out, pairs[i][1], size) == 0);
+		CHECK(decode_at_edge(pairs[i][1], back) == (ssize_t)n && memcmp(back, in, n) == 0);
+		unit_drop(in, n);
+		unit_drop(out, size);
 	}
 }
 

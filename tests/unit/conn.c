@@ -55,7 +55,7 @@ ends_check(struct ws_conn conn)
 			continue;
 		}
 		(void)ws_pause(&conn, false);
-		(void)ws_close(&conn, OUR_CODE);
+		(void)ws_close(&conn, OWNER_CODE);
 		CHECK(conn.timer != WS_TIMER_NONE);
 	}
 	CHECK(conn.state == WS_CLOSED && conn.peer_code != 0);

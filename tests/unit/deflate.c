@@ -41,7 +41,8 @@ text_make(size_t n, unsigned seed)
 	}
 }
 
-#define MAKES(in, want) CHECK(compress(in, sizeof in - 1) == sizeof want - 1 && memcmp(made_all, want, sizeof want - 1) == 0)
+#define MAKES(in, want) \
+	CHECK(compress(in, sizeof in - 1) == sizeof want - 1 && memcmp(made_all, want, sizeof want - 1) == 0)
 
 TEST(the_examples_of_RFC_7692)
 {
@@ -57,7 +58,7 @@ TEST(the_examples_of_RFC_7692)
 	MAKES("Hello", "\xf2\x48\xcd\xc9\xc9\x07\x00");
 }
 
-/* Each window, whole and in steps, with and without takeover, undone messages, messages of a few sizes and repeated ones. */
+/* Each window, whole and in steps, with and without takeover, messages of several sizes, undone ones and repeated ones. */
 TEST(every_choice_of_the_fuzz_target)
 {
 	static const uint8_t cuts[][FUZZ_CUTS] = {{1, 3, 0, 0}, {2, 7, 30, 100}, {255, 8, 6, 200}, {254, 248, 254, 255}};

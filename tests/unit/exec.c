@@ -58,8 +58,8 @@ TEST(a_program_is_found_as_by_execvp)
 		/* An empty entry is the working directory. */
 		{":a", "here", "here", 0}, {"a:", "here", "here", 0}, {"a::b", "here", "here", 0}, {"", "here", "here", 0},
 		/* A name with a slash is the path. */
-		{"a", "c/prog", "c/prog", 0}, {"a", "./here", "./here", 0}, {"c", "a/prog", NULL, EACCES}, {"c", "b/prog", NULL, EACCES},
-		{"c", "./prog", NULL, ENOENT}, {"c", "here/prog", NULL, ENOENT},
+		{"a", "c/prog", "c/prog", 0}, {"a", "./here", "./here", 0}, {"c", "a/prog", NULL, EACCES},
+		{"c", "b/prog", NULL, EACCES}, {"c", "./prog", NULL, ENOENT}, {"c", "here/prog", NULL, ENOENT},
 		/* Missing, or not executable. */
 		{"a:b:c", "none", NULL, ENOENT}, {"b:a:c", "only", NULL, EACCES}, {"a:b:c", "", NULL, ENOENT},
 	};

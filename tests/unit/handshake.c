@@ -451,7 +451,9 @@ TEST(a_client_has_one_origin_and_no_rules_of_a_server)
 	static const struct {
 		enum policy_kind kind;
 		const char *text;
-	} bad[] = {{POLICY_ORIGIN, "http://p"}, {POLICY_ORIGIN, "*"}, {POLICY_ORIGIN, "ws://*.a.b"}, {POLICY_HOST, "h"}, {POLICY_PATH, "/"}};
+	} bad[] = {
+		{POLICY_ORIGIN, "http://p"}, {POLICY_ORIGIN, "*"}, {POLICY_ORIGIN, "ws://*.a.b"}, {POLICY_HOST, "h"}, {POLICY_PATH, "/"},
+	};
 	struct span culprit;
 
 	CHECK(policy_add(&policy, POLICY_ORIGIN, "http://o") == NULL && policy_fault(&policy, true, &culprit) == NULL);

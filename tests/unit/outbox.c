@@ -8,7 +8,7 @@
 enum { LARGE = 4 << 20 }; /* more than a socket buffers */
 
 static struct outbox outbox;
-static int ours, theirs;
+static int sender, receiver;
 
 BEFORE_ALL
 {
@@ -20,16 +20,16 @@ BEFORE_EACH
 	int pair[2];
 
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-	ours = pair[0];
-	theirs = pair[1];
+	sender = pair[0];
+	receiver = pair[1];
 }
 
 AFTER_EACH
 {
 	outbox_clear(&outbox);
 	CHECK(outbox.held == 0 && outbox.first == NULL && outbox.newest == NULL);
-	(void)close(ours);
-	(void)close(theirs);
+	(void)close(sender);
+	(void)close(receiver);
 }
 
 static void
@@ -53,8 +53,8 @@ sent(size_t n, const char *text)
 	do {
 		ssize_t some;
 
-		CHECK(outbox_send(&outbox, ours, false) == 0);
-		some = recv(theirs, bytes + got, sizeof bytes - got, 0);
+		CHECK(outbox_send(&outbox, sender, false) == 0);
+		some = recv(receiver, bytes + got, sizeof bytes - got, 0);
 		if (some <= 0)
 			break;
 		got += (size_t)some;
@@ -67,7 +67,7 @@ TEST(the_newest_replaces_the_one_before)
 	size_t held;
 
 	put(outbox_put, 'x', LARGE);
-	CHECK(outbox_send(&outbox, ours, false) == 0 && outbox.first != NULL);
+	CHECK(outbox_send(&outbox, sender, false) == 0 && outbox.first != NULL);
 	put(outbox_put_newest, 'a', 1);
 	put(outbox_put, '-', 1);
 	held = outbox.held;
@@ -83,7 +83,7 @@ TEST(the_newest_replaces_the_one_before)
 TEST(a_partly_sent_message_is_sent_completely)
 {
 	put(outbox_put_newest, 'x', LARGE);
-	CHECK(outbox_send(&outbox, ours, false) == 0 && outbox.sent != 0);
+	CHECK(outbox_send(&outbox, sender, false) == 0 && outbox.sent != 0);
 	put(outbox_put_newest, 'a', 1);
 	put(outbox_put_newest, 'b', 1);
 	CHECK(sent(LARGE, "b"));
@@ -118,7 +118,7 @@ TEST(short_ones_gather_in_their_order_between_others_and_count_as_they_leave)
 TEST(after_a_cut_the_next_newest_message_is_queued)
 {
 	put(outbox_put, 'x', LARGE);
-	CHECK(outbox_send(&outbox, ours, false) == 0);
+	CHECK(outbox_send(&outbox, sender, false) == 0);
 	put(outbox_put_newest, 'a', 1);
 	outbox_cut(&outbox);
 	put(outbox_put_newest, 'b', 1);

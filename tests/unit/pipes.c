@@ -10,7 +10,7 @@ enum { PIPE_SIZE = 4096 };
 
 static struct loop loop;
 static struct pipes pipes;
-static int theirs_in, theirs_out;
+static int child_in, child_out;
 static char taken[8 * PIPE_SIZE];
 
 BEFORE_EACH
@@ -20,16 +20,16 @@ BEFORE_EACH
 	CHECK(pipe(down) == 0 && pipe(up) == 0);
 	pipes = (struct pipes){0};
 	CHECK(pipes_begin(&loop, &pipes, down[1], up[0], PIPE_SIZE) == 0);
-	theirs_in = down[0];
-	theirs_out = up[1];
+	child_in = down[0];
+	child_out = up[1];
 }
 
 AFTER_EACH
 {
 	pipes_close_in(&loop, &pipes);
 	pipes_close_out(&loop, &pipes);
-	(void)close(theirs_in);
-	(void)close(theirs_out);
+	(void)close(child_in);
+	(void)close(child_out);
 }
 
 static void
@@ -56,42 +56,42 @@ TEST(the_read_position_accounts_for_the_queue_and_the_pipe)
 	CHECK(pipes_write(&pipes) == 0);
 	CHECK(buffer_held(&pipes.to) == 2 * PIPE_SIZE);
 	CHECK(pipes_consumed(&pipes) == 0);
-	CHECK(read(theirs_in, taken, 100) == 100);
+	CHECK(read(child_in, taken, 100) == 100);
 	CHECK(pipes_consumed(&pipes) == 100);
-	CHECK(read(theirs_in, taken, PIPE_SIZE) == PIPE_SIZE - 100);
+	CHECK(read(child_in, taken, PIPE_SIZE) == PIPE_SIZE - 100);
 	CHECK(pipes_write(&pipes) == 0);
 	CHECK(pipes_consumed(&pipes) == PIPE_SIZE);
 	tell(5);
-	CHECK(read(theirs_in, taken, PIPE_SIZE) == PIPE_SIZE);
+	CHECK(read(child_in, taken, PIPE_SIZE) == PIPE_SIZE);
 	CHECK(pipes_write(&pipes) == 0);
-	CHECK(read(theirs_in, taken, PIPE_SIZE) == PIPE_SIZE);
+	CHECK(read(child_in, taken, PIPE_SIZE) == PIPE_SIZE);
 	CHECK(pipes_write(&pipes) == 0);
 	CHECK(pipes_consumed(&pipes) == 3 * PIPE_SIZE);
-	CHECK(read(theirs_in, taken, PIPE_SIZE) == 5);
+	CHECK(read(child_in, taken, PIPE_SIZE) == 5);
 	CHECK(pipes_consumed(&pipes) == pipes.bytes_queued && pipes.bytes_queued == 3 * PIPE_SIZE + 5);
 }
 
 TEST(one_that_reads_no_more_has_read_all)
 {
 	tell(10);
-	(void)close(theirs_in);
+	(void)close(child_in);
 	CHECK(pipes_write(&pipes) == -1 && errno == EPIPE);
 	CHECK(pipes_consumed(&pipes) == 0);
 	pipes_close_in(&loop, &pipes);
 	CHECK(!pipes.in_open && pipes.to.bytes == NULL);
 	CHECK(pipes_consumed(&pipes) == UINT64_MAX);
 	pipes_close_in(&loop, &pipes);
-	theirs_in = open("/dev/null", O_RDONLY);
+	child_in = open("/dev/null", O_RDONLY);
 }
 
 TEST(its_output_arrives_in_pieces_then_eof)
 {
 	CHECK(pipes_read(&pipes, PIPE_SIZE) == -1 && errno == EAGAIN);
-	CHECK(write(theirs_out, "hello there", 11) == 11);
+	CHECK(write(child_out, "hello there", 11) == 11);
 	CHECK(pipes_read(&pipes, 5) == 5);
 	CHECK(pipes_read(&pipes, PIPE_SIZE) == 6);
 	CHECK(buffer_held(&pipes.from) == 11 && memcmp(buffer_head(&pipes.from), "hello there", 11) == 0);
-	(void)close(theirs_out);
+	(void)close(child_out);
 	CHECK(pipes_read(&pipes, PIPE_SIZE) == 0);
-	theirs_out = open("/dev/null", O_WRONLY);
+	child_out = open("/dev/null", O_WRONLY);
 }

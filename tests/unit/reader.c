@@ -31,7 +31,8 @@ TEST(the_limit_applies_to_the_decompressed_size_and_the_header_may_exceed_it_a_l
 	static unsigned char window[1 << 15], inflated[64];
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct reader r = {.peer = READER_OF_SERVER, .limit = rows[i].limit, .text_only = rows[i].text_only, .deflate = true};
+		struct reader r = {.peer = READER_OF_SERVER, .limit = rows[i].limit, .text_only = rows[i].text_only,
+		    .deflate = true};
 		struct reader_inflate inflate = {.out = inflated, .capacity = sizeof inflated};
 		struct reader_event e = {.kind = READER_DATA};
 		unsigned char in[16];

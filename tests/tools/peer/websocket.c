@@ -55,7 +55,7 @@
 #include "ws/frame.h"
 #include "ws/mask.h"
 
-enum { PUSH_MS = 300, SLOW_PIECE = 4096, SMALL_ROOM = 4096, TEXT_MAX = 1 << 16, SHOWN_MAX = 200, BEATS_MAX = 100, AWAIT_MAX = 6000 };
+enum { PUSH_MS = 300, SLOW_PIECE = 4096, SMALL_ROOM = 4096, TEXT_MAX = 1 << 16, SHOWN_MAX = 200, BEATS_MAX = 100 };
 
 static int rest_ms; /* pause before each read of at most SLOW_PIECE bytes; 0: reads of any size without a pause */
 static unsigned char text[TEXT_MAX];
@@ -399,8 +399,8 @@ end_wait(void)
 }
 
 enum step {
-	FRAME, CLOSE_FRAME, RAW, MANY, PINGS, BIG, HEAD_ONLY, GET, UNTIL, REST, COUNT, SWALLOW, SLOW, PUSH, DROP, KILL, MEMORY, PEAK,
-	SILENT, CHAT, BEAT, WAIT
+	FRAME, CLOSE_FRAME, RAW, MANY, PINGS, BIG, HEAD_ONLY, GET, UNTIL, REST, COUNT, SWALLOW, SLOW, PUSH, DROP, KILL,
+	MEMORY, PEAK, SILENT, CHAT, BEAT, WAIT
 };
 
 static const struct {
@@ -408,12 +408,12 @@ static const struct {
 	enum step step;
 	unsigned first; /* first byte of a FRAME, whose payload is the argument */
 } steps[] = {
-	{"text", FRAME, 0x81}, {"binary", FRAME, 0x82}, {"ping", FRAME, 0x89}, {"pong", FRAME, 0x8a}, {"+text", FRAME, 0x01},
-	{"+binary", FRAME, 0x02}, {"more", FRAME, 0x80}, {"+more", FRAME, 0x00}, {"close", CLOSE_FRAME, 0}, {"raw", RAW, 0},
-	{"many", MANY, 0}, {"pings", PINGS, 0}, {"big", BIG, 0}, {"head", HEAD_ONLY, 0}, {"get", GET, 0}, {"until", UNTIL, 0},
-	{"rest", REST, 0}, {"count", COUNT, 0}, {"swallow", SWALLOW, 0}, {"slow", SLOW, 0}, {"push", PUSH, 0}, {"drop", DROP, 0},
-	{"kill", KILL, 0}, {"memory", MEMORY, 0}, {"peak", PEAK, 0}, {"silent", SILENT, 0}, {"chat", CHAT, 0}, {"beat", BEAT, 0},
-	{"wait", WAIT, 0},
+	{"text", FRAME, 0x81}, {"binary", FRAME, 0x82}, {"ping", FRAME, 0x89}, {"pong", FRAME, 0x8a},
+	{"+text", FRAME, 0x01}, {"+binary", FRAME, 0x02}, {"more", FRAME, 0x80}, {"+more", FRAME, 0x00},
+	{"close", CLOSE_FRAME, 0}, {"raw", RAW, 0}, {"many", MANY, 0}, {"pings", PINGS, 0}, {"big", BIG, 0},
+	{"head", HEAD_ONLY, 0}, {"get", GET, 0}, {"until", UNTIL, 0}, {"rest", REST, 0}, {"count", COUNT, 0},
+	{"swallow", SWALLOW, 0}, {"slow", SLOW, 0}, {"push", PUSH, 0}, {"drop", DROP, 0}, {"kill", KILL, 0},
+	{"memory", MEMORY, 0}, {"peak", PEAK, 0}, {"silent", SILENT, 0}, {"chat", CHAT, 0}, {"beat", BEAT, 0}, {"wait", WAIT, 0},
 };
 
 static void
