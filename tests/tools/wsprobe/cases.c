@@ -84,13 +84,15 @@ static const char *
 fill(struct bytes *out, const char *text, const char *value, const char *kind)
 {
 	for (out->size = 0; *text != '\0'; text++) {
-		if (*text == '@')
-			bytes_say(out, kind);
-		else if (*text != '#' && *text != '<')
+		const char *from = *text == '@' ? kind : value;
+
+		if (strchr("#<@", *text) == NULL) {
 			bytes_byte(out, (unsigned char)*text);
-		else for (const char *at = value; *at != '\0' && !(*text == '<' && *at == '^'); at++)
-			if (*at != '^')
-				bytes_byte(out, (unsigned char)*at);
+			continue;
+		}
+		for (; *from != '\0' && !(*text == '<' && *from == '^'); from++)
+			if (*from != '^')
+				bytes_byte(out, (unsigned char)*from);
 	}
 	bytes_byte(out, '\0');
 	return (const char *)out->at;

@@ -171,7 +171,8 @@ static const struct frame_case frames[] = {
 		"rsv=4 text+ - cont+ %f2%48%cd cont+ - cont %c9%c9%07%00 =text Hello"},
 	{"A ping inside a compressed message is answered", "text+ Hel ping x =pong x cont lo =text Hello"},
 	{"Stored messages around the size of a block are echoed",
-		"stored binary x*65535 =binary x*65535 stored binary x*65536 =binary x*65536 stored binary x*1048576 =binary x*1048576"},
+		"stored binary x*65535 =binary x*65535 stored binary x*65536 =binary x*65536 "
+		"stored binary x*1048576 =binary x*1048576"},
 	{"A thousand small messages sent at once are echoed",
 		"times=1000 text Hello/x*100 times=1000 =text Hello/x*100"},
 	{"A message of 16 MiB from a few bytes is echoed", "binary x*16777216 =binary x*16777216"},
@@ -265,14 +266,14 @@ static const char *const long_bad_texts[] = {
 #define RESERVED_BITS VALUES("1", "2", "3", "4", "5", "6", "7")
 #define RESERVED_OPCODES VALUES("3", "4", "5", "6", "7", "11", "12", "13", "14", "15")
 /* Valid and invalid codes for a Close of a peer (RFC 6455, section 7.4). */
-#define GOOD_CODES VALUES("1000", "1001", "1002", "1003", "1007", "1008", "1009", "1010", "1011", "1012", "1013", "1014", \
-	"3000", "3999", "4000", "4999")
-#define BAD_CODES VALUES("0", "1", "999", "1004", "1005", "1006", "1015", "1016", "1100", "1999", "2000", "2999", "5000", \
-	"32768", "65535")
+#define GOOD_CODES VALUES("1000", "1001", "1002", "1003", "1007", "1008", "1009", "1010", "1011", "1012", "1013", \
+	"1014", "3000", "3999", "4000", "4999")
+#define BAD_CODES VALUES("0", "1", "999", "1004", "1005", "1006", "1015", "1016", "1100", "1999", "2000", "2999", \
+	"5000", "32768", "65535")
 
 /*
- * Cases for each of several values, each `VALUE` or `NAME: VALUE`. # is the name in the name and the value in the script;
- * < is the value up to the ^, and a value without ^ has no such case. @ is text, then binary.
+ * Cases for each of several values, each `VALUE` or `NAME: VALUE`. In the name # is the value's name, in the script it is
+ * the value, and < is the value up to its ^ (no case if it has none). @ is text in one case and binary in another.
  */
 static const struct template templates[] = {
 	{"framing", NULL, NULL},

@@ -1,4 +1,5 @@
 /* Frames to send, as requested by a script, and received frames, parsed strictly. */
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,7 +257,8 @@ pack_message(const struct link *l, enum blocks blocks, bool last, struct bytes *
 	if (blocks == STORED) {
 		for (size_t i = 0, n; i < payload->size; i += n) {
 			n = payload->size - i < UINT16_MAX ? payload->size - i : UINT16_MAX;
-			bytes_put(&packed, (const unsigned char[]){0, n & 0xff, (unsigned char)(n >> 8), ~n & 0xff, (unsigned char)(~n >> 8)}, 5);
+			bytes_byte(&packed, 0);
+			bytes_put(&packed, (const uint16_t[]){htole16((uint16_t)n), htole16((uint16_t)~n)}, 4);
 			bytes_put(&packed, payload->at + i, n);
 		}
 		bytes_byte(&packed, 0);

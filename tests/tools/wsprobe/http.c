@@ -52,10 +52,10 @@ put_head(struct link *l, const char *text)
 			pad_at = out->size;
 	}
 	if (pad > out->size) {
-		size_t more = pad - out->size, behind = out->size - pad_at;
+		size_t more = pad - out->size, after = out->size - pad_at;
 
 		bytes_more(out, more);
-		memmove(out->at + pad_at + more, out->at + pad_at, behind);
+		memmove(out->at + pad_at + more, out->at + pad_at, after);
 		memset(out->at + pad_at, 'x', more);
 	}
 }
@@ -179,7 +179,7 @@ check_refusal(struct link *l, bool head_only)
 	size_t body = l->in.size - l->taken;
 
 	if (body != (head_only ? 0 : strtoul(length.at, NULL, 10)))
-		return wrong("Content-Length is %s, %zu bytes came behind the head", quoted_bytes(length.at, length.size), body);
+		return wrong("Content-Length is %.*s, %zu bytes came after the head", (int)length.size, length.at, body);
 	return true;
 }
 
@@ -264,7 +264,7 @@ take_request(struct link *l)
 		if (!link_wait(l, "a request"))
 			return false;
 	if (head_size(&l->in) != l->in.size)
-		return wrong("something was sent behind the request, before the answer");
+		return wrong("data after the request was sent before the answer");
 	if (!check_request(l))
 		return false;
 	l->in.size = 0;

@@ -113,13 +113,11 @@ modify(struct next_frame *f, const char *word)
 		size_t member;
 		uint64_t value; /* of a word without = */
 	} words[] = {
-		{"unmasked", offsetof(struct next_frame, unmasked), true}, {"zerokey", offsetof(struct next_frame, zero_key), true},
-		{"plain", offsetof(struct next_frame, blocks), PLAIN}, {"stored", offsetof(struct next_frame, blocks), STORED},
-		{"deaf", offsetof(struct next_frame, deaf), true}, {"rsv=", offsetof(struct next_frame, rsv), 0},
-		{"op=", offsetof(struct next_frame, op), 0}, {"length=", offsetof(struct next_frame, length_bits), 0},
-		{"declare=", offsetof(struct next_frame, declared), 0}, {"cut=", offsetof(struct next_frame, cut), 0},
-		{"times=", offsetof(struct next_frame, times), 0}, {"turns=", offsetof(struct next_frame, turns), 0},
-		{"chunk=", offsetof(struct next_frame, chunk), 0},
+#define WORD(name, member, value) {name, offsetof(struct next_frame, member), value}
+		WORD("unmasked", unmasked, true), WORD("zerokey", zero_key, true), WORD("plain", blocks, PLAIN),
+		WORD("stored", blocks, STORED), WORD("deaf", deaf, true), WORD("rsv=", rsv, 0), WORD("op=", op, 0),
+		WORD("length=", length_bits, 0), WORD("declare=", declared, 0), WORD("cut=", cut, 0), WORD("times=", times, 0),
+		WORD("turns=", turns, 0), WORD("chunk=", chunk, 0),
 	};
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {

@@ -4,9 +4,9 @@
  *     wsprobe HOST:PORT                      plays a client of an echo server
  *     wsprobe --fake [prog [arg...]]         plays a server for a client that echoes
  *
- * HOST is a numeric address. The fake server prints its port (`Listening on 9000`) and plays the next case with the next
- * client. With prog it runs prog for each case, with the port in $PORT, and also checks its exit
- * status and stderr. Results are TAP on stdout; the exit status is 1 if a case failed.
+ * HOST is a numeric address. The fake server prints its port (`Listening on 9000`) and plays the next case with the
+ * next client. With prog it runs prog for each case, with the port in $PORT, and also checks its exit status and
+ * stderr. Results are TAP on stdout; the exit status is 1 if a case failed.
  *
  * It is independent of the tested programs in what they decide about what it sends: the bytes of frames, scripts and
  * handshakes are written and read here, and compressed messages are decoded by the naive decoder of the fuzz target.
@@ -60,7 +60,7 @@ listen_as_server(void)
 enum { FAKE = OPTION_LONG, MUTE, EARLY, OFFER, AGREED };
 
 static const struct option_row rows[] = {
-	{'c', "chunk", "BYTES", "send at most so many bytes at once"},
+	{'c', "chunk", "BYTES", "limit of each send"},
 	{'g', "groups", "LIST", "only these groups of cases, with commas between"},
 	{'k', "names", "PATTERN", "only cases whose name matches, * is anything"},
 	{'t', "timeout", "TIME", "how long an answer may take (10s)"},
