@@ -2,7 +2,8 @@
 #   a rule of a codec: a seed of its fuzz target (tests/fuzz/seeds), an example in tests/unit
 #   a message, an exit status, wrong usage: a row of tests/diagnostics; of every program: common.bats
 #   bytes on the wire between WebSocket peers: a case of tests/tools/wsprobe
-#   options, programs, signals and time limits: the bats file of the program; with foreign programs: tests/peers
+#   options, programs, signals and time limits: the bats file of the program; of wshub and wsserve up to the 101: upgrade.bats
+#   the same with programs of other projects: tests/peers
 #   failing and short system calls, reached limits: failing_syscalls.bats, short_io.bats, limits.bats
 bats_require_minimum_version 1.5.0
 source "${BASH_SOURCE[0]%/*}/proc.bash"
