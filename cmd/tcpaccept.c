@@ -1,8 +1,15 @@
-/* tcpaccept: run a program for each connection. */
+/*
+ * tcpaccept: run a program for each connection.
+ *
+ * vfork() suspends the calling thread until the child has executed the program, which takes long if other processes
+ * use the processors. Therefore several threads run the event loop in turn: a thread that starts a program leaves the
+ * loop to another one.
+ */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -27,6 +34,7 @@
 #include "sys/ucspi.h"
 
 enum {
+	THREADS = 4,
 	MAX_DEFAULT = 1024,
 	MAX_LIMIT = 1000000,
 	DRAIN_DEFAULT_MS = 5 * 1000,
@@ -68,6 +76,8 @@ struct waiting {
 };
 
 struct service {
+	pthread_mutex_t loop;  /* held by the thread that runs the loop: only this thread starts programs, or exits */
+	pthread_mutex_t state; /* protects everything below; not held during a wait */
 	bool verbose;
 	size_t max;
 	unsigned max_per_address; /* 0: no limit */
@@ -77,16 +87,18 @@ struct service {
 	uint64_t accepted; /* connections, without those closed because of --max-per-address */
 	int status;        /* exit status of the program if the limit is 1 */
 	struct listeners listeners;
-	struct child_start start;
-	struct ucspi environment;
-	struct session *sessions; /* running ones, in no particular order */
-	size_t running;
+	char path[PATH_MAX]; /* of prog */
+	char **argv;
+	struct session *sessions; /* with a pid, in no particular order */
+	size_t running;           /* all sessions */
+	size_t starting;          /* sessions whose program is being started */
+	bool unknown_ended;       /* a child has ended that has no session, or whose session has no pid yet */
 	struct address_limit addresses;
 	struct address_limit networks;
 	struct shortage shortage;
 	struct shortage failure; /* failure to start prog */
-	struct waiting held;     /* a connection for which no process could be created, */
-	struct waiting *waiting; /* or at the end of the service all connections from the backlog */
+	struct waiting held[THREADS]; /* connections for which no process could be created, */
+	struct waiting *waiting;      /* followed at the end of the service by those from the backlog */
 	size_t waiting_first, waiting_end;
 	bool full_logged;         /* the message about --max was logged; reset when a connection ends */
 	int64_t full_log_after;
@@ -95,6 +107,9 @@ struct service {
 	int64_t idle_until;     /* when to exit without connections */
 	struct terminate end;   /* of the sessions; the last ones of --connections are awaited without a limit */
 };
+
+/* Of the program that the thread starts. */
+static _Thread_local struct ucspi *environment;
 
 static void
 options_read(struct service *s, int argc, char **argv)
@@ -111,21 +126,15 @@ options_read(struct service *s, int argc, char **argv)
 	}
 	if (argv[optind] == NULL)
 		usage_refuse("no program to run");
-	s->start.argv = argv + optind;
+	s->argv = argv + optind;
 }
 
 static void
 storage_get(struct service *s)
 {
-	extern char **environ;
-
-	char **slots = calloc(ucspi_slots(environ), sizeof *slots);
-
 	s->sessions = calloc(s->max, sizeof *s->sessions);
-	if (s->sessions == NULL || !address_limit_begin(&s->addresses, s->max) || !address_limit_begin(&s->networks, s->max)
-	    || slots == NULL)
+	if (s->sessions == NULL || !address_limit_begin(&s->addresses, s->max) || !address_limit_begin(&s->networks, s->max))
 		die(STATUS_FAILED, "no memory for %zu connections: %s", s->max, strerror(errno));
-	ucspi_begin(&s->environment, environ, slots);
 }
 
 /* Count a session. Return the number of connections of its address, including this one. */
@@ -146,27 +155,25 @@ idle_begin(struct service *s)
 	s->idle_until = s->idle_ms == 0 ? CLOCK_NEVER : clock_ms() + s->idle_ms;
 }
 
-/* The last session moves to the place of the one that has ended. */
 static void
-session_remove(struct service *s, struct session *session)
+session_remove(struct service *s, const struct session *session)
 {
 	if (session->over_ip) {
 		address_limit_remove(&s->addresses, address_key_of(&session->remote));
 		address_limit_remove(&s->networks, address_key_of_network(&session->remote));
 	}
-	*session = s->sessions[--s->running];
 	s->full_logged = false;
-	if (s->running == 0)
+	if (--s->running == 0)
 		idle_begin(s);
 }
 
 static void
-log_began(const struct service *s, const struct session *session)
+log_began(const struct service *s, const struct session *session, size_t running)
 {
 	char name[ADDRESS_TEXT_SIZE];
 
 	address_text(&session->remote, name);
-	log_info("Connected by %s (pid %ld, %zu of %zu)", name, (long)session->pid, s->running, s->max);
+	log_info("Connected by %s (pid %ld, %zu of %zu)", name, (long)session->pid, running, s->max);
 }
 
 static void
@@ -180,32 +187,53 @@ log_ended(const struct session *session, int status)
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), (long long)ms / 1000, (int)(ms % 1000));
 }
 
+/* Return the number of sessions with a pid. */
+static size_t
+sessions_count(const struct service *s)
+{
+	return s->running - s->starting;
+}
+
+/* The last session moves to the place of the one that has ended. */
+static void
+session_ended(struct service *s, struct session *session, int status)
+{
+	if (s->verbose)
+		log_ended(session, status);
+	session_remove(s, session);
+	*session = s->sessions[sessions_count(s)];
+	shortage_end(&s->shortage);
+	if (s->limit == 1)
+		s->status = child_status(status);
+}
+
 static void
 sessions_reap(struct service *s)
 {
+	siginfo_t info = {0};
 	int status;
 
-	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-		size_t i = 0;
+	s->unknown_ended = false;
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+		size_t i = 0, count = sessions_count(s);
 
-		while (i < s->running && s->sessions[i].pid != pid)
+		while (i < count && s->sessions[i].pid != info.si_pid)
 			i++;
-		/* The process that executed tcpaccept may have left children. */
-		if (i == s->running)
-			continue;
-		if (s->verbose)
-			log_ended(&s->sessions[i], status);
-		session_remove(s, &s->sessions[i]);
-		shortage_end(&s->shortage);
-		if (s->limit == 1)
-			s->status = child_status(status);
+		/* The process that executed tcpaccept may have left children: reap them if the child is not one of a start. */
+		s->unknown_ended = i == count && s->starting != 0;
+		if (s->unknown_ended)
+			return;
+		(void)waitpid(info.si_pid, &status, 0);
+		if (i < count)
+			session_ended(s, &s->sessions[i], status);
+		info.si_pid = 0;
 	}
 }
 
 static void
 sessions_signal(const struct service *s, int number)
 {
-	for (size_t i = 0; i < s->running; i++)
+	for (size_t i = 0; i < sessions_count(s); i++)
 		(void)kill(s->sessions[i].pid, number);
 }
 
@@ -216,40 +244,83 @@ start_failed(struct service *s, int error, bool exec_failed)
 	bool passes = !exec_failed || shortage_passes(error);
 
 	if (shortage_begin(passes ? &s->shortage : &s->failure, clock_ms()))
-		warn("%s: %s%s", quoted(s->start.argv[0]), strerror(error),
+		warn("%s: %s%s", quoted(s->argv[0]), strerror(error),
 		    passes ? " (connection waits)" : " (connection closed)");
 	if (!passes && s->limit == 1)
 		s->status = exec_status(error);
 	return passes;
 }
 
-/* Run prog for the connection. Return false if no process can be created now. */
-static bool
-session_start(struct service *s, int fd, const struct address *remote)
+static void
+loop_take(struct service *s)
 {
-	struct session *session = &s->sessions[s->running];
+	(void)pthread_mutex_lock(&s->loop);
+	(void)pthread_mutex_lock(&s->state);
+}
+
+/* Start prog while another thread runs the loop. Return its pid, or a negative errno. */
+static pid_t
+prog_start(struct service *s, const struct child_start *start, bool *exec_failed)
+{
+	pid_t pid;
+
+	s->starting++;
+	(void)pthread_mutex_unlock(&s->state);
+	(void)pthread_mutex_unlock(&s->loop);
+	pid = child_begin(start, exec_failed);
+	if (pid < 0)
+		pid = -errno;
+	else
+		(void)close(start->in);
+	(void)pthread_mutex_lock(&s->state);
+	s->starting--;
+	return pid;
+}
+
+/* The sessions may already have been signalled. */
+static void
+session_started(struct service *s, const struct session *session, size_t running)
+{
+	s->sessions[sessions_count(s) - 1] = *session;
+	if (s->verbose)
+		log_began(s, session, running);
+	if (s->end.step > TERM_ASKED)
+		(void)kill(session->pid, s->end.step == TERM_SIGTERM ? SIGTERM : SIGKILL);
+}
+
+/* Run prog for the connection and close it, or hold it if no process can be created now. */
+static void
+session_start(struct service *s, const struct waiting *w)
+{
+	struct child_start start = {.path = s->path, .argv = s->argv, .in = w->fd, .out = w->fd};
+	struct session session = {.over_ip = w->remote.any.sa_family != AF_UNIX, .remote = w->remote, .began = clock_ms()};
 	struct address local;
 	bool exec_failed;
+	size_t running;
 	unsigned number;
 
-	if (address_local(fd, &local) != 0)
-		return true;
-	*session = (struct session){.over_ip = remote->any.sa_family != AF_UNIX, .remote = *remote};
-	session->began = clock_ms();
-	number = session_add(s, session);
-	s->start.envp = session->over_ip ? ucspi_tcp(&s->environment, fd, &local, remote, number)
-					 : ucspi_local(&s->environment);
-	s->start.in = s->start.out = fd;
-	session->pid = child_begin(&s->start, &exec_failed);
-	if (session->pid < 0) {
-		int error = errno;
-
-		session_remove(s, session);
-		return !start_failed(s, error, exec_failed);
+	if (address_local(w->fd, &local) != 0) {
+		(void)close(w->fd);
+		return;
 	}
-	if (s->verbose)
-		log_began(s, session);
-	return true;
+	number = session_add(s, &session);
+	running = s->running;
+	start.envp = session.over_ip ? ucspi_tcp(environment, w->fd, &local, &w->remote, number) : ucspi_local(environment);
+	session.pid = prog_start(s, &start, &exec_failed);
+	if (session.pid > 0) {
+		session_started(s, &session, running);
+	} else {
+		session_remove(s, &session);
+		if (start_failed(s, -session.pid, exec_failed))
+			s->waiting[--s->waiting_first] = *w;
+		else
+			(void)close(w->fd);
+	}
+	/* Interrupt the wait in the loop, for a child that has ended or a deadline that has changed. */
+	if (session.pid < 0 || s->unknown_ended)
+		(void)kill(getpid(), SIGCHLD);
+	(void)pthread_mutex_unlock(&s->state);
+	loop_take(s);
 }
 
 /* Return whether the address has reached --max-per-address. */
@@ -270,42 +341,62 @@ address_full(struct service *s, const struct address *remote)
 	return true;
 }
 
+static void
+log_unserved(size_t count)
+{
+	if (count != 0)
+		warn("backlog: %zu connections not served", count);
+}
+
+static void
+waiting_drop(struct service *s)
+{
+	log_unserved(s->waiting_end - s->waiting_first);
+	while (s->waiting_first < s->waiting_end)
+		(void)close(s->waiting[s->waiting_first++].fd);
+}
+
+static bool
+may_start(const struct service *s)
+{
+	return s->running < s->max && s->shortage.until == 0 && !s->unknown_ended;
+}
+
 /* Start held connections, as far as --max and the system allow. */
 static void
 waiting_start(struct service *s)
 {
-	while (s->waiting_first < s->waiting_end && s->running < s->max) {
-		const struct waiting *next = &s->waiting[s->waiting_first];
+	if (s->end.step > TERM_ASKED)
+		waiting_drop(s);
+	while (s->waiting_first < s->waiting_end && may_start(s)) {
+		const struct waiting w = s->waiting[s->waiting_first++];
 
-		if (!address_full(s, &next->remote) && !session_start(s, next->fd, &next->remote))
-			return;
-		(void)close(next->fd);
-		s->waiting_first++;
+		if (address_full(s, &w.remote))
+			(void)close(w.fd);
+		else
+			session_start(s, &w);
 	}
 }
 
 static void
 connection_accept(struct service *s, int listener)
 {
-	struct address remote;
-	int fd = accept_next(listener, 0, &remote);
+	struct waiting w;
 
-	if (fd == ACCEPT_SHORTAGE) {
+	w.fd = accept_next(listener, 0, &w.remote);
+	if (w.fd == ACCEPT_SHORTAGE) {
 		int error = errno;
 
 		if (shortage_begin(&s->shortage, clock_ms()))
 			warn("accept: %s (connection waits)", strerror(error));
 	}
-	if (fd < 0)
+	if (w.fd < 0)
 		return;
 	s->accepted++;
-	if (!address_full(s, &remote) && !session_start(s, fd, &remote)) {
-		s->held = (struct waiting){fd, remote};
-		s->waiting_first = 0;
-		s->waiting_end = 1;
-		return;
-	}
-	(void)close(fd);
+	if (address_full(s, &w.remote))
+		(void)close(w.fd);
+	else
+		session_start(s, &w);
 }
 
 static bool
@@ -336,7 +427,7 @@ queue_take(struct service *s, int listener, size_t length)
 static void
 backlog_take(struct service *s)
 {
-	size_t lengths[LISTEN_MAX] = {0}, capacity = 1;
+	size_t lengths[LISTEN_MAX] = {0}, capacity = THREADS;
 	struct waiting *waiting;
 
 	for (size_t i = 0; i < s->listeners.count; i++)
@@ -344,27 +435,10 @@ backlog_take(struct service *s)
 	waiting = calloc(capacity, sizeof *waiting);
 	if (waiting == NULL)
 		return;
-	s->waiting_end -= s->waiting_first;
-	s->waiting_first = 0;
-	waiting[0] = s->held;
+	memcpy(waiting, s->held, sizeof s->held);
 	s->waiting = waiting;
 	for (size_t i = 0; i < s->listeners.count; i++)
 		queue_take(s, s->listeners.fds[i], lengths[i]);
-}
-
-static void
-log_unserved(size_t count)
-{
-	if (count != 0)
-		warn("backlog: %zu connections not served", count);
-}
-
-static void
-waiting_drop(struct service *s)
-{
-	log_unserved(s->waiting_end - s->waiting_first);
-	while (s->waiting_first < s->waiting_end)
-		(void)close(s->waiting[s->waiting_first++].fd);
 }
 
 static void
@@ -386,8 +460,6 @@ end_advance(struct service *s)
 	enum term_step step = s->end.step + 1;
 	int number = terminate_step(&s->end, step, clock_ms(), grace[step]);
 
-	if (step != TERM_ASKED)
-		waiting_drop(s);
 	if (number != 0)
 		sessions_signal(s, number);
 	if (step != TERM_ASKED || s->stopped)
@@ -408,7 +480,7 @@ deadline_of(const struct service *s)
 static void
 end_check(struct service *s)
 {
-	if (signals_take_stop())
+	if (signals_take_stop() && s->end.step != TERM_OVER)
 		end_advance(s);
 	if (s->end.step != TERM_OVER && clock_until(deadline_of(s)) == 0)
 		end_advance(s);
@@ -419,7 +491,9 @@ end_check(struct service *s)
 static bool
 finished(const struct service *s)
 {
-	return s->end.step == TERM_OVER || (s->stopped && s->running == 0 && s->waiting_first == s->waiting_end);
+	if (s->end.step == TERM_OVER)
+		return s->starting == 0;
+	return s->stopped && s->running == 0 && s->waiting_first == s->waiting_end;
 }
 
 /*
@@ -435,7 +509,7 @@ listeners_watched(const struct service *s, int64_t *until)
 		paused = s->full_log_after;
 	if (paused != 0 && paused < *until)
 		*until = paused;
-	if (paused != 0 || s->full_logged || s->waiting_first < s->waiting_end)
+	if (paused != 0 || s->full_logged || s->unknown_ended || s->waiting_first < s->waiting_end)
 		return 0;
 	return s->listeners.count;
 }
@@ -462,23 +536,38 @@ turn(struct service *s)
 
 	for (size_t i = 0; i < count; i++)
 		polls[i] = (struct pollfd){.fd = s->listeners.fds[i], .events = POLLIN};
+	(void)pthread_mutex_unlock(&s->state);
 	ready = ppoll(polls, count, ms < 0 ? NULL : &limit, signals_wait_mask());
 	if (ready < 0 && errno != EINTR)
 		die(STATUS_FAILED, "poll: %s", strerror(errno));
+	(void)pthread_mutex_lock(&s->state);
 	if (ready <= 0)
 		return;
 	if (s->running == s->max)
 		full_log(s);
+	/* Meanwhile other threads run the loop. */
 	for (size_t i = 0; i < count; i++)
-		if (polls[i].revents != 0 && s->shortage.until == 0 && s->running < s->max && !limit_reached(s))
+		if (polls[i].revents != 0 && may_start(s) && s->waiting_first == s->waiting_end && !s->stopped && !limit_reached(s))
 			connection_accept(s, s->listeners.fds[i]);
 	signals_deliver();
 }
 
-static void
-serve(struct service *s)
+/* Run the service in turn with the other threads. */
+static void *
+serve(void *service)
 {
-	idle_begin(s);
+	extern char **environ;
+
+	struct service *s = service;
+	struct ucspi own;
+	char **slots;
+
+	loop_take(s);
+	slots = calloc(ucspi_slots(environ), sizeof *slots);
+	if (slots == NULL)
+		die(STATUS_FAILED, "no memory: %s", strerror(errno));
+	ucspi_begin(&own, environ, slots);
+	environment = &own;
 	for (;;) {
 		if (signals_take(SIGCHLD))
 			sessions_reap(s);
@@ -486,7 +575,7 @@ serve(struct service *s)
 		if (!shortage_lasts(&s->shortage, clock_ms()))
 			waiting_start(s);
 		if (finished(s))
-			return;
+			exit(s->status);
 		turn(s);
 	}
 }
@@ -496,12 +585,16 @@ main(int argc, char **argv)
 {
 	static const int caught[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
 	static struct service service = {
+		.loop = PTHREAD_MUTEX_INITIALIZER,
+		.state = PTHREAD_MUTEX_INITIALIZER,
 		.max = MAX_DEFAULT,
 		.drain_ms = DRAIN_DEFAULT_MS,
-		.waiting = &service.held,
+		.waiting = service.held,
+		.waiting_first = THREADS,
+		.waiting_end = THREADS,
 		.idle_until = CLOCK_NEVER,
 	};
-	static char path[PATH_MAX];
+	pthread_t thread;
 	const char *why;
 	int status;
 
@@ -510,10 +603,9 @@ main(int argc, char **argv)
 	why = listeners_find(&service.listeners);
 	if (why != NULL)
 		die(STATUS_USAGE, "%s", why);
-	status = exec_locate(service.start.argv[0], path, sizeof path);
+	status = exec_locate(service.argv[0], service.path, sizeof service.path);
 	if (status != 0)
 		exit(status);
-	service.start.path = path;
 	fds_keep_from(STDERR_FILENO + 1);
 	(void)signal(SIGPIPE, SIG_IGN);
 	signals_catch(caught, sizeof caught / sizeof *caught);
@@ -523,6 +615,8 @@ main(int argc, char **argv)
 	listeners_open(&service.listeners);
 	fds_leave_stdout();
 	notify_send("READY=1");
+	idle_begin(&service);
+	for (int i = 1; i < THREADS; i++)
+		(void)pthread_create(&thread, NULL, serve, &service);
 	serve(&service);
-	return service.status;
 }

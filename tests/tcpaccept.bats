@@ -133,6 +133,35 @@ nodelay -1 keepalive 0 nonblock 0" peer to:"${ports[0]}" open rest close say:the
 	await_that childless "$pid"
 }
 
+@test "while a program is being started, other clients are served; at the end it gets the signals" {
+	[ -x /usr/bin/python3 ] || skip "needs /usr/bin/python3"
+	cp "$(type -P sleep)" prog
+	serve tcpaccept -v -t 0 "$PWD/prog" 1000
+	# A lease delays its execve() until the file `go` exists.
+	start lease /usr/bin/python3 -c '
+import fcntl, os, signal, time
+signal.signal(signal.SIGIO, lambda *_: print("executed", flush=True))
+fcntl.fcntl(os.open("prog", os.O_RDONLY), fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("leased", flush=True)
+while not os.path.exists("go"):
+    time.sleep(0.01)'
+	await lease.out leased
+	start client peer to:"$port" open hold
+	await lease.out executed
+	shell_script "$PWD/quick" 'echo quick'
+	mv quick prog
+	for _ in 1 2 3 4 5; do
+		prints quick call
+	done
+	await_that eval '[ "$(grep -c disconnected "$err")" = 5 ]'
+	[ "$(grep -c ^Connected "$err")" = 5 ]
+	kill "$server"
+	await_that eval '[ "$(ls -l "/proc/$server/fd" | grep -c socket:)" = 1 ]'
+	: >go
+	ended "$server" 0
+	[ "$(grep -c 'disconnected (signal 15,' "$err")" = 1 ]
+}
+
 @test "-v logs connections and their ends, with pid, count, status and time" {
 	serve tcpaccept -v -c 7 sh -c 'read -r n; case $n in k*) kill -9 $$ ;; esac; exit "$n"'
 	peer to:"$port" open:2 hold >/dev/null 3>&- &
