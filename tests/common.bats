@@ -259,6 +259,7 @@ servers=(tcpecho 'tcpecho -j 2' 'tcpaccept cat' 'wshub cat' 'wsserve cat')
 			await manager.out '^READY=1$'
 			kill "$(cat pid)"
 			await manager.out '^STOPPING=1$'
+			same manager.out listening READY=1 STOPPING=1
 			ended "$pid" 0
 			[ "$(grep -c flags server.out) $(sort -u server.out | wc -l)" = "2 1" ]
 			stop_all

@@ -372,7 +372,7 @@ serve(struct hub *hub)
 	(void)signal(SIGPIPE, SIG_IGN);
 	signals_catch(numbers, sizeof numbers / sizeof *numbers);
 	server_begin(hub);
-	notify_send("STATUS=starting"); /* while $NOTIFY_SOCKET is set */
+	notify_remember();
 	if (!hub->options.fan_out)
 		program_start(hub);
 	acceptor_start(&hub->base.loop, &hub->base.acceptor);
