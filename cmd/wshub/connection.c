@@ -305,10 +305,13 @@ client_ready(struct loop *loop, struct watch *watch, uint32_t events)
 		client_refuse(hub, c);
 }
 
+/* A client knows only from the response whether it may compress. */
 void
 client_opened(struct hub *hub, struct client *c, unsigned char *trailing, size_t n)
 {
 	c->base.socket.ready = client_ready;
-	hub->inflate_left = INT64_MAX;
+	hub->inflate_left = READ_MAX;
 	(void)client_feed(hub, c, trailing, n, 0);
+	if (hub->inflate_left <= 0 && client_frames_used(c))
+		client_fail(hub, c, CLOSE_PROTOCOL_ERROR, "compressed messages before the response");
 }
