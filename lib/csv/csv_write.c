@@ -37,14 +37,10 @@ special_16(csv_vector v, unsigned in, unsigned char delimiter)
 	csv_vector breaks = csv_equal(v, csv_splat('\n')) | csv_equal(v, csv_splat('\r'));
 
 	switch (in) {
-	case IN_TSV:
-		return breaks | csv_equal(v, csv_splat('\t')) | backslash;
-	case IN_CSV:
-		return breaks | csv_equal(v, csv_splat(delimiter)) | quote;
-	case IN_JSON:
-		return (csv_vector)(v < csv_splat(' ')) | backslash | quote;
-	default:
-		return quote;
+	case IN_TSV: return breaks | csv_equal(v, csv_splat('\t')) | backslash;
+	case IN_CSV: return breaks | csv_equal(v, csv_splat(delimiter)) | quote;
+	case IN_JSON: return (csv_vector)(v < csv_splat(' ')) | backslash | quote;
+	default: return quote;
 	}
 }
 

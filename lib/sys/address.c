@@ -110,14 +110,9 @@ address_set_port(struct address *address, uint16_t port)
 uint16_t
 address_port(const struct address *address)
 {
-	switch (address->any.sa_family) {
-	case AF_INET:
+	if (address->any.sa_family == AF_INET)
 		return ntohs(address->v4.sin_port);
-	case AF_INET6:
-		return ntohs(address->v6.sin6_port);
-	default:
-		return 0;
-	}
+	return address->any.sa_family == AF_INET6 ? ntohs(address->v6.sin6_port) : 0;
 }
 
 /* inet_ntop() uses snprintf() in musl, which takes several times as long. */

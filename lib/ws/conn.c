@@ -71,14 +71,10 @@ ws_event(struct ws_conn *conn, const struct reader_event *event)
 	if (conn->state != WS_OPEN && conn->state != WS_CLOSE_SENT)
 		return 0;
 	switch (event->kind) {
-	case READER_PING:
-		return conn->state == WS_OPEN ? WS_PONG : 0U;
-	case READER_CLOSE:
-		return peer_done(conn, event->code, event->code);
-	case READER_FAIL:
-		return peer_done(conn, CLOSE_ABNORMAL, event->code);
-	default:
-		return 0;
+	case READER_PING: return conn->state == WS_OPEN ? WS_PONG : 0U;
+	case READER_CLOSE: return peer_done(conn, event->code, event->code);
+	case READER_FAIL: return peer_done(conn, CLOSE_ABNORMAL, event->code);
+	default: return 0;
 	}
 }
 

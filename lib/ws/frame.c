@@ -60,12 +60,9 @@ static size_t
 length_size(unsigned char second)
 {
 	switch (second & BITS_LENGTH) {
-	case LENGTH_IN_2:
-		return 2;
-	case LENGTH_IN_8:
-		return 8;
-	default:
-		return 0;
+	case LENGTH_IN_2: return 2;
+	case LENGTH_IN_8: return 8;
+	default: return 0;
 	}
 }
 
@@ -107,18 +104,12 @@ const char *
 frame_error_text(int error)
 {
 	switch (error) {
-	case FRAME_RESERVED_BITS:
-		return "reserved bit is set";
-	case FRAME_RESERVED_OPCODE:
-		return "reserved opcode";
-	case FRAME_CONTROL_FRAGMENTED:
-		return "fragmented control frame";
-	case FRAME_CONTROL_LONG:
-		return "control frame over 125 bytes";
-	case FRAME_LENGTH_NOT_MINIMAL:
-		return "length is not in the shortest form";
-	default:
-		return "length over 63 bits";
+	case FRAME_RESERVED_BITS: return "reserved bit is set";
+	case FRAME_RESERVED_OPCODE: return "reserved opcode";
+	case FRAME_CONTROL_FRAGMENTED: return "fragmented control frame";
+	case FRAME_CONTROL_LONG: return "control frame over 125 bytes";
+	case FRAME_LENGTH_NOT_MINIMAL: return "length is not in the shortest form";
+	default: return "length over 63 bits";
 	}
 }
 
