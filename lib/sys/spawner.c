@@ -236,7 +236,7 @@ spawner_begin(struct spawner *s, const struct spawner_programs *programs)
 		return -1;
 	(void)setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	fds_guard_stderr(); /* the programs get it from the helper */
-	*s = (struct spawner){.fd = ends[0], .pid = fork()};
+	*s = (struct spawner){.fd = ends[0], .pid = fork(), .capacity = SIGNALS_PER_ID * (size_t)programs->ids};
 	if (s->pid == 0) {
 		h = helper_make(HELPER_FD, programs);
 		if (h == NULL || (ends[1] != HELPER_FD && dup3(ends[1], HELPER_FD, O_CLOEXEC) < 0))
@@ -248,11 +248,11 @@ spawner_begin(struct spawner *s, const struct spawner_programs *programs)
 		helper_run(h);
 	}
 	(void)close(ends[1]);
-	s->capacity = SIGNALS_PER_ID * (size_t)programs->ids;
 	s->signals = calloc(s->capacity, sizeof *s->signals);
 	if (s->pid > 0 && s->signals != NULL)
 		return 0;
 	(void)close(ends[0]);
+	free(s->signals);
 	return -1;
 }
 
