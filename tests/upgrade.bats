@@ -13,9 +13,10 @@ both() {
 	done
 }
 
-# Starts the service with these options and a program that prints its addresses and its input on stderr.
+# Starts the service with these options and a program that prints its addresses and its input on stderr. Its shell keeps
+# stdout open, because otherwise the service would end.
 service() {
-	serve $service "$@" sh -c 'echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALPORT $SERVER_PORT $PROTO" >&2; exec cat >&2'
+	serve $service "$@" sh -c 'echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALPORT $SERVER_PORT $PROTO" >&2; cat >&2; :'
 }
 
 # The command of a client that sends $header first; for `start', which needs the pid of the connection.
@@ -149,7 +150,7 @@ answers() {
 realm() {
 	shell_script may '[ "$HTTP_AUTHORIZATION" = "Basic YVxuOnNlY3JldA==" ] && [ "$REMOTE_ADDR" = 127.0.0.1 ] && [ "$QUERY_STRING" = q ]'
 	serve $service $([ $service = wsserve ] || echo --headers) --console --realm Chat -a ./may \
-		sh -c 'printf "user %s\n" "$REMOTE_USER $AUTH_TYPE $HTTP_AUTHORIZATION" >&2; exec cat >&2'
+		sh -c 'printf "user %s\n" "$REMOTE_USER $AUTH_TYPE $HTTP_AUTHORIZATION" >&2; cat >&2; :'
 	[[ $(ask "${plain/GET/HEAD}") == 'HTTP/1.1 401 '* ]]
 	[ "$(tail -n 1 answer)" = $'\r' ] # a HEAD request has no body in its answer
 	grep -q $'^WWW-Authenticate: Basic realm="Chat", charset="UTF-8"\r$' answer
