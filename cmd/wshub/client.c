@@ -45,7 +45,7 @@ program_put_text(struct hub *hub, const struct client *c, const char *word, cons
 }
 
 /* Return whether the client is not read because the program must keep up with its input. Clients with an incomplete
- * message wait first: so long messages are queued one by one, and a short one waits for one of them at most. */
+ * message wait first. Long messages are then queued one by one, and a short message waits for one of them at most. */
 static bool
 client_waits(const struct hub *hub, const struct client *c)
 {
