@@ -142,7 +142,7 @@ session() {
 	local one
 	in_upgrade() { one=$(children "$server" wsupgrade); }
 	rm -f go
-	serve tcpaccept wsupgrade wsframe cat
+	serve tcpaccept wsupgrade -t 60 wsframe cat # the client waits for the limit to be set
 	start waiting peer to:"$port" open await:go send:"$ws_request" rest
 	await_that in_upgrade
 	limit "$one" "$1"

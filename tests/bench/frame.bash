@@ -113,7 +113,7 @@ serve() {
 	local port command
 	port=$(portscan-bind -q -p 9000-9998)
 	command=${command_of[$1]//PORT/$port}
-	${2:+"$2" "\$ ${command% }"}
+	${2:+"$2" "\$ ${command//\\/}"}
 	eval "background $command"
 	at[$1]=$port pid_of[$1]=$pid
 	listening "$port" || unset "at[$1]" "pid_of[$1]"
