@@ -200,8 +200,8 @@ unread() {
 }
 
 @test "SIGTERM: -w starts at the signal, and limits the program and the answer of the peer" {
-	peer text:a get silent:2100 kill:TERM get close:1001 rest wait -- \
-		wsframe -w 2s sh -c 'trap "sleep 0.1; touch termed; exit" TERM; read x; echo "$x"; while :; do sleep 0.02; done'
+	peer text:a get silent:4100 kill:TERM get close:1001 rest wait -- \
+		wsframe -w 4s sh -c 'trap "sleep 0.1; touch termed; exit" TERM; read x; echo "$x"; while :; do sleep 0.02; done'
 	told 'text a' 'close 1001' end 'exit 0'
 	[ -e termed ]
 	peer text:a get kill:TERM until:close close:1001 rest wait -- wsframe -w 100ms sh -c 'trap "" TERM; cat; sleep 30; sleep 30'
