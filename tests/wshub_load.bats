@@ -74,7 +74,7 @@ load wshub
 	mkfifo go
 	for proxy in '' 'PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\n'; do
 		serve wshub ${proxy:+--proxy} -t 1500ms sh -c 'read -r go <"$0"; exec cat >/dev/null' go
-		start "feed${#proxy}" wspeer "raw:$proxy$request" push await:go -- portscan-connect -q -p "$port"
+		start "feed${#proxy}" wspeer "raw:$proxy$request" big:1000000 push await:go -- portscan-connect -q -p "$port"
 		await "feed${#proxy}.out" '^pushed'
 		run -0 peer to:"$port" open "send:$proxy$request" rest
 		[[ $output == *'HTTP/1.1 503 '*'program does not read'* ]]
