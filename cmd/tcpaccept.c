@@ -603,7 +603,7 @@ main(int argc, char **argv)
 	why = listeners_find(&service.listeners);
 	if (why != NULL)
 		die(STATUS_USAGE, "%s", why);
-	status = exec_locate(service.argv[0], service.path, sizeof service.path);
+	status = exec_locate(argv[optind], service.path, sizeof service.path);
 	if (status != 0)
 		exit(status);
 	fds_keep_from(STDERR_FILENO + 1);
