@@ -140,7 +140,6 @@ address_drop(struct scan *scan, size_t i)
 static unsigned
 ports_scan(struct scan *scan)
 {
-	char text[ADDRESS_TEXT_SIZE];
 	bool denied = false;
 	size_t failed = 0;
 
@@ -157,8 +156,8 @@ ports_scan(struct scan *scan)
 				return taken;
 			denied |= errno == EACCES;
 			if (errno != EADDRINUSE && errno != EACCES) {
-				address_text(&scan->addresses[failed], text);
-				warn("%s: %s", text, strerror(errno));
+				warn(strchr(scan->names[failed], ':') != NULL ? "[%s]:%u: %s" : "%s:%u: %s",
+				    scan->names[failed], address_port(&scan->addresses[failed]), strerror(errno));
 				return 0;
 			}
 		}

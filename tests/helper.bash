@@ -102,6 +102,8 @@ await() {
 	done
 }
 
+export -f await
+
 # await_that CMD...: waits until the command succeeds, at most 60 s.
 await_that() {
 	local end=$((SECONDS + 60))

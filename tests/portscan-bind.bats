@@ -129,22 +129,24 @@ traced() {
 @test "an address with a scope is bound, and the peers' addresses have the scope" {
 	command -v ip >/dev/null || skip "no iproute2"
 	cat >script <<-'END'
-		ip addr add fe80::1/64 dev lo scope link || exit 77
+		ip addr add fe80::1/64 dev lo scope link nodad || exit 77
+		portscan-bind -a fe80::2%lo -p 9000 true 2>&1
 		portscan-bind -a fe80::1%lo -p 9000 sh -c 'echo $TCPLOCALIP >&2; exec tcpaccept sh -c '\''
 			echo $TCPREMOTEIP $REMOTE_ADDR $TCPLOCALIP'\' 2>bound &
-		until grep -qs ^fe80 bound; do sleep 0.01; done
+		await bound ^fe80
 		portscan-connect -q -a fe80::1%lo -p 9000 </dev/null
 		portscan-connect -q -a fe80::1%1 -p 9000 sh -c 'echo $TCPREMOTEIP $TCPLOCALIP'
 		cat bound
 		kill $!
 		portscan-bind -a fe80::1%lo -p 9001 wsserve sh -c 'echo $TCPREMOTEIP $REMOTE_ADDR $TCPLOCALIP' 2>served &
-		until grep -qs Bound served; do sleep 0.01; done
+		await served Bound
 		portscan-connect -q -a fe80::1%lo -p 9001 wsupgrade -c ws://localhost:9001 wsframe -c </dev/null
 		kill $!
 	END
 	run --separate-stderr netns 40000-40001 - bash script
 	[ "$status" != 77 ] || skip "a network namespace is not to be had here: $stderr"
-	[ "${lines[*]}" = "fe80::1%lo fe80::1 fe80::1%lo fe80::1%lo fe80::1%lo Bound to 9000 fe80::1%lo fe80::1%lo fe80::1 fe80::1%lo" ]
+	[[ "${lines[0]}" == 'portscan-bind: [fe80::2%lo]:9000: '* ]]
+	[ "${lines[*]:1}" = "fe80::1%lo fe80::1 fe80::1%lo fe80::1%lo fe80::1%lo Bound to 9000 fe80::1%lo fe80::1%lo fe80::1 fe80::1%lo" ]
 }
 
 @test "a port used only by old connections is free" {

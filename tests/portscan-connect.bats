@@ -76,7 +76,8 @@ closed=2-4
 	netns_run '127.0.0.1 localhost' '
 		portscan-bind -p 9000 peer -v accept send:hello 2>bound >/dev/null &
 		portscan-connect -q --wait 20 -a late.test -p 9000 & client=$!
-		until awk "/^voluntary/ { exit \$2 < 5 }" /proc/$client/status && grep -qs Bound bound; do sleep 0.01; done
+		await bound Bound
+		until awk "/^voluntary/ { exit \$2 < 5 }" /proc/$client/status || ! kill -0 $client; do sleep 0.01; done
 		echo "127.0.0.1 late.test" >>hosts
 		wait $client; echo " $?"'
 	[ "$output" = "hello 0" ]
@@ -91,7 +92,7 @@ closed=2-4
 @test "every address of a name is tried before the next port, and -4 and -6 select" {
 	netns_run $'127.0.0.1 here.test\n::1 here.test' '
 		portscan-bind -a ::1 -p 9000 peer -v accept send:six accept send:six >/dev/null 2>err &
-		until grep -qs Bound err; do sleep 0.01; done
+		await err Bound
 		portscan-connect -a here.test -p 9000 </dev/null; echo " $?"
 		portscan-connect -6 -q -a here.test -p 9000 </dev/null; echo " $?"
 		portscan-connect -4 -a here.test -p 9000 </dev/null; echo " $?"'
@@ -154,7 +155,7 @@ closed=2-4
 @test "a name is in TCPREMOTEHOST, and IPv6 addresses are written as IPv6" {
 	netns_run '::1 here.test' '
 		portscan-bind -a ::1 -p 9000 peer -v accept rest accept rest >/dev/null 2>err &
-		until grep -qs Bound err; do sleep 0.01; done
+		await err Bound
 		portscan-connect -q -a here.test -p 9000 sh -c "echo \$TCPREMOTEHOST \$TCPREMOTEIP \$TCPREMOTEPORT \$TCPLOCALIP"
 		portscan-connect -q -a ::1 -p 9000 sh -c "echo \${TCPREMOTEHOST-none}"'
 	[ "${lines[0]}" = "here.test ::1 9000 ::1" ]
@@ -242,7 +243,7 @@ late() {
 	netns_run '127.0.0.1 localhost' '
 		ip link set lo mtu 1500 && tc qdisc add dev lo root tbf rate 400kbit burst 5kb latency 9s || exit 77
 		portscan-bind -p 9000 peer -v accept fin into:got rest >/dev/null 2>bound &
-		until grep -qs Bound bound; do sleep 0.01; done
+		await bound Bound
 		head -c 120000 /dev/zero | portscan-connect -q -p 9000; echo $?'
 	[ "$output" = 0 ]
 	await_that eval '[ "$(wc -c <got)" = 120000 ]'
@@ -534,7 +535,7 @@ example_run() {
 	rm -f bound
 	cat >script <<-END
 		portscan-bind -a 127.0.0.1 -a ::1 $2 >/dev/null 2>bound & server=\$!
-		until grep -qs ^Bound bound; do sleep 0.01; done
+		await bound ^Bound
 		$3
 		status=\$?
 		kill \$server 2>/dev/null
@@ -555,7 +556,7 @@ example_run() {
 	example_run 5 "-p 8080 tcpaccept sh -c 'head -c 18 >/dev/null; cat page'" '. ./this' $'HTTP/1.0 200 OK\r\n\r\nhello'
 	example_run 6 '-p 9000 tcpecho' '. ./this' ping
 	example_run 7 '-p 9002 tcpecho' '. ./this' '' ''
-	example_run 8 '-p 9000 tcpecho' 'bash -c "exec $(cat this)" 2>forward & until grep -qs ^Bound forward; do sleep 0.01; done
+	example_run 8 '-p 9000 tcpecho' 'bash -c "exec $(cat this)" 2>forward & await forward ^Bound
 		portscan-connect -q -p 8000 <file | cmp - file && kill $!' ''
 	example_run 9 '-p 9000 tcpaccept wsupgrade wsframe cat' 'printf "one\ntwo\n" | bash ./this' $'one\ntwo'
 }
