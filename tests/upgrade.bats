@@ -178,7 +178,7 @@ slow() {
 	start a peer to:"$port" open "send:$request" rest
 	await_that test -e may.pid
 	stopped
-	[ $service = wshub ] || await a.out 'HTTP/1.1 503 '
+	await a.out 'HTTP/1.1 503 '
 	await_that gone "$(cat may.pid)"
 }
 

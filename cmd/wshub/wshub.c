@@ -136,6 +136,8 @@ clients_close(struct hub *hub, unsigned code, int status)
 
 		if ((c->base.stage < UPGRADE_LINGERING && !hub->shutdown.stopped) || close == NULL)
 			client_end(hub, c);
+		else if (c->base.stage == UPGRADE_WAITING || c->base.stage == UPGRADE_AUTHORIZING)
+			upgrade_stop(&hub->base, &c->base);
 		else
 			client_close(hub, c, close);
 	}
