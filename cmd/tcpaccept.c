@@ -76,7 +76,7 @@ struct waiting {
 };
 
 struct service {
-	pthread_mutex_t loop;  /* held by the thread that runs the loop: only this thread starts programs, or exits */
+	pthread_mutex_t loop;  /* held by the thread that runs the loop; released while it starts a program */
 	pthread_mutex_t state; /* protects everything below; not held during a wait */
 	bool verbose;
 	size_t max;
