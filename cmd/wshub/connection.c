@@ -280,13 +280,13 @@ client_receive(struct hub *hub, struct client *c)
 		client_share_adapt(hub, clock_ms() - began);
 }
 
-/* Stop reading from the client for now. */
+/* The client has sent data that is not read until the program, or the client itself, has read more. */
 static void
-client_refuse(struct hub *hub, struct client *c)
+client_suspend(struct hub *hub, struct client *c)
 {
 	client_interest(hub, c);
-	if (hub->suspended && hub->refused == 0)
-		hub->refused = c->index + 1;
+	if (hub->suspended && hub->first_suspended == 0)
+		hub->first_suspended = c->index + 1;
 }
 
 static void
@@ -302,7 +302,7 @@ client_ready(struct loop *loop, struct watch *watch, uint32_t events)
 	else if ((events & EPOLLERR) || ((events & EPOLLHUP) && client_reads(hub, c)))
 		client_end(hub, c);
 	else if (events & (EPOLLIN | EPOLLHUP))
-		client_refuse(hub, c);
+		client_suspend(hub, c);
 }
 
 /* A client knows only from the response whether it may compress. */

@@ -132,7 +132,7 @@ struct hub {
 	bool behind;       /* more than RESUME_AT is queued for prog: no client with an incomplete message is read */
 	bool backpressure; /* more than STALL_AT was queued: no client is read */
 	bool suspended;    /* there are clients that are not read for these reasons */
-	uint32_t refused;  /* 1 + the index of the first of them that had data to read, or 0 */
+	uint32_t first_suspended; /* 1 + the index of the first of them that had data to read, or 0 */
 	struct deadlines idles, pongs, closes, drains, ends;
 	/* Clients with a deferred Close, in three phases: until prog has read their messages, until it has read their
 	 * Close, and until the commands that it had written by then are executed. */

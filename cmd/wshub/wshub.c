@@ -67,7 +67,7 @@ program_in_ready(struct loop *loop, struct watch *watch, uint32_t events)
 static void
 clients_resume(struct hub *hub)
 {
-	uint32_t first = hub->refused != 0 ? hub->refused - 1 : 0;
+	uint32_t first = hub->first_suspended != 0 ? hub->first_suspended - 1 : 0;
 
 	hub->behind = hub->backpressure = false;
 	hub->base.busy = NULL;
@@ -75,7 +75,7 @@ clients_resume(struct hub *hub)
 	for (uint32_t i = 0; hub->suspended && i < hub->base.count; i++)
 		client_interest(hub, hub->clients[(first + i) % hub->base.count]);
 	hub->suspended = false;
-	hub->refused = 0;
+	hub->first_suspended = 0;
 }
 
 /* At the end of a turn. */
